@@ -1,0 +1,80 @@
+"""Groups that speak of what is live: promotion, monitoring, drift, alerts, serving, lifecycle, tracking."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.config.groups.base import Positive, Section, Share, setting
+
+__all__ = [
+    "AlertsConfig",
+    "CategoricalDriftConfig",
+    "DriftConfig",
+    "LifecycleConfig",
+    "MonitoringConfig",
+    "NumericDriftConfig",
+    "PromotionConfig",
+    "ServingConfig",
+    "TrackingConfig",
+]
+
+
+class TrackingConfig(Section):
+    """Where runs are recorded."""
+
+    experiment: str = setting("Name of the MLflow experiment", min_length=1)
+    uri_env: str = setting("Environment variable with the address of a server; the SQLite store when it is unset")
+    timeout_s: Positive = setting("How long a server may take before work goes on without it", unit="s")
+
+
+class PromotionConfig(Section):
+    """What becomes of a candidate that passes."""
+
+    policy: Literal["manual", "staging", "production"] = setting("Where a passing candidate goes by itself")
+
+
+class MonitoringConfig(Section):
+    """Which window is judged."""
+
+    window_hours: Positive = setting("Length of the window", unit="h")
+    min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
+
+
+class NumericDriftConfig(Section):
+    """Limits for numbers."""
+
+    wasserstein: float = setting("Wasserstein distance", unit="reference standard deviations", gt=0)
+    missing: Share = setting("Change of the share of missing values")
+
+
+class CategoricalDriftConfig(Section):
+    """Limits for words, where missing is one of them."""
+
+    jensen_shannon: float = setting("Jensen-Shannon distance, base 2", gt=0, le=1)
+
+
+class DriftConfig(Section):
+    """How far a live window may move from the reference before we speak up."""
+
+    alpha: float = setting("Chance of a false alarm over all columns together", gt=0, lt=0.5)
+    numeric: NumericDriftConfig
+    categorical: CategoricalDriftConfig
+
+
+class AlertsConfig(Section):
+    """Who is told."""
+
+    cooldown_minutes: Positive = setting("The same incident is not told again within it", unit="min")
+
+
+class ServingConfig(Section):
+    """Where the HTTP API listens."""
+
+    host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
+    port: int = setting("Port to bind", ge=1, le=65535)
+
+
+class LifecycleConfig(Section):
+    """When to retrain by itself."""
+
+    max_retrains_per_day: int = setting("Retrains that the loop may start in a day", ge=0)

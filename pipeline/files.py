@@ -1,0 +1,201 @@
+"""Write files so that no reader ever meets half of one, and tell them apart by content."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import Conflict, DataError, DependencyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+__all__ = [
+    "canonical_json",
+    "exclusive",
+    "new_file",
+    "new_folder",
+    "read_json",
+    "read_parquet",
+    "sha256",
+    "sha256_file",
+    "write_json",
+    "write_parquet",
+    "write_text",
+]
+
+_CHUNK = 1 << 20
+
+
+def canonical_json(value: object) -> str:
+    """Return `value` as JSON with sorted keys, two spaces and a final newline; NaN is refused."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well it is synced and becomes `path`.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When the disk is full or refuses the write; whatever stood at `path` is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _telling_of_a_full_disk(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; when the block ends well it takes the place of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _telling_of_a_full_disk(path):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            for member in sorted(temporary.rglob("*")):
+                member.chmod(0o755 if member.is_dir() else 0o644)
+                _sync(member)
+            _take_the_place_of(path, temporary)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_the_place_of(path: Path, temporary: Path) -> None:
+    """Rename `temporary` to `path`, moving what stood there aside first and deleting it last."""
+    old = temporary.with_suffix(".old")
+    if path.exists():
+        path.rename(old)
+    temporary.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _telling_of_a_full_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        raise DependencyUnavailable(
+            f"{path}: {error.strerror}; nothing was changed. Free some space (or mend the rights) and run it again."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as canonical JSON, whole or not at all."""
+    write_text(path, canonical_json(value))
+
+
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file.
+
+    Raises
+    ------
+    DataError
+        When the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; run `dvc repro` to make it") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); run `dvc repro` to make it anew") from error
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write the columns of `frame` (its index is dropped) as Parquet; equal frames give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    with new_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", version="2.6")
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return a Parquet file as a frame whose integer and boolean columns keep missing values as such.
+
+    Raises
+    ------
+    DataError
+        When the file is missing or is not Parquet.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path, dtype_backend="numpy_nullable")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; run `dvc repro` to make it") from error
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); run `dvc repro` to make it anew") from error
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, read in constant memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def exclusive(path: Path, *, what: str) -> Iterator[None]:
+    """Hold a kernel lock on `path` for the block; it falls with the process, however that ends.
+
+    Raises
+    ------
+    Conflict
+        At once, when another process holds it; `what` says in words what is being done.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(f"{what}: another process is doing this now; wait for it to end, or stop it") from error
+        yield

@@ -1,0 +1,183 @@
+"""What is declared about columns, in the one form that reader, checks, encoder and API share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config.groups.data import ColumnEntry, DataConfig
+
+__all__ = ["Column", "Kind", "Schema", "Target"]
+
+Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
+
+_KINDS: dict[str, Kind] = {
+    "Int64": "integer",
+    "Float64": "float",
+    "boolean": "boolean",
+    "category": "category",
+    "string": "text",
+    "datetime64[us]": "datetime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One declared column.
+
+    `categories` are the words of its `isin` check, in their declared order, for `category` (and
+    empty for other kinds); `minimum` and `maximum` are the bounds of its range checks, inclusive,
+    None where it has none.
+    """
+
+    name: str
+    kind: Kind
+    dtype: str
+    nullable: bool = False
+    unique: bool = False
+    categories: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    role: Literal["feature", "id", "ignore", "time"] = "feature"
+    title: str | None = None
+    description: str | None = None
+    unit: str | None = None
+    example: Any = None
+    store: Literal["full", "bin", "hash", "drop"] = "full"
+    drift_limit: float | None = None
+    protected: bool = False
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are numbers on a scale (booleans are categories)."""
+        return self.kind in ("integer", "float")
+
+    @property
+    def label(self) -> str:
+        """Name for people: the title, or the column's own name."""
+        return self.title if self.title is not None else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The column to predict; `positive` is None where there are more than two classes."""
+
+    column: str
+    classes: tuple[str, ...]
+    positive: str | None = None
+    title: str | None = None
+    description: str | None = None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether there are two classes."""
+        return len(self.classes) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All declared columns of a problem, in their declared order, and its target."""
+
+    name: str
+    columns: tuple[Column, ...]
+    target: Target
+    unique: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_config(cls, config: DataConfig) -> Schema:
+        """Return the schema that group `data` declares.
+
+        Raises
+        ------
+        ConfigError
+            When a feature column of words has no list of words, or one that it cannot have.
+        """
+        columns = tuple(_column(name, entry) for name, entry in config.columns.items())
+        target = config.target
+        return cls(
+            name=config.name,
+            columns=columns,
+            target=Target(target.column, target.classes, target.positive, target.title, target.description),
+            unique=config.unique,
+        )
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Schema:
+        """Return the schema that `as_dict` wrote."""
+        columns = tuple(
+            Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"]
+        )
+        target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
+        unique = value["unique"]
+        return cls(value["name"], columns, target, None if unique is None else tuple(unique))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values (dictionaries, lists, words, numbers) from which `from_dict` builds it again."""
+        plain = asdict(self)
+        plain["columns"] = [{**entry, "categories": list(entry["categories"])} for entry in plain["columns"]]
+        plain["target"]["classes"] = list(self.target.classes)
+        plain["unique"] = None if self.unique is None else list(self.unique)
+        return plain
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns with the role feature, in their declared order."""
+        return tuple(column for column in self.columns if column.role == "feature")
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of `features`."""
+        return tuple(column.name for column in self.features)
+
+    def column(self, name: str) -> Column:
+        """Return the column called `name`; KeyError when there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+
+def _column(name: str, entry: ColumnEntry) -> Column:
+    kind = _KINDS[entry.dtype]
+    categories = _categories(name, entry) if kind == "category" else ()
+    minimum, maximum = _bounds(entry.checks)
+    own = entry.model_dump(exclude={"checks"})
+    return Column(
+        name=name, kind=kind, categories=categories, minimum=minimum, maximum=maximum, checks=dict(entry.checks), **own
+    )
+
+
+def _categories(name: str, entry: ColumnEntry) -> tuple[str, ...]:
+    arguments = entry.checks.get("isin")
+    words = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise ConfigError(
+            f"data.columns.{name}.checks.isin: a category column lists its words here, such as"
+            f" isin: [small, large]; found {arguments!r}. Quote yes, no, on and off."
+        )
+    return tuple(str(word) for word in words)
+
+
+_LOWER = {"ge": "min_value", "greater_than_or_equal_to": "min_value", "gt": "min_value", "greater_than": "min_value"}
+_UPPER = {"le": "max_value", "less_than_or_equal_to": "max_value", "lt": "max_value", "less_than": "max_value"}
+
+
+def _bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    minimum: float | None = None
+    maximum: float | None = None
+    for check, arguments in checks.items():
+        if check in ("in_range", "between") and isinstance(arguments, dict):
+            minimum, maximum = arguments.get("min_value"), arguments.get("max_value")
+        elif check in _LOWER:
+            minimum = _only(arguments, _LOWER[check])
+        elif check in _UPPER:
+            maximum = _only(arguments, _UPPER[check])
+    return minimum, maximum
+
+
+def _only(arguments: Any, key: str) -> float | None:
+    value = arguments.get(key) if isinstance(arguments, dict) else arguments
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
