@@ -1,0 +1,44 @@
+"""Joins the sub-commands and turns our errors into a message with an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+
+import typer
+
+from pipeline.errors import MlopsError
+
+__all__ = ["app", "main"]
+
+# Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
+_GROUPS: dict[str, str] = {}
+
+app = typer.Typer(
+    help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Joins the sub-commands; it does nothing by itself."""
+
+
+for _name, _module in _GROUPS.items():
+    app.add_typer(import_module(_module).app, name=_name)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app()
+    except MlopsError as error:
+        sys.stderr.write(f"mlops: {error}\n")
+        sys.exit(error.exit_code)
+    except Exception:
+        logging.getLogger(__name__).exception("mlops: this is a bug of ours; please report what stands below")
+        sys.exit(MlopsError.exit_code)
