@@ -8,12 +8,16 @@ from importlib import import_module
 
 import typer
 
+from pipeline.cli import upkeep
 from pipeline.errors import MlopsError
 
 __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
 _GROUPS: dict[str, str] = {}
+
+# Commands without a group: the function's name is the verb.
+_COMMANDS = [upkeep.status, upkeep.verify, upkeep.doctor]
 
 app = typer.Typer(
     help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",
@@ -28,6 +32,8 @@ def _root() -> None:
     """Joins the sub-commands; it does nothing by itself."""
 
 
+for _command in _COMMANDS:
+    app.command()(_command)
 for _name, _module in _GROUPS.items():
     app.add_typer(import_module(_module).app, name=_name)
 

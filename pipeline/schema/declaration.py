@@ -110,9 +110,7 @@ class Schema:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Schema:
         """Return the schema that `as_dict` wrote."""
-        columns = tuple(
-            Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"]
-        )
+        columns = tuple(Column(**{**entry, "categories": tuple(entry["categories"])}) for entry in value["columns"])
         target = Target(**{**value["target"], "classes": tuple(value["target"]["classes"])})
         unique = value["unique"]
         return cls(value["name"], columns, target, None if unique is None else tuple(unique))

@@ -52,9 +52,13 @@ class ValidationConfig(Section):
 
     rules: dict[RuleName, Levels]
     outliers: OutlierConfig
-    leakage_purity: float = setting("Lower confidence bound of a value's purity that gives the label away", gt=0.5, le=1)
+    leakage_purity: float = setting(
+        "Lower confidence bound of a value's purity that gives the label away", gt=0.5, le=1
+    )
     leakage_share: Share = setting("Share of rows that such values must cover before it is called leakage")
     score_weights: dict[str, float] = setting("Weight of each part of the quality score; they sum to 100")
     quarantine: bool = setting("Set bad rows aside with their reasons instead of stopping")
     max_examples: Positive = setting("Rows shown for one rule", unit="rows")
-    plain_rows: Positive = setting("Up to this many rows Pandera itself checks; above it the compiled plan", unit="rows")
+    plain_rows: Positive = setting(
+        "Up to this many rows Pandera itself checks; above it the compiled plan", unit="rows"
+    )

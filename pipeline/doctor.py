@@ -1,0 +1,124 @@
+"""Find what keeps the project from working, and mend what can be mended without losing anything."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Diagnosis", "examine"]
+
+_RWLOCK = Path(".dvc/tmp/rwlock")
+_OUTPUT_FOLDERS = ("data", "models", "metrics", "plots", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that was looked at."""
+
+    check: str
+    state: Literal["ok", "healed", "problem"]
+    detail: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def examine(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
+    """Look at everything once, in a fixed order.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    heal : bool
+        Whether to mend what can be mended; otherwise it is a problem that is only named.
+    """
+    checks: tuple[Callable[..., Diagnosis], ...] = (_python, _git, _dvc_lock, _leftovers)
+    return tuple(check(root, heal=heal) for check in checks)
+
+
+def _python(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Diagnosis("python", "ok", version)
+    return Diagnosis("python", "problem", f"{version}: 3.11, 3.12 or 3.13 is needed; remove .venv and run `make setup`")
+
+
+def _git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+    git = shutil.which("git")
+    if git is None:
+        return Diagnosis("git", "problem", "git is not on the PATH; lineage needs it, install it")
+    answer = subprocess.run(  # noqa: S603 - a fixed command
+        [git, "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        return Diagnosis(
+            "git", "problem", f"no commit to name in lineage ({answer.stderr.strip()}); run `git init` and commit"
+        )
+    return Diagnosis("git", "ok", f"commit {answer.stdout.strip()}")
+
+
+def _dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
+    """Check the file in which DVC notes who reads and writes what; a kill can leave it empty or stale."""
+    path = root / _RWLOCK
+    if not path.exists():
+        return Diagnosis("dvc locks", "ok", "none held")
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _entries(noted)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _heal_lock(path, "the lock file is empty or damaged, which stops every DVC command", heal=heal)
+    dead = sorted(pid for pid in holders if not _runs_dvc(pid))
+    if dead:
+        return _heal_lock(path, f"held by processes that are gone: {', '.join(map(str, dead))}", heal=heal)
+    held = ", ".join(f"{pid} ({cmd})" for pid, cmd in sorted(holders.items()))
+    return Diagnosis("dvc locks", "ok", f"held by {held}" if held else "none held")
+
+
+def _entries(noted: dict[str, Any]) -> list[dict[str, Any]]:
+    readers = [entry for entries in noted.get("read", {}).values() for entry in entries]
+    return readers + list(noted.get("write", {}).values())
+
+
+def _runs_dvc(pid: int) -> bool:
+    """Tell whether a live process has that id and is DVC; ids are used again after a restart."""
+    import psutil
+
+    try:
+        return any("dvc" in word for word in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def _heal_lock(path: Path, what: str, *, heal: bool) -> Diagnosis:
+    if not heal:
+        return Diagnosis("dvc locks", "problem", f"{what}; run `mlops doctor` without --dry-run to mend it")
+    path.unlink()
+    return Diagnosis("dvc locks", "healed", f"{what}; removed (DVC makes it anew)")
+
+
+def _leftovers(root: Path, *, heal: bool) -> Diagnosis:
+    """Look for unfinished files that a killed stage left beside its outputs."""
+    found = [
+        path
+        for folder in _OUTPUT_FOLDERS
+        for pattern in (".*.tmp", ".*.old")
+        for path in sorted((root / folder).glob(pattern))
+    ]
+    if not found:
+        return Diagnosis("leftovers", "ok", "no unfinished files")
+    names = ", ".join(str(path.relative_to(root)) for path in found)
+    if not heal:
+        return Diagnosis("leftovers", "problem", f"unfinished files of a killed stage: {names}; run `mlops doctor`")
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return Diagnosis("leftovers", "healed", f"removed unfinished files of a killed stage: {names}")
