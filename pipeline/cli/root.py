@@ -29,7 +29,7 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Joins the sub-commands; it does nothing by itself."""
+    """Join the sub-commands; do nothing by itself."""
 
 
 for _command in _COMMANDS:

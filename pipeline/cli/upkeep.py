@@ -1,4 +1,4 @@
-"""`mlops verify`, `mlops doctor` and `mlops status`: is what stands here whole, and what is it?"""
+"""Commands about the project itself: whether what stands here is whole, and what it is."""
 
 from __future__ import annotations
 
