@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import Conflict, DataError, DependencyUnavailable
 
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 20
+_POLL_S = 0.05
 
 
 def canonical_json(value: object) -> str:
@@ -184,18 +186,27 @@ def sha256_file(path: Path) -> str:
 
 
 @contextmanager
-def exclusive(path: Path, *, what: str) -> Iterator[None]:
+def exclusive(path: Path, *, what: str, wait_s: float = 0) -> Iterator[None]:
     """Hold a kernel lock on `path` for the block; it falls with the process, however that ends.
 
     Raises
     ------
     Conflict
-        At once, when another process holds it; `what` says in words what is being done.
+        When another process still holds it after `wait_s` seconds; `what` says in words what is being done.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(f"{what}: another process is doing this now; wait for it to end, or stop it") from error
+        deadline = time.monotonic() + wait_s
+        while not _lock(handle):
+            if time.monotonic() >= deadline:
+                raise Conflict(f"{what}: another process is doing this now; wait for it to end, or stop it")
+            time.sleep(_POLL_S)
         yield
+
+
+def _lock(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
