@@ -1,0 +1,29 @@
+"""Queued experiments run in temporary copies and record into the workspace's own store."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.end_to_end.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+def test_four_queued_experiments_reach_the_store_of_the_workspace(small: Workspace) -> None:
+    small.run("dvc", "exp", "run", "--queue", "-S", "model=logistic_regression,naive_bayes", "-S", "seed=1,2")
+    small.run("dvc", "exp", "run", "--run-all")
+    with closing(sqlite3.connect(small.root / "mlflow.db")) as store:
+        rows = store.execute(
+            "select p.value, s.value from runs r"
+            " join params p on p.run_uuid = r.run_uuid and p.key = 'model.name'"
+            " join params s on s.run_uuid = r.run_uuid and s.key = 'seed' where r.status = 'FINISHED'"
+        ).fetchall()
+    queued = {(model, seed) for model in ("logistic_regression", "naive_bayes") for seed in ("1", "2")}
+    assert queued <= set(rows)
+    assert len(rows) == 5
+    assert small.repro() == set()
