@@ -108,7 +108,7 @@ def _telling_of_a_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
             raise
         raise DependencyUnavailable(
             f"{path}: {error.strerror}; nothing was changed. Free some space (or mend the rights) and run it again."
