@@ -1,0 +1,92 @@
+"""The whole cold graph against a bare script, a no-op repro, the fixed cost of stages, and imports.
+
+Run it with `python benchmarks/pipeline.py`; every ratio is taken within this one run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.end_to_end.workspace import STAGES, Workspace, make  # noqa: E402 - needs the path above
+
+EMPTY_STAGE = "stages:\n  nothing:\n    cmd: 'true'\n    deps: [dvc.yaml]\n"
+
+
+def seconds(project: Workspace, *command: str) -> float:
+    started = time.perf_counter()
+    project.run(*command)
+    return time.perf_counter() - started
+
+
+def fastest(project: Workspace, *command: str, repeats: int = 5) -> float:
+    return min(seconds(project, *command) for _ in range(repeats))
+
+
+def first_line_s(project: Workspace, stage: str) -> float:
+    """Return seconds from the start of a stage to its first line (imports done, settings read)."""
+    arguments = [] if stage == "compose" else ["-cd", ".", "-cn", "params"]
+    started = time.perf_counter()
+    process = project.start(sys.executable, "-m", f"stages.{stage}", *arguments)
+    assert process.stdout is not None
+    process.stdout.readline()
+    passed = time.perf_counter() - started
+    process.communicate()
+    return passed
+
+
+def one_stage_project(folder: Path) -> Workspace:
+    project = Workspace(folder)
+    folder.mkdir()
+    project.run("git", "init", "-q")
+    project.run("dvc", "init", "-q")
+    (folder / "dvc.yaml").write_text(EMPTY_STAGE, encoding="utf-8")
+    project.run("dvc", "repro")
+    return project
+
+
+def import_s(*, code: str) -> float:
+    bare = statistics.median(_python_s("pass") for _ in range(7))
+    return statistics.median(_python_s(code) for _ in range(7)) - bare
+
+
+def _python_s(code: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    return time.perf_counter() - started
+
+
+def row(what: str, figure: str, bar: str) -> None:
+    print(f"{what:<58} {figure:>22}   {bar}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = make(Path(folder) / "project")
+        project.run(sys.executable, "-m", "compileall", "-q", "pipeline", "stages")
+        shutil.copy(ROOT / "benchmarks/bare_script.py", project.root / "bare_script.py")
+        row("what", "figure", "bar")
+        graph = seconds(project, "dvc", "repro")
+        bare = seconds(project, sys.executable, "bare_script.py")
+        row("cold graph, 18,524 rows", f"{graph:.1f} s", "25 s")
+        row("the same work in one bare script", f"{bare:.1f} s", "")
+        row("graph / script", f"{graph / bare:.2f}", "3")
+        ours = fastest(project, "dvc", "repro")
+        empty = fastest(one_stage_project(Path(folder) / "empty"), "dvc", "repro")
+        row("no-op repro / no-op of one empty stage", f"{ours:.2f} s / {empty:.2f} s = {ours / empty:.2f}", "1.2")
+        for stage in STAGES:
+            cost = min(first_line_s(project, stage) for _ in range(3))
+            row(f"fixed cost of {stage}", f"{cost:.2f} s", "3 s" if stage in {"train", "evaluate"} else "1.5 s")
+        row("import pipeline", f"{import_s(code='import pipeline'):.3f} s", "0.15 s")
+
+
+if __name__ == "__main__":
+    main()
