@@ -1,0 +1,232 @@
+"""Build the estimator that a model file names, and nothing else that a `_target_` could name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.config.groups.learning import ModelConfig
+
+__all__ = ["build_estimator", "check_target", "members", "weighs_classes"]
+
+_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_CLOSED = frozenset({"conftest", "datasets", "externals", "testing", "tests"})
+_MAX_DEPTH = 8
+_KEY = "model.estimator"
+
+# Arguments that reach the disk, the network or other people's code; no model needs them from YAML.
+_REFUSED_ARGUMENTS = frozenset({"memory", "callbacks", "callback", "train_dir", "client"})
+
+# What makes a member repeatable and quiet. Folds are fitted side by side, so each member keeps to one thread.
+_PINNED: dict[str, dict[str, Any]] = {
+    "lightgbm": {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbose": -1},
+    "xgboost": {"n_jobs": 1, "verbosity": 0},
+    "catboost": {"thread_count": 1, "allow_writing_files": False, "verbose": False},
+}
+# scikit-learn warns that the argument does nothing here.
+_WITHOUT_JOBS = frozenset({"LogisticRegression"})
+# Further settings that LightGBM takes by name without listing them.
+_UNLISTED = {"lightgbm": ("max_bin", "min_data_in_bin", "path_smooth", "extra_trees", "feature_fraction_bynode")}
+
+
+def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None = None) -> Any:
+    """Return the unfitted estimator of a model file, with its nested members.
+
+    Every member that knows `random_state` gets `seed` unless the file names one, and every member
+    that knows `n_jobs` is held to one: parallel work is `training.n_jobs`. Members stand under
+    `estimators` as pairs ``[name, {_target_: ...}]`` or as a mapping of names.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The group `model`.
+    seed : int
+        Seed of all draws.
+    class_weight : "balanced" or None
+        Given to every member that has such an argument. Where one has none, `weighs_classes` says so
+        and rows are weighted instead.
+
+    Raises
+    ------
+    TargetRefused
+        When a `_target_` is not a scikit-learn estimator of an allow-listed package, or comes with
+        `_partial_`, `_args_` and the like. Nothing is imported before the package is checked.
+    ConfigError
+        When an argument is unknown or has a value that the class refuses.
+    DependencyUnavailable
+        When the package is allow-listed and not installed.
+    """
+    estimator = _build(config.estimator, _KEY, seed=seed, class_weight=class_weight, depth=0)
+    if not hasattr(estimator, "predict_proba"):
+        raise TargetRefused(
+            f"{_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a classifier with"
+            " predict_proba, or put it inside sklearn.calibration.CalibratedClassifierCV"
+        )
+    return estimator
+
+
+def check_target(name: object, *, key: str = f"{_KEY}._target_") -> type:
+    """Return the estimator class that `name` stands for.
+
+    Raises
+    ------
+    TargetRefused
+        When `name` is anything but a class derived from scikit-learn's BaseEstimator that an
+        allow-listed package defines itself.
+    DependencyUnavailable
+        When the package is not installed.
+    """
+    allowed = f"accepted are scikit-learn estimators of {', '.join(_PACKAGES)}, such as sklearn.svm.LinearSVC"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise TargetRefused(f"{key}: {name!r} is not the import path of a class; {allowed}")
+    *path, last = name.split(".")
+    if path[0] not in _PACKAGES or _CLOSED & set(path):
+        raise TargetRefused(f"{key}: {name} is not among what may be built; {allowed}")
+    found = getattr(_import(".".join(path), key), last, None)
+    if not isinstance(found, type) or not _is_estimator(found):
+        hint = "" if found is not None else did_you_mean(last, dir(importlib.import_module(".".join(path))))
+        raise TargetRefused(f"{key}: {name} is not an estimator class{hint}; {allowed}")
+    return found
+
+
+def _import(module: str, key: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.split(".", maxsplit=1)[0]
+        if error.name == package:
+            raise DependencyUnavailable(
+                f"{key}: the package {package} is not installed; run pip install 'declarative-mlops[boosting]'"
+            ) from error
+        raise TargetRefused(f"{key}: there is no module {module}; look at the import path of the class") from error
+
+
+def _is_estimator(found: type) -> bool:
+    from sklearn.base import BaseEstimator
+
+    home = found.__module__.split(".")
+    if home[0] not in _PACKAGES or _CLOSED & set(home) or inspect.isabstract(found):
+        return False
+    if home[0] == "catboost":  # its classes follow scikit-learn's protocol without deriving from it
+        return hasattr(found, "fit") and hasattr(found, "get_params")
+    return issubclass(found, BaseEstimator) and found is not BaseEstimator and hasattr(found, "fit")
+
+
+def _build(declared: Mapping[str, Any], key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise ConfigError(f"{key}: estimators are nested more than {_MAX_DEPTH} deep; make it flatter")
+    _refuse_hydra_words(declared, key)
+    target = check_target(declared.get("_target_"), key=f"{key}._target_")
+    package = target.__module__.split(".")[0]
+    known = _arguments(target)
+    given: dict[str, Any] = {}
+    for name, value in declared.items():
+        if name == "_target_":
+            continue
+        _check_argument(name, value, known, f"{key}.{name}", target)
+        given[name] = _value(value, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
+    defaults: dict[str, Any] = {"random_state": seed}
+    if target.__name__ not in _WITHOUT_JOBS:
+        defaults["n_jobs"] = 1
+    if class_weight is not None:
+        defaults["class_weight"] = class_weight
+    listed = {name: value for name, value in defaults.items() if name in known}
+    return _checked(target, {**listed, **_PINNED.get(package, {}), **given}, key)
+
+
+def _refuse_hydra_words(declared: Mapping[str, Any], key: str) -> None:
+    for name in declared:
+        if not isinstance(name, str) or (name.startswith("_") and name != "_target_"):
+            raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class may stand here")
+
+
+def _check_argument(name: str, value: Any, known: tuple[str, ...], key: str, target: type) -> None:
+    if name in _REFUSED_ARGUMENTS:
+        raise TargetRefused(
+            f"{key}: is not accepted from a file, because it reaches outside of the model; leave it out"
+        )
+    if name not in known:
+        raise ConfigError(
+            f"{key}: {target.__name__} has no such argument; known: {', '.join(known)}{did_you_mean(name, known)}"
+        )
+    if name in ("n_jobs", "thread_count") and value not in (None, 1):
+        raise ConfigError(f"{key}: {value!r} is not accepted, only 1; folds run side by side, set training.n_jobs")
+
+
+def _arguments(target: type) -> tuple[str, ...]:
+    """Return the names that the constructors of `target` and its parents list."""
+    names: dict[str, None] = {}
+    for parent in target.__mro__:
+        if "__init__" not in vars(parent) or parent is object:
+            continue
+        for name, parameter in inspect.signature(vars(parent)["__init__"]).parameters.items():
+            if name != "self" and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                names[name] = None
+        if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(vars(parent)["__init__"]).parameters.values()):
+            break
+    return (*names, *_UNLISTED.get(target.__module__.split(".")[0], ()))
+
+
+def _value(value: Any, key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
+    """Return `value` with every declared estimator in it built."""
+    if depth > _MAX_DEPTH:
+        raise ConfigError(f"{key}: nested more than {_MAX_DEPTH} deep; make it flatter")
+    if isinstance(value, dict):
+        if "_target_" in value:
+            return _build(value, key, seed=seed, class_weight=class_weight, depth=depth)
+        _refuse_hydra_words({name: None for name in value if isinstance(name, str)}, key)
+        built = {
+            name: _value(one, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for name, one in value.items()
+        }
+        is_team = bool(built) and all(isinstance(one, dict) and "_target_" in one for one in value.values())
+        return list(built.items()) if is_team else built
+    if isinstance(value, list | tuple):
+        built_list = [
+            _value(one, f"{key}[{at}]", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for at, one in enumerate(value)
+        ]
+        is_pair = len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
+        return tuple(built_list) if is_pair else built_list
+    return value
+
+
+def _checked(target: type, arguments: dict[str, Any], key: str) -> Any:
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    try:
+        estimator = target(**arguments)
+        if target.__module__.startswith("sklearn."):
+            estimator._validate_params()  # noqa: SLF001 - the class's own list of accepted values, before any data is read
+    except InvalidParameterError as error:
+        raise ConfigError(f"{key}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{key}: {target.__name__} refuses these arguments ({error})") from error
+    return estimator
+
+
+def members(estimator: Any) -> Iterator[Any]:
+    """Yield the estimators inside of an unfitted `estimator`, and the estimator itself first."""
+    yield estimator
+    for value in estimator.get_params(deep=False).values():
+        inside = [value] if hasattr(value, "get_params") and not isinstance(value, type) else []
+        if isinstance(value, list | tuple):
+            inside = [one[1] for one in value if isinstance(one, tuple) and len(one) == 2 and hasattr(one[1], "fit")]
+        for member in inside:
+            yield from members(member)
+
+
+def weighs_classes(estimator: Any) -> bool:
+    """Return whether every innermost classifier of `estimator` takes class weights itself."""
+    from sklearn.base import is_classifier
+
+    innermost = [one for one in members(estimator) if len(list(members(one))) == 1 and is_classifier(one)]
+    return bool(innermost) and all("class_weight" in one.get_params(deep=False) for one in innermost)
