@@ -8,6 +8,7 @@ __all__ = [
     "CONF",
     "EVALUATION",
     "EXTERNAL",
+    "LOCK",
     "ORIGIN",
     "PARAMS",
     "PLOTS",
@@ -27,6 +28,7 @@ __all__ = [
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
+LOCK = Path(".dvc/tmp/mlops.lock")
 
 RAW = Path("data/raw.parquet")
 SOURCE = Path("data/source.json")

@@ -1,0 +1,198 @@
+"""Compose conf/ with overrides into one tree, byte for byte as DVC does, and say where each value comes from."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.config.guard import check_hydra, check_overrides, check_targets
+from pipeline.config.interpolation import check_interpolations
+from pipeline.config.reader import read_yaml
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["Composition", "Origin", "check_hydra_of", "compose", "leaves", "options"]
+
+_NAME = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one value comes from: the last file that sets it, and the override on top, if there is one."""
+
+    key: str
+    value: Any
+    file: str | None
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The composed tree without Hydra's own node, its text as `params.yaml`, and the origin of every leaf."""
+
+    values: dict[str, Any]
+    text: str
+    origin: tuple[Origin, ...]
+    choices: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What one file of conf/ sets, at the place where Hydra puts it."""
+
+    file: str
+    values: dict[str, Any]
+
+
+def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Composition:
+    """Return conf/ composed with `overrides` (Hydra's grammar).
+
+    Every file of conf/ is read strictly before Hydra sees it, so that what Hydra and DVC would read
+    differently, or without end, is refused first.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key or override.
+    """
+    check_overrides(overrides)
+    _read_all(conf)
+    return _composed(list(overrides), conf)
+
+
+def check_hydra_of(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
+    """Refuse a call whose `hydra` node (launcher, sweeper, callbacks, logging) would build anything but Hydra's own.
+
+    Unlike `compose` it takes sweeps, such as `seed=1,2`.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key or override.
+    """
+    check_overrides(overrides)
+    _read_all(conf)
+    with _hydra_over(conf, overrides):
+        from hydra.core.global_hydra import GlobalHydra
+        from hydra.types import RunMode
+        from omegaconf import OmegaConf
+
+        tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
+            _NAME, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+        node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
+        check_hydra(node)
+
+
+def _read_all(conf: Path) -> None:
+    for path in sorted(conf.rglob("*.yaml")):
+        read_yaml(path)
+
+
+@contextmanager
+def _hydra_over(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
+    """Start Hydra over `conf`, and turn whatever it raises inside the block into one letter."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base=None):
+            yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        # Hydra and OmegaConf raise a dozen kinds, among them plain ValueError and AssertionError.
+        raise _said_by_hydra(error, overrides, conf) from error
+
+
+def _composed(overrides: list[str], conf: Path) -> Composition:
+    from omegaconf import OmegaConf
+
+    with _hydra_over(conf, overrides):
+        tree, layers, choices, spoken = _from_hydra(overrides, conf)
+        raw: Any = OmegaConf.to_container(tree, resolve=False)
+        check_interpolations(raw)
+        OmegaConf.resolve(tree)
+        values: Any = OmegaConf.to_container(tree, resolve=True)
+        check_targets(values)
+        return Composition(values, OmegaConf.to_yaml(tree), tuple(_origins(values, layers, spoken)), choices)
+
+
+def _from_hydra(overrides: list[str], conf: Path) -> tuple[Any, list[_Layer], dict[str, str], dict[str, str]]:
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf, open_dict
+
+    tree = hydra.compose(_NAME, overrides, return_hydra_config=True)
+    loader = GlobalHydra.instance().config_loader()
+    defaults = loader.compute_defaults_list(_NAME, overrides, RunMode.RUN)
+    spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
+    hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
+    check_hydra(hydra_node)
+    choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
+    with open_dict(tree):
+        del tree["hydra"]
+    layers = [
+        _layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
+        for entry in defaults.defaults
+        if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
+    ]
+    return tree, layers, choices, spoken
+
+
+def _layer(path: Path, package: str, conf: Path) -> _Layer:
+    content = {key: value for key, value in (read_yaml(path) or {}).items() if key not in ("defaults", "hydra")}
+    for part in reversed([part for part in package.split(".") if part and part != "_global_"]):
+        content = {part: content}
+    return _Layer(f"{paths.CONF}/{path.relative_to(conf)}", content)
+
+
+def _origins(values: Mapping[str, Any], layers: list[_Layer], spoken: Mapping[str, str]) -> Iterator[Origin]:
+    files = {key: layer.file for layer in layers for key, _ in leaves(layer.values)}
+    for key, value in leaves(values):
+        override = next((text for name, text in spoken.items() if key == name or key.startswith(f"{name}.")), None)
+        file = next((files[k] for k in _prefixes(key) if k in files), None)
+        yield Origin(key, value, file, override)
+
+
+def _prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        yield ".".join(parts[:length])
+
+
+def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (key path, value) of everything that is not a mapping with members; lists are leaves."""
+    for key, value in values.items():
+        path = f"{above}{key}"
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
+    """Return each group of conf/ with the options that it has, both sorted."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(conf.rglob("*.yaml")):
+        group = path.parent.relative_to(conf).as_posix()
+        if group != ".":
+            found.setdefault(group, []).append(path.stem)
+    return {group: tuple(names) for group, names in sorted(found.items())}
+
+
+def _said_by_hydra(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
+    """Turn what Hydra says into one line that names the file or the override."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    if cause is not None and str(cause) not in said:
+        said = f"{said} ({' '.join(str(cause).split())})"
+    spoken = f" with {' '.join(overrides)}" if overrides else ""
+    return ConfigError(f"{conf}/{_NAME}.yaml{spoken}: {said[:600]}")

@@ -1,0 +1,112 @@
+"""One entry point, two callers: DVC runs a stage on params.yaml, a person runs it with overrides or a sweep.
+
+DVC's call (`python -m stages.train -cd . -cn params`) reads the composed file and imports no Hydra; a
+person's call is a Hydra application over conf/.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, NoReturn
+
+from pipeline import paths
+from pipeline.config.load import load_params
+from pipeline.config.orphan import end_with_dvc
+from pipeline.errors import DependencyUnavailable, MlopsError
+from pipeline.files import exclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.config.types import Config
+
+    Task = Callable[[Config], float | None]
+
+__all__ = ["stage"]
+
+_BY_DVC = ["-cd", ".", "-cn", "params"]
+_WAIT_FOR_LOCK_S = 30
+
+
+def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callable[[], None]]:
+    """Return a decorator that makes `main(config)` a stage which is called without arguments.
+
+    Parameters
+    ----------
+    name : str
+        Name of the block in dvc.yaml.
+    by_hand : callable, optional
+        What a person's call runs instead: a trial, say, that leaves the graph's outputs alone. Its return
+        value is what a sweep compares.
+
+    Notes
+    -----
+    The process ends with the exit code of `pipeline.errors`. Only one stage at a time holds the project's
+    kernel lock, and a stage that DVC started ends when DVC does: it must not overwrite what came later.
+    """
+
+    def decorate(main: Task) -> Callable[[], None]:
+        @wraps(main)
+        def called() -> None:
+            arguments = sys.argv[1:]
+            if {"-h", "--help"} & set(arguments):
+                from pipeline.config.help import page
+
+                sys.stdout.write(page(name))
+            elif arguments == _BY_DVC:
+                _ended_well(lambda: _run_for_dvc(name, main))
+            else:
+                _ended_well(lambda: _run_by_hand(name, by_hand if by_hand is not None else main, arguments))
+
+        return called
+
+    return decorate
+
+
+def _run_for_dvc(name: str, main: Task) -> None:
+    end_with_dvc()
+    config = load_params()
+    _locked(name, main, config)
+
+
+def _locked(name: str, main: Task, config: Config) -> float | None:
+    with exclusive(paths.LOCK, what=name, wait_s=_WAIT_FOR_LOCK_S):
+        started = time.monotonic()
+        sys.stdout.write(f"[{name}] starts\n")
+        sys.stdout.flush()
+        value = main(config)
+        sys.stdout.write(f"[{name}] done in {time.monotonic() - started:.1f} s\n")
+        return value
+
+
+def _run_by_hand(name: str, task: Task, arguments: list[str]) -> None:
+    from pipeline.config.hydra_app import run
+
+    run(name, task, arguments)
+
+
+def _ended_well(work: Callable[[], object]) -> None:
+    """Run `work`; end the process with the exit code of what it raises, and a letter instead of a trace."""
+    try:
+        work()
+    except MlopsError as error:
+        _end(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end(f"{error.filename or 'disk'}: no space left; earlier outputs are intact", DependencyUnavailable.exit_code)
+    except KeyboardInterrupt:
+        _end("stopped; earlier outputs are intact", 130)
+    except Exception:
+        logging.getLogger(__name__).exception("this is a bug of ours; please report what stands below")
+        sys.exit(MlopsError.exit_code)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.write(f"{message}\n")
+    sys.exit(code)

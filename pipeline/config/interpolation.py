@@ -1,0 +1,77 @@
+"""Refuse interpolations that have no end, no target, too much text, or that ask the machine.
+
+`params.yaml` must be the same on every machine and at every moment, so `${oc.env:X}`, `${now:...}` and
+other resolvers are refused outside of the `hydra` node; `${other.key}` is welcome.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["check_interpolations"]
+
+_MAX_CHARACTERS = 10_000
+_OPENING = re.compile(r"(?<!\\)\$\{")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\}")
+
+
+def check_interpolations(values: Mapping[str, Any]) -> None:
+    """Follow every `${key}` in unresolved `values` before anything resolves it.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key path: for a resolver, a missing or non-scalar target, a cycle, or more than 10,000
+        characters of result.
+    """
+    known: dict[str, int] = {}
+    for path, value in _texts(values, ()):
+        _size(".".join(path), value, values, known, ())
+
+
+def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _texts(member, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _texts(member, (*path, str(index)))
+    elif isinstance(value, str) and _OPENING.search(value):
+        yield path, value
+
+
+def _size(where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], above: tuple[str, ...]) -> int:
+    """Return the number of characters that `text` has once it is resolved."""
+    if where in known:
+        return known[where]
+    if where in above:
+        raise ConfigError(f"{where}: refers to itself: {' -> '.join((*above, where))}")
+    if not isinstance(text, str):
+        return len(str(text))
+    references = _REFERENCE.findall(text)
+    if len(references) != len(_OPENING.findall(text)):
+        raise ConfigError(f"{where}: {text!r} is not used here; accepted: ${{other.key}}, the full path of a plain value")
+    size = len(text)
+    for reference in references:
+        size += _size(reference, _target(where, reference, values), values, known, (*above, where))
+    if size > _MAX_CHARACTERS:
+        raise ConfigError(f"{where}: would have more than {_MAX_CHARACTERS:,} characters once it is resolved")
+    known[where] = size
+    return size
+
+
+def _target(where: str, reference: str, values: Mapping[str, Any]) -> Any:
+    value: Any = values
+    for key in reference.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ConfigError(f"{where}: ${{{reference}}} refers to a key that is not there")
+        value = value[key]
+    if isinstance(value, dict | list):
+        raise ConfigError(f"{where}: ${{{reference}}} refers to a whole section; refer to one plain value")
+    return value

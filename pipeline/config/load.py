@@ -1,0 +1,144 @@
+"""Turn composed values into frozen types, or into a letter that says which key is wrong and why."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline import paths
+from pipeline.config.guard import check_targets
+from pipeline.config.reader import read_yaml
+from pipeline.config.types import Config
+from pipeline.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pipeline.config.compose import Origin
+
+__all__ = ["build", "load_params"]
+
+_MAX_SHOWN = 10
+
+
+def load_params(path: Path = paths.PARAMS) -> Config:
+    """Return the typed settings of a composed file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key path, what was found and what is accepted.
+    """
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: has no keys; run `python -m stages.compose` to make it from conf/")
+    return build(values, where=str(path))
+
+
+def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = ()) -> Config:
+    """Return the typed form of composed `values`.
+
+    Parameters
+    ----------
+    values : mapping
+        A composed tree: words, numbers, booleans, None, lists and mappings.
+    where : str
+        The file that errors name, where `origin` knows no better one.
+    origin : iterable of Origin
+        Where each value comes from.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each wrong key, at most ten.
+    """
+    check_targets(values)
+    files = {entry.key: entry.override or entry.file for entry in origin}
+    try:
+        return Config.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        lines = [_line(problem, values, where, files) for problem in error.errors(include_url=False)[:_MAX_SHOWN]]
+        raise ConfigError("\n".join(lines)) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _line(problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]) -> str:
+    keys = _spoken_path(problem["loc"], values)
+    path = ".".join(keys)
+    place = next((file for key in _from_nearest(path, files) if (file := files[key])), None) or where
+    kind, said = problem["type"], problem["msg"]
+    if kind == "extra_forbidden":
+        known = _known_keys(keys[:-1], values)
+        said = f"is not a key here; known: {', '.join(known)}{did_you_mean(keys[-1], known)}"
+    elif kind == "missing":
+        said = "is missing; write it down (nothing is assumed)"
+    elif kind == "value_error":
+        said = said.removeprefix("Value error, ")
+    else:
+        said = f"found {_short(problem.get('input'))}; {said[0].lower()}{said[1:]}"
+    return f"{place}: {path}: {said}" if path else f"{place}: {said}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _spoken_path(location: tuple[int | str, ...], values: Any) -> list[str]:
+    """Return the keys of a location as a person wrote them: names of union members are left out."""
+    keys: list[str] = []
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(values, dict) and part not in values and not is_last:
+            continue
+        if part == "[key]":
+            continue
+        keys.append(str(part))
+        values = _member(values, part)
+    return keys
+
+
+def _member(values: Any, part: int | str) -> Any:
+    if isinstance(values, dict):
+        return values.get(part)
+    if isinstance(values, list) and isinstance(part, int) and part < len(values):
+        return values[part]
+    return None
+
+
+def _from_nearest(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield known keys from the nearest to `path` outwards: itself, what it holds, its neighbours."""
+    above = path
+    while True:
+        yield from (key for key in files if key == above or key.startswith(f"{above}."))
+        if "." not in above:
+            return
+        above = above.rpartition(".")[0]
+
+
+def _known_keys(keys: list[str], values: Any) -> list[str]:
+    """Return the keys that the section at `keys` has; for a union, those of the member that was chosen."""
+    models: list[type[BaseModel]] = [Config]
+    for key in keys:
+        values = _member(values, key)
+        found = [field for model in models if (field := model.model_fields.get(key)) is not None]
+        inner = [model for field in found for model in _models(field.annotation)]
+        models = inner or models
+    kind = _member(values, "kind")
+    chosen = [model for model in models if kind in _kinds(model)] or models
+    return sorted({name for model in chosen for name in model.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models(argument)]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return () if field is None else get_args(field.annotation)

@@ -1,0 +1,8 @@
+"""The model package: a folder named by its content, from which serving needs nothing else."""
+
+from pipeline.package.loading import Package, load
+from pipeline.package.manifest import FileEntry, Manifest, OnnxProof
+from pipeline.package.reference import Bins, Reference
+from pipeline.package.writing import write
+
+__all__ = ["Bins", "FileEntry", "Manifest", "OnnxProof", "Package", "Reference", "load", "write"]

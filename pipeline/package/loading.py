@@ -1,0 +1,129 @@
+"""Read a package back, after every byte of it was found to be as written; never by pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline.calibration import Calibration
+from pipeline.classifier import Classifier, decide
+from pipeline.errors import IntegrityError
+from pipeline.features import Encoder
+from pipeline.package import skops_file
+from pipeline.package.golden import check_golden
+from pipeline.package.manifest import Manifest, verify
+from pipeline.package.onnx_file import OnnxModel
+from pipeline.package.reference import Reference
+from pipeline.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Package", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A loaded package: rows in, probabilities out, by ONNX where it has it."""
+
+    manifest: Manifest
+    schema: Schema
+    reference: Reference
+    metrics: dict[str, Any]
+    lineage: dict[str, Any]
+    card: str
+    served: Classifier
+    stored: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest: the name of exactly this content."""
+        return self.manifest.digest
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of the probability columns."""
+        return self.schema.target.classes
+
+    @property
+    def threshold(self) -> float | None:
+        """Lowest probability that is called positive; None where there are more than two classes."""
+        return self.served.threshold
+
+    @property
+    def onnx_used(self) -> bool:
+        """Whether predictions come from ONNX."""
+        return self.manifest.onnx.used
+
+    def predict_proba(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+        """Return probabilities, shape (n_rows, n_classes), in the order of `classes`.
+
+        Parameters
+        ----------
+        rows : DataFrame, or mapping of column names to plain values
+            None, NA and NaN are missing values. Columns beyond the features are not looked at.
+
+        Raises
+        ------
+        DataError
+            When a feature is not there or cannot be read as its kind.
+        """
+        return self.served.predict_proba(rows)
+
+    def predict(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.str_]:
+        """Return the predicted class of each row."""
+        return decide(self.predict_proba(rows), self.schema.target, self.threshold)
+
+    def classifier(self) -> Classifier:
+        """Return the scikit-learn form, built from the skops file."""
+        if not self.onnx_used:
+            return self.served
+        return _sklearn_form(self.served, self.stored)
+
+
+def load(path: Path) -> Package:
+    """Return the package in a folder.
+
+    First the manifest and every size and digest, then the form of the skops file and each type in it,
+    then the ONNX model, then the golden rows. Nothing is built before all bytes are known to be those
+    that were written, and no type that our own list does not name.
+
+    Raises
+    ------
+    IntegrityError
+        When anything is not as it was written.
+    """
+    manifest, contents = verify(path)
+    skops_file.audit(contents["model.skops"])
+    try:
+        schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
+        plain = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
+        decision = plain["decision.json"]
+        calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
+        card = contents["card.md"].decode()
+        golden = plain["golden.json"]
+        known = golden["known_classes"]
+    except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
+    encoder = Encoder.from_dict(plain["encoder.json"])
+    estimator = (
+        OnnxModel(contents["model.onnx"], known) if manifest.onnx.used else skops_file.load(contents["model.skops"])
+    )
+    served = Classifier(schema, encoder, estimator, calibration, threshold)
+    check_golden(golden, served.predict_proba)
+    reference = Reference.from_dict(plain["reference.json"])
+    metrics, lineage = plain["metrics.json"], plain["lineage.json"]
+    return Package(manifest, schema, reference, metrics, lineage, card, served, contents["model.skops"])
+
+
+def _sklearn_form(served: Classifier, stored: bytes) -> Classifier:
+    estimator = skops_file.load(stored)
+    return Classifier(served.schema, served.encoder, estimator, served.calibration, served.threshold)

@@ -1,0 +1,158 @@
+"""List the files of a package with their sizes and digests, and refuse a folder that differs from its list."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import files
+from pipeline.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["FORMAT", "MANIFEST", "FileEntry", "Manifest", "OnnxProof", "list_files", "verify"]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+REQUIRED = (
+    "card.md",
+    "decision.json",
+    "encoder.json",
+    "golden.json",
+    "lineage.json",
+    "metrics.json",
+    "model.skops",
+    "reference.json",
+    "schema.yaml",
+)
+OPTIONAL = ("model.onnx",)
+_MAX_MANIFEST = 1 << 16
+_MAX_FILE = 1 << 31
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """Size in bytes and SHA-256 of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxProof:
+    """Whether the package serves from ONNX, and what speaks for it or against it.
+
+    `reason` says why there is no `model.onnx`; it is None where there is one. `rows` were compared
+    with scikit-learn: equal classes, probabilities within `tolerance`.
+    """
+
+    used: bool
+    rows: int
+    tolerance: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is in a package; `digest` is the SHA-256 of the file that says so, and names the package."""
+
+    name: str
+    model: str
+    files: dict[str, FileEntry]
+    onnx: OnnxProof
+    libraries: dict[str, str]
+    digest: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is written to manifest.json: everything but the digest of it."""
+        plain = asdict(self)
+        del plain["digest"]
+        return {"format": FORMAT, **plain}
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Return the manifest in the bytes of a manifest.json.
+
+        Raises
+        ------
+        IntegrityError
+            When they are not what `as_dict` writes.
+        """
+        try:
+            value = json.loads(data)
+            if value.pop("format") != FORMAT:
+                raise IntegrityError(f"{MANIFEST}: another format than {FORMAT}; use the version that wrote it")
+            entries = {name: FileEntry(**entry) for name, entry in value.pop("files").items()}
+            proof = OnnxProof(**value.pop("onnx"))
+            manifest = cls(files=entries, onnx=proof, digest=files.sha256(data), **value)
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise IntegrityError(f"{MANIFEST}: not what a package writes ({error})") from error
+        _check(manifest)
+        return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    for name, entry in manifest.files.items():
+        if name not in REQUIRED and name not in OPTIONAL:
+            raise IntegrityError(f"{MANIFEST}: lists {name!r}; a package holds {', '.join((*REQUIRED, *OPTIONAL))}")
+        is_sound = type(entry.size) is int and 0 <= entry.size <= _MAX_FILE and isinstance(entry.sha256, str)
+        if not is_sound or not _SHA256.fullmatch(entry.sha256):
+            raise IntegrityError(f"{MANIFEST}: size or digest of {name} is not one")
+    absent = [name for name in REQUIRED if name not in manifest.files]
+    if absent:
+        raise IntegrityError(f"{MANIFEST}: does not list {', '.join(absent)}")
+    if manifest.onnx.used is not ("model.onnx" in manifest.files):
+        raise IntegrityError(f"{MANIFEST}: says that ONNX is used where model.onnx is not listed, or the reverse")
+
+
+def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
+    """Return size and digest of each of `names` in `folder`, sorted by name."""
+    return {
+        name: FileEntry((folder / name).stat().st_size, files.sha256_file(folder / name)) for name in sorted(names)
+    }
+
+
+def verify(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest of a package and the bytes of its files, each read once and found as listed.
+
+    Raises
+    ------
+    IntegrityError
+        When anything is missing, too much, not a plain file, of another size or of other bytes.
+    """
+    manifest_path = folder / MANIFEST
+    if not folder.is_dir() or not manifest_path.exists():
+        raise IntegrityError(f"{folder}: no model package (there is no {MANIFEST}); run `dvc repro train` to make one")
+    if _plain_size(manifest_path) > _MAX_MANIFEST:
+        raise IntegrityError(f"{manifest_path}: larger than any manifest; the package is damaged, restore it")
+    manifest = Manifest.from_bytes(manifest_path.read_bytes())
+    extra = sorted({path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST})
+    if extra:
+        raise IntegrityError(f"{folder}: holds {', '.join(map(repr, extra[:3]))}, which the manifest does not list")
+    return manifest, {name: _read(folder / name, entry) for name, entry in manifest.files.items()}
+
+
+def _plain_size(path: Path) -> int:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise IntegrityError(f"{path}: is not a plain file")
+    return status.st_size
+
+
+def _read(path: Path, entry: FileEntry) -> bytes:
+    try:
+        size = _plain_size(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: is missing; the package is damaged, restore it") from error
+    if size != entry.size:
+        raise IntegrityError(f"{path}: has {size} bytes where the manifest says {entry.size}; restore the package")
+    data = path.read_bytes()
+    if files.sha256(data) != entry.sha256:
+        raise IntegrityError(f"{path}: its bytes are not those that were written; restore the package")
+    return data

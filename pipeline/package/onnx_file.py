@@ -1,0 +1,164 @@
+"""Convert a fitted estimator to one ONNX file that serves without scikit-learn, and run it."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import IntegrityError
+from pipeline.package.lightgbm_onnx import NotConvertible, convert_lightgbm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["NotConvertible", "OnnxModel", "convert"]
+
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_INPUT = "rows"
+
+
+def convert(estimator: Any, n_columns: int) -> bytes:
+    """Return the ONNX file of `estimator`: float input `rows` [None, n_columns], output `probabilities`.
+
+    Thresholds of trees are lowered to the next float32, which changes no decision on float32 rows:
+    scikit-learn compares float32 values with float64 thresholds, ONNX both in float32.
+
+    Raises
+    ------
+    NotConvertible
+        When there is no converter for it, or the converter fails.
+    """
+    package = type(estimator).__module__.partition(".")[0]
+    if package == "lightgbm":
+        return convert_lightgbm(estimator, n_columns, input_name=_INPUT)
+    if package in ("xgboost", "catboost"):
+        raise NotConvertible(f"there is no converter for {package}")
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    lowered = _lowered(estimator)
+    options = {id(one): _options(one) for one in _fitted_members(lowered) if _options(one)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = convert_sklearn(
+                lowered,
+                name="model",
+                initial_types=[(_INPUT, FloatTensorType([None, n_columns]))],
+                target_opset=_OPSETS,
+                options=options,
+            )
+    except Exception as error:  # noqa: BLE001 - a converter may fail in any way; the reason goes into the manifest
+        first = str(error).strip().partition("\n")[0]
+        raise NotConvertible(f"skl2onnx cannot convert {type(estimator).__name__}: {first[:200]}") from error
+    return _settled(model)
+
+
+def _options(estimator: Any) -> dict[str, Any]:
+    return {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
+
+
+def _settled(model: Any) -> bytes:
+    """Return the bytes of a model without a word about who made it when."""
+    model.producer_name = "declarative-mlops"
+    model.producer_version = ""
+    model.doc_string = ""
+    model.domain = ""
+    model.graph.doc_string = ""
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _lowered(estimator: Any) -> Any:
+    lowered = copy.deepcopy(estimator)
+    for one in _fitted_members(lowered):
+        if type(one).__name__ == "VotingClassifier":
+            one.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
+        if hasattr(one, "tree_"):
+            _lower(one.tree_.threshold)
+        for predictor in _predictors(one):
+            _lower(predictor.nodes["num_threshold"])
+    return lowered
+
+
+def _lower(thresholds: NDArray[np.float64]) -> None:
+    """Replace each threshold by the largest float32 that does not exceed it, in place."""
+    nearest = thresholds.astype(np.float32)
+    above = nearest.astype(np.float64) > thresholds
+    nearest[above] = np.nextafter(nearest[above], np.float32(-np.inf))
+    thresholds[...] = nearest
+
+
+def _predictors(estimator: Any) -> Iterator[Any]:
+    for iteration in getattr(estimator, "_predictors", ()):
+        yield from iteration
+
+
+def _fitted_members(estimator: Any) -> Iterator[Any]:
+    """Yield a fitted estimator and every fitted estimator inside of it."""
+    yield estimator
+    inside: list[Any] = []
+    for name in ("estimators_", "calibrated_classifiers_"):
+        found = getattr(estimator, name, ())
+        inside.extend(np.ravel(found) if isinstance(found, np.ndarray) else found)
+    for name in ("final_estimator_", "estimator_", "best_estimator_"):
+        inside.extend([getattr(estimator, name)] if hasattr(estimator, name) else [])
+    inside.extend(one for _, one in getattr(estimator, "steps", ()))
+    if type(estimator).__name__ == "_CalibratedClassifier":
+        inside.append(estimator.estimator)
+    for one in inside:
+        if not isinstance(one, str):
+            yield from _fitted_members(one)
+
+
+class OnnxModel:
+    """A converted estimator in onnxruntime on one thread; loading it reads no other file.
+
+    Raises
+    ------
+    IntegrityError
+        When the bytes are no ONNX model, point to tensors in other files, or use operators of others.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        _check(data)
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            (self._input,) = [one.name for one in self._session.get_inputs()]
+            self._output = self._session.get_outputs()[-1].name
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own for every defect
+            raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
+
+    def __call__(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities, shape (n_rows, n_known_classes), rows summing to 1."""
+        if len(matrix) == 0:
+            return np.empty((0, self._session.get_outputs()[-1].shape[1] or 0))
+        (found,) = self._session.run([self._output], {self._input: matrix})
+        wide = np.asarray(found, dtype=np.float64)
+        return np.asarray(wide / wide.sum(axis=1, keepdims=True))
+
+
+def _check(data: bytes) -> None:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError) as error:
+        raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
+    if len(model.functions) or any(one.domain not in _DOMAINS for one in model.opset_import):
+        raise IntegrityError("model.onnx: uses operators that are not ONNX's own")
+    tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
+    if any(one.data_location == onnx.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
+        raise IntegrityError("model.onnx: points to tensors in another file; a package is whole in itself")

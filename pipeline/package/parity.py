@@ -1,0 +1,92 @@
+"""Prove that the ONNX form of a classifier answers as scikit-learn does, also on rows nobody has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.classifier import Classifier, decide
+from pipeline.package.manifest import OnnxProof
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.package.onnx_file import OnnxModel
+    from pipeline.schema import Column, Schema
+
+__all__ = ["TOLERANCE", "hard_rows", "onnx_classifier", "prove"]
+
+TOLERANCE = 1e-5
+_UNKNOWN = "\N{REPLACEMENT CHARACTER} not declared"
+_SAMPLE = 200
+
+
+class _OnnxEstimator:
+    """An ONNX model behind the one method of an estimator that a classifier calls."""
+
+    def __init__(self, model: OnnxModel, classes: np.ndarray) -> None:
+        self._model = model
+        self.classes_ = classes
+
+    def predict_proba(self, matrix: np.ndarray) -> np.ndarray:
+        return self._model(matrix.astype(np.float32))
+
+
+def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
+    """Return `classifier` with its estimator replaced by the ONNX form."""
+    estimator = _OnnxEstimator(model, np.asarray(classifier.estimator.classes_))
+    return Classifier(
+        classifier.schema, classifier.encoder, estimator, classifier.calibration, classifier.threshold
+    )
+
+
+def prove(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:
+    """Compare both forms on `rows` and on `hard_rows` made of them, after calibration and threshold.
+
+    Returns
+    -------
+    OnnxProof
+        `used` only when every class is equal and every probability within `TOLERANCE`.
+    """
+    import pandas as pd
+
+    tried = pd.concat([rows[list(classifier.encoder.names_in_)], hard_rows(rows, classifier.schema)], ignore_index=True)
+    expected = classifier.predict_proba(tried)
+    found = onnx_classifier(classifier, model).predict_proba(tried)
+    difference = np.abs(expected - found).max(initial=0.0)
+    target, threshold = classifier.schema.target, classifier.threshold
+    n_flipped = int((decide(expected, target, threshold) != decide(found, target, threshold)).sum())
+    if not difference <= TOLERANCE or n_flipped:
+        reason = f"its probabilities differ by up to {difference:.1e} and {n_flipped} classes in {len(tried)} rows"
+        return OnnxProof(used=False, rows=len(tried), tolerance=TOLERANCE, reason=reason)
+    return OnnxProof(used=True, rows=len(tried), tolerance=TOLERANCE)
+
+
+def hard_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return rows that `rows` may lack: each feature missing, not declared or out of range; then all missing."""
+    import pandas as pd
+
+    names = list(schema.feature_names)
+    base = rows[names].head(_SAMPLE).reset_index(drop=True)
+    parts = []
+    for column in schema.features:
+        for value in _hard_values(column, rows[column.name]):
+            part = base.copy()
+            part[column.name] = pd.Series([value] * len(base), dtype=base[column.name].dtype)
+            parts.append(part)
+    if not parts:
+        return base
+    empty = base.head(1).copy()
+    for column in schema.features:
+        empty[column.name] = pd.Series([None], dtype=base[column.name].dtype)
+    return pd.concat([*parts, empty], ignore_index=True)
+
+
+def _hard_values(column: Column, values: pd.Series) -> list[object]:
+    if column.kind == "category":
+        return [None, _UNKNOWN]
+    if not column.is_numeric or values.dropna().empty:
+        return [None]
+    low, high = values.min(), values.max()
+    return [None, low - 1, high + 1, 0]

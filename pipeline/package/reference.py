@@ -1,0 +1,257 @@
+"""Count rows in bins that the training rows fixed, so that drift is a comparison of counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.errors import DataError, IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.schema import Column, Schema
+
+__all__ = ["Bins", "Reference", "describe"]
+
+_FORMAT = 1
+_MAX_VALUES = 32
+_TAIL = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """The bins of one column, and how many training rows fell into each.
+
+    Counts of any two sets of rows may be added: bins never move. `labels` names them in their order.
+
+    - `values`: one bin for each whole number seen in training, then below, above, unseen, missing.
+    - `words`: one bin for each declared word, then unseen, missing.
+    - `quantiles`: bins between `edges` (a value on an edge belongs below it), then below, above, missing.
+
+    The outermost thousandth of the rows on either side sets no bin: one outlier cannot move them. `mean`
+    and `deviation` leave it out too; they are None for words.
+    """
+
+    name: str
+    kind: Literal["values", "words", "quantiles"]
+    points: tuple[Any, ...]
+    counts: tuple[int, ...]
+    mean: float | None = None
+    deviation: float | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One name for each bin, in the order of `counts`."""
+        if self.kind == "words":
+            return (*self.points, "unseen", "missing")
+        if self.kind == "values":
+            return (*(f"{point:g}" for point in self.points), "below", "above", "unseen", "missing")
+        pairs = zip(self.points[:-1], self.points[1:], strict=True)
+        return (*(f"{low:.6g} to {high:.6g}" for low, high in pairs), "below", "above", "missing")
+
+    def count(self, values: pd.Series | Sequence[Any]) -> NDArray[np.int64]:
+        """Return how many of `values` fall into each bin, shape (len(labels),).
+
+        Raises
+        ------
+        DataError
+            When values are not of the column's kind.
+        """
+        try:
+            codes = self._words(values) if self.kind == "words" else self._numbers(_floats(values))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{self.name}: cannot be counted ({error})") from error
+        return np.bincount(codes, minlength=len(self.labels)).astype(np.int64)
+
+    def _words(self, values: Any) -> NDArray[np.int64]:
+        known = {word: code for code, word in enumerate(self.points)}
+        unseen, missing = len(self.points), len(self.points) + 1
+        series = _series(values)
+        positions, found = series.factorize()
+        return np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)[positions]
+
+    def _numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+        points = np.array(self.points, dtype=np.float64)
+        if self.kind == "values":
+            n = len(points)
+            at = np.minimum(np.searchsorted(points, numbers), max(n - 1, 0))
+            is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
+            codes = np.where(is_point, at, n + 2)
+            codes, last = self._outside(codes, numbers, points, n), n + 3
+        else:
+            n = max(len(points) - 1, 0)
+            codes = np.clip(np.searchsorted(points, numbers, side="left") - 1, 0, max(n - 1, 0))
+            codes, last = self._outside(codes, numbers, points, n), n + 2
+        codes[np.isnan(numbers)] = last
+        return codes
+
+    @staticmethod
+    def _outside(
+        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], n: int
+    ) -> NDArray[np.int64]:
+        if len(points) == 0:
+            return np.full(len(numbers), n + 1, dtype=np.int64)
+        return np.where(numbers < points[0], n, np.where(numbers > points[-1], n + 1, codes)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The bins of every feature and of the score, with the training rows counted in them.
+
+    `score` is the out-of-fold probability of the positive class, or of the predicted one where there are
+    more than two; `classes` counts what was predicted out of fold.
+    """
+
+    n_rows: int
+    columns: tuple[Bins, ...]
+    score: Bins
+    classes: Bins
+
+    def column(self, name: str) -> Bins:
+        """Return the bins of one feature; KeyError when it has none."""
+        return {bins.name: bins for bins in self.columns}[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain figures from which `from_dict` builds it again."""
+        return {
+            "format": _FORMAT,
+            "n_rows": self.n_rows,
+            "columns": [_plain(bins) for bins in self.columns],
+            "score": _plain(self.score),
+            "classes": _plain(self.classes),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Reference:
+        """Return the reference that `as_dict` wrote.
+
+        Raises
+        ------
+        IntegrityError
+            When `value` is not of the form that `as_dict` writes.
+        """
+        try:
+            if value["format"] != _FORMAT:
+                raise IntegrityError(f"reference: format {value['format']!r} is not known; this version reads {_FORMAT}")
+            columns = tuple(_bins(one) for one in value["columns"])
+            return cls(value["n_rows"], columns, _bins(value["score"]), _bins(value["classes"]))
+        except (KeyError, TypeError) as error:
+            raise IntegrityError(f"reference: not what a package writes ({error})") from error
+
+
+def describe(
+    frame: pd.DataFrame, schema: Schema, *, score: NDArray[np.float64], predicted: NDArray[np.str_], n_bins: int
+) -> Reference:
+    """Return the reference of training rows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Training rows; every feature that is not free text gets bins.
+    schema : Schema
+        Their declaration.
+    score : float between 0 and 1, shape (n_rows,)
+        Out-of-fold probability of the positive (or predicted) class.
+    predicted : str, shape (n_rows,)
+        Classes predicted out of fold.
+    n_bins : int, at least 2
+        Bins between the quantiles of a column with many values.
+    """
+    columns = tuple(_column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text")
+    classes = _counted(Bins("class", "words", schema.target.classes, ()), predicted)
+    return Reference(len(frame), columns, _quantile_bins("score", score, n_bins), classes)
+
+
+def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
+    if column.kind in ("category", "boolean"):
+        words = column.categories if column.kind == "category" else ("false", "true")
+        return _counted(Bins(column.name, "words", words, ()), values)
+    numbers = _floats(values)
+    if column.kind == "integer":
+        core = _core(numbers)
+        seen = np.unique(core)
+        if len(seen) <= _MAX_VALUES:
+            return _counted(Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_moments(core)), values)
+    return _quantile_bins(column.name, numbers, n_bins)
+
+
+def _core(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the present numbers without the outermost thousandth on either side."""
+    present = numbers[~np.isnan(numbers)]
+    if len(present) == 0:
+        return present
+    low, high = np.quantile(present, [_TAIL, 1 - _TAIL], method="inverted_cdf")
+    return np.asarray(present[(present >= low) & (present <= high)])
+
+
+def _quantile_bins(name: str, numbers: NDArray[np.float64], n_bins: int) -> Bins:
+    present = np.sort(numbers[~np.isnan(numbers)])
+    if len(present) == 0:
+        return _counted(Bins(name, "quantiles", (), ()), numbers)
+    shares = np.concatenate([[_TAIL], np.arange(1, n_bins) / n_bins, [1 - _TAIL]])
+    edges = np.unique(np.quantile(present, shares, method="inverted_cdf"))
+    if len(edges) == 1:
+        edges = np.array([np.nextafter(edges[0], -np.inf), edges[0]])
+    inside = np.clip(present, edges[0], edges[-1])
+    return _counted(Bins(name, "quantiles", tuple(edges.tolist()), (), *_moments(inside)), numbers)
+
+
+def _moments(present: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    if len(present) == 0:
+        return None, None
+    return float(present.mean()), float(present.std())
+
+
+def _counted(bins: Bins, values: Any) -> Bins:
+    counts = tuple(bins.count(values).tolist())
+    return Bins(bins.name, bins.kind, bins.points, counts, bins.mean, bins.deviation)
+
+
+def _floats(values: Any) -> NDArray[np.float64]:
+    """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
+    series = _series(values)
+    if series.dtype.kind == "M":
+        moments = series.to_numpy(dtype="datetime64[us]")
+        numbers = moments.astype(np.int64).astype(np.float64)
+        numbers[np.isnat(moments)] = np.nan
+        return np.asarray(numbers)
+    return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _series(values: Any) -> Any:
+    if hasattr(values, "factorize"):
+        return values
+    import pandas as pd
+
+    return pd.Series(values)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | np.bool_) else value
+
+
+def _plain(bins: Bins) -> dict[str, Any]:
+    return {
+        "name": bins.name,
+        "kind": bins.kind,
+        "points": list(bins.points),
+        "counts": list(bins.counts),
+        "labels": list(bins.labels),
+        "mean": bins.mean,
+        "deviation": bins.deviation,
+    }
+
+
+def _bins(value: Mapping[str, Any]) -> Bins:
+    bins = Bins(
+        value["name"], value["kind"], tuple(value["points"]), tuple(value["counts"]), value["mean"], value["deviation"]
+    )
+    if len(bins.counts) != len(bins.labels):
+        raise IntegrityError(f"reference: {bins.name} has {len(bins.counts)} counts for {len(bins.labels)} bins")
+    return bins

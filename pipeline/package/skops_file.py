@@ -1,0 +1,284 @@
+"""Store a fitted estimator as skops bytes that are equal wherever they are written, and read no others."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import ConfigError, IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["audit", "dump", "load"]
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_SCHEMA = "schema.json"
+_MAX_MEMBERS = 200_000
+_MAX_DEPTH = 200
+_MEMBER = re.compile(r"[0-9]+\.(npy|npz|bin)")
+
+# Every way of building a value that a package may ask for. Methods, partial functions and operators
+# are skops' ways to call code of the file's choosing; no estimator of ours needs them.
+_LOADERS = frozenset(
+    {
+        "BytearrayNode",
+        "BytesNode",
+        "DefaultDictNode",
+        "DictNode",
+        "FunctionNode",
+        "JsonNode",
+        "ListNode",
+        "LossNode",
+        "MultinomialLossNode",
+        "NdArrayNode",
+        "ObjectNode",
+        "RandomGeneratorNode",
+        "RandomStateNode",
+        "DTypeNode",
+        "MaskedArrayNode",
+        "ReduceNode",
+        "SetNode",
+        "SparseMatrixNode",
+        "TreeNode",
+        "TupleNode",
+        "TypeNode",
+        "SliceNode",
+    }
+)
+
+# Reviewed by hand: plain data holders whose state is numbers. skops trusts scikit-learn's estimators by
+# itself; these are the types inside of them. Never extended from what a file says.
+_TRUSTED = (
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss._loss.CyHalfMultinomialLoss",
+    "sklearn._loss.link.HalfLogitLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neighbors._kd_tree.KDTree64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._ball_tree.BallTree64",
+    "sklearn.neighbors._kd_tree.newObj",
+    "sklearn.neighbors._ball_tree.newObj",
+    "sklearn.metrics._dist_metrics.newObj",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.preprocessing._label.LabelBinarizer",
+    "sklearn.preprocessing._label.LabelEncoder",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "catboost.core.CatBoostClassifier",
+    "collections.OrderedDict",
+)
+_PLAIN_MODULES = frozenset({"builtins", "numpy", "numpy.random", "numpy.random.mtrand", "numpy.random._mt19937"})
+
+
+def dump(estimator: Any) -> bytes:
+    """Return the canonical skops file of `estimator`.
+
+    skops writes the moment, memory addresses and random names; here members are numbered in the order of
+    first use, keys are sorted, padding between the fields of records is zero, and nothing is compressed.
+
+    Raises
+    ------
+    ConfigError
+        When the estimator holds something that a package does not store.
+    """
+    import skops.io
+
+    try:
+        raw = skops.io.dumps(estimator)
+    except (TypeError, AttributeError, skops.io.exceptions.UnsupportedTypeException) as error:
+        raise ConfigError(f"model.estimator: {type(estimator).__name__} cannot be stored without pickle ({error})") from error
+    data = _canonical(raw)
+    try:
+        audit(data)
+        load(data)
+    except IntegrityError as error:
+        raise ConfigError(
+            f"model.estimator: {type(estimator).__name__} cannot be packaged: {error}. Choose another estimator."
+        ) from error
+    return data
+
+
+def load(data: bytes) -> Any:
+    """Return the estimator in canonical skops bytes, built from the types on our own list alone.
+
+    Raises
+    ------
+    IntegrityError
+        When the bytes are no such file, or ask for a type that is not on the list.
+    """
+    audit(data)
+    import skops.io
+
+    try:
+        return skops.io.loads(data, trusted=list(_TRUSTED))
+    except Exception as error:  # noqa: BLE001 - whatever a crafted file makes skops raise, the answer is the same
+        raise IntegrityError(f"model.skops: cannot be read ({type(error).__name__}: {error})") from error
+
+
+def audit(data: bytes) -> None:
+    """Check the form of a skops file and every type named in it, without importing or building any.
+
+    Raises
+    ------
+    IntegrityError
+        When it is no canonical file, or names a loader or type that no package needs.
+    """
+    members = _read_members(data)
+    try:
+        schema = json.loads(members[_SCHEMA])
+        nodes = list(_nodes(schema, 0))
+    except (KeyError, ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"model.skops: its schema is not one ({error})") from error
+    for node in nodes:
+        module, name, loader = node.get("__module__"), node.get("__class__"), node.get("__loader__")
+        if loader not in _LOADERS:
+            raise IntegrityError(f"model.skops: asks for the loader {loader!r}, which no package needs")
+        if not _is_known(module, name):
+            raise IntegrityError(f"model.skops: asks for the type {module}.{name}, which is not on the list of trusted types")
+
+
+def _is_known(module: object, name: object) -> bool:
+    if not isinstance(module, str) or not isinstance(name, str):
+        return False
+    if f"{module}.{name}" in _TRUSTED or f"{module}.{name}" == "collections.defaultdict":
+        return True
+    if module == "builtins":
+        return name in {"str", "int", "float", "bool", "list", "tuple", "dict", "set", "slice", "bytes", "bytearray"}
+    return module in _PLAIN_MODULES or module.startswith(("sklearn.", "scipy.sparse"))
+
+
+def _nodes(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if depth > _MAX_DEPTH:
+        raise IntegrityError("model.skops: its schema is nested too deep")
+    if isinstance(value, dict):
+        if "__class__" in value:
+            yield value
+        for one in value.values():
+            yield from _nodes(one, depth + 1)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _nodes(one, depth + 1)
+
+
+def _read_members(data: bytes) -> dict[str, bytes]:
+    """Return the members of an archive in which nothing is compressed, so that no bomb can hide."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) > _MAX_MEMBERS or len({one.filename for one in members}) != len(members):
+                raise IntegrityError("model.skops: has too many members, or one twice")
+            for one in members:
+                _check_member(one)
+            return {one.filename: archive.read(one) for one in members}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        raise IntegrityError(f"model.skops: is no skops file ({error})") from error
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+        raise IntegrityError(f"model.skops: member {member.filename!r} is compressed, which no package does")
+    if member.filename != _SCHEMA and not _MEMBER.fullmatch(member.filename):
+        raise IntegrityError(f"model.skops: member {member.filename!r} has no name that a package gives")
+
+
+def _canonical(raw: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    renamed: dict[str, str] = {}
+    numbers: dict[int, int] = {}
+    schema = _settle(json.loads(members[_SCHEMA]), renamed, numbers, [0])
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, _SCHEMA, json.dumps(schema, sort_keys=False, separators=(",", ":")).encode())
+        for old, new in renamed.items():
+            _add(archive, new, _without_padding(members[old]) if old.endswith(".npy") else members[old])
+    return out.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system = 3
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, data)
+
+
+_UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
+
+
+def _settle(value: Any, renamed: dict[str, str], numbers: dict[int, int], last: list[int]) -> Any:
+    """Return a node with sorted keys, its id and file numbered in the order of first use."""
+    if isinstance(value, list):
+        return [_settle(one, renamed, numbers, last) for one in value]
+    if not isinstance(value, dict):
+        return value
+    settled: dict[str, Any] = {}
+    for name in _order(value):
+        one = value[name]
+        if name == "__id__":
+            settled[name] = _number(one, numbers, last, is_shared=value.get("__loader__") not in _UNSHARED)
+        elif name == "file" and isinstance(one, str):
+            suffix = one.rpartition(".")[2]
+            settled[name] = renamed.setdefault(one, f"{len(renamed)}.{suffix}")
+        elif name == "content" and value.get("__loader__") == "SetNode":
+            settled[name] = _settle(sorted(one, key=_without_ids), renamed, numbers, last)
+        else:
+            settled[name] = _settle(one, renamed, numbers, last)
+    return settled
+
+
+def _number(old: int, numbers: dict[int, int], last: list[int], *, is_shared: bool) -> int:
+    """Return the number of an object; words and numbers are never shared, since that differs by process."""
+    if is_shared and old in numbers:
+        return numbers[old]
+    last[0] += 1
+    if is_shared:
+        numbers[old] = last[0]
+    return last[0]
+
+
+def _order(node: dict[str, Any]) -> list[str]:
+    """Return the keys of a node in canonical order; those of a dictionary keep theirs, which pairs with its types."""
+    return sorted(node) if "__class__" in node or "__loader__" in node else list(node)
+
+
+def _without_ids(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{name}:{_without_ids(one)}" for name, one in value.items() if name != "__id__") + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_without_ids, value)) + "]"
+    return json.dumps(value)
+
+
+def _without_padding(data: bytes) -> bytes:
+    """Return an array file whose bytes between fields, which hold whatever the memory held, are zero."""
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    if array.dtype.names is None:
+        return data
+    clean = np.zeros(array.shape, dtype=array.dtype)
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    out = io.BytesIO()
+    np.save(out, clean, allow_pickle=False)
+    return out.getvalue()

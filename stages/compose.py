@@ -1,0 +1,8 @@
+"""conf/ becomes params.yaml, with the origin of every value beside it."""
+
+from __future__ import annotations
+
+from pipeline.config.entry import run_compose
+
+if __name__ == "__main__":
+    run_compose()
