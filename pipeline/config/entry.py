@@ -11,12 +11,13 @@ import logging
 import sys
 import time
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pipeline import paths
 from pipeline.config.load import load_params
 from pipeline.config.orphan import end_with_dvc
-from pipeline.errors import DependencyUnavailable, MlopsError
+from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Task = Callable[[Config], float | None]
 
-__all__ = ["stage"]
+__all__ = ["run_compose", "stage"]
 
 _BY_DVC = ["-cd", ".", "-cn", "params"]
 _WAIT_FOR_LOCK_S = 30
@@ -54,9 +55,7 @@ def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callabl
         def called() -> None:
             arguments = sys.argv[1:]
             if {"-h", "--help"} & set(arguments):
-                from pipeline.config.help import page
-
-                sys.stdout.write(page(name))
+                _show_help(name)
             elif arguments == _BY_DVC:
                 _ended_well(lambda: _run_for_dvc(name, main))
             else:
@@ -65,6 +64,34 @@ def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callabl
         return called
 
     return decorate
+
+
+def run_compose() -> None:
+    """Run the stage that makes params.yaml of conf/, and print each key that changes."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        _show_help("compose")
+    else:
+        _ended_well(_compose)
+
+
+def _compose() -> None:
+    from pipeline.config.staging import stage_params
+
+    if sys.argv[1:]:
+        raise UsageError(
+            f"python -m stages.compose: {sys.argv[1]!r} is not used here; overrides belong to `dvc exp run -S ...`,"
+            " lasting changes into conf/"
+        )
+    end_with_dvc()
+    with exclusive(paths.LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S):
+        for line in stage_params(Path()):
+            sys.stdout.write(f"[compose] {line}\n")
+
+
+def _show_help(name: str) -> None:
+    from pipeline.config.help import page
+
+    sys.stdout.write(page(name))
 
 
 def _run_for_dvc(name: str, main: Task) -> None:

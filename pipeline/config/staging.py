@@ -40,7 +40,8 @@ def stage_params(root: Path) -> list[str]:
     else:
         origin = list(composition.origin)
         build(composition.values, where=str(paths.CONF), origin=origin)
-        printed = changes(_standing(params), composition.values)
+        standing = _standing(params)
+        printed = changes(standing, composition.values) if standing else [f"{paths.PARAMS} is made from {paths.CONF}/"]
         files.write_text(params, composition.text)
     files.write_json(root / paths.ORIGIN, [asdict(entry) for entry in origin])
     return printed
@@ -63,9 +64,9 @@ def check_fresh(root: Path) -> None:
     raise ConfigError(f"{params}: is stale against conf/: {listed}. Run `dvc repro compose` and commit it")
 
 
-def changes(old: Any, new: Any) -> list[str]:
+def changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return `key: old -> new` for each leaf that differs between two trees, sorted by key."""
-    before, after = dict(leaves(old or {})), dict(leaves(new or {}))
+    before, after = dict(leaves(old)), dict(leaves(new))
     return [
         f"{key}: {_word(before, key)} -> {_word(after, key)}"
         for key in sorted(before.keys() | after.keys())
@@ -77,12 +78,13 @@ def _word(values: dict[str, Any], key: str) -> str:
     return repr(values[key]) if key in values else "(absent)"
 
 
-def _standing(params: Path) -> Any:
+def _standing(params: Path) -> dict[str, Any]:
     """Return what params.yaml holds; nothing when it is missing or unreadable, since it is about to be replaced."""
     try:
-        return read_yaml(params)
+        values = read_yaml(params)
     except ConfigError:
         return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _overridden(values: Any, composition: Composition) -> list[Origin]:

@@ -1,0 +1,169 @@
+"""The help page of a stage: every group with its options, every setting with default, type, unit and meaning."""
+
+from __future__ import annotations
+
+import json
+import types
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline import paths
+from pipeline.config.compose import compose, options
+from pipeline.config.types import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Setting", "page", "settings"]
+
+_USAGE = """\
+python -m stages.{name} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
+
+  GROUP=OPTION   choose another file of conf/GROUP/
+  KEY=VALUE      change one setting
+  -m             sweep: every combination of comma-separated values
+  --cfg job      print the composed settings and end
+{note}
+Lasting changes belong into conf/, experiments into `dvc exp run -S KEY=VALUE`.
+"""
+_NOTE_TRAIN = "\nBy hand this cross-validates and records a run; it leaves the outputs of `dvc repro` alone.\n"
+_MAX_VALUE = 60
+
+
+class Setting(BaseModel):
+    """One setting as the help page shows it."""
+
+    key: str
+    value: Any
+    type: str
+    unit: str | None
+    meaning: str
+
+
+def page(name: str, *, conf: Path = paths.CONF) -> str:
+    """Return the help page of stage `name`.
+
+    Raises
+    ------
+    ConfigError
+        When conf/ itself does not compose.
+    """
+    groups = options(conf)
+    composition = compose(conf=conf)
+    lines = [_USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""), "Groups (the option in use is marked *)"]
+    for group, members in groups.items():
+        chosen = composition.choices.get(group)
+        lines.append(f"  {group + ':':<16}{', '.join(f'{one}*' if one == chosen else one for one in members)}")
+    lines += ["", "Settings"]
+    above = ""
+    for setting in settings(composition.values):
+        group = setting.key.partition(".")[0]
+        if group != above and "." in setting.key:
+            lines.append(f"\n  {group}: {_first_sentence(Config.model_fields[group])}")
+        above = group
+        unit = f", {setting.unit}" if setting.unit is not None else ""
+        lines.append(f"  {setting.key} = {_short(setting.value)}  ({setting.type}{unit})")
+        if setting.meaning:
+            lines.append(f"      {setting.meaning}")
+    return "\n".join(lines) + "\n"
+
+
+def settings(values: Mapping[str, Any]) -> Iterator[Setting]:
+    """Yield every setting of a composed tree, in the order of the types; of alike entries only the first."""
+    yield from _of_model(Config, values, "")
+
+
+def _of_model(model: type[BaseModel], values: Mapping[str, Any], above: str) -> Iterator[Setting]:
+    for name, field in model.model_fields.items():
+        value = values.get(name, None if field.is_required() else field.default)
+        yield from _of_field(f"{above}{name}", field, value)
+
+
+def _of_field(key: str, field: FieldInfo, value: Any) -> Iterator[Setting]:
+    chosen = _model_for(field.annotation, value)
+    members = _model_of_entries(field.annotation)
+    if chosen is not None and isinstance(value, dict):
+        yield from _of_model(chosen, value, f"{key}.")
+    elif members is not None and isinstance(value, dict) and value:
+        first = next(iter(value))
+        yield from _of_model(members, value[first], f"{key}.{first}.")
+        if len(value) > 1:
+            rest = ", ".join(list(value)[1:])
+            yield Setting(key=f"{key}.*", value=f"{len(value)} entries", type="each as above", unit=None, meaning=f"also {rest}")
+    else:
+        extra = field.json_schema_extra
+        unit = extra.get("unit") if isinstance(extra, dict) else None
+        yield Setting(
+            key=key,
+            value=value,
+            type=_type_name(field.annotation) + _bounds(field),
+            unit=str(unit) if unit is not None else None,
+            meaning=field.description or "",
+        )
+
+
+def _model_for(annotation: Any, value: Any) -> type[BaseModel] | None:
+    """Return the model that `value` is of; in a union, the one whose `kind` it names."""
+    models = _models(annotation)
+    if len(models) < 2 or not isinstance(value, dict):
+        return models[0] if models else None
+    return next((one for one in models if value.get("kind") in get_args(one.model_fields["kind"].annotation)), None)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return [model for one in get_args(annotation) for model in _models(one)]
+    return []
+
+
+def _model_of_entries(annotation: Any) -> type[BaseModel] | None:
+    if get_origin(annotation) is dict:
+        found = _models(get_args(annotation)[1])
+        return found[0] if found else None
+    return None
+
+
+def _type_name(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if origin is Literal:
+        return " or ".join(str(one) for one in get_args(annotation))
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_name(one) for one in get_args(annotation))
+    if origin in (tuple, list):
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return f"mapping to {_type_name(get_args(annotation)[1])}"
+    if annotation is type(None):
+        return "null"
+    return {"str": "word", "int": "integer", "float": "number", "bool": "true or false", "Any": "any"}.get(
+        getattr(annotation, "__name__", ""), "value"
+    )
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Return the accepted range, such as ` 2..50`, where a setting has one."""
+    found = {
+        word: getattr(one, word)
+        for one in field.metadata
+        for word in ("ge", "gt", "le", "lt")
+        if getattr(one, word, None) is not None
+    }
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    return "".join(f" {signs[word]} {found[word]}" for word in signs if word in found)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
+
+
+def _first_sentence(field: FieldInfo) -> str:
+    model = _models(field.annotation)[0]
+    return (model.__doc__ or "").strip().partition("\n")[0]
