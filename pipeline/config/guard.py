@@ -25,7 +25,9 @@ _HOME_OF_TARGETS = ("model", "estimator")
 _HYDRA_TARGETS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins|optuna\.samplers|pipeline\.sweeps)(\.\w+)+")
 _HYDRA_CLASSES = {"logging.StreamHandler", "logging.FileHandler", "colorlog.ColoredFormatter"}
 # What a person may choose of Hydra itself, on the command line or with -S.
-_HYDRA_KEYS = re.compile(r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose")
+_HYDRA_KEYS = re.compile(
+    r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose"
+)
 
 
 def check_targets(values: Mapping[str, Any]) -> None:
@@ -39,7 +41,9 @@ def check_targets(values: Mapping[str, Any]) -> None:
     for path, key, value in _special_keys(values, ()):
         where = ".".join((*path, key))
         if key != "_target_" or path[:2] != _HOME_OF_TARGETS:
-            raise TargetRefused(f"{where}: is not a setting here; only model.estimator and what is nested in it has a _target_")
+            raise TargetRefused(
+                f"{where}: is not a setting here; only model.estimator and what is nested in it has a _target_"
+            )
         if not isinstance(value, str) or _TARGET.fullmatch(value) is None:
             raise TargetRefused(
                 f"{where}: {value!r} is not built; accepted: the import path of an estimator of"
@@ -69,18 +73,25 @@ def check_hydra(node: Mapping[str, Any]) -> None:
     for path, key, value in _special_keys(node, ("hydra",)):
         where = ".".join((*path, key))
         if key == "()" or (key == "_target_" and not (isinstance(value, str) and _HYDRA_TARGETS.fullmatch(value))):
-            raise TargetRefused(f"{where}: {value!r} is not built; accepted: Hydra's own launchers, sweepers and samplers")
+            raise TargetRefused(
+                f"{where}: {value!r} is not built; accepted: Hydra's own launchers, sweepers and samplers"
+            )
     for name in ("job_logging", "hydra_logging"):
         for path, value in _classes(node.get(name) or {}, ("hydra", name)):
             if value not in _HYDRA_CLASSES:
-                raise TargetRefused(f"{'.'.join(path)}: {value!r} is not built; accepted: {', '.join(sorted(_HYDRA_CLASSES))}")
+                raise TargetRefused(
+                    f"{'.'.join(path)}: {value!r} is not built; accepted: {', '.join(sorted(_HYDRA_CLASSES))}"
+                )
 
 
 def _classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, dict):
         for key, member in value.items():
             if key in ("class", "factory") or (isinstance(member, str) and member.startswith("ext://")):
-                yield (*path, str(key)), member if not str(member).startswith("ext://sys.std") else "logging.StreamHandler"
+                yield (
+                    (*path, str(key)),
+                    member if not str(member).startswith("ext://sys.std") else "logging.StreamHandler",
+                )
             yield from _classes(member, (*path, str(key)))
 
 

@@ -53,7 +53,10 @@ def page(name: str, *, conf: Path = paths.CONF) -> str:
     """
     groups = options(conf)
     composition = compose(conf=conf)
-    lines = [_USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""), "Groups (the option in use is marked *)"]
+    lines = [
+        _USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""),
+        "Groups (the option in use is marked *)",
+    ]
     for group, members in groups.items():
         chosen = composition.choices.get(group)
         lines.append(f"  {group + ':':<16}{', '.join(f'{one}*' if one == chosen else one for one in members)}")
@@ -92,7 +95,9 @@ def _of_field(key: str, field: FieldInfo, value: Any) -> Iterator[Setting]:
         yield from _of_model(members, value[first], f"{key}.{first}.")
         if len(value) > 1:
             rest = ", ".join(list(value)[1:])
-            yield Setting(key=f"{key}.*", value=f"{len(value)} entries", type="each as above", unit=None, meaning=f"also {rest}")
+            yield Setting(
+                key=f"{key}.*", value=f"{len(value)} entries", type="each as above", unit=None, meaning=f"also {rest}"
+            )
     else:
         extra = field.json_schema_extra
         unit = extra.get("unit") if isinstance(extra, dict) else None

@@ -56,7 +56,9 @@ def _size(where: str, text: Any, values: Mapping[str, Any], known: dict[str, int
         return len(str(text))
     references = _REFERENCE.findall(text)
     if len(references) != len(_OPENING.findall(text)):
-        raise ConfigError(f"{where}: {text!r} is not used here; accepted: ${{other.key}}, the full path of a plain value")
+        raise ConfigError(
+            f"{where}: {text!r} is not used here; accepted: ${{other.key}}, the full path of a plain value"
+        )
     size = len(text)
     for reference in references:
         size += _size(reference, _target(where, reference, values), values, known, (*above, where))

@@ -66,7 +66,9 @@ def _parse(content: bytes, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise ConfigError(f"{place}: not valid YAML: {error.problem}; indent with spaces, close what is open") from error
+        raise ConfigError(
+            f"{place}: not valid YAML: {error.problem}; indent with spaces, close what is open"
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
     return None if node is None else _value(node, name)
