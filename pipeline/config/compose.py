@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.config.guard import check_hydra, check_overrides, check_targets
 from pipeline.config.interpolation import check_interpolations
 from pipeline.config.reader import read_yaml
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["Composition", "Origin", "check_hydra_of", "compose", "leaves", "options"]
 
@@ -194,5 +195,16 @@ def _said_by_hydra(error: Exception, overrides: Sequence[str], conf: Path) -> Co
     cause = error.__cause__
     if cause is not None and str(cause) not in said:
         said = f"{said} ({' '.join(str(cause).split())})"
+    said = said.partition(" Config search path:")[0]
     spoken = f" with {' '.join(overrides)}" if overrides else ""
-    return ConfigError(f"{conf}/{_NAME}.yaml{spoken}: {said[:600]}")
+    return ConfigError(f"{conf}/{_NAME}.yaml{spoken}: {said[:600]}{_nearest(said, conf)}")
+
+
+def _nearest(said: str, conf: Path) -> str:
+    """Return a guess at the option or key that was meant, as `; did you mean ...?`."""
+    if (option := re.search(r"Could not find '([^']+)'", said)) is not None:
+        known = {f"{group}/{name}" for group, names in options(conf).items() for name in names}
+        return did_you_mean(option[1], known)
+    if (key := re.search(r"Could not override '([^']+)'", said)) is not None:
+        return did_you_mean(key[1], [path for path, _ in leaves(_composed([], conf).values)])
+    return ""

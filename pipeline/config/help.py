@@ -7,7 +7,6 @@ import types
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from pipeline import paths
 from pipeline.config.compose import compose, options
@@ -16,6 +15,8 @@ from pipeline.config.types import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from pydantic.fields import FieldInfo
 
 __all__ = ["Setting", "page", "settings"]
 
@@ -31,6 +32,14 @@ Lasting changes belong into conf/, experiments into `dvc exp run -S KEY=VALUE`.
 """
 _NOTE_TRAIN = "\nBy hand this cross-validates and records a run; it leaves the outputs of `dvc repro` alone.\n"
 _MAX_VALUE = 60
+_TYPE_NAMES: dict[Any, str] = {
+    str: "word",
+    int: "integer",
+    float: "number",
+    bool: "true or false",
+    types.NoneType: "null",
+    Any: "any value",
+}
 
 
 class Setting(BaseModel):
@@ -134,22 +143,18 @@ def _model_of_entries(annotation: Any) -> type[BaseModel] | None:
 
 
 def _type_name(annotation: Any) -> str:
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _type_name(get_args(annotation)[0])
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return " or ".join(str(one) for one in get_args(annotation))
+        return " or ".join(str(one) for one in arguments)
     if origin in (Union, types.UnionType):
-        return " or ".join(_type_name(one) for one in get_args(annotation))
-    if origin in (tuple, list):
-        return f"list of {_type_name(get_args(annotation)[0])}"
+        return " or ".join(_type_name(one) for one in arguments)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin is tuple:
+        return f"list of {_type_name(arguments[0])}"
     if origin is dict:
-        return f"mapping to {_type_name(get_args(annotation)[1])}"
-    if annotation is type(None):
-        return "null"
-    return {"str": "word", "int": "integer", "float": "number", "bool": "true or false", "Any": "any"}.get(
-        getattr(annotation, "__name__", ""), "value"
-    )
+        return f"mapping to {_type_name(arguments[1])}"
+    return _TYPE_NAMES.get(annotation, "value")
 
 
 def _bounds(field: FieldInfo) -> str:

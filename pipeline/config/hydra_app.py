@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.config.compose import check_hydra_of
 from pipeline.config.interpolation import check_interpolations
+from pipeline.config.job import current_job
 from pipeline.config.load import build
 from pipeline.errors import ConfigError, UsageError
 
@@ -53,7 +54,7 @@ def _start(task: Callable[[Config], float | None]) -> None:
         raw: Any = OmegaConf.to_container(tree, resolve=False)
         check_interpolations(raw)
         values: Any = OmegaConf.to_container(tree, resolve=True)
-        return task(build(values, where=f"{paths.CONF}/"))
+        return task(build(values, where=" ".join([f"{paths.CONF}/config.yaml", *current_job().overrides])))
 
     # Hydra would print its own trace and end with 1; this makes it raise what the task raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"

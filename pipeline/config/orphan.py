@@ -32,7 +32,7 @@ def end_with_dvc() -> None:
 
 
 def _up_to_dvc() -> list[psutil.Process]:
-    parents = psutil.Process().parents()
+    parents: list[psutil.Process] = psutil.Process().parents()
     for index, process in enumerate(parents):
         if _is_dvc(process):
             return parents[: index + 1]

@@ -25,5 +25,5 @@ def setting(description: str, *, unit: str | None = None, **bounds: Any) -> Any:
     `bounds` are Pydantic's own: `ge`, `gt`, `le`, `lt`, `min_length`, `default` for keys that a
     person may leave out.
     """
-    extra = {"unit": unit} if unit is not None else None
+    extra: dict[str, Any] | None = {"unit": unit} if unit is not None else None
     return Field(description=description, json_schema_extra=extra, **bounds)
