@@ -56,7 +56,7 @@ class TrainingConfig(Section):
     """How the estimator is fitted and judged on the train part."""
 
     folds: int = setting("Parts of the stratified cross-validation", unit="folds", ge=2, le=50)
-    n_jobs: Positive = setting("Folds fitted at once", unit="processes")
+    n_jobs: Positive = setting("Folds fitted at once; results do not depend on it", unit="threads")
     calibration: Literal["none", "sigmoid", "isotonic"] = setting("Map from score to probability")
     class_weight: Literal["balanced"] | None = setting("Whether rare classes weigh more")
     threshold: ThresholdConfig

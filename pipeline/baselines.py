@@ -1,0 +1,46 @@
+"""What a model has to beat: always the same answer, and one rule of two questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.classifier import fit_classifier
+from pipeline.config.groups.learning import FeaturesConfig, InputsConfig, ModelConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.classifier import Classifier
+    from pipeline.schema import Schema
+
+__all__ = ["BASELINES", "fit_baseline"]
+
+_AS_THEY_ARE = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
+_INPUTS = InputsConfig(missing="native", categories="codes", scale="none")
+
+BASELINES: dict[str, ModelConfig] = {
+    "majority": ModelConfig(
+        name="majority",
+        estimator={"_target_": "sklearn.dummy.DummyClassifier", "strategy": "prior"},
+        inputs=_INPUTS,
+    ),
+    "depth_2_tree": ModelConfig(
+        name="depth_2_tree",
+        estimator={"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2},
+        inputs=_INPUTS,
+    ),
+}
+
+
+def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -> Classifier:
+    """Return the baseline called `name`, fitted to `frame`.
+
+    `majority` gives every row the shares of the classes; `depth_2_tree` is the best tree of two
+    questions in a row, which is what a person would call the obvious rule.
+
+    Raises
+    ------
+    DataError
+        When rows are not what the schema declares, or fewer than two classes occur.
+    """
+    return fit_classifier(frame, schema, _AS_THEY_ARE, BASELINES[name], seed=seed)

@@ -1,0 +1,12 @@
+"""Measure how well probabilities and predicted classes fit what was true, and how certain that is.
+
+Every metric is written once, for rows with weights. A point value gives each row the weight 1; a
+bootstrap resample gives it the number of times that it was drawn. So a thousand resamples of all
+metrics are a few matrix products over one sorting of the rows.
+"""
+
+from pipeline.metrics.bootstrap import Estimate, estimate, significant
+from pipeline.metrics.rows import Scored, Weighted, bin_of
+from pipeline.metrics.table import METRICS, Metric, measure
+
+__all__ = ["METRICS", "Estimate", "Metric", "Scored", "Weighted", "bin_of", "estimate", "measure", "significant"]

@@ -1,0 +1,98 @@
+"""Say how certain a figure is: intervals of the bootstrap over rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.metrics.rows import Weighted
+from pipeline.metrics.table import METRICS, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.metrics.rows import Scored
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Estimate", "estimate", "significant"]
+
+_CHUNK = 1 << 18
+_DIGITS = 10
+_MIN_DEFINED = 0.9
+
+
+def significant(value: float | np.floating[Any] | None) -> float | None:
+    """Return `value` with 10 significant digits, so that the order of a sum shows nowhere; None for NaN and None."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.{_DIGITS}g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return plain values with 10 significant digits."""
+        return {"value": significant(self.value), "low": significant(self.low), "high": significant(self.high)}
+
+
+def estimate(
+    scored: Scored, names: Sequence[str], *, confidence: float, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Return figures with percentile intervals of the bootstrap over rows (Efron 1979).
+
+    Parameters
+    ----------
+    scored : Scored
+    names : sequence of str
+        Members of `METRICS`; all are taken from the same resamples.
+    confidence : float between 0 and 1
+        Level of the intervals, such as 0.95.
+    resamples : int
+        How many times as many rows are drawn anew.
+    seed : int
+
+    Notes
+    -----
+    A resample for which a metric is not defined (an AUC when only one class was drawn) is left out;
+    with more than one in ten of them there is no interval.
+    """
+    values = measure(scored, names)
+    drawn: dict[str, list[Floats]] = {name: [] for name in names}
+    for weights in _resample(scored.n_rows, resamples, np.random.default_rng(seed)):
+        rows = Weighted(scored, weights)
+        for name in names:
+            drawn[name].append(METRICS[name].function(rows))
+    return {name: _interval(values[name], np.concatenate(drawn[name]), confidence) for name in names}
+
+
+def _resample(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Yield how often each row was drawn, some resamples at a time so that they stay in the cache."""
+    at_once = max(1, min(resamples, _CHUNK // n_rows))
+    for start in range(0, resamples, at_once):
+        n = min(at_once, resamples - start)
+        drawn = rng.integers(0, n_rows, size=(n, n_rows))
+        drawn += np.arange(n)[:, None] * n_rows
+        yield np.bincount(drawn.ravel(), minlength=n * n_rows).reshape(n, n_rows).astype(np.float64)
+
+
+def _interval(value: float, drawn: Floats, confidence: float) -> Estimate:
+    if math.isnan(value):
+        return Estimate(None, None, None)
+    defined = drawn[~np.isnan(drawn)]
+    if len(defined) < _MIN_DEFINED * len(drawn):
+        return Estimate(value, None, None)
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(defined, [tail, 1.0 - tail])
+    return Estimate(value, float(low), float(high))
