@@ -206,5 +206,5 @@ def _nearest(said: str, conf: Path) -> str:
         known = {f"{group}/{name}" for group, names in options(conf).items() for name in names}
         return did_you_mean(option[1], known)
     if (key := re.search(r"Could not override '([^']+)'", said)) is not None:
-        return did_you_mean(key[1], [path for path, _ in leaves(_composed([], conf).values)])
+        return did_you_mean(key[1], [*options(conf), *(path for path, _ in leaves(_composed([], conf).values))])
     return ""

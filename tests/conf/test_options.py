@@ -1,0 +1,35 @@
+"""Every file of conf/ composes, says which question it answers, and stays short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.compose import compose, options
+from pipeline.config.load import build
+from pipeline.config.types import Config
+
+REPOSITORY = Path(__file__).parents[2]
+CONF = REPOSITORY / "conf"
+FILES = sorted(CONF.rglob("*.yaml"))
+CHOICES = [(group, option) for group, members in options(CONF).items() for option in members if not group.startswith("hydra")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
+def test_the_first_line_asks_the_question_that_the_file_answers(path: Path) -> None:
+    first = next(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# @package"))
+    assert first.startswith("# ")
+    assert "?" in first
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
+def test_a_file_of_settings_is_short(path: Path) -> None:
+    limit = 60 if "profile" in path.parts or path.parent.name == "data" else 40
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_option_of_every_group_composes_to_valid_settings(group: str, option: str) -> None:
+    composition = compose([f"{'+' if group in ('experiment', 'hparams_search') else ''}{group}={option}"], conf=CONF)
+    assert isinstance(build(composition.values, where="conf/", origin=composition.origin), Config)

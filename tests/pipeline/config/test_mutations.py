@@ -1,0 +1,178 @@
+"""2,000 ways to spoil the shipped configuration: each is valid, or refused with file and key path."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.config.compose import compose, leaves
+from pipeline.config.load import build, load_params
+from pipeline.config.reader import read_yaml
+from pipeline.config.types import Config
+from pipeline.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[3]
+CONF = REPOSITORY / "conf"
+SHIPPED: dict[str, Any] = read_yaml(REPOSITORY / "params.yaml")
+KEYS = [key for key, _ in leaves(SHIPPED)]
+BRANCHES = sorted({key.rpartition(".")[0] for key in KEYS if "." in key})
+FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
+
+_values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "abc", "42", "None", "os.system", "\x00", "${seed}", "${none}", "${oc.env:HOME}", "x" * 20_000, "ключ"])
+    | st.lists(st.integers() | st.text(max_size=5), max_size=3)
+    | st.dictionaries(st.text(max_size=6), st.integers() | st.text(max_size=3), max_size=3)
+)
+_words = st.sampled_from(["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"])
+_relaxed = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@st.composite
+def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A composed tree with one key dropped, renamed, retyped or filled with nonsense, and that key."""
+    tree = copy.deepcopy(SHIPPED)
+    path = draw(st.sampled_from(KEYS + BRANCHES))
+    *above, key = path.split(".")
+    parent = tree
+    for part in above:
+        parent = parent[part]
+    kind = draw(st.sampled_from(["drop", "rename", "fill", "add"]))
+    if kind == "drop":
+        del parent[key]
+    elif kind == "rename":
+        parent[draw(st.text(min_size=1, max_size=8)) + key] = parent.pop(key)
+    elif kind == "add":
+        parent[draw(st.sampled_from(["strange", "_target_", "kind", "()"]))] = draw(_values)
+    else:
+        parent[key] = draw(_values)
+    return path, tree
+
+
+def _is_told(refusal: ConfigError, place: str) -> None:
+    said = str(refusal)
+    assert said.count(place) >= 1, said
+    assert "Traceback" not in said
+    assert len(said) < 20_000
+
+
+@settings(max_examples=1_000, **_relaxed)
+@given(spoiled=spoiled_trees())
+def test_a_spoiled_tree_is_valid_or_refused_with_its_section(spoiled: tuple[str, dict[str, Any]]) -> None:
+    path, tree = spoiled
+    try:
+        config = build(tree, where="params.yaml")
+    except ConfigError as refusal:
+        _is_told(refusal, path.partition(".")[0])
+    else:
+        assert isinstance(config, Config)
+
+
+@st.composite
+def spoiled_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
+    """A file of settings with one line spoiled, and its name."""
+    name = draw(st.sampled_from(sorted(texts)))
+    lines = texts[name].splitlines()
+    number = draw(st.integers(0, len(lines) - 1))
+    line = lines[number]
+    kind = draw(st.sampled_from(["drop", "tab", "twice", "word", "indent", "bytes", "cycle"]))
+    if kind == "drop":
+        del lines[number]
+    elif kind == "tab":
+        lines[number] = "\t" + line
+    elif kind == "twice":
+        lines.insert(number, line)
+    elif kind == "word":
+        lines[number] = f"{line.partition(':')[0]}: {draw(_words)}"
+    elif kind == "indent":
+        lines[number] = "   " + line
+    elif kind == "bytes":
+        cut = draw(st.integers(0, len(line)))
+        lines[number] = line[:cut] + draw(st.text(max_size=3)) + line[cut:]
+    else:
+        lines[number] = f"{line.partition(':')[0]}: ${{{line.partition(':')[0].strip() or 'seed'}}}"
+    return name, "\n".join(lines) + "\n"
+
+
+@settings(max_examples=600, **_relaxed)
+@given(spoiled=spoiled_texts({"params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8")}))
+def test_a_spoiled_composed_file_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "params.yaml"
+    path.write_text(spoiled[1], encoding="utf-8", newline="")
+    try:
+        assert isinstance(load_params(path), Config)
+    except ConfigError as refusal:
+        _is_told(refusal, "params.yaml" if "_target_" not in str(refusal) else "_target_")
+
+
+@settings(max_examples=150, **_relaxed)
+@given(spoiled=spoiled_texts({name: (CONF / name).read_text(encoding="utf-8") for name in FILES}))
+def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+) -> None:
+    name, text = spoiled
+    conf = tmp_path_factory.mktemp("spoiled") / "conf"
+    shutil.copytree(CONF, conf)
+    (conf / name).write_text(text, encoding="utf-8", newline="")
+    try:
+        composition = compose(conf=conf)
+        assert isinstance(build(composition.values, where=str(conf), origin=composition.origin), Config)
+    except ConfigError as refusal:
+        _is_told(refusal, "")
+        assert re.search(r"\.yaml|^[a-z]+[\w.]*: ", str(refusal)), str(refusal)
+
+
+_overrides = st.builds(
+    lambda sign, key, value: f"{sign}{key}={value}",
+    st.sampled_from(["", "+", "++", "~"]),
+    st.sampled_from([*KEYS, *BRANCHES, "model", "data", "hydra.run.dir", "strange", "data@x", ""]),
+    st.sampled_from(["1", "abc", "null", "[1", "{a:1}", "${seed}", "${x}", "'", "random_forest", "1,2", "range(3)", "${oc.env:A}"])
+    | st.text(max_size=8),
+) | st.text(min_size=1, max_size=12)
+
+
+@settings(max_examples=250, **_relaxed)
+@given(override=_overrides)
+def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
+    try:
+        composition = compose([override], conf=CONF)
+        assert isinstance(build(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
+    except ConfigError as refusal:
+        _is_told(refusal, "")
+        assert re.search(r"\.yaml|[\w.]+: |=", str(refusal)), str(refusal)
+
+
+def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -> None:
+    paths = []
+    for number, key in enumerate(KEYS):
+        tree = copy.deepcopy(SHIPPED)
+        *above, last = key.split(".")
+        parent = tree
+        for part in above:
+            parent = parent[part]
+        parent[last] = {"strange": number}
+        paths.append(tmp_path / f"{number:03}.yaml")
+        paths[-1].write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    command = [str(Path(sys.executable).parent / "mlops"), "config", "check", "--json", *map(str, paths)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    results = json.loads(done.stdout)
+    refused = [result for result in results if not result["ok"]]
+    assert (done.returncode, len(results), "Traceback" in done.stderr) == (3, len(KEYS), False)
+    assert len(refused) > 0.9 * len(KEYS)
+    assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)
