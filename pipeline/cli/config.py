@@ -57,7 +57,7 @@ def _checked(path: Path, overrides: list[str]) -> dict[str, Any]:
     def work() -> None:
         if path.is_dir():
             composition = compose(overrides, conf=path)
-            build(composition.values, where=f"{path}", origin=composition.origin)
+            build(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
         else:
             load_params(path)
 

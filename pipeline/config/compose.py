@@ -121,7 +121,7 @@ def _composed(overrides: list[str], conf: Path) -> Composition:
         check_interpolations(raw)
         OmegaConf.resolve(tree)
         values: Any = OmegaConf.to_container(tree, resolve=True)
-        check_targets(values)
+        check_targets(values, place=f"{conf}/{_NAME}.yaml")
         return Composition(values, OmegaConf.to_yaml(tree), tuple(_origins(values, layers, spoken)), choices)
 
 

@@ -30,8 +30,15 @@ _HYDRA_KEYS = re.compile(
 )
 
 
-def check_targets(values: Mapping[str, Any]) -> None:
+def check_targets(values: Mapping[str, Any], *, place: str) -> None:
     """Refuse every key that Hydra or logging would call, except `_target_` of estimators of allowed packages.
+
+    Parameters
+    ----------
+    values : mapping
+        A composed tree.
+    place : str
+        The file that an error names.
 
     Raises
     ------
@@ -39,7 +46,7 @@ def check_targets(values: Mapping[str, Any]) -> None:
         Naming the key path and what is accepted.
     """
     for path, key, value in _special_keys(values, ()):
-        where = ".".join((*path, key))
+        where = f"{place}: {'.'.join((*path, key))}"
         if key != "_target_" or path[:2] != _HOME_OF_TARGETS:
             raise TargetRefused(
                 f"{where}: is not a setting here; only model.estimator and what is nested in it has a _target_"

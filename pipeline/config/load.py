@@ -55,7 +55,7 @@ def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = (
     ConfigError
         With one line for each wrong key, at most ten.
     """
-    check_targets(values)
+    check_targets(values, place=where)
     files = {entry.key: entry.override or entry.file for entry in origin}
     try:
         return Config.model_validate_json(json.dumps(values))

@@ -39,7 +39,7 @@ def stage_params(root: Path) -> list[str]:
         printed = [f"{line} (override of this experiment)" for line in changes(composition.values, values)]
     else:
         origin = list(composition.origin)
-        build(composition.values, where=str(paths.CONF), origin=origin)
+        build(composition.values, where=f"{paths.CONF}/config.yaml", origin=origin)
         standing = _standing(params)
         printed = changes(standing, composition.values) if standing else [f"{paths.PARAMS} is made from {paths.CONF}/"]
         files.write_text(params, composition.text)

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 REPOSITORY = Path(__file__).parents[3]
-STAGE = '''
+STAGE = """
 import sys, time
 from pathlib import Path
 from pipeline.config.entry import stage
@@ -38,7 +42,7 @@ def main(config):
 
 if __name__ == "__main__":
     main()
-'''
+"""
 BY_DVC = ("-cd", ".", "-cn", "params")
 
 
@@ -122,10 +126,12 @@ def test_only_one_stage_at_a_time_holds_the_project(demo: Path) -> None:
 def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(demo: Path) -> None:
     _set_seed(demo, 7)
     stands_for_dvc = demo / "dvc"
-    stands_for_dvc.write_text("import subprocess, sys; subprocess.run(' '.join(sys.argv[1:]), shell=True)", encoding="utf-8")
+    stands_for_dvc.write_text(
+        "import subprocess, sys; subprocess.run(' '.join(sys.argv[1:]), shell=True)", encoding="utf-8"
+    )
     command = [sys.executable, str(stands_for_dvc), *_command(*BY_DVC)]
     parent = subprocess.Popen(command, cwd=demo, env=_environment(), start_new_session=True, stdout=subprocess.DEVNULL)
-    _until(lambda: (demo / "began").exists())
+    _until((demo / "began").exists)
     stages = _running(demo)
     assert stages
     parent.kill()
@@ -152,9 +158,9 @@ def _works_in(process: object, folder: Path) -> bool:
         return False
 
 
-def _until(is_true: object) -> None:
+def _until(is_true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not is_true():  # type: ignore[operator]
+    while not is_true():
         assert time.monotonic() < deadline, "waited 20 s"
         time.sleep(0.1)
 
@@ -162,7 +168,7 @@ def _until(is_true: object) -> None:
 def test_control_c_is_not_a_bug(demo: Path) -> None:
     _set_seed(demo, 7)
     process = subprocess.Popen(_command(*BY_DVC), cwd=demo, env=_environment(), stderr=subprocess.PIPE, text=True)
-    _until(lambda: (demo / "began").exists())
+    _until((demo / "began").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert (process.returncode, said) == (130, "stopped; earlier outputs are intact\n")

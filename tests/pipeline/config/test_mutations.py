@@ -9,9 +9,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,9 @@ from pipeline.config.load import build, load_params
 from pipeline.config.reader import read_yaml
 from pipeline.config.types import Config
 from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pytest
 
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"
@@ -34,12 +36,16 @@ _values = (
     | st.booleans()
     | st.integers(-(10**18), 10**18)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "abc", "42", "None", "os.system", "\x00", "${seed}", "${none}", "${oc.env:HOME}", "x" * 20_000, "ключ"])
+    | st.sampled_from(
+        ["", "abc", "42", "None", "os.system", "\x00", "${seed}", "${none}", "${oc.env:HOME}", "x" * 20_000, "ключ"]
+    )
     | st.lists(st.integers() | st.text(max_size=5), max_size=3)
     | st.dictionaries(st.text(max_size=6), st.integers() | st.text(max_size=3), max_size=3)
 )
-_words = st.sampled_from(["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"])
-_relaxed = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+_words = st.sampled_from(
+    ["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"]
+)
+_relaxed: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @st.composite
@@ -57,15 +63,18 @@ def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     elif kind == "rename":
         parent[draw(st.text(min_size=1, max_size=8)) + key] = parent.pop(key)
     elif kind == "add":
-        parent[draw(st.sampled_from(["strange", "_target_", "kind", "()"]))] = draw(_values)
+        added = draw(st.sampled_from(["strange", "_target_", "kind", "()"]))
+        parent[added] = draw(_values)
+        return (path if above else added), tree
     else:
         parent[key] = draw(_values)
     return path, tree
 
 
 def _is_told(refusal: ConfigError, place: str) -> None:
+    """Assert that the letter has a match for `place`, is short and shows no trace."""
     said = str(refusal)
-    assert said.count(place) >= 1, said
+    assert re.search(place, said), said
     assert "Traceback" not in said
     assert len(said) < 20_000
 
@@ -77,7 +86,8 @@ def test_a_spoiled_tree_is_valid_or_refused_with_its_section(spoiled: tuple[str,
     try:
         config = build(tree, where="params.yaml")
     except ConfigError as refusal:
-        _is_told(refusal, path.partition(".")[0])
+        _is_told(refusal, "params.yaml: ")
+        _is_told(refusal, re.escape(path.partition(".")[0]))
     else:
         assert isinstance(config, Config)
 
@@ -118,10 +128,10 @@ def test_a_spoiled_composed_file_is_valid_or_refused_with_its_place(
     try:
         assert isinstance(load_params(path), Config)
     except ConfigError as refusal:
-        _is_told(refusal, "params.yaml" if "_target_" not in str(refusal) else "_target_")
+        _is_told(refusal, "params.yaml")
 
 
-@settings(max_examples=150, **_relaxed)
+@settings(max_examples=120, **_relaxed)
 @given(spoiled=spoiled_texts({name: (CONF / name).read_text(encoding="utf-8") for name in FILES}))
 def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
@@ -132,17 +142,18 @@ def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
     (conf / name).write_text(text, encoding="utf-8", newline="")
     try:
         composition = compose(conf=conf)
-        assert isinstance(build(composition.values, where=str(conf), origin=composition.origin), Config)
+        assert isinstance(build(composition.values, where=f"{conf}/config.yaml", origin=composition.origin), Config)
     except ConfigError as refusal:
-        _is_told(refusal, "")
-        assert re.search(r"\.yaml|^[a-z]+[\w.]*: ", str(refusal)), str(refusal)
+        _is_told(refusal, r"\.yaml|^[a-z]+[\w.]*: ")
 
 
 _overrides = st.builds(
     lambda sign, key, value: f"{sign}{key}={value}",
     st.sampled_from(["", "+", "++", "~"]),
     st.sampled_from([*KEYS, *BRANCHES, "model", "data", "hydra.run.dir", "strange", "data@x", ""]),
-    st.sampled_from(["1", "abc", "null", "[1", "{a:1}", "${seed}", "${x}", "'", "random_forest", "1,2", "range(3)", "${oc.env:A}"])
+    st.sampled_from(
+        ["1", "abc", "null", "[1", "{a:1}", "${seed}", "${x}", "'", "random_forest", "1,2", "range(3)", "${oc.env:A}"]
+    )
     | st.text(max_size=8),
 ) | st.text(min_size=1, max_size=12)
 
@@ -154,8 +165,7 @@ def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
         composition = compose([override], conf=CONF)
         assert isinstance(build(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
     except ConfigError as refusal:
-        _is_told(refusal, "")
-        assert re.search(r"\.yaml|[\w.]+: |=", str(refusal)), str(refusal)
+        _is_told(refusal, r"\.yaml|[\w.]+: |=")
 
 
 def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -> None:
@@ -174,5 +184,6 @@ def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -
     results = json.loads(done.stdout)
     refused = [result for result in results if not result["ok"]]
     assert (done.returncode, len(results), "Traceback" in done.stderr) == (3, len(KEYS), False)
-    assert len(refused) > 0.9 * len(KEYS)
+    accepted = {key for key, result in zip(KEYS, results, strict=True) if result["ok"]}
+    assert all(re.search(r"^model\.estimator\.|\.checks\.|\.example$", key) for key in accepted)
     assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)

@@ -51,7 +51,24 @@ def test_plain_yaml_means_what_it_looks_like(tmp_path: Path, text: str, value: o
 
 @pytest.mark.parametrize(
     "word",
-    ["yes", "No", "on", "OFF", "True", "NULL", "010", "0x1f", "1e-3", "1_000", ".5", "5.", "12:30", "2026-01-31", ".inf", ".nan"],
+    [
+        "yes",
+        "No",
+        "on",
+        "OFF",
+        "True",
+        "NULL",
+        "010",
+        "0x1f",
+        "1e-3",
+        "1_000",
+        ".5",
+        "5.",
+        "12:30",
+        "2026-01-31",
+        ".inf",
+        ".nan",
+    ],
 )
 def test_a_bare_word_that_readers_dispute_is_refused_with_its_place(tmp_path: Path, word: str) -> None:
     with pytest.raises(ConfigError, match=r"some\.yaml:1:4: programs disagree about the bare word"):
@@ -98,7 +115,9 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 @given(tree=_trees)
-def test_what_is_accepted_is_what_pyyaml_and_omegaconf_read(tmp_path_factory: pytest.TempPathFactory, tree: object) -> None:
+def test_what_is_accepted_is_what_pyyaml_and_omegaconf_read(
+    tmp_path_factory: pytest.TempPathFactory, tree: object
+) -> None:
     text = yaml.safe_dump({"a": tree}, allow_unicode=True)
     path = tmp_path_factory.getbasetemp() / "tree.yaml"
     path.write_text(text, encoding="utf-8")

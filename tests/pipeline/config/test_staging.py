@@ -61,7 +61,9 @@ def test_a_refused_setting_leaves_params_alone(project: Path) -> None:
     assert not (project / "reports").exists()
 
 
-def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
     _edit(project / "params.yaml", "alpha: 0.05", "alpha: 0.2")
     before = (project / "params.yaml").read_bytes()
