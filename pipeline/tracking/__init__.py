@@ -1,0 +1,7 @@
+"""The only door to MLflow: record runs, find and compare them, and project what the graph made into them."""
+
+from pipeline.tracking.run import ActiveRun, TrackingWarning
+from pipeline.tracking.search import FoundRun
+from pipeline.tracking.tracker import ExperimentTracker
+
+__all__ = ["ActiveRun", "ExperimentTracker", "FoundRun", "TrackingWarning"]

@@ -1,0 +1,123 @@
+"""What can be done to a run, as plain values that are applied now or kept on disk and applied later."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Batch", "End", "Files", "Input", "Operation", "Point", "apply", "from_dict", "to_dict"]
+
+# MLflow's own limits for one call.
+_MAX_METRICS = 1000
+_MAX_PARAMS = 100
+_MAX_TAGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a metric; `at_ms` is UTC in milliseconds since 1970."""
+
+    name: str
+    value: float
+    at_ms: int
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Parameters, metrics and tags, sent in one call."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Point, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A file, or all that is in a folder, to stand in `folder` of the run's artifacts."""
+
+    source: Path
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A data set that the run read; `profile` and `layout` are JSON."""
+
+    name: str
+    digest: str
+    source: str
+    context: str
+    layout: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a run."""
+
+    status: str
+    at_ms: int
+
+
+Operation = Batch | Files | Input | End
+_KINDS: dict[str, type[Batch | Files | Input | End]] = {"batch": Batch, "files": Files, "input": Input, "end": End}
+
+
+def apply(client: Any, run_id: str, operation: Operation) -> None:
+    """Do it to a run; doing the same twice leaves the run as doing it once."""
+    match operation:
+        case Batch():
+            _send_batch(client, run_id, operation)
+        case Files(source, folder):
+            if source.is_dir():
+                client.log_artifacts(run_id, str(source), folder)
+            else:
+                client.log_artifact(run_id, str(source), folder)
+        case Input():
+            _send_input(client, run_id, operation)
+        case End(status, at_ms):
+            client.set_terminated(run_id, status, at_ms)
+
+
+def _send_batch(client: Any, run_id: str, batch: Batch) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in batch.metrics]
+    params = [Param(name, value) for name, value in batch.params.items()]
+    tags = [RunTag(name, value) for name, value in batch.tags.items()]
+    # One call for a stage; MLflow takes at most 1,000 values at once, 100 of them parameters.
+    while metrics or params or tags:
+        client.log_batch(run_id, metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS])
+        del metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS]
+
+
+def _send_input(client: Any, run_id: str, given: Input) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(given.name, given.digest, "local", given.source, given.layout, given.profile)
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", given.context)])])
+
+
+def to_dict(operation: Operation) -> dict[str, Any]:
+    """Return the operation as plain values."""
+    kind = next(name for name, member in _KINDS.items() if isinstance(operation, member))
+    plain = asdict(operation)
+    if isinstance(operation, Files):
+        plain["source"] = str(operation.source)
+    return {"kind": kind, **plain}
+
+
+def from_dict(plain: Mapping[str, Any]) -> Operation:
+    """Return the operation that `to_dict` wrote."""
+    values = {key: value for key, value in plain.items() if key != "kind"}
+    kind = _KINDS[plain["kind"]]
+    if kind is Batch:
+        return Batch(values["params"], tuple(Point(**point) for point in values["metrics"]), values["tags"])
+    if kind is Files:
+        return Files(Path(values["source"]), values["folder"])
+    return kind(**values)

@@ -1,0 +1,157 @@
+"""Keep what a run says while its store is down, one folder for each run, and send it when the store is back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline import files
+from pipeline.errors import IntegrityError
+from pipeline.tracking.operations import End, Files, apply, from_dict, to_dict
+from pipeline.tracking.store import OUTBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pipeline.tracking.operations import Operation
+    from pipeline.tracking.store import Store
+
+__all__ = ["LETTER_TAG", "Head", "Letter", "letters", "new_letter", "send"]
+
+LETTER_TAG = "mlops.letter"
+_HEAD = "head.json"
+_LINES = "operations.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How to begin the run: `run_id` is set when the store went down after the run was made there.
+
+    `parent` is the id of a run, or the key of another letter.
+    """
+
+    experiment: str
+    name: str
+    started_ms: int
+    tags: Mapping[str, str]
+    parent: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The folder of one run in the outbox."""
+
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """Name of the letter; it becomes a tag of the run, so that sending twice makes one run."""
+        return self.folder.name
+
+    def head(self) -> Head:
+        """Return how the run begins."""
+        return Head(**files.read_json(self.folder / _HEAD))
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the run has ended."""
+        return any(isinstance(operation, End) for operation in self.operations())
+
+    def append(self, operation: Operation) -> None:
+        """Keep one operation; files are copied, since theirs may be gone by the time they are sent."""
+        lines = self.folder / _LINES
+        if isinstance(operation, Files):
+            operation = replace(operation, source=self._copy(operation.source))
+        with lines.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(to_dict(operation)) + "\n")
+
+    def _copy(self, source: Path) -> Path:
+        place = self.folder / "files" / uuid.uuid4().hex
+        if source.is_dir():
+            shutil.copytree(source, place)
+            return place
+        place.mkdir(parents=True)
+        return _copy_file(source, place / source.name)
+
+    def operations(self) -> Iterator[Operation]:
+        """Yield what was kept, in order.
+
+        Raises
+        ------
+        IntegrityError
+            When a line is not one that was written whole.
+        """
+        lines = self.folder / _LINES
+        if not lines.exists():
+            return
+        for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                yield from_dict(json.loads(line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise IntegrityError(
+                    f"{lines}:{number}: not what was written; remove the line and send again"
+                ) from error
+
+
+def _copy_file(source: Path, target: Path) -> Path:
+    shutil.copyfile(source, target)
+    return target
+
+
+def new_letter(root: Path, head: Head) -> Letter:
+    """Begin the folder of a run below `root`."""
+    folder = root / OUTBOX / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
+    folder.mkdir(parents=True)
+    files.write_json(folder / _HEAD, asdict(head))
+    return Letter(folder)
+
+
+def letters(root: Path) -> list[Letter]:
+    """Return what waits below `root`, oldest first (a parent before its children)."""
+    return [Letter(head.parent) for head in sorted((root / OUTBOX).glob(f"*/{_HEAD}"))]
+
+
+def send(store: Store, root: Path, *, unfinished: bool = False) -> list[str]:
+    """Send the letters below `root`, remove those that arrived, and return the ids of their runs.
+
+    Letters of runs that have not ended are left, unless `unfinished`: their process may be writing.
+
+    Raises
+    ------
+    Unreachable
+        When the store is still down; what was not sent is still there.
+    """
+    arrived: dict[str, str] = {}
+    waiting = [letter for letter in letters(root) if unfinished or letter.is_ended]
+    for letter in waiting:
+        arrived[letter.key] = _send(store, letter, arrived)
+    for letter in waiting:
+        shutil.rmtree(letter.folder)
+    return list(arrived.values())
+
+
+def _send(store: Store, letter: Letter, arrived: Mapping[str, str]) -> str:
+    head = letter.head()
+    client = store.client()
+    experiment_id = store.experiment_id(head.experiment)
+    with store.asking():
+        run_id = head.run_id or _begin(client, experiment_id, letter.key, head, arrived)
+        for operation in letter.operations():
+            apply(client, run_id, operation)
+    return run_id
+
+
+def _begin(client: Any, experiment_id: str, key: str, head: Head, arrived: Mapping[str, str]) -> str:
+    begun = client.search_runs([experiment_id], f"tags.`{LETTER_TAG}` = '{key}'", max_results=1)
+    if begun:
+        return str(begun[0].info.run_id)
+    tags = {**head.tags, LETTER_TAG: key}
+    if head.parent is not None:
+        tags["mlflow.parentRunId"] = arrived.get(head.parent, head.parent)
+    run = client.create_run(experiment_id, start_time=head.started_ms, tags=tags, run_name=head.name)
+    return str(run.info.run_id)
