@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline import paths
+from pipeline.errors import Conflict
+from pipeline.files import exclusive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -119,6 +123,10 @@ def _leftovers(root: Path, *, heal: bool) -> Diagnosis:
     names = ", ".join(str(path.relative_to(root)) for path in found)
     if not heal:
         return Diagnosis("leftovers", "problem", f"unfinished files of a killed stage: {names}; run `mlops doctor`")
-    for path in found:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    try:
+        with exclusive(root / paths.LOCK, what="cleaning up"):
+            for path in found:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except Conflict:
+        return Diagnosis("leftovers", "ok", f"a stage is at work on {names}")
     return Diagnosis("leftovers", "healed", f"removed unfinished files of a killed stage: {names}")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline import paths
 from pipeline.doctor import Diagnosis, examine
+from pipeline.files import exclusive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +76,12 @@ def test_unfinished_files_are_removed_and_finished_ones_kept(tmp_path: Path) -> 
 
 def test_a_folder_without_a_commit_is_a_problem(tmp_path: Path) -> None:
     assert by_check(tmp_path, heal=True)["git"].state == "problem"
+
+
+def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) -> None:
+    unfinished = tmp_path / "data" / ".raw.parquet.x1.tmp"
+    unfinished.parent.mkdir()
+    unfinished.touch()
+    with exclusive(tmp_path / paths.LOCK, what="ingest"):
+        assert by_check(tmp_path, heal=True)["leftovers"].state == "ok"
+    assert unfinished.exists()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.compose import compose
+from pipeline.config.load import build, load_params
 from pipeline.config.staging import changes, check_fresh, stage_params
 from pipeline.errors import ConfigError
 
@@ -87,3 +89,7 @@ def test_unreadable_params_are_replaced(project: Path) -> None:
 
 def test_changes_names_what_came_and_what_went() -> None:
     assert changes({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "d": 3}}) == ["a.c: 2 -> (absent)", "a.d: (absent) -> 3"]
+
+
+def test_the_composed_file_and_conf_itself_give_equal_settings(project: Path) -> None:
+    assert load_params(project / "params.yaml") == build(compose(conf=project / "conf").values, where="conf")
