@@ -34,20 +34,24 @@ class SyntheticSource(Section):
     seed: int = setting("Seed of the draw; apart from the global seed, so that a sweep of seeds keeps its rows", ge=0)
 
 
+# Files lie in the one folder that stage `ingest` depends on, so that a changed file re-runs the graph.
+_EXTERNAL = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
+
+
 class CsvSource(Section):
     """A CSV file below data/external/, read strictly."""
 
     kind: Literal["csv"]
-    path: str = setting("File below the project's folder", min_length=1)
-    delimiter: str = setting("One character between fields", default=",", min_length=1, max_length=1)
-    missing: tuple[str, ...] = setting("Words that stand for a missing value", default=("",))
+    path: str = setting("File below data/external/", pattern=_EXTERNAL)
+    delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
+    missing: tuple[str, ...] = setting("Words that stand for a missing value; no number goes by them", default=("",))
 
 
 class ParquetSource(Section):
     """A Parquet file below data/external/."""
 
     kind: Literal["parquet"]
-    path: str = setting("File below the project's folder", min_length=1)
+    path: str = setting("File below data/external/", pattern=_EXTERNAL)
 
 
 class SqlSource(Section):

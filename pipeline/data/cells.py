@@ -1,0 +1,167 @@
+"""Turn columns of words into typed columns by one strict grammar for each kind, and name the cells that break it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.schema import Kind
+
+__all__ = ["GRAMMARS", "Grammar", "to_frame", "typed"]
+
+_SAMPLE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """How a kind of value is written, and how it becomes one.
+
+    `pattern` is a regular expression that a whole cell matches, None where any text will do;
+    `convert` takes an Arrow array of words that match.
+    """
+
+    accepts: str
+    pattern: str | None
+    type: pa.DataType
+    convert: Callable[[pa.Array], pa.Array]
+
+
+def _integers(words: pa.Array) -> pa.Array:
+    has_points = pc.any(pc.match_substring(words, ".")).as_py()
+    return pc.cast(pc.replace_substring_regex(words, r"\.0+$", "") if has_points else words, pa.int64())
+
+
+def _floats(words: pa.Array) -> pa.Array:
+    numbers = pc.cast(words, pa.float64())
+    if pc.any(pc.is_inf(numbers)).as_py():
+        raise pa.ArrowInvalid("beyond the range of a double")
+    return numbers
+
+
+def _booleans(words: pa.Array) -> pa.Array:
+    return pc.equal(pc.utf8_lower(words), "true")
+
+
+def _moments(words: pa.Array) -> pa.Array:
+    return pc.cast(words, pa.timestamp("us"))
+
+
+def _as_they_are(words: pa.Array) -> pa.Array:
+    return words
+
+
+_TEXT = Grammar("any text", None, pa.string(), _as_they_are)
+
+GRAMMARS: dict[Kind, Grammar] = {
+    "integer": Grammar(
+        "a whole number such as 7, -7 or 7.0, without leading zeros", r"-?(0|[1-9][0-9]*)(\.0+)?", pa.int64(), _integers
+    ),
+    "float": Grammar(
+        "a number such as 7, -0.5 or 1.5e-3, with a decimal point",
+        r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?",
+        pa.float64(),
+        _floats,
+    ),
+    "boolean": Grammar("true or false", r"true|True|TRUE|false|False|FALSE", pa.bool_(), _booleans),
+    "datetime": Grammar(
+        "a date or a moment such as 2026-01-31 or 2026-01-31T18:30:00, without a zone",
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?",
+        pa.timestamp("us"),
+        _moments,
+    ),
+    "category": _TEXT,
+    "text": _TEXT,
+}
+
+
+def typed(words: pa.Array, kind: Kind) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of a column and the positions of the cells that are not written as its kind asks.
+
+    Parameters
+    ----------
+    words : Arrow array of strings, shape (n,)
+        Null where a value is missing.
+    kind : str
+        A key of `GRAMMARS`.
+
+    Returns
+    -------
+    values : Arrow array of the kind's type, shape (n,)
+        Null where a value is missing or refused.
+    refused : ndarray of int64
+        Positions, ascending.
+    """
+    grammar = GRAMMARS[kind]
+    if grammar.pattern is None:
+        return words, np.empty(0, np.int64)
+    if not _repeats(words):
+        return _fitting(words, grammar)
+    encoded = words.dictionary_encode()
+    values, refused = _fitting(encoded.dictionary, grammar)
+    rows = _rows_of(refused, encoded) if refused.size else refused
+    return pc.take(values, encoded.indices), rows
+
+
+def _repeats(words: pa.Array) -> bool:
+    """Whether looking at each distinct word once is worth the trouble of finding them."""
+    sample = words.slice(0, _SAMPLE)
+    n_distinct: int = pc.count_distinct(sample).as_py()
+    return n_distinct < len(sample) / 4
+
+
+def _rows_of(refused: NDArray[np.int64], encoded: pa.DictionaryArray) -> NDArray[np.int64]:
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(np.isin(codes, refused))
+
+
+def _fitting(words: pa.Array, grammar: Grammar) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of `words`, null where one does not fit, and the positions of these."""
+    fits = pc.match_substring_regex(words, f"^(?:{grammar.pattern})$")
+    if pc.all(fits).as_py():
+        try:
+            return grammar.convert(words), np.empty(0, np.int64)
+        except pa.ArrowInvalid:
+            # Well written and still no value: 2026-02-30, 1e999, a whole number beyond 64 bits. Find it one by one.
+            fits = _values_among(words, fits, grammar)
+    elif not _converts(pc.if_else(fits, words, None), grammar):
+        fits = _values_among(words, fits, grammar)
+    refused = np.flatnonzero(~pc.fill_null(fits, fill_value=True).to_numpy(zero_copy_only=False))
+    return grammar.convert(pc.if_else(fits, words, None)), refused
+
+
+def _values_among(words: pa.Array, fits: pa.Array, grammar: Grammar) -> pa.Array:
+    known = pc.if_else(fits, words, None).dictionary_encode()
+    is_value = pa.array([_converts(known.dictionary.slice(i, 1), grammar) for i in range(len(known.dictionary))])
+    return pc.and_(fits, pc.take(is_value.cast(pa.bool_()), known.indices))
+
+
+def _converts(words: pa.Array, grammar: Grammar) -> bool:
+    try:
+        grammar.convert(words)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame whose columns keep missing values as such (Int64, Float64, boolean, string)."""
+    import pandas as pd
+
+    types = {
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(),
+    }
+    frame: pd.DataFrame = table.to_pandas(types_mapper=types.get)
+    return frame

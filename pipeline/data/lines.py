@@ -1,0 +1,244 @@
+"""Cut a CSV file into blocks of sound lines, and tell the place of every line that is not.
+
+A line is sound when it is UTF-8 without NUL, no longer than `MAX_LINE_BYTES`, closes its quotes where
+a field ends, and has as many fields as the header. Nothing is guessed: quoted line breaks, a byte order
+mark and lone carriage returns are refused, so that a record is a line. Blocks are looked at with numpy,
+and memory is bounded by one block whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data.problems import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from pipeline.data.problems import Problems
+
+    Positions = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+__all__ = ["MAX_LINE_BYTES", "Block", "LineReader"]
+
+MAX_LINE_BYTES = 1 << 20
+_BLOCK_BYTES = 8 << 20
+_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+_MARKS = {b"\xef\xbb\xbf": "UTF-8 with a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_AS_UTF8 = "save the file as UTF-8 without a byte order mark"
+_TOO_LONG = f"a line has at most {MAX_LINE_BYTES:,} bytes; is a line break or a closing quote missing?"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Sound lines of a file, each ended by a line feed, and the number of each (from 1)."""
+
+    content: bytes
+    numbers: NDArray[np.int64]
+
+
+class LineReader:
+    """Reads one CSV file from its start: `header` once, then `blocks`.
+
+    Parameters
+    ----------
+    stream : binary file
+        At its start.
+    delimiter : str
+        One ASCII character between fields.
+    problems : Problems
+        Takes up what is wrong.
+    """
+
+    def __init__(self, stream: IO[bytes], *, delimiter: str, problems: Problems) -> None:
+        self._stream = stream
+        self._delimiter = delimiter
+        self._problems = problems
+        self._carry = b""
+        self._line = 1
+
+    def header(self) -> list[str]:
+        """Return the fields of the first line; empty, with a problem noted, when there is no sound one."""
+        self._carry = self._stream.read(_BLOCK_BYTES)
+        mark = next((name for start, name in _MARKS.items() if self._carry.startswith(start)), None)
+        if mark is not None:
+            self._problems.add(1, 1, "encoding", mark, _AS_UTF8)
+            return []
+        if not self._carry:
+            self._problems.add(1, 1, "header", "the file is empty", "its first line names the columns")
+            return []
+        line, _, rest = self._carry.partition(b"\n")
+        if len(line) > MAX_LINE_BYTES:
+            self._too_long(line)
+            return []
+        block = self._sound(line + b"\n", n_fields=None)
+        self._carry = rest
+        self._line = 2
+        if not block.numbers.size:
+            return []
+        text = block.content.decode("utf-8").rstrip("\r\n")
+        return next(csv.reader([text], delimiter=self._delimiter, strict=True), [""])
+
+    def blocks(self, n_fields: int) -> Iterator[Block]:
+        """Yield the rest of the file as sound lines of `n_fields` fields, until it ends or problems are full."""
+        chunk = self._carry
+        is_at_end = False
+        while not self._problems.is_full and not is_at_end:
+            more = self._stream.read(_BLOCK_BYTES)
+            is_at_end = not more
+            chunk += more
+            cut = len(chunk) if is_at_end else chunk.rfind(b"\n") + 1
+            whole, chunk = chunk[:cut], chunk[cut:]
+            if whole:
+                ended = whole if whole.endswith(b"\n") else whole + b"\n"
+                n_lines = ended.count(b"\n")
+                yield self._sound(ended, n_fields=n_fields)
+                self._line += n_lines
+            if len(chunk) > MAX_LINE_BYTES:
+                self._too_long(chunk)
+                chunk = self._behind_the_line()
+                self._line += 1
+
+    def _behind_the_line(self) -> bytes:
+        """Read on to the end of a line that is too long, and return what was read behind it."""
+        while chunk := self._stream.read(_BLOCK_BYTES):
+            end = chunk.find(b"\n")
+            if end >= 0:
+                return chunk[end + 1 :]
+        return b""
+
+    def _too_long(self, line: bytes) -> None:
+        field = line[:MAX_LINE_BYTES].count(self._delimiter.encode()) + 1
+        self._problems.add(self._line, field, "length", shown(line[:200]), _TOO_LONG)
+
+    def _sound(self, content: bytes, *, n_fields: int | None) -> Block:
+        look = _Look(content, self._line, self._delimiter, self._problems)
+        look.check_length()
+        look.check_bytes()
+        look.check_quotes()
+        if n_fields is not None:
+            look.check_fields(n_fields)
+        return look.sound()
+
+
+class _Look:
+    """One block under examination: each check notes problems and sets their lines aside."""
+
+    def __init__(self, content: bytes, first: int, delimiter: str, problems: Problems) -> None:
+        self._content = content
+        self._data: NDArray[np.uint8] = np.frombuffer(content, np.uint8)
+        self._ends: Positions = np.flatnonzero(self._data == _NEWLINE)
+        self._starts: Positions = np.concatenate(([0], self._ends[:-1] + 1))
+        self._first = first
+        self._delimiter = ord(delimiter)
+        self._problems = problems
+        self._is_bad: Mask = np.zeros(len(self._ends), bool)
+        self._quotes: Positions = np.empty(0, np.int64)
+
+    def sound(self) -> Block:
+        """Return the lines that no check set aside."""
+        numbers = np.arange(self._first, self._first + len(self._ends), dtype=np.int64)
+        if not self._is_bad.any():
+            return Block(self._content, numbers)
+        good = np.flatnonzero(~self._is_bad)
+        lines = (self._content[self._starts[i] : self._ends[i] + 1] for i in good)
+        return Block(b"".join(lines), numbers[good])
+
+    def check_length(self) -> None:
+        """Refuse lines that are too long, so that nothing later meets a field of any size."""
+        for line in np.flatnonzero(self._ends - self._starts > MAX_LINE_BYTES):
+            self._note(line, self._starts[line] + MAX_LINE_BYTES, "length", self._text(line), _TOO_LONG)
+
+    def check_bytes(self) -> None:
+        """Refuse NUL, what is not UTF-8, and carriage returns that no line feed follows."""
+        if b"\0" in self._content:
+            self._at(
+                np.flatnonzero(self._data == 0), "nul", "a NUL byte", "a CSV file is text; is it UTF-16 or binary?"
+            )
+        if b"\r" in self._content:
+            returns = np.flatnonzero(self._data == _RETURN)
+            lone = returns[self._data[returns + 1] != _NEWLINE]
+            self._at(lone, "line end", "a lone carriage return", "end lines with a line feed, with or without one")
+        if not self._content.isascii():
+            self._check_utf8()
+
+    def _check_utf8(self) -> None:
+        try:
+            self._content.decode("utf-8")
+        except UnicodeDecodeError:
+            for line in map(int, np.unique(self._line_of(np.flatnonzero(self._data >= 0x80)))):
+                try:
+                    self._text(line).decode("utf-8")
+                except UnicodeDecodeError as error:
+                    value = shown(self._text(line)[error.start : error.start + 8])
+                    self._note(line, self._starts[line] + error.start, "encoding", value, f"not UTF-8; {_AS_UTF8}")
+
+    def check_quotes(self) -> None:
+        """Refuse quotes that are not closed in their line, or stand inside a field without being doubled."""
+        if b'"' not in self._content:
+            return
+        self._quotes = np.flatnonzero(self._data == _QUOTE)
+        line = self._line_of(self._quotes)
+        before_line = np.searchsorted(self._quotes, self._starts)
+        within = np.arange(len(self._quotes)) - before_line[line]
+        per_line = np.diff(np.append(before_line, len(self._quotes)))
+        hint = "close it in its line; line breaks inside of quotes are not read"
+        self._at(
+            self._quotes[self._last_of(np.flatnonzero(per_line % 2), before_line, per_line)], "quote", "open", hint
+        )
+        opens = within % 2 == 0
+        previous = np.append(_NEWLINE, self._data)[self._quotes]
+        following = self._data[self._quotes + 1]
+        is_edge_before = np.isin(previous, (self._delimiter, _NEWLINE)) | ((within > 0) & (previous == _QUOTE))
+        is_edge_behind = np.isin(following, (self._delimiter, _NEWLINE, _RETURN, _QUOTE))
+        stray = self._quotes[np.where(opens, ~is_edge_before, ~is_edge_behind)]
+        self._at(stray, "quote", "stray", "put the whole field into quotes and double those inside of it")
+
+    @staticmethod
+    def _last_of(lines: Positions, before_line: Positions, per_line: Positions) -> Positions:
+        return before_line[lines] + per_line[lines] - 1
+
+    def check_fields(self, n_fields: int) -> None:
+        """Refuse lines that have more or fewer fields than the header."""
+        separators = np.flatnonzero(self._data == self._delimiter)
+        if self._quotes.size:
+            before_line = np.searchsorted(self._quotes, self._starts)[self._line_of(separators)]
+            inside = np.searchsorted(self._quotes, separators) - before_line
+            separators = separators[inside % 2 == 0]
+        counts = np.diff(np.searchsorted(separators, np.append(self._starts, len(self._data)))) + 1
+        for line in map(int, np.flatnonzero((counts != n_fields) & ~self._is_bad)):
+            count = int(counts[line])
+            self._is_bad[line] = True
+            value = shown(self._text(line).rstrip(b"\r")[:200]) if count > 1 else "an empty line, or another delimiter"
+            hint = f"found {count} field(s), the header has {n_fields}"
+            self._problems.add(self._first + line, min(count, n_fields + 1), "fields", value, hint)
+            if self._problems.is_full:
+                return
+
+    def _line_of(self, positions: Positions) -> Positions:
+        return np.searchsorted(self._ends, positions)
+
+    def _text(self, line: int | np.int64) -> bytes:
+        return self._content[self._starts[line] : self._ends[line]]
+
+    def _at(self, positions: Positions, rule: str, value: str, hint: str) -> None:
+        """Note the first of `positions` in each line."""
+        lines, first = np.unique(self._line_of(positions), return_index=True)
+        for line, position in zip(lines, positions[first], strict=True):
+            near = self._content[max(int(self._starts[line]), position - 8) : min(int(self._ends[line]), position + 9)]
+            self._note(line, position, rule, f"{value} near {shown(near)}", hint)
+
+    def _note(self, line: int | np.int64, position: int | np.int64, rule: str, value: str | bytes, hint: str) -> None:
+        if self._is_bad[line] or self._problems.is_full:
+            return
+        self._is_bad[line] = True
+        field = self._content.count(bytes([self._delimiter]), self._starts[line], position) + 1
+        said = shown(value[:200]) if isinstance(value, bytes) else value
+        self._problems.add(self._first + int(line), field, rule, said, hint)

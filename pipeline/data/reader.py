@@ -1,0 +1,211 @@
+"""Read a CSV file exactly as it is declared, or say at which places it is something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from pipeline.data.cells import GRAMMARS, to_frame, typed
+from pipeline.data.lines import MAX_LINE_BYTES, LineReader
+from pipeline.data.problems import Problem, Problems, refusal, shown
+from pipeline.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.data import CsvSource
+    from pipeline.data.lines import Block
+    from pipeline.schema import Kind, Schema
+
+__all__ = ["Parsed", "kinds_of", "parse_csv", "read_csv", "read_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What could be read of a file: `frame` (row i stands in line `numbers[i]`), and what was wrong with it.
+
+    Cells that were refused are missing in `frame`; lines that were refused are not in it.
+    """
+
+    frame: pd.DataFrame
+    numbers: NDArray[np.int64]
+    problems: list[Problem]
+
+
+def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> pd.DataFrame:
+    """Return the rows of a file, typed, in the declared order of columns.
+
+    The file may have its columns in another order, and whole numbers may be written as 4.0; nothing
+    else is read kindly. Rules about values (ranges, lists of words, missing) are not asked here.
+
+    Parameters
+    ----------
+    path : Path
+        A UTF-8 file.
+    schema : Schema
+        What is declared.
+    source : CsvSource
+        Delimiter, and the words that stand for a missing value; its own path is not used.
+    with_target : bool
+        Whether the file holds the target.
+
+    Returns
+    -------
+    DataFrame, shape (n_rows, n_columns)
+        Int64, Float64, boolean, string and datetime64[us]; declared columns, then the target.
+
+    Raises
+    ------
+    DataError
+        With one line ``file:line:column: rule: value`` for each problem, at most 100.
+    """
+    parsed = parse_csv(path, schema, source, with_target=with_target)
+    if parsed.problems:
+        raise refusal(parsed.problems)
+    return parsed.frame
+
+
+def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> Parsed:
+    """Return what can be read of a file and its problems (at most 100), instead of refusing it.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    """
+    return _parse(path, kinds_of(schema, with_target=with_target), source)
+
+
+def kinds_of(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
+    """Return the kind of each declared column in order, the target (category) last."""
+    kinds: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
+    return {**kinds, schema.target.column: "category"} if with_target else kinds
+
+
+def read_words(path: Path, source: CsvSource) -> tuple[pa.Table, list[Problem]]:
+    """Return every column of a file whose columns nobody has declared yet, as words; and its problems."""
+    problems = Problems(str(path))
+    with _opened(path) as stream:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _distinct(lines.header(), problems)
+        blocks = [_words(block, header, source) for block in lines.blocks(len(header))] if header else []
+    if header and not any(table.num_rows for table in blocks):
+        _note_no_rows(problems)
+    empty = pa.table({name: pa.array([], pa.string()) for name in header})
+    return pa.concat_tables([empty, *blocks]), problems.in_order()
+
+
+def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
+    problems = Problems(str(path))
+    tables = [_empty(kinds)]
+    numbers = [np.empty(0, np.int64)]
+    with _opened(path) as stream:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _matching(_distinct(lines.header(), problems), kinds, problems)
+        for block in lines.blocks(len(header)) if header else ():
+            if block.numbers.size:
+                tables.append(_typed_block(block, header, kinds, source, problems))
+                numbers.append(block.numbers)
+    table = pa.concat_tables(tables)
+    if header and not table.num_rows and not problems.found:
+        _note_no_rows(problems)
+    return Parsed(to_frame(table), np.concatenate(numbers), problems.in_order())
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _empty(kinds: Mapping[str, Kind]) -> pa.Table:
+    return pa.table({name: pa.array([], GRAMMARS[kind].type) for name, kind in kinds.items()})
+
+
+def _note_no_rows(problems: Problems) -> None:
+    if not problems.found:
+        problems.add(2, 1, "rows", "none", "the header alone is no data")
+
+
+def _distinct(header: list[str], problems: Problems) -> list[str]:
+    """Return the header when every field of it is a name of its own, else nothing."""
+    for number, name in enumerate(header, start=1):
+        if name.strip() != name or not name:
+            problems.add(1, number, "header", shown(name), "a column's name is not empty and has no blanks around it")
+        elif name in header[: number - 1]:
+            first = header.index(name) + 1
+            problems.add(1, number, "header", shown(name), f"the name of field {first} already; names differ")
+    return [] if problems.found else header
+
+
+def _matching(header: list[str], kinds: Mapping[str, Kind], problems: Problems) -> list[str]:
+    """Return the header when it names exactly the declared columns, in any order, else nothing."""
+    if not header:
+        return []
+    if len(header) == 1:
+        other = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
+        hint = f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_listed(kinds)}"
+        problems.add(1, 1, "delimiter", f"one field, {shown(header[0])}", hint)
+        return []
+    for number, name in enumerate(header, start=1):
+        if name not in kinds:
+            hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore leaves it out) or drop it"
+            problems.add(1, number, "header", shown(name), hint)
+    for name in kinds:
+        if name not in header:
+            hint = f"declared, but not in the file, which has: {_listed(header)}"
+            problems.add(1, name, "header", "missing", hint)
+    return [] if problems.found else header
+
+
+def _listed(names: Sequence[str] | Mapping[str, Kind]) -> str:
+    shortened = [str(name) for name in names][:20]
+    return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
+
+
+def _words(block: Block, header: list[str], source: CsvSource) -> pa.Table:
+    if not block.numbers.size:
+        return pa.table({name: pa.array([], pa.string()) for name in header})
+    return csv.read_csv(
+        pa.BufferReader(block.content),
+        read_options=csv.ReadOptions(column_names=header, block_size=2 * MAX_LINE_BYTES),
+        parse_options=csv.ParseOptions(delimiter=source.delimiter, ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()),
+            null_values=list(source.missing),
+            strings_can_be_null=True,
+            check_utf8=False,
+        ),
+    ).combine_chunks()
+
+
+def _typed_block(
+    block: Block, header: list[str], kinds: Mapping[str, Kind], source: CsvSource, problems: Problems
+) -> pa.Table:
+    words = _words(block, header, source)
+    columns: dict[str, pa.Array] = {}
+    refused: list[tuple[int, int, str]] = []
+    for name, kind in kinds.items():
+        cells = words.column(name).chunk(0)
+        columns[name], positions = typed(cells, kind)
+        refused += [(int(position), header.index(name), name) for position in positions[: problems.limit]]
+    for position, _, name in _first(sorted(refused), problems):
+        kind, value = kinds[name], words.column(name)[position].as_py()
+        problems.add(int(block.numbers[position]), name, kind, shown(value), f"expected {GRAMMARS[kind].accepts}")
+    return pa.table(columns)
+
+
+def _first(refused: list[tuple[int, int, str]], problems: Problems) -> Iterator[tuple[int, int, str]]:
+    for entry in refused:
+        if problems.is_full:
+            return
+        yield entry

@@ -1,0 +1,211 @@
+"""Fetch the declared rows, wherever they are, with a fingerprint that says which ones they were."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline.errors import ConfigError, DataError, DependencyUnavailable
+from pipeline.files import sha256_file
+from pipeline.kinds import Kinds
+from pipeline.schema import Schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from pipeline.config.groups.data import DataConfig
+
+__all__ = ["SOURCES", "Sourced", "content_hash", "fetch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Rows as declared, and what tells them apart from others.
+
+    `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values) and, for files,
+    `path` and `file_sha256`; no moment and no machine.
+    """
+
+    frame: pd.DataFrame
+    fingerprint: dict[str, Any]
+
+
+class Fetch(Protocol):
+    """Reads the rows of one kind of source below `root`."""
+
+    def __call__(self, config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame: ...
+
+
+SOURCES: Kinds[Fetch] = Kinds("data.source.kind")
+
+
+def fetch(config: DataConfig, *, root: Path) -> Sourced:
+    """Return the rows that `config.source` declares.
+
+    Parameters
+    ----------
+    config : DataConfig
+        The group `data`.
+    root : Path
+        The project's folder, below which files are.
+
+    Returns
+    -------
+    Sourced
+        Its frame has nullable dtypes; declared columns in their order, then the target.
+
+    Raises
+    ------
+    DataError
+        When rows or files are not what is declared, with every place.
+    ConfigError
+        When the declaration does not fit itself (a profile, a query).
+    DependencyUnavailable
+        When a database or its driver is not to be had.
+    """
+    schema = Schema.from_config(config)
+    source = config.source
+    frame = SOURCES[source.kind](config, schema, root=root)
+    fingerprint: dict[str, Any] = {
+        "kind": source.kind,
+        "rows": len(frame),
+        "columns": list(frame.columns),
+        "rows_sha256": content_hash(frame),
+    }
+    if source.kind in ("csv", "parquet"):
+        fingerprint |= {"path": source.path, "file_sha256": sha256_file(root / source.path)}
+    return Sourced(frame, fingerprint)
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 of names, dtypes and values of `frame`, whatever file they came in."""
+    import pandas as pd
+
+    digest = hashlib.sha256()
+    for name in frame.columns:
+        digest.update(f"{name}\0{frame[name].dtype}\0{len(frame)}\0".encode())
+        digest.update(pd.util.hash_pandas_object(frame[name], index=False).to_numpy("uint64").tobytes())
+    return digest.hexdigest()
+
+
+@SOURCES.add("synthetic")
+def _synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+    from pipeline.data.synthetic import draw
+
+    assert config.source.kind == "synthetic"  # noqa: S101 - narrows the type; the table has looked already
+    assert config.profile is not None  # noqa: S101 - DataConfig has looked already
+    return draw(config.profile, schema, rows=config.source.rows, seed=config.source.seed)
+
+
+@SOURCES.add("csv")
+def _csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    from pipeline.data.reader import read_csv
+
+    assert config.source.kind == "csv"  # noqa: S101 - narrows the type
+    return read_csv(_existing(root, config.source.path), schema, config.source)
+
+
+@SOURCES.add("parquet")
+def _parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pipeline.data.conform import conform
+
+    assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
+    path = _existing(root, config.source.path)
+    try:
+        with path.open("rb") as stream:
+            table = pq.read_table(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{config.source.path}: not a readable Parquet file: {error}") from error
+    return conform(table, schema, where=config.source.path)
+
+
+def _existing(root: Path, path: str) -> Path:
+    if not (root / path).is_file():
+        raise DataError(f"data.source.path: there is no file {path}; put one there with `mlops data add FILE`")
+    return root / path
+
+
+@SOURCES.add("bundled")
+def _bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+    import pyarrow as pa
+    from sklearn import datasets
+
+    from pipeline.data.conform import conform
+
+    assert config.source.kind == "bundled"  # noqa: S101 - narrows the type
+    bunch = getattr(datasets, f"load_{config.source.name}")()
+    columns = {_plain(name): pa.array(bunch.data[:, i]) for i, name in enumerate(bunch.feature_names)}
+    words = [_plain(str(word)) for word in bunch.target_names]
+    columns[schema.target.column] = pa.array([words[code] for code in bunch.target], pa.string())
+    return conform(pa.table(columns), schema, where=f"scikit-learn's {config.source.name}")
+
+
+def _plain(name: str) -> str:
+    """Return a name of letters, digits and underscores: `sepal length (cm)` becomes `sepal_length_cm`."""
+    return re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_")
+
+
+@SOURCES.add("sql")
+def _sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+    from pipeline.data.conform import conform
+
+    assert config.source.kind == "sql"  # noqa: S101 - narrows the type
+    url_env = config.source.url_env
+    table = _queried(_query(config.source.query), _address(url_env), url_env)
+    return conform(table, schema, where=f"the query behind ${url_env}")
+
+
+def _query(text: str) -> str:
+    query = text.strip().rstrip(";")
+    if not re.match(r"(?i)(select|with)\b", query) or ";" in query:
+        raise ConfigError("data.source.query: is one SELECT; it reads, and changes nothing")
+    if not re.search(r"(?i)\border\s+by\b", query):
+        raise ConfigError("data.source.query: has no ORDER BY; without it rows come in any order, and results differ")
+    return query
+
+
+def _address(url_env: str) -> str:
+    if not os.environ.get(url_env):
+        raise DependencyUnavailable(
+            f"data.source.url_env: the environment variable {url_env} is not set; give it an SQLAlchemy address,"
+            " such as sqlite:////path/to/file.db or postgresql+psycopg://user@host/name"
+        )
+    return os.environ[url_env]
+
+
+def _queried(query: str, url: str, url_env: str) -> pa.Table:
+    """Return what a query answers; errors name the variable, never the address with its password."""
+    import pyarrow as pa
+    import sqlalchemy as sa
+
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        said = error.name if isinstance(error, ImportError) else "not an address that SQLAlchemy reads"
+        raise DependencyUnavailable(f"${url_env}: no driver for it: {said}; install it or mend the address") from error
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(sa.text(query))
+            names = list(result.keys())
+            rows = result.fetchall()
+            connection.rollback()
+    except sa.exc.SQLAlchemyError as error:
+        said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())[:300]
+        raise DependencyUnavailable(f"the database behind ${url_env}: {said}") from error
+    finally:
+        engine.dispose()
+    if len(set(names)) != len(names):
+        raise ConfigError(f"data.source.query: two columns of the answer have one name: {', '.join(names)}")
+    try:
+        return pa.table({name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)})
+    except pa.ArrowException as error:
+        raise DataError(f"the query behind ${url_env}: a column holds values of several types: {error}") from error

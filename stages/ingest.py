@@ -1,0 +1,25 @@
+"""The declared source becomes one table with a fingerprint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import files, paths
+from pipeline.config.entry import stage
+from pipeline.data import sources
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("ingest")
+def main(config: Config) -> None:
+    """Fetch the rows, and write them with what tells them apart."""
+    sourced = sources.fetch(config.data, root=Path())
+    files.write_parquet(paths.RAW, sourced.frame)
+    files.write_json(paths.SOURCE, sourced.fingerprint)
+
+
+if __name__ == "__main__":
+    main()

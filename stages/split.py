@@ -1,0 +1,29 @@
+"""Valid rows are divided into train and test, and the two are compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import files, paths
+from pipeline.config.entry import stage
+from pipeline.data.split import split
+from pipeline.schema import Schema
+from pipeline.validation import compare_split
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("split")
+def main(config: Config) -> None:
+    """Divide the valid rows, compare the parts, write both and the comparison."""
+    schema = Schema.from_config(config.data)
+    parts = split(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed)
+    compared = compare_split(parts.train, parts.test, schema, config.validation, seed=config.seed)
+    files.write_parquet(paths.TRAIN, parts.train)
+    files.write_parquet(paths.TEST, parts.test)
+    files.write_json(paths.SPLIT, compared.as_dict())
+
+
+if __name__ == "__main__":
+    main()
