@@ -70,7 +70,7 @@ def test_unfinished_files_are_removed_and_finished_ones_kept(tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     (tmp_path / "data/.raw.parquet.xyz.tmp").touch()
     assert by_check(tmp_path, heal=True)["leftovers"].state == "healed"
-    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("[!.]*") if ".dvc" not in path.parts)
     assert left == ["data", "models", "models/candidate"]
 
 
