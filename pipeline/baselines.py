@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.classifier import Classifier
     from pipeline.schema import Schema
 
-__all__ = ["BASELINES", "fit_baseline"]
+__all__ = ["BASELINES", "fit_baseline", "headline"]
 
 _AS_THEY_ARE = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
 _INPUTS = InputsConfig(missing="native", categories="codes", scale="none")
@@ -44,3 +44,8 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
         When rows are not what the schema declares, or fewer than two classes occur.
     """
     return fit_classifier(frame, schema, _AS_THEY_ARE, BASELINES[name], seed=seed)
+
+
+def headline(objective: str) -> tuple[str, ...]:
+    """Return the few metrics by which baselines are shown beside a model: the objective, AUC, accuracy."""
+    return tuple(dict.fromkeys((objective, "roc_auc", "accuracy")))

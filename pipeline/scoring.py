@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ __all__ = ["scored_rows"]
 
 def scored_rows(
     target: Target,
-    codes: NDArray[np.int64],
+    codes: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     *,
     threshold: float | None,

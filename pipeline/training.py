@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.baselines import BASELINES, fit_baseline
+from pipeline.baselines import BASELINES, fit_baseline, headline
 from pipeline.calibration import fit_calibration
 from pipeline.classifier import Classifier, class_codes, fit_classifier
 from pipeline.errors import ConfigError, DataError
+from pipeline.files import canonical_json, sha256
 from pipeline.kinds import Kinds
 from pipeline.metrics import METRICS, measure, significant
 from pipeline.scoring import scored_rows
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.learning import FeaturesConfig, ModelConfig, ThresholdConfig, TrainingConfig
+    from pipeline.config.types import Config
     from pipeline.schema import Schema, Target
 
     Floats = NDArray[np.float64]
 
-__all__ = ["THRESHOLDS", "TrainResult", "train"]
+__all__ = ["THRESHOLDS", "TrainResult", "lineage", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ class TrainResult:
         Every metric by fold; NaN where one is not defined.
     baselines : dict of dict
         Mean over the same folds of every metric, by baseline.
+    metric : str
+        The metric `training.objective`.
     objective : float
-        Mean over folds of the metric `training.objective`.
+        Its mean over folds.
     """
 
     classifier: Classifier
     out_of_fold: Floats
     folds: tuple[dict[str, float], ...]
     baselines: dict[str, dict[str, float | None]]
+    metric: str
     objective: float
 
     @property
@@ -68,9 +73,40 @@ class TrainResult:
         """Standard deviation over folds of every metric."""
         return _over_folds(self.folds, _deviation)
 
+    @property
+    def summary(self) -> str:
+        """The objective beside that of the baselines, in one line."""
+        others = [f"{name} {_spoken(figures[self.metric])}" for name, figures in self.baselines.items()]
+        return f"{self.metric} {self.objective:.4f} over {len(self.folds)} folds ({', '.join(others)})"
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the means, the threshold and the baselines, for `dvc metrics`."""
-        return {**self.mean, "threshold": significant(self.classifier.threshold), "baselines": self.baselines}
+        """Return the means, the threshold and the headline of each baseline, for `dvc metrics`."""
+        shown = headline(self.metric)
+        baselines = {name: {one: figures[one] for one in shown} for name, figures in self.baselines.items()}
+        return {**self.mean, "threshold": significant(self.classifier.threshold), "baselines": baselines}
+
+
+def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model is made from, by content: nothing of it tells where or when.
+
+    Parameters
+    ----------
+    config : Config
+        The settings that training reads enter as one hash; the number of threads is none of them.
+    data : mapping of str to str
+        SHA-256 of the parts.
+    source : mapping
+        Fingerprint of the source of the rows.
+    """
+    read = config.model_dump(mode="json", include={"name", "seed", "data", "features", "model", "training"})
+    del read["training"]["n_jobs"]
+    return {
+        "data": config.data.name,
+        "data_sha256": dict(data),
+        "params_sha256": sha256(canonical_json(read).encode()),
+        "seed": config.seed,
+        "source": dict(source),
+    }
 
 
 def train(
@@ -126,7 +162,7 @@ def train(
     reached = _over_folds(folds, np.mean)[objective]
     if reached is None:
         raise ConfigError(f"training.objective: {objective} is not defined in any fold; choose another")
-    return TrainResult(final, out_of_fold, folds, baselines, reached)
+    return TrainResult(final, out_of_fold, folds, baselines, objective, reached)
 
 
 def _fit_all(
@@ -214,6 +250,10 @@ def _folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: int) ->
     for fold, (_, inside) in enumerate(splitter.split(codes, codes)):
         fold_of[inside] = fold
     return fold_of
+
+
+def _spoken(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"
 
 
 def _deviation(values: Floats) -> float:

@@ -5,8 +5,19 @@ bootstrap resample gives it the number of times that it was drawn. So a thousand
 metrics are a few matrix products over one sorting of the rows.
 """
 
-from pipeline.metrics.bootstrap import Estimate, estimate, significant
+from pipeline.metrics.bootstrap import Estimate, compare, estimate, significant
 from pipeline.metrics.rows import Scored, Weighted, bin_of
 from pipeline.metrics.table import METRICS, Metric, measure
 
-__all__ = ["METRICS", "Estimate", "Metric", "Scored", "Weighted", "bin_of", "estimate", "measure", "significant"]
+__all__ = [
+    "METRICS",
+    "Estimate",
+    "Metric",
+    "Scored",
+    "Weighted",
+    "bin_of",
+    "compare",
+    "estimate",
+    "measure",
+    "significant",
+]

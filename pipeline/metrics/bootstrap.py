@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.errors import DataError
 from pipeline.metrics.rows import Weighted
 from pipeline.metrics.table import METRICS, measure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Estimate", "estimate", "significant"]
+__all__ = ["Estimate", "compare", "estimate", "significant"]
 
 _CHUNK = 1 << 18
 _DIGITS = 10
@@ -69,12 +70,39 @@ def estimate(
     with more than one in ten of them there is no interval.
     """
     values = measure(scored, names)
-    drawn: dict[str, list[Floats]] = {name: [] for name in names}
-    for weights in _resample(scored.n_rows, resamples, np.random.default_rng(seed)):
-        rows = Weighted(scored, weights)
-        for name in names:
-            drawn[name].append(METRICS[name].function(rows))
-    return {name: _interval(values[name], np.concatenate(drawn[name]), confidence) for name in names}
+    (drawn,) = _draw([scored], names, resamples, seed)
+    return {name: _interval(values[name], drawn[name], confidence) for name in names}
+
+
+def compare(
+    scored: Scored, other: Scored, names: Sequence[str], *, confidence: float, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Return the figures of `scored` minus those of `other`, with intervals of the paired bootstrap.
+
+    Both are the same rows, judged by two models; each resample draws rows once for both, so what makes
+    rows hard for every model cancels. An interval without 0 tells the two apart.
+
+    Raises
+    ------
+    DataError
+        When the true classes differ.
+    """
+    if not np.array_equal(scored.y, other.y):
+        raise DataError("metrics: two models are compared on the same rows; these have different true classes")
+    value, against = measure(scored, names), measure(other, names)
+    mine, theirs = _draw([scored, other], names, resamples, seed)
+    return {name: _interval(value[name] - against[name], mine[name] - theirs[name], confidence) for name in names}
+
+
+def _draw(group: Sequence[Scored], names: Sequence[str], resamples: int, seed: int) -> list[dict[str, Floats]]:
+    """Return every figure of each resample, for models judged on the same rows."""
+    drawn: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in group]
+    for weights in _resample(group[0].n_rows, resamples, np.random.default_rng(seed)):
+        for scored, parts in zip(group, drawn, strict=True):
+            rows = Weighted(scored, weights)
+            for name in names:
+                parts[name].append(METRICS[name].function(rows))
+    return [{name: np.concatenate(values) for name, values in parts.items()} for parts in drawn]
 
 
 def _resample(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:

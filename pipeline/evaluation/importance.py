@@ -1,0 +1,110 @@
+"""Say how much worse a classifier gets when it no longer knows a column."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.metrics import METRICS, measure, significant
+from pipeline.scoring import scored_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.classifier import Classifier
+
+__all__ = ["Importance", "find_importance", "importance_table"]
+
+_MAX_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much a metric worsens when the values of one column are shuffled among the rows.
+
+    `mean`, standard deviation `spread`, `low` and `high` (least and most) are over the shuffles, in the
+    unit of the metric; above 0 is worse, whatever the metric's direction.
+    """
+
+    column: str
+    metric: str
+    mean: float | None
+    spread: float | None
+    low: float | None
+    high: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def find_importance(
+    classifier: Classifier, frame: pd.DataFrame, codes: NDArray[np.int64], *, metric: str, repeats: int, seed: int
+) -> list[Importance]:
+    """Return the importance of every encoded column, greatest first (permutation importance, Breiman 2001).
+
+    A declared column is shuffled as a whole, with all matrix columns that it became. Columns that
+    tell the same story hide each other: both then look less important than they are together.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        In either form: scikit-learn's or ONNX.
+    frame : DataFrame
+        Rows that the classifier was not fitted to; of more than 10,000, as many are drawn.
+    codes : int, shape (len(frame),)
+        True classes.
+    metric : str
+        Member of `METRICS`.
+    repeats : int
+        Shuffles of each column.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    matrix = classifier.encoder.transform(frame)
+    if len(matrix) > _MAX_ROWS:
+        rows = np.sort(rng.choice(len(matrix), _MAX_ROWS, replace=False))
+        matrix, codes = matrix[rows], codes[rows]
+    before = _figure(classifier, matrix, codes, metric)
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+    found, at = [], 0
+    for plan in classifier.encoder.plans_:
+        mine = slice(at, at + len(plan.names))
+        worse = np.empty(repeats)
+        for repeat in range(repeats):
+            shuffled = matrix.copy()
+            shuffled[:, mine] = matrix[rng.permutation(len(matrix)), mine]
+            worse[repeat] = sign * (before - _figure(classifier, shuffled, codes, metric))
+        found.append(_summary(plan.name, metric, worse))
+        at = mine.stop
+    return sorted(found, key=lambda one: (one.mean is None, -(one.mean or 0.0), one.column))
+
+
+def _figure(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
+    probabilities = classifier.calibration.apply(classifier.score(matrix))
+    scored = scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
+    return measure(scored, [metric])[metric]
+
+
+def _summary(column: str, metric: str, worse: NDArray[np.float64]) -> Importance:
+    figures = (worse.mean(), worse.std(ddof=1) if len(worse) > 1 else 0.0, worse.min(), worse.max())
+    return Importance(column, metric, *map(significant, figures))
+
+
+def importance_table(found: Sequence[Importance]) -> pd.DataFrame:
+    """Return `column`, `worsening` (mean), `low` and `high` for `dvc plots`, greatest first."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "column": [one.column for one in found],
+            "worsening": [one.mean for one in found],
+            "low": [one.low for one in found],
+            "high": [one.high for one in found],
+        }
+    )

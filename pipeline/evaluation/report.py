@@ -1,0 +1,155 @@
+"""What was found on the test rows, and how files say it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.baselines import headline
+from pipeline.files import new_folder
+from pipeline.metrics import METRICS, Estimate, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.evaluation.importance import Importance
+    from pipeline.evaluation.slices import Slice
+    from pipeline.package import Package
+
+__all__ = ["Baseline", "EvalReport", "Parity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Proof that what is served answers as scikit-learn does on the test rows.
+
+    Classes are equal and probabilities within `tolerance`; None where scikit-learn itself serves.
+    """
+
+    onnx_used: bool
+    rows: int
+    tolerance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A baseline's figures on the test rows, and the model's minus them with paired intervals."""
+
+    metrics: dict[str, float | None]
+    difference: dict[str, Estimate]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values with 10 significant digits."""
+        return {"metrics": self.metrics, "difference": _plain(self.difference)}
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """Everything that was found on the test rows.
+
+    Attributes
+    ----------
+    package : Package
+        What was judged.
+    metrics : dict of Estimate
+        By name, with intervals.
+    cross_validated : dict
+        Means over the folds of training, for comparison.
+    by_class : dict of dict
+        Rows, precision, recall and AUC of each class against the rest.
+    confusion : int, shape (n_classes, n_classes)
+        Rows by true (down) and predicted (across) class.
+    baselines : dict of Baseline
+    slices, too_small
+        Parts of the rows, worst first, and those with too few rows.
+    importance : list of Importance
+        Greatest first.
+    tables : dict of DataFrame
+        The curves and the importance, by the name of their file in plots/.
+    parity : Parity
+    objective : str
+        The metric that training compares by.
+    confidence : float
+        Level of all intervals.
+    n_train, n_test : int
+        Rows.
+    """
+
+    package: Package
+    metrics: dict[str, Estimate]
+    cross_validated: dict[str, Any]
+    by_class: dict[str, dict[str, float | None]]
+    confusion: NDArray[np.int64]
+    baselines: dict[str, Baseline]
+    slices: list[Slice]
+    too_small: list[tuple[str, str, int]]
+    importance: list[Importance]
+    tables: dict[str, pd.DataFrame]
+    parity: Parity
+    objective: str
+    confidence: float
+    n_train: int
+    n_test: int
+
+    @property
+    def value(self) -> float:
+        """The objective on the test rows; NaN where it is not defined there."""
+        found = self.metrics[self.objective].value
+        return float("nan") if found is None else found
+
+    @property
+    def summary(self) -> str:
+        """The objective with its interval and the baselines', in one line."""
+        one = self.metrics[self.objective]
+        interval = "" if one.low is None else f" [{one.low:.4f}, {one.high:.4f}]"
+        others = [f"{name} {figures.metrics[self.objective]:.4f}" for name, figures in self.baselines.items()]
+        return f"{self.objective} {self.value:.4f}{interval} on {self.n_test} rows ({', '.join(others)})"
+
+    def headline(self) -> dict[str, Any]:
+        """Return the figures for `dvc metrics`: each metric, and a few of each baseline."""
+        shown = headline(self.objective)
+        values: dict[str, Any] = {name: significant(one.value) for name, one in self.metrics.items()}
+        values["baselines"] = {
+            name: {metric: one.metrics[metric] for metric in shown} for name, one in self.baselines.items()
+        }
+        return values
+
+    def write_tables(self, folder: Path) -> None:
+        """Write the curves and the importance to `folder` as CSV files, whole or not at all, for `dvc plots`."""
+        with new_folder(folder) as temporary:
+            for name, table in self.tables.items():
+                table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as plain values with 10 significant digits."""
+        target = self.package.schema.target
+        about = {
+            name: {"unit": METRICS[name].unit, "higher_is_better": METRICS[name].higher_is_better} for name in METRICS
+        }
+        return {
+            "package": self.package.digest,
+            "model": self.package.manifest.model,
+            "rows": {"train": self.n_train, "test": self.n_test},
+            "target": {"column": target.column, "classes": list(target.classes), "positive": target.positive},
+            "threshold": significant(self.package.threshold),
+            "objective": self.objective,
+            "confidence": self.confidence,
+            "metrics": {name: {**one, **about[name]} for name, one in _plain(self.metrics).items()},
+            "cross_validated": self.cross_validated,
+            "by_class": self.by_class,
+            "confusion": self.confusion.tolist(),
+            "baselines": _plain(self.baselines),
+            "slices": [one.as_dict() for one in self.slices],
+            "too_small_slices": [dict(zip(("column", "value", "rows"), one, strict=True)) for one in self.too_small],
+            "importance": [one.as_dict() for one in self.importance],
+            "parity": asdict(self.parity),
+        }
+
+
+def _plain(figures: Mapping[str, Estimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
+    return {name: one.as_dict() for name, one in figures.items()}

@@ -1,0 +1,30 @@
+"""The package is judged on rows that it never saw, and the run is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import files, package, paths
+from pipeline.config.entry import stage
+from pipeline.evaluation import evaluate, model_card
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("evaluate")
+def main(config: Config) -> float:
+    """Write figures, curves, the whole report and the model card; return the objective."""
+    train, test = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
+    judged = package.load(paths.CANDIDATE)
+    report = evaluate(judged, train, test, config.evaluation, objective=config.training.objective, seed=config.seed)
+    report.write_tables(paths.PLOTS)
+    files.write_json(paths.EVALUATION, report.as_dict())
+    files.write_text(paths.CARD, model_card(report, config))
+    files.write_json(paths.TEST_METRICS, report.headline())
+    print(f"[evaluate] {report.summary}")
+    return report.value
+
+
+if __name__ == "__main__":
+    main()

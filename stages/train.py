@@ -1,0 +1,40 @@
+"""The estimator is cross-validated, fitted and packed; by hand, it is a trial that leaves the outputs alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import files, package, paths
+from pipeline.config.entry import stage
+from pipeline.schema import Schema
+from pipeline.training import lineage, train
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("train")
+def main(config: Config) -> float:
+    """Write the candidate and its cross-validated figures; return the objective."""
+    rows, parity = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
+    schema = Schema.from_config(config.data)
+    result = train(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    data = {name: files.sha256_file(path) for name, path in (("train", paths.TRAIN), ("test", paths.TEST))}
+    manifest = package.write(
+        paths.CANDIDATE,
+        result.classifier,
+        train=rows,
+        parity=parity,
+        scores=result.out_of_fold,
+        metrics=result.mean,
+        lineage=lineage(config, data=data, source=files.read_json(paths.SOURCE)),
+        training=config.training,
+        model=config.model.name,
+    )
+    files.write_json(paths.TRAIN_METRICS, result.as_dict())
+    print(f"[train] {result.summary}; package {manifest.digest[:12]}")
+    return result.objective
+
+
+if __name__ == "__main__":
+    main()
