@@ -34,7 +34,9 @@ setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 	@$(BIN)/python -m compileall -q pipeline stages
 
 run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
-	@$(BIN)/dvc repro
+	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	@$(BIN)/mlops track sync
+	@$(BIN)/mlops status
 
 test: $(VENV)/.dev setup  ## Run every test
 	@$(BIN)/python -m pytest

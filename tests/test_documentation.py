@@ -1,0 +1,122 @@
+"""Every command in the documentation runs, in the order in which a reader meets it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+
+_COMMAND = re.compile(
+    r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
+    re.MULTILINE | re.DOTALL,
+)
+# Targets that would run this test again, or reach out to an index: that they exist is what is checked.
+_NOT_AGAIN = re.compile(r"make (run|test|check|lock|setup|clean)\b")
+_BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
+_SERVER = re.compile(r"mlflow (ui|server)\b")
+# A sentence about a command, such as `dvc exp run -S ...`, is no command.
+_ABOUT = re.compile(r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track)|python -m stages\.\w+)$")
+_NAMES = {"<name>": "customers", "<model>": "random_forest", "FILE": "customers.csv", "COLUMN": "churned", "NAME": "winner"}
+
+ROWS = 400
+
+
+def commands(page: str) -> list[str]:
+    """Return the commands of a page in their order, each once."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = [
+        line
+        for match in _COMMAND.finditer(text)
+        for line in (match["inline"] or match["block"].replace("\\\n", " ")).splitlines()
+    ]
+    found = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
+    return list(dict.fromkeys(one for one in found if one and not _ABOUT.search(one)))
+
+
+def test_the_pages_have_commands() -> None:
+    assert len({one for page in PAGES for one in commands(page)}) > 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
+    _provide(small)
+    for command in commands(page):
+        _try(small, command)
+
+
+def _try(project: Workspace, command: str) -> None:
+    for word, meant in _NAMES.items():
+        command = command.replace(word, meant)
+    if "RUN" in command.split():
+        command = command.replace("RUN", _a_run(project))
+    if _NOT_AGAIN.match(command):
+        project.run("make", "-n", command.split()[1])
+    elif _BENCHMARK.match(command):
+        assert (ROOT / command.split()[1]).is_file()
+    elif _SERVER.match(command):
+        _answers(project, command)
+    else:
+        project.run("bash", "-c", f"set -e; {command}")
+
+
+def _provide(project: Workspace) -> None:
+    """Lay a file of a person's own beside the project."""
+    lines = ["customer_id,joined,plan,visits,spent,churned"]
+    for number in range(ROWS):
+        plan = ("basic", "plus", "pro")[number % 3]
+        spent = "" if number % 11 == 0 else f"{(number * 37) % 500 + 0.5}"
+        churned = "yes" if (number * 7) % 10 < 3 + 2 * (number % 3 == 0) else "no"
+        lines.append(f"C{number:05},2025-{number % 12 + 1:02}-{number % 28 + 1:02},{plan},{(number * 13) % 40},{spent},{churned}")
+    (project.root / "customers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _a_run(project: Workspace) -> str:
+    """Return the name of a recorded trial, after making one."""
+    project.run("python", "-m", "stages.train", "model=logistic_regression")
+    printed = project.run("mlops", "track", "compare", "--json").stdout
+    match = re.search(r'"run_id": "([0-9a-f]{32})"', printed)
+    assert match is not None, printed
+    return match[1]
+
+
+def _answers(project: Workspace, command: str) -> None:
+    """Start a server on a port of its own, wait until it answers, and stop it by its process group."""
+    port = 50_000 + hash(project.root) % 10_000
+    process = project.start("bash", "-c", f"exec {command} --port {port}", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+    try:
+        deadline = time.monotonic() + 60
+        while not _is_up(port):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "the server did not answer within 60 s"
+            time.sleep(0.5)
+    finally:
+        subprocess.run(["pkill", "-TERM", "-s", str(process.pid)], check=False)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _is_up(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_make_finds_every_target_that_the_pages_name() -> None:
+    assert shutil.which("make") is not None
+    targets = {one.split()[1] for page in PAGES for one in commands(page) if one.startswith("make ")}
+    done = subprocess.run(["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, {"run", "test", "check"} <= targets) == (0, True)
