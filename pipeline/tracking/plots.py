@@ -1,4 +1,4 @@
-"""Draw what a tracker draws by itself: a confusion matrix, and runs side by side."""
+"""Lay out what a tracker shows by itself: a confusion matrix, and runs side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["confusion_figure", "confusion_table", "parallel_coordinates"]
+__all__ = ["confusion_rows", "confusion_table", "parallel_coordinates"]
 
 
 def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None) -> pd.DataFrame:
@@ -46,27 +46,16 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     return table.rename_axis(index=None, columns=None)
 
 
-def confusion_figure(table: pd.DataFrame) -> Figure:
-    """Draw a confusion table; the colour is the share of the true class, so that rare classes are seen."""
-    from matplotlib.figure import Figure
+def confusion_rows(y_true: Any, y_pred: Any) -> pd.DataFrame:
+    """Return `actual` and `predicted` class of each row as words, the form of plots/confusion.csv."""
+    import pandas as pd
 
-    counts = table.to_numpy()
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    side = 2.0 + 0.8 * len(table)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row in range(len(table)):
-        for column in range(len(table)):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{counts[row, column]:,}\n{shares[row, column]:.1%}"
-            axes.text(column, row, text, ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(table)), table.columns)
-    axes.set_yticks(range(len(table)), table.index)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    return figure
+    true, said = [str(value) for value in y_true], [str(value) for value in y_pred]
+    if len(true) != len(said):
+        raise UsageError(
+            f"log_confusion_matrix: {len(true)} true values and {len(said)} predictions; give one for each"
+        )
+    return pd.DataFrame({"actual": true, "predicted": said})
 
 
 def parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) -> Figure:

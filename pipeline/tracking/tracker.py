@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pipeline.figures import draw
 from pipeline.tracking import flavors, frames, plots, search
 from pipeline.tracking.operations import Batch, Files, Point
 from pipeline.tracking.run import ActiveRun, now_ms
@@ -243,7 +244,7 @@ class ExperimentTracker:
     ) -> pd.DataFrame:
         """Keep the confusion matrix as a figure and as a table; return the table (rows: truth, columns: prediction)."""
         table = plots.confusion_table(y_true, y_pred, labels)
-        self.log_figure(plots.confusion_figure(table), f"{name}.png")
+        self.log_figure(draw("confusion", plots.confusion_rows(y_true, y_pred)), f"{name}.png")
         self.log_table(table.rename_axis("true").reset_index(), f"{name}.csv")
         return table
 

@@ -1,0 +1,101 @@
+"""Publish finished runs to MLflow: one run for equal results, found again by its fingerprint."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.tracking.projection import project
+from pipeline.tracking.revision import revision_tags
+from pipeline.tracking.run import TrackingWarning
+from pipeline.tracking.store import find_root
+from pipeline.tracking.tracker import ExperimentTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.config.types import Config
+    from pipeline.tracking.projection import Projection
+
+__all__ = ["Published", "publish", "publish_projection", "tracker_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the run of some results is.
+
+    `is_new` says that this call made it; `is_waiting` that the store was down and it waits in the outbox.
+    """
+
+    run_id: str
+    name: str
+    fingerprint: str
+    is_new: bool
+    is_waiting: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        if self.is_waiting:
+            return f"{self.name!r} waits in the outbox; `mlops track send` sends it"
+        return f"{self.name!r} is run {self.run_id[:8]}{'' if self.is_new else ', recorded before'}"
+
+
+def tracker_of(config: TrackingConfig, root: Path | None = None) -> ExperimentTracker:
+    """Return the tracker that the settings describe; the address is read from the environment now.
+
+    In a temporary copy of DVC's queue it is that of the workspace.
+    """
+    uri = os.environ.get(config.uri_env) or None
+    return ExperimentTracker(config.experiment, uri, root if root is not None else find_root(), config.timeout_s)
+
+
+def publish(root: Path, config: Config) -> Published:
+    """Record the results below `root` as one MLflow run; results that have one already get no second.
+
+    A store that is down stops nothing: one line says so, and the run waits in the outbox.
+
+    Raises
+    ------
+    DataError
+        When there are no finished results below `root`.
+    """
+    tracker = tracker_of(config.tracking)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TrackingWarning)
+        published = publish_projection(tracker, project(root), revision_tags(root))
+    for warning in caught:
+        if issubclass(warning.category, TrackingWarning):
+            sys.stderr.write(f"[tracking] {warning.message}\n")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return published
+
+
+def publish_projection(tracker: ExperimentTracker, projection: Projection, revision: Mapping[str, str]) -> Published:
+    """Record one projection in a tracker's store, with tags that say which revision made it."""
+    experiment = revision.get("dvc.experiment")
+    name = f"{projection.name} ({experiment})" if experiment else projection.name
+    run = tracker.start_run(
+        name,
+        fingerprint=projection.fingerprint,
+        tags={**projection.tags, **revision, "mlflow.source.name": "dvc repro", "mlflow.source.type": "PROJECT"},
+        description=projection.note or None,
+    )
+    with run:
+        if not run.was_finished:
+            tracker.log_batch(params=projection.params, metrics=projection.metrics, tags={})
+            for given in projection.inputs:
+                run.send(given)
+            with tempfile.TemporaryDirectory() as folder:
+                projection.write_artifacts(Path(folder))
+                tracker.log_artifact(folder)
+    return Published(run.key, run.name, projection.fingerprint, not run.was_finished, not run.is_online)

@@ -1,0 +1,47 @@
+"""Say which revision of the project made something, as git and DVC tell it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["git", "revision_tags"]
+
+# What a person edits; outputs and locks change with every run and do not make it another revision.
+_EDITED = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
+
+
+def git(root: Path, *words: str) -> str | None:
+    """Return what a git command says in `root`; None when it fails or git is not there."""
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own words
+            ["git", *words],  # noqa: S607 - git is where the person has it
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def revision_tags(root: Path) -> dict[str, str]:
+    """Return commit, branch, whether edits are not committed, and the name of the DVC experiment, where known."""
+    tags: dict[str, str] = {}
+    commit = git(root, "rev-parse", "HEAD")
+    if commit is not None:
+        changed = git(root, "status", "--porcelain", "--", *_EDITED)
+        tags = {"git.commit": commit, "git.dirty": str(changed != "").lower(), "mlflow.source.git.commit": commit}
+        branch = git(root, "rev-parse", "--abbrev-ref", "HEAD")
+        if branch not in (None, "HEAD"):
+            tags["git.branch"] = str(branch)
+    name = os.environ.get("DVC_EXP_NAME")
+    if name:
+        tags |= {"dvc.experiment": name, "git.dirty": "true"}
+    return tags
