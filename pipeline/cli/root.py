@@ -14,7 +14,7 @@ from pipeline.errors import MlopsError
 __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
-_GROUPS = {"config": "pipeline.cli.config"}
+_GROUPS = {"config": "pipeline.cli.config", "data": "pipeline.cli.data"}
 
 # Commands without a group: the function's name is the verb.
 _COMMANDS = [upkeep.status, upkeep.verify, upkeep.doctor]

@@ -1,0 +1,115 @@
+"""Commands about rows of one's own: put a file in place, declare it, check it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import DataError
+from pipeline.files import canonical_json
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.data import DataConfig
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Bring rows of your own: add a file, declare it, check it.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite what has this name already.")]
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    *,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a file into data/external/, where the graph looks for it."""
+    from pipeline.data.external import add as put
+
+    added = put(file, root=Path(), replace=replace)
+    if as_json:
+        typer.echo(canonical_json(added.as_dict()), nl=False)
+        return
+    typer.echo(f"{added.path}: {added.done}")
+    if added.done == "added":
+        typer.echo(f"next: mlops data init {added.path} --target COLUMN")
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` put in place.")],
+    *,
+    target: Annotated[str, typer.Option("--target", help="Column to predict.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the problem; else that of the file.")] = None,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a first conf/data/<name>.yaml from a file, to be corrected by hand."""
+    from pipeline.data.declare import declare
+
+    declared = declare(file, target=target, root=Path(), name=name, replace=replace)
+    if as_json:
+        typer.echo(canonical_json(declared.as_dict()), nl=False)
+        return
+    typer.echo(f"{declared.path}: {declared.rows:,} rows, classes {', '.join(declared.classes)}")
+    for what, names in (
+        ("features", declared.features),
+        ("ids, set aside", declared.ids),
+        ("times, set aside", declared.times),
+        ("ignored", declared.ignored),
+    ):
+        if names:
+            typer.echo(f"  {what}: {', '.join(names)}")
+    typer.echo(f"next: read and correct it, then dvc exp run -S data={declared.name}")
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="CSV files.")],
+    *,
+    data: Annotated[str | None, typer.Option("--data", help="A file of conf/data/; else the default one.")] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="The files do not hold the target.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say everything that is wrong with files, as file:line:column: rule: value; at most 100 for each."""
+    from pipeline.config.compose import compose
+    from pipeline.config.load import build
+
+    composition = compose([] if data is None else [f"data={data}"])
+    config = build(composition.values, where="conf", origin=composition.origin).data
+    results = [_checked(file, config, with_target=not unlabelled) for file in files]
+    if as_json:
+        typer.echo(canonical_json(results), nl=False)
+    else:
+        for result in results:
+            for line in result["lines"]:
+                typer.echo(line)
+            typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'refused'}")
+    refused = [result["path"] for result in results if not result["ok"]]
+    if refused:
+        raise DataError(f"{len(refused)} of {len(results)} file(s) are not as data={config.name} declares")
+
+
+def _checked(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
+    from pipeline.config.groups.data import CsvSource
+    from pipeline.data.checking import check_csv
+    from pipeline.data.problems import MAX_PROBLEMS
+    from pipeline.schema import Schema
+
+    source = (
+        config.source if config.source.kind == "csv" else CsvSource(kind="csv", path=f"data/external/{config.name}.csv")
+    )
+    found = check_csv(file, Schema.from_config(config), source, with_target=with_target)
+    return {
+        "path": str(file),
+        "ok": not found,
+        "is_cut": len(found) >= MAX_PROBLEMS,
+        "problems": [asdict(problem) for problem in found],
+        "lines": [str(problem) for problem in found],
+    }

@@ -1,0 +1,232 @@
+"""Write the first conf/data/<name>.yaml for a file, readable enough to be corrected by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import paths
+from pipeline.config.compose import compose
+from pipeline.config.groups.data import CsvSource
+from pipeline.config.load import build
+from pipeline.data.external import find
+from pipeline.data.inference import ColumnGuess, TargetGuess, guess_columns, guess_target, kind_of_type, missing_words
+from pipeline.data.problems import refusal
+from pipeline.data.reader import read_words
+from pipeline.errors import ConfigError, Conflict, DataError, UsageError
+from pipeline.files import write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.schema import Kind
+
+__all__ = ["Declared", "declare"]
+
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
+_DISPUTED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The file that was written, and what it sets aside."""
+
+    path: str
+    name: str
+    rows: int
+    features: tuple[str, ...]
+    ids: tuple[str, ...]
+    times: tuple[str, ...]
+    ignored: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file as words, with the kinds that are certain, and the YAML that says how it is read."""
+
+    words: pa.Table
+    known: dict[str, Kind | None]
+    source: str
+
+
+def declare(file: Path, *, target: str, root: Path, name: str | None = None, replace: bool = False) -> Declared:
+    """Write conf/data/<name>.yaml for a file of data/external/, and check that it composes.
+
+    Parameters
+    ----------
+    file : Path
+        The file, or the one that it was copied from.
+    target : str
+        Column to predict.
+    root : Path
+        The project's folder.
+    name : str, optional
+        Name of the problem; by default that of the file.
+    replace : bool
+        Whether a declaration of this name may be overwritten.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read strictly, or the target is no set of classes.
+    Conflict
+        When there is a declaration of this name.
+    ConfigError
+        When a name in the file cannot stand in settings; nothing is written then.
+    """
+    relative = find(file, root=root)
+    chosen = _name(name if name is not None else re.sub(r"\W+", "_", file.stem, flags=re.ASCII).strip("_").lower())
+    path = root / paths.CONF / "data" / f"{chosen}.yaml"
+    if path.exists() and not replace:
+        raise Conflict(f"{paths.CONF}/data/{chosen}.yaml: is there already; take --replace, or another --name")
+    read = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
+    answer = guess_target(read.words, target)
+    columns = guess_columns(read.words, target=target, known=read.known)
+    if not any(column.role == "feature" for column in columns):
+        raise DataError(f"{relative}: no column besides {target} looks like a feature")
+    _write_checked(path, _text(chosen, relative, read, answer, columns), chosen, root)
+    names = {role: tuple(c.name for c in columns if c.role == role) for role in ("feature", "id", "time", "ignore")}
+    return Declared(
+        path.relative_to(root).as_posix(),
+        chosen,
+        read.words.num_rows,
+        names["feature"],
+        names["id"],
+        names["time"],
+        names["ignore"],
+        answer.classes,
+    )
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise UsageError(f"--name {name!r}: a name begins with a letter and has letters, digits and underscores")
+    return name
+
+
+def _read_csv(root: Path, relative: str) -> _Read:
+    path = root / relative
+    delimiter = _delimiter(path)
+    words, problems = read_words(path, CsvSource(kind="csv", path=relative, delimiter=delimiter, missing=("",)))
+    if problems:
+        raise refusal(problems)
+    missing = missing_words(words)
+    as_missing = pa.array(missing, pa.string())
+    cleaned = [pc.if_else(pc.is_in(column, value_set=as_missing), None, column) for column in words.columns]
+    parts = ["kind: csv", f"path: {_word(relative)}"]
+    parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
+    parts += [f"missing: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
+    return _Read(pa.table(dict(zip(words.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
+
+
+def _delimiter(path: Path) -> str:
+    """Return the sign that the first line holds most often; a comma when it holds none."""
+    with path.open("rb") as stream:
+        line = stream.readline(1 << 16)
+    return max((",", ";", "\t", "|"), key=lambda sign: line.count(sign.encode()))
+
+
+def _read_parquet(root: Path, relative: str) -> _Read:
+    try:
+        table = pq.read_table(root / relative)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{relative}: not a readable Parquet file: {error}") from error
+    words: dict[str, pa.ChunkedArray] = {}
+    known: dict[str, Kind | None] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        known[name] = kind_of_type(plain.type)
+        moments = plain.cast(pa.timestamp("us")) if known[name] == "datetime" else plain
+        words[name] = (
+            pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else plain.cast(pa.string())
+        )
+    return _Read(pa.table(words), known, f"{{kind: parquet, path: {_word(relative)}}}")
+
+
+def _write_checked(path: Path, text: str, name: str, root: Path) -> None:
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    write_text(path, text)
+    try:
+        composition = compose([f"data={name}"], conf=root / paths.CONF)
+        build(composition.values, where=str(path), origin=composition.origin)
+    except ConfigError:
+        if before is None:
+            path.unlink()
+        else:
+            write_text(path, before)
+        raise
+
+
+def _text(name: str, relative: str, read: _Read, target: TargetGuess, columns: list[ColumnGuess]) -> str:
+    positive = "null" if target.positive is None else _word(target.positive)
+    meaning = "" if target.positive is None else "    # the class that scores speak of"
+    times = [column.name for column in columns if column.role == "time" and not column.nullable]
+    other = f"  # or {{kind: by_time, test_share: 0.2, column: {_word(times[0])}}}" if times else ""
+    lines = [
+        f"# Which {_one_line(target.column)} does a row of {_one_line(relative)} have?",
+        "# A first guess from the file: correct types, ranges, words and roles, and say what columns mean",
+        f"# (title, description, unit). Then: dvc exp run -S data={name}",
+        f"name: {name}",
+        f"source: {read.source}",
+        "profile: null",
+        "target:",
+        f"  column: {_word(target.column)}",
+        f"  classes: [{', '.join(map(_word, target.classes))}]",
+        f"  positive: {positive}{meaning}",
+        "columns:",
+        *(_column(column) for column in columns),
+        f"split: {{kind: stratified, test_share: 0.2}}{other}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _column(column: ColumnGuess) -> str:
+    parts = [f"dtype: {'category' if column.dtype == 'category' else _dtype(column.dtype)}"]
+    parts += ["nullable: true"] if column.nullable else []
+    parts += [f"role: {column.role}"] if column.role != "feature" else []
+    parts += ["unique: true"] if column.unique else []
+    parts += [f"checks: {_flow(column.checks)}"] if column.checks else []
+    parts += [f"example: {_flow(column.example)}"] if column.example is not None else []
+    note = f"  # {column.note}" if column.note is not None else ""
+    return f"  {_word(column.name)}: {{{', '.join(parts)}}}{note}"
+
+
+def _dtype(dtype: str) -> str:
+    return json.dumps(dtype) if "[" in dtype else dtype
+
+
+def _flow(value: Any) -> str:
+    """Return `value` in YAML's one-line form, as every reader of YAML understands it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        mantissa, mark, exponent = repr(value).partition("e")
+        sign = "" if exponent[:1] in ("", "-", "+") else "+"
+        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{mark}{sign}{exponent}"
+    return _word(value) if isinstance(value, str) else str(value)
+
+
+def _word(text: str) -> str:
+    if "${" in text:
+        raise ConfigError(f"{text!r}: a name with ${{ in it cannot stand in settings; rename it in the file")
+    is_bare = _BARE.fullmatch(text) and text.lower() not in _DISPUTED
+    return text if is_bare else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,98 @@
+"""Put a person's files where the graph looks for them, whole and never over something else by accident."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline import paths
+from pipeline.errors import Conflict, DataError, UsageError
+from pipeline.files import new_file, sha256_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Added", "add", "find"]
+
+_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Where a file stands now, relative to the project, and what was done for it."""
+
+    path: str
+    sha256: str
+    done: Literal["added", "replaced", "unchanged"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def add(file: Path, *, root: Path, replace: bool = False) -> Added:
+    """Copy `file` into data/external/ below `root`.
+
+    Raises
+    ------
+    UsageError
+        When it is no readable file, or of a kind that no source reads.
+    Conflict
+        When another file of its name stands there already and `replace` is false.
+    DependencyUnavailable
+        When the disk is full; nothing is changed then.
+    """
+    _check_name(file)
+    relative = paths.EXTERNAL / file.name
+    target = root / relative
+    digest = _digest(file)
+    if not target.exists():
+        done: Literal["added", "replaced", "unchanged"] = "added"
+    elif sha256_file(target) == digest:
+        return Added(relative.as_posix(), digest, "unchanged")
+    elif replace:
+        done = "replaced"
+    else:
+        raise Conflict(f"{relative}: stands there already with other content; take --replace, or another file name")
+    with new_file(target) as temporary:
+        shutil.copyfile(file, temporary)
+        if sha256_file(temporary) != digest:
+            raise Conflict(f"{file}: changed while it was copied; nothing was added. Run it again")
+    return Added(relative.as_posix(), digest, done)
+
+
+def find(file: Path, *, root: Path) -> str:
+    """Return where below `root` the graph has `file`: itself, or the copy that `add` made of it.
+
+    Raises
+    ------
+    DataError
+        When it is not there, or the copy has other content.
+    """
+    relative = paths.EXTERNAL / file.name
+    target = root / relative
+    if not target.is_file():
+        raise DataError(f"{relative}: is not there; put it there with `mlops data add {file}`")
+    if file.is_file() and not file.samefile(target) and sha256_file(file) != sha256_file(target):
+        raise DataError(
+            f"{relative}: is not the same as {file}; bring it up to date: `mlops data add {file} --replace`"
+        )
+    return relative.as_posix()
+
+
+def _check_name(file: Path) -> None:
+    if file.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"{file}: sources read {', '.join(_SUFFIXES)}; write the rows as one of them")
+    if not re.fullmatch(r"[^.\s/\\$][^/\\$\n]*", file.name):
+        raise UsageError(f"{file}: give the file a name that does not begin with a dot or a blank and has no $ in it")
+
+
+def _digest(file: Path) -> str:
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such file")
+    try:
+        return sha256_file(file)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
