@@ -117,7 +117,7 @@ def _words(column: Column, test: pd.Series) -> Iterator[tuple[str, Mask]]:
     left = test.notna().to_numpy(dtype=bool)
     for word, value in values.items():
         inside = (test == value).to_numpy(dtype=bool, na_value=False)
-        left &= ~inside
+        left = left & ~inside
         yield word, inside
     yield "not declared", left
 
