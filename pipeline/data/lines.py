@@ -84,7 +84,11 @@ class LineReader:
         if not block.numbers.size:
             return []
         text = block.content.decode("utf-8").rstrip("\r\n")
-        return next(csv.reader([text], delimiter=self._delimiter, strict=True), [""])
+        try:
+            return next(csv.reader([text], delimiter=self._delimiter, strict=True), [""])
+        except csv.Error as error:
+            self._problems.add(1, 1, "header", shown(text), str(error))
+            return []
 
     def blocks(self, n_fields: int) -> Iterator[Block]:
         """Yield the rest of the file as sound lines of `n_fields` fields, until it ends or problems are full."""
