@@ -13,6 +13,8 @@ from pipeline.features import Encoder, make_encoder
 from pipeline.models import build_estimator, weighs_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ class Classifier:
         """Classes in the order of the probability columns."""
         return self.schema.target.classes
 
-    def predict_proba(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def predict_proba(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes), in the order of `classes`.
 
         Raises

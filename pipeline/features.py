@@ -288,7 +288,7 @@ def _codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
     if hasattr(values, "factorize"):
         positions, found = values.factorize()
         lookup = [known.get(word, float(len(words))) for word in found]
-        return np.take(np.array([*lookup, np.nan]), positions)
+        return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
     unknown = float(len(words))
     return np.array([np.nan if value is None else known.get(value, unknown) for value in values], dtype=np.float64)
 

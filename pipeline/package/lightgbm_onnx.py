@@ -82,7 +82,7 @@ def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> byte
     trees = _Trees()
     for at, tree in enumerate(dump["tree_info"]):
         trees.add(at, tree["tree_structure"], at % per_round, [0])
-    attributes = {f"nodes_{name}": values for name, values in trees.nodes.items()}
+    attributes: dict[str, Any] = {f"nodes_{name}": values for name, values in trees.nodes.items()}
     attributes |= {f"class_{name}": values for name, values in trees.weights.items()}
     node = helper.make_node(
         "TreeEnsembleClassifier",

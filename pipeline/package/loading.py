@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -110,7 +110,7 @@ def load(path: Path) -> Package:
         calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
         card = contents["card.md"].decode()
         golden = plain["golden.json"]
-        known = golden["known_classes"]
+        known = decision["known_classes"]
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
         raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
     encoder = Encoder.from_dict(plain["encoder.json"])
@@ -125,5 +125,4 @@ def load(path: Path) -> Package:
 
 
 def _sklearn_form(served: Classifier, stored: bytes) -> Classifier:
-    estimator = skops_file.load(stored)
-    return Classifier(served.schema, served.encoder, estimator, served.calibration, served.threshold)
+    return replace(served, estimator=skops_file.load(stored))

@@ -113,9 +113,7 @@ def _check(manifest: Manifest) -> None:
 
 def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
     """Return size and digest of each of `names` in `folder`, sorted by name."""
-    return {
-        name: FileEntry((folder / name).stat().st_size, files.sha256_file(folder / name)) for name in sorted(names)
-    }
+    return {name: FileEntry((folder / name).stat().st_size, files.sha256_file(folder / name)) for name in sorted(names)}
 
 
 def verify(folder: Path) -> tuple[Manifest, dict[str, bytes]]:

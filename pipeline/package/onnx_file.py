@@ -12,7 +12,7 @@ from pipeline.errors import IntegrityError
 from pipeline.package.lightgbm_onnx import NotConvertible, convert_lightgbm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,7 +54,7 @@ def convert(estimator: Any, n_columns: int) -> bytes:
                 target_opset=_OPSETS,
                 options=options,
             )
-    except Exception as error:  # noqa: BLE001 - a converter may fail in any way; the reason goes into the manifest
+    except Exception as error:  # a converter may fail in any way; the reason goes into the manifest
         first = str(error).strip().partition("\n")[0]
         raise NotConvertible(f"skl2onnx cannot convert {type(estimator).__name__}: {first[:200]}") from error
     return _settled(model)
@@ -119,14 +119,22 @@ def _fitted_members(estimator: Any) -> Iterator[Any]:
 class OnnxModel:
     """A converted estimator in onnxruntime on one thread; loading it reads no other file.
 
+    Parameters
+    ----------
+    data : bytes
+        The ONNX file.
+    classes : sequence of int
+        Codes of the classes that the estimator knows, in the order of its probabilities.
+
     Raises
     ------
     IntegrityError
         When the bytes are no ONNX model, point to tensors in other files, or use operators of others.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, classes: Sequence[int]) -> None:
         _check(data)
+        self.classes_ = np.asarray(classes, dtype=np.int64)
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -137,25 +145,24 @@ class OnnxModel:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             (self._input,) = [one.name for one in self._session.get_inputs()]
             self._output = self._session.get_outputs()[-1].name
-        except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own for every defect
+        except Exception as error:  # onnxruntime raises classes of its own for every defect
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
 
-    def __call__(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, n_known_classes), rows summing to 1."""
+    def predict_proba(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
+        """Return probabilities, shape (n_rows, len(classes_)), rows summing to 1."""
         if len(matrix) == 0:
-            return np.empty((0, self._session.get_outputs()[-1].shape[1] or 0))
-        (found,) = self._session.run([self._output], {self._input: matrix})
+            return np.empty((0, len(self.classes_)))
+        (found,) = self._session.run([self._output], {self._input: matrix.astype(np.float32)})
         wide = np.asarray(found, dtype=np.float64)
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 
 def _check(data: bytes) -> None:
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load_model_from_string(data)
-    except (DecodeError, ValueError) as error:
+    except Exception as error:  # protobuf raises classes of its own for every defect
         raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
     if len(model.functions) or any(one.domain not in _DOMAINS for one in model.opset_import):
         raise IntegrityError("model.onnx: uses operators that are not ONNX's own")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.classifier import Classifier, decide
+from pipeline.classifier import decide
 from pipeline.package.manifest import OnnxProof
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.classifier import Classifier
     from pipeline.package.onnx_file import OnnxModel
     from pipeline.schema import Column, Schema
 
@@ -22,23 +24,9 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER} not declared"
 _SAMPLE = 200
 
 
-class _OnnxEstimator:
-    """An ONNX model behind the one method of an estimator that a classifier calls."""
-
-    def __init__(self, model: OnnxModel, classes: np.ndarray) -> None:
-        self._model = model
-        self.classes_ = classes
-
-    def predict_proba(self, matrix: np.ndarray) -> np.ndarray:
-        return self._model(matrix.astype(np.float32))
-
-
 def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
     """Return `classifier` with its estimator replaced by the ONNX form."""
-    estimator = _OnnxEstimator(model, np.asarray(classifier.estimator.classes_))
-    return Classifier(
-        classifier.schema, classifier.encoder, estimator, classifier.calibration, classifier.threshold
-    )
+    return replace(classifier, estimator=model)
 
 
 def prove(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:

@@ -74,7 +74,8 @@ class Bins:
         unseen, missing = len(self.points), len(self.points) + 1
         series = _series(values)
         positions, found = series.factorize()
-        return np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)[positions]
+        codes = np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)
+        return np.asarray(codes[positions], dtype=np.int64)
 
     def _numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
         points = np.array(self.points, dtype=np.float64)
@@ -138,7 +139,9 @@ class Reference:
         """
         try:
             if value["format"] != _FORMAT:
-                raise IntegrityError(f"reference: format {value['format']!r} is not known; this version reads {_FORMAT}")
+                raise IntegrityError(
+                    f"reference: format {value['format']!r} is not known; this version reads {_FORMAT}"
+                )
             columns = tuple(_bins(one) for one in value["columns"])
             return cls(value["n_rows"], columns, _bins(value["score"]), _bins(value["classes"]))
         except (KeyError, TypeError) as error:
@@ -163,7 +166,9 @@ def describe(
     n_bins : int, at least 2
         Bins between the quantiles of a column with many values.
     """
-    columns = tuple(_column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text")
+    columns = tuple(
+        _column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text"
+    )
     classes = _counted(Bins("class", "words", schema.target.classes, ()), predicted)
     return Reference(len(frame), columns, _quantile_bins("score", score, n_bins), classes)
 

@@ -90,6 +90,7 @@ _TRUSTED = (
     "collections.OrderedDict",
 )
 _PLAIN_MODULES = frozenset({"builtins", "numpy", "numpy.random", "numpy.random.mtrand", "numpy.random._mt19937"})
+_GENERATORS = frozenset({"numpy.random._generator.Generator", "numpy.random._pcg64.PCG64"})
 
 
 def dump(estimator: Any) -> bytes:
@@ -108,7 +109,9 @@ def dump(estimator: Any) -> bytes:
     try:
         raw = skops.io.dumps(estimator)
     except (TypeError, AttributeError, skops.io.exceptions.UnsupportedTypeException) as error:
-        raise ConfigError(f"model.estimator: {type(estimator).__name__} cannot be stored without pickle ({error})") from error
+        raise ConfigError(
+            f"model.estimator: {type(estimator).__name__} cannot be stored without pickle ({error})"
+        ) from error
     data = _canonical(raw)
     try:
         audit(data)
@@ -133,7 +136,7 @@ def load(data: bytes) -> Any:
 
     try:
         return skops.io.loads(data, trusted=list(_TRUSTED))
-    except Exception as error:  # noqa: BLE001 - whatever a crafted file makes skops raise, the answer is the same
+    except Exception as error:  # whatever a crafted file makes skops raise, the answer is the same
         raise IntegrityError(f"model.skops: cannot be read ({type(error).__name__}: {error})") from error
 
 
@@ -156,13 +159,15 @@ def audit(data: bytes) -> None:
         if loader not in _LOADERS:
             raise IntegrityError(f"model.skops: asks for the loader {loader!r}, which no package needs")
         if not _is_known(module, name):
-            raise IntegrityError(f"model.skops: asks for the type {module}.{name}, which is not on the list of trusted types")
+            raise IntegrityError(
+                f"model.skops: asks for the type {module}.{name}, which is not on the list of trusted types"
+            )
 
 
 def _is_known(module: object, name: object) -> bool:
     if not isinstance(module, str) or not isinstance(name, str):
         return False
-    if f"{module}.{name}" in _TRUSTED or f"{module}.{name}" == "collections.defaultdict":
+    if f"{module}.{name}" in _GENERATORS.union(_TRUSTED) or f"{module}.{name}" == "collections.defaultdict":
         return True
     if module == "builtins":
         return name in {"str", "int", "float", "bool", "list", "tuple", "dict", "set", "slice", "bytes", "bytearray"}

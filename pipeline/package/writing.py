@@ -6,14 +6,13 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 from pipeline import files
 from pipeline.classifier import decide
 from pipeline.errors import DataError
 from pipeline.package import skops_file
-from pipeline.package.card import model_card
+from pipeline.package.card import package_card
 from pipeline.package.golden import golden_rows
 from pipeline.package.manifest import MANIFEST, REQUIRED, Manifest, OnnxProof, list_files
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -35,7 +35,7 @@ __all__ = ["write"]
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
 
 
-def write(
+def write(  # noqa: PLR0913 - a package has this many parts, each given by name
     path: Path,
     classifier: Classifier,
     *,
@@ -45,8 +45,7 @@ def write(
     metrics: Mapping[str, Any],
     lineage: Mapping[str, Any],
     training: TrainingConfig,
-    card: str | None = None,
-    model: str | None = None,
+    model: str,
 ) -> Manifest:
     """Write the package of `classifier` to `path`, whole or not at all; equal inputs give equal bytes.
 
@@ -68,10 +67,8 @@ def write(
         What the model was made from, by content: hashes of data, params and code.
     training : TrainingConfig
         `golden_rows` and `reference_bins` are read.
-    card : str or None
-        The model card; None writes one from the figures at hand.
-    model : str or None
-        Name of the model file; None takes the name of the estimator's class.
+    model : str
+        Name of the model in conf/model/.
 
     Raises
     ------
@@ -84,35 +81,52 @@ def write(
     """
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
-    name = model if model is not None else type(classifier.estimator).__name__
     onnx, proof = _onnx(classifier, parity)
-    served = classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx))
-    manifest = Manifest(classifier.schema.name, name, {}, proof, {one: version(one) for one in _LIBRARIES})
-    decision = {"calibration": classifier.calibration.as_dict(), "threshold": classifier.threshold}
-    target = classifier.schema.target
-    score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
-    reference = describe(
-        train,
-        classifier.schema,
-        score=score,
-        predicted=decide(scores, target, classifier.threshold),
-        n_bins=training.reference_bins,
-    )
-    texts = {
-        "card.md": card if card is not None else model_card(classifier, manifest, reference, metrics, lineage),
-        "decision.json": files.canonical_json(decision),
-        "encoder.json": files.canonical_json(classifier.encoder.as_dict()),
-        "golden.json": files.canonical_json(golden_rows(served, train, score, training.golden_rows)),
-        "lineage.json": files.canonical_json(dict(lineage)),
-        "metrics.json": files.canonical_json(dict(metrics)),
-        "reference.json": files.canonical_json(reference.as_dict()),
-        "schema.yaml": yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120),
+    manifest = Manifest(classifier.schema.name, model, {}, proof, {one: version(one) for one in _LIBRARIES})
+    plain = {
+        "decision.json": {
+            "calibration": classifier.calibration.as_dict(),
+            "known_classes": _known_classes(classifier),
+            "threshold": classifier.threshold,
+        },
+        "encoder.json": classifier.encoder.as_dict(),
+        "lineage.json": dict(lineage),
+        "metrics.json": dict(metrics),
+        **_watched(classifier, onnx, train, scores, training),
     }
-    contents = {name: text.encode() for name, text in texts.items()}
+    contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
+    contents["card.md"] = package_card(
+        classifier, manifest, n_rows=len(train), metrics=metrics, lineage=lineage
+    ).encode()
+    declared = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
+    contents["schema.yaml"] = declared.encode()
     contents["model.skops"] = skops_file.dump(classifier.estimator)
     if onnx is not None:
         contents["model.onnx"] = onnx
     return _write(path, manifest, contents)
+
+
+def _watched(
+    classifier: Classifier,
+    onnx: bytes | None,
+    train: pd.DataFrame,
+    scores: NDArray[np.float64],
+    training: TrainingConfig,
+) -> dict[str, Any]:
+    """Return what a live model is compared with: the reference of its rows and scores, and golden rows."""
+    target = classifier.schema.target
+    served = classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
+    score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
+    predicted = decide(scores, target, classifier.threshold)
+    bins = training.reference_bins
+    reference = describe(train, classifier.schema, score=score, predicted=predicted, n_bins=bins)
+    golden = golden_rows(served, train, score, training.golden_rows)
+    return {"golden.json": golden, "reference.json": reference.as_dict()}
+
+
+def _known_classes(classifier: Classifier) -> list[int]:
+    """Return the codes of the classes that the estimator met in training."""
+    return [int(code) for code in classifier.estimator.classes_]
 
 
 def _write(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
@@ -133,5 +147,5 @@ def _onnx(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, Onn
         data = convert(classifier.estimator, len(classifier.encoder.names_out_))
     except NotConvertible as reason:
         return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
-    proof = prove(classifier, OnnxModel(data), rows)
+    proof = prove(classifier, OnnxModel(data, _known_classes(classifier)), rows)
     return (data if proof.used else None), proof

@@ -1,0 +1,126 @@
+"""Write the card that travels inside a package: what the model takes, gives and was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.classifier import Classifier
+    from pipeline.package.manifest import Manifest
+    from pipeline.schema import Column
+
+__all__ = ["package_card"]
+
+
+def package_card(
+    classifier: Classifier, manifest: Manifest, *, n_rows: int, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
+) -> str:
+    """Return the card in Markdown; it holds nothing that depends on the moment or the machine.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        What is packed.
+    manifest : Manifest
+        Its name, and whether its ONNX form agrees.
+    n_rows : int
+        Training rows.
+    metrics, lineage : mapping
+        Cross-validated figures, and what the model was made from.
+    """
+    parts = (
+        _top(classifier, manifest, n_rows),
+        _columns(classifier.schema.columns),
+        _figures(metrics),
+        _serving(classifier, manifest),
+        _lineage(lineage),
+    )
+    return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
+
+
+def _top(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[str]:
+    target = classifier.schema.target
+    yield f"# {manifest.model} for {classifier.schema.name}"
+    yield ""
+    classes = ", ".join(f"`{name}`" for name in target.classes)
+    yield f"Predicts `{target.column}` ({classes}) from the columns below; learned from {n_rows:,} rows."
+    if target.description is not None:
+        yield ""
+        yield _one_line(target.description) + "."
+    yield ""
+    yield "Figures on rows that it never saw, slices and weaknesses are in the model card of the evaluation."
+
+
+def _columns(columns: Iterable[Column]) -> Iterator[str]:
+    yield "## Takes"
+    yield ""
+    rows = [
+        (f"`{one.name}`", one.kind, _accepted(one), "may be missing" if one.nullable else "needed", _meaning(one))
+        for one in columns
+        if one.role == "feature"
+    ]
+    yield from _table(("column", "kind", "accepted", "", "meaning"), rows)
+
+
+def _accepted(column: Column) -> str:
+    if column.categories:
+        return ", ".join(f"`{word}`" for word in column.categories)
+    if column.minimum is None and column.maximum is None:
+        return "any"
+    low = "" if column.minimum is None else f"{column.minimum:g}"
+    high = "" if column.maximum is None else f"{column.maximum:g}"
+    return f"{low} to {high}".strip() + (f" {column.unit}" if column.unit is not None else "")
+
+
+def _meaning(column: Column) -> str:
+    return column.description if column.description is not None else column.label
+
+
+def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Cross-validated on its training rows"
+    yield ""
+    yield from _table(("figure", "mean over folds"), [(name, _number(value)) for name, value in metrics.items()])
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
+
+
+def _serving(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
+    yield "## Gives"
+    yield ""
+    yield f"A probability for each class (calibration: {classifier.calibration.kind}), and a class:"
+    if classifier.threshold is None:
+        yield "the most probable one."
+    else:
+        yield f"`{classifier.schema.target.positive}` from a probability of {classifier.threshold:.4g} on."
+    yield ""
+    proof = manifest.onnx
+    if proof.used:
+        yield (
+            f"`model.onnx` serves. On {proof.rows:,} rows, some of them with missing and unknown values, it gives the classes"
+            f" that scikit-learn gives, and probabilities within {proof.tolerance:g}."
+        )
+    else:
+        yield f"scikit-learn serves (`model.skops`), since there is no ONNX form: {proof.reason}."
+
+
+def _lineage(lineage: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Made from"
+    yield ""
+    for name, value in sorted(lineage.items()):
+        if isinstance(value, dict):
+            yield from (f"- {name}.{key}: `{one}`" for key, one in sorted(value.items()))
+        else:
+            yield f"- {name}: `{value}`"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(_one_line(cell) for cell in row)} |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
