@@ -1,0 +1,214 @@
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.config.groups.data import DataConfig
+from pipeline.data.sources import SOURCES, fetch
+from pipeline.errors import ConfigError, DataError, DependencyUnavailable
+from pipeline.files import sha256_file
+from tests.pipeline.problems import settings
+
+QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
+ROWS = {
+    "number": [1, 2, None],
+    "city": ["Ulm", None, "Bonn"],
+    "day": ["2026-01-01", "2026-01-02T03:04:05", None],
+    "answer": ["no", "yes", "no"],
+}
+
+
+def config(**source: Any) -> DataConfig:
+    return DataConfig.model_validate_json(
+        json.dumps(
+            {
+                "name": "people",
+                "source": source,
+                "target": {"column": "answer", "classes": ["no", "yes"], "positive": "yes"},
+                "columns": {
+                    "number": {"dtype": "Int64", "nullable": True},
+                    "city": {"dtype": "category", "nullable": True, "checks": {"isin": ["Bonn", "Ulm"]}},
+                    "day": {"dtype": "datetime64[us]", "nullable": True, "role": "time"},
+                },
+                "split": {"kind": "random", "test_share": 0.5},
+            }
+        )
+    )
+
+
+def expected() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "number": pd.array([1, 2, None], dtype="Int64"),
+            "city": pd.array(["Ulm", None, "Bonn"], dtype="string"),
+            "day": pd.to_datetime(["2026-01-01", "2026-01-02T03:04:05", None], format="ISO8601").astype(
+                "datetime64[us]"
+            ),
+            "answer": pd.array(["no", "yes", "no"], dtype="string"),
+        }
+    )
+
+
+def external(root: Path, name: str) -> Path:
+    path = root / "data/external" / name
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def moments() -> pa.Array:
+    return pa.array(pd.to_datetime(ROWS["day"], format="ISO8601"), pa.timestamp("ns"))
+
+
+def test_a_csv_file_is_fetched_with_its_fingerprint(tmp_path: Path) -> None:
+    path = external(tmp_path, "people.csv")
+    pd.DataFrame(ROWS).iloc[:, ::-1].to_csv(path, index=False)
+    sourced = fetch(config(kind="csv", path="data/external/people.csv"), root=tmp_path)
+    pd.testing.assert_frame_equal(sourced.frame, expected())
+    assert sourced.fingerprint["path"] == "data/external/people.csv"
+    assert sourced.fingerprint["file_sha256"] == sha256_file(path)
+    assert sourced.fingerprint["rows"] == 3
+
+
+def test_other_signs_between_fields_and_other_words_for_missing_are_declared(tmp_path: Path) -> None:
+    external(tmp_path, "people.csv").write_text("number;city;day;answer\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
+    source = {"kind": "csv", "path": "data/external/people.csv", "delimiter": ";", "missing": ["NA", "-"]}
+    frame = fetch(config(**source), root=tmp_path).frame
+    assert frame.isna().to_numpy().tolist() == [[False, True, True, False], [True, False, False, False]]
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_a_parquet_file_is_fetched_whatever_its_kind_of_integers_and_words(tmp_path: Path, as_dictionary: bool) -> None:
+    words = pa.array(ROWS["city"], pa.large_string())
+    table = pa.table(
+        {
+            "answer": pa.array(ROWS["answer"]).dictionary_encode(),
+            "day": moments(),
+            "city": words.dictionary_encode() if as_dictionary else words,
+            "number": pa.array([1.0, 2.0, float("nan")]) if as_dictionary else pa.array(ROWS["number"], pa.int8()),
+            "more": pa.array([1, 2, 3]),
+        }
+    )
+    pq.write_table(table, external(tmp_path, "people.parquet"))
+    sourced = fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+    pd.testing.assert_frame_equal(sourced.frame, expected())
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("number", pa.array(["1", "2", "3"]), "number: integer: int64 is declared, the source has string"),
+        ("number", pa.array([1.5, 2.0, 3.0]), "number: integer: .*truncated"),
+        ("number", pa.array([True, False, True]), "number: integer: .* bool"),
+        ("city", pa.array([1.5, 2.0, 3.0]), "city: category: string is declared, the source has double"),
+        ("day", pa.array(["2026-01-01"] * 3), "day: datetime: "),
+    ],
+)
+def test_a_parquet_column_of_another_type_is_refused(
+    tmp_path: Path, column: str, values: pa.Array, message: str
+) -> None:
+    columns = {name: pa.array(cells) for name, cells in ROWS.items()} | {"day": moments(), column: values}
+    pq.write_table(pa.table(columns), external(tmp_path, "people.parquet"))
+    with pytest.raises(DataError, match=f"people.parquet: {message}"):
+        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+
+
+def test_all_columns_that_a_source_lacks_are_named_at_once(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"numbers": [1], "answer": ["no"]}), external(tmp_path, "people.parquet"))
+    with pytest.raises(DataError, match=r"(?s)number: missing.*did you mean 'numbers'.*city: missing.*day: missing"):
+        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    external(tmp_path, "people.parquet").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_that_is_not_there_is_asked_for(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(DataError, match="mlops data add"):
+        fetch(config(kind=kind, path=f"data/external/people.{kind}"), root=tmp_path)
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "people.db"
+    with sqlite3.connect(path) as connection:
+        frame = pd.DataFrame(ROWS).assign(note="x", number=[1, 2, 3])
+        frame.drop(columns="day").to_sql("people", connection, index=False)
+        connection.execute("ALTER TABLE people ADD COLUMN day TEXT")
+    monkeypatch.setenv("PEOPLE_URL", f"sqlite:///{path}")
+    return path
+
+
+def test_the_rows_of_a_query_are_fetched(database: Path, tmp_path: Path) -> None:
+    frame = fetch(config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=tmp_path).frame
+    assert frame["number"].tolist() == [1, 2, 3]
+    assert frame["city"].tolist() == ["Ulm", pd.NA, "Bonn"]
+    assert str(frame["day"].dtype) == "datetime64[us]"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("DELETE FROM people", "is one SELECT"),
+        ("SELECT 1; DROP TABLE people", "is one SELECT"),
+        ("SELECT * FROM people", "has no ORDER BY"),
+        ("SELECT number, number FROM people ORDER BY number", "two columns of the answer have one name"),
+    ],
+)
+def test_a_query_that_may_change_or_shuffle_rows_is_refused(database: Path, query: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fetch(config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
+
+
+def test_a_query_without_rows_is_refused(database: Path) -> None:
+    query = QUERY.replace("ORDER", "WHERE number > 9 ORDER")
+    with pytest.raises(DataError, match="has no rows"):
+        fetch(config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (None, "PEOPLE_URL is not set"),
+        ("nonsense", "not an address that SQLAlchemy reads"),
+        ("postgresql+nodriver://me:secret@host/db", "no driver"),
+        ("sqlite:////no/such/folder/secret.db", "unable to open database file"),
+    ],
+)
+def test_a_database_that_is_not_to_be_had_is_told_without_its_address(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, message: str
+) -> None:
+    monkeypatch.delenv("PEOPLE_URL", raising=False)
+    if url is not None:
+        monkeypatch.setenv("PEOPLE_URL", url)
+    with pytest.raises(DependencyUnavailable, match=message) as caught:
+        fetch(config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=Path())
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("breast_cancer", (569, 31)), ("wine", (178, 14)), ("iris", (150, 5))])
+def test_bundled_sets_are_as_they_are_declared(name: str, shape: tuple[int, int]) -> None:
+    config = settings(f"data={name}").data
+    frame = fetch(config, root=Path()).frame
+    assert frame.shape == shape
+    assert sorted(frame[config.target.column].unique()) == sorted(config.target.classes)
+    assert frame.notna().all(axis=None)
+
+
+def test_every_kind_of_source_that_settings_know_can_be_fetched() -> None:
+    assert sorted(SOURCES) == ["bundled", "csv", "parquet", "sql", "synthetic"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../x.csv", "data/x.csv", "/etc/passwd", "data/external/../x.csv", "data/external/.x"]
+)
+def test_a_file_outside_of_the_folder_that_the_graph_watches_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        config(kind="csv", path=path)

@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import cross_val_predict
+
+from pipeline.config.groups.data import CellProfile, Profile
+from pipeline.data.sources import content_hash, fetch
+from pipeline.data.synthetic import draw
+from pipeline.errors import ConfigError
+from pipeline.schema import Column, Schema, Target
+from tests.pipeline.problems import settings
+
+# Shares of the real files, from their description beside the calibration figures.
+REAL = {
+    "personality": {"introvert": 0.26047, "missing": [0.0642, 0.1022, 0.0637, 0.0791, 0.0620, 0.0569, 0.0682]},
+    "personality_original": {"introvert": 0.48586, "missing": [0.0217, 0.0252, 0.0214, 0.0228, 0.0179, 0.0266, 0.0224]},
+}
+COLUMNS = (
+    Column("size", "integer", "Int64", nullable=True),
+    Column("is_new", "boolean", "boolean", nullable=True),
+    Column("colour", "category", "category", nullable=True, categories=("red", "blue")),
+    Column("weight", "float", "Float64", nullable=True),
+)
+SCHEMA = Schema("toys", COLUMNS, Target("liked", ("no", "yes"), "yes"))
+
+
+def cell(**changes: object) -> CellProfile:
+    values = {
+        "share": 1.0,
+        "label": "yes",
+        "weights": {"size": (1, 2, 3), "is_new": (1, 1), "colour": (3, 1), "weight": (0, 1)},
+        "missing_count": (0.5, 0.25, 0.25),
+        "missing_rate": {"size": 1.0, "colour": 3.0},
+    }
+    return CellProfile.model_validate(values | changes)
+
+
+def profile(**changes: object) -> Profile:
+    return Profile(cells={"only": cell(**changes)})
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_shares_are_those_of_the_real_file(name: str) -> None:
+    config = settings(f"data={name}", "data.source.rows=200000").data
+    frame = fetch(config, root=Path()).frame
+    target = config.target
+    assert (frame[target.column] == target.positive).mean() == pytest.approx(REAL[name]["introvert"], abs=0.004)
+    missing = frame.drop(columns=target.column).isna().mean().to_numpy(float)
+    assert missing == pytest.approx(np.array(REAL[name]["missing"]), abs=0.006)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("personality", 0.130), ("personality_original", 0.215)])
+def test_a_model_of_the_rows_is_as_good_as_one_of_the_real_rows(name: str, expected: float) -> None:
+    config = settings(f"data={name}", "data.source.rows=20000").data
+    frame = fetch(config, root=Path()).frame
+    y = (frame[config.target.column] == config.target.positive).to_numpy(int)
+    inputs = frame.drop(columns=config.target.column)
+    codes = inputs.apply(lambda values: values.map({"No": 0, "Yes": 1}) if values.dtype == "string" else values)
+    model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.05, max_leaf_nodes=8, random_state=0)
+    scores = cross_val_predict(model, codes.to_numpy(float, na_value=np.nan), y, method="predict_proba", cv=3)
+    assert log_loss(y, scores) == pytest.approx(expected, abs=0.012)
+
+
+def test_the_rows_of_a_seed_are_known() -> None:
+    """The figure was taken once; it changes only when rows of every project change, which is to be told."""
+    frame = fetch(settings().data, root=Path()).frame
+    assert content_hash(frame).startswith("d4335455e74b4c0b")
+
+
+@hypothesis_settings(max_examples=20, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32))
+def test_the_first_rows_of_a_longer_draw_are_those_of_a_shorter_one(first: int, more: int, seed: int) -> None:
+    short = draw(profile(), SCHEMA, rows=first, seed=seed)
+    long = draw(profile(), SCHEMA, rows=first + more, seed=seed)
+    pd.testing.assert_frame_equal(short, long.head(first))
+
+
+def test_rows_are_drawn_in_pieces_that_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = draw(profile(), SCHEMA, rows=100, seed=1)
+    monkeypatch.setattr("pipeline.data.synthetic._CHUNK", 7)
+    pd.testing.assert_frame_equal(whole, draw(profile(), SCHEMA, rows=100, seed=1))
+
+
+def test_values_and_gaps_follow_the_declared_weights() -> None:
+    frame = draw(profile(), SCHEMA, rows=60_000, seed=3)
+    assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "boolean", "string", "Float64", "string"]
+    assert frame["size"].value_counts(normalize=True).sort_index().tolist() == pytest.approx(
+        [1 / 6, 1 / 3, 1 / 2], abs=0.01
+    )
+    assert (frame["colour"] == "red").mean() == pytest.approx(0.75, abs=0.01)
+    assert frame["weight"].unique().tolist() == [1.0]
+    # One gap: in `colour` three times as often as in `size`. Two gaps: in both.
+    assert frame["size"].isna().mean() == pytest.approx(0.25 / 4 + 0.25, abs=0.01)
+    assert frame["colour"].isna().mean() == pytest.approx(0.25 * 3 / 4 + 0.25, abs=0.01)
+    assert frame[["is_new", "weight", "liked"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": "maybe"}, r"only\.label: 'maybe' is none of no, yes"),
+        ({"missing_rate": {"length": 1.0}}, r"only\.missing_rate\.length: is no declared column; known: colour"),
+        ({"weights": {"size": (1.0,)}}, r"only\.weights\.is_new: is missing"),
+        (
+            {"weights": {"size": (1.0,), "is_new": (1.0,), "colour": (1.0, 1.0), "weight": (1.0,)}},
+            r"only\.weights\.is_new: has 1 weights, the column has 2 values",
+        ),
+        ({"missing_count": (0.1, 0.1, 0.1, 0.1)}, r"only\.missing_count: more cells may go missing"),
+        ({"missing_count": ()}, r"only\.missing_count: weights are 0 or more"),
+        (
+            {"weights": {"size": (0.0, -1.0), "is_new": (1.0, 1.0), "colour": (1.0, 1.0), "weight": (1.0,)}},
+            r"only\.weights\.size: weights are 0 or more",
+        ),
+    ],
+)
+def test_figures_that_do_not_fit_the_columns_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        draw(profile(**changes), SCHEMA, rows=5, seed=0)
