@@ -8,16 +8,16 @@ from importlib import import_module
 
 import typer
 
-from pipeline.cli import upkeep
+from pipeline.cli import track, upkeep
 from pipeline.errors import MlopsError
 
 __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
-_GROUPS = {"config": "pipeline.cli.config", "data": "pipeline.cli.data"}
+_GROUPS = {"config": "pipeline.cli.config", "data": "pipeline.cli.data", "track": "pipeline.cli.track"}
 
 # Commands without a group: the function's name is the verb.
-_COMMANDS = [upkeep.status, upkeep.verify, upkeep.doctor]
+_COMMANDS = [upkeep.status, upkeep.verify, upkeep.doctor, track.adopt]
 
 app = typer.Typer(
     help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",

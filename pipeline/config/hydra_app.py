@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.config.compose import check_hydra_of
 from pipeline.config.interpolation import check_interpolations
-from pipeline.config.job import current_job
+from pipeline.config.job import FAILURE, Job, current_job, current_sweep, note_failure, sweep_stopped
 from pipeline.config.load import build
-from pipeline.errors import ConfigError, UsageError
+from pipeline.errors import ConfigError, MlopsError, UsageError
+from pipeline.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,10 +53,20 @@ def _start(task: Callable[[Config], float | None]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     def job(tree: Any) -> float | None:
-        raw: Any = OmegaConf.to_container(tree, resolve=False)
-        check_interpolations(raw)
-        values: Any = OmegaConf.to_container(tree, resolve=True)
-        return task(build(values, where=" ".join([f"{paths.CONF}/config.yaml", *current_job().overrides])))
+        member = current_job()
+        _refuse_when_stopped(member)
+        try:
+            raw: Any = OmegaConf.to_container(tree, resolve=False)
+            check_interpolations(raw)
+            values: Any = OmegaConf.to_container(tree, resolve=True)
+            return task(build(values, where=" ".join([f"{paths.CONF}/config.yaml", *member.overrides])))
+        except Exception as error:
+            stop = OmegaConf.select(tree, "tracking.fail_fast") is True
+            if member.is_in_sweep:
+                _report_failure(member, error, stop=stop)
+            if stop or not member.is_in_sweep:
+                raise
+            return None
 
     # Hydra would print its own trace and end with 1; this makes it raise what the task raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -63,3 +75,36 @@ def _start(task: Callable[[Config], float | None]) -> None:
         hydra.main(config_path=str(paths.CONF.resolve()), config_name="config", version_base=None)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(" ".join(str(error).split())) from error
+    except ValueError:
+        # Optuna has no best trial then, and says it in its own words.
+        _refuse_when_all_failed()
+        raise
+    _refuse_when_all_failed()
+
+
+def _report_failure(member: Job, error: Exception, *, stop: bool) -> None:
+    """Say and note that one member of a sweep failed, with a trace when it is not an error of ours."""
+    message = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, MlopsError):
+        logging.getLogger(__name__).error("a bug of ours, or of an estimator's:", exc_info=error)
+    sys.stderr.write(f"[{member.number}] failed: {message}\n")
+    note_failure(member, message, stop=stop)
+
+
+def _refuse_when_stopped(member: Job) -> None:
+    reason = None if member.sweep_folder is None else sweep_stopped(member.sweep_folder)
+    if reason is not None:
+        raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
+
+
+def _refuse_when_all_failed() -> None:
+    """Refuse a sweep that was stopped, or of which no member came to an end."""
+    folder = current_sweep()
+    if folder is None:
+        return
+    reason = sweep_stopped(folder)
+    if reason is not None:
+        raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
+    failures = sorted(folder.glob(f"*/{FAILURE}"))
+    if failures and len(failures) == len([path for path in folder.iterdir() if path.is_dir()]):
+        raise ConfigError(f"every member of the sweep failed; the first one: {read_json(failures[0])['message']}")

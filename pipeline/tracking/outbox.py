@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["LETTER_TAG", "Head", "Letter", "letters", "new_letter", "send"]
 
 LETTER_TAG = "mlops.letter"
+_PARENT_TAG = "mlflow.parentRunId"
 _HEAD = "head.json"
 _LINES = "operations.jsonl"
 
@@ -151,7 +152,8 @@ def _begin(client: Any, experiment_id: str, key: str, head: Head, arrived: Mappi
     if begun:
         return str(begun[0].info.run_id)
     tags = {**head.tags, LETTER_TAG: key}
-    if head.parent is not None:
-        tags["mlflow.parentRunId"] = arrived.get(head.parent, head.parent)
+    parent = head.parent or tags.get(_PARENT_TAG)
+    if parent is not None:
+        tags[_PARENT_TAG] = arrived.get(parent, parent)
     run = client.create_run(experiment_id, start_time=head.started_ms, tags=tags, run_name=head.name)
     return str(run.info.run_id)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.operations import Input
 
-__all__ = ["PROJECTED", "Projection", "project"]
+__all__ = ["PROJECTED", "Projection", "project", "shown_params"]
 
 PROJECTED = (
     paths.SOURCE,
@@ -112,7 +112,7 @@ def project(root: Path) -> Projection:
         root=root,
         name=f"{_at(values, 'model', 'name')} on {_at(values, 'data', 'name')}",
         fingerprint=_fingerprint(root, values),
-        params=_shown(values),
+        params=shown_params(values),
         metrics=_metrics(root),
         tags={
             "mlops.kind": "pipeline",
@@ -139,8 +139,9 @@ def _at(values: Mapping[str, Any], *keys: str) -> Any:
     return found
 
 
-def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {name: section for name, section in values.items() if name != "validation"}
+def shown_params(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are shown as parameters: those that results depend on, but for long tables."""
+    shown = {name: values[name] for name in _SECTIONS if name in values and name != "validation"}
     if isinstance(shown.get("data"), dict):
         shown["data"] = {key: value for key, value in shown["data"].items() if key not in _NOT_SHOWN}
     return shown

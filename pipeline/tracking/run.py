@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.tracking.operations import Batch, End, apply
 from pipeline.tracking.outbox import Head, Letter, new_letter
-from pipeline.tracking.store import Unreachable
+from pipeline.tracking.store import OUTBOX, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,14 @@ class ActiveRun:
     stack: list[ActiveRun] = field(default_factory=list, repr=False)
     _letter: Letter | None = field(default=None, repr=False)
     _started_ms: int = field(default_factory=now_ms, repr=False)
+
+    @classmethod
+    def of_key(cls, store: Store, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
+        """Return a run that is open elsewhere, by its `key`."""
+        folder = store.root / OUTBOX / key
+        letter = Letter(folder) if folder.is_dir() else None
+        run_id = None if letter is not None else key
+        return cls(store, experiment, key, {}, run_id=run_id, stack=stack, _letter=letter)
 
     @property
     def is_online(self) -> bool:

@@ -126,6 +126,33 @@ class ExperimentTracker:
         if self._runs:
             self._runs[-1].end(status)
 
+    def release(self, run: ActiveRun) -> None:
+        """Let go of a run without ending it; `take_up` opens it again, here or in another process."""
+        self._runs.remove(run)
+
+    def take_up(self, key: str) -> ActiveRun:
+        """Open again a run that was let go of, by its id or by its folder in the outbox."""
+        run = ActiveRun.of_key(self.store, self.experiment_name, key, self._runs)
+        self._runs.append(run)
+        return run
+
+    def read_text(self, run: FoundRun, name: str) -> str:
+        """Return a text file that is kept with a run.
+
+        Raises
+        ------
+        UsageError
+            When the run has no such file.
+        DependencyUnavailable
+            When the store is down.
+        """
+        with search.needing_the_store(), tempfile.TemporaryDirectory() as folder:
+            client = self.store.client()
+            with self.store.asking():
+                if name not in {entry.path for entry in client.list_artifacts(run.run_id)}:
+                    raise UsageError(f"run {run.name!r} keeps no file {name}; choose a trial or a pipeline run")
+                return Path(client.download_artifacts(run.run_id, name, folder)).read_text(encoding="utf-8")
+
     @property
     def active_run(self) -> ActiveRun:
         """The innermost open run.

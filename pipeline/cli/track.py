@@ -1,0 +1,123 @@
+"""Commands about recorded runs: send them, compare them, and make an experiment file of the best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline import paths
+from pipeline.errors import UsageError
+from pipeline.files import canonical_json
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.tracking import ExperimentTracker
+
+__all__ = ["adopt", "app"]
+
+app = typer.Typer(help="Record runs in MLflow, send those that wait, compare them.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def _settings() -> TrackingConfig:
+    from pipeline.config.load import load_params
+
+    return load_params(paths.PARAMS).tracking
+
+
+def _tracker() -> ExperimentTracker:
+    from pipeline.tracking import tracker_of
+
+    return tracker_of(_settings())
+
+
+@app.command()
+def sync(
+    *,
+    all_commits: Annotated[
+        bool, typer.Option("--all-commits", help="Rebuild the runs of the whole git history from DVC's cache.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the results that stand here, where MLflow lacks them, and send what waits in the outbox."""
+    from pipeline.tracking import sync as work
+
+    told = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
+    done = work(Path(), _settings(), all_commits=all_commits, told=told)
+    if as_json:
+        typer.echo(canonical_json(done.as_dict()), nl=False)
+        return
+    n_new = sum(one.is_new for one in done.published)
+    typer.echo(
+        f"{len(done.published)} results, {n_new} of them new in MLflow; {len(done.sent)} runs sent from the outbox;"
+        f" {len(done.skipped)} commits left out"
+    )
+
+
+@app.command()
+def send(
+    *,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also runs whose process was killed before it ended them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send the runs that were kept on disk while MLflow was down."""
+    from pipeline.tracking import send as work
+
+    sent = work(_settings(), unfinished=unfinished)
+    typer.echo(canonical_json(list(sent)) if as_json else f"{len(sent)} runs sent\n", nl=False)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Ids, beginnings of ids, or names; all runs when none is given.")
+    ] = None,
+    *,
+    sort_by: Annotated[
+        str | None, typer.Option(help="Column that orders the rows, such as metrics.cv.log_loss.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw parallel coordinates into this file (.png, .svg).")
+    ] = None,
+    color_by: Annotated[str | None, typer.Option(help="Column that colours the lines of the plot.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay runs side by side: the parameters that differ, and every metric."""
+    tracker = _tracker()
+    table = tracker.compare_runs(runs or None)
+    if sort_by is not None:
+        if sort_by not in table.columns:
+            raise UsageError(f"--sort-by: {sort_by!r} is no column; known: {', '.join(table.columns)}")
+        table = table.sort_values(sort_by, kind="stable", ignore_index=True)
+    if plot is not None:
+        tracker.plot_comparison(runs or None, color_by=color_by).savefig(plot, bbox_inches="tight")
+        typer.echo(f"drawn into {plot}", err=True)
+    if as_json:
+        rows: list[dict[Any, Any]] = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        typer.echo(canonical_json(rows), nl=False)
+        return
+    shown = table.assign(run=table["run"].str[:8])
+    columns = [name for name in shown.columns if not name.startswith("metrics.") or name.count(".") <= 2]
+    typer.echo(shown[columns].to_string(index=False, na_rep="", float_format="{:.5g}".format))
+
+
+def adopt(
+    run: Annotated[str, typer.Argument(help="Id of the run, the beginning of it, or its name.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the file in conf/experiment/.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write conf/experiment/NAME.yaml with what a recorded run does otherwise than conf/."""
+    from pipeline.sweeps import adopt as work
+
+    adopted = work(_tracker(), run, name, conf=paths.CONF)
+    if as_json:
+        typer.echo(canonical_json(adopted.as_dict()), nl=False)
+        return
+    typer.echo(f"{adopted.path} is written; `dvc exp run -S experiment={name}` runs it, a commit makes it last:")
+    typer.echo(adopted.text, nl=False)

@@ -1,0 +1,153 @@
+"""Turn a recorded run into an experiment file that holds only what the run does otherwise than conf/."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline import files, paths
+from pipeline.config.compose import compose, leaves, options
+from pipeline.config.load import build
+from pipeline.config.reader import read_yaml
+from pipeline.errors import ConfigError, Conflict, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.tracking import ExperimentTracker, FoundRun
+
+__all__ = ["Adopted", "adopt"]
+
+# Where runs are recorded says nothing about the run.
+_NOT_ADOPTED = ("tracking",)
+_NAME = r"[a-z][a-z0-9_]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The file that was written, and the run that it repeats."""
+
+    path: str
+    run: str
+    overrides: dict[str, Any]
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def adopt(tracker: ExperimentTracker, word: str, name: str, *, conf: Path = paths.CONF) -> Adopted:
+    """Write conf/experiment/NAME.yaml such that composing it gives the settings of a run.
+
+    Parameters
+    ----------
+    tracker : ExperimentTracker
+        Where the run is recorded.
+    word : str
+        Id of the run, the beginning of it, or its name.
+    name : str
+        Name of the experiment: small letters, digits and underscores.
+    conf : Path
+        Folder of the settings.
+
+    Raises
+    ------
+    UsageError
+        When no run or several are meant, or the name is not one.
+    Conflict
+        When an experiment of this name is there already.
+    ConfigError
+        When the run's settings cannot be said as a difference from conf/ (a key was deleted since).
+    """
+    if re.fullmatch(_NAME, name) is None:
+        raise UsageError(f"--as {name}: a name has small letters, digits and underscores, and opens with a letter")
+    path = conf / "experiment" / f"{name}.yaml"
+    if path.exists():
+        raise Conflict(f"{path}: is there already; choose another name, or remove it first")
+    run = tracker.get_runs([word])[0]
+    wanted = _settings_of(tracker, run)
+    chosen = _choices(wanted, conf)
+    base = _composed(chosen, conf)
+    differing = _differing(base, wanted)
+    text = _text(run, chosen, differing)
+    files.write_text(path, text)
+    try:
+        left = _differing(_composed({"experiment": name}, conf), wanted)
+    except ConfigError:
+        path.unlink()
+        raise
+    if left:
+        path.unlink()
+        raise ConfigError(f"run {run.name!r} has settings that no file can say today: {', '.join(sorted(left))}")
+    return Adopted(str(path), run.run_id, {**chosen, **differing}, text)
+
+
+def _settings_of(tracker: ExperimentTracker, run: FoundRun) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / paths.PARAMS
+        path.write_text(tracker.read_text(run, str(paths.PARAMS)), encoding="utf-8")
+        return _plain(read_yaml(path))
+
+
+def _plain(values: Any) -> dict[str, Any]:
+    """Return the settings in their typed form, in which equal ones are equal."""
+    plain = build(values, where="params.yaml of the run").model_dump(mode="json")
+    return {key: value for key, value in plain.items() if key not in _NOT_ADOPTED}
+
+
+def _composed(choices: Mapping[str, str], conf: Path) -> dict[str, Any]:
+    return _plain(compose([f"{group}={option}" for group, option in choices.items()], conf=conf).values)
+
+
+def _differing(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leaves of `wanted` that `base` has otherwise; one that only `base` has is None."""
+    before, after = dict(leaves(dict(base))), dict(leaves(dict(wanted)))
+    found = {key: value for key, value in after.items() if key not in before or before[key] != value}
+    gone = dict.fromkeys(before.keys() - after.keys())
+    return {**found, **gone}
+
+
+def _choices(wanted: Mapping[str, Any], conf: Path) -> dict[str, str]:
+    """Return the option of each group that comes nearest to a section which differs."""
+    base = _composed({}, conf)
+    chosen: dict[str, str] = {}
+    for group, names in options(conf).items():
+        if group not in wanted:
+            continue
+        fewest = _n_leaves_differing(base, wanted, group)
+        for option in names if fewest else ():
+            try:
+                one = _composed({group: option}, conf)
+            except ConfigError:
+                continue
+            n_differing = _n_leaves_differing(one, wanted, group)
+            if n_differing < fewest:
+                fewest, chosen[group] = n_differing, option
+    return chosen
+
+
+def _n_leaves_differing(base: Mapping[str, Any], wanted: Mapping[str, Any], group: str) -> int:
+    return len(_differing({group: base[group]}, {group: wanted[group]}))
+
+
+def _text(run: FoundRun, choices: Mapping[str, str], differing: Mapping[str, Any]) -> str:
+    tree: dict[str, Any] = {}
+    if choices:
+        tree["defaults"] = [*({f"override /{group}": option} for group, option in choices.items()), "_self_"]
+    for key, value in differing.items():
+        *above, last = key.split(".")
+        place = tree
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = value
+    objective = run.tags.get("mlops.objective", "")
+    found = run.metrics.get(f"cv.{objective}")
+    reached = f" It reached {objective} {found:.5g} in cross-validation." if found is not None else ""
+    body = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True) if tree else ""
+    return f"# @package _global_\n# What does run {run.run_id[:8]} ({run.name}) do otherwise?{reached}\n{body}"

@@ -1,0 +1,82 @@
+"""Read the rows that a trial learns from, and refuse a trial whose declared data is not what lies on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline import files, paths
+from pipeline.config.groups.data import DataConfig
+from pipeline.data.split import split
+from pipeline.errors import ConfigError, DataError
+from pipeline.schema import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.config.types import Config
+
+__all__ = ["identity_of_rows", "train_rows"]
+
+_LOCK = Path("dvc.lock")
+
+
+def train_rows(config: Config) -> pd.DataFrame:
+    """Return the train part as `dvc repro` would make it with these settings.
+
+    With the seed and the split of the last `dvc repro` it is read from data/train.parquet; with another
+    seed or split the valid rows are divided anew in memory, by the same function as in the graph.
+
+    Raises
+    ------
+    ConfigError
+        When rows of another source or declaration lie on disk.
+    DataError
+        When there are none.
+    """
+    if _is_split_so(config):
+        return files.read_parquet(paths.TRAIN)
+    schema = Schema.from_config(config.data)
+    return split(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed).train
+
+
+def identity_of_rows(config: Config) -> dict[str, Any]:
+    """Return what tells these train rows from others, without reading all of them."""
+    if _is_split_so(config):
+        return {"train": files.sha256_file(paths.TRAIN)}
+    return {"valid": files.sha256_file(paths.VALID), "seed": config.seed, "split": config.data.split.model_dump()}
+
+
+def _is_split_so(config: Config) -> bool:
+    made = _made_with()
+    known = _declared(made["data"])
+    if known is None or known.model_copy(update={"split": config.data.split}) != config.data:
+        was = "another declaration" if known is None or known.name == config.data.name else f"data={known.name}"
+        raise ConfigError(
+            f"data: the trial declares {config.data.name!r} and the rows on disk were made with {was};"
+            " a trial learns from the rows of the last `dvc repro`: run it with these settings first"
+            f" (`dvc exp run -S data={config.data.name}`, or edit conf/ and `dvc repro`)"
+        )
+    return bool(made["seed"] == config.seed and known.split == config.data.split)
+
+
+def _made_with() -> dict[str, Any]:
+    """Return the settings with which the rows on disk were split, from dvc.lock."""
+    try:
+        lock = yaml.safe_load(_LOCK.read_text(encoding="utf-8"))
+        found: dict[str, Any] = lock["stages"]["split"]["params"][str(paths.PARAMS)]
+    except FileNotFoundError as error:
+        raise DataError(f"{_LOCK}: not there, so no rows are; run `dvc repro` first") from error
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise DataError(f"{_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
+    return found
+
+
+def _declared(values: Any) -> DataConfig | None:
+    try:
+        return DataConfig.model_validate_json(json.dumps(values))
+    except ValueError:
+        return None
