@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import files, package, paths
@@ -23,6 +24,7 @@ def main(config: Config) -> float:
     files.write_text(paths.CARD, model_card(report, config))
     files.write_json(paths.TEST_METRICS, report.headline())
     print(f"[evaluate] {report.summary}")
+    print(f"[evaluate] {publish(Path(), config)}")
     return report.value
 
 

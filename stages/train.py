@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from pipeline import files, package, paths
 from pipeline.config.entry import stage
 from pipeline.schema import Schema
+from pipeline.sweeps import run_trial
 from pipeline.training import lineage, train
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config
 
 
-@stage("train")
+@stage("train", by_hand=run_trial)
 def main(config: Config) -> float:
     """Write the candidate and its cross-validated figures; return the objective."""
     rows, parity = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
