@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline import files, package, paths
 from pipeline.config.entry import stage
 from pipeline.evaluation import evaluate, model_card
+from pipeline.tracking import publish
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config

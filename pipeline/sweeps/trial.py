@@ -47,7 +47,7 @@ def run_trial(config: Config) -> float:
     parent = _parent_of(job, tracker, config)
     what = _what_varies(job) or "as configured"
     run = tracker.start_run(
-        f"{config.model.name}: {what}",
+        what if what.startswith("model=") else f"{config.model.name}: {what}",
         fingerprint=_fingerprint(config),
         parent_id=parent,
         tags={
