@@ -37,7 +37,7 @@ _DTYPES: dict[Kind, str] = {
 }
 _ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
-_ID_NAME = re.compile(r"(?i)(.*[^a-z])?(id|uuid|guid|key|index)|.*[a-z](Id|ID|Key)")
+_ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
 _LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned", "fraud", "default"}
 
 
@@ -85,7 +85,9 @@ def kind_of_type(found: pa.DataType) -> Kind | None:
         return "datetime"
     if pa.types.is_integer(found):
         return "integer"
-    return "float" if pa.types.is_floating(found) or pa.types.is_decimal(found) else None
+    if pa.types.is_floating(found) or pa.types.is_decimal(found):
+        return "float"
+    return None if pa.types.is_null(found) else "text"
 
 
 def guess_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[ColumnGuess]:
@@ -105,7 +107,8 @@ def guess_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | No
     DataError
         When numbers are written with a decimal comma.
     """
-    return [_guess(name, words.column(name), known.get(name)) for name in words.column_names if name != target]
+    names = [name for name in words.column_names if name != target]
+    return [_guess(name, words.column(name), known.get(name), is_first=name == names[0]) for name in names]
 
 
 def guess_target(words: pa.Table, target: str) -> TargetGuess:
@@ -148,7 +151,7 @@ def _distinct(column: pa.ChunkedArray) -> set[str]:
     return set(pc.unique(column.drop_null()).to_pylist())
 
 
-def _guess(name: str, column: pa.ChunkedArray, known: Kind | None) -> ColumnGuess:
+def _guess(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: bool) -> ColumnGuess:
     cells = column.combine_chunks()
     present = cells.drop_null()
     nullable = len(present) < len(cells)
@@ -158,7 +161,7 @@ def _guess(name: str, column: pa.ChunkedArray, known: Kind | None) -> ColumnGues
     kind = _kind(name, distinct, known)
     values = typed(present, kind)[0]
     is_unique = len(distinct) == len(cells)
-    if is_unique and _is_an_id(name, kind, values):
+    if is_unique and _is_an_id(name, kind, values, is_first=is_first):
         return ColumnGuess(name, _DTYPES[kind], nullable=False, role="id", unique=True)
     if len(distinct) == 1:
         dtype = "string" if kind == "category" else _DTYPES[kind]
@@ -175,10 +178,9 @@ def _guess(name: str, column: pa.ChunkedArray, known: Kind | None) -> ColumnGues
 def _kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
     order: tuple[Kind, ...] = ("boolean", "integer", "float", "datetime")
     candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
-    if known is None or known in order:
-        for kind in candidates:
-            if not typed(distinct, kind)[1].size:
-                return kind
+    for kind in candidates:
+        if kind in order and not typed(distinct, kind)[1].size:
+            return kind
     if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
         raise DataError(
             f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a point"
@@ -186,7 +188,8 @@ def _kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
     return "category" if len(distinct) <= _MAX_WORDS else "text"
 
 
-def _is_an_id(name: str, kind: Kind, values: pa.Array) -> bool:
+def _is_an_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
+    """Say whether values that never repeat name a row: by their name, as a running number, or as the first words."""
     if kind not in ("integer", "category", "text"):
         return False
     if _ID_NAME.fullmatch(name):
@@ -196,7 +199,7 @@ def _is_an_id(name: str, kind: Kind, values: pa.Array) -> bool:
     if kind == "integer":
         span = pc.min_max(values).as_py()
         return bool(span["max"] - span["min"] == len(values) - 1)
-    return not pc.any(pc.match_substring(values, " ")).as_py()
+    return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
 
 
 def _checks(kind: Kind, values: pa.Array) -> dict[str, Any]:

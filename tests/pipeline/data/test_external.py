@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.external import add, find
+from pipeline.errors import Conflict, DataError, UsageError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def a_file(tmp_path: Path, text: str = "a,b\n1,2\n", name: str = "rows.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_copied_whole_and_a_second_time_nothing_is_done(tmp_path: Path, root: Path) -> None:
+    file = a_file(tmp_path)
+    first, second = add(file, root=root), add(file, root=root)
+    assert (first.path, first.done, second.done) == ("data/external/rows.csv", "added", "unchanged")
+    assert (root / first.path).read_bytes() == file.read_bytes()
+    assert [path.name for path in (root / "data/external").iterdir()] == ["rows.csv"]
+
+
+def test_other_content_of_the_same_name_needs_a_word(tmp_path: Path, root: Path) -> None:
+    add(a_file(tmp_path), root=root)
+    changed = a_file(tmp_path, "a,b\n3,4\n")
+    with pytest.raises(Conflict, match="--replace"):
+        add(changed, root=root)
+    assert (root / "data/external/rows.csv").read_text() == "a,b\n1,2\n"
+    assert add(changed, root=root, replace=True).done == "replaced"
+    assert (root / "data/external/rows.csv").read_text() == "a,b\n3,4\n"
+
+
+def test_a_file_that_stands_in_place_already_is_left_alone(root: Path) -> None:
+    (root / "data/external").mkdir(parents=True)
+    assert add(a_file(root / "data/external"), root=root).done == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["rows.xlsx", "rows", ".csv", ".rows.csv", "ro${ws}.csv"])
+def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"sources read \.csv|give the file a name"):
+        add(a_file(tmp_path, name=name), root=root)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(UsageError, match="there is no such file"):
+        add(tmp_path / "nothing.csv", root=root)
+
+
+def test_a_file_is_found_by_its_place_its_name_and_its_origin(tmp_path: Path, root: Path) -> None:
+    file = a_file(tmp_path)
+    add(file, root=root)
+    for word in (file, Path("rows.csv"), root / "data/external/rows.csv"):
+        assert find(word, root=root) == "data/external/rows.csv"
+
+
+def test_a_copy_that_is_out_of_date_is_not_taken_for_the_file(tmp_path: Path, root: Path) -> None:
+    add(a_file(tmp_path), root=root)
+    with pytest.raises(DataError, match=r"is not the same as .*--replace"):
+        find(a_file(tmp_path, "a,b\n3,4\n"), root=root)
+
+
+def test_a_file_that_was_never_added_is_asked_for(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(DataError, match="mlops data add"):
+        find(a_file(tmp_path), root=root)
