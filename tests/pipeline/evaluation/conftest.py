@@ -1,0 +1,66 @@
+"""One small package for each kind of problem, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import package
+from pipeline.evaluation import EvalReport, evaluate
+from pipeline.training import train
+from tests.pipeline.problems import FAST, rows, schema, settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.config.types import Config
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A packaged classifier with its rows and settings."""
+
+    package: package.Package
+    train: pd.DataFrame
+    test: pd.DataFrame
+    config: Config
+
+    def judge(self, **changes: object) -> EvalReport:
+        settings_ = self.config.evaluation.model_copy(update=changes)
+        return evaluate(self.package, self.train, self.test, settings_, objective="log_loss", seed=42)
+
+    @cached_property
+    def report(self) -> EvalReport:
+        return self.judge()
+
+
+def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> Problem:
+    config, declared = settings(*FAST), schema(n_classes)
+    learn, judge = rows(400, n_classes), rows(300, n_classes, seed=1)
+    result = train(learn, declared, config.features, config.model, config.training, seed=config.seed)
+    folder = tmp_path_factory.mktemp("package") / "candidate"
+    package.write(
+        folder,
+        result.classifier,
+        train=learn,
+        parity=judge,
+        scores=result.out_of_fold,
+        metrics=result.mean,
+        lineage={"data": "small"},
+        training=config.training,
+        model=config.model.name,
+    )
+    return Problem(package.load(folder), learn, judge, config)
+
+
+@pytest.fixture(scope="session")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> Problem:
+    return _make(tmp_path_factory, 2)
+
+
+@pytest.fixture(scope="session")
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Problem:
+    return _make(tmp_path_factory, 3)
