@@ -1,0 +1,46 @@
+"""The real files, which lie beside the project and are not part of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.config.groups.data import CsvSource
+from pipeline.data.reader import read_csv
+from pipeline.schema import Column, Schema
+from tests.pipeline.problems import ROOT, settings
+
+FOLDER = ROOT.parent / "shared/data"
+SOURCE = CsvSource(kind="csv", path="data/external/rows.csv")
+
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the real files are not beside the project")
+
+
+def schema(*, with_id: bool) -> Schema:
+    declared = Schema.from_config(settings().data)
+    row_id = (Column("id", "integer", "Int64", unique=True, role="id"),)
+    return replace(declared, columns=(*row_id, *declared.columns)) if with_id else declared
+
+
+@pytest.mark.parametrize(
+    ("name", "with_id", "with_target", "shape"),
+    [
+        ("personality_2900.csv", False, True, (2900, 8)),
+        ("s5e7_train.csv", True, True, (18524, 9)),
+        ("s5e7_test.csv", True, False, (6175, 8)),
+    ],
+)
+def test_a_real_file_is_read_as_pandas_reads_it(
+    name: str, with_id: bool, with_target: bool, shape: tuple[int, int]
+) -> None:
+    frame = read_csv(FOLDER / name, schema(with_id=with_id), SOURCE, with_target=with_target)
+    expected = pd.read_csv(FOLDER / name)[list(frame.columns)]
+    assert frame.shape == shape
+    pd.testing.assert_frame_equal(frame, expected.astype(frame.dtypes.to_dict()))
+
+
+def test_missing_cells_of_the_survey_are_as_published() -> None:
+    """The counts are those of the description beside the file, which an independent write-up confirms."""
+    frame = read_csv(Path(FOLDER / "personality_2900.csv"), schema(with_id=False), SOURCE)
+    assert frame.isna().sum().tolist() == [63, 73, 62, 66, 52, 77, 65, 0]

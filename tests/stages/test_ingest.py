@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import files, paths
+from pipeline.config.compose import compose
+from stages import ingest
+from tests.pipeline.problems import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ingest", "-cd", ".", "-cn", "params"])
+    return tmp_path
+
+
+def run(**source: Any) -> None:
+    values = compose(conf=ROOT / "conf").values
+    if source:
+        values["data"] |= {"source": source, "profile": None}
+    else:
+        values["data"]["source"]["rows"] = 60
+    files.write_text(paths.PARAMS, files.canonical_json(values))
+    ingest.main()
+
+
+def test_rows_and_their_fingerprint_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    frame = files.read_parquet(paths.RAW)
+    assert frame.shape == (60, 8)
+    assert files.read_json(paths.SOURCE)["rows"] == 60
+    assert capsys.readouterr().out.startswith("[ingest] starts\n")
+
+
+def test_the_same_settings_give_the_same_bytes(project: Path) -> None:
+    digests = set()
+    for _ in range(2):
+        run()
+        digests.add((files.sha256_file(paths.RAW), files.sha256_file(paths.SOURCE)))
+    assert len(digests) == 1
+
+
+def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
+    paths.EXTERNAL.mkdir(parents=True)
+    header = "Time_spent_Alone,Stage_fear,Social_event_attendance,Going_outside,Drained_after_socializing"
+    header += ",Friends_circle_size,Post_frequency,Personality"
+    (paths.EXTERNAL / "rows.csv").write_text(f"{header}\n4.0,No,4,6,,13,5,Extrovert\n", encoding="utf-8")
+    run(kind="csv", path="data/external/rows.csv")
+    assert files.read_parquet(paths.RAW).iloc[0].tolist()[:2] == [4, "No"]
+
+
+def test_a_malformed_file_ends_with_4_and_leaves_earlier_rows_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    before = files.sha256_file(paths.RAW)
+    paths.EXTERNAL.mkdir(parents=True)
+    (paths.EXTERNAL / "rows.csv").write_text("a;b\n1;2\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        run(kind="csv", path="data/external/rows.csv")
+    assert ended.value.code == 4
+    assert "data/external/rows.csv:1:1: delimiter: " in capsys.readouterr().err
+    assert files.sha256_file(paths.RAW) == before
+    assert sorted(path.name for path in Path("data").iterdir()) == ["external", "raw.parquet", "source.json"]
