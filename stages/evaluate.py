@@ -24,7 +24,7 @@ def main(config: Config) -> float:
     files.write_json(paths.EVALUATION, report.as_dict())
     files.write_text(paths.CARD, model_card(report, config))
     files.write_json(paths.TEST_METRICS, report.headline())
-    print(f"[evaluate] {report.summary}")
+    print(f"[evaluate] {report.summary}", flush=True)
     print(f"[evaluate] {publish(Path(), config)}")
     return report.value
 
