@@ -35,7 +35,7 @@ def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: boo
         for failure in failures(parsed.frame, schema, with_target=with_target):
             line = int(parsed.numbers[failure.row])
             if (line, failure.column) not in refused:
-                value = "missing" if failure.value is None else shown(failure.value)
+                value = "an empty cell" if failure.value is None else shown(failure.value)
                 problems.add(
                     line, failure.column, failure.rule, value, "the declaration of the column does not allow it"
                 )
