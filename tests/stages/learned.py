@@ -1,0 +1,40 @@
+"""A project whose rows are split, as the train stage finds it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import files, paths
+from pipeline.config.compose import compose
+from pipeline.config.load import build
+from pipeline.data import sources
+from pipeline.data.split import split
+from pipeline.schema import Schema
+from tests.pipeline.problems import FAST, ROOT
+
+if TYPE_CHECKING:
+    import pytest
+
+BY_DVC = ["-cd", ".", "-cn", "params"]
+
+
+def write_project(data: str = "personality") -> None:
+    """Write params.yaml, the source's fingerprint and both parts below the current folder."""
+    values = compose([*FAST, f"data={data}"], conf=ROOT / "conf").values
+    if values["data"]["source"]["kind"] == "synthetic":
+        values["data"]["source"]["rows"] = 400
+    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
+    config = build(values, where="conf")
+    sourced = sources.fetch(config.data, root=Path())
+    parts = split(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    files.write_json(paths.SOURCE, sourced.fingerprint)
+    files.write_parquet(paths.TRAIN, parts.train)
+    files.write_parquet(paths.TEST, parts.test)
+
+
+def called_by_dvc(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    monkeypatch.setattr("sys.argv", [stage, *BY_DVC])
+    # Nobody listens on port 1: the run waits in the outbox, and the store's migrations cost nothing here.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
