@@ -105,7 +105,10 @@ def _checked(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, 
     source = (
         config.source if config.source.kind == "csv" else CsvSource(kind="csv", path=f"data/external/{config.name}.csv")
     )
-    found = check_csv(file, Schema.from_config(config), source, with_target=with_target)
+    try:
+        found = check_csv(file, Schema.from_config(config), source, with_target=with_target)
+    except DataError as error:
+        return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "lines": [str(error)]}
     return {
         "path": str(file),
         "ok": not found,
