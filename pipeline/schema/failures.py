@@ -13,7 +13,9 @@ from pipeline.schema.checks import pandera_schema
 if TYPE_CHECKING:
     from pipeline.schema.declaration import Schema
 
-__all__ = ["Failure", "failures"]
+__all__ = ["Failure", "failing_cells", "failures"]
+
+_NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multiple_fields_uniqueness": "unique_together"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,36 @@ class Failure:
     value: str | None
 
 
-def failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[Failure]:
-    """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule."""
+def failing_cells(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> pd.DataFrame:
+    """Return one row for each cell of `frame` that breaks a rule.
+
+    Returns
+    -------
+    DataFrame
+        `row` (from 0; the index of `frame` is ignored), `column`, `rule`, `value`; by row, column and rule.
+        Rules have the names of the declaration, and `missing`, `unique` and `unique_together`; a row that
+        breaks the last is listed for each of the columns that it names.
+    """
     try:
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
     except SchemaErrors as error:
-        cases = error.failure_cases
-        found = [
-            Failure(int(index), str(column), str(check), None if pd.isna(value) else str(value))
-            for index, column, check, value in zip(
-                cases["index"], cases["column"], cases["check"], cases["failure_case"], strict=True
-            )
-            if pd.notna(index)
-        ]
-        return sorted(found, key=lambda failure: (failure.row, failure.column, failure.rule))
-    return []
+        cases = error.failure_cases.dropna(subset=["index"])
+        found = pd.DataFrame(
+            {
+                "row": cases["index"].astype("int64"),
+                "column": cases["column"].astype("object"),
+                "rule": cases["check"].astype("object").replace(_NAMES),
+                "value": cases["failure_case"].astype("object"),
+            }
+        )
+        return found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True)
+    return pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []})
+
+
+def failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[Failure]:
+    """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule."""
+    cells = failing_cells(frame, schema, with_target=with_target)
+    return [
+        Failure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
+        for row, column, rule, value in cells.itertuples(index=False)
+    ]

@@ -1,0 +1,84 @@
+"""Turn declared columns into a Pandera schema; the only place where its checks are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandera.pandas as pa
+
+from pipeline.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.schema.declaration import Column, Schema
+
+__all__ = ["Rule", "pandera_schema", "rules_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One registered Pandera check with its arguments, as declared."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+def rules_of(column: Column) -> tuple[Rule, ...]:
+    """Return the rules of a column: a mapping gives arguments by name, anything else is the only argument."""
+    return tuple(
+        Rule(name, (), given) if isinstance(given, dict) else Rule(name, (given,), {})
+        for name, given in column.checks.items()
+    )
+
+
+def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameSchema:
+    """Return Pandera's form of the declaration; its failures carry the declared names of rules.
+
+    Types are left to those who read: they know how to say what cannot be converted, and one broken
+    column must not hide the others.
+
+    Parameters
+    ----------
+    schema : Schema
+    with_target : bool
+        Whether the target column is checked too.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, when a check is not registered with Pandera or refuses its arguments.
+    """
+    columns = {
+        column.name: pa.Column(
+            None,
+            checks=[_check(column, rule) for rule in rules_of(column)],
+            nullable=column.nullable,
+            unique=column.unique,
+            required=False,
+        )
+        for column in schema.columns
+    }
+    if with_target:
+        words = pa.Check.isin(list(schema.target.classes), error="isin")
+        columns[schema.target.column] = pa.Column(None, checks=[words], nullable=False, required=False)
+    unique = list(schema.unique) if schema.unique is not None else None
+    return pa.DataFrameSchema(columns, unique=unique)
+
+
+def _check(column: Column, rule: Rule) -> pa.Check:
+    where = f"data.columns.{column.name}.checks.{rule.name}"
+    try:
+        make = getattr(pa.Check, rule.name)
+    except AttributeError:
+        known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS})
+        raise ConfigError(
+            f"{where}: is not registered with Pandera; known: {', '.join(known)}{did_you_mean(rule.name, known)}"
+        ) from None
+    try:
+        check: pa.Check = make(*rule.args, **rule.kwargs, error=rule.name)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: found {rule.kwargs or rule.args[0]!r}: {error}") from error
+    return check

@@ -1,0 +1,182 @@
+"""Rows of any size as Arrow batches of the declared types; a column that cannot be converted is set apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from pipeline.schema import Kind, Schema
+
+__all__ = ["Rows", "is_missing", "open_rows"]
+
+_BATCH = 1 << 17
+_TYPES: dict[Kind, pa.DataType] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "text": pa.string(),
+    "datetime": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Declared columns of a table in memory or of a Parquet file.
+
+    Attributes
+    ----------
+    kinds : dict
+        Kind of each column that can be read, in the declared order, the target last.
+    broken : dict
+        Why a declared column cannot be read, by its name.
+    extra : tuple of str
+        Columns that are not declared; nobody looks at them.
+    n_rows : int
+    """
+
+    source: pa.Table | Path
+    kinds: dict[str, Kind]
+    broken: dict[str, str]
+    extra: tuple[str, ...]
+    n_rows: int
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield batches of up to 131,072 rows; words come dictionary-encoded."""
+        names = [name for name in self.kinds if columns is None or name in columns]
+        for batch in self._raw(names):
+            arrays = [_converted(batch.column(name), self.kinds[name]) for name in names]
+            yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _raw(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        if isinstance(self.source, Path):
+            words = [name for name in names if _TYPES[self.kinds[name]] == pa.string()]
+            with pq.ParquetFile(self.source, read_dictionary=words, memory_map=True) as file:
+                yield from file.iter_batches(batch_size=_BATCH, columns=names)
+        else:
+            yield from self.source.select(names).to_batches(max_chunksize=_BATCH)
+
+    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all rows as a frame with nullable dtypes."""
+        import pandas as pd
+
+        batches = list(self.batches(columns))
+        if not batches:
+            return pd.DataFrame({name: [] for name in columns or self.kinds})
+        table = pa.Table.from_batches(batches)
+        plain = {
+            name: column.cast(_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+        dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
+        dtypes[pa.string()] = pd.StringDtype()
+        return pa.table(plain).to_pandas(types_mapper=dtypes.get)
+
+
+def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> Rows:
+    """Return the declared columns of a frame or a Parquet file.
+
+    Raises
+    ------
+    DataError
+        When a file is missing or is no Parquet file.
+    """
+    kinds = {column.name: column.kind for column in schema.columns}
+    if with_target:
+        kinds[schema.target.column] = "category"
+    if isinstance(source, Path):
+        found, types, n_rows = source, *_described(source)
+        broken = {name: why for name, kind in kinds.items() if (why := _why_not(types.get(name), kind, None))}
+    else:
+        arrays, broken = _arrays(source, kinds)
+        found, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
+    readable = {name: kind for name, kind in kinds.items() if name not in broken}
+    extra = tuple(sorted(str(name) for name in types if name not in kinds))
+    return Rows(found, readable, broken, extra, n_rows)
+
+
+def _described(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
+    try:
+        with pq.ParquetFile(path) as file:
+            fields = {field.name: field.type for field in file.schema_arrow}
+            return dict(fields), file.metadata.num_rows
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    arrays: dict[str, pa.Array] = {}
+    broken: dict[str, str] = {}
+    for name, kind in kinds.items():
+        if name not in frame.columns:
+            broken[name] = "is not there"
+            continue
+        try:
+            array = pa.Array.from_pandas(frame[name])
+            array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        except pa.ArrowException as error:
+            broken[name] = f"has values of several types ({str(error).splitlines()[0]})"
+            continue
+        why = _why_not(array.type, kind, array)
+        if why is None:
+            arrays[name] = _converted(array, kind)
+        else:
+            broken[name] = why
+    return arrays, broken
+
+
+def _why_not(found: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
+    """Say why values of a type cannot be read as `kind`; None when they can, with nothing lost."""
+    if found is None:
+        return "is not there"
+    if array is not None and kind == "integer" and pa.types.is_floating(array.type):
+        whole = pc.all(pc.equal(array, pc.round(array)), min_count=0).as_py()
+        return None if whole else f"has type {found}: some numbers are not whole, {kind} is declared"
+    welcome = {
+        "integer": pa.types.is_integer,
+        "float": lambda one: pa.types.is_floating(one) or pa.types.is_integer(one),
+        "boolean": pa.types.is_boolean,
+        "datetime": lambda one: pa.types.is_timestamp(one) or pa.types.is_date(one),
+    }.get(kind, _is_text)
+    if welcome(found) or pa.types.is_null(found):
+        return None
+    return f"has type {found}, {kind} is declared"
+
+
+def _is_text(found: pa.DataType) -> bool:
+    inner = found.value_type if pa.types.is_dictionary(found) else found
+    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
+
+
+def _converted(array: pa.Array, kind: Kind) -> pa.Array:
+    """Return `array` with the type of its kind: NaN is missing, words are dictionary-encoded."""
+    if pa.types.is_floating(array.type) and pc.any(pc.is_nan(array)).as_py():
+        array = pc.if_else(pc.is_nan(array), None, array)
+    wanted = _TYPES[kind]
+    if wanted == pa.string():
+        return array if pa.types.is_dictionary(array.type) else array.cast(wanted).dictionary_encode()
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp("us", tz="UTC"))
+    return array if array.type == wanted else array.cast(wanted)
+
+
+def is_missing(array: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which values are missing, shape (len(array),)."""
+    if array.null_count == 0:
+        return np.zeros(len(array), dtype=bool)
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False))
