@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES", "draw"]
 
 _SIZE_INCH = (6.4, 4.8)
+# Names of columns and classes may be long; fitting the margins to them costs a second drawing.
+_WITH_NAMES = {"confusion", "importance"}
 _BLUE, _GREY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
 
 Drawing = Callable[["pd.DataFrame", "Axes"], None]
@@ -46,7 +48,7 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
 
     drawing = FIGURES[name]
-    figure = Figure(figsize=_SIZE_INCH, layout="constrained")
+    figure = Figure(figsize=_SIZE_INCH, layout="constrained" if name in _WITH_NAMES else None)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if table.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,9 +66,12 @@ def evaluate(
     target = package.schema.target
     codes = class_codes(test, target)
     names = tuple(dict.fromkeys((*config.metrics, objective, *headline(objective))))
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:
         probabilities = package.predict_proba(test)
         scored = scored_rows(target, codes, probabilities, threshold=package.threshold, bins=config.bins)
+        # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
+        baselines = beside.submit(_baselines, scored, train, test, package, config, names, seed)
+        parity = beside.submit(_parity, package, test, probabilities)
         slices, too_small = find_slices(scored, train, test, package.schema, config, seed=seed)
         importance = find_importance(
             package.served, test, codes, metric=objective, repeats=config.importance_repeats, seed=seed
@@ -78,12 +82,12 @@ def evaluate(
             cross_validated=package.metrics,
             by_class=_by_class(scored, target),
             confusion=Weighted(scored).confusion[0].astype(np.int64),
-            baselines=_baselines(scored, train, test, package, config, names, seed),
+            baselines=baselines.result(),
             slices=slices,
             too_small=too_small,
             importance=importance,
             tables={**curves(scored, target.classes), "importance": importance_table(importance)},
-            parity=_parity(package, test, probabilities),
+            parity=parity.result(),
             objective=objective,
             confidence=config.confidence,
             n_train=len(train),
