@@ -29,14 +29,16 @@ def add(
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file into data/external/, where the graph looks for it."""
+    """Copy a file into data/external/, where the graph looks for it, and let DVC keep it."""
     from pipeline.data.external import add as put
 
     added = put(file, root=Path(), replace=replace)
     if as_json:
         typer.echo(canonical_json(added.as_dict()), nl=False)
         return
-    typer.echo(f"{added.path}: {added.done}")
+    typer.echo(
+        f"{added.path}: {added.done}{'' if added.pointer is None else f'; {added.pointer} is its pointer for git'}"
+    )
     if added.done == "added":
         typer.echo(f"next: mlops data init {added.path} --target COLUMN")
 

@@ -1,14 +1,20 @@
-"""Put a person's files where the graph looks for them, whole and never over something else by accident."""
+"""Put a person's files where the graph looks for them, whole and never over something else by accident.
+
+DVC keeps a copy and a small pointer file for git, so that queued experiments (which run in a folder of their
+own) and colleagues find the rows as well.
+"""
 
 from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import paths
-from pipeline.errors import Conflict, DataError, UsageError
+from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
 from pipeline.files import new_file, sha256_file
 
 if TYPE_CHECKING:
@@ -21,11 +27,12 @@ _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Where a file stands now, relative to the project, and what was done for it."""
+    """Where a file stands now and the pointer to it for git (None outside of a DVC project), and what was done."""
 
     path: str
     sha256: str
     done: Literal["added", "replaced", "unchanged"]
+    pointer: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -51,16 +58,14 @@ def add(file: Path, *, root: Path, replace: bool = False) -> Added:
     if not target.exists():
         done: Literal["added", "replaced", "unchanged"] = "added"
     elif sha256_file(target) == digest:
-        return Added(relative.as_posix(), digest, "unchanged")
+        done = "unchanged"
     elif replace:
         done = "replaced"
     else:
         raise Conflict(f"{relative}: stands there already with other content; take --replace, or another file name")
-    with new_file(target) as temporary:
-        shutil.copyfile(file, temporary)
-        if sha256_file(temporary) != digest:
-            raise Conflict(f"{file}: changed while it was copied; nothing was added. Run it again")
-    return Added(relative.as_posix(), digest, done)
+    if done != "unchanged":
+        _copy(file, target, digest)
+    return Added(relative.as_posix(), digest, done, _tracked(relative.as_posix(), root))
 
 
 def find(file: Path, *, root: Path) -> str:
@@ -80,6 +85,25 @@ def find(file: Path, *, root: Path) -> str:
             f"{relative}: is not the same as {file}; bring it up to date: `mlops data add {file} --replace`"
         )
     return relative.as_posix()
+
+
+def _copy(file: Path, target: Path, digest: str) -> None:
+    with new_file(target) as temporary:
+        shutil.copyfile(file, temporary)
+        if sha256_file(temporary) != digest:
+            raise Conflict(f"{file}: changed while it was copied; nothing was added. Run it again")
+
+
+def _tracked(relative: str, root: Path) -> str | None:
+    """Let DVC keep the file; return the path of its pointer."""
+    if not (root / ".dvc").is_dir():
+        return None
+    command = [sys.executable, "-m", "dvc", "add", "--quiet", relative]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, our words
+    if answer.returncode != 0:
+        said = " ".join(answer.stderr.split())[-300:]
+        raise DependencyUnavailable(f"{relative}: is in place, but `dvc add {relative}` failed: {said}; run it again")
+    return f"{relative}.dvc"
 
 
 def _check_name(file: Path) -> None:

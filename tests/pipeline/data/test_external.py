@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,12 @@ def test_a_copy_that_is_out_of_date_is_not_taken_for_the_file(tmp_path: Path, ro
 def test_a_file_that_was_never_added_is_asked_for(tmp_path: Path, root: Path) -> None:
     with pytest.raises(DataError, match="mlops data add"):
         find(a_file(tmp_path), root=root)
+
+
+def test_in_a_dvc_project_the_file_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=root, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+    added = add(a_file(tmp_path), root=root)
+    assert added.pointer == "data/external/rows.csv.dvc"
+    assert "path: rows.csv" in (root / added.pointer).read_text()
+    assert (root / "data/external/.gitignore").read_text() == "/rows.csv\n"
