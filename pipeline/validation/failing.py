@@ -69,13 +69,12 @@ def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: 
     together = ", ".join(schema.unique or ())
     found = []
     for (column, rule), part in cells.groupby(["column", "rule"], sort=False):
-        if rule == "unique_together":
-            if column != (schema.unique or ("",))[0]:
-                continue
-            column = together
+        if rule == "unique_together" and column != (schema.unique or ("",))[0]:
+            continue
+        label = together if rule == "unique_together" else str(column)
         shown = part.head(max_examples)
         values = [_word(value) for value in shown["value"]]
-        found.append(RuleFailures(str(column), str(rule), len(part), shown["row"].tolist(), values))
+        found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
     return Failing(_in_order(found), bad)
 
 
@@ -139,10 +138,12 @@ def _only_checks(column: Column, names: list[str]) -> Column:
 
 def _unique_rules(rows: Rows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
     """Return (label, columns, rule) of everything that must not occur twice."""
-    single = [(one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds]
+    found: list[tuple[str, tuple[str, ...], str]] = [
+        (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
+    ]
     if schema.unique is not None and all(name in rows.kinds for name in schema.unique):
-        single.append((", ".join(schema.unique), schema.unique, "unique_together"))
-    return single
+        found.append((", ".join(schema.unique), schema.unique, "unique_together"))
+    return found
 
 
 def _note(

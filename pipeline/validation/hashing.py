@@ -48,7 +48,7 @@ def _numbers(array: pa.Array) -> NDArray[np.uint64]:
     if pa.types.is_dictionary(array.type):
         words = np.array([*array.dictionary.to_pylist(), ""], dtype=object)
         by_word = pd.util.hash_array(words, categorize=False)
-        return by_word[np.asarray(array.indices.fill_null(len(words) - 1))]
+        return np.asarray(by_word[np.asarray(array.indices.fill_null(len(words) - 1))], dtype=np.uint64)
     if pa.types.is_floating(array.type):
         return (np.asarray(array.fill_null(0.0)) + 0.0).view(np.uint64)
     return np.asarray(array.cast(pa.int64()).fill_null(0)).view(np.uint64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,9 +81,14 @@ class Rows:
             name: column.cast(_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
-        dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
-        dtypes[pa.string()] = pd.StringDtype()
-        return pa.table(plain).to_pandas(types_mapper=dtypes.get)
+        dtypes: dict[pa.DataType, Any] = {
+            pa.int64(): pd.Int64Dtype(),
+            pa.float64(): pd.Float64Dtype(),
+            pa.bool_(): pd.BooleanDtype(),
+            pa.string(): pd.StringDtype(),
+        }
+        frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
+        return frame
 
 
 def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> Rows:

@@ -1,0 +1,8 @@
+"""Say whether rows are good enough to learn from, and what is wrong with those that are not."""
+
+from pipeline.validation.page import page
+from pipeline.validation.parts import SplitReport, compare_split
+from pipeline.validation.report import ValidationReport
+from pipeline.validation.validating import quarantine, validate
+
+__all__ = ["SplitReport", "ValidationReport", "compare_split", "page", "quarantine", "validate"]

@@ -1,0 +1,162 @@
+"""Hold counts against the limits of `conf/validation`: one function for each rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.validation.findings import Finding, judge
+from pipeline.validation.leakage import find_leak
+from pipeline.validation.outliers import find_outliers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pipeline.config.groups.checking import Levels, RuleName, ValidationConfig
+    from pipeline.schema import Schema
+    from pipeline.validation.drift import ColumnDrift
+    from pipeline.validation.failing import Failing
+    from pipeline.validation.tally import Tally
+
+    Check = Callable[[Tally, Schema, ValidationConfig], Iterable[Finding]]
+
+__all__ = ["broken_findings", "check_tally", "drift_findings", "schema_findings"]
+
+_CAUSES = {
+    "missing": "The source left the cell empty; declare `nullable: true` if that may be.",
+    "in_range": "A wrong unit, a typing error, or a range in the declaration that is too narrow.",
+    "isin": "A new word, another spelling, or a list in the declaration that is not complete.",
+    "unique": "Rows were loaded twice, or the column is no key.",
+    "unique_together": "Rows were loaded twice, or these columns are no key.",
+}
+_OTHER_CAUSE = "The values changed at their source, or the declaration does not fit them."
+
+
+def _finding(
+    rule: RuleName,
+    column: str | None,
+    levels: Mapping[RuleName, Levels],
+    n_failed: int,
+    n_rows: int,
+    message: str,
+    cause: str,
+) -> Finding:
+    share = n_failed / n_rows if n_rows else 0.0
+    return Finding(rule, column, judge(share, levels[rule]), share, n_failed, n_rows, message, cause)
+
+
+def schema_findings(failing: Failing, n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+    """Yield one finding for each declared rule that some rows break."""
+    for one in failing.rules:
+        share = one.n_failed / n_rows
+        yield Finding(
+            rule="schema",
+            column=one.column,
+            level=judge(share, config.rules["schema"]),
+            share=share,
+            n_failed=one.n_failed,
+            n_rows=n_rows,
+            message=f"{one.n_failed:,} of {n_rows:,} rows break `{one.rule}`",
+            cause=_CAUSES.get(one.rule, _OTHER_CAUSE),
+            check=one.rule,
+            rows=tuple(one.rows),
+            values=tuple(one.values),
+        )
+
+
+def broken_findings(broken: Mapping[str, str], n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+    """Yield one finding for each declared column that cannot be read; all of its rows fail."""
+    for column, reason in broken.items():
+        cause = "The source renamed, dropped or retyped the column; mend the source or the declaration."
+        level = judge(1.0, config.rules["schema"])
+        yield Finding("schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype")
+
+
+def check_tally(tally: Tally, schema: Schema, config: ValidationConfig) -> list[Finding]:
+    """Return what every statistical rule says, quiet ones among them."""
+    return [finding for check in _CHECKS for finding in check(tally, schema, config)]
+
+
+def _missing(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+    features = set(schema.feature_names)
+    for one in tally.columns:
+        if one.name in features and one.n_missing:
+            message = f"{one.n_missing:,} of {one.n_rows:,} values are missing"
+            cause = "Optional at its source, or a join that found no partner."
+            yield _finding("missing", one.name, config.rules, one.n_missing, one.n_rows, message, cause)
+
+
+def _missing_rows(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:  # noqa: ARG001 - all checks share a form
+    message = f"{tally.incomplete:,} of {tally.n_rows:,} rows lack at least one feature"
+    cause = "Leave them in: a missing value can tell much. Dropping such rows loses them all."
+    yield _finding("missing_rows", None, config.rules, tally.incomplete, tally.n_rows, message, cause)
+
+
+def _duplicates(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:  # noqa: ARG001 - all checks share a form
+    message = f"{tally.n_duplicates:,} of {tally.n_rows:,} rows repeat an earlier one"
+    cause = "Rows were loaded twice, or few columns with few values, where equal rows are natural."
+    yield _finding("duplicates", None, config.rules, tally.n_duplicates, tally.n_rows, message, cause)
+
+
+def _outliers(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+    features = set(schema.feature_names)
+    for one in tally.columns:
+        found = find_outliers(one, config.outliers) if one.name in features else None
+        if found is not None and (found.n_iqr or found.n_robust_z):
+            message = (
+                f"{found.n_iqr:,} values lie outside of {found.low:.6g} to {found.high:.6g}"
+                f" ({found.n_robust_z:,} by the robust z)"
+            )
+            cause = "A wrong unit or a broken sensor, or simply a column with a long tail."
+            yield _finding("outliers", one.name, config.rules, found.n_iqr, one.n_rows, message, cause)
+
+
+def _class_balance(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+    n_known = int(tally.classes.sum())
+    if not n_known:
+        return
+    commonest = int(tally.classes.argmax())
+    name, count = schema.target.classes[commonest], int(tally.classes[commonest])
+    message = f"the commonest class, {name}, has {count:,} of {n_known:,} rows"
+    cause = "Accuracy says little here; look at log loss, PR AUC and the rarer classes."
+    yield _finding("class_balance", schema.target.column, config.rules, count, n_known, message, cause)
+
+
+def _constant(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+    features = set(schema.feature_names)
+    for one in tally.columns:
+        if one.name in features and one.n_distinct is not None and one.n_distinct <= 1:
+            what = f"always {one.values[0]!r}" if one.values else "missing everywhere"
+            cause = "A model learns nothing from it; give it the role `ignore`, or mend its source."
+            yield _finding("constant", one.name, config.rules, one.n_rows, one.n_rows, what, cause)
+
+
+def _leakage(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+    features = set(schema.feature_names)
+    for one in tally.columns:
+        leak = find_leak(one, purity=config.leakage_purity) if one.name in features else None
+        if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
+            continue
+        what = (
+            "every value goes with one class alone" if leak.is_copy else f"{', '.join(leak.values)} give the class away"
+        )
+        message = f"{what} (purity of at least {leak.purity:.4f}, {leak.share:.1%} of the rows)"
+        cause = "The column was made from the answer, or after it; give it the role `ignore`."
+        yield _finding("leakage", one.name, config.rules, round(leak.share * one.n_rows), one.n_rows, message, cause)
+
+
+_CHECKS: tuple[Check, ...] = (_missing, _missing_rows, _duplicates, _outliers, _class_balance, _constant, _leakage)
+
+
+def drift_findings(
+    found: Iterable[ColumnDrift], rule: RuleName, n_rows: int, config: ValidationConfig
+) -> Iterator[Finding]:
+    """Yield one finding for each column that drifts; the share is that of the columns."""
+    columns = list(found)
+    drifted = [one for one in columns if one.drifted]
+    share = len(drifted) / len(columns) if columns else 0.0
+    for one in drifted:
+        message = (
+            f"Jensen-Shannon distance {one.distance:.3f}, above {one.limit:g}, and no accident (p = {one.p_value:.2g})"
+        )
+        cause = "The population changed, or one side was filtered or measured otherwise."
+        yield Finding(rule, one.column, judge(share, config.rules[rule]), share, n_rows, n_rows, message, cause)

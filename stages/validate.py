@@ -1,0 +1,35 @@
+"""Rows are held against the declaration; what is found is written down before anything stops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import files, paths
+from pipeline.config.entry import stage
+from pipeline.errors import DataError
+from pipeline.schema import Schema
+from pipeline.validation import page, quarantine, validate
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("validate")
+def main(config: Config) -> None:
+    """Write the report for programs and people, then the valid rows and those set aside."""
+    report = validate(paths.RAW, Schema.from_config(config.data), config.validation, name=config.data.name)
+    files.write_json(paths.VALIDATION, report.as_dict())
+    files.write_text(paths.VALIDATION_PAGE, page(report))
+    print(f"[validate] {report.n_rows:,} rows, quality {report.quality.score:.1f} of 100, level {report.level}")
+    if report.stops:
+        raise DataError(
+            f"{paths.RAW}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_PAGE} shows them."
+            f" Mend the source or the declaration, or set bad rows aside with validation.quarantine=true"
+        )
+    valid, aside = quarantine(files.read_parquet(paths.RAW), report)
+    files.write_parquet(paths.VALID, valid)
+    files.write_parquet(paths.QUARANTINE, aside)
+
+
+if __name__ == "__main__":
+    main()
