@@ -98,6 +98,8 @@ def _settings_of(tracker: ExperimentTracker, run: FoundRun) -> dict[str, Any]:
 def _plain(values: Any) -> dict[str, Any]:
     """Return the settings in their typed form, in which equal ones are equal."""
     plain = build(values, where="params.yaml of the run").model_dump(mode="json")
+    # How many folds are fitted at once is a matter of the machine; the result is the same.
+    del plain["training"]["n_jobs"]
     return {key: value for key, value in plain.items() if key not in _NOT_ADOPTED}
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from pipeline import files
 from pipeline.errors import UsageError
+from pipeline.tracking.store import quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,14 +118,15 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
     trusted = _types_in(estimator)
     family = type(estimator).__module__.partition(".")[0]
     more = [_BESIDE[family]] if family in _BESIDE else []
-    sklearn.save_model(
-        estimator,
-        str(folder),
-        serialization_format="cloudpickle" if trusted is None else "skops",
-        skops_trusted_types=trusted,
-        signature=signature if signature is not None else _inferred(estimator, example),
-        pip_requirements=_pinned((*_OF_ESTIMATORS, *more)),
-    )
+    with quiet():
+        sklearn.save_model(
+            estimator,
+            str(folder),
+            serialization_format="cloudpickle" if trusted is None else "skops",
+            skops_trusted_types=trusted,
+            signature=signature if signature is not None else _inferred(estimator, example),
+            pip_requirements=_pinned((*_OF_ESTIMATORS, *more)),
+        )
     return "cloudpickle" if trusted is None else "skops"
 
 
@@ -142,8 +144,6 @@ def _types_in(estimator: Any) -> list[str] | None:
 
 
 def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
-    import warnings
-
     from mlflow.models import infer_signature
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -151,10 +151,8 @@ def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
 
     if example is None:
         return None
-    with warnings.catch_warnings():
-        # It warns of integers that may be missing, which are loosened below.
-        warnings.simplefilter("ignore", UserWarning)
-        found = infer_signature(example, estimator.predict(example))
+    # Called within `quiet`: it warns of integers that may be missing, which are loosened below.
+    found = infer_signature(example, estimator.predict(example.astype(_floats(example))))
     loose = {DataType.long, DataType.integer, DataType.boolean}
     if not found.inputs.has_input_names():
         return found
@@ -165,6 +163,11 @@ def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
         for column in found.inputs.inputs
     ]
     return ModelSignature(Schema(inputs), found.outputs)
+
+
+def _floats(example: pd.DataFrame) -> dict[Any, str]:
+    """Return the columns of nullable numbers with the type that every estimator takes."""
+    return {name: "float64" for name, dtype in example.dtypes.items() if str(dtype) in ("Int64", "Float64")}
 
 
 def _write_environment(folder: Path, packages: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.files import exclusive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DATABASE", "OUTBOX", "Store", "Unreachable", "find_root"]
+__all__ = ["DATABASE", "OUTBOX", "Store", "Unreachable", "find_root", "quiet"]
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlruns"
@@ -143,7 +144,8 @@ class Store:
     def asking(self) -> Iterator[None]:
         """Turn what MLflow raises inside the block into `UsageError` (our fault) or `Unreachable` (not ours)."""
         try:
-            yield
+            with quiet():
+                yield
         except UsageError:
             raise
         except Exception as error:
@@ -170,6 +172,14 @@ class Store:
             if not _has_tables(path, self.timeout_s):
                 sys.stderr.write(f"Making the store of runs, {path.name} (once, a few seconds) ...\n")
             return _make_client(self.address)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to itself what MLflow and its own dependencies warn each other of; a user can do nothing about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _make_client(address: str) -> Any:
