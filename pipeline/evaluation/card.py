@@ -35,7 +35,7 @@ def model_card(report: EvalReport, config: Config) -> str:
         _making,
         _limits,
     )
-    return "\n".join(line for part in parts for line in (*part(report, config), "")).rstrip() + "\n"
+    return "\n\n".join("\n".join(part(report, config)).strip() for part in parts) + "\n"
 
 
 def _top(report: EvalReport, config: Config) -> Iterator[str]:
@@ -144,11 +144,21 @@ def _parts_of_the_rows(report: EvalReport, config: Config) -> Iterator[str]:
     name = config.evaluation.slices.metric
     yield "## Where it is weakest"
     yield ""
-    clear = [one for one in report.slices if one.stands_out]
+    if report.slices:
+        yield from _worst_slices(report, name)
+    if report.too_small:
+        yield (
+            f"{len(report.too_small)} {'further ' if report.slices else ''}parts have fewer than"
+            f" {config.evaluation.slices.min_rows} rows and were not judged."
+        )
+
+
+def _worst_slices(report: EvalReport, name: str) -> Iterator[str]:
+    clear = sum(one.stands_out is True for one in report.slices)
+    whole = f" than the whole ({_number(report.metrics[name].value)})" if name in report.metrics else ""
     yield (
-        f"{len(report.slices)} parts of the rows were judged by {_spoken(name)}; {len(clear)} of them"
-        f" {'is' if len(clear) == 1 else 'are'} clearly worse than the whole (their interval leaves out"
-        f" {_number(report.metrics[name].value) if name in report.metrics else 'its figure'}). The worst:"
+        f"{len(report.slices)} parts of the rows were judged by {_spoken(name)}; in {clear} of them the whole interval"
+        f" is worse{whole}. The worst:"
     )
     yield ""
     yield from _table(
@@ -166,9 +176,7 @@ def _parts_of_the_rows(report: EvalReport, config: Config) -> Iterator[str]:
             for one in report.slices[:_WORST]
         ),
     )
-    if report.too_small:
-        yield ""
-        yield f"{len(report.too_small)} further parts have fewer than {config.evaluation.slices.min_rows} rows and were not judged."
+    yield ""
 
 
 def _what_matters(report: EvalReport, config: Config) -> Iterator[str]:

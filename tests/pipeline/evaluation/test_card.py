@@ -72,3 +72,9 @@ def test_words_from_outside_cannot_break_the_tables(binary: Problem) -> None:
     worst = replace(binary.report.slices[0], value="a|b\nc")
     card = model_card(replace(binary.report, slices=[worst]), binary.config)
     assert "| a\\|b c |" in card
+
+
+def test_parts_that_were_too_small_are_counted(binary: Problem) -> None:
+    card = model_card(replace(binary.report, slices=[], too_small=[("a", "b", 3)]), binary.config)
+    assert "1 parts have fewer than 50 rows and were not judged." in card
+    assert "clearly worse" not in card
