@@ -1,1 +1,25 @@
-"""An MLOps engine for tabular classification in which everything is declared in YAML."""
+"""An MLOps engine for tabular classification in which everything is declared in YAML.
+
+The public classes are imported when they are first named, so that `import pipeline` stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.tracking import ExperimentTracker
+    from pipeline.validation import DataValidator
+
+__all__ = ["DataValidator", "ExperimentTracker"]
+
+_HOMES = {"DataValidator": "pipeline.validation", "ExperimentTracker": "pipeline.tracking"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -33,19 +33,20 @@ def save_package(package: Path, folder: Path) -> str:
     UsageError
         When `package` is not the folder of a model package.
     """
-    from mlflow import pyfunc
-    from mlflow.models import Model
-
     if not (package / "manifest.json").is_file():
         raise UsageError(f"log_model: {package}: is neither an estimator nor the folder of a model package")
     folder.mkdir()
     shutil.copytree(package, folder / "package")
     described = yaml.safe_load((package / "schema.yaml").read_text(encoding="utf-8"))
     digest = files.sha256_file(package / "manifest.json")
-    model = Model(signature=signature_of(described), metadata={"package_digest": digest})
-    pyfunc.add_to_model(model, loader_module=__name__, data="package", env={"virtualenv": "python_env.yaml"})
-    _write_environment(folder, _OF_PACKAGES)
-    model.save(str(folder / "MLmodel"))
+    with quiet():
+        from mlflow import pyfunc
+        from mlflow.models import Model
+
+        model = Model(signature=signature_of(described), metadata={"package_digest": digest})
+        pyfunc.add_to_model(model, loader_module=__name__, data="package", env={"virtualenv": "python_env.yaml"})
+        _write_environment(folder, _OF_PACKAGES)
+        model.save(str(folder / "MLmodel"))
     return "package"
 
 
@@ -113,12 +114,12 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
     skops form where skops can write it, with the types that this very estimator is made of; cloudpickle
     where it cannot. The requirements are stated: guessing them takes MLflow five seconds.
     """
-    from mlflow import sklearn
-
     trusted = _types_in(estimator)
     family = type(estimator).__module__.partition(".")[0]
     more = [_BESIDE[family]] if family in _BESIDE else []
     with quiet():
+        from mlflow import sklearn
+
         sklearn.save_model(
             estimator,
             str(folder),

@@ -1,0 +1,72 @@
+"""The outputs of a small finished graph, made by the graph's own functions in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from pipeline import files, package, paths
+from pipeline.config.compose import compose
+from pipeline.config.load import build
+from pipeline.data import sources
+from pipeline.data.split import split
+from pipeline.evaluation import evaluate, model_card
+from pipeline.schema import Schema
+from pipeline.training import lineage, train
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+CONF = Path(__file__).parents[3] / "conf"
+SMALL = ("data.source.rows=600", "training.folds=2", "evaluation.resamples=100", "evaluation.importance_repeats=1")
+SMALL += ("model.estimator.max_iter=10", "evaluation.metrics=[log_loss,roc_auc,accuracy]")
+
+
+def settings(*overrides: str) -> Config:
+    return build(compose([*SMALL, *overrides], conf=CONF).values, where="conf/")
+
+
+def make_rows(root: Path, *overrides: str) -> Config:
+    """Write params.yaml, the rows, and the part of dvc.lock that says how rows were split."""
+    composed = compose([*SMALL, *overrides], conf=CONF)
+    config = build(composed.values, where="conf/")
+    files.write_text(root / paths.PARAMS, composed.text)
+    sourced = sources.fetch(config.data, root=root)
+    parts = split(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    files.write_json(root / paths.SOURCE, sourced.fingerprint)
+    for path, frame in ((paths.VALID, sourced.frame), (paths.TRAIN, parts.train), (paths.TEST, parts.test)):
+        files.write_parquet(root / path, frame)
+    known = {"seed": config.seed, "data": composed.values["data"]}
+    lock = {"schema": "2.0", "stages": {"split": {"cmd": "split", "params": {str(paths.PARAMS): known}}}}
+    files.write_text(root / "dvc.lock", yaml.safe_dump(lock))
+    return config
+
+
+def make_results(root: Path, *overrides: str) -> Config:
+    """Write what train and evaluate write."""
+    config = make_rows(root, *overrides)
+    schema = Schema.from_config(config.data)
+    rows, test = files.read_parquet(root / paths.TRAIN), files.read_parquet(root / paths.TEST)
+    result = train(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    hashes = {name: files.sha256_file(root / path) for name, path in (("train", paths.TRAIN), ("test", paths.TEST))}
+    package.write(
+        root / paths.CANDIDATE,
+        result.classifier,
+        train=rows,
+        parity=test,
+        scores=result.out_of_fold,
+        metrics=result.mean,
+        lineage=lineage(config, data=hashes, source=files.read_json(root / paths.SOURCE)),
+        training=config.training,
+        model=config.model.name,
+    )
+    files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
+    judged = package.load(root / paths.CANDIDATE)
+    report = evaluate(judged, rows, test, config.evaluation, objective=config.training.objective, seed=config.seed)
+    report.write_tables(root / paths.PLOTS)
+    files.write_json(root / paths.EVALUATION, report.as_dict())
+    files.write_text(root / paths.CARD, model_card(report, config))
+    files.write_json(root / paths.TEST_METRICS, report.headline())
+    return config

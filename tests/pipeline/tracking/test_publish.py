@@ -1,0 +1,199 @@
+"""One run for one result: what it shows, that it is found again, and that it can be rebuilt."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from pipeline import files, package, paths
+from pipeline.errors import DataError
+from pipeline.tracking import publish, send, sync, tracker_of
+from tests.pipeline.tracking.results import make_results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.config.types import Config
+    from pipeline.tracking import ExperimentTracker, FoundRun
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Config]:
+    """Results of a small graph; read only."""
+    root = tmp_path_factory.mktemp("made")
+    return root, make_results(root)
+
+
+@pytest.fixture
+def finished(made: tuple[Path, Config], root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Config]:
+    """The same in a project of one's own, with an empty store, as the working folder."""
+    source, config = made
+    shutil.copytree(source, root, dirs_exist_ok=True)
+    (root / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    monkeypatch.chdir(root)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", config.tracking.uri_env):
+        monkeypatch.delenv(name, raising=False)
+    return root, config
+
+
+def only_run(tracker: ExperimentTracker) -> FoundRun:
+    (run,) = tracker.search_runs()
+    return run
+
+
+def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    published = publish(root, config)
+    run = only_run(tracker_of(config.tracking))
+    assert published.is_new
+    assert run.run_id == published.run_id
+    assert run.name == "hist_gradient_boosting on personality"
+    assert run.params["model.name"] == "hist_gradient_boosting"
+    assert run.params["seed"] == "42"
+    assert run.params["model.estimator.max_iter"] == "10"
+    assert run.metrics["test.log_loss"] == files.read_json(root / paths.TEST_METRICS)["log_loss"]
+    assert run.metrics["cv.log_loss"] == files.read_json(root / paths.TRAIN_METRICS)["log_loss"]
+    assert run.tags["mlops.package"] == package.load(root / paths.CANDIDATE).digest
+
+
+def test_the_run_keeps_package_reports_curves_and_figures(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    published = publish(root, config)
+    tracker = tracker_of(config.tracking)
+    client = tracker.store.client()
+
+    def below(folder: str) -> set[str]:
+        return {entry.path for entry in client.list_artifacts(published.run_id, folder)}
+
+    assert {"data", "metrics", "model", "params.yaml", "plots", "reports", "figures"} == below("")
+    assert {"figures/confusion.png", "figures/roc.png", "figures/calibration.png"} <= below("figures")
+    assert "reports/model_card.md" in below("reports")
+    (train, test) = client.get_run(published.run_id).inputs.dataset_inputs
+    assert {one.dataset.name for one in (train, test)} == {"personality train", "personality test"}
+    assert json.loads(train.dataset.profile)["num_rows"] + json.loads(test.dataset.profile)["num_rows"] == 600
+
+
+def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finished: tuple[Path, Config]) -> None:
+    from mlflow import pyfunc
+
+    root, config = finished
+    published = publish(root, config)
+    run = tracker_of(config.tracking).store.client().get_run(published.run_id)
+    loaded = pyfunc.load_model(f"{run.info.artifact_uri}/model")
+    rows = files.read_parquet(root / paths.TEST)
+    has_missing = rows[rows.isna().any(axis=1)].head(20)
+    expected = package.load(root / paths.CANDIDATE).predict_proba(has_missing)
+    as_floats = has_missing.astype(dict.fromkeys(has_missing.select_dtypes("Int64"), "float64"))
+    as_json = pd.DataFrame(json.loads(has_missing.to_json(orient="records")))
+    for form in (has_missing, as_floats, as_json):
+        answer = loaded.predict(form)
+        assert answer[["Extrovert", "Introvert"]].to_numpy() == pytest.approx(expected)
+
+
+def test_a_second_time_finds_the_run(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    first = publish(root, config)
+    second = publish(root, config)
+    assert (second.run_id, second.is_new) == (first.run_id, False)
+    assert str(second).endswith("recorded before")
+
+
+def test_all_figures_of_a_run_go_in_one_call(finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, config = finished
+    tracker_of(config.tracking).store.client()
+    from mlflow.tracking.client import MlflowClient
+
+    calls: list[int] = []
+    real: Callable[..., Any] = MlflowClient.log_batch
+
+    def counted(self: Any, run_id: str, metrics: Any = (), *rest: Any, **named: Any) -> Any:
+        calls.append(len(metrics))
+        return real(self, run_id, metrics, *rest, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    publish(root, config)
+    assert len(calls) == 1
+
+
+def test_another_port_is_the_same_run_and_another_seed_is_not(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    first = publish(root, config)
+    params = root / paths.PARAMS
+    params.write_text(params.read_text(encoding="utf-8").replace("port: 5000", "port: 5001"), encoding="utf-8")
+    assert publish(root, config).run_id == first.run_id
+    params.write_text(params.read_text(encoding="utf-8").replace("seed: 42", "seed: 43"), encoding="utf-8")
+    assert publish(root, config).run_id != first.run_id
+
+
+def test_outputs_of_two_runs_are_refused(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    report = files.read_json(root / paths.EVALUATION)
+    files.write_json(root / paths.EVALUATION, {**report, "package": "0" * 64})
+    with pytest.raises(DataError, match="was not finished; run `dvc repro`"):
+        publish(root, config)
+
+
+def test_missing_outputs_are_named(root: Path, made: tuple[Path, Config]) -> None:
+    with pytest.raises(DataError, match=r"metrics/train\.json.*run `dvc repro` first"):
+        publish(root, made[1])
+
+
+def test_an_experiment_in_a_temporary_copy_reaches_the_workspace(
+    finished: tuple[Path, Config], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, config = finished
+    copy = tmp_path_factory.mktemp("queue") / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("mlflow.db*"))
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    monkeypatch.setenv("DVC_EXP_NAME", "warm-bath")
+    publish(copy, config)
+    assert not (copy / "mlflow.db").exists()
+    monkeypatch.chdir(root)
+    run = only_run(tracker_of(config.tracking))
+    assert run.name == "hist_gradient_boosting on personality (warm-bath)"
+    assert run.tags["dvc.experiment"] == "warm-bath"
+
+
+def test_a_dead_server_stops_nothing_and_the_run_is_sent_later(
+    finished: tuple[Path, Config],
+    dead_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root, config = finished
+    monkeypatch.setenv(config.tracking.uri_env, dead_address)
+    published = publish(root, config)
+    assert published.is_waiting
+    assert f"{dead_address} does not answer" in capsys.readouterr().err
+    monkeypatch.delenv(config.tracking.uri_env)
+    assert len(send(config.tracking)) == 1
+    run = only_run(tracker_of(config.tracking))
+    assert run.is_finished
+    assert publish(root, config).run_id == run.run_id
+
+
+def git(root: Path, *words: str) -> None:
+    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True)
+
+
+def test_sync_names_the_commit_once_the_results_are_committed(finished: tuple[Path, Config]) -> None:
+    root, config = finished
+    git(root, "init", "-q")
+    git(root, "commit", "-q", "--allow-empty", "-m", "Begin")
+    (root / "conf").mkdir()
+    (root / "conf" / "new.yaml").write_text("a: 1\n", encoding="utf-8")
+    publish(root, config)
+    assert only_run(tracker_of(config.tracking)).tags["git.dirty"] == "true"
+    git(root, "add", "conf", "dvc.yaml")
+    git(root, "commit", "-q", "-m", "Settle")
+    done = sync(root, config.tracking)
+    assert [one.is_new for one in done.published] == [False]
+    assert only_run(tracker_of(config.tracking)).tags["git.dirty"] == "false"
