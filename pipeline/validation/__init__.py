@@ -4,5 +4,6 @@ from pipeline.validation.page import page
 from pipeline.validation.parts import SplitReport, compare_split
 from pipeline.validation.report import ValidationReport
 from pipeline.validation.validating import quarantine, validate
+from pipeline.validation.validator import DataValidator
 
-__all__ = ["SplitReport", "ValidationReport", "compare_split", "page", "quarantine", "validate"]
+__all__ = ["DataValidator", "SplitReport", "ValidationReport", "compare_split", "page", "quarantine", "validate"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,12 @@ class ColumnDrift:
     def drifted(self) -> bool:
         """Whether both the size of the effect and its significance speak."""
         return self.distance > self.limit and self.p_value < self.alpha
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values with 6 significant digits."""
+        figures = {name: value for name, value in asdict(self).items() if name != "column"}
+        rounded = {name: float(f"{value:.6g}") for name, value in figures.items()}
+        return {"column": self.column, **rounded, "drifted": self.drifted}
 
 
 def find_drift(reference: Tally, current: Tally, limits: DriftLimits) -> tuple[ColumnDrift, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class SplitReport:
             "sizes": {"train": self.n_train, "test": self.n_test, "test_share": _short(self.n_test / self.n_rows)},
             "class_balance": self.class_shares,
             "duplicates_across_split": {"rows": self.overlap, "share": _short(self.overlap / max(self.n_test, 1))},
-            "drift": [{**asdict(one), "drifted": one.drifted} for one in self.drift],
+            "drift": [one.as_dict() for one in self.drift],
             "adversarial_auc": self.adversarial_auc,
             "is_valid": all(finding.level in ("ok", "warning") for finding in self.findings),
             "findings": [finding.as_dict() for finding in self.findings],

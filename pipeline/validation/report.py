@@ -99,7 +99,7 @@ class ValidationReport:
             "class_balance": {name: {"rows": n, "share": _share(n, self.n_rows)} for name, n in self.classes.items()},
             "constant_columns": [one["column"] for one in by_rule.get("constant", [])],
             "leakage": [one["column"] for one in by_rule.get("leakage", [])],
-            "drift": [{**asdict(one), "drifted": one.drifted} for one in self.drift],
+            "drift": [one.as_dict() for one in self.drift],
             "distributions": {one.column: one.as_dict() for one in self.profiles},
         }
 

@@ -1,0 +1,86 @@
+"""Take types and words from a frame as they are, where nobody declared them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.errors import UsageError
+from pipeline.schema import Column, Kind, Schema, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = ["guess_schema"]
+
+_MAX_CLASSES = 20
+_MAX_WORDS = 50
+_DTYPES: dict[Kind, str] = {
+    "integer": "Int64",
+    "float": "Float64",
+    "boolean": "boolean",
+    "category": "category",
+    "text": "string",
+    "datetime": "datetime64[us]",
+}
+
+
+def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame | None = None) -> Schema:
+    """Return a schema that accepts `frame`: every value may be missing, no rule is made up.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    target : str or None
+        The column to predict; None takes the last one that has 2 to 20 different words, and where there is
+        none, no column.
+    also : DataFrame, optional
+        Rows whose classes belong to the target too.
+
+    Raises
+    ------
+    UsageError
+        When `target` is no column of `frame`, or has fewer than two classes.
+    """
+    if target is not None and target not in frame.columns:
+        raise UsageError(f"target {target!r} is no column; the frame has {', '.join(map(str, frame.columns))}")
+    name = target if target is not None else _likely_target(frame)
+    classes = _classes(frame, name, also) if name is not None else ("no", "yes")
+    if len(classes) < 2:
+        raise UsageError(f"target {name!r} has one class only: {', '.join(classes) or 'none'}")
+    columns = tuple(_column(one, frame[one]) for one in frame.columns if one != name)
+    positive = classes[-1] if len(classes) == 2 else None
+    return Schema("frame", columns, Target(name if name is not None else "target", classes, positive))
+
+
+def _likely_target(frame: pd.DataFrame) -> str | None:
+    likely = [
+        str(name)
+        for name in frame.columns
+        if _kind(frame[name]) == "category" and 2 <= frame[name].nunique() <= _MAX_CLASSES
+    ]
+    return likely[-1] if likely else None
+
+
+def _classes(frame: pd.DataFrame, name: str, also: pd.DataFrame | None) -> tuple[str, ...]:
+    parts = [frame[name]] if also is None else [frame[name], also[name]]
+    return tuple(sorted({str(value) for part in parts for value in part.dropna().unique()}))
+
+
+def _column(name: Hashable, values: pd.Series) -> Column:
+    kind = _kind(values)
+    return Column(str(name), kind, _DTYPES[kind], nullable=True)
+
+
+def _kind(values: pd.Series) -> Kind:
+    dtype = values.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_integer_dtype(dtype):
+        return "integer"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "float"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "datetime"
+    return "category" if values.nunique() <= _MAX_WORDS else "text"

@@ -1,0 +1,156 @@
+"""Validate frames by hand, with or without a declaration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.config.load import load_params
+from pipeline.errors import UsageError, did_you_mean
+from pipeline.validation.guessing import guess_schema
+from pipeline.validation.parts import compare_split
+from pipeline.validation.validating import validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.config.groups.checking import ValidationConfig
+    from pipeline.schema import Schema
+    from pipeline.validation.report import ValidationReport
+
+__all__ = ["DataValidator"]
+
+
+class DataValidator:
+    """Say what is wrong with frames, and remember it by name.
+
+    Parameters
+    ----------
+    schema : Schema, optional
+        The declaration to hold frames against. Without one, types and words are taken from each frame as
+        they are, and the other checks are made.
+    config : ValidationConfig, optional
+        Limits; those of `params.yaml` when None.
+    target : str, optional
+        The column to predict, where there is no declaration; the last one with at most 20 words when None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pipeline.config.compose import compose
+    >>> from pipeline.config.load import build
+    >>> limits = build(compose().values, where="conf").validation
+    >>> validator = DataValidator(config=limits)
+    >>> frame = pd.DataFrame({"age": [30, None, 41], "answer": ["no", "yes", "no"]})
+    >>> results = validator.validate_dataset(frame, "train_data")
+    >>> results["missing_data"]["columns"]["age"]
+    {'rows': 1, 'share': 0.333333}
+    >>> validator.get_data_quality_score("train_data")
+    90.0
+    """
+
+    def __init__(
+        self, schema: Schema | None = None, config: ValidationConfig | None = None, *, target: str | None = None
+    ) -> None:
+        self._schema = schema
+        self._config = config
+        self._target = target
+        self._reports: dict[str, ValidationReport] = {}
+
+    def validate_dataset(
+        self, df: pd.DataFrame, dataset_name: str = "dataset", *, reference: pd.DataFrame | None = None
+    ) -> dict[str, Any]:
+        """Return what was found in `df`, with the keys of `reports/validation.json`.
+
+        Parameters
+        ----------
+        df : DataFrame
+            Rows; columns that are not declared are listed and left alone.
+        dataset_name : str
+            Name to ask for the report by; an earlier one of that name is forgotten.
+        reference : DataFrame, optional
+            Rows to compare with: `drift` is filled then.
+
+        Raises
+        ------
+        DataError
+            When there are no rows.
+        ConfigError
+            When a declared check is not known to Pandera.
+        """
+        schema = self._schema_for(df)
+        has_target = schema.target.column in df.columns
+        report = validate(df, schema, self._limits(), reference=reference, name=dataset_name, with_target=has_target)
+        self._reports[dataset_name] = report
+        return report.as_dict()
+
+    def report(self, dataset_name: str) -> ValidationReport:
+        """Return the report on a frame that was validated under this name.
+
+        Raises
+        ------
+        UsageError
+            When there was none.
+        """
+        try:
+            return self._reports[dataset_name]
+        except KeyError:
+            known = ", ".join(self._reports) or "none yet"
+            hint = did_you_mean(dataset_name, self._reports)
+            raise UsageError(
+                f"{dataset_name!r} was not validated; known: {known}{hint}. Call validate_dataset first"
+            ) from None
+
+    def get_data_quality_score(self, dataset_name: str) -> float:
+        """Return the quality of a validated frame, 0 to 100; `docs/validation.md` has the formula."""
+        return float(f"{self.report(dataset_name).quality.score:.6g}")
+
+    def validate_train_test_split(
+        self, X_train: pd.DataFrame, X_test: pd.DataFrame, y_train: Any, y_test: Any, *, seed: int = 0
+    ) -> dict[str, Any]:
+        """Return how the two parts of a split compare: sizes, classes, rows in both, drift, adversarial AUC.
+
+        Parameters
+        ----------
+        X_train, X_test : DataFrame
+            Features.
+        y_train, y_test : array-like
+            Classes of their rows.
+        seed : int
+            Seed of the tree that tries to tell the parts apart.
+        """
+        name = self._schema.target.column if self._schema is not None else _free_name(X_train)
+        train = X_train.assign(**{name: _words(y_train)})
+        test = X_test.assign(**{name: _words(y_test)})
+        schema = self._schema if self._schema is not None else guess_schema(train, target=name, also=test)
+        return compare_split(train, test, schema, self._limits(), seed=seed).as_dict()
+
+    def detect_data_drift(self, df: pd.DataFrame, reference: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return the drift of each column of `df` against `reference`."""
+        drift: list[dict[str, Any]] = self.validate_dataset(df, "drift", reference=reference)["drift"]
+        return drift
+
+    def _limits(self) -> ValidationConfig:
+        if self._config is None:
+            if not paths.PARAMS.exists():
+                raise UsageError(
+                    f"no limits: there is no {paths.PARAMS} here; work in the project's folder, or give DataValidator a config"
+                )
+            self._config = load_params(paths.PARAMS).validation
+        return self._config
+
+    def _schema_for(self, df: pd.DataFrame) -> Schema:
+        return self._schema if self._schema is not None else guess_schema(df, target=self._target)
+
+
+def _free_name(frame: pd.DataFrame) -> str:
+    name = "target"
+    while name in frame.columns:
+        name += "_"
+    return name
+
+
+def _words(values: Any) -> Any:
+    import pandas as pd
+
+    return pd.Series(values).astype("string").to_numpy(dtype=object)
