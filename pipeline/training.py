@@ -18,7 +18,7 @@ from pipeline.classifier import Classifier, class_codes, fit_classifier
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import canonical_json, sha256
 from pipeline.kinds import Kinds
-from pipeline.metrics import METRICS, measure, significant
+from pipeline.metrics import measure, metric_named, significant
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def train(
     """
     from threadpoolctl import threadpool_limits
 
-    objective = METRICS[training.objective].name
+    objective = metric_named(training.objective, key="training.objective").name
     _check_rule(training.threshold, schema.target)
     codes = class_codes(frame, schema.target)
     fold_of = _folds(codes, schema.target, training.folds, seed)
@@ -186,7 +186,7 @@ def _fit_all(
     fitters = {"model": fit, **{name: baseline(name) for name in BASELINES}}
     tasks = [delayed(fit)(frame)]
     tasks += [delayed(scores)(fold, one) for one in fitters.values() for fold in range(training.folds)]
-    classifier, *parts = Parallel(n_jobs=training.n_jobs, backend="threading")(tasks)
+    classifier, *parts = Parallel(n_jobs=min(training.n_jobs, len(tasks)), backend="threading")(tasks)
     found = {}
     for at, name in enumerate(fitters):
         mine = parts[at * training.folds : (at + 1) * training.folds]

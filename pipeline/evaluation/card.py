@@ -73,7 +73,7 @@ def _figures(report: EvalReport, config: Config) -> Iterator[str]:
                 _spoken(name),
                 _number(one.value),
                 _range(one),
-                _number(report.cross_validated.get(name)),
+                _number(report.package.metrics.get(name)),
                 "higher" if METRICS[name].higher_is_better else "lower",
             )
             for name, one in report.metrics.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.learning import EvaluationConfig
     from pipeline.package import Package
-    from pipeline.schema import Target
+    from pipeline.schema import Schema, Target
 
 __all__ = ["evaluate"]
 
@@ -66,20 +66,19 @@ def evaluate(
     target = package.schema.target
     codes = class_codes(test, target)
     names = tuple(dict.fromkeys((*config.metrics, objective, *headline(objective))))
+    sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": seed}
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:
         probabilities = package.predict_proba(test)
         scored = scored_rows(target, codes, probabilities, threshold=package.threshold, bins=config.bins)
         # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
-        baselines = beside.submit(_baselines, scored, train, test, package, config, names, seed)
+        baselines = beside.submit(_baselines, scored, train, test, package.schema, names, sampling)
         parity = beside.submit(_parity, package, test, probabilities)
         slices, too_small = find_slices(scored, train, test, package.schema, config, seed=seed)
-        importance = find_importance(
-            package.served, test, codes, metric=objective, repeats=config.importance_repeats, seed=seed
-        )
+        repeats = config.importance_repeats
+        importance = find_importance(package.served, test, codes, metric=objective, repeats=repeats, seed=seed)
         return EvalReport(
             package=package,
-            metrics=estimate(scored, names, confidence=config.confidence, resamples=config.resamples, seed=seed),
-            cross_validated=package.metrics,
+            metrics=estimate(scored, names, **sampling),
             by_class=_by_class(scored, target),
             confusion=Weighted(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
@@ -91,7 +90,6 @@ def evaluate(
             objective=objective,
             confidence=config.confidence,
             n_train=len(train),
-            n_test=len(test),
         )
 
 
@@ -99,20 +97,17 @@ def _baselines(
     scored: Scored,
     train: pd.DataFrame,
     test: pd.DataFrame,
-    package: Package,
-    config: EvaluationConfig,
+    schema: Schema,
     names: tuple[str, ...],
-    seed: int,
+    sampling: dict[str, Any],
 ) -> dict[str, Baseline]:
     found = {}
     for name in BASELINES:
-        fitted = fit_baseline(name, train, package.schema, seed=seed)
-        other = scored_rows(
-            package.schema.target, scored.y, fitted.predict_proba(test), threshold=fitted.threshold, bins=config.bins
-        )
+        fitted = fit_baseline(name, train, schema, seed=sampling["seed"])
+        probabilities = fitted.predict_proba(test)
+        other = scored_rows(schema.target, scored.y, probabilities, threshold=fitted.threshold, bins=scored.bins)
         metrics = {one: significant(value) for one, value in measure(other, names).items()}
-        difference = compare(scored, other, names, confidence=config.confidence, resamples=config.resamples, seed=seed)
-        found[name] = Baseline(metrics, difference)
+        found[name] = Baseline(metrics, compare(scored, other, names, **sampling))
     return found
 
 

@@ -58,8 +58,6 @@ class EvalReport:
         What was judged.
     metrics : dict of Estimate
         By name, with intervals.
-    cross_validated : dict
-        Means over the folds of training, for comparison.
     by_class : dict of dict
         Rows, precision, recall and AUC of each class against the rest.
     confusion : int, shape (n_classes, n_classes)
@@ -76,13 +74,12 @@ class EvalReport:
         The metric that training compares by.
     confidence : float
         Level of all intervals.
-    n_train, n_test : int
-        Rows.
+    n_train : int
+        Rows that the package was fitted to.
     """
 
     package: Package
     metrics: dict[str, Estimate]
-    cross_validated: dict[str, Any]
     by_class: dict[str, dict[str, float | None]]
     confusion: NDArray[np.int64]
     baselines: dict[str, Baseline]
@@ -94,7 +91,11 @@ class EvalReport:
     objective: str
     confidence: float
     n_train: int
-    n_test: int
+
+    @property
+    def n_test(self) -> int:
+        """Rows that were judged."""
+        return int(self.confusion.sum())
 
     @property
     def value(self) -> float:
@@ -140,7 +141,7 @@ class EvalReport:
             "objective": self.objective,
             "confidence": self.confidence,
             "metrics": {name: {**one, **about[name]} for name, one in _plain(self.metrics).items()},
-            "cross_validated": self.cross_validated,
+            "cross_validated": self.package.metrics,
             "by_class": self.by_class,
             "confusion": self.confusion.tolist(),
             "baselines": _plain(self.baselines),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, Estimate, estimate, measure, significant
+from pipeline.metrics import METRICS, Estimate, estimate, measure, metric_named, significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,8 @@ def find_slices(
         `slices`, `metrics`, `confidence` and `resamples` are read.
     seed : int
     """
-    overall = measure(scored, [config.slices.metric])[config.slices.metric]
+    metric = metric_named(config.slices.metric, key="evaluation.slices.metric").name
+    overall = measure(scored, [metric])[metric]
     found, too_small = [], []
     for column in schema.columns:
         if column.kind == "text" or not (column.role == "feature" or column.protected):

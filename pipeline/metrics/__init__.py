@@ -7,7 +7,7 @@ metrics are a few matrix products over one sorting of the rows.
 
 from pipeline.metrics.bootstrap import Estimate, compare, estimate, significant
 from pipeline.metrics.rows import Scored, Weighted, bin_of
-from pipeline.metrics.table import METRICS, Metric, measure
+from pipeline.metrics.table import METRICS, Metric, measure, metric_named
 
 __all__ = [
     "METRICS",
@@ -19,5 +19,6 @@ __all__ = [
     "compare",
     "estimate",
     "measure",
+    "metric_named",
     "significant",
 ]

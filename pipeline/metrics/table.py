@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pipeline.errors import UnknownKind
 from pipeline.kinds import Kinds
 from pipeline.metrics.rows import Scored, Weighted
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer[Any]]
 
-__all__ = ["METRICS", "Metric", "measure"]
+__all__ = ["METRICS", "Metric", "measure", "metric_named"]
 
 Function = Callable[[Weighted], "Floats"]
 
@@ -187,6 +188,20 @@ def _mean_of_defined(parts: Sequence[Floats]) -> Floats:
     values = np.column_stack(parts)
     is_defined = ~np.isnan(values)
     return _share(np.where(is_defined, values, 0.0).sum(axis=1), is_defined.sum(axis=1).astype(np.float64))
+
+
+def metric_named(name: str, *, key: str) -> Metric:
+    """Return the metric that the setting `key` names.
+
+    Raises
+    ------
+    UnknownKind
+        When there is none of this name; the message opens with `key`.
+    """
+    try:
+        return METRICS[name]
+    except UnknownKind as error:
+        raise UnknownKind(f"{key}: {str(error).partition(': ')[2]}") from None
 
 
 def measure(scored: Scored, names: Sequence[str] | None = None) -> dict[str, float]:

@@ -141,6 +141,11 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
         trained("training.threshold.rule=best")
 
 
+def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
+    with pytest.raises(UnknownKind, match=r"^training\.objective: 'logloss' is not known.*did you mean 'log_loss'"):
+        trained("training.objective=logloss")
+
+
 def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
     config = settings(*FAST)
     frame = rows().head(120).query("answer == 'no' or row < 4")

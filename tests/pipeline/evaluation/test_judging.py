@@ -151,6 +151,11 @@ def test_an_unknown_metric_is_refused(binary: Problem) -> None:
         binary.judge(metrics=("acuracy",))
 
 
+def test_an_unknown_metric_of_slices_names_its_key(binary: Problem) -> None:
+    with pytest.raises(UnknownKind, match=r"^evaluation\.slices\.metric: 'auc'"):
+        binary.judge(slices=binary.config.evaluation.slices.model_copy(update={"metric": "auc"}))
+
+
 def test_the_summary_is_one_line_for_people(binary: Problem) -> None:
     assert "\n" not in binary.report.summary
     assert "on 300 rows (majority 0.6931" in binary.report.summary
