@@ -30,7 +30,9 @@ def test_a_drift_limit_runs_compose_only(small: Workspace) -> None:
 
 
 def test_a_changed_comment_runs_compose_only(small: Workspace) -> None:
-    small.edit("conf/model/hist_gradient_boosting.yaml", "# Which estimator learns", "# Which estimator is it that learns")
+    small.edit(
+        "conf/model/hist_gradient_boosting.yaml", "# Which estimator learns", "# Which estimator is it that learns"
+    )
     assert small.repro() == {"compose"}
 
 
