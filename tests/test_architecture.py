@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 
@@ -96,3 +97,23 @@ def test_a_light_import_brings_no_heavy_package() -> None:
     code = f"import sys, pipeline, pipeline.cli; print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+# What every stage rests on changes no result by itself, and runs are only projected to MLflow.
+_BENEATH = ("pipeline.errors", "pipeline.files", "pipeline.kinds", "pipeline.paths", "pipeline.config")
+_PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.figures")
+
+
+@pytest.mark.parametrize("stage", ["ingest", "validate", "split", "train", "evaluate"])
+def test_dvc_knows_the_code_that_a_stage_runs(stage: str) -> None:
+    graph = grimp.build_graph("pipeline", "stages", exclude_type_checking_imports=True)
+    used = {
+        one.replace(".", "/")
+        for one in graph.find_upstream_modules(f"stages.{stage}")
+        if one != "pipeline" and not one.startswith((*_BENEATH, *_PROJECTION))
+    }
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["deps"]
+    known = tuple(dep.removesuffix(".py") for dep in deps)
+    inside = tuple(f"{dep}/" for dep in known)
+    packages = {str(parent) for dep in known for parent in Path(dep).parents}
+    assert sorted(one for one in used - {*known, *packages} if not one.startswith(inside)) == []
