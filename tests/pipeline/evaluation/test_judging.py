@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import confusion_matrix, log_loss, precision_score
 from threadpoolctl import threadpool_limits
 
@@ -16,8 +17,10 @@ from pipeline.classifier import class_codes
 from pipeline.errors import DataError, IntegrityError, UnknownKind
 from pipeline.evaluation import model_card
 from pipeline.evaluation.importance import find_importance
+from pipeline.figures import FIGURES, draw
 from pipeline.files import canonical_json
 from pipeline.metrics import METRICS
+from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +162,19 @@ def test_an_unknown_metric_of_slices_names_its_key(binary: Problem) -> None:
 def test_the_summary_is_one_line_for_people(binary: Problem) -> None:
     assert "\n" not in binary.report.summary
     assert "on 300 rows (majority 0.6931" in binary.report.summary
+
+
+def test_every_plot_of_the_graph_has_its_table_and_columns(binary: Problem) -> None:
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+    drawn = set()
+    for (plot,) in (one.values() for one in declared):
+        ((file, y),) = plot["y"].items()
+        table = binary.report.tables[file.removeprefix("plots/").removesuffix(".csv")]
+        assert {plot["x"], y} <= set(table.columns)
+        drawn.add(file)
+    assert drawn == {f"plots/{name}.csv" for name in binary.report.tables}
+
+
+def test_every_table_has_a_figure_and_every_figure_a_table(binary: Problem) -> None:
+    assert set(FIGURES) == set(binary.report.tables)
+    assert all(draw(name, table).axes for name, table in binary.report.tables.items())

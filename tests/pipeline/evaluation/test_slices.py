@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
-from pipeline.evaluation.slices import Slice, find_slices
+from pipeline.evaluation.slices import Slice, _parts, find_slices
 from pipeline.metrics import Scored
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.problems import FAST, settings
@@ -139,3 +142,16 @@ def test_a_figure_that_is_not_defined_comes_last() -> None:
         ("blue", True, None),
         ("red", True, None),
     ]
+
+
+@examples(max_examples=60, deadline=None)
+@given(
+    st.lists(st.none() | st.integers(-5, 5) | st.integers(-(2**50), 2**50), min_size=8, max_size=60),
+    st.integers(2, 8),
+)
+def test_the_parts_of_a_column_hold_each_row_once(values: list[int | None], quantiles: int) -> None:
+    column = Column("n", "integer", "Int64")
+    series = pd.Series(values, dtype="Int64")
+    parts = dict(_parts(column, series, series, quantiles))
+    assert np.sum([inside.astype(int) for inside in parts.values()], axis=0).tolist() == [1] * len(values)
+    assert len(parts) <= quantiles + 1
