@@ -107,10 +107,12 @@ _PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.figures")
 @pytest.mark.parametrize("stage", ["ingest", "validate", "split", "train", "evaluate"])
 def test_dvc_knows_the_code_that_a_stage_runs(stage: str) -> None:
     graph = grimp.build_graph("pipeline", "stages", exclude_type_checking_imports=True)
+    for module in [one for one in graph.modules if one.startswith(_PROJECTION)]:
+        graph.remove_module(module)
     used = {
         one.replace(".", "/")
         for one in graph.find_upstream_modules(f"stages.{stage}")
-        if one != "pipeline" and not one.startswith((*_BENEATH, *_PROJECTION))
+        if one != "pipeline" and not one.startswith(_BENEATH)
     }
     deps = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["deps"]
     known = tuple(dep.removesuffix(".py") for dep in deps)
