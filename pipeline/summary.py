@@ -122,7 +122,7 @@ def summarise(root: Path) -> Summary:
         digest=evaluation["package"],
         rows={**_validated(validation), **evaluation["rows"]},
         quality=validation["quality_score"],
-        warnings=tuple(finding["rule"] for finding in validation["findings"] if finding["level"] != "ok"),
+        warnings=tuple(dict.fromkeys(one["rule"] for one in validation["findings"] if one["level"] != "ok")),
         figures=tuple(_figures(evaluation)),
         confidence=evaluation["confidence"],
         onnx=json.loads(manifest)["onnx"]["used"],
