@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES", "draw"]
 
 _SIZE_INCH = (6.4, 4.8)
+_MAX_BARS = 20
 # Names of columns and classes may be long; fitting the margins to them costs a second drawing.
 _WITH_NAMES = {"confusion", "importance"}
 _BLUE, _GREY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
@@ -129,12 +130,13 @@ def _lift(table: pd.DataFrame, axes: Axes) -> None:
 
 @FIGURES.add("importance")
 def _importance(table: pd.DataFrame, axes: Axes) -> None:
+    table = table.head(_MAX_BARS)
     places = range(len(table))
     axes.barh(places, table["worsening"], color=_PALE, edgecolor=_BLUE)
     axes.hlines(places, table["low"], table["high"], color=_BLUE)
     axes.set_yticks(places, table["column"])
     axes.invert_yaxis()
-    _label(axes, "Worsening when a column is shuffled (line: least to most)", "worsening", "")
+    _label(axes, "Importance", "worsening when shuffled (line: least to most)", "")
 
 
 def _unit_square(axes: Axes) -> None:
