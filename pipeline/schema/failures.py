@@ -36,7 +36,8 @@ def failing_cells(frame: pd.DataFrame, schema: Schema, *, with_target: bool = Tr
     DataFrame
         `row` (from 0; the index of `frame` is ignored), `column`, `rule`, `value`; by row, column and rule.
         Rules have the names of the declaration, and `missing`, `unique` and `unique_together`; a row that
-        breaks the last is listed for each of the columns that it names.
+        breaks the last is listed for each of the columns that it names. A key with a missing part is never
+        a repeated one, as in SQL.
     """
     try:
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
@@ -50,8 +51,16 @@ def failing_cells(frame: pd.DataFrame, schema: Schema, *, with_target: bool = Tr
                 "value": cases["failure_case"].astype("object"),
             }
         )
+        found = _with_whole_keys(found, schema)
         return found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True)
     return pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []})
+
+
+def _with_whole_keys(found: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return `found` without rows whose key has a missing part: Pandera lists the parts that are there."""
+    is_key = found["rule"] == "unique_together"
+    n_parts = found["row"].where(is_key).map(found.loc[is_key, "row"].value_counts())
+    return found[~is_key | (n_parts == len(schema.unique or ()))]
 
 
 def failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[Failure]:

@@ -12,6 +12,7 @@ from pipeline.schema import Column
 from pipeline.schema.failures import failing_cells
 from pipeline.validation.hashing import repeated, row_hashes
 from pipeline.validation.plan import CompiledRule, compile_rules
+from pipeline.validation.table import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +95,7 @@ def _by_plan(rows: Rows, schema: Schema, max_examples: int) -> Failing:
     found: dict[tuple[str, str], RuleFailures] = {}
     unique = _unique_rules(rows, schema)
     hashes = {label: np.empty(rows.n_rows, dtype=np.uint64) for label, _, _ in unique}
+    whole = {label: np.ones(rows.n_rows, dtype=bool) for label, _, _ in unique}
     start = 0
     for batch in rows.batches():
         stop = start + len(batch)
@@ -105,9 +107,11 @@ def _by_plan(rows: Rows, schema: Schema, max_examples: int) -> Failing:
                 _note(found, rule.column, rule.name, broken, start, array, max_examples)
         for label, columns, _ in unique:
             hashes[label][start:stop] = row_hashes(batch, columns)
+            for column in columns:
+                whole[label][start:stop] &= ~is_missing(batch.column(column))
         start = stop
     for label, _, name in unique:
-        broken = repeated(hashes.pop(label))
+        broken = repeated(hashes.pop(label)) & whole.pop(label)
         bad |= broken
         if broken.any():
             _note(found, label, name, broken, 0, None, max_examples)
@@ -137,7 +141,7 @@ def _only_checks(column: Column, names: list[str]) -> Column:
 
 
 def _unique_rules(rows: Rows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return (label, columns, rule) of everything that must not occur twice."""
+    """Return (label, columns, rule) of everything that must not occur twice; a key with a missing part may."""
     found: list[tuple[str, tuple[str, ...], str]] = [
         (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
     ]

@@ -127,6 +127,8 @@ def _listed(rule: Rule) -> Breaks:
     is_welcome = rule.name in ("isin", "equal_to", "eq")
 
     def breaks(array: pa.Array) -> NDArray[np.bool_] | None:
+        if pa.types.is_floating(array.type):
+            array = pc.add(array, 0.0)  # -0.0 is 0, which Arrow does not say of members
         accepted = pa.array([_scalar(one, array.type).as_py() for one in members]).cast(array.type, safe=False)
         found = np.asarray(pc.is_in(array, accepted).to_numpy(zero_copy_only=False), dtype=bool)
         broken = (~found if is_welcome else found) & ~is_missing(array)
