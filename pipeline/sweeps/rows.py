@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipeline import files, paths
 from pipeline.config.groups.data import DataConfig
 from pipeline.data.split import split
 from pipeline.errors import ConfigError, DataError
 from pipeline.schema import Schema
+from pipeline.tracking.revision import parse_lock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +65,11 @@ def _is_split_so(config: Config) -> bool:
 def _made_with() -> dict[str, Any]:
     """Return the settings with which the rows on disk were split, from dvc.lock."""
     try:
-        lock = yaml.safe_load(_LOCK.read_text(encoding="utf-8"))
-        found: dict[str, Any] = lock["stages"]["split"]["params"][str(paths.PARAMS)]
+        stages = parse_lock(_LOCK.read_text(encoding="utf-8"))
+        found: dict[str, Any] = stages["split"]["params"][str(paths.PARAMS)]
     except FileNotFoundError as error:
         raise DataError(f"{_LOCK}: not there, so no rows are; run `dvc repro` first") from error
-    except (KeyError, TypeError, yaml.YAMLError) as error:
+    except KeyError as error:
         raise DataError(f"{_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
     return found
 

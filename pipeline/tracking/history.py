@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipeline import files, paths
 from pipeline.errors import DataError, DependencyUnavailable
 from pipeline.tracking.projection import PROJECTED
-from pipeline.tracking.revision import git
+from pipeline.tracking.revision import git, parse_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +77,8 @@ def restored(root: Path, commit: Commit, *, cache: Path) -> Iterator[Path]:
     DataError
         When an output is not in DVC's cache.
     """
-    lock = yaml.safe_load(git(root, "show", f"{commit.sha}:./{_LOCK}") or "")
-    outs = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", ())}
+    stages = parse_lock(git(root, "show", f"{commit.sha}:./{_LOCK}") or "")
+    outs = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs", ())}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = git(root, "show", f"{commit.sha}:./{paths.PARAMS}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["git", "revision_tags"]
+__all__ = ["git", "parse_lock", "revision_tags"]
 
 # What a person edits; outputs and locks change with every run and do not make it another revision.
 _EDITED = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
@@ -29,6 +31,26 @@ def git(root: Path, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def parse_lock(text: str) -> dict[str, Any]:
+    """Return what a dvc.lock says, by the stages' names.
+
+    DVC writes YAML 1.2, in which a bare No is a word; other readers make False of it.
+
+    Raises
+    ------
+    DataError
+        When it is not the text of a dvc.lock.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found: dict[str, Any] = YAML(typ="safe").load(text)["stages"]
+    except (KeyError, TypeError, YAMLError) as error:
+        raise DataError(f"dvc.lock: is not what DVC writes ({error!r}); run `dvc repro` to make it anew") from error
+    return found
 
 
 def revision_tags(root: Path) -> dict[str, str]:
