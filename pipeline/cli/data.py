@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def check(
     from pipeline.config.compose import compose
     from pipeline.config.load import build
 
+    if binary := [file for file in files if file.suffix.lower() == ".parquet"]:
+        raise UsageError(f"{binary[0]}: has no lines to point at; `dvc repro` checks Parquet files when it reads them")
     composition = compose([] if data is None else [f"data={data}"])
     config = build(composition.values, where="conf", origin=composition.origin).data
     results = [_checked(file, config, with_target=not unlabelled) for file in files]

@@ -98,6 +98,7 @@ def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(proj
         (["init", "customers.csv", "--target", "visits", "--name", "customers"], 6, "--replace"),
         (["check", "customers.csv", "--data", "custmers"], 3, "customers"),
         (["init", "customers.csv"], 2, "--target"),
+        (["check", "rows.parquet"], 2, "has no lines"),
     ],
 )
 def test_what_cannot_be_done_ends_with_its_code_and_the_next_step(

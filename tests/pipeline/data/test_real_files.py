@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
+from pipeline.classifier import fit_classifier
 from pipeline.config.groups.data import CsvSource
 from pipeline.data.reader import read_csv
+from pipeline.data.sources import fetch
 from pipeline.schema import Column, Schema
 from tests.pipeline.problems import ROOT, settings
 
@@ -44,3 +47,23 @@ def test_missing_cells_of_the_survey_are_as_published() -> None:
     """The counts are those of the description beside the file, which an independent write-up confirms."""
     frame = read_csv(Path(FOLDER / "personality_2900.csv"), schema(with_id=False), SOURCE)
     assert frame.isna().sum().tolist() == [63, 73, 62, 66, 52, 77, 65, 0]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "with_id", "limit"),
+    [("personality", "s5e7_train.csv", True, 0.1315), ("personality_original", "personality_2900.csv", False, 0.2229)],
+)
+def test_what_is_learned_from_synthetic_rows_holds_on_real_ones(
+    data: str, name: str, with_id: bool, limit: float
+) -> None:
+    """The limits are the figures of the calibration, and the issue's bar."""
+    config = settings(f"data={data}")
+    declared = Schema.from_config(config.data)
+    learned = fit_classifier(
+        fetch(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
+    )
+    real = read_csv(FOLDER / name, schema(with_id=with_id), SOURCE)
+    assert (
+        log_loss(real[declared.target.column], learned.predict_proba(real), labels=list(declared.target.classes))
+        <= limit
+    )
