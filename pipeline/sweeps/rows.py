@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import files, paths
+from pipeline.config.compose import leaves
 from pipeline.config.groups.data import DataConfig
 from pipeline.data.split import split
 from pipeline.errors import ConfigError, DataError
@@ -53,13 +54,21 @@ def _is_split_so(config: Config) -> bool:
     made = _made_with()
     known = _declared(made["data"])
     if known is None or known.model_copy(update={"split": config.data.split}) != config.data:
-        was = "another declaration" if known is None or known.name == config.data.name else f"data={known.name}"
         raise ConfigError(
-            f"data: the trial declares {config.data.name!r} and the rows on disk were made with {was};"
-            " a trial learns from the rows of the last `dvc repro`: run it with these settings first"
-            f" (`dvc exp run -S data={config.data.name}`, or edit conf/ and `dvc repro`)"
+            f"data: the trial declares {config.data.name!r} and the rows on disk were made otherwise"
+            f" ({_differing(known, config.data)}); a trial learns from the rows of the last `dvc repro`: run that with"
+            " these settings first (`dvc exp run -S ...`, or edit conf/ and `dvc repro`)"
         )
     return bool(made["seed"] == config.seed and known.split == config.data.split)
+
+
+def _differing(known: DataConfig | None, wanted: DataConfig) -> str:
+    """Return the first keys that differ, with what the rows on disk were made with."""
+    if known is None:
+        return "by settings that are not understood today"
+    before, after = (dict(leaves(one.model_dump(mode="json", exclude={"split"}))) for one in (known, wanted))
+    keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    return ", ".join(f"data.{key}={before.get(key)!r}" for key in keys[:3])
 
 
 def _made_with() -> dict[str, Any]:
