@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.validation.findings import Finding, judge
+from pipeline.validation.findings import Finding, clipped, judge
 from pipeline.validation.leakage import find_leak
 from pipeline.validation.outliers import find_outliers
 
@@ -125,7 +125,7 @@ def _constant(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterato
     features = set(schema.feature_names)
     for one in tally.columns:
         if one.name in features and one.n_distinct is not None and one.n_distinct <= 1:
-            what = f"always {one.values[0]!r}" if one.values else "missing everywhere"
+            what = f"always {clipped(repr(one.values[0]))}" if one.values else "missing everywhere"
             cause = "A model learns nothing from it; give it the role `ignore`, or mend its source."
             yield _finding("constant", one.name, config.rules, one.n_rows, one.n_rows, what, cause)
 

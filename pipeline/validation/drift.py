@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.checking import DriftLimits
+    from pipeline.schema import Schema
     from pipeline.validation.tally import ColumnTally, Tally
 
 __all__ = ["ColumnDrift", "find_drift", "jensen_shannon"]
@@ -45,27 +46,38 @@ class ColumnDrift:
         return {"column": self.column, **rounded, "drifted": self.drifted}
 
 
-def find_drift(reference: Tally, current: Tally, limits: DriftLimits) -> tuple[ColumnDrift, ...]:
-    """Return the drift of each column that both have, in the order of `reference`; missing is a bin of its own."""
-    names = {one.name for one in current.columns}
-    shared = [one for one in reference.columns if one.name in names and one.kind not in ("text", "datetime")]
+def find_drift(reference: Tally, current: Tally, schema: Schema, limits: DriftLimits) -> tuple[ColumnDrift, ...]:
+    """Return the drift of each feature and of the target, as far as both sides have it, in the declared order.
+
+    Missing is a bin of its own. Free text, dates and words beyond 2,000 are not compared.
+    """
+    wanted = [*(one.name for one in schema.features if one.kind not in ("text", "datetime")), schema.target.column]
+    sides = [{one.name: one for one in tally.columns} for tally in (reference, current)]
+    pairs = [tuple(side[name] for side in sides) for name in wanted if all(name in side for side in sides)]
+    tables = [(name, table) for name, table in ((a.name, _binned(a, b)) for a, b in pairs) if table is not None]
     found = []
-    for column in shared:
-        counts = np.array(_binned(column, current.column(column.name)), dtype=np.float64)
+    for name, counts in tables:
         p_value = _homogeneity(counts)
         distance = jensen_shannon(counts[0], counts[1])
-        found.append(ColumnDrift(column.name, distance, limits.jensen_shannon, p_value, limits.alpha / len(shared)))
+        found.append(ColumnDrift(name, distance, limits.jensen_shannon, p_value, limits.alpha / len(tables)))
     return tuple(found)
 
 
-def _binned(reference: ColumnTally, current: ColumnTally) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if reference.values is not None and current.values is not None and len(reference.values) <= _FEW:
+def _binned(reference: ColumnTally, current: ColumnTally) -> NDArray[np.float64] | None:
+    """Return the counts of both sides in the bins of `reference`, the missing ones last, shape (2, n_bins + 1)."""
+    values = None
+    if reference.values is not None and current.values is not None:
         values = sorted({*reference.values, *current.values}, key=str)
-        before, after = _by_value(reference, values), _by_value(current, values)
-    else:
+    is_numeric = reference.kind in ("integer", "float")
+    if values is not None and (len(values) <= _FEW or not is_numeric):
+        parts = [_by_value(reference, values), _by_value(current, values)]
+    elif is_numeric and len(reference.sample):
         edges = np.unique(np.quantile(reference.sample, np.linspace(0, 1, _PARTS + 1)[1:-1]))
-        before, after = _by_part(reference, edges), _by_part(current, edges)
-    return np.append(before, reference.n_missing), np.append(after, current.n_missing)
+        parts = [_by_part(reference, edges), _by_part(current, edges)]
+    else:
+        return None
+    sides = zip(parts, (reference, current), strict=True)
+    return np.array([np.append(part, side.n_missing) for part, side in sides], dtype=np.float64)
 
 
 def _by_value(column: ColumnTally, values: list[object]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.schema import Column
 from pipeline.schema.failures import failing_cells
+from pipeline.validation.findings import clipped
 from pipeline.validation.hashing import repeated, row_hashes
 from pipeline.validation.plan import CompiledRule, compile_rules
 from pipeline.validation.table import is_missing
@@ -82,7 +83,7 @@ def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: 
 def _word(value: object) -> str | None:
     import pandas as pd
 
-    return None if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return None if value is None or pd.isna(value) else clipped(str(value))  # type: ignore[call-overload]
 
 
 def _in_order(found: list[RuleFailures]) -> tuple[RuleFailures, ...]:
@@ -166,7 +167,7 @@ def _note(
         positions = np.flatnonzero(broken)[:wanted]
         one.rows += (positions + start).tolist()
         values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
-        one.values += [None if value is None else str(value) for value in values]
+        one.values += [None if value is None else clipped(str(value)) for value in values]
 
 
 def _asked_of_pandera(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pipeline.config.groups.checking import Levels
 
-__all__ = ["LEVELS", "Finding", "Level", "NotEvaluated", "judge"]
+__all__ = ["LEVELS", "Finding", "Level", "NotEvaluated", "clipped", "judge"]
 
 Level = Literal["ok", "warning", "error", "critical"]
+_MAX_LENGTH = 80
 LEVELS: tuple[Level, ...] = ("ok", "warning", "error", "critical")
 
 
@@ -68,6 +69,11 @@ class NotEvaluated:
 
     column: str
     reason: str
+
+
+def clipped(text: str) -> str:
+    """Return `text`, or its first 80 characters and its length where it has more, so that reports stay small."""
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}... ({len(text):,} characters)"
 
 
 def judge(share: float, levels: Levels) -> Level:

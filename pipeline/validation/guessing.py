@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -83,4 +84,11 @@ def _kind(values: pd.Series) -> Kind:
         return "float"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    return "category" if values.nunique() <= _MAX_WORDS else "text"
+    return "category" if _n_different(values) <= _MAX_WORDS else "text"
+
+
+def _n_different(values: pd.Series) -> float:
+    try:
+        return values.nunique()
+    except TypeError:  # lists and the like cannot be told apart; the reader says what they are
+        return math.inf

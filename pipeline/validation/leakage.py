@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.validation.findings import clipped
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -74,7 +76,7 @@ def _is_copy(table: NDArray[np.int64]) -> bool:
 def _cells(column: ColumnTally) -> tuple[list[str], NDArray[np.int64]]:
     """Return a name and the counts by class of each value, or of each part of the numbers."""
     if column.values is not None and (len(column.values) <= _FEW or not len(column.sample)):
-        return [str(value) for value in column.values], column.by_class[:, :-1]
+        return [clipped(str(value)) for value in column.values], column.by_class[:, :-1]
     n_classes = column.by_class.shape[1] - 1
     inner = np.linspace(0, 1, _PARTS + 1)[1:-1]
     edges = np.unique(np.quantile(column.sample, inner)) if len(column.sample) else np.empty(0)

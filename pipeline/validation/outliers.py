@@ -39,6 +39,11 @@ def find_outliers(column: ColumnTally, config: OutlierConfig) -> Outliers | None
     """
     if column.kind not in ("integer", "float") or not len(column.sample):
         return None
+    with np.errstate(over="ignore"):  # a distance that no float holds is infinite, and nothing lies beyond
+        return _beyond(column, config)
+
+
+def _beyond(column: ColumnTally, config: OutlierConfig) -> Outliers | None:
     lower, middle, upper = np.quantile(column.sample, [0.25, 0.5, 0.75])
     spread = (upper - lower) * config.iqr_factor
     if spread == 0:

@@ -14,7 +14,7 @@ __all__ = ["page"]
 
 _MAX_FINDINGS = 100
 _MAX_EXAMPLES = 10
-_MAX_COLUMNS = 200
+_MAX_COLUMNS = 100
 
 _STYLE = """
 :root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #ffffff; --wash: #f6f7f9;
@@ -42,7 +42,7 @@ rect.gap { fill: var(--line); }
 
 
 def page(report: ValidationReport) -> str:
-    """Return the page as HTML; at most 100 findings with ten examples each, and 200 columns."""
+    """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
     parts = [
         f"<h1>{escape(report.name)}</h1>",
         f"<p class=soft>{report.n_rows:,} rows, {len(report.profiles)} columns {_badge(report.level)}</p>",
@@ -148,7 +148,7 @@ def _bars(profile: Profile) -> str:
     width = 300 / len(bars)
     drawn = "".join(
         f'<rect x="{at * width + 1:.1f}" y="{58 - 56 * count / highest:.1f}" width="{max(width - 2, 1):.1f}"'
-        f' height="{56 * count / highest:.1f}"{_gap(name)}><title>{escape(name)}: {count:,}</title></rect>'
+        f' height="{56 * count / highest:.1f}"{_gap(name)}><title>{_cell(name)}: {count:,}</title></rect>'
         for at, (name, count) in enumerate(bars)
     )
     first, last = escape(bars[0][0][:24]), escape(bars[-1][0][:24])

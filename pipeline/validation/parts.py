@@ -84,7 +84,7 @@ def compare_split(
     rows = open_rows(train, schema), open_rows(test, schema)
     tallies = count_rows(rows[0], schema), count_rows(rows[1], schema)
     overlap = _n_in_both(rows, schema)
-    drift = find_drift(tallies[0], tallies[1], config.drift)
+    drift = find_drift(tallies[0], tallies[1], schema, config.drift)
     share = overlap / max(len(test), 1)
     message = f"{overlap:,} of {len(test):,} test rows are in the train part too"
     cause = "Duplicates in the source, or few columns with few values, where equal rows are natural."

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.validation.findings import clipped
+
 if TYPE_CHECKING:
     from pipeline.validation.tally import ColumnTally
 
@@ -50,6 +52,8 @@ def describe(column: ColumnTally) -> Profile:
     numbers = column.sample if column.kind in ("integer", "float") else np.empty(0)
     has_numbers = len(numbers) > 0
     quantiles = np.quantile(numbers, _QUANTILES).tolist() if has_numbers else []
+    with np.errstate(over="ignore", invalid="ignore"):  # figures that no float holds are left out
+        mean, deviation = (float(numbers.mean()), float(numbers.std())) if has_numbers else (None, None)
     return Profile(
         column=column.name,
         kind=column.kind,
@@ -58,22 +62,22 @@ def describe(column: ColumnTally) -> Profile:
         n_distinct=column.n_distinct,
         low=_short(column.low),
         high=_short(column.high),
-        mean=_short(float(numbers.mean())) if has_numbers else None,
-        deviation=_short(float(numbers.std())) if has_numbers else None,
+        mean=_short(mean),
+        deviation=_short(deviation),
         quantiles={f"{100 * q:g} %": float(f"{x:.10g}") for q, x in zip(_QUANTILES, quantiles, strict=False)},
         bars=_bars(column),
     )
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.10g}")
+    return None if value is None or not np.isfinite(value) else float(f"{value:.10g}")
 
 
 def _bars(column: ColumnTally) -> tuple[tuple[str, int], ...]:
     if column.values is not None and (len(column.values) <= _TOP or not len(column.sample)):
-        pairs = list(zip((str(value) for value in column.values), column.counts.tolist(), strict=True))
+        pairs = list(zip((clipped(str(value)) for value in column.values), column.counts.tolist(), strict=True))
         return tuple(pairs if len(pairs) <= _TOP else sorted(pairs, key=lambda one: (-one[1], one[0]))[:_TOP])
-    if not len(column.sample) or column.low == column.high:
+    if not len(column.sample) or not np.isfinite(column.sample[-1] - column.sample[0]):
         return ()
     counts, edges = np.histogram(column.sample, bins=_PARTS)
     scale = (column.n_rows - column.n_missing) / len(column.sample)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "is_missing", "open_rows"]
 
 _BATCH = 1 << 17
+_INT64 = 2.0**63
 _TYPES: dict[Kind, pa.DataType] = {
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -104,7 +105,7 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
         kinds[schema.target.column] = "category"
     if isinstance(source, Path):
         found, types, n_rows = source, *_described(source)
-        broken = {name: why for name, kind in kinds.items() if (why := _why_not(types.get(name), kind, None))}
+        broken = {name: why for name, kind in kinds.items() if (why := _why_not_of_file(source, name, kind, types))}
     else:
         arrays, broken = _arrays(source, kinds)
         found, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
@@ -122,6 +123,16 @@ def _described(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
         raise DataError(f"{path}: no such file") from error
     except pa.ArrowInvalid as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _why_not_of_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
+    """Say why a column of a file cannot be read; whole numbers that were written as floats are looked at."""
+    found = types.get(name)
+    if found is None or kind != "integer" or not pa.types.is_floating(found):
+        return _why_not(found, kind, None)
+    with pq.ParquetFile(path) as file:
+        reasons = (_why_not(found, kind, batch.column(0)) for batch in file.iter_batches(_BATCH, columns=[name]))
+        return next((reason for reason in reasons if reason is not None), None)
 
 
 def _arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
@@ -150,10 +161,9 @@ def _why_not(found: pa.DataType | None, kind: Kind, array: pa.Array | None) -> s
     if found is None:
         return "is not there"
     if array is not None and kind == "integer" and pa.types.is_floating(array.type):
-        whole = pc.all(pc.equal(array, pc.round(array)), min_count=0).as_py()
-        return None if whole else f"has type {found}: some numbers are not whole, {kind} is declared"
+        return None if _is_whole(array) else f"has type {found}: some numbers are not whole, {kind} is declared"
     welcome = {
-        "integer": pa.types.is_integer,
+        "integer": lambda one: pa.types.is_integer(one) and one != pa.uint64(),
         "float": lambda one: pa.types.is_floating(one) or pa.types.is_integer(one),
         "boolean": pa.types.is_boolean,
         "datetime": lambda one: pa.types.is_timestamp(one) or pa.types.is_date(one),
@@ -161,6 +171,12 @@ def _why_not(found: pa.DataType | None, kind: Kind, array: pa.Array | None) -> s
     if welcome(found) or pa.types.is_null(found):
         return None
     return f"has type {found}, {kind} is declared"
+
+
+def _is_whole(array: pa.Array) -> bool:
+    numbers = np.asarray(array.drop_null().cast(pa.float64()))
+    present = numbers[~np.isnan(numbers)]
+    return bool(((present == np.rint(present)) & (np.abs(present) < _INT64)).all())
 
 
 def _is_text(found: pa.DataType) -> bool:

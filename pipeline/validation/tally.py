@@ -45,7 +45,7 @@ class ColumnTally:
     sample_class : int
         Class of each member of `sample`, -1 where it has none.
     low, high : float or None
-        Extremes over all rows.
+        Extremes over all rows; like `sample`, without infinity.
     """
 
     name: str
@@ -125,6 +125,8 @@ class _Counting:
 
     def _add_numbers(self, array: pa.Array, codes: Ints, start: int) -> None:
         numbers = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
+        if pa.types.is_floating(numbers.type):
+            numbers = pc.if_else(pc.is_finite(numbers), numbers, None)  # infinity has no mean and no bin
         bounds = pc.min_max(numbers)
         if bounds["min"].is_valid:
             low, high = float(bounds["min"].as_py()), float(bounds["max"].as_py())

@@ -70,7 +70,7 @@ def validate(
         raise DataError(f"{name}: has no rows; look at the source")
     failing = find_failing(rows, schema, max_examples=config.max_examples, plain_rows=config.plain_rows)
     tally = count_rows(rows, schema)
-    drift = find_drift(_counted(reference, schema), tally, config.drift) if reference is not None else ()
+    drift = find_drift(_counted(reference, schema), tally, schema, config.drift) if reference is not None else ()
     findings = [
         *broken_findings(rows.broken, rows.n_rows, config),
         *schema_findings(failing, rows.n_rows, config),

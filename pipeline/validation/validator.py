@@ -65,7 +65,7 @@ class DataValidator:
         Parameters
         ----------
         df : DataFrame
-            Rows; columns that are not declared are listed and left alone.
+            Rows; columns that are not declared are listed and left alone. Names become words.
         dataset_name : str
             Name to ask for the report by; an earlier one of that name is forgotten.
         reference : DataFrame, optional
@@ -75,9 +75,13 @@ class DataValidator:
         ------
         DataError
             When there are no rows.
+        UsageError
+            When two columns have one name, or the target is no column.
         ConfigError
             When a declared check is not known to Pandera.
         """
+        df = _with_names(df)
+        reference = None if reference is None else _with_names(reference)
         schema = self._schema_for(df)
         has_target = schema.target.column in df.columns
         report = validate(df, schema, self._limits(), reference=reference, name=dataset_name, with_target=has_target)
@@ -106,19 +110,20 @@ class DataValidator:
         return float(f"{self.report(dataset_name).quality.score:.6g}")
 
     def validate_train_test_split(
-        self, X_train: pd.DataFrame, X_test: pd.DataFrame, y_train: Any, y_test: Any, *, seed: int = 0
+        self, X_train: Any, X_test: Any, y_train: Any, y_test: Any, *, seed: int = 0
     ) -> dict[str, Any]:
         """Return how the two parts of a split compare: sizes, classes, rows in both, drift, adversarial AUC.
 
         Parameters
         ----------
-        X_train, X_test : DataFrame
+        X_train, X_test : DataFrame or array of two dimensions
             Features.
         y_train, y_test : array-like
             Classes of their rows.
         seed : int
             Seed of the tree that tries to tell the parts apart.
         """
+        X_train, X_test = _with_names(X_train), _with_names(X_test)
         name = self._schema.target.column if self._schema is not None else _free_name(X_train)
         train = X_train.assign(**{name: _words(y_train)})
         test = X_test.assign(**{name: _words(y_test)})
@@ -148,6 +153,16 @@ def _free_name(frame: pd.DataFrame) -> str:
     while name in frame.columns:
         name += "_"
     return name
+
+
+def _with_names(rows: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows).rename(columns=str)
+    if not frame.columns.is_unique:
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise UsageError(f"columns {', '.join(twice)} are there more than once; rename them")
+    return frame
 
 
 def _words(values: Any) -> Any:
