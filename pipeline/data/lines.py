@@ -145,6 +145,8 @@ class _Look:
         self._problems = problems
         self._is_bad: Mask = np.zeros(len(self._ends), bool)
         self._quotes: Positions = np.empty(0, np.int64)
+        self._is_edge: Mask = np.zeros(256, bool)
+        self._is_edge[[self._delimiter, _NEWLINE]] = True
 
     def sound(self) -> Block:
         """Return the lines that no check set aside."""
@@ -188,33 +190,29 @@ class _Look:
         """Refuse quotes that are not closed in their line, or stand inside a field without being doubled."""
         if b'"' not in self._content:
             return
-        self._quotes = np.flatnonzero(self._data == _QUOTE)
-        line = self._line_of(self._quotes)
-        before_line = np.searchsorted(self._quotes, self._starts)
-        within = np.arange(len(self._quotes)) - before_line[line]
-        per_line = np.diff(np.append(before_line, len(self._quotes)))
+        quotes = np.flatnonzero(self._data == _QUOTE)
+        before_line = np.searchsorted(quotes, self._starts)
+        per_line = np.diff(before_line, append=len(quotes))
         hint = "close it in its line; line breaks inside of quotes are not read"
-        self._at(
-            self._quotes[self._last_of(np.flatnonzero(per_line % 2), before_line, per_line)], "quote", "open", hint
-        )
-        opens = within % 2 == 0
-        previous = np.append(_NEWLINE, self._data)[self._quotes]
-        following = self._data[self._quotes + 1]
-        is_edge_before = np.isin(previous, (self._delimiter, _NEWLINE)) | ((within > 0) & (previous == _QUOTE))
-        is_edge_behind = np.isin(following, (self._delimiter, _NEWLINE, _RETURN, _QUOTE))
-        stray = self._quotes[np.where(opens, ~is_edge_before, ~is_edge_behind)]
+        open_lines = np.flatnonzero(per_line % 2)
+        self._at(quotes[(before_line + per_line - 1)[open_lines]], "quote", "open", hint)
+        closes = (np.arange(len(quotes)) - np.repeat(before_line, per_line)) % 2 == 1
+        neighbour = quotes + np.where(closes, 1, -1)
+        beside = self._data[neighbour]
+        beside[0] = beside[0] if neighbour[0] >= 0 else _NEWLINE
+        is_doubled = (beside == _QUOTE) & (closes | np.append(False, closes[:-1]))
+        stray = quotes[~(self._is_edge[beside] | is_doubled | (closes & (beside == _RETURN)))]
         self._at(stray, "quote", "stray", "put the whole field into quotes and double those inside of it")
-
-    @staticmethod
-    def _last_of(lines: Positions, before_line: Positions, per_line: Positions) -> Positions:
-        return before_line[lines] + per_line[lines] - 1
+        self._quotes = quotes
 
     def check_fields(self, n_fields: int) -> None:
         """Refuse lines that have more or fewer fields than the header."""
         separators = np.flatnonzero(self._data == self._delimiter)
         if self._quotes.size:
-            before_line = np.searchsorted(self._quotes, self._starts)[self._line_of(separators)]
-            inside = np.searchsorted(self._quotes, separators) - before_line
+            inside = np.searchsorted(self._quotes, separators)
+            if self._is_bad.any():
+                # A quote that stays open must not turn the lines behind it inside out.
+                inside -= np.searchsorted(self._quotes, self._starts)[self._line_of(separators)]
             separators = separators[inside % 2 == 0]
         counts = np.diff(np.searchsorted(separators, np.append(self._starts, len(self._data)))) + 1
         for line in map(int, np.flatnonzero((counts != n_fields) & ~self._is_bad)):
