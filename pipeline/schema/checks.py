@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.schema.declaration import Column, Schema
 
 __all__ = ["Rule", "pandera_schema", "rules_of"]
+
+_SHORT = ("between", "eq", "ge", "gt", "le", "lt", "ne")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,17 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
 
 def _check(column: Column, rule: Rule) -> pa.Check:
     where = f"data.columns.{column.name}.checks.{rule.name}"
-    try:
-        make = getattr(pa.Check, rule.name)
-    except AttributeError:
-        known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS})
+    known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS, *_SHORT})
+    if rule.name not in known:
         raise ConfigError(
             f"{where}: is not registered with Pandera; known: {', '.join(known)}{did_you_mean(rule.name, known)}"
-        ) from None
+        )
+    given = rule.kwargs or rule.args[0]
+    members = next(iter(rule.kwargs.values())) if rule.kwargs else given
+    if rule.name in ("isin", "notin") and not isinstance(members, list):
+        raise ConfigError(f"{where}: found {given!r}; give a list of values, such as {rule.name}: [1, 2]")
     try:
-        check: pa.Check = make(*rule.args, **rule.kwargs, error=rule.name)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: found {rule.kwargs or rule.args[0]!r}: {error}") from error
+        check: pa.Check = getattr(pa.Check, rule.name)(*rule.args, **rule.kwargs, error=rule.name)
+    except (TypeError, ValueError, re.error) as error:
+        raise ConfigError(f"{where}: found {given!r}: {error}") from error
     return check

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pandera.errors import SchemaErrors
+from pandera.errors import SchemaErrorReason, SchemaErrors
 
 from pipeline.schema.checks import pandera_schema
 
 if TYPE_CHECKING:
+    from pandera.errors import SchemaError
+
     from pipeline.schema.declaration import Schema
 
-__all__ = ["Failure", "failing_cells", "failures"]
+__all__ = ["ColumnFailure", "Failure", "Failures", "failures", "find_failures"]
 
 _NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multiple_fields_uniqueness": "unique_together"}
 
@@ -28,20 +30,45 @@ class Failure:
     value: str | None
 
 
-def failing_cells(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> pd.DataFrame:
-    """Return one row for each cell of `frame` that breaks a rule.
+@dataclass(frozen=True, slots=True)
+class ColumnFailure:
+    """A column that breaks a rule as a whole, or on which a rule could not be tried, for a `reason`."""
 
-    Returns
-    -------
-    DataFrame
-        `row` (from 0; the index of `frame` is ignored), `column`, `rule`, `value`; by row, column and rule.
+    column: str
+    rule: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What of a frame breaks the declared rules.
+
+    Attributes
+    ----------
+    cells : DataFrame
+        `row` (from 0; the index of the frame is ignored), `column`, `rule`, `value`; by row, column and rule.
         Rules have the names of the declaration, and `missing`, `unique` and `unique_together`; a row that
         breaks the last is listed for each of the columns that it names. A key with a missing part is never
         a repeated one, as in SQL.
+    columns : tuple of ColumnFailure
     """
+
+    cells: pd.DataFrame
+    columns: tuple[ColumnFailure, ...]
+
+
+def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> Failures:
+    """Return everything in `frame` that breaks a rule; a rule that cannot be tried hides no other."""
     try:
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
     except SchemaErrors as error:
+        columns = tuple(
+            ColumnFailure(str(one.schema.name), str(one.check.error), _reason(one))
+            for one in error.schema_errors
+            if one.reason_code in (SchemaErrorReason.CHECK_ERROR, SchemaErrorReason.DATAFRAME_CHECK)
+            and one.failure_cases is not None
+            and _is_of_no_row(one.failure_cases)
+        )
         cases = error.failure_cases.dropna(subset=["index"])
         found = pd.DataFrame(
             {
@@ -52,8 +79,18 @@ def failing_cells(frame: pd.DataFrame, schema: Schema, *, with_target: bool = Tr
             }
         )
         found = _with_whole_keys(found, schema)
-        return found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True)
-    return pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []})
+        return Failures(found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True), columns)
+    return Failures(pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []}), ())
+
+
+def _is_of_no_row(cases: object) -> bool:
+    return not isinstance(cases, pd.DataFrame) or bool(cases["index"].isna().all())
+
+
+def _reason(error: SchemaError) -> str | None:
+    if error.reason_code is not SchemaErrorReason.CHECK_ERROR:
+        return None
+    return str(error).removeprefix("Error while executing check function: ").splitlines()[0]
 
 
 def _with_whole_keys(found: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -64,9 +101,13 @@ def _with_whole_keys(found: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[Failure]:
-    """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule."""
-    cells = failing_cells(frame, schema, with_target=with_target)
-    return [
+    """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule.
+
+    What a column as a whole breaks, or a rule that cannot be tried on it, comes first and points to row 0.
+    """
+    found = find_failures(frame, schema, with_target=with_target)
+    whole = [Failure(0, one.column, one.rule, one.reason or "the column as a whole") for one in found.columns]
+    return whole + [
         Failure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
-        for row, column, rule, value in cells.itertuples(index=False)
+        for row, column, rule, value in found.cells.itertuples(index=False)
     ]

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.checking import Levels, RuleName, ValidationConfig
     from pipeline.schema import Schema
+    from pipeline.schema.failures import ColumnFailure
     from pipeline.validation.drift import ColumnDrift
     from pipeline.validation.failing import Failing
     from pipeline.validation.tally import Tally
 
     Check = Callable[[Tally, Schema, ValidationConfig], Iterable[Finding]]
 
-__all__ = ["broken_findings", "check_tally", "drift_findings", "schema_findings"]
+__all__ = ["broken_findings", "check_tally", "column_findings", "drift_findings", "schema_findings"]
 
 _CAUSES = {
     "missing": "The source left the cell empty; declare `nullable: true` if that may be.",
@@ -28,6 +29,7 @@ _CAUSES = {
     "unique": "Rows were loaded twice, or the column is no key.",
     "unique_together": "Rows were loaded twice, or these columns are no key.",
 }
+_UNTRIED_CAUSE = "The check is not made for values of this type; mend the declaration."
 _OTHER_CAUSE = "The values changed at their source, or the declaration does not fit them."
 
 
@@ -69,6 +71,17 @@ def broken_findings(broken: Mapping[str, str], n_rows: int, config: ValidationCo
         cause = "The source renamed, dropped or retyped the column; mend the source or the declaration."
         level = judge(1.0, config.rules["schema"])
         yield Finding("schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype")
+
+
+def column_findings(columns: Iterable[ColumnFailure], n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+    """Yield one finding for each column that breaks a rule as a whole, or on which it could not be tried."""
+    for one in columns:
+        if one.reason is None:
+            message, cause = f"the column as a whole breaks `{one.rule}`", _CAUSES.get(one.rule, _OTHER_CAUSE)
+        else:
+            message, cause = f"`{one.rule}` could not be tried: {clipped(one.reason)}", _UNTRIED_CAUSE
+        level = judge(1.0, config.rules["schema"])
+        yield Finding("schema", one.column, level, 1.0, n_rows, n_rows, message, cause, check=one.rule)
 
 
 def check_tally(tally: Tally, schema: Schema, config: ValidationConfig) -> list[Finding]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.schema import Column
-from pipeline.schema.failures import failing_cells
+from pipeline.schema.failures import ColumnFailure, find_failures
 from pipeline.validation.findings import clipped
 from pipeline.validation.hashing import repeated, row_hashes
 from pipeline.validation.plan import CompiledRule, compile_rules
@@ -46,10 +46,13 @@ class Failing:
         Only those with failures, by column and rule.
     bad : bool, shape (n_rows,)
         Rows that break at least one rule.
+    columns : tuple of ColumnFailure
+        Columns that break a rule as a whole, or on which it could not be tried.
     """
 
     rules: tuple[RuleFailures, ...]
     bad: NDArray[np.bool_]
+    columns: tuple[ColumnFailure, ...] = ()
 
 
 def find_failing(rows: Rows, schema: Schema, *, max_examples: int, plain_rows: int) -> Failing:
@@ -65,7 +68,8 @@ def find_failing(rows: Rows, schema: Schema, *, max_examples: int, plain_rows: i
 
 
 def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: int, *, with_target: bool) -> Failing:
-    cells = failing_cells(frame, schema, with_target=with_target)
+    failures = find_failures(frame, schema, with_target=with_target)
+    cells = failures.cells
     bad = np.zeros(n_rows, dtype=bool)
     bad[cells["row"].to_numpy(dtype=np.int64)] = True
     together = ", ".join(schema.unique or ())
@@ -77,7 +81,7 @@ def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: 
         shown = part.head(max_examples)
         values = [_word(value) for value in shown["value"]]
         found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
-    return Failing(_in_order(found), bad)
+    return Failing(_in_order(found), bad, failures.columns)
 
 
 def _word(value: object) -> str | None:
@@ -94,31 +98,52 @@ def _by_plan(rows: Rows, schema: Schema, max_examples: int) -> Failing:
     plan, left = _compiled(rows, schema)
     bad = np.zeros(rows.n_rows, dtype=bool)
     found: dict[tuple[str, str], RuleFailures] = {}
-    unique = _unique_rules(rows, schema)
-    hashes = {label: np.empty(rows.n_rows, dtype=np.uint64) for label, _, _ in unique}
-    whole = {label: np.ones(rows.n_rows, dtype=bool) for label, _, _ in unique}
+    keys = [_Key(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
     start = 0
     for batch in rows.batches():
-        stop = start + len(batch)
-        for rule in plan:
+        for rule in tuple(plan):
             array = batch.column(rule.column)
-            broken = rule.breaks(array)
+            try:
+                broken = rule.breaks(array)
+            except (pa.ArrowException, TypeError, ValueError):  # Pandera says what of the rule does not fit
+                plan.remove(rule)
+                left.append(_only_checks(schema.column(rule.column), [rule.name]))
+                continue
             if broken is not None:
-                bad[start:stop] |= broken
+                bad[start : start + len(batch)] |= broken
                 _note(found, rule.column, rule.name, broken, start, array, max_examples)
-        for label, columns, _ in unique:
-            hashes[label][start:stop] = row_hashes(batch, columns)
-            for column in columns:
-                whole[label][start:stop] &= ~is_missing(batch.column(column))
-        start = stop
-    for label, _, name in unique:
-        broken = repeated(hashes.pop(label)) & whole.pop(label)
+        for key in keys:
+            key.add(batch, start)
+        start += len(batch)
+    for key in keys:
+        broken = key.broken()
         bad |= broken
-        if broken.any():
-            _note(found, label, name, broken, 0, None, max_examples)
+        _note(found, key.label, key.rule, broken, 0, None, max_examples)
+    columns: list[ColumnFailure] = []
     for part in left:
-        found |= _asked_of_pandera(rows, part, bad, max_examples)
-    return Failing(_in_order([one for one in found.values() if one.n_failed]), bad)
+        asked = _asked_of_pandera(rows, part, max_examples)
+        bad |= asked.bad
+        columns += asked.columns
+        found |= {(one.column, one.rule): one for one in asked.rules}
+    return Failing(_in_order([one for one in found.values() if one.n_failed]), bad, tuple(columns))
+
+
+class _Key:
+    """Columns whose values together must not occur twice; a key with a missing part may."""
+
+    def __init__(self, label: str, columns: tuple[str, ...], rule: str, n_rows: int) -> None:
+        self.label, self.columns, self.rule = label, columns, rule
+        self._hashes = np.empty(n_rows, dtype=np.uint64)
+        self._is_whole = np.ones(n_rows, dtype=bool)
+
+    def add(self, batch: pa.RecordBatch, start: int) -> None:
+        here = slice(start, start + len(batch))
+        self._hashes[here] = row_hashes(batch, self.columns)
+        for column in self.columns:
+            self._is_whole[here] &= ~is_missing(batch.column(column))
+
+    def broken(self) -> NDArray[np.bool_]:
+        return repeated(self._hashes) & self._is_whole
 
 
 def _compiled(rows: Rows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
@@ -142,7 +167,7 @@ def _only_checks(column: Column, names: list[str]) -> Column:
 
 
 def _unique_rules(rows: Rows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return (label, columns, rule) of everything that must not occur twice; a key with a missing part may."""
+    """Return (label, columns, rule) of everything that must not occur twice."""
     found: list[tuple[str, tuple[str, ...], str]] = [
         (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
     ]
@@ -170,12 +195,8 @@ def _note(
         one.values += [None if value is None else clipped(str(value)) for value in values]
 
 
-def _asked_of_pandera(
-    rows: Rows, column: Column, bad: NDArray[np.bool_], max_examples: int
-) -> dict[tuple[str, str], RuleFailures]:
+def _asked_of_pandera(rows: Rows, column: Column, max_examples: int) -> Failing:
     from pipeline.schema import Schema, Target
 
     alone = Schema("column", (column,), Target("target", ("a", "b"), "a"))
-    result = _by_pandera(rows.frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)
-    bad |= result.bad
-    return {(one.column, one.rule): one for one in result.rules}
+    return _by_pandera(rows.frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)

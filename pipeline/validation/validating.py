@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.validation.checks import broken_findings, check_tally, drift_findings, schema_findings
+from pipeline.validation.checks import broken_findings, check_tally, column_findings, drift_findings, schema_findings
 from pipeline.validation.drift import find_drift
 from pipeline.validation.failing import find_failing
-from pipeline.validation.findings import LEVELS, NotEvaluated
+from pipeline.validation.findings import LEVELS, NotEvaluated, clipped
 from pipeline.validation.profile import describe
 from pipeline.validation.report import ValidationReport
 from pipeline.validation.score import score
@@ -73,6 +73,7 @@ def validate(
     drift = find_drift(_counted(reference, schema), tally, schema, config.drift) if reference is not None else ()
     findings = [
         *broken_findings(rows.broken, rows.n_rows, config),
+        *column_findings(failing.columns, rows.n_rows, config),
         *schema_findings(failing, rows.n_rows, config),
         *check_tally(tally, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
@@ -81,7 +82,7 @@ def validate(
         name=name,
         n_rows=rows.n_rows,
         findings=_loudest_first(findings),
-        not_evaluated=tuple(NotEvaluated(column, reason) for column, reason in rows.broken.items()),
+        not_evaluated=_not_evaluated(rows, failing),
         quality=score(tally, schema, config, n_bad=_n(failing.bad), n_broken=len(rows.broken)),
         profiles=tuple(describe(column) for column in tally.columns),
         classes=dict(zip(schema.target.classes, tally.classes.tolist(), strict=True)),
@@ -92,6 +93,12 @@ def validate(
         bad=failing.bad,
     )
     return _with_quarantine(report, failing, rows, config) if config.quarantine else report
+
+
+def _not_evaluated(rows: Rows, failing: Failing) -> tuple[NotEvaluated, ...]:
+    unread = [NotEvaluated(column, reason) for column, reason in rows.broken.items()]
+    untried = [NotEvaluated(one.column, f"{one.rule}: {clipped(one.reason)}") for one in failing.columns if one.reason]
+    return (*unread, *untried)
 
 
 def _counted(reference: pd.DataFrame | Path, schema: Schema) -> Tally:

@@ -163,3 +163,25 @@ def test_large_whole_numbers_keep_every_digit(value: int) -> None:
     schema = schema_of(Column("whole", "integer", "Int64", nullable=True, checks={"eq": value ^ 1}))
     few, many = both(frame, schema)
     assert counts(few) == counts(many) == {("whole", "eq"): (1, [0])}
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        ({"str_matches": "a"}, "Can only use .str accessor"),
+        ({"in_range": {"min_value": "a", "max_value": "b"}}, "greater_equal"),
+        ({"unique_values_eq": [1]}, None),
+    ],
+)
+def test_a_rule_that_fails_or_cannot_be_tried_on_a_whole_column_hides_no_other(
+    checks: dict[str, Any], reason: str | None
+) -> None:
+    frame = pd.DataFrame({"whole": [1, 2], "other": [9, 1], "answer": "no"})
+    schema = schema_of(
+        Column("whole", "integer", "Int64", checks=checks), Column("other", "integer", "Int64", checks={"le": 5})
+    )
+    for found in both(frame, schema):
+        (one,) = found.columns
+        assert (one.column, one.rule) == ("whole", next(iter(checks)))
+        assert one.reason is None if reason is None else reason in str(one.reason)
+        assert counts(found) == {("other", "le"): (1, [0])}
