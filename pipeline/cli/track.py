@@ -101,7 +101,7 @@ def compare(
         rows: list[dict[Any, Any]] = table.astype(object).where(table.notna(), None).to_dict(orient="records")
         typer.echo(canonical_json(rows), nl=False)
         return
-    shown = table.assign(run=table["run"].str[:8])
+    shown = table.assign(run_id=table["run_id"].astype("str").str[:8])
     columns = [name for name in shown.columns if not name.startswith("metrics.") or name.count(".") <= 2]
     typer.echo(shown[columns].to_string(index=False, na_rep="", float_format="{:.5g}".format))
 

@@ -140,7 +140,7 @@ def table(runs: Sequence[FoundRun]) -> pd.DataFrame:
     metrics = sorted({name for run in runs for name in run.metrics})
     rows = [
         {
-            "run": run.run_id,
+            "run_id": run.run_id,
             "name": run.name,
             "status": run.status,
             **{f"params.{name}": run.params.get(name) for name in differing},
@@ -148,4 +148,4 @@ def table(runs: Sequence[FoundRun]) -> pd.DataFrame:
         }
         for run in runs
     ]
-    return pd.DataFrame(rows, columns=None if rows else ["run", "name", "status"])
+    return pd.DataFrame(rows, columns=None if rows else ["run_id", "name", "status"])

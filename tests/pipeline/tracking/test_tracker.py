@@ -131,7 +131,7 @@ def test_a_comparison_shows_what_differs_and_every_metric(tracker: ExperimentTra
         with tracker.start_run(f"depth {depth}"):
             tracker.log_batch(params={"depth": depth, "seed": 1}, metrics={"accuracy": depth / 10}, tags={})
     table = tracker.compare_runs()
-    assert list(table.columns) == ["run", "name", "status", "params.depth", "metrics.accuracy"]
+    assert list(table.columns) == ["run_id", "name", "status", "params.depth", "metrics.accuracy"]
     assert list(table["metrics.accuracy"]) == [0.3, 0.2]
     figure = tracker.plot_comparison(["depth 2", "depth 3"])
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
