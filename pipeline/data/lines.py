@@ -78,7 +78,7 @@ class LineReader:
         if len(line) > MAX_LINE_BYTES:
             self._too_long(line)
             return []
-        block = self._sound(line + b"\n", n_fields=None)
+        block = self._looked(line + b"\n", n_fields=None).sound()
         self._carry = rest
         self._line = 2
         if not block.numbers.size:
@@ -102,9 +102,9 @@ class LineReader:
             whole, chunk = chunk[:cut], chunk[cut:]
             if whole:
                 ended = whole if whole.endswith(b"\n") else whole + b"\n"
-                n_lines = ended.count(b"\n")
-                yield self._sound(ended, n_fields=n_fields)
-                self._line += n_lines
+                look = self._looked(ended, n_fields=n_fields)
+                self._line += look.n_lines
+                yield look.sound()
             if len(chunk) > MAX_LINE_BYTES:
                 self._too_long(chunk)
                 chunk = self._behind_the_line()
@@ -122,14 +122,14 @@ class LineReader:
         field = line[:MAX_LINE_BYTES].count(self._delimiter.encode()) + 1
         self._problems.add(self._line, field, "length", shown(line[:200]), _TOO_LONG)
 
-    def _sound(self, content: bytes, *, n_fields: int | None) -> Block:
+    def _looked(self, content: bytes, *, n_fields: int | None) -> _Look:
         look = _Look(content, self._line, self._delimiter, self._problems)
         look.check_length()
         look.check_bytes()
         look.check_quotes()
         if n_fields is not None:
             look.check_fields(n_fields)
-        return look.sound()
+        return look
 
 
 class _Look:
@@ -147,6 +147,11 @@ class _Look:
         self._quotes: Positions = np.empty(0, np.int64)
         self._is_edge: Mask = np.zeros(256, bool)
         self._is_edge[[self._delimiter, _NEWLINE]] = True
+
+    @property
+    def n_lines(self) -> int:
+        """How many lines the block has, sound or not."""
+        return len(self._ends)
 
     def sound(self) -> Block:
         """Return the lines that no check set aside."""
