@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.cli import track, upkeep
 from pipeline.errors import MlopsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["app", "main"]
 
@@ -17,7 +21,7 @@ __all__ = ["app", "main"]
 _GROUPS = {"config": "pipeline.cli.config", "data": "pipeline.cli.data", "track": "pipeline.cli.track"}
 
 # Commands without a group: the function's name is the verb.
-_COMMANDS = [upkeep.status, upkeep.verify, upkeep.doctor, track.adopt]
+_COMMANDS: list[Callable[..., None]] = [upkeep.status, upkeep.verify, upkeep.doctor, track.adopt]
 
 app = typer.Typer(
     help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",
