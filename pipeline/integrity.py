@@ -9,20 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
-from pipeline.errors import IntegrityError
+from pipeline.outputs import Output, cached_listing, md5_of, object_path, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["Finding", "Verification", "verify"]
-
-_CACHE = Path(".dvc/cache/files/md5")
-_CHUNK = 1 << 20
 
 Problem = Literal["changed", "missing"]
 
@@ -51,13 +46,6 @@ class Verification:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    path: str
-    md5: str
-    is_cached: bool
-
-
 def verify(root: Path) -> Verification:
     """Hash every output that `dvc.lock` names, and every cached object behind it.
 
@@ -69,49 +57,28 @@ def verify(root: Path) -> Verification:
     IntegrityError
         When `dvc.lock` is missing or cannot be read.
     """
-    recorded = list(_recorded(root))
+    outputs = list(recorded(root))
     findings: list[Finding] = []
     n_cached = 0
-    for output in recorded:
+    for output in outputs:
         findings += _workspace_findings(root, output)
         if output.is_cached:
             objects = list(_objects(root, output))
             n_cached += len(objects)
             findings += [finding for path, md5 in objects if (finding := _cache_finding(root, path, md5)) is not None]
-    return Verification(len(recorded), n_cached, tuple(findings))
+    return Verification(len(outputs), n_cached, tuple(findings))
 
 
-def _recorded(root: Path) -> Iterator[_Recorded]:
-    try:
-        lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
-        declared = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
-        uncached = set(_uncached(declared))
-        for stage in lock["stages"].values():
-            for output in stage.get("outs", []):
-                yield _Recorded(output["path"], output["md5"], output["path"] not in uncached)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{error.filename}: no such file; run `dvc repro` first") from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"dvc.lock: cannot be read ({error}); restore it with `git checkout dvc.lock`") from error
-
-
-def _uncached(declared: dict[str, Any]) -> Iterator[str]:
-    for stage in declared["stages"].values():
-        for output in stage.get("outs", []):
-            if isinstance(output, dict):
-                yield from (path for path, options in output.items() if options.get("cache") is False)
-
-
-def _workspace_findings(root: Path, output: _Recorded) -> list[Finding]:
+def _workspace_findings(root: Path, output: Output) -> list[Finding]:
     path = root / output.path
     if not path.exists():
         return [Finding(output.path, "workspace", "missing", output.md5, None)]
     if not output.md5.endswith(".dir"):
-        return _compared(output.path, "workspace", output.md5, _md5(path))
+        return _compared(output.path, "workspace", output.md5, md5_of(path))
     listing = _listing(path)
     if _listing_md5(listing) == output.md5:
         return []
-    expected = _cached_listing(root, output.md5)
+    expected = cached_listing(root, output.md5)
     if expected is None:
         return [Finding(output.path, "workspace", "changed", output.md5, _listing_md5(listing))]
     found = {entry["relpath"]: entry["md5"] for entry in listing}
@@ -134,50 +101,30 @@ def _compared(path: str, place: Literal["workspace", "cache"], expected: str, fo
     return [] if expected == found else [Finding(path, place, "changed", expected, found)]
 
 
-def _objects(root: Path, output: _Recorded) -> Iterator[tuple[Path, str]]:
+def _objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
     """Yield the cached objects of an output that exist, with the hash that their name promises."""
-    path = _object_path(root, output.md5)
+    path = object_path(root, output.md5)
     if not path.exists():
         return
     yield path, output.md5.removesuffix(".dir")
     if output.md5.endswith(".dir"):
-        for md5 in (_cached_listing(root, output.md5) or {}).values():
-            member = _object_path(root, md5)
+        for md5 in (cached_listing(root, output.md5) or {}).values():
+            member = object_path(root, md5)
             if member.exists():
                 yield member, md5
 
 
 def _cache_finding(root: Path, path: Path, md5: str) -> Finding | None:
-    found = _md5(path)
+    found = md5_of(path)
     return None if found == md5 else Finding(str(path.relative_to(root)), "cache", "changed", md5, found)
-
-
-def _object_path(root: Path, md5: str) -> Path:
-    return root / _CACHE / md5[:2] / md5[2:]
-
-
-def _cached_listing(root: Path, md5: str) -> dict[str, str] | None:
-    try:
-        entries = json.loads(_object_path(root, md5).read_bytes())
-        return {entry["relpath"]: entry["md5"] for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _listing(folder: Path) -> list[dict[str, str]]:
     members = sorted(path for path in folder.rglob("*") if path.is_file())
-    entries = [{"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
+    entries = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
     return sorted(entries, key=lambda entry: entry["relpath"])
 
 
 def _listing_md5(listing: list[dict[str, str]]) -> str:
     """Return DVC's own hash of a folder: MD5 of the JSON listing of its members."""
     return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -19,6 +19,7 @@ from pipeline.config.load import load_params
 from pipeline.config.orphan import end_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive
+from pipeline.outputs import bring_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callabl
             if {"-h", "--help"} & set(arguments):
                 _show_help(name)
             elif arguments == _BY_DVC:
-                _ended_well(lambda: _run_for_dvc(name, main))
+                _ended_well(lambda: _run_for_dvc(name, main), on_failure=lambda: _bring_back(name))
             else:
                 _ended_well(lambda: _run_by_hand(name, by_hand if by_hand is not None else main, arguments))
 
@@ -116,8 +117,22 @@ def _run_by_hand(name: str, task: Task, arguments: list[str]) -> None:
     run(name, task, arguments)
 
 
-def _ended_well(work: Callable[[], object]) -> None:
+def _bring_back(name: str) -> None:
+    restored = bring_back(Path(), name)
+    if restored:
+        sys.stderr.write(f"[{name}] failed; earlier outputs are back: {', '.join(restored)}\n")
+
+
+def _ended_well(work: Callable[[], object], *, on_failure: Callable[[], None] = lambda: None) -> None:
     """Run `work`; end the process with the exit code of what it raises, and a letter instead of a trace."""
+    try:
+        _told(work)
+    except SystemExit:
+        on_failure()
+        raise
+
+
+def _told(work: Callable[[], object]) -> None:
     try:
         work()
     except MlopsError as error:

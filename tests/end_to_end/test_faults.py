@@ -122,3 +122,11 @@ def test_a_flipped_byte_in_the_cache_is_found_before_it_comes_back(small: Worksp
 def test_every_stage_is_in_the_graph(small: Workspace) -> None:
     listed = small.run("dvc", "stage", "list", "--name-only").stdout.split()
     assert tuple(listed) == STAGES
+
+
+def test_a_stage_that_fails_brings_its_earlier_outputs_back(small: Workspace) -> None:
+    before = (small.root / "models/candidate/manifest.json").read_bytes()
+    small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: -1.0")
+    said = small.run("dvc", "repro", expect=255).stderr
+    assert "learning_rate" in said
+    assert (small.root / "models/candidate/manifest.json").read_bytes() == before
