@@ -93,7 +93,6 @@ def test_a_sweep_runs_every_combination(demo: Path) -> None:
         (("seed=abc",), 3, 'seed: found "abc"'),
         (("modle=x",), 3, "did you mean 'model'"),
         (("seed=13",), 4, "row 13: unlucky"),
-        (("-m", "seed=1,abc"), 3, 'seed: found "abc"'),
         (("--config-dir", "x"), 2, "'--config-dir' is not used here"),
         (("--experimental-rerun", "x.pickle"), 2, "is not used here"),
         (("hydra.searchpath=[x]",), 3, "is not open to overrides"),
