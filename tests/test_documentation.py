@@ -26,8 +26,16 @@ _NOT_AGAIN = re.compile(r"make (run|test|check|lock|setup|clean)\b")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
-_ABOUT = re.compile(r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track)|python -m stages\.\w+)$")
-_NAMES = {"<name>": "customers", "<model>": "random_forest", "FILE": "customers.csv", "COLUMN": "churned", "NAME": "winner"}
+_ABOUT = re.compile(
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track)|python -m stages\.\w+)$"
+)
+_NAMES = {
+    "<name>": "customers",
+    "<model>": "random_forest",
+    "FILE": "customers.csv",
+    "COLUMN": "churned",
+    "NAME": "winner",
+}
 
 ROWS = 400
 
@@ -78,7 +86,9 @@ def _provide(project: Workspace) -> None:
         plan = ("basic", "plus", "pro")[number % 3]
         spent = "" if number % 11 == 0 else f"{(number * 37) % 500 + 0.5}"
         churned = "yes" if (number * 7) % 10 < 3 + 2 * (number % 3 == 0) else "no"
-        lines.append(f"C{number:05},2025-{number % 12 + 1:02}-{number % 28 + 1:02},{plan},{(number * 13) % 40},{spent},{churned}")
+        lines.append(
+            f"C{number:05},2025-{number % 12 + 1:02}-{number % 28 + 1:02},{plan},{(number * 13) % 40},{spent},{churned}"
+        )
     (project.root / "customers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
