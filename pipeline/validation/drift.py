@@ -71,8 +71,9 @@ def _binned(reference: ColumnTally, current: ColumnTally) -> NDArray[np.float64]
     is_numeric = reference.kind in ("integer", "float")
     if values is not None and (len(values) <= _FEW or not is_numeric):
         parts = [_by_value(reference, values), _by_value(current, values)]
-    elif is_numeric and len(reference.sample):
-        edges = np.unique(np.quantile(reference.sample, np.linspace(0, 1, _PARTS + 1)[1:-1]))
+    elif is_numeric:
+        numbers = reference.sample
+        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _PARTS + 1)[1:-1])) if len(numbers) else np.empty(0)
         parts = [_by_part(reference, edges), _by_part(current, edges)]
     else:
         return None

@@ -61,7 +61,7 @@ def find_leak(column: ColumnTally, *, purity: float) -> Leak | None:
     given_away = np.full(len(n), fill_value=True) if is_copy else lower >= 1 - room[table.argmax(axis=1)]
     if not given_away.any():
         return None
-    covered = n[given_away].sum() / n_known * (1 - column.n_missing / column.n_rows)
+    covered = n[given_away].sum() / n_known * (column.n_rows - column.n_missing) / column.n_rows
     shown = tuple(names[at] for at in np.flatnonzero(given_away)[:_SHOWN])
     return Leak(float(covered), float(lower[given_away].min()), is_copy, shown)
 
