@@ -115,6 +115,8 @@ def _answers(project: Workspace, command: str) -> None:
         subprocess.run(["pkill", "-TERM", "-s", str(process.pid)], check=False)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _is_up(port: int) -> bool:
