@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["guess_schema"]
 
 _MAX_CLASSES = 20
+_MAX_LENGTH = 80
 _MAX_WORDS = 50
 _DTYPES: dict[Kind, str] = {
     "integer": "Int64",
@@ -34,8 +35,8 @@ def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame 
     ----------
     frame : DataFrame
     target : str or None
-        The column to predict; None takes the last one that has 2 to 20 different words, and where there is
-        none, no column.
+        The column to predict; None takes the last one that has 2 to 20 different words of at most 80
+        characters, and where there is none, no column.
     also : DataFrame, optional
         Rows whose classes belong to the target too.
 
@@ -56,12 +57,14 @@ def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame 
 
 
 def _likely_target(frame: pd.DataFrame) -> str | None:
-    likely = [
-        str(name)
-        for name in frame.columns
-        if _kind(frame[name]) == "category" and 2 <= frame[name].nunique() <= _MAX_CLASSES
-    ]
+    likely = [str(name) for name in frame.columns if _has_classes(frame[name])]
     return likely[-1] if likely else None
+
+
+def _has_classes(values: pd.Series) -> bool:
+    if _kind(values) != "category" or not 2 <= values.nunique() <= _MAX_CLASSES:
+        return False
+    return all(len(str(word)) <= _MAX_LENGTH for word in values.dropna().unique())
 
 
 def _classes(frame: pd.DataFrame, name: str, also: pd.DataFrame | None) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def find_outliers(column: ColumnTally, config: OutlierConfig) -> Outliers | None
     """
     if column.kind not in ("integer", "float") or not len(column.sample):
         return None
-    with np.errstate(over="ignore"):  # a distance that no float holds is infinite, and nothing lies beyond
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # a distance that no float holds is infinite, and nothing lies beyond
         return _beyond(column, config)
 
 

@@ -30,6 +30,7 @@ __all__ = ["SplitReport", "compare_split"]
 _MAX_ROWS = 20_000
 _MIN_LEAF = 50
 _DEPTH = 4
+_LARGE = 3e38  # a tree takes no infinity
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _adversarial_auc(rows: tuple[Rows, Rows], schema: Schema, seed: int) -> floa
 
 def _matrix(rows: Rows, names: list[str]) -> NDArray[np.float32]:
     batches = [np.column_stack([_floats(batch.column(name)) for name in names]) for batch in rows.batches(names)]
-    return np.concatenate(batches).astype(np.float32)
+    return np.concatenate(batches).clip(-_LARGE, _LARGE).astype(np.float32)
 
 
 def _floats(array: pa.Array) -> NDArray[np.float64]:

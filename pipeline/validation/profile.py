@@ -37,7 +37,7 @@ class Profile:
     high: float | None
     mean: float | None
     deviation: float | None
-    quantiles: dict[str, float]
+    quantiles: dict[str, float | None]
     bars: tuple[tuple[str, int], ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def describe(column: ColumnTally) -> Profile:
     """Return the profile of a column; figures have 10 significant digits."""
     numbers = column.sample if column.kind in ("integer", "float") else np.empty(0)
     has_numbers = len(numbers) > 0
-    quantiles = np.quantile(numbers, _QUANTILES).tolist() if has_numbers else []
     with np.errstate(over="ignore", invalid="ignore"):  # figures that no float holds are left out
+        quantiles = np.quantile(numbers, _QUANTILES).tolist() if has_numbers else []
         mean, deviation = (float(numbers.mean()), float(numbers.std())) if has_numbers else (None, None)
     return Profile(
         column=column.name,
@@ -64,7 +64,7 @@ def describe(column: ColumnTally) -> Profile:
         high=_short(column.high),
         mean=_short(mean),
         deviation=_short(deviation),
-        quantiles={f"{100 * q:g} %": float(f"{x:.10g}") for q, x in zip(_QUANTILES, quantiles, strict=False)},
+        quantiles={f"{100 * q:g} %": _short(x) for q, x in zip(_QUANTILES, quantiles, strict=False)},
         bars=_bars(column),
     )
 
