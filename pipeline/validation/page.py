@@ -119,7 +119,7 @@ def _examples(finding: Finding) -> str:
 def _cell(value: str | None) -> str:
     if value is None:
         return "missing"
-    return escape(value if len(value) <= 60 else f"{value[:57]}...")
+    return escape(value if len(value) <= 40 else f"{value[:37]}...")
 
 
 def _left_out(n: int, what: str) -> str:
