@@ -87,7 +87,7 @@ class Summary:
             f"  on {self.rows['test']:,} rows that it never saw ({self.confidence:.0%} intervals)",
             *(f"    {_line(figure)}" for figure in self.figures),
             "",
-            "  next",
+            "  next (in a shell with `. .venv/bin/activate`)",
             *(f"    {what + ':':<26}{command}" for what, command in _NEXT),
         ]
         return "\n".join(lines) + "\n"
