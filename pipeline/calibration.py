@@ -22,6 +22,8 @@ __all__ = ["Calibration", "fit_calibration"]
 _EDGE = 1e-7
 _MAX_STEPS = 100
 _CONVERGED = 1e-10
+# ONNX computes scores in float32: a map steeper than this would make more of the difference than parity allows.
+_STEEPEST = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
         `sigmoid` is Platt's scaling of the log odds with his smoothed targets (Platt 1999, "Probabilistic
         outputs for support vector machines"), with the slope held at 0 or more. `isotonic` is the
         non-decreasing step function of least squares (Zadrozny and Elkan 2002), whose ends stay inside
-        Platt's smoothed targets, so that no row is ever called certain.
+        Platt's smoothed targets, so that no row is ever called certain, and whose steps become slopes of
+        at most 10: scores that differ in the last bits of float32 get the same probability.
     probabilities : float, shape (n_rows, n_classes)
         Out-of-fold probabilities.
     y : int, shape (n_rows,)
@@ -153,10 +156,18 @@ def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _Steps:
     x, at = np.unique(scores, return_inverse=True)
     weight = np.bincount(at).astype(np.float64)
     mean = np.bincount(at, weights=is_class) / weight
-    y = np.clip(_pool(mean, weight), *_smoothed(is_class))
+    y = _gentle(x, np.clip(_pool(mean, weight), *_smoothed(is_class)))
     is_end = np.ones(len(x), dtype=bool)
     is_end[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
     return _Steps(tuple(x[is_end].tolist()), tuple(y[is_end].tolist()))
+
+
+def _gentle(x: Floats, y: Floats) -> Floats:
+    """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
+    rest = y - _STEEPEST * x
+    above = _STEEPEST * x + np.maximum.accumulate(rest[::-1])[::-1]
+    below = _STEEPEST * x + np.minimum.accumulate(rest)
+    return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
 
 
 def _smoothed(is_class: NDArray[np.bool_]) -> tuple[float, float]:
