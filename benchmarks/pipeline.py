@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.end_to_end.workspace import STAGES, Workspace, make  # noqa: E402 - needs the path above
 
-EMPTY_STAGE = "stages:\n  nothing:\n    cmd: 'true'\n    deps: [dvc.yaml]\n"
+EMPTY_STAGE = "stages:\n  nothing:\n    cmd: 'true'\n    deps: [watched]\n"
 
 
 def seconds(project: Workspace, *command: str) -> float:
@@ -48,6 +48,7 @@ def one_stage_project(folder: Path) -> Workspace:
     folder.mkdir()
     project.run("git", "init", "-q")
     project.run("dvc", "init", "-q")
+    (folder / "watched").touch()
     (folder / "dvc.yaml").write_text(EMPTY_STAGE, encoding="utf-8")
     project.run("dvc", "repro")
     return project

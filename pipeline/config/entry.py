@@ -7,6 +7,7 @@ person's call is a Hydra application over conf/.
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import sys
 import time
@@ -99,6 +100,8 @@ def _run_for_dvc(name: str, main: Task) -> None:
     end_with_dvc()
     config = load_params()
     _locked(name, main, config)
+    # Without this the interpreter's last collection walks every object of pandas and scikit-learn: 0.3 to 0.9 s a stage.
+    gc.freeze()
 
 
 def _locked(name: str, main: Task, config: Config) -> float | None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 Victim = Literal["group", "parent", "stage"]
 
-N_KILLS = 20
+VICTIMS: tuple[Victim, ...] = ("group", "parent", "stage")
 
 
 def kill(process: subprocess.Popen[str], victim: Victim) -> None:
@@ -51,18 +51,22 @@ def no_half_written_output(project: Workspace) -> bool:
     return True
 
 
-def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace) -> None:
-    moments = random.Random(2026)
+# Without DVC's cache of earlier runs every stage really runs again.
+FRESH = ("dvc", "repro", "--force", "--no-run-cache")
+# A stage alone is killed as often as the whole graph is: moments inside of a stage are those that matter.
+KILLED = [FRESH, *((*FRESH, "--single-item", stage) for stage in STAGES)]
+
+
+@pytest.mark.parametrize("command", KILLED, ids=["whole graph", *STAGES])
+def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace, command: tuple[str, ...]) -> None:
+    moments = random.Random(" ".join(command))
     started = time.monotonic()
-    # Without DVC's cache of earlier runs every stage really runs again.
-    fresh = ("dvc", "repro", "--force", "--no-run-cache")
-    small.run(*fresh)
+    small.run(*command)
     duration, expected = time.monotonic() - started, small.outputs()
-    victims: list[Victim] = ["group", "parent", "stage"]
-    for attempt in range(N_KILLS):
-        process = small.start(*fresh)
+    for victim in VICTIMS:
+        process = small.start(*command)
         time.sleep(moments.uniform(0.05, 0.95) * duration)
-        kill(process, victims[attempt % 3])
+        kill(process, victim)
         assert no_half_written_output(small)
         small.run("mlops", "doctor")
         small.run("dvc", "repro")
@@ -71,14 +75,16 @@ def test_a_kill_at_any_moment_changes_nothing_in_the_end(small: Workspace) -> No
 
 
 def test_a_stage_whose_parent_died_does_not_overwrite_what_came_later(small: Workspace) -> None:
-    process = small.start("dvc", "repro", "--force", "--no-run-cache", "--single-item", "train")
+    process = small.start(*FRESH, "--single-item", "train")
     assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("[train]"):
-            break
-    orphans = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    gone, alive = psutil.wait_procs(orphans, timeout=10)
+    with process.stdout:
+        for line in process.stdout:
+            if line.startswith("[train]"):
+                break
+        orphans = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        gone, alive = psutil.wait_procs(orphans, timeout=10)
+        process.wait()
     assert (len(gone) > 0, alive) == (True, [])
 
 
@@ -87,7 +93,7 @@ def test_a_full_disk_is_named_and_earlier_outputs_stand(small: Workspace) -> Non
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.07")
     small.run("dvc", "repro", "compose")
     # The kernel refuses files above this size, as a full disk would, once the package is written.
-    limited = f"ulimit -f 4; exec {'python'} -m stages.train -cd . -cn params"
+    limited = "ulimit -f 4; exec python -m stages.train -cd . -cn params"
     answer = subprocess.run(
         ["bash", "-c", limited], cwd=small.root, env=small.environment(), capture_output=True, text=True, check=False
     )

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -139,21 +140,14 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(demo: Path) -> None
 
 
 def _running(project: Path) -> list[int]:
-    import psutil
-
-    return [
-        one.pid
-        for one in psutil.process_iter()
-        if one.status() != psutil.STATUS_ZOMBIE and _works_in(one, project) and one.cmdline()[1:3] == ["-m", "demo"]
-    ]
+    return [one.pid for one in psutil.process_iter() if _is_stage(one, project)]
 
 
-def _works_in(process: object, folder: Path) -> bool:
-    import psutil
-
+def _is_stage(process: psutil.Process, folder: Path) -> bool:
     try:
-        return Path(process.cwd()) == folder  # type: ignore[attr-defined]
-    except (psutil.Error, OSError):
+        is_alive = process.status() != psutil.STATUS_ZOMBIE
+        return is_alive and Path(process.cwd()) == folder and process.cmdline()[1:3] == ["-m", "demo"]
+    except (psutil.Error, OSError):  # it ended while it was looked at
         return False
 
 

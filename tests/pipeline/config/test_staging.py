@@ -67,7 +67,7 @@ def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
-    _edit(project / "params.yaml", "alpha: 0.05", "alpha: 0.2")
+    _edit(project / "params.yaml", "\n  alpha: 0.05", "\n  alpha: 0.2")
     before = (project / "params.yaml").read_bytes()
     assert stage_params(project) == ["drift.alpha: 0.05 -> 0.2 (override of this experiment)"]
     assert (project / "params.yaml").read_bytes() == before
@@ -76,7 +76,7 @@ def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
 
 def test_params_of_an_experiment_are_checked_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
-    _edit(project / "params.yaml", "alpha: 0.05", "alpha: 7.5")
+    _edit(project / "params.yaml", "\n  alpha: 0.05", "\n  alpha: 7.5")
     with pytest.raises(ConfigError, match=r"dvc exp run -S drift.alpha=7.5: drift.alpha: found 7.5"):
         stage_params(project)
 
