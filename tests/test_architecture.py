@@ -100,7 +100,14 @@ def test_a_light_import_brings_no_heavy_package() -> None:
 
 
 # What every stage rests on changes no result by itself, and runs are only projected to MLflow.
-_BENEATH = ("pipeline.errors", "pipeline.files", "pipeline.kinds", "pipeline.outputs", "pipeline.paths", "pipeline.config")
+_BENEATH = (
+    "pipeline.errors",
+    "pipeline.files",
+    "pipeline.kinds",
+    "pipeline.outputs",
+    "pipeline.paths",
+    "pipeline.config",
+)
 _PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.figures")
 
 

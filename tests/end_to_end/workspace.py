@@ -124,3 +124,4 @@ def shrink(workspace: Workspace) -> None:
     workspace.edit("conf/training/default.yaml", "folds: 5", "folds: 2")
     workspace.edit("conf/evaluation/default.yaml", "resamples: 1000", "resamples: 100")
     workspace.edit("conf/evaluation/default.yaml", "importance_repeats: 10", "importance_repeats: 1")
+    workspace.edit("conf/hparams_search/hist_gradient_boosting.yaml", "n_trials: 20", "n_trials: 4")
