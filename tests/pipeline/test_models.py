@@ -51,7 +51,7 @@ def model(estimator: object) -> ModelConfig:
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_target_that_is_no_estimator_is_refused(name: str) -> None:
-    with pytest.raises(TargetRefused, match="accepted are scikit-learn estimators|there is no module"):
+    with pytest.raises(TargetRefused, match=r"accepted are scikit-learn estimators|there is no module"):
         check_target(name)
 
 
