@@ -94,6 +94,8 @@ class Manifest:
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise IntegrityError(f"{MANIFEST}: not what a package writes ({error})") from error
         _check(manifest)
+        if files.canonical_json(manifest.as_dict()).encode() != data:
+            raise IntegrityError(f"{MANIFEST}: not in the form in which a package writes it; restore the package")
         return manifest
 
 

@@ -21,6 +21,8 @@ __all__ = ["NotConvertible", "OnnxModel", "convert"]
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _INPUT = "rows"
+# Sums over many products, of which a steep calibration would show the rounding of float32.
+_WIDE = frozenset({"MLPClassifier"})
 
 
 def convert(estimator: Any, n_columns: int) -> bytes:
@@ -40,9 +42,11 @@ def convert(estimator: Any, n_columns: int) -> bytes:
     if package in ("xgboost", "catboost"):
         raise NotConvertible(f"there is no converter for {package}")
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     lowered = _lowered(estimator)
+    is_wide = type(estimator).__name__ in _WIDE
+    kind = DoubleTensorType if is_wide else FloatTensorType
     options = {id(one): _options(one) for one in _fitted_members(lowered) if _options(one)}
     try:
         with warnings.catch_warnings():
@@ -50,18 +54,31 @@ def convert(estimator: Any, n_columns: int) -> bytes:
             model = convert_sklearn(
                 lowered,
                 name="model",
-                initial_types=[(_INPUT, FloatTensorType([None, n_columns]))],
+                initial_types=[(_INPUT, kind([None, n_columns]))],
                 target_opset=_OPSETS,
                 options=options,
             )
     except Exception as error:  # a converter may fail in any way; the reason goes into the manifest
         first = str(error).strip().partition("\n")[0]
         raise NotConvertible(f"skl2onnx cannot convert {type(estimator).__name__}: {first[:200]}") from error
-    return _settled(model)
+    return _settled(_from_floats(model) if is_wide else model)
 
 
 def _options(estimator: Any) -> dict[str, Any]:
     return {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
+
+
+def _from_floats(model: Any) -> Any:
+    """Return a model of float64 input that takes float32, as all others do, and widens it first."""
+    from onnx import TensorProto, helper
+
+    for node in model.graph.node:
+        for at, name in enumerate(node.input):
+            if name == _INPUT:
+                node.input[at] = f"{_INPUT}_wide"
+    model.graph.node.insert(0, helper.make_node("Cast", [_INPUT], [f"{_INPUT}_wide"], to=TensorProto.DOUBLE))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    return model
 
 
 def _settled(model: Any) -> bytes:
@@ -71,6 +88,9 @@ def _settled(model: Any) -> bytes:
     model.doc_string = ""
     model.domain = ""
     model.graph.doc_string = ""
+    opsets = sorted(model.opset_import, key=lambda one: one.domain)  # a set's order, by the hash seed, before
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
 
 

@@ -1,0 +1,98 @@
+"""Every model of conf/ serves from ONNX as scikit-learn answers, or its package says why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline import package
+from pipeline.errors import DependencyUnavailable
+from pipeline.package.onnx_file import OnnxModel, convert
+from pipeline.package.parity import TOLERANCE, hard_rows, onnx_classifier, prove
+from tests.pipeline.package.packing import fitted, pack, parts, unseen
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+MUST_CONVERT = (
+    "extra_trees",
+    "hist_gradient_boosting",
+    "logistic_regression",
+    "mlp",
+    "random_forest",
+    "stacking",
+    "voting",
+)
+N_ROWS = 600
+PROBLEMS = {"personality": N_ROWS, "breast_cancer": 0, "wine": 0}
+ENSEMBLE = ("model.estimator.estimators.forest.n_estimators=10", "model.estimator.estimators.boosting.max_iter=20")
+SMALLER = {
+    "random_forest": ("model.estimator.n_estimators=30",),
+    "extra_trees": ("model.estimator.n_estimators=30",),
+    "stacking": ENSEMBLE,
+    "voting": ENSEMBLE,
+}
+
+
+@pytest.mark.parametrize("data", PROBLEMS)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_serves_from_onnx_or_says_why_not(tmp_path: Path, model: str, data: str) -> None:
+    try:
+        manifest = pack(tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data])
+    except DependencyUnavailable as error:
+        pytest.skip(str(error))
+    assert (manifest.onnx.reason is None) == manifest.onnx.used
+    assert manifest.onnx.used or model not in MUST_CONVERT, manifest.onnx.reason
+    loaded = package.load(tmp_path / "package")
+    rows = unseen(data, PROBLEMS[data])
+    difference = np.abs(loaded.predict_proba(rows) - loaded.classifier().predict_proba(rows))
+    assert difference.max() <= TOLERANCE
+    assert (loaded.predict(rows) == loaded.classifier().predict(rows)).all()
+
+
+@pytest.mark.parametrize("data", PROBLEMS)
+@pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("model", MUST_CONVERT)
+def test_a_calibrated_model_serves_from_onnx(tmp_path: Path, model: str, calibration: str, data: str) -> None:
+    asked = (f"model={model}", f"training.calibration={calibration}", *SMALLER.get(model, ()))
+    manifest = pack(tmp_path / "package", data, *asked, n_rows=PROBLEMS[data])
+    assert manifest.onnx.used, manifest.onnx.reason
+    assert package.load(tmp_path / "package").served.calibration.kind == calibration
+
+
+def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
+    config, result = fitted("personality", "model=logistic_regression", n_rows=N_ROWS)
+    schema = result.classifier.schema
+    hard = hard_rows(parts("personality", N_ROWS).test, schema)
+    for column in schema.features:
+        assert hard[column.name].isna().any()
+    words = next(one for one in schema.features if one.kind == "category")
+    assert set(hard[words.name].dropna()) > set(words.categories)
+    assert hard[list(schema.feature_names)].isna().all(axis=1).any()
+    assert config.model.name == "logistic_regression"
+
+
+def test_a_form_that_answers_otherwise_is_not_used() -> None:
+    _, result = fitted("personality", "model=logistic_regression", n_rows=N_ROWS)
+    classifier = result.classifier
+    other = fitted("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[1].classifier
+    wrong = OnnxModel(convert(other.estimator, len(other.encoder.names_out_)), [0, 1])
+    proof = prove(classifier, wrong, parts("personality", N_ROWS).test)
+    assert not proof.used
+    assert proof.reason is not None
+    assert "differ by up to" in proof.reason
+
+
+def test_one_row_alone_gets_what_it_gets_among_others() -> None:
+    _, result = fitted("personality", n_rows=N_ROWS)
+    classifier = result.classifier
+    served = onnx_classifier(
+        classifier, OnnxModel(convert(classifier.estimator, len(classifier.encoder.names_out_)), [0, 1])
+    )
+    rows = unseen("personality", N_ROWS)
+    alone = np.concatenate([served.predict_proba(rows.iloc[[at]]) for at in range(len(rows))])
+    assert np.array_equal(alone, served.predict_proba(rows))

@@ -1,0 +1,110 @@
+"""Bins are fixed by training rows: every row falls into one, and no outlier moves them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import DataError, IntegrityError
+from pipeline.package import Bins, Reference
+from pipeline.package.reference import describe
+from pipeline.schema import Column, Schema, Target
+
+NUMBERS = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=200)
+COUNTS = st.lists(st.none() | st.integers(-50, 50), min_size=1, max_size=200)
+WORDS = st.lists(st.none() | st.sampled_from(["blue", "red", "green"]), min_size=1, max_size=200)
+
+
+def reference(values: list[object], kind: str, n_bins: int = 10) -> Bins:
+    dtype = {"float": "Float64", "integer": "Int64", "category": "string", "boolean": "boolean"}[kind]
+    column = Column("x", kind, dtype, nullable=True, categories=("blue", "red") if kind == "category" else ())
+    schema = Schema("one", (column,), Target("y", ("no", "yes"), "yes"))
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
+    n = len(values)
+    made = describe(frame, schema, score=np.linspace(0, 1, n), predicted=np.array(["no"] * n), n_bins=n_bins)
+    assert Reference.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    return made.column("x")
+
+
+@given(values=NUMBERS, other=NUMBERS)
+def test_every_number_falls_into_one_bin(values: list[float | None], other: list[float | None]) -> None:
+    bins = reference(values, "float")
+    assert sum(bins.counts) == len(values)
+    assert bins.count(other).sum() == len(other)
+    assert len(bins.counts) == len(bins.labels) == len(set(bins.labels)) or len(set(bins.points)) < 3
+
+
+@given(values=COUNTS, other=COUNTS)
+def test_every_whole_number_falls_into_one_bin(values: list[int | None], other: list[int | None]) -> None:
+    bins = reference(values, "integer")
+    assert (sum(bins.counts), bins.count(other).sum()) == (len(values), len(other))
+    assert bins.counts[-1] == sum(value is None for value in values)
+
+
+@given(values=WORDS, other=WORDS)
+def test_every_word_falls_into_one_bin(values: list[str | None], other: list[str | None]) -> None:
+    bins = reference(values, "category")
+    counted = dict(zip(bins.labels, bins.count(other), strict=True))
+    assert bins.labels == ("blue", "red", "unseen", "missing")
+    assert counted == {
+        "blue": other.count("blue"),
+        "red": other.count("red"),
+        "unseen": other.count("green"),
+        "missing": other.count(None),
+    }
+
+
+@given(parts=st.lists(NUMBERS, min_size=2, max_size=4))
+def test_counts_of_parts_add_up_to_those_of_all(parts: list[list[float | None]]) -> None:
+    bins = reference(parts[0], "float")
+    everything = [value for part in parts for value in part]
+    assert np.array_equal(sum(bins.count(part) for part in parts), bins.count(everything))
+
+
+def test_small_whole_numbers_have_a_bin_each() -> None:
+    bins = reference([0, 1, 1, 2, 5], "integer")
+    assert bins.labels == ("0", "1", "2", "5", "below", "above", "unseen", "missing")
+    assert bins.count([-1, 0, 1, 3, 5, 6, None]).tolist() == [1, 1, 0, 1, 1, 1, 1, 1]
+
+
+def test_many_numbers_have_bins_of_equal_shares() -> None:
+    bins = reference(np.random.default_rng(0).normal(size=10_000).tolist(), "float")
+    assert bins.kind == "quantiles"
+    assert np.array(bins.counts[:10]) / 10_000 == pytest.approx(np.full(10, 0.1), abs=0.002)
+
+
+@pytest.mark.parametrize("kind", ["float", "integer"])
+@pytest.mark.parametrize("outlier", [10**9, -(10**9)])
+def test_one_outlier_moves_no_bin(kind: str, outlier: int) -> None:
+    values = (np.arange(5000) % (200 if kind == "float" else 12)).tolist()
+    without, with_it = reference(values, kind), reference([*values, outlier], kind)
+    assert len(without.points) == len(with_it.points)
+    assert np.abs(np.array(without.points) - np.array(with_it.points)).max() <= 1  # the next rank, at most
+    assert with_it.mean == pytest.approx(without.mean, rel=1e-2)
+    assert sum(with_it.counts) - sum(without.counts) == 1
+
+
+def test_truth_values_are_words() -> None:
+    assert reference([True, False, None, True], "boolean").counts == (1, 2, 0, 1)
+
+
+def test_a_column_that_was_never_seen_has_bins_all_the_same() -> None:
+    bins = reference([None, None], "float")
+    assert (bins.labels, bins.counts) == (("below", "above", "missing"), (0, 0, 2))
+    assert bins.count([1.0, None]).sum() == 2
+
+
+def test_values_of_another_kind_are_refused() -> None:
+    with pytest.raises(DataError, match="x: cannot be counted"):
+        reference([1.0, 2.0], "float").count(["tall"])
+
+
+@pytest.mark.parametrize("value", [{}, {"format": 9}, {"format": 1, "n_rows": 1}])
+def test_other_figures_are_refused(value: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError, match="reference"):
+        Reference.from_dict(value)
