@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 __all__ = ["THRESHOLDS", "TrainResult", "lineage", "train"]
 
+_READ: Any = {
+    "name": True,
+    "seed": True,
+    "data": {"name", "columns", "target"},
+    "features": True,
+    "model": True,
+    "training": True,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
@@ -92,13 +101,14 @@ def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any
     Parameters
     ----------
     config : Config
-        The settings that training reads enter as one hash; the number of threads is none of them.
+        The settings that training reads, those that dvc.yaml names, enter as one hash; the number of threads
+        is none of them.
     data : mapping of str to str
         SHA-256 of the parts.
     source : mapping
         Fingerprint of the source of the rows.
     """
-    read = config.model_dump(mode="json", include={"name", "seed", "data", "features", "model", "training"})
+    read = config.model_dump(mode="json", include=_READ)
     del read["training"]["n_jobs"]
     return {
         "data": config.data.name,

@@ -22,7 +22,7 @@ _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _INPUT = "rows"
 # Sums over many products, of which a steep calibration would show the rounding of float32.
-_WIDE = frozenset({"MLPClassifier"})
+_WIDE = frozenset({"GaussianNB", "MLPClassifier"})
 
 
 def convert(estimator: Any, n_columns: int) -> bytes:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["identity_of_rows", "train_rows"]
 
 _LOCK = Path("dvc.lock")
+_MAKERS = ("ingest", "split")
 
 
 def train_rows(config: Config) -> pd.DataFrame:
@@ -72,15 +73,16 @@ def _differing(known: DataConfig | None, wanted: DataConfig) -> str:
 
 
 def _made_with() -> dict[str, Any]:
-    """Return the settings with which the rows on disk were split, from dvc.lock."""
+    """Return the data section and the seed with which the rows on disk were made, from dvc.lock."""
     try:
         stages = parse_lock(_LOCK.read_text(encoding="utf-8"))
-        found: dict[str, Any] = stages["split"]["params"][str(paths.PARAMS)]
+        known = {key: value for name in _MAKERS for key, value in stages[name]["params"][str(paths.PARAMS)].items()}
+        data = {key.removeprefix("data."): value for key, value in known.items() if key.startswith("data.")}
+        return {"data": data, "seed": known["seed"]}
     except FileNotFoundError as error:
         raise DataError(f"{_LOCK}: not there, so no rows are; run `dvc repro` first") from error
     except KeyError as error:
         raise DataError(f"{_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
-    return found
 
 
 def _declared(values: Any) -> DataConfig | None:

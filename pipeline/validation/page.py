@@ -29,7 +29,7 @@ p { margin: 4px 0; } .soft { color: var(--soft); } code { font-family: ui-monosp
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 20px; }
 .tile b { display: block; font-size: 24px; } .columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 12px; }
-.badge { display: inline-block; min-width: 74px; text-align: center; padding: 1px 9px; border-radius: 99px; color: #fff; font-size: 12px; }
+.badge { display: inline-block; min-width: 74px; text-align: center; padding: 1px 9px; border-radius: 99px; color: var(--paper); font-size: 12px; }
 .ok { background: var(--ok); } .warning { background: var(--warning); } .error { background: var(--error); }
 .critical { background: var(--critical); }
 .finding { display: grid; grid-template-columns: 90px 1fr; gap: 12px; padding: 12px 0; border-top: 1px solid var(--line); }

@@ -38,8 +38,14 @@ def make_rows(root: Path, *overrides: str) -> Config:
     files.write_json(root / paths.SOURCE, sourced.fingerprint)
     for path, frame in ((paths.VALID, sourced.frame), (paths.TRAIN, parts.train), (paths.TEST, parts.test)):
         files.write_parquet(root / path, frame)
-    known = {"seed": config.seed, "data": composed.values["data"]}
-    lock = {"schema": "2.0", "stages": {"split": {"cmd": "split", "params": {str(paths.PARAMS): known}}}}
+    made = {"seed": config.seed, **{f"data.{key}": value for key, value in composed.values["data"].items()}}
+    ingest = {key: value for key, value in made.items() if key not in ("seed", "data.split")}
+    split_with = {key: made[key] for key in ("seed", "data.name", "data.columns", "data.target", "data.split")}
+    stages = {
+        name: {"cmd": name, "params": {str(paths.PARAMS): known}}
+        for name, known in (("ingest", ingest), ("split", split_with))
+    }
+    lock = {"schema": "2.0", "stages": stages}
     files.write_text(root / "dvc.lock", yaml.safe_dump(lock))
     return config
 
