@@ -1,0 +1,172 @@
+"""Open the state database and run transactions in it, on SQLite or PostgreSQL alike."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, exc, text
+from sqlalchemy.engine import make_url
+
+from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+
+__all__ = ["URL_ENV", "State", "now", "open_state"]
+
+URL_ENV = "MLOPS_STATE_URL"
+DATABASE = Path("state/state.db")
+
+_BUSY_S = 10
+# One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
+_WRITERS = 6_021_023
+_WAIT_FOR_LOCK = f"SET LOCAL lock_timeout = '{_BUSY_S}s'"
+
+
+def now() -> int:
+    """Return this moment in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+@dataclass
+class State:
+    """One state database.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+    clock : callable
+        Returns the moment in microseconds since 1970, UTC.
+    """
+
+    engine: Engine
+    clock: Callable[[], int] = field(default=now)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an SQLite file."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction that no other writer shares; an error undoes all of it.
+
+        Raises
+        ------
+        Conflict
+            When another writer holds the database for ten seconds.
+        DependencyUnavailable
+            When the database cannot be had, or the disk is full.
+        """
+        with self._telling(), self.engine.connect() as connection:
+            if self.is_file:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(text(_WAIT_FOR_LOCK))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS})
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that sees one moment of the database."""
+        with self._telling(), self.engine.connect() as connection:
+            if self.is_file:
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in our words what a database driver raises about the world."""
+        try:
+            yield
+        except exc.DatabaseError as error:
+            if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
+                raise  # what was asked is at fault, not the world
+            reason = str(error.orig).strip().partition("\n")[0]
+            if "lock" in reason or "busy" in reason:
+                raise Conflict(
+                    f"{self.address}: another program has held it for {_BUSY_S} s ({reason}); try again"
+                ) from error
+            raise DependencyUnavailable(f"{self.address}: the state database cannot be had ({reason})") from error
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def open_state(root: Path, *, clock: Callable[[], int] = now) -> State:
+    """Return the state database of the project at `root`: by `MLOPS_STATE_URL`, otherwise a file below `state/`.
+
+    An empty database gets its tables at the first use.
+
+    Raises
+    ------
+    ConfigError
+        When the address is none.
+    Conflict
+        When the tables are older than this program (`mlops state upgrade` brings them up to date) or newer.
+    DependencyUnavailable
+        When the database cannot be had.
+    """
+    from pipeline.state.migration import prepare
+
+    state = State(_engine(root), clock)
+    try:
+        prepare(state)
+    except BaseException:
+        state.close()
+        raise
+    return state
+
+
+def _engine(root: Path) -> Engine:
+    address = os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE}"
+    try:
+        url = make_url(address)
+        kind = url.get_backend_name()
+        if kind not in ("sqlite", "postgresql"):
+            raise ConfigError(f"{URL_ENV}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://...")
+        if kind == "sqlite":
+            return _sqlite(address, url.database)
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except exc.ArgumentError as error:
+        raise ConfigError(f"{URL_ENV}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME") from error
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            f"{URL_ENV}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
+        ) from error
+
+
+def _sqlite(address: str, database: str | None) -> Engine:
+    if not database or database == ":memory:":
+        raise ConfigError(f"{URL_ENV}: a state database in memory would forget; name a file: sqlite:///state/state.db")
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": _BUSY_S, "isolation_level": None})
+    event.listen(engine, "connect", _durable)
+    return engine
+
+
+def _durable(connection: Any, _record: object) -> None:
+    """Write ahead, sync each commit, keep references whole."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_S * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")

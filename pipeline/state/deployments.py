@@ -1,0 +1,137 @@
+"""Decide what serves: one transaction that compares a generation, sets the next, and writes its audit entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import delete, insert, select, update
+
+from pipeline.errors import Conflict
+from pipeline.state.audit import Act, AuditEntry, append
+from pipeline.state.tables import deployments, models, versions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.state.versions import Version
+
+    Stage = Literal["None", "Staging", "Production", "Archived"]
+
+__all__ = ["STAGES", "Change", "Served", "decide", "served"]
+
+STAGES = ("None", "Staging", "Production", "Archived")
+_LIVE = ("Staging", "Production")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What serves of a model: by stage the version and its digest, and how many decisions led there."""
+
+    model: str
+    generation: int
+    versions: dict[str, int]
+    digests: dict[str, str]
+
+    def version(self, stage: str) -> int | None:
+        """Return the version in a stage; None where there is none."""
+        return self.versions.get(stage)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the version and the digest in each stage, for the audit trail."""
+        return {stage: {"version": self.versions[stage], "digest": self.digests[stage]} for stage in self.versions}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A decision that stands: what served before and after it, and its audit entry."""
+
+    before: Served
+    after: Served
+    entry: AuditEntry
+
+
+def served(connection: Connection, model: str) -> Served:
+    """Return what serves of a model; generation 0 and nothing where it is not known."""
+    generation = connection.execute(select(models.c.generation).where(models.c.name == model)).scalar()
+    rows = connection.execute(select(deployments).where(deployments.c.model == model).order_by(deployments.c.stage))
+    placed = {row.stage: row for row in rows}
+    return Served(
+        model,
+        generation or 0,
+        {stage: row.version for stage, row in placed.items()},
+        {stage: row.digest for stage, row in placed.items()},
+    )
+
+
+def decide(connection: Connection, version: Version, stage: Stage, act: Act, *, expected: int | None = None) -> Change:
+    """Move a version to a stage. What it replaces there is archived; it leaves the stage that it was in.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a writing transaction.
+    version : Version
+        Registered before.
+    stage : str
+        One of `STAGES`.
+    act : Act
+        What the audit trail tells.
+    expected : int, optional
+        The generation that the caller decided on; None when any will do.
+
+    Raises
+    ------
+    Conflict
+        When another decision was made since `expected`.
+    """
+    before = served(connection, version.model)
+    generation = before.generation if expected is None else expected
+    claimed = connection.execute(
+        update(models)
+        .where(models.c.name == version.model, models.c.generation == generation)
+        .values(generation=generation + 1)
+    )
+    if claimed.rowcount != 1:
+        raise Conflict(
+            f"{version.model} is at generation {before.generation} and generation {generation} was expected:"
+            " somebody decided in between; look at `mlops models list`, then try again"
+        )
+    _place(connection, before, version, stage, generation + 1, act.at)
+    after = served(connection, version.model)
+    entry = append(
+        connection,
+        act,
+        model=version.model,
+        version=version.version,
+        generation=after.generation,
+        before=before.as_dict(),
+        after=after.as_dict(),
+    )
+    return Change(before, after, entry)
+
+
+def _place(connection: Connection, before: Served, version: Version, stage: str, generation: int, at: int) -> None:
+    replaced = before.version(stage)
+    if replaced is not None and replaced != version.version:
+        _mark(connection, version.model, replaced, "Archived")
+    leaving = [one for one in _LIVE if one == stage or before.version(one) == version.version]
+    gone = delete(deployments).where(deployments.c.model == version.model, deployments.c.stage.in_(leaving))
+    connection.execute(gone)
+    _mark(connection, version.model, version.version, stage)
+    if stage in _LIVE:
+        placed = {
+            "model": version.model,
+            "stage": stage,
+            "version": version.version,
+            "digest": version.digest,
+            "generation": generation,
+            "since": at,
+        }
+        connection.execute(insert(deployments).values(**placed))
+
+
+def _mark(connection: Connection, model: str, version: int, stage: str) -> None:
+    connection.execute(
+        update(versions).where(versions.c.model == model, versions.c.version == version).values(stage=stage)
+    )

@@ -1,0 +1,157 @@
+"""Bring the tables of the state database up to date, in one transaction, after a backup."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.files import new_file
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.state.database import State
+
+__all__ = ["HEAD", "Revision", "prepare", "revision", "upgrade"]
+
+HEAD = "0001"
+_VERSION_TABLE = "mlops_schema"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The form of the tables: what the database has (None when it is empty), and what this program needs."""
+
+    found: str | None
+    needed: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the tables are those that this program knows."""
+        return self.found == self.needed
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a later program made them."""
+        return self.found is not None and self.found > self.needed
+
+
+def revision(state: State) -> Revision:
+    """Return the form of the tables of a database."""
+    with state.reading() as connection:
+        return Revision(_found(connection), HEAD)
+
+
+def prepare(state: State) -> None:
+    """Make the tables of an empty database, and refuse one whose tables are of another form.
+
+    Raises
+    ------
+    Conflict
+        When they are older or newer than this program.
+    """
+    known = revision(state)
+    if known.is_current:
+        return
+    if known.found is None:
+        _migrate(state)
+    elif known.is_newer:
+        raise Conflict(_newer(state, known))
+    else:
+        raise Conflict(
+            f"{state.address}: its tables are of form {known.found} and this program needs {known.needed};"
+            " run `mlops state upgrade` (it makes a backup first)"
+        )
+
+
+def upgrade(state: State, backups: Path) -> Path | None:
+    """Bring the tables up to date and return the backup; None when there was nothing to do or to lose.
+
+    The change is one transaction: a kill leaves the tables wholly old or wholly new.
+
+    Raises
+    ------
+    Conflict
+        When the tables are newer than this program.
+    DependencyUnavailable
+        When the backup cannot be made; nothing was changed then.
+    """
+    known = revision(state)
+    if known.is_current:
+        return None
+    if known.is_newer:
+        raise Conflict(_newer(state, known))
+    backup = None if known.found is None else _back_up(state, backups, known.found)
+    _migrate(state)
+    return backup
+
+
+def _newer(state: State, known: Revision) -> str:
+    return (
+        f"{state.address}: its tables are of form {known.found}, newer than {known.needed}, the newest that this"
+        " program knows; nothing was changed. Use the version of the program that made them, or a later one."
+    )
+
+
+def _found(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+    return None if found is None else str(found)
+
+
+def _migrate(state: State) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with state.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, HEAD)
+
+
+def _back_up(state: State, backups: Path, found: str) -> Path:
+    backups.mkdir(parents=True, exist_ok=True)
+    if state.is_file:
+        return _copy_file(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
+    return _dump_server(state, backups / f"state-{found}-{state.clock()}.sql")
+
+
+def _copy_file(source: Path, target: Path) -> Path:
+    with (
+        new_file(target) as temporary,
+        closing(sqlite3.connect(source)) as original,
+        closing(sqlite3.connect(temporary)) as copy,
+    ):
+        original.backup(copy)
+    return target
+
+
+def _dump_server(state: State, target: Path) -> Path:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise DependencyUnavailable(
+            f"{state.address}: a backup needs the program pg_dump, which is not here; install PostgreSQL's client"
+            " programs; nothing was changed"
+        )
+    url = state.engine.url.set(drivername="postgresql", password=None).render_as_string()
+    environment = {**os.environ, "PGPASSWORD": state.engine.url.password or os.environ.get("PGPASSWORD", "")}
+    with new_file(target) as temporary:
+        done = subprocess.run(  # noqa: S603 - no shell, our words
+            [program, "--file", str(temporary), url], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            reason = done.stderr.strip().partition("\n")[0]
+            raise DependencyUnavailable(f"{state.address}: pg_dump refused ({reason}); nothing was changed")
+    return target

@@ -1,0 +1,188 @@
+"""The tables of the state database; docs/state.md describes them for readers from outside.
+
+Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
+in which rows were committed. JSON columns hold text in canonical form.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "METADATA",
+    "alerts",
+    "audit",
+    "counters",
+    "deployments",
+    "models",
+    "outbox",
+    "outcomes",
+    "predictions",
+    "rollups",
+    "versions",
+]
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_DIGEST = String(64)
+_NAME = String(200)
+
+counters = Table(
+    "counters",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    comment="The last number given out of each gap-free sequence.",
+)
+
+models = Table(
+    "models",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    comment="One row for each model; its generation grows by one with every decision about what serves.",
+)
+
+versions = Table(
+    "versions",
+    METADATA,
+    Column("model", _NAME, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", _DIGEST, nullable=False),
+    Column("semver", String(40), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    UniqueConstraint("model", "digest"),
+    CheckConstraint("stage IN ('None', 'Staging', 'Production', 'Archived')", name="stage"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+    comment="Registered packages; the digest names the content, equal content is the same version.",
+)
+
+deployments = Table(
+    "deployments",
+    METADATA,
+    Column("model", _NAME, primary_key=True),
+    Column("stage", String(20), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("digest", _DIGEST, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    CheckConstraint("stage IN ('Staging', 'Production')", name="stage"),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.version"]),
+    comment="What serves now: at most one version for each stage of a model.",
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", _NAME, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("model", _NAME, nullable=False),
+    Column("version", Integer),
+    Column("generation", BigInteger),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("previous", _DIGEST, nullable=False),
+    Column("hash", _DIGEST, nullable=False),
+    comment="Who decided what, when and why; rows are only ever added, each with the hash of the one before.",
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(40), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("done_at", BigInteger),
+    comment="What MLflow has still to be told, in the order in which it was decided.",
+)
+
+predictions = Table(
+    "predictions",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("prediction_id", String(36), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("model", _NAME, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", _DIGEST, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("features", Text, nullable=False),
+    Column("prediction", _NAME, nullable=False),
+    Column("probabilities", Text, nullable=False),
+    Index(None, "model", "at"),
+    comment="Every answer that was given, with what it was given for.",
+)
+
+outcomes = Table(
+    "outcomes",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("prediction_id", String(36), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", _NAME, nullable=False),
+    Column("source", _NAME, nullable=False),
+    Index(None, "prediction_id"),
+    comment="What was true in the end; it may arrive late, twice, or never. The last one counts.",
+)
+
+alerts = Table(
+    "alerts",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("model", _NAME, nullable=False),
+    Column("rule", _NAME, nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("incident", _NAME, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("resolved_at", BigInteger),
+    Index(None, "incident"),
+    comment="What somebody had to know.",
+)
+
+rollups = Table(
+    "rollups",
+    METADATA,
+    Column("model", _NAME, primary_key=True),
+    Column("digest", _DIGEST, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("column", _NAME, primary_key=True),
+    Column("bin", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    Column("total", Float),
+    Column("is_closed", Boolean, nullable=False),
+    comment="Rows in each bin of the package's reference by hour: any window is a sum of these.",
+)

@@ -1,0 +1,94 @@
+"""Keep registered versions: equal content is the same version, numbers count from 1 for each model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select
+
+from pipeline.errors import UsageError
+from pipeline.files import canonical_json
+from pipeline.state.tables import models, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+__all__ = ["Version", "add_version", "all_versions", "find_version", "version_by_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered package. `stage` is None, Staging, Production or Archived, as a word; `registered_at` in microseconds."""
+
+    model: str
+    version: int
+    digest: str
+    semver: str
+    stage: str
+    description: str
+    tags: dict[str, Any]
+    registered_at: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def add_version(
+    connection: Connection,
+    model: str,
+    digest: str,
+    *,
+    at: int,
+    semver: str,
+    description: str,
+    tags: Mapping[str, Any],
+) -> Version:
+    """Add the next version of a model, in stage None; the digest must be new to the model."""
+    if connection.execute(select(models.c.name).where(models.c.name == model)).scalar() is None:
+        connection.execute(insert(models).values(name=model, generation=0))
+    last = connection.execute(select(func.max(versions.c.version)).where(versions.c.model == model)).scalar()
+    added = Version(model, (last or 0) + 1, digest, semver, "None", description, dict(tags), at)
+    row = {**added.as_dict(), "tags": canonical_json(added.tags)}
+    connection.execute(insert(versions).values(**row))
+    return added
+
+
+def version_by_digest(connection: Connection, model: str, digest: str) -> Version | None:
+    """Return the version of a model that has this content."""
+    query = select(versions).where(versions.c.model == model, versions.c.digest == digest)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _version(row._asdict())
+
+
+def find_version(connection: Connection, model: str, version: int) -> Version:
+    """Return a version by its number.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    query = select(versions).where(versions.c.model == model, versions.c.version == version)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        known = [str(one.version) for one in all_versions(connection, model)]
+        there = f"versions: {', '.join(known)}" if known else "none is registered; run `dvc repro`"
+        raise UsageError(f"{model} has no version {version}; {there}")
+    return _version(row._asdict())
+
+
+def all_versions(connection: Connection, model: str | None = None) -> list[Version]:
+    """Return the versions of a model, or of all models, oldest first."""
+    query = select(versions).order_by(versions.c.model, versions.c.version)
+    if model is not None:
+        query = query.where(versions.c.model == model)
+    return [_version(row._asdict()) for row in connection.execute(query)]
+
+
+def _version(row: Mapping[str, Any]) -> Version:
+    return Version(**{**row, "tags": json.loads(row["tags"])})

@@ -1,0 +1,57 @@
+"""Each test of the state database runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from pipeline import state as store
+from tests.pipeline.state import server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    folder = server.programs()
+    if folder is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have PostgreSQL; .ci/run installs it")
+        pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
+    with server.running(folder) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state.db'}"
+    server_address = request.getfixturevalue("postgresql")
+    name = f"state_{next(_NUMBERS)}"
+    engine = create_engine(
+        f"{server_address}/postgres".replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{server_address}/{name}"
+
+
+@pytest.fixture
+def state(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
+    """An open database whose clock counts 1, 2, 3 ..."""
+    monkeypatch.setenv(store.URL_ENV, address)
+    ticks = count(1)
+    opened = store.open_state(tmp_path, clock=lambda: next(ticks))
+    yield opened
+    opened.close()

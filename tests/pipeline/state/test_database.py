@@ -1,0 +1,151 @@
+"""The database opens, refuses what it cannot be, and loses nothing when it changes its form."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import exc, text
+
+from pipeline import state as store
+from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
+from pipeline.state.migration import HEAD
+from pipeline.state.tables import METADATA
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACT = store.Act("ada", "register", 1)
+
+
+def _set_form(state: store.State, form: str) -> None:
+    with state.writing() as connection:
+        connection.execute(text("UPDATE mlops_schema SET version_num = :form"), {"form": form})
+
+
+def test_the_newest_form_is_the_last_migration() -> None:
+    scripts = ScriptDirectory(str(ROOT / "pipeline/state/migrations"))
+    assert scripts.get_current_head() == HEAD
+
+
+def test_the_tables_are_those_that_are_declared(state: store.State) -> None:
+    with state.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "mlops_schema"})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_a_transaction_that_fails_leaves_nothing(state: store.State) -> None:
+    with pytest.raises(RuntimeError), state.writing() as connection:
+        store.append(connection, ACT, model="m")
+        raise RuntimeError
+    with state.reading() as connection:
+        assert store.entries(connection) == []
+
+
+def test_what_a_reader_sees_does_not_change_under_it(state: store.State) -> None:
+    with state.reading() as before:
+        assert store.entries(before) == []
+        with state.writing() as connection:
+            store.append(connection, ACT, model="m")
+        assert store.entries(before) == []
+    with state.reading() as after:
+        assert len(store.entries(after)) == 1
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
+def test_the_audit_trail_refuses_changes(state: store.State, change: str) -> None:
+    with state.writing() as connection:
+        store.append(connection, ACT, model="m")
+    with pytest.raises((exc.DatabaseError, DependencyUnavailable), match="append-only"), state.writing() as connection:
+        connection.execute(text(change))
+
+
+def test_tables_of_a_newer_program_are_refused_and_left_alone(state: store.State, tmp_path: Path) -> None:
+    _set_form(state, "9999")
+    with pytest.raises(Conflict, match="newer than"):
+        store.open_state(tmp_path)
+    with pytest.raises(Conflict, match="newer than"):
+        store.upgrade(state, tmp_path / "backups")
+    assert store.revision(state).found == "9999"
+
+
+def test_tables_of_an_older_program_ask_for_an_upgrade(state: store.State, tmp_path: Path) -> None:
+    _set_form(state, "0000")
+    with pytest.raises(Conflict, match="run `mlops state upgrade`"):
+        store.open_state(tmp_path)
+
+
+def test_a_current_database_needs_no_upgrade(state: store.State, tmp_path: Path) -> None:
+    assert store.upgrade(state, tmp_path / "backups") is None
+    assert not (tmp_path / "backups").exists()
+
+
+def test_two_programs_that_open_an_empty_database_at_once_both_can(address: str, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from pipeline.state import open_state; open_state(Path(sys.argv[1]))"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=ROOT,
+            env={"MLOPS_STATE_URL": address, "PATH": "/usr/bin:/bin"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
+    assert [code for _, code in ended] == [0, 0, 0], ended
+
+
+def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -> None:
+    def write() -> None:
+        for _ in range(10):
+            with state.writing() as connection:
+                store.append(connection, ACT, model="m")
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    with state.reading() as connection:
+        assert [entry.seq for entry in store.entries(connection)] == list(range(1, 41))
+        assert store.verify(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "is no address"),
+        ("mysql://x/y", "mysql is no state database"),
+        ("sqlite://", "in memory would forget"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.URL_ENV, url)
+    with pytest.raises(ConfigError, match=said):
+        store.open_state(tmp_path)
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")
+    with pytest.raises(DependencyUnavailable, match=r"ada:\*\*\*@127\.0\.0\.1:1/x") as caught:
+        store.open_state(tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state.db").write_text("no database, but long enough to have a header" * 50, encoding="utf-8")
+    monkeypatch.setenv(store.URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
+    with pytest.raises(DependencyUnavailable, match="not a database"):
+        store.open_state(tmp_path)
