@@ -55,8 +55,8 @@ class Bins:
         pairs = zip(self.points[:-1], self.points[1:], strict=True)
         return (*(f"{low:.6g} to {high:.6g}" for low, high in pairs), "below", "above", "missing")
 
-    def count(self, values: pd.Series | Sequence[Any]) -> NDArray[np.int64]:
-        """Return how many of `values` fall into each bin, shape (len(labels),).
+    def codes(self, values: pd.Series | Sequence[Any]) -> NDArray[np.int64]:
+        """Return the position in `labels` of the bin of each of `values`, shape (n_values,).
 
         Raises
         ------
@@ -64,10 +64,13 @@ class Bins:
             When values are not of the column's kind.
         """
         try:
-            codes = self._words(values) if self.kind == "words" else self._numbers(_floats(values))
+            return self._words(values) if self.kind == "words" else self._numbers(_floats(values))
         except (TypeError, ValueError) as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
-        return np.bincount(codes, minlength=len(self.labels)).astype(np.int64)
+
+    def count(self, values: pd.Series | Sequence[Any]) -> NDArray[np.int64]:
+        """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
+        return np.bincount(self.codes(values), minlength=len(self.labels)).astype(np.int64)
 
     def _words(self, values: Any) -> NDArray[np.int64]:
         known = {word: code for code, word in enumerate(self.points)}

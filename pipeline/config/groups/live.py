@@ -15,6 +15,7 @@ __all__ = [
     "NumericDriftConfig",
     "PromotionConfig",
     "ServingConfig",
+    "SliceGateConfig",
     "TrackingConfig",
 ]
 
@@ -28,10 +29,30 @@ class TrackingConfig(Section):
     fail_fast: bool = setting("Whether a sweep ends with its first failing configuration")
 
 
+class SliceGateConfig(Section):
+    """How much worse than the champion a part of the rows may become."""
+
+    metric: str = setting("Member of the metric table")
+    worsening: float = setting("Largest worsening of a slice", unit="unit of the metric", ge=0)
+
+
 class PromotionConfig(Section):
-    """What becomes of a candidate that passes."""
+    """What a candidate must show, and what becomes of one that passes."""
 
     policy: Literal["manual", "staging", "production"] = setting("Where a passing candidate goes by itself")
+    experiments: bool = setting("Whether `dvc exp run` registers its candidate")
+    metric: str = setting("Member of the metric table by which candidate and champion are compared")
+    rule: Literal["superior", "non_inferior"] = setting("Better beyond chance, or not worse by more than the margin")
+    margin: float = setting("Margin of non-inferiority", unit="unit of the metric", ge=0)
+    confidence: float = setting("Level of the intervals", gt=0.5, lt=1)
+    resamples: int = setting("Paired bootstrap resamples", unit="resamples", ge=100, le=100_000)
+    baselines: tuple[Literal["majority", "depth_2_tree"], ...] = setting("Baselines to be better than")
+    limits: dict[str, float] = setting("Worst accepted figure on the test rows, by metric")
+    slices: SliceGateConfig
+    latency_ms: float = setting("Longest time for one row", unit="ms", gt=0)
+    size_mb: float = setting("Largest package", unit="MB", gt=0)
+    require_onnx: bool = setting("Whether a package without an ONNX form is refused")
+    breaking: bool = setting("Whether the columns may change in a way that breaks callers")
 
 
 class MonitoringConfig(Section):

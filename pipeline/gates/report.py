@@ -1,0 +1,98 @@
+"""What the gates said, for programs, terminals and model cards."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Gate", "GateReport", "Verdict"]
+
+Verdict = Literal["promote", "hold", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate. `fails_when` says on which side of `limit` a value fails; None where there is no number.
+
+    A gate that holds has not failed: what it asks for could not be shown with these rows. `is_measured` says that the
+    value depends on the machine, and is kept out of files that must be equal everywhere.
+    """
+
+    name: str
+    result: Literal["pass", "hold", "fail"]
+    reason: str
+    value: float | None = None
+    limit: float | None = None
+    fails_when: Literal["above", "below"] | None = None
+    unit: str = ""
+    is_measured: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is open."""
+        return self.result == "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """All gates of one candidate, against one champion or none (`champion` is its digest)."""
+
+    candidate: str
+    champion: str | None
+    gates: tuple[Gate, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """`reject` when a gate failed, `hold` when one holds, otherwise `promote`."""
+        results = {gate.result for gate in self.gates}
+        return "reject" if "fail" in results else "hold" if "hold" in results else "promote"
+
+    @property
+    def failed(self) -> tuple[Gate, ...]:
+        """The gates that did not pass."""
+        return tuple(gate for gate in self.gates if not gate.passed)
+
+    def as_dict(self, *, measured: bool = True) -> dict[str, Any]:
+        """Return plain values; without `measured`, the figures of this machine are left out."""
+        gates = [asdict(gate) for gate in self.gates]
+        for gate in gates:
+            if gate.pop("is_measured") and not measured:
+                gate["value"], gate["reason"] = None, ""
+        return {"candidate": self.candidate, "champion": self.champion, "verdict": self.verdict, "gates": gates}
+
+    def table(self) -> str:
+        """Return the gates as lines of a table for a terminal."""
+        rows = [(gate.name, gate.result, _figure(gate), gate.reason) for gate in self.gates]
+        widths = [max(len(row[at]) for row in rows) for at in range(3)]
+        lines = [
+            "  ".join((*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]))
+            for row in rows
+        ]
+        return "\n".join((*lines, f"verdict: {self.verdict}"))
+
+    def markdown(self) -> str:
+        """Return a section for a model card."""
+        return "\n".join(self._markdown()) + "\n"
+
+    def _markdown(self) -> Iterator[str]:
+        against = f"champion `{self.champion[:12]}`" if self.champion is not None else "no champion: nothing served yet"
+        yield "## Gates"
+        yield ""
+        yield f"Verdict: **{self.verdict}** (against {against})."
+        yield ""
+        yield "| gate | result | value | why |"
+        yield "| --- | --- | --- | --- |"
+        for gate in self.gates:
+            yield f"| {gate.name} | {gate.result} | {_figure(gate)} | {gate.reason.replace('|', '/')} |"
+
+
+def _figure(gate: Gate) -> str:
+    if gate.value is None:
+        return ""
+    unit = f" {gate.unit}" if gate.unit else ""
+    if gate.limit is None or gate.fails_when is None:
+        return f"{gate.value:.4g}{unit}"
+    return f"{gate.value:.4g} ({'at most' if gate.fails_when == 'above' else 'at least'} {gate.limit:.4g}){unit}"
