@@ -51,10 +51,16 @@ def sync(
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return
     n_new = sum(one.is_new for one in done.published)
-    typer.echo(
-        f"{len(done.published)} results, {n_new} of them new in MLflow; {len(done.sent)} runs sent from the outbox;"
-        f" {len(done.skipped)} commits left out"
-    )
+    parts = [f"MLflow has {_count(len(done.published), 'run')} of the results, {n_new or 'none'} of them new"]
+    if done.sent:
+        parts.append(f"{_count(len(done.sent), 'run')} sent from the outbox")
+    if done.skipped:
+        parts.append(f"{_count(len(done.skipped), 'commit')} left out")
+    typer.echo("; ".join(parts))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 @app.command()
@@ -69,7 +75,7 @@ def send(
     from pipeline.tracking import send as work
 
     sent = work(_settings(), unfinished=unfinished)
-    typer.echo(canonical_json(list(sent)) if as_json else f"{len(sent)} runs sent\n", nl=False)
+    typer.echo(canonical_json(list(sent)) if as_json else f"{_count(len(sent), 'run')} sent\n", nl=False)
 
 
 @app.command()

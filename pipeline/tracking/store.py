@@ -39,6 +39,8 @@ _OURS = {
     "PERMISSION_DENIED",
     "FEATURE_DISABLED",
 }
+# MLflow's pages open with what belongs to trained models, instead of asking what this is.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
@@ -132,7 +134,7 @@ class Store:
 
         try:
             where = None if self.is_server else (self.root / ARTIFACTS).resolve().as_uri()
-            return str(client.create_experiment(name, artifact_location=where))
+            return str(client.create_experiment(name, artifact_location=where, tags=_KIND))
         except MlflowException:
             # Another process made it in the meantime.
             found = client.get_experiment_by_name(name)
