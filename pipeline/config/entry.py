@@ -73,7 +73,7 @@ def run_compose() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         _show_help("compose")
     else:
-        _ended_well(_compose)
+        _ended_well(_compose, on_failure=lambda: _bring_back("compose"))
 
 
 def _compose() -> None:

@@ -136,3 +136,10 @@ def test_a_stage_that_fails_brings_its_earlier_outputs_back(small: Workspace) ->
     said = small.run("dvc", "repro", expect=255).stderr
     assert "learning_rate" in said
     assert (small.root / "models/candidate/manifest.json").read_bytes() == before
+
+
+def test_settings_that_are_refused_leave_every_output_in_place(small: Workspace) -> None:
+    small.edit("conf/training/default.yaml", "folds: 2", "folds: [")
+    assert "conf/training/default.yaml" in small.run("dvc", "repro", expect=255).stderr
+    small.run("git", "checkout", ".")
+    small.run("mlops", "verify")
