@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.cells import typed
 from pipeline.errors import DataError, did_you_mean
+from pipeline.schema import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,14 +28,6 @@ __all__ = ["ColumnGuess", "TargetGuess", "guess_columns", "guess_target", "kind_
 
 _MAX_WORDS = 50
 _ENOUGH_FOR_AN_ID = 20
-_DTYPES: dict[Kind, str] = {
-    "integer": "Int64",
-    "float": "Float64",
-    "boolean": "boolean",
-    "category": "category",
-    "text": "string",
-    "datetime": "datetime64[us]",
-}
 _ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
 _ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
@@ -162,17 +155,15 @@ def _guess(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: 
     values = typed(present, kind)[0]
     is_unique = len(distinct) == len(cells)
     if is_unique and _is_an_id(name, kind, values, is_first=is_first):
-        return ColumnGuess(name, _DTYPES[kind], nullable=False, role="id", unique=True)
+        return ColumnGuess(name, DTYPES[kind], nullable=False, role="id", unique=True)
     if len(distinct) == 1:
-        dtype = "string" if kind == "category" else _DTYPES[kind]
+        dtype = "string" if kind == "category" else DTYPES[kind]
         return ColumnGuess(name, dtype, nullable=nullable, role="ignore", note="has one value only")
     if kind == "text":
         note = f"{len(distinct):,} different texts; features are numbers, dates and short lists of words"
         return ColumnGuess(name, "string", nullable=nullable, role="ignore", note=note)
     role: Literal["feature", "time"] = "time" if kind == "datetime" else "feature"
-    return ColumnGuess(
-        name, _DTYPES[kind], nullable, role, checks=_checks(kind, values), example=_example(kind, values)
-    )
+    return ColumnGuess(name, DTYPES[kind], nullable, role, checks=_checks(kind, values), example=_example(kind, values))
 
 
 def _kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:

@@ -12,9 +12,19 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.data import ColumnEntry, DataConfig
 
-__all__ = ["Column", "Kind", "Schema", "Target"]
+__all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
 
 Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
+
+# The dtype that a declaration gives to a column of a kind, when nobody asks for another.
+DTYPES: dict[Kind, str] = {
+    "integer": "Int64",
+    "float": "Float64",
+    "boolean": "boolean",
+    "category": "category",
+    "text": "string",
+    "datetime": "datetime64[us]",
+}
 
 _KINDS: dict[str, Kind] = {
     "Int64": "integer",

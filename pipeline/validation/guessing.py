@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.errors import UsageError
-from pipeline.schema import Column, Kind, Schema, Target
+from pipeline.schema import DTYPES, Column, Kind, Schema, Target
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -18,14 +18,6 @@ __all__ = ["guess_schema"]
 _MAX_CLASSES = 20
 _MAX_LENGTH = 80
 _MAX_WORDS = 50
-_DTYPES: dict[Kind, str] = {
-    "integer": "Int64",
-    "float": "Float64",
-    "boolean": "boolean",
-    "category": "category",
-    "text": "string",
-    "datetime": "datetime64[us]",
-}
 
 
 def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame | None = None) -> Schema:
@@ -74,7 +66,7 @@ def _classes(frame: pd.DataFrame, name: str, also: pd.DataFrame | None) -> tuple
 
 def _column(name: Hashable, values: pd.Series) -> Column:
     kind = _kind(values)
-    return Column(str(name), kind, _DTYPES[kind], nullable=True)
+    return Column(str(name), kind, DTYPES[kind], nullable=True)
 
 
 def _kind(values: pd.Series) -> Kind:
