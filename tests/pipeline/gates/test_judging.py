@@ -1,0 +1,178 @@
+"""Gates are held to models whose worth is known: better, equal, worse, leaky, unlike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from pipeline import package
+from pipeline.evaluation import evaluate
+from pipeline.gates import GateReport, judge
+from pipeline.gates.judging import _decided
+from pipeline.metrics import Scored, compare
+from tests.pipeline.package.packing import pack, parts
+from tests.pipeline.problems import settings
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.live import PromotionConfig
+    from pipeline.package import Package
+
+N_ROWS = 3000
+SOUND = {"level": "warning", "leakage": []}
+MODELS = {
+    "default": (),
+    "linear": ("model=logistic_regression",),
+    "weak": ("model=logistic_regression", "model.estimator.C=0.0001"),
+    "overfitted": ("model=random_forest", "model.estimator.n_estimators=30", "model.estimator.min_samples_leaf=1"),
+}
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+    folder = tmp_path_factory.mktemp("packages")
+    for name, overrides in MODELS.items():
+        pack(folder / name, "personality", *overrides, n_rows=N_ROWS)
+    return {name: package.load(folder / name) for name in MODELS}
+
+
+_REPORTS: dict[str, dict[str, Any]] = {}
+
+
+def _evaluated(judged: Package) -> dict[str, Any]:
+    if judged.digest not in _REPORTS:
+        _REPORTS[judged.digest] = _evaluate(judged)
+    return _REPORTS[judged.digest]
+
+
+def _evaluate(judged: Package) -> dict[str, Any]:
+    rows, config = parts("personality", N_ROWS), settings("evaluation.resamples=200", "evaluation.importance_repeats=1")
+    return evaluate(judged, rows.train, rows.test, config.evaluation, objective="log_loss", seed=1).as_dict()
+
+
+def ask(candidate: Package, champion: Package | None = None, *overrides: str, **validation: object) -> GateReport:
+    return judge(
+        candidate,
+        parts("personality", N_ROWS).test,
+        settings(*overrides).promotion,
+        evaluation=_evaluated(candidate),
+        validation={**SOUND, **validation},
+        champion=champion,
+        seed=1,
+    )
+
+
+def results(report: GateReport) -> dict[str, str]:
+    return {gate.name: gate.result for gate in report.gates}
+
+
+def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
+    found = results(ask(packages["default"]))
+    assert {found[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
+        "pass"
+    }
+
+
+def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[str, Package]) -> None:
+    assert results(ask(packages["weak"], packages["default"]))["champion"] == "fail"
+    assert ask(packages["weak"], packages["default"]).verdict == "reject"
+    assert results(ask(packages["default"], packages["weak"]))["champion"] == "pass"
+
+
+def test_an_overfitted_model_is_no_better_than_one_rule_though_its_accuracy_is_near(
+    packages: dict[str, Package],
+) -> None:
+    report = ask(packages["overfitted"], packages["default"])
+    assert results(report)["better than depth_2_tree"] == "fail"
+    accuracy = [_evaluated(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")]
+    assert abs(accuracy[0] - accuracy[1]) < 0.02
+
+
+def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
+    assert ask(packages["default"], packages["default"]).verdict in {"hold", "reject"}
+    assert results(ask(packages["default"], packages["default"]))["champion"] == "hold"
+
+
+def test_a_leaking_column_is_named_and_stops_everything(packages: dict[str, Package]) -> None:
+    report = ask(packages["default"], leakage=[{"column": "match_p"}])
+    assert ("leakage", "match_p gives the label away") in [(gate.name, gate.reason) for gate in report.failed]
+    assert report.verdict == "reject"
+
+
+def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
+    assert results(ask(packages["default"], level="error"))["validation"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("override", "gate"),
+    [
+        ("promotion.latency_ms=0.0001", "latency"),
+        ("promotion.size_mb=0.001", "size"),
+        ("promotion.limits.ece=0.0000001", "limit ece"),
+    ],
+)
+def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
+    (failed,) = [one for one in ask(packages["default"], None, override).failed if one.name == gate]
+    assert failed.value is not None
+    assert failed.limit is not None
+    assert (failed.fails_when, failed.value > failed.limit) == ("above", True)
+
+
+def test_figures_of_the_machine_stay_out_of_what_must_be_equal(packages: dict[str, Package]) -> None:
+    report = ask(packages["default"])
+    kept = {gate["name"]: gate["value"] for gate in report.as_dict(measured=False)["gates"]}
+    assert kept["latency"] is None
+    assert report.as_dict(measured=False) == ask(packages["default"]).as_dict(measured=False)
+
+
+def test_the_table_and_the_card_name_every_gate(packages: dict[str, Package]) -> None:
+    report = ask(packages["weak"], packages["default"])
+    for gate in report.gates:
+        assert gate.name in report.table()
+        assert f"| {gate.name} | {gate.result} |" in report.markdown()
+    assert "verdict: reject" in report.table()
+
+
+def _promotion(**changes: object) -> PromotionConfig:
+    return settings().promotion.model_copy(update={"resamples": 500, **changes})
+
+
+def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[Scored, Scored]:
+    """Two models whose log odds err independently by as much."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(0, 2, n_rows)
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(-truth))).astype(np.int64)
+    scored = []
+    for _ in range(2):
+        p = 1 / (1 + np.exp(-(truth + rng.normal(0, 0.5, n_rows))))
+        scored.append(Scored(y, np.column_stack([1 - p, p]), (p > 0.5).astype(np.int64), 1))
+    return scored[0], scored[1]
+
+
+def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
+    config, n = _promotion(), 400
+    promoted = 0
+    for seed in range(n):
+        mine, theirs = _models_of_equal_worth(seed)
+        found = compare(mine, theirs, ["log_loss"], confidence=config.confidence, resamples=500, seed=seed)["log_loss"]
+        promoted += _decided(found, config).passed
+    declared = (1 - config.confidence) / 2
+    assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
+
+
+def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
+    mine, theirs = _models_of_equal_worth(1, 20_000)
+    found = compare(mine, theirs, ["log_loss"], confidence=0.95, resamples=500, seed=1)["log_loss"]
+    assert _decided(found, _promotion(rule="non_inferior", margin=0.05)).passed
+    assert not _decided(found, _promotion(rule="superior")).passed
+
+
+def test_where_more_is_better_the_sides_are_exchanged() -> None:
+    mine, theirs = _models_of_equal_worth(1)
+    worse = Scored(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
+    found = compare(mine, worse, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
+    gate = _decided(found, _promotion(metric="roc_auc"))
+    assert (gate.result, gate.fails_when) == ("pass", "below")
+    back = compare(worse, mine, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
+    assert _decided(back, _promotion(metric="roc_auc")).result == "fail"
