@@ -7,12 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.registry import ModelRegistry
     from pipeline.tracking import ExperimentTracker
     from pipeline.validation import DataValidator
 
-__all__ = ["DataValidator", "ExperimentTracker"]
+__all__ = ["DataValidator", "ExperimentTracker", "ModelRegistry"]
 
-_HOMES = {"DataValidator": "pipeline.validation", "ExperimentTracker": "pipeline.tracking"}
+_HOMES = {
+    "DataValidator": "pipeline.validation",
+    "ExperimentTracker": "pipeline.tracking",
+    "ModelRegistry": "pipeline.registry",
+}
 
 
 def __getattr__(name: str) -> Any:

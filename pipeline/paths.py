@@ -14,6 +14,7 @@ __all__ = [
     "PLOTS",
     "QUARANTINE",
     "RAW",
+    "REGISTRATION",
     "SOURCE",
     "SPLIT",
     "TEST",
@@ -45,6 +46,7 @@ VALIDATION_PAGE = Path("reports/validation.html")
 SPLIT = Path("reports/split.json")
 EVALUATION = Path("reports/evaluation.json")
 CARD = Path("reports/model_card.md")
+REGISTRATION = Path("reports/registration.json")
 
 TRAIN_METRICS = Path("metrics/train.json")
 TEST_METRICS = Path("metrics/test.json")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import track, upkeep
+from pipeline.cli import models, track, upkeep
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
-_GROUPS = {"config": "pipeline.cli.config", "data": "pipeline.cli.data", "track": "pipeline.cli.track"}
+_GROUPS = {
+    "config": "pipeline.cli.config",
+    "data": "pipeline.cli.data",
+    "models": "pipeline.cli.models",
+    "state": "pipeline.cli.state",
+    "track": "pipeline.cli.track",
+}
 
 # Commands without a group: the function's name is the verb.
-_COMMANDS: list[Callable[..., None]] = [upkeep.status, upkeep.verify, upkeep.doctor, track.adopt]
+_COMMANDS: list[Callable[..., None]] = [
+    upkeep.status,
+    upkeep.verify,
+    upkeep.doctor,
+    track.adopt,
+    models.promote,
+    models.rollback,
+]
 
 app = typer.Typer(
     help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",
@@ -40,6 +53,7 @@ for _command in _COMMANDS:
     app.command()(_command)
 for _name, _module in _GROUPS.items():
     app.add_typer(import_module(_module).app, name=_name)
+app.add_typer(models.audit, name="audit")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     from pipeline.metrics import Estimate
     from pipeline.package import Package
 
-__all__ = ["judge"]
+__all__ = ["Evidence", "judge"]
 
 _WARM_UP, _TIMED = 5, 51
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a candidate is judged by: the frozen test rows with the target, and the reports of evaluate and validate."""
+
+    test: pd.DataFrame
+    evaluation: Mapping[str, Any]
+    validation: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,13 @@ class _Case:
 
     candidate: Package
     champion: Package | None
-    test: pd.DataFrame
-    evaluation: Mapping[str, Any]
-    validation: Mapping[str, Any]
+    evidence: Evidence
     config: PromotionConfig
     seed: int
+
+    @property
+    def test(self) -> pd.DataFrame:
+        return self.evidence.test
 
     def scored(self, package: Package) -> Scored:
         target = self.candidate.schema.target
@@ -48,25 +59,16 @@ class _Case:
 
 
 def judge(
-    candidate: Package,
-    test: pd.DataFrame,
-    config: PromotionConfig,
-    *,
-    evaluation: Mapping[str, Any],
-    validation: Mapping[str, Any],
-    champion: Package | None = None,
-    seed: int,
+    candidate: Package, evidence: Evidence, config: PromotionConfig, *, champion: Package | None = None, seed: int
 ) -> GateReport:
     """Return what every gate says of a candidate.
 
     Parameters
     ----------
     candidate : Package
-    test : DataFrame
-        The frozen rows, with the target. The champion is scored on them again; its old figures are not used.
+    evidence : Evidence
+        The champion is scored on its rows again; no old figure of it is used.
     config : PromotionConfig
-    evaluation, validation : mapping
-        The reports of the evaluate and of the validate stage.
     champion : Package, optional
         What serves in Production; None when nothing does.
     seed : int
@@ -83,21 +85,22 @@ def judge(
     metric_named(config.slices.metric, key="promotion.slices.metric")
     for name in config.limits:
         metric_named(name, key="promotion.limits")
-    case = _Case(candidate, champion, test, evaluation, validation, config, seed)
+    case = _Case(candidate, champion, evidence, config, seed)
     gates = [gate for one in _GATES for gate in one(case)]
+    gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
     return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
 
 
 def _rows(case: _Case) -> list[Gate]:
     """No error in the rows that it learned from."""
-    level = str(case.validation["level"])
+    level = str(case.evidence.validation["level"])
     reason = f"validation says {level}"
     return [Gate("validation", "fail" if level in ("error", "critical") else "pass", reason)]
 
 
 def _leakage(case: _Case) -> list[Gate]:
     """No column gives the label away."""
-    named = sorted({str(one["column"]) for one in case.validation["leakage"]})
+    named = sorted({str(one["column"]) for one in case.evidence.validation["leakage"]})
     reason = f"{', '.join(named)} gives the label away" if named else "no column gives the label away"
     return [Gate("leakage", "fail" if named else "pass", reason)]
 
@@ -105,7 +108,8 @@ def _leakage(case: _Case) -> list[Gate]:
 def _limits(case: _Case) -> list[Gate]:
     """No figure on the test rows is beyond its limit, as far as these rows can tell."""
     return [
-        _limit(name, limit, case.evaluation["metrics"].get(name)) for name, limit in sorted(case.config.limits.items())
+        _limit(name, limit, case.evidence.evaluation["metrics"].get(name))
+        for name, limit in sorted(case.config.limits.items())
     ]
 
 
@@ -125,7 +129,7 @@ def _baselines(case: _Case) -> list[Gate]:
     """Better than each baseline beyond chance: the interval of the difference lies on the better side of 0."""
     name, gates = case.config.metric, []
     for baseline in case.config.baselines:
-        found = case.evaluation["baselines"][baseline]["difference"].get(name)
+        found = case.evidence.evaluation["baselines"][baseline]["difference"].get(name)
         gates.append(_against_baseline(f"better than {baseline}", name, found))
     return gates
 
@@ -220,7 +224,9 @@ def _latency(case: _Case) -> Gate:
         taken.append(time.perf_counter() - started)
     value, limit = float(np.median(taken[_WARM_UP:])) * 1e3, case.config.latency_ms
     reason = f"median of {_TIMED} single rows"
-    return Gate("latency", "fail" if value > limit else "pass", reason, value, limit, "above", "ms", is_measured=True)
+    return Gate(
+        "latency", "fail" if value > limit else "pass", reason, value, limit, "above", "ms", depends_on="machine"
+    )
 
 
 def _schema(case: _Case) -> list[Gate]:
@@ -239,8 +245,6 @@ _GATES: tuple[Callable[[_Case], list[Gate]], ...] = (
     _leakage,
     _limits,
     _baselines,
-    _champion,
-    _slices,
-    _schema,
     _form,
 )
+_AGAINST_CHAMPION: tuple[Callable[[_Case], list[Gate]], ...] = (_champion, _slices, _schema)

@@ -17,8 +17,8 @@ Verdict = Literal["promote", "hold", "reject"]
 class Gate:
     """One gate. `fails_when` says on which side of `limit` a value fails; None where there is no number.
 
-    A gate that holds has not failed: what it asks for could not be shown with these rows. `is_measured` says that the
-    value depends on the machine, and is kept out of files that must be equal everywhere.
+    A gate that holds has not failed: what it asks for could not be shown with these rows. `depends_on` says what
+    else than the package and the rows its answer depends on: what serves now, or the machine.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Gate:
     limit: float | None = None
     fails_when: Literal["above", "below"] | None = None
     unit: str = ""
-    is_measured: bool = False
+    depends_on: Literal["rows", "champion", "machine"] = "rows"
 
     @property
     def passed(self) -> bool:
@@ -55,13 +55,14 @@ class GateReport:
         """The gates that did not pass."""
         return tuple(gate for gate in self.gates if not gate.passed)
 
-    def as_dict(self, *, measured: bool = True) -> dict[str, Any]:
-        """Return plain values; without `measured`, the figures of this machine are left out."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         gates = [asdict(gate) for gate in self.gates]
-        for gate in gates:
-            if gate.pop("is_measured") and not measured:
-                gate["value"], gate["reason"] = None, ""
         return {"candidate": self.candidate, "champion": self.champion, "verdict": self.verdict, "gates": gates}
+
+    def settled(self) -> GateReport:
+        """Return the gates whose answers are the same on any machine, whatever serves there."""
+        return GateReport(self.candidate, None, tuple(gate for gate in self.gates if gate.depends_on == "rows"))
 
     def table(self) -> str:
         """Return the gates as lines of a table for a terminal."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "State", "now", "open_state"]
+__all__ = ["URL_ENV", "State", "connect", "now", "open_state"]
 
 URL_ENV = "MLOPS_STATE_URL"
 DATABASE = Path("state/state.db")
@@ -130,13 +130,24 @@ def open_state(root: Path, *, clock: Callable[[], int] = now) -> State:
     """
     from pipeline.state.migration import prepare
 
-    state = State(_engine(root), clock)
+    state = connect(root, clock=clock)
     try:
         prepare(state)
     except BaseException:
         state.close()
         raise
     return state
+
+
+def connect(root: Path, *, clock: Callable[[], int] = now) -> State:
+    """Return the state database whatever the form of its tables; for those that change it, `open_state` is for all others.
+
+    Raises
+    ------
+    ConfigError
+        When the address is none.
+    """
+    return State(_engine(root), clock)
 
 
 def _engine(root: Path) -> Engine:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, UsageError
 from pipeline.state.audit import Act, AuditEntry, append
 from pipeline.state.tables import deployments, models, versions
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from pipeline.state.versions import Version
-
-    Stage = Literal["None", "Staging", "Production", "Archived"]
 
 __all__ = ["STAGES", "Change", "Served", "decide", "served"]
 
@@ -64,7 +62,7 @@ def served(connection: Connection, model: str) -> Served:
     )
 
 
-def decide(connection: Connection, version: Version, stage: Stage, act: Act, *, expected: int | None = None) -> Change:
+def decide(connection: Connection, version: Version, stage: str, act: Act, *, expected: int | None = None) -> Change:
     """Move a version to a stage. What it replaces there is archived; it leaves the stage that it was in.
 
     Parameters
@@ -84,7 +82,11 @@ def decide(connection: Connection, version: Version, stage: Stage, act: Act, *, 
     ------
     Conflict
         When another decision was made since `expected`.
+    UsageError
+        When there is no such stage.
     """
+    if stage not in STAGES:
+        raise UsageError(f"stage {stage!r} is none; accepted: {', '.join(STAGES)}")
     before = served(connection, version.model)
     generation = before.generation if expected is None else expected
     claimed = connection.execute(

@@ -142,6 +142,20 @@ class Store:
                 raise
             return str(found.experiment_id)
 
+    def download(self, run_id: str, path: str, folder: Path) -> Path:
+        """Copy what a run keeps below `path` into `folder`, and return where it lies now.
+
+        Raises
+        ------
+        Unreachable
+            When the store does not answer.
+        UsageError
+            When there is no such run.
+        """
+        client = self.client()
+        with self.asking():
+            return Path(client.download_artifacts(run_id, path, str(folder)))
+
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Turn what MLflow raises inside the block into `UsageError` (our fault) or `Unreachable` (not ours)."""

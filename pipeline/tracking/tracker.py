@@ -151,7 +151,7 @@ class ExperimentTracker:
             with self.store.asking():
                 if name not in {entry.path for entry in client.list_artifacts(run.run_id)}:
                     raise UsageError(f"run {run.name!r} keeps no file {name}; choose a trial or a pipeline run")
-                return Path(client.download_artifacts(run.run_id, name, folder)).read_text(encoding="utf-8")
+            return self.store.download(run.run_id, name, Path(folder)).read_text(encoding="utf-8")
 
     @property
     def active_run(self) -> ActiveRun:

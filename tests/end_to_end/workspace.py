@@ -29,7 +29,7 @@ _IDENTITY = {
 _QUIET = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 _NOT_OURS = ("DVC_", "MLFLOW_", "PYTEST_", "GIT_", "PYTHONHASHSEED")
 
-STAGES = ("compose", "ingest", "validate", "split", "train", "evaluate")
+STAGES = ("compose", "ingest", "validate", "split", "train", "evaluate", "register")
 
 
 class CommandFailed(AssertionError):
@@ -125,3 +125,5 @@ def shrink(workspace: Workspace) -> None:
     workspace.edit("conf/evaluation/default.yaml", "resamples: 1000", "resamples: 100")
     workspace.edit("conf/evaluation/default.yaml", "importance_repeats: 10", "importance_repeats: 1")
     workspace.edit("conf/hparams_search/hist_gradient_boosting.yaml", "n_trials: 20", "n_trials: 4")
+    # So few rows cannot tell the model from the one-rule baseline.
+    workspace.edit("conf/promotion/default.yaml", "[majority, depth_2_tree]", "[majority]")

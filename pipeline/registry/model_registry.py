@@ -1,0 +1,261 @@
+"""The registry as a person uses it from Python: register, promote, load, list."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import state as store
+from pipeline.errors import UsageError
+from pipeline.registry import decisions
+from pipeline.registry.mirror import Mirrored, mirror
+from pipeline.registry.packages import PackageStore
+from pipeline.registry.submitting import Submission, judge_candidate, submit
+from pipeline.tracking.search import needing_the_store
+from pipeline.tracking.store import Store, find_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.config.groups.live import PromotionConfig, TrackingConfig
+    from pipeline.gates import Evidence, GateReport
+    from pipeline.package import Package
+    from pipeline.state import AuditEntry, Change, State, Version
+
+__all__ = ["ModelRegistry", "registry_of"]
+
+_MIRROR_WAIT_S = 1.5
+_PACKAGES = Path("state/packages")
+
+
+@dataclass
+class ModelRegistry:
+    """Versions of models and their stages: None, Staging, Production, Archived.
+
+    The state database decides; MLflow shows the same, as soon as it can be reached.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Folder of the project; found from the present folder when None.
+    tracking_uri : str, optional
+        MLflow's address; the SQLite file of the project when None.
+
+    Examples
+    --------
+    >>> registry = ModelRegistry()  # doctest: +SKIP
+    >>> version = registry.register_model("models/candidate", "personality_model")  # doctest: +SKIP
+    >>> registry.promote_model("personality_model", version.version, "Production", force=True, reason="the first")  # doctest: +SKIP
+    >>> registry.load_model("personality_model", stage="Production").predict(rows)  # doctest: +SKIP
+    """
+
+    root: Path | None = None
+    tracking_uri: str | None = None
+
+    @property
+    def _root(self) -> Path:
+        return (self.root if self.root is not None else find_root()).resolve()
+
+    @property
+    def packages(self) -> PackageStore:
+        """Where registered packages lie."""
+        return PackageStore(self._root / _PACKAGES)
+
+    @property
+    def _mlflow(self) -> Store:
+        return Store(self._root, self.tracking_uri, _MIRROR_WAIT_S)
+
+    @contextmanager
+    def _state(self) -> Iterator[State]:
+        opened = store.open_state(self._root)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def register_model(
+        self,
+        model_uri: str | Path,
+        name: str,
+        description: str = "",
+        *,
+        tags: Mapping[str, Any] | None = None,
+        gates: GateReport | None = None,
+    ) -> Version:
+        """Register a model package; the same package is the same version.
+
+        Parameters
+        ----------
+        model_uri : str or Path
+            Folder of a package, or `runs:/RUN/model` for one that an MLflow run keeps.
+        name : str
+        description : str
+        tags : mapping, optional
+            Plain values to keep with it, such as `git_commit`.
+        gates : GateReport, optional
+            What the gates said of it; a version that was not judged goes further by force alone.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When MLflow or the state database cannot be had.
+        IntegrityError
+            When it is no sound package; nothing of it was run.
+        """
+        with self._fetched(str(model_uri)) as (folder, run_id), self._state() as state:
+            candidate = self.packages.add(folder)
+            known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
+            judged = None if gates is None else gates.as_dict()
+            version, _ = decisions.register(
+                state, self.packages, name, candidate, description=description, tags=known, gates=judged
+            )
+            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            return version
+
+    def judge_candidate(
+        self, name: str, candidate: Package, evidence: Evidence, config: PromotionConfig, *, seed: int
+    ) -> GateReport:
+        """Return what the gates say of a candidate on the frozen rows, against what is in Production now."""
+        with self._state() as state:
+            return judge_candidate(state, self.packages, name, candidate, evidence, config, seed=seed)
+
+    def submit(
+        self, name: str, source: Path, report: GateReport, config: PromotionConfig, *, tags: Mapping[str, Any]
+    ) -> Submission:
+        """Register the package at `source`; one that passed goes as far as the policy says. MLflow is told later.
+
+        Raises
+        ------
+        Conflict
+            When another version went into Production since the gates were asked.
+        """
+        with self._state() as state:
+            return submit(state, self.packages, name, source, report, config, tags=tags)
+
+    def promote_model(
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        *,
+        reason: str = "",
+        expected_generation: int | None = None,
+        force: bool = False,
+    ) -> Change:
+        """Move a version to a stage; a new Production archives the old one.
+
+        Raises
+        ------
+        Conflict
+            When another decision was made since `expected_generation`.
+        GateRefused
+            When its gates did not let it through, and `force` is not given.
+        UsageError
+            When there is no such version or stage.
+        """
+        with self._state() as state:
+            change = decisions.promote(
+                state, name, _number(version), stage, reason=reason, expected=expected_generation, force=force
+            )
+            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            return change
+
+    def rollback_model(
+        self, name: str, *, to: int | str | None = None, reason: str = "", expected_generation: int | None = None
+    ) -> Change:
+        """Put the version back into Production that served before, or `to`, which served once.
+
+        Raises
+        ------
+        Conflict
+            When another decision was made since `expected_generation`.
+        UsageError
+            When nothing served before.
+        """
+        with self._state() as state:
+            target = None if to is None else _number(to)
+            change = decisions.rollback(state, name, to=target, reason=reason, expected=expected_generation)
+            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            return change
+
+    def load_model(self, name: str, stage: str | None = None, *, version: int | str | None = None) -> Package:
+        """Return the package of a stage or of a version, checked to the last byte and built without pickle.
+
+        Raises
+        ------
+        IntegrityError
+            When the stored package is not what was registered.
+        UsageError
+            When nothing is in the stage, or there is no such version.
+        """
+        with self._state() as state, state.reading() as connection:
+            if version is not None:
+                return self.packages.load(store.find_version(connection, name, _number(version)).digest)
+            wanted = stage if stage is not None else "Production"
+            served = store.served(connection, name)
+            if wanted not in served.digests:
+                there = ", ".join(f"{one} has version {number}" for one, number in served.versions.items())
+                raise UsageError(f"{name}: nothing is in {wanted}; {there or 'promote a version first'}")
+            return self.packages.load(served.digests[wanted])
+
+    def list_models(self, name: str | None = None) -> list[Version]:
+        """Return every registered version, oldest first."""
+        with self._state() as state, state.reading() as connection:
+            return store.all_versions(connection, name)
+
+    def get_latest_model_version(self, name: str) -> Version:
+        """Return the newest version of a model.
+
+        Raises
+        ------
+        UsageError
+            When it has none.
+        """
+        versions = self.list_models(name)
+        if not versions:
+            raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
+        return versions[-1]
+
+    def history(self, name: str | None = None, *, until: int | None = None) -> list[AuditEntry]:
+        """Return the audit trail, oldest first; up to a moment in microseconds since 1970, UTC."""
+        with self._state() as state, state.reading() as connection:
+            return store.entries(connection, model=name, until=until)
+
+    def verify_history(self) -> list[store.Break]:
+        """Return every place where the audit trail was tampered with."""
+        with self._state() as state, state.reading() as connection:
+            return store.verify(connection)
+
+    def mirror(self) -> Mirrored:
+        """Bring MLflow up to date for every model, and put back aliases that were moved by hand."""
+        with self._state() as state:
+            return mirror(state, self.packages, self._mlflow, every=True)
+
+    @contextmanager
+    def _fetched(self, uri: str) -> Iterator[tuple[Path, str | None]]:
+        """Yield the folder of a package, and the run that it comes from."""
+        if not uri.startswith("runs:/"):
+            yield self._root / uri, None
+            return
+        run_id, _, path = uri.removeprefix("runs:/").partition("/")
+        with tempfile.TemporaryDirectory() as folder:
+            with needing_the_store():
+                fetched = self._mlflow.download(run_id, path, Path(folder))
+            inner = fetched / "package"
+            yield inner if inner.is_dir() else fetched, run_id
+
+
+def registry_of(config: TrackingConfig, root: Path | None = None) -> ModelRegistry:
+    """Return the registry whose MLflow is that of the settings; the address is read from the environment now."""
+    return ModelRegistry(root, os.environ.get(config.uri_env) or None)
+
+
+def _number(version: int | str) -> int:
+    try:
+        return int(version)
+    except ValueError as error:
+        raise UsageError(f"version {version!r}: versions are whole numbers, such as 3") from error

@@ -1,0 +1,56 @@
+"""Keep registered packages by their digest, so that what serves needs neither the graph nor MLflow."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline import files, package
+from pipeline.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.package import Package
+
+__all__ = ["PackageStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageStore:
+    """A folder of packages; each lies below its digest and is never changed."""
+
+    folder: Path
+
+    def path(self, digest: str) -> Path:
+        """Return where the package with this digest lies, or would lie."""
+        return self.folder / digest
+
+    def add(self, source: Path) -> Package:
+        """Copy a package in, whole or not at all, and return it as it was read back; a known one is kept.
+
+        Raises
+        ------
+        IntegrityError
+            When `source` is no sound package.
+        """
+        found = package.load(source)
+        target = self.path(found.digest)
+        if not target.exists():
+            with files.new_folder(target) as folder:
+                shutil.copytree(source, folder, dirs_exist_ok=True)
+        return self.load(found.digest)
+
+    def load(self, digest: str) -> Package:
+        """Return the package with this digest.
+
+        Raises
+        ------
+        IntegrityError
+            When it is not there, damaged, or another one.
+        """
+        found = package.load(self.path(digest))
+        if found.digest != digest:
+            raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
+        return found

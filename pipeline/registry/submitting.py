@@ -1,0 +1,95 @@
+"""Bring a candidate before its gates, register it, and let it go as far as the policy says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import state as store
+from pipeline.errors import Conflict
+from pipeline.gates import Evidence, GateReport, judge
+from pipeline.registry import decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pipeline.config.groups.live import PromotionConfig
+    from pipeline.package import Package
+    from pipeline.registry.packages import PackageStore
+    from pipeline.state import State, Version
+
+__all__ = ["Submission", "judge_candidate", "submit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of a candidate: its version, and the stage that it reached by itself (None when it stays)."""
+
+    version: Version
+    is_new: bool
+    stage: str | None
+
+    def __str__(self) -> str:
+        one = self.version
+        where = f"goes to {self.stage}" if self.stage is not None else f"is in stage {one.stage}"
+        return f"{one.model} version {one.version} ({one.semver}) {where}{'' if self.is_new else ', registered before'}"
+
+
+def judge_candidate(
+    state: State,
+    packages: PackageStore,
+    model: str,
+    candidate: Package,
+    evidence: Evidence,
+    config: PromotionConfig,
+    *,
+    seed: int,
+) -> GateReport:
+    """Return what the gates say of a candidate, against what is in Production now."""
+    with state.reading() as connection:
+        digest = store.served(connection, model).digests.get("Production")
+    champion = None if digest is None else packages.load(digest)
+    return judge(candidate, evidence, config, champion=champion, seed=seed)
+
+
+def submit(
+    state: State,
+    packages: PackageStore,
+    model: str,
+    source: Path,
+    report: GateReport,
+    config: PromotionConfig,
+    *,
+    tags: Mapping[str, Any],
+) -> Submission:
+    """Register the package at `source`; one that passes moves on by `config.policy`, the first ever to Production.
+
+    A package that was registered before keeps the stage that it has: a stage that is run again decides nothing anew.
+
+    Raises
+    ------
+    Conflict
+        When another version went into Production since the gates were asked.
+    """
+    candidate = packages.add(source)
+    version, is_new = decisions.register(
+        state, packages, model, candidate, tags=tags, gates=report.as_dict(), description=_description(candidate)
+    )
+    if not is_new or config.policy == "manual" or report.verdict != "promote":
+        return Submission(version, is_new, None)
+    with state.reading() as connection:
+        served = store.served(connection, model)
+    if served.digests.get("Production") != report.champion:
+        raise Conflict(
+            f"{model}: another version went into Production while this one was judged; run `dvc repro` again"
+        )
+    stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
+    decisions.promote(
+        state, model, version.version, stage, reason=f"policy: {config.policy}", expected=served.generation
+    )
+    return Submission(version, is_new, stage)
+
+
+def _description(candidate: Package) -> str:
+    return f"{candidate.manifest.model} on {candidate.manifest.name}"

@@ -1,0 +1,43 @@
+"""The candidate passes its gates or not, and becomes a version that goes as far as the policy says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import files, package, paths
+from pipeline.config.entry import stage
+from pipeline.errors import GateRefused
+from pipeline.gates import Evidence
+from pipeline.registry import registry_of
+from pipeline.tracking.revision import revision_tags
+
+if TYPE_CHECKING:
+    from pipeline.config.types import Config
+
+
+@stage("register")
+def main(config: Config) -> None:
+    """Judge the candidate, write what the gates said, register it; end with exit code 5 when they reject it."""
+    registry = registry_of(config.tracking)
+    evidence = Evidence(
+        files.read_parquet(paths.TEST), files.read_json(paths.EVALUATION), files.read_json(paths.VALIDATION)
+    )
+    report = registry.judge_candidate(
+        config.name, package.load(paths.CANDIDATE), evidence, config.promotion, seed=config.seed
+    )
+    files.write_json(paths.REGISTRATION, report.settled().as_dict())
+    print(report.table(), flush=True)
+    if "DVC_EXP_NAME" in os.environ and not config.promotion.experiments:
+        print("[register] an experiment is judged, not registered (promotion.experiments=true registers it too)")
+        return
+    tags = revision_tags(Path())
+    print(f"[register] {registry.submit(config.name, paths.CANDIDATE, report, config.promotion, tags=tags)}")
+    if report.verdict == "reject":
+        failed = ", ".join(gate.name for gate in report.gates if gate.result == "fail")
+        raise GateRefused(f"the candidate is registered and goes no further: {failed}; see the table above")
+
+
+if __name__ == "__main__":
+    main()
