@@ -139,20 +139,6 @@ def show(
     typer.echo(package.card)
 
 
-@app.command()
-def mirror(*, as_json: AsJson = False) -> None:
-    """Bring MLflow's registry up to date, and put back aliases that somebody moved there."""
-    done = _registry().mirror()
-    if as_json:
-        typer.echo(canonical_json({"models": done.models, "moved": done.moved, "error": done.error}), nl=False)
-    elif done.error is not None:
-        typer.echo(f"MLflow cannot be had now ({done.error}); what it should show waits in the outbox")
-    else:
-        typer.echo(f"MLflow shows {', '.join(done.models) or 'no model'} as decided")
-        for alias in done.moved:
-            typer.echo(f"{alias} had been moved in MLflow, and was put back")
-
-
 @audit.command("list")
 def list_audit(
     *,
@@ -176,8 +162,8 @@ def list_audit(
         version = f" version {entry.version}" if entry.version is not None else ""
         reason = f"  ({entry.reason})" if entry.reason else ""
         typer.echo(f"{entry.seq:5}  {_moment(entry.at)}  {entry.actor}: {entry.action} {entry.model}{version}{reason}")
-        if served:
-            typer.echo(f"       then {served}")
+        if entry.generation is not None:
+            typer.echo(f"       generation {entry.generation}: {served or 'nothing serves'}")
 
 
 @audit.command("verify")

@@ -57,6 +57,20 @@ def sync(
     if done.skipped:
         parts.append(f"{_count(len(done.skipped), 'commit')} left out")
     typer.echo("; ".join(parts))
+    _mirror()
+
+
+def _mirror() -> None:
+    """Let MLflow's registry show what was decided since."""
+    from pipeline.registry import registry_of
+
+    done = registry_of(_settings()).mirror()
+    if done.error is not None:
+        typer.echo(f"MLflow's registry cannot be had now ({done.error}); what it should show waits in the outbox")
+    elif done.models:
+        typer.echo(f"MLflow's registry shows {', '.join(done.models)} as decided")
+    for alias in done.moved:
+        typer.echo(f"{alias} had been moved in MLflow, and was put back")
 
 
 def _count(n: int, noun: str) -> str:

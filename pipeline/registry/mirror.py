@@ -21,6 +21,7 @@ __all__ = ["Mirrored", "mirror"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
 _DIGEST = "mlops.package"
+_PREFIXES = ("mlflow.", "mlops.", "dvc.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +107,30 @@ def _known_versions(client: Any, model: str) -> dict[str, str]:
 
 
 def _create(client: Any, version: Version, packages: PackageStore) -> str:
-    run_id = version.tags.get("run_id")
-    source = f"runs:/{run_id}/model" if run_id else packages.path(version.digest).resolve().as_uri()
+    """Make a version that links its run, where MLflow has one that recorded this package."""
+    run_id = _run_of(client, version.digest)
+    source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
     made = client.create_model_version(
         version.model, source, run_id=run_id, tags={_DIGEST: version.digest}, description=version.description
     )
     return str(made.version)
 
 
+def _run_of(client: Any, digest: str) -> str | None:
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    wanted = f"tags.`{_DIGEST}` = '{digest}' and tags.`mlops.kind` = 'pipeline'"
+    found = client.search_runs(experiments, filter_string=wanted, max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
 def _tags(version: Version) -> dict[str, str]:
     """Return what the version's page shows: who it is, what the gates said, where it stands."""
     gates = version.tags.get("gates")
-    plain = {key: str(value) for key, value in version.tags.items() if key != "gates" and value is not None}
-    said = {"gates": gates["verdict"], "gate_report": canonical_json(gates)} if gates is not None else {}
+    kept = {key: str(value) for key, value in version.tags.items() if key != "gates" and value is not None}
+    said = {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
     return {
-        **{f"mlops.{key}": value for key, value in {**plain, **said}.items()},
+        **{key if key.startswith(_PREFIXES) else f"mlops.{key}": value for key, value in kept.items()},
+        **said,
         "mlops.version": str(version.version),
         "mlops.semver": version.semver,
         "stage": version.stage,

@@ -1,0 +1,36 @@
+"""Packages to register, and a registry in a folder of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.registry import ModelRegistry
+from tests.pipeline.package.packing import pack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = {
+    "first": ("model=logistic_regression",),
+    "second": ("model=logistic_regression", "model.estimator.C=0.5"),
+    "third": ("model=naive_bayes",),
+}
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of three packages: two of one kind of model and one of another."""
+    folder = tmp_path_factory.mktemp("packages")
+    for name, overrides in MODELS.items():
+        pack(folder / name, "personality", *overrides, n_rows=400)
+    return {name: folder / name for name in MODELS}
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelRegistry:
+    """A registry without versions; MLflow's store is made when it is needed."""
+    monkeypatch.setenv("MLOPS_ACTOR", "ada")
+    monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
+    return ModelRegistry(tmp_path)
