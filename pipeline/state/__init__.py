@@ -3,17 +3,20 @@
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
 from pipeline.state.database import URL_ENV, State, connect, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
+from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
 from pipeline.state.migration import Revision, revision, upgrade
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
 __all__ = [
+    "KEY_PREFIX",
     "STAGES",
     "URL_ENV",
     "Act",
     "AuditEntry",
     "Break",
     "Change",
+    "KeyRecord",
     "Revision",
     "Served",
     "State",
@@ -23,15 +26,20 @@ __all__ = [
     "all_versions",
     "append",
     "connect",
+    "create_key",
     "decide",
     "done",
     "enqueue",
     "entries",
     "failed",
     "find_version",
+    "keys",
+    "note_use",
     "open_state",
     "revision",
+    "revoke_key",
     "served",
+    "split_key",
     "upgrade",
     "verify",
     "version_by_digest",
