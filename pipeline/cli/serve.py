@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
 import typer
@@ -10,9 +10,6 @@ import typer
 from pipeline.errors import UsageError
 
 __all__ = ["serve"]
-
-_AUTHENTICATION = ("none", "required")
-_STAGES = ("Production", "Staging")
 
 
 def serve(
@@ -37,10 +34,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the model that is in Production over HTTP, until it is stopped."""
-    from pipeline.serving.starting import start
+    from pipeline.serving.starting import AUTHENTICATION, STAGES, start
 
-    if stage not in _STAGES:
-        raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(_STAGES)}")
-    if authentication not in (None, *_AUTHENTICATION):
-        raise UsageError(f"--authentication {authentication!r}: accepted is one of {', '.join(_AUTHENTICATION)}")
+    if stage not in STAGES:
+        raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
+    if authentication not in (None, *AUTHENTICATION):
+        raise UsageError(f"--authentication {authentication!r}: accepted is one of {', '.join(AUTHENTICATION)}")
     start(state=state, model=model_name, stage=stage, host=host, port=port, authentication=authentication)

@@ -14,7 +14,10 @@ from pipeline.serving.engine import Engine
 if TYPE_CHECKING:
     from pipeline.config.groups.live import ServingConfig
 
-__all__ = ["find_project", "start"]
+__all__ = ["AUTHENTICATION", "STAGES", "find_project", "start"]
+
+AUTHENTICATION = ("none", "required")
+STAGES = ("Production", "Staging")
 
 _MARKS = ("dvc.yaml", "params.yaml", ".git")
 

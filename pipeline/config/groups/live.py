@@ -6,6 +6,7 @@ from typing import Literal
 
 from pipeline.config.groups.base import Positive, Section, Share, setting
 from pipeline.config.groups.http import LimitsConfig, OidcConfig
+from pipeline.config.groups.serving import EngineConfig, LogConfig
 
 __all__ = [
     "AlertsConfig",
@@ -102,6 +103,8 @@ class ServingConfig(Section):
     log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
     limits: LimitsConfig
     oidc: OidcConfig
+    engine: EngineConfig
+    log: LogConfig
 
 
 class LifecycleConfig(Section):

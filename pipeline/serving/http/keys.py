@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.serving.http.access import Principal
+from pipeline.state.database import now
 
 if TYPE_CHECKING:
     from pipeline.state import KeyRecord, State
@@ -44,10 +45,10 @@ class ApiKeys:
         if known is None or not is_same:
             return None
         record, caller = known
-        now = store.now()
-        if not record.is_valid(now):
+        at = now()
+        if not record.is_valid(at):
             return None
-        self._used[identifier] = now
+        self._used[identifier] = at
         return caller
 
     def read(self) -> None:

@@ -78,7 +78,9 @@ def _of_engine(status: Mapping[str, Any]) -> Iterable[Any]:
     for name, count in sorted(status["by_class"].items()):
         rows.add_metric([name], count)
     yield rows
-    sure = CounterMetricFamily("mlops_prediction_confidence", "Predicted rows by tenth of confidence.", labels=["tenth"])
+    sure = CounterMetricFamily(
+        "mlops_prediction_confidence", "Predicted rows by tenth of confidence.", labels=["tenth"]
+    )
     for tenth, count in enumerate(status["by_confidence"]):
         sure.add_metric([str(tenth)], count)
     yield sure
@@ -92,7 +94,11 @@ def _of_engine(status: Mapping[str, Any]) -> Iterable[Any]:
     }
     for name, (value, told) in gauges.items():
         yield GaugeMetricFamily(f"mlops_{name}", told, value=float(value))
-    for name, told in (("logged", "Rows in the log."), ("unlogged", "Rows answered without it."), ("failures", "Failed commits.")):
+    for name, told in (
+        ("logged", "Rows in the log."),
+        ("unlogged", "Rows answered without it."),
+        ("failures", "Failed commits."),
+    ):
         yield CounterMetricFamily(f"mlops_log_{name}", told, value=float(log[f"n_{name}"]))
 
 

@@ -78,9 +78,7 @@ class Service:
             self.logger.info("stopped")
 
 
-def serve(
-    engine: Engine, config: ServingConfig, *, began: float, environment: Mapping[str, str] | None = None
-) -> None:
+def serve(engine: Engine, config: ServingConfig, *, began: float, environment: Mapping[str, str] | None = None) -> None:
     """Answer at `config.host` and `config.port` until SIGTERM or SIGINT.
 
     Parameters

@@ -104,7 +104,7 @@ def bodies(good: Any) -> Iterator[tuple[str, bytes]]:
 
 def _twice(good: Any, text: str) -> Iterator[tuple[str, bytes]]:
     """Yield the body with each of its keys given twice."""
-    keys = sorted({key for key in _keys(good)})
+    keys = sorted(set(_keys(good)))
     for key in keys:
         at = text.index(f'"{key}":')
         yield f"{key} twice", (text[:at] + f'"{key}": null, ' + text[at:]).encode()
