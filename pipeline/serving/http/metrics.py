@@ -102,7 +102,7 @@ def _of_engine(status: Mapping[str, Any]) -> Iterable[Any]:
         yield CounterMetricFamily(f"mlops_log_{name}", told, value=float(log[f"n_{name}"]))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Collected:
     """What prometheus_client wants to be asked."""
 

@@ -57,6 +57,7 @@ class Running:
 
     process: subprocess.Popen[str]
     address: str
+    root: Path
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -87,7 +88,7 @@ def running(root: Path, *words: str, **environment: str) -> Iterator[Running]:
     )
     try:
         started = _first_line(process)
-        server = Running(process, started["address"], [started])
+        server = Running(process, started["address"], root, [started])
         # What the server says later goes to a file, so that a full pipe never holds it up.
         drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=log)
         yield server
