@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.load import load_params
 from pipeline.errors import UsageError
 from pipeline.serving.engine import Engine
+from pipeline.serving.starting import start
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -97,6 +98,10 @@ class ModelServer:
         """Keep what became true of earlier predictions, and return how many outcomes were stored."""
         body = json.dumps({"outcomes": [dict(one) for one in outcomes]}).encode()
         return int(json.loads(self._wait(self._started().feedback(body)))["stored"])
+
+    def run(self) -> None:
+        """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve` does; for the main thread."""
+        start(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
 
     def close(self) -> None:
         """Answer what is on its way and let go of everything."""

@@ -157,9 +157,12 @@ class _Parts:
         return self._path(at).exists()
 
     def add(self, at: int, table: pa.Table) -> None:
-        with files.new_file(self._path(at)) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-            with pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table)
+        with (
+            files.new_file(self._path(at)) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as writer,
+        ):
+            writer.write_table(table)
 
     def assemble(self) -> None:
         with files.new_file(self._target) as temporary:
