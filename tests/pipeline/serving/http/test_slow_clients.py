@@ -106,6 +106,15 @@ def test_a_slow_sender_is_told_why(server: Running) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:mlops:problem:too-slow"
 
 
+def test_the_rest_of_a_refused_body_is_waited_for_in_bounds_and_answered_once(server: Running) -> None:
+    connection = opened(server, HEAD + b"Content-Length: 40000000\r\n\r\n{")
+    connection.settimeout(DEADLINE_S + 3)
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_who_leaves_answers_lying_is_cut(server: Running) -> None:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
