@@ -53,10 +53,10 @@ def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tm
     scored = RowScorer(package, many_missing=0.5, secret=b"").score([tuple(row.values()) for row in given])
     found = pd.read_parquet(tmp_path / "out.parquet")
     assert done.n_rows == 1000
-    assert found["prediction"].tolist() == scored.labels
+    assert found["prediction"].tolist() == [one.label for one in scored]
     shares = found[[f"probability_{name}" for name in package.classes]].to_numpy()
-    assert np.array_equal(shares, np.array(scored.probabilities))
-    assert found["confidence"].tolist() == scored.confidences
+    assert np.array_equal(shares, np.array([one.probabilities for one in scored]))
+    assert found["confidence"].tolist() == [one.confidence for one in scored]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
