@@ -14,6 +14,7 @@ __all__ = [
     "DriftConfig",
     "LifecycleConfig",
     "MonitoringConfig",
+    "MultivariateDriftConfig",
     "NumericDriftConfig",
     "PromotionConfig",
     "ServingConfig",
@@ -62,6 +63,8 @@ class MonitoringConfig(Section):
 
     window_hours: Positive = setting("Length of the window", unit="h")
     min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
+    confidence: float = setting("Level of the intervals of performance", gt=0.5, lt=1)
+    draws: int = setting("Draws from which those intervals are taken", unit="draws", ge=100, le=10_000)
 
 
 class NumericDriftConfig(Section):
@@ -77,12 +80,23 @@ class CategoricalDriftConfig(Section):
     jensen_shannon: float = setting("Jensen-Shannon distance, base 2", gt=0, le=1)
 
 
+class MultivariateDriftConfig(Section):
+    """When a model that tells live rows from training rows is right too often."""
+
+    auc: float = setting("Area under the ROC curve, out of fold; 0.5 is guessing", gt=0.5, lt=1)
+    max_rows: int = setting("Rows of each side that it looks at", unit="rows", ge=200)
+
+
 class DriftConfig(Section):
     """How far a live window may move from the reference before we speak up."""
 
     alpha: float = setting("Chance of a false alarm over all columns together", gt=0, lt=0.5)
+    hold_windows: int = setting(
+        "Windows in a row that must show it; before that it is watched", unit="windows", ge=1, le=100
+    )
     numeric: NumericDriftConfig
     categorical: CategoricalDriftConfig
+    multivariate: MultivariateDriftConfig
 
 
 class AlertsConfig(Section):

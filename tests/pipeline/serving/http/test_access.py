@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from pipeline import state as store
@@ -20,6 +19,8 @@ from tests.pipeline.serving.http.running import MODEL, ROW, Running, make_projec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 pytestmark = pytest.mark.xdist_group("serving")
 
