@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import models, track, upkeep
+from pipeline.cli import models, scoring, track, upkeep
 from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
@@ -23,6 +23,7 @@ _GROUPS = {
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
     "keys": "pipeline.cli.keys",
+    "log": "pipeline.cli.log",
     "models": "pipeline.cli.models",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
@@ -36,6 +37,8 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     models.promote,
     models.rollback,
+    scoring.predict,
+    scoring.feedback,
     serve,
 ]
 

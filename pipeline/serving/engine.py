@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
@@ -290,6 +291,10 @@ class Engine:
             if self.bundle is not None and (found.bundle is None or found.bundle.digest != self.bundle.digest):
                 self.previous = self.bundle
             self.bundle = found.bundle
+            # What was loaded stays: looking for garbage in it again and again would cost large batches a third.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     async def _with_state(self, work: Any, *args: Any) -> Any:
         try:
