@@ -1,7 +1,7 @@
 """The state database: what is live, who decided it, and what is still to be told to MLflow."""
 
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
-from pipeline.state.database import URL_ENV, State, connect, open_state
+from pipeline.state.database import URL_ENV, State, connect, exists, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
 from pipeline.state.migration import Revision, revision, upgrade
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
@@ -27,6 +27,7 @@ __all__ = [
     "done",
     "enqueue",
     "entries",
+    "exists",
     "failed",
     "find_version",
     "open_state",
