@@ -7,15 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.lifecycle import MLOpsPipeline
     from pipeline.registry import ModelRegistry
     from pipeline.tracking import ExperimentTracker
     from pipeline.validation import DataValidator
 
-__all__ = ["DataValidator", "ExperimentTracker", "ModelRegistry"]
+__all__ = ["DataValidator", "ExperimentTracker", "MLOpsPipeline", "ModelRegistry"]
 
 _HOMES = {
     "DataValidator": "pipeline.validation",
     "ExperimentTracker": "pipeline.tracking",
+    "MLOpsPipeline": "pipeline.lifecycle",
     "ModelRegistry": "pipeline.registry",
 }
 

@@ -1,7 +1,7 @@
 """The state database: what is live, who decided it, and what is still to be told to MLflow."""
 
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
-from pipeline.state.database import URL_ENV, State, connect, open_state
+from pipeline.state.database import URL_ENV, State, connect, exists, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
 from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
 from pipeline.state.migration import Revision, revision, upgrade
@@ -50,6 +50,7 @@ __all__ = [
     "entries",
     "erase_subject",
     "events",
+    "exists",
     "failed",
     "find_version",
     "keys",
