@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.lifecycle import MLOpsPipeline
     from pipeline.registry import ModelRegistry
+    from pipeline.serving.model_server import ModelServer
     from pipeline.tracking import ExperimentTracker
     from pipeline.validation import DataValidator
 
-__all__ = ["DataValidator", "ExperimentTracker", "MLOpsPipeline", "ModelRegistry"]
+__all__ = ["DataValidator", "ExperimentTracker", "MLOpsPipeline", "ModelRegistry", "ModelServer"]
 
 _HOMES = {
     "DataValidator": "pipeline.validation",
     "ExperimentTracker": "pipeline.tracking",
     "MLOpsPipeline": "pipeline.lifecycle",
     "ModelRegistry": "pipeline.registry",
+    "ModelServer": "pipeline.serving.model_server",
 }
 
 

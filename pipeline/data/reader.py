@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.data.lines import Block
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Parsed", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
+__all__ = ["Parsed", "csv_tables", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
 
 # Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
 _THREADS = 4
@@ -142,6 +142,31 @@ def _read(
     if header and not table.num_rows and not problems.found:
         _note_no_rows(problems)
     return table, np.concatenate(numbers), problems.in_order()
+
+
+def csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
+    """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
+
+    Memory is bounded by one block (8 MB of text), whatever the file holds.
+
+    Raises
+    ------
+    DataError
+        When a column is not in the file, or at the first block with a line or a cell that is not as declared.
+    """
+    problems = Problems(str(path))
+    with _opened(path) as stream, ThreadPoolExecutor(_THREADS) as pool:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _distinct(lines.header(), problems)
+        for name in [name for name in kinds if header and name not in header]:
+            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_listed(header)}")
+        for block in lines.blocks(len(header)) if header and not problems.found else ():
+            table = _typed_block(_words(block, header, source), block.numbers, kinds, problems, pool)
+            if problems.found:
+                break
+            yield table
+    if problems.found:
+        raise refusal(problems.in_order())
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -128,7 +128,7 @@ class Api:
                     _BINARY,
                     "Predict the rows of tensors",
                     body="Inference",
-                    body_may_be_empty=False,
+                    kind_may_be_missing=True,
                 ),
             ]
 
@@ -274,7 +274,9 @@ class Api:
         if self._described is None or self._described[0] is not bundle:
             schema = None if bundle is None else bundle.schema
             title = "declarative-mlops" if bundle is None else bundle.name
-            told = describe(self.operations(), schema, title=title, version=version("declarative-mlops"))
+            named = {} if bundle is None else {"model": bundle.name, "version": str(bundle.version)}
+            own = version("declarative-mlops")
+            told = describe(self.operations(), schema, title=title, version=own, named=named)
             self._described = (bundle, _packed(told), page.render(told))
         return self._described
 

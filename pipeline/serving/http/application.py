@@ -99,7 +99,7 @@ class Application:
         except Exception as error:  # noqa: BLE001 - the outer edge: every error becomes a problem document
             refused = self._told(error, request_id)
             kind = refused.kind
-            answer = _problem(refused, request_id)
+            answer = _problem(refused, request_id, is_inference=scope["path"].startswith("/v2/"))
         await _send(send, answer, request_id)
         name, seconds = operation.name if operation else "unmatched", perf_counter() - began
         self.metrics.observe(name, answer.status, seconds)
@@ -138,7 +138,7 @@ class Application:
             self.admission.leave(size)
 
     def _check_kind(self, operation: Operation, call: Call) -> None:
-        if call.media_type not in operation.accepts and not (operation.body_may_be_empty and not call.media_type):
+        if call.media_type not in operation.accepts and not (operation.kind_may_be_missing and not call.media_type):
             hint = ""
             if call.media_type in ("", "application/x-www-form-urlencoded"):
                 hint = "; with curl, add -H 'Content-Type: application/json'"
@@ -209,13 +209,17 @@ class Application:
 
 def _of_body(error: BodyRefused) -> Refused:
     kind = {400: "invalid-json", 413: "too-large"}.get(error.status, "invalid-rows")
+    if [one.rule for one in error.problems] == ["idempotency_key"]:
+        kind = "key-conflict"
+    elif error.problems and all(one.path.endswith("prediction_id") and one.rule == "unknown" for one in error.problems):
+        kind = "unknown-prediction"
     told = [{"path": one.path, "rule": one.rule, "message": one.message} for one in error.problems]
     return Refused(kind, str(error), problems=told, n_problems=error.n_problems)
 
 
-def _problem(refused: Refused, request_id: str) -> Answer:
+def _problem(refused: Refused, request_id: str, *, is_inference: bool) -> Answer:
     return Answer(
-        problems.document(refused, request_id=request_id),
+        problems.document(refused, request_id=request_id, is_inference=is_inference),
         refused.status,
         problems.MEDIA_TYPE,
         [(name.lower().encode(), value.encode()) for name, value in refused.headers.items()],

@@ -37,7 +37,7 @@ _OF_KIND = {
 _OUTPUTS = {"prediction": "BYTES", "probabilities": "FP64", "confidence": "FP64", "prediction_id": "BYTES"}
 
 
-class _Tensor(msgspec.Struct):
+class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     shape: list[int]
     datatype: str
@@ -45,12 +45,12 @@ class _Tensor(msgspec.Struct):
     parameters: dict[str, Any] = {}
 
 
-class _Wanted(msgspec.Struct):
+class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     parameters: dict[str, Any] = {}
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, forbid_unknown_fields=True):
     inputs: list[_Tensor]
     id: str | None = None
     parameters: dict[str, Any] = {}
@@ -88,8 +88,11 @@ def parse(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows:
     head, tail = _cut(body, header_length)
     try:
         request = msgspec.convert(parse_json(head), _Request)
+        (request.id or "").encode()
     except msgspec.ValidationError as error:
         raise _refused(422, "body", "type", str(error)) from error
+    except UnicodeError as error:
+        raise _refused(400, "body", "utf-8", "half of a surrogate pair is no text") from error
     columns = _columns(request.inputs, tail, schema, max_rows)
     return Asked(request.id, columns, _outputs(request))
 
@@ -156,7 +159,8 @@ def _values(tensor: _Tensor, column: Column, n_rows: int, where: str, tail: byte
     if size is None:
         if tensor.data is None:
             raise _refused(422, where, "missing", "data is missing")
-        values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in tensor.data]
+        is_nested = len(tensor.shape) == 2
+        values = [one[0] if is_nested and isinstance(one, list) and len(one) == 1 else one for one in tensor.data]
     else:
         if type(size) is not int or not 0 <= size <= len(tail) - at:
             raise _refused(400, where, "binary", "binary_data_size is the number of bytes of the tensor")

@@ -9,7 +9,7 @@ from pipeline.serving.http.access import PUBLIC
 from pipeline.serving.http.shapes import SHAPES, batch, explanation, feedback, inference, row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.schema import Schema
     from pipeline.serving.http.operations import Operation
@@ -19,17 +19,22 @@ __all__ = ["describe"]
 _JSON = "application/json"
 
 
-def describe(operations: Iterable[Operation], schema: Schema | None, *, title: str, version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document; without a schema (no model serves) rows are any objects."""
+def describe(
+    operations: Iterable[Operation], schema: Schema | None, *, title: str, version: str, named: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document; without a schema (no model serves) rows are any objects.
+
+    `named` has the only value that a named part of a path takes: the model that serves, and its version.
+    """
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, named)
     own = {
         "Row": row(schema),
         "Batch": batch(),
         "Feedback": feedback(schema),
         "Explanation": explanation(),
-        "Inference": inference(),
+        "Inference": inference(schema),
     }
     return {
         "openapi": "3.1.0",
@@ -42,7 +47,7 @@ def describe(operations: Iterable[Operation], schema: Schema | None, *, title: s
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation, named: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -50,17 +55,20 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": [] if operation.role == PUBLIC else [{"bearer": []}, {}],
         "responses": _responses(operation),
     }
-    parameters = [_path_parameter(part) for part in operation.path.split("/") if part.startswith("{")]
+    parameters = [_path_parameter(part[1:-1], named) for part in operation.path.split("/") if part.startswith("{")]
     parameters += [_PARAMETERS[name] for name in operation.parameters]
     if parameters:
         told["parameters"] = parameters
     if operation.body is not None:
-        told["requestBody"] = {"required": not operation.body_may_be_empty, "content": _content(operation)}
+        told["requestBody"] = {"required": True, "content": _content(operation)}
     return told
 
 
-def _path_parameter(part: str) -> dict[str, Any]:
-    return {"name": part[1:-1], "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+def _path_parameter(name: str, named: Mapping[str, str]) -> dict[str, Any]:
+    shape: dict[str, Any] = {"type": "string", "minLength": 1}
+    if name in named:
+        shape["enum"] = [named[name]]
+    return {"name": name, "in": "path", "required": True, "schema": shape}
 
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -102,8 +110,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         refusals |= {401, 429}
     if operation.body is not None:
         refusals |= {408, 413, 415, 422, 409}
-    if "{" in operation.path:
-        refusals |= {404, 422}
+    if operation.name == "feedback" or "{" in operation.path:
+        refusals.add(404)
     titles: dict[int, list[str]] = {}
     for known, title in problems.kinds().values():
         titles.setdefault(int(known), []).append(title)

@@ -40,7 +40,7 @@ class Operation:
     answers_with: str = "application/json"
     parameters: tuple[str, ...] = ()
     is_probe: bool = False
-    body_may_be_empty: bool = False
+    kind_may_be_missing: bool = False
 
 
 @dataclass(slots=True)

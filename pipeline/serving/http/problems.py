@@ -24,9 +24,11 @@ _KINDS: dict[str, tuple[int, str]] = {
     "host-refused": (403, "The request is meant for another host"),
     "origin-refused": (403, "The request comes from another site"),
     "not-found": (404, "Nothing is here"),
+    "unknown-prediction": (404, "No such prediction is in the log"),
     "method-not-allowed": (405, "The method is not the one of this path"),
     "too-slow": (408, "The request did not arrive in time"),
     "conflict": (409, "Something else was first"),
+    "key-conflict": (409, "The idempotency key belongs to another request"),
     "too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body is of another kind"),
     "invalid-rows": (422, "The rows are not what the schema declares"),
@@ -71,8 +73,8 @@ class Refused(Exception):
         self.n_problems = n_problems or len(problems)
 
 
-def document(refused: Refused, *, request_id: str) -> bytes:
-    """Return the body of the answer."""
+def document(refused: Refused, *, request_id: str, is_inference: bool = False) -> bytes:
+    """Return the body of the answer; clients of the Open Inference Protocol look for the member `error`."""
     status, title = _KINDS[refused.kind]
     told: dict[str, Any] = {
         "type": f"urn:mlops:problem:{refused.kind}",
@@ -81,6 +83,8 @@ def document(refused: Refused, *, request_id: str) -> bytes:
         "detail": refused.detail,
         "request_id": request_id,
     }
+    if is_inference:
+        told["error"] = refused.detail
     if refused.problems:
         told["n_problems"] = refused.n_problems
         told["problems"] = list(refused.problems)

@@ -84,11 +84,12 @@ def batch() -> dict[str, Any]:
 def feedback(schema: Schema | None) -> dict[str, Any]:
     """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
     outcome = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _WORD
+    word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
     one = {
         "type": "object",
         "additionalProperties": False,
         "required": ["prediction_id", "outcome"],
-        "properties": {"prediction_id": _WORD, "outcome": outcome, "source": _WORD},
+        "properties": {"prediction_id": word, "outcome": outcome, "source": word},
     }
     many = {
         "type": "object",
@@ -104,13 +105,15 @@ def explanation() -> dict[str, Any]:
     return {"$ref": "#/components/schemas/Row"}
 
 
-def inference() -> dict[str, Any]:
+def inference(schema: Schema | None) -> dict[str, Any]:
     """Return the body of the Open Inference Protocol."""
+    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _WORD
     tensor = {
         "type": "object",
+        "additionalProperties": False,
         "required": ["name", "shape", "datatype", "data"],
         "properties": {
-            "name": _WORD,
+            "name": name,
             "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
             "datatype": _WORD,
             "parameters": _ANY,
@@ -119,6 +122,7 @@ def inference() -> dict[str, Any]:
     }
     return {
         "type": "object",
+        "additionalProperties": False,
         "required": ["inputs"],
         "properties": {
             "id": _WORD,

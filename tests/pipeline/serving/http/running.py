@@ -75,11 +75,13 @@ class Running:
 
 
 @contextmanager
-def running(root: Path, *words: str, **environment: str) -> Iterator[Running]:
+def running(
+    root: Path, *words: str, program: tuple[str, ...] = ("-m", "pipeline.serving"), **environment: str
+) -> Iterator[Running]:
     """Yield a started server; it is stopped at the end."""
     log = (root / "server.log").open("w+", encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.serving", "--model-name", MODEL, "--port", "0", *words],
+        [sys.executable, *program, "--model-name", MODEL, "--port", "0", *words],
         cwd=root,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -176,7 +176,7 @@ def test_a_retry_with_its_key_gets_the_stored_answer(client: httpx.Client) -> No
     first, second = (client.post("/predict", json={"features": ROW}, headers=headers).json() for _ in range(2))
     assert first == second
     other = client.post("/predict", json={"features": OTHER}, headers=headers)
-    assert (other.status_code, other.json()["problems"][0]["rule"]) == (422, "idempotency_key")
+    assert (other.status_code, other.json()["problems"][0]["rule"]) == (409, "idempotency_key")
 
 
 def test_feedback_is_taken_for_a_known_prediction_only(client: httpx.Client) -> None:
@@ -185,7 +185,7 @@ def test_feedback_is_taken_for_a_known_prediction_only(client: httpx.Client) -> 
     assert client.post("/feedback", json=outcome).json() == {"stored": 1}
     assert client.post("/feedback", json={"outcomes": [outcome, outcome]}).json() == {"stored": 2}
     answer = client.post("/feedback", json={"prediction_id": "nobody", "outcome": "Extrovert"})
-    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (422, "unknown")
+    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (404, "unknown")
 
 
 def test_an_explanation_has_a_contribution_of_each_feature(client: httpx.Client) -> None:
