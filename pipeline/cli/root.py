@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import deciding, track, upkeep
+from pipeline.cli import deciding, scoring, track, upkeep
 from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
@@ -24,6 +24,7 @@ _GROUPS = {
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
     "keys": "pipeline.cli.keys",
+    "log": "pipeline.cli.log",
     "models": "pipeline.cli.models",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
@@ -37,6 +38,8 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     deciding.promote,
     deciding.rollback,
+    scoring.predict,
+    scoring.feedback,
     serve,
 ]
 
