@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
+    from pipeline.serving.model_server import ModelServer
     from pipeline.tracking import ExperimentTracker
     from pipeline.validation import DataValidator
 
-__all__ = ["DataValidator", "ExperimentTracker", "ModelRegistry"]
+__all__ = ["DataValidator", "ExperimentTracker", "ModelRegistry", "ModelServer"]
 
 _HOMES = {
     "DataValidator": "pipeline.validation",
     "ExperimentTracker": "pipeline.tracking",
     "ModelRegistry": "pipeline.registry",
+    "ModelServer": "pipeline.serving.model_server",
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import models, track, upkeep
+from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["app", "main"]
 _GROUPS = {
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
+    "keys": "pipeline.cli.keys",
     "models": "pipeline.cli.models",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
@@ -34,6 +36,7 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     models.promote,
     models.rollback,
+    serve,
 ]
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
 from pipeline.state.database import URL_ENV, State, connect, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
+from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
 from pipeline.state.migration import Revision, revision, upgrade
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, StoredAnswer
@@ -18,6 +19,7 @@ from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
 __all__ = [
+    "KEY_PREFIX",
     "STAGES",
     "URL_ENV",
     "Act",
@@ -25,6 +27,7 @@ __all__ = [
     "Break",
     "Change",
     "Journal",
+    "KeyRecord",
     "KeyTaken",
     "PredictionRow",
     "Revision",
@@ -40,6 +43,7 @@ __all__ = [
     "all_versions",
     "append",
     "connect",
+    "create_key",
     "decide",
     "done",
     "enqueue",
@@ -48,13 +52,17 @@ __all__ = [
     "events",
     "failed",
     "find_version",
+    "keys",
     "known_predictions",
+    "note_use",
     "open_state",
     "prediction_rows",
     "remove_answers",
     "remove_predictions",
     "revision",
+    "revoke_key",
     "served",
+    "split_key",
     "upgrade",
     "verify",
     "version_by_digest",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.config.groups.base import Positive, Section, Share, setting
+from pipeline.config.groups.http import LimitsConfig, OidcConfig
 from pipeline.config.groups.serving import EngineConfig, LogConfig
 
 __all__ = [
@@ -109,6 +110,13 @@ class ServingConfig(Section):
 
     host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
     port: int = setting("Port to bind", ge=1, le=65535)
+    authentication: Literal["none", "required"] = setting("Whether callers need an API key or a token")
+    hosts: tuple[str, ...] = setting(
+        "Names that the server answers to besides its address; empty with credentials: all"
+    )
+    log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
+    limits: LimitsConfig
+    oidc: OidcConfig
     engine: EngineConfig
     log: LogConfig
 
