@@ -1,6 +1,6 @@
 """Send rows to a server over many connections and say how many answers a second there were, and how long they took.
 
-    python examples/load.py --url http://localhost:5000 --connections 16 --seconds 5
+python examples/load.py --url http://localhost:5000 --connections 16 --seconds 5
 """
 
 from __future__ import annotations

@@ -16,6 +16,14 @@ from pipeline.state.prediction_rows import (
     remove_answers,
     remove_predictions,
 )
+from pipeline.state.rollup_rows import (
+    add_rollups,
+    clear_rollups,
+    predictions_after,
+    rolled_until,
+    sum_rollups,
+    window_predictions,
+)
 from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
@@ -40,9 +48,11 @@ __all__ = [
     "Version",
     "add_event",
     "add_outcomes",
+    "add_rollups",
     "add_version",
     "all_versions",
     "append",
+    "clear_rollups",
     "connect",
     "create_key",
     "decide",
@@ -60,14 +70,18 @@ __all__ = [
     "note_use",
     "open_state",
     "prediction_rows",
+    "predictions_after",
     "remove_answers",
     "remove_predictions",
     "revision",
     "revoke_key",
+    "rolled_until",
     "served",
     "split_key",
+    "sum_rollups",
     "upgrade",
     "verify",
     "version_by_digest",
     "waiting",
+    "window_predictions",
 ]
