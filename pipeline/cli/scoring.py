@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +11,6 @@ from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.package import Package
     from pipeline.state import State
 
