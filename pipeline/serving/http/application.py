@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Application", "Hosts"]
 
 _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+_SHED_PAUSE_S = 0.2
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
 
@@ -136,6 +137,9 @@ class Application:
         call.body = await self._body(call.fields, receive)
         size = len(call.body)
         if not self.admission.enter(size):
+            call.body = b""
+            # Who does not heed Retry-After and comes back at once is answered late, so that shedding costs little.
+            await asyncio.sleep(_SHED_PAUSE_S)
             raise Refused("overloaded", _OVERLOADED, headers={"Retry-After": "1"})
         try:
             return await operation.handler(call)
