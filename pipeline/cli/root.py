@@ -24,6 +24,7 @@ _GROUPS = {
     "data": "pipeline.cli.data",
     "keys": "pipeline.cli.keys",
     "models": "pipeline.cli.models",
+    "monitor": "pipeline.cli.monitor",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
 }
