@@ -16,17 +16,10 @@ from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, IntegrityError, UsageError
 from pipeline.monitoring.counting import count_window
-from pipeline.monitoring.judging import DEFAULT_LIMIT, find_drift, with_threshold
+from pipeline.monitoring.judging import DEFAULT_LIMIT, find_drift, hold, with_threshold
 from pipeline.monitoring.multivariate import domain_auc
-from pipeline.monitoring.performance import (
-    ESTIMABLE,
-    Cells,
-    Performance,
-    expected_performance,
-    find_degradation,
-    is_trusted,
-    measured_performance,
-)
+from pipeline.monitoring.outcomes import judge_rows
+from pipeline.monitoring.performance import ESTIMABLE, find_degradation, is_trusted
 from pipeline.monitoring.rollups import HOUR_US, LoggedRows, logged_reference, rebuild, roll_up, window_counts
 from pipeline.monitoring.values import kept_features, known_importance, moment, n_by_word, plain_row, window_words
 from pipeline.package.reference import describe
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import DriftConfig
     from pipeline.config.types import Config
     from pipeline.monitoring.findings import DriftReport
+    from pipeline.monitoring.performance import Performance
     from pipeline.package import Package
     from pipeline.state import State
 
@@ -322,12 +316,25 @@ class ModelMonitor:
 
     def _drift(self, state: State, package: Package, since: int, until: int, limits: DriftConfig) -> DriftReport:
         roll_up(state, self.model_name, self._package)
-        counts = window_counts(state, self.model_name, package, since=since, until=until)
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
-        min_rows = self._settings.monitoring.min_rows
-        cares = known_importance(self._root, package.digest)
-        reference = logged_reference(package)
-        return find_drift(reference, counts, limits, min_rows=min_rows, limits=own, importance=cares)
+        more: dict[str, Any] = {
+            "min_rows": self._settings.monitoring.min_rows,
+            "limits": own,
+            "importance": known_importance(self._root, package.digest),
+        }
+        reference, length = logged_reference(package), until - since
+        judged = [
+            find_drift(
+                reference,
+                window_counts(
+                    state, self.model_name, package, since=since - back * length, until=until - back * length
+                ),
+                limits,
+                **more,
+            )
+            for back in range(limits.hold_windows)
+        ]
+        return hold(judged[0], judged[1:], limits)
 
     def _drift_from(
         self, state: State, package: Package, rows: pd.DataFrame, window: tuple[int, int], limits: DriftConfig
@@ -370,19 +377,4 @@ class ModelMonitor:
         with state.reading() as connection:
             rows = store.window_predictions(connection, self.model_name, since=since, until=until)
         rows = [row for row in rows if row.digest == package.digest]
-        target, monitoring = package.schema.target, self._settings.monitoring
-        positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-        how: dict[str, Any] = {
-            "confidence": monitoring.confidence,
-            "draws": monitoring.draws,
-            "seed": self._settings.seed,
-        }
-        codes = {name: code for code, name in enumerate(target.classes)}
-        probabilities = LoggedRows(rows, package).probabilities()
-        said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
-        is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
-        y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)
-        known = Cells.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=y)
-        everything = Cells.from_rows(probabilities, said, positive=positive)
-        measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-        return measured, expected_performance(everything, ESTIMABLE, **how)
+        return judge_rows(rows, package, self._settings.monitoring, seed=self._settings.seed)

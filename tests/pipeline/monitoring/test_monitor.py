@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 import pipeline
 from pipeline import state as store
+from pipeline.config.load import load_params
 from pipeline.errors import DataError, UsageError
 from pipeline.monitoring import ModelMonitor, count_window
 from pipeline.monitoring.rollups import logged_reference, rebuild, roll_up, window_counts
@@ -120,6 +121,18 @@ def test_live_rows_of_the_training_kind_do_not_drift_and_moved_ones_do(project: 
     assert (calm["drift_detected"], calm["verdict"] in ("stable", "watch"), calm["n_rows"]) == (False, True, 1_500)
     assert number in drifted["drifted_features"]
     assert drifted["findings"][0]["words"]
+
+
+def test_drift_of_one_window_is_watched_where_two_are_asked_for(project: Path) -> None:
+    frame = live_rows(600)
+    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    frame[number] = frame[number].max()
+    write_log(project, frame, start=NOW - hours(2), stop=NOW)
+    monitor = monitor_of(project)
+    config = load_params(project / "params.yaml")
+    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"hold_windows": 2})})
+    assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
+    assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 
 
 def test_rows_that_somebody_hands_in_can_be_the_reference(project: Path) -> None:
