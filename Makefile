@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve test check lock clean
+.PHONY: help setup run serve monitor test check lock clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
 
 serve: setup  ## Serve the model that is in Production over HTTP
 	@exec $(BIN)/mlops serve
+
+monitor: setup  ## Say what has moved in the live window, and how much it matters
+	@$(BIN)/python -m stages.monitor
 
 test: $(VENV)/.dev setup  ## Run every test
 	@$(BIN)/python -m pytest
