@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,6 @@ from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.state import State
 
 __all__ = ["app"]
