@@ -1,6 +1,6 @@
 """Ask a server for predictions as a program in production would: with a key, a deadline, and retries that change nothing.
 
-    python examples/client.py --url http://localhost:5000 --row '{"Time_spent_Alone": 4, "Stage_fear": "No"}'
+python examples/client.py --url http://localhost:5000 --row '{"Time_spent_Alone": 4, "Stage_fear": "No"}'
 """
 
 from __future__ import annotations

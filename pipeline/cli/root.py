@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import models, scoring, track, upkeep
+from pipeline.cli import deciding, scoring, track, upkeep
 from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
@@ -20,6 +20,7 @@ __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
 _GROUPS = {
+    "audit": "pipeline.cli.audit",
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
     "keys": "pipeline.cli.keys",
@@ -35,8 +36,8 @@ _COMMANDS: list[Callable[..., None]] = [
     upkeep.verify,
     upkeep.doctor,
     track.adopt,
-    models.promote,
-    models.rollback,
+    deciding.promote,
+    deciding.rollback,
     scoring.predict,
     scoring.feedback,
     serve,
@@ -59,7 +60,6 @@ for _command in _COMMANDS:
     app.command()(_command)
 for _name, _module in _GROUPS.items():
     app.add_typer(import_module(_module).app, name=_name)
-app.add_typer(models.audit, name="audit")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from pipeline.monitoring.counting import Counts, count_window, reference_counts
 from pipeline.monitoring.findings import DriftReport, Finding
 from pipeline.monitoring.judging import find_drift, hold
+from pipeline.monitoring.monitor import ModelMonitor
 from pipeline.monitoring.multivariate import DomainAuc, domain_auc
 from pipeline.monitoring.performance import (
     Cells,
@@ -21,6 +22,7 @@ __all__ = [
     "DomainAuc",
     "DriftReport",
     "Finding",
+    "ModelMonitor",
     "Performance",
     "count_window",
     "domain_auc",

@@ -93,7 +93,7 @@ def count_window(
     if confidence is not None:
         outputs["confidence"] = reference.confidence.finest.count(confidence)
     if predicted is not None:
-        outputs["class"] = reference.classes.finest.count(predicted)
+        outputs["class"] = reference.classes.finest.count(_series(predicted))
     return Counts(n_rows, features, outputs, problems)
 
 
@@ -105,6 +105,12 @@ def reference_counts(reference: Reference) -> Counts:
         {bins.name: _own(bins) for bins in reference.columns},
         {name: _own(bins) for name, bins in outputs},
     )
+
+
+def _series(words: Sequence[str] | NDArray[np.str_]) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(words, dtype="string")
 
 
 def _own(bins: Bins) -> Ints:

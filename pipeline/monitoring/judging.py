@@ -200,7 +200,7 @@ _LOUDNESS: tuple[Verdict, ...] = ("drift", "watch", "stable")
 
 def _finding(pair: _Pair, tests: Sequence[_Test], shares: Mapping[str, float], *, is_enough: bool) -> Finding:
     worst = min(tests, key=lambda one: (_LOUDNESS.index(one.verdict), -one.value / one.limit))
-    moved = describe(pair.bins, pair.reference, pair.current)
+    moved = describe(pair.bins, pair.reference, pair.current, missing_first=worst.statistic == "missing")
     return Finding(
         column=pair.bins.name,
         part=pair.part,

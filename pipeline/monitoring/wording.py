@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Moved", "describe"]
 
 _WORTH_SAYING = 0.01  # change of a share
-_MOVED = 0.02  # standard deviations
+_MOVED = 0.05  # standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,20 @@ class Moved:
     direction: str
 
 
-def describe(bins: Bins, reference: Ints, current: Ints) -> Moved:
-    """Return how counts in `bins.finest` moved; the largest change of what can be said first."""
+def describe(bins: Bins, reference: Ints, current: Ints, *, missing_first: bool = False) -> Moved:
+    """Return how counts in `bins.finest` moved: values, then missing ones, or the other way round."""
     coarse = bins.fold(reference), bins.fold(current)
     shares = [one / max(int(one.sum()), 1) for one in coarse]
-    parts = [_missing(*shares)]
+    parts: list[str] = []
     if bins.kind == "words":
-        parts = [*_words(bins, *shares), *parts]
+        parts = _words(bins, *shares)
         direction = "changed"
     else:
         size, mean_part = _mean(bins, *coarse)
         direction = "up" if size > _MOVED else "down" if size < -_MOVED else "changed"
-        parts = [mean_part, *_shape(bins, *shares, is_same_mean=direction == "changed"), *parts]
-    said = [one for one in parts if one]
+        parts = [mean_part, *_shape(bins, *shares, is_same_mean=direction == "changed")]
+    missing = _missing(*shares)
+    said = [one for one in ([missing, *parts] if missing_first else [*parts, missing]) if one]
     return Moved("; ".join(said) or "no change worth saying", direction if said else "changed")
 
 

@@ -325,6 +325,8 @@ def _counted(bins: Bins, values: Any) -> Bins:
 
 def _floats(values: Any) -> NDArray[np.float64]:
     """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
     if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
         return np.array([np.nan if _is_missing(one) else one for one in values], dtype=np.float64)
     if values.dtype.kind == "M":

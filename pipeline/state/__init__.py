@@ -1,7 +1,7 @@
 """The state database: what is live, who decided it, and what is still to be told to MLflow."""
 
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
-from pipeline.state.database import URL_ENV, State, connect, open_state
+from pipeline.state.database import URL_ENV, State, connect, exists, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
 from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
 from pipeline.state.migration import Revision, revision, upgrade
@@ -15,6 +15,14 @@ from pipeline.state.prediction_rows import (
     prediction_rows,
     remove_answers,
     remove_predictions,
+)
+from pipeline.state.rollup_rows import (
+    add_rollups,
+    clear_rollups,
+    predictions_after,
+    rolled_until,
+    sum_rollups,
+    window_predictions,
 )
 from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
@@ -40,9 +48,11 @@ __all__ = [
     "Version",
     "add_event",
     "add_outcomes",
+    "add_rollups",
     "add_version",
     "all_versions",
     "append",
+    "clear_rollups",
     "connect",
     "create_key",
     "decide",
@@ -51,6 +61,7 @@ __all__ = [
     "entries",
     "erase_subject",
     "events",
+    "exists",
     "failed",
     "find_version",
     "keys",
@@ -59,14 +70,18 @@ __all__ = [
     "note_use",
     "open_state",
     "prediction_rows",
+    "predictions_after",
     "remove_answers",
     "remove_predictions",
     "revision",
     "revoke_key",
+    "rolled_until",
     "served",
     "split_key",
+    "sum_rollups",
     "upgrade",
     "verify",
     "version_by_digest",
     "waiting",
+    "window_predictions",
 ]
