@@ -75,8 +75,11 @@ class Bins:
     def _words(self, values: Any) -> NDArray[np.int64]:
         known = {word: code for code, word in enumerate(self.points)}
         unseen, missing = len(self.points), len(self.points) + 1
-        series = _series(values)
-        positions, found = series.factorize()
+        if not hasattr(values, "factorize"):
+            return np.array(
+                [missing if _is_missing(one) else known.get(_word(one), unseen) for one in values], dtype=np.int64
+            )
+        positions, found = values.factorize()
         codes = np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)
         return np.asarray(codes[positions], dtype=np.int64)
 
@@ -223,21 +226,18 @@ def _counted(bins: Bins, values: Any) -> Bins:
 
 def _floats(values: Any) -> NDArray[np.float64]:
     """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
-    series = _series(values)
-    if series.dtype.kind == "M":
-        moments = series.to_numpy(dtype="datetime64[us]")
+    if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
+        return np.array([np.nan if _is_missing(one) else one for one in values], dtype=np.float64)
+    if values.dtype.kind == "M":
+        moments = values.to_numpy(dtype="datetime64[us]")
         numbers = moments.astype(np.int64).astype(np.float64)
         numbers[np.isnat(moments)] = np.nan
         return np.asarray(numbers)
-    return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _series(values: Any) -> Any:
-    if hasattr(values, "factorize"):
-        return values
-    import pandas as pd
-
-    return pd.Series(values)
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN
 
 
 def _word(value: Any) -> str:

@@ -13,7 +13,7 @@ from pipeline.tracking.store import Unreachable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.registry.packages import PackageStore
+    from pipeline.package.store import PackageStore
     from pipeline.state import Served, State, Version
     from pipeline.tracking.store import Store
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import UsageError
+from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
 from pipeline.registry.mirror import Mirrored, mirror
-from pipeline.registry.packages import PackageStore
 from pipeline.registry.submitting import Submission, judge_candidate, submit
 from pipeline.tracking.search import needing_the_store
 from pipeline.tracking.store import Store, find_root

@@ -5,6 +5,16 @@ from pipeline.state.database import URL_ENV, State, connect, open_state
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
 from pipeline.state.migration import Revision, revision, upgrade
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
+from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, StoredAnswer
+from pipeline.state.prediction_rows import (
+    add_outcomes,
+    erase_subject,
+    known_predictions,
+    prediction_rows,
+    remove_answers,
+    remove_predictions,
+)
+from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
 __all__ = [
@@ -14,11 +24,18 @@ __all__ = [
     "AuditEntry",
     "Break",
     "Change",
+    "Journal",
+    "KeyTaken",
+    "PredictionRow",
     "Revision",
     "Served",
+    "ServingEvent",
     "State",
+    "StoredAnswer",
     "Task",
     "Version",
+    "add_event",
+    "add_outcomes",
     "add_version",
     "all_versions",
     "append",
@@ -27,9 +44,15 @@ __all__ = [
     "done",
     "enqueue",
     "entries",
+    "erase_subject",
+    "events",
     "failed",
     "find_version",
+    "known_predictions",
     "open_state",
+    "prediction_rows",
+    "remove_answers",
+    "remove_predictions",
     "revision",
     "served",
     "upgrade",

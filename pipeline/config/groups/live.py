@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.config.groups.base import Positive, Section, Share, setting
+from pipeline.config.groups.serving import EngineConfig, LogConfig
 
 __all__ = [
     "AlertsConfig",
@@ -94,6 +95,8 @@ class ServingConfig(Section):
 
     host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
     port: int = setting("Port to bind", ge=1, le=65535)
+    engine: EngineConfig
+    log: LogConfig
 
 
 class LifecycleConfig(Section):
