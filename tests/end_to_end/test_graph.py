@@ -21,7 +21,7 @@ def test_a_second_repro_runs_nothing(small: Workspace) -> None:
 
 def test_a_hyper_parameter_runs_training_and_what_follows(small: Workspace) -> None:
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
-    assert small.repro() == {"compose", "train", "evaluate"}
+    assert small.repro() == {"compose", "train", "evaluate", "register"}
 
 
 def test_a_drift_limit_runs_compose_only(small: Workspace) -> None:
