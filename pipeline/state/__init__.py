@@ -14,6 +14,14 @@ from pipeline.state.prediction_rows import (
     remove_answers,
     remove_predictions,
 )
+from pipeline.state.prediction_search import (
+    HourCount,
+    LoggedPrediction,
+    Search,
+    count_by_hour,
+    count_predictions,
+    search_predictions,
+)
 from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
@@ -24,10 +32,13 @@ __all__ = [
     "AuditEntry",
     "Break",
     "Change",
+    "HourCount",
     "Journal",
     "KeyTaken",
+    "LoggedPrediction",
     "PredictionRow",
     "Revision",
+    "Search",
     "Served",
     "ServingEvent",
     "State",
@@ -40,6 +51,8 @@ __all__ = [
     "all_versions",
     "append",
     "connect",
+    "count_by_hour",
+    "count_predictions",
     "decide",
     "done",
     "enqueue",
@@ -54,6 +67,7 @@ __all__ = [
     "remove_answers",
     "remove_predictions",
     "revision",
+    "search_predictions",
     "served",
     "upgrade",
     "verify",
