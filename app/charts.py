@@ -31,9 +31,9 @@ __all__ = [
 Chart = alt.Chart | alt.LayerChart
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
 _SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
-_ROW = 26
+_ROW, _AXIS = 30, 70
 _MAX_NAMES = 40
-_LABEL = alt.Axis(labelLimit=180, title=None)
+_LABEL = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
 
 
 def _sized(chart: Any, height: int) -> Chart:
@@ -42,7 +42,7 @@ def _sized(chart: Any, height: int) -> Chart:
 
 
 def _height(n: int) -> int:
-    return max(60, _ROW * n + 30)
+    return _ROW * max(n, 1) + _AXIS
 
 
 def probabilities(frame: pd.DataFrame) -> Chart:
@@ -91,7 +91,7 @@ def shares(frame: pd.DataFrame, *, title: str, limit: float = 1.0) -> Chart:
     )
 
 
-def contributions(frame: pd.DataFrame, *, label: str) -> Chart:
+def contributions(frame: pd.DataFrame) -> Chart:
     """Draw `contribution` (in probability of the answered class) by `name`, for it to one side, against it to the other."""
     shown = frame.head(_MAX_NAMES)
     return _sized(
@@ -99,7 +99,7 @@ def contributions(frame: pd.DataFrame, *, label: str) -> Chart:
         .mark_bar(cornerRadius=3)
         .encode(
             y=alt.Y("name:N", sort=None, axis=_LABEL),
-            x=alt.X("contribution:Q", axis=alt.Axis(format="+.0%", title=f"Adds to the probability of {label}")),
+            x=alt.X("contribution:Q", axis=alt.Axis(format="+.1%", title="Adds to its probability")),
             color=alt.condition("datum.contribution >= 0", alt.value(BLUE), alt.value(ORANGE)),
             tooltip=[
                 alt.Tooltip("name:N", title="Column"),
@@ -206,16 +206,21 @@ def confusion(frame: pd.DataFrame) -> Chart:
     ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#222222"))
     squares = base.mark_rect(stroke="white").encode(color=colour)
     words = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
-    return _sized(alt.layer(squares, words), min(420, 60 + 60 * frame["actual"].nunique()))
+    return _sized(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
 
 
-def by_hour(frame: pd.DataFrame, *, title: str = "Predictions") -> Chart:
-    """Bars of `rows` by hour (`at`, local time) and `label`."""
+def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions") -> Chart:
+    """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
+    span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
     return _sized(
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
+            x=alt.X(
+                "yearmonthdatehours(at):T",
+                scale=span,
+                axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True),
+            ),
             y=alt.Y("rows:Q", title=title, axis=alt.Axis(tickMinStep=1, format=",d")),
             color=alt.Color(
                 "label:N", scale=alt.Scale(range=list(_SERIES)), legend=alt.Legend(title=None, orient="top")

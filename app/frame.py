@@ -95,8 +95,7 @@ def tell(error: MlopsError) -> None:
 def empty(head: str, text: str) -> None:
     """Show a calm note where there is nothing yet; `text` says what to do."""
     with st.container(border=True):
-        st.markdown(f"##### :material/inbox: {words.plain(head)}")
-        st.code(text, language=None, wrap_lines=True)
+        st.markdown(f"**:material/inbox: {words.plain(head)}**  \n{words.sentence(text)}")
 
 
 def badge(word: str, *, colour: str | None = None) -> None:

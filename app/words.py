@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["ago", "moment", "number", "plain", "short", "spoken", "value_text", "zone_of"]
+__all__ = ["ago", "cell_text", "moment", "number", "plain", "sentence", "short", "spoken", "value_text", "zone_of"]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=@])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
@@ -27,6 +27,19 @@ def short(text: object, length: int = 60) -> str:
     """Return text on one line, cut to a length, without signs that turn the direction of what follows."""
     line = _CONTROLS.sub(" ", str(text)).strip()
     return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def sentence(text: object) -> str:
+    """Return our own message as Markdown: what stands between backticks is code, everything else is shown as it is."""
+    parts = _CONTROLS.sub(" ", str(text)).split("`")
+    is_paired = len(parts) % 2 == 1
+    code = {at: f"`{part}`" for at, part in enumerate(parts) if at % 2 and is_paired and part.strip()}
+    return "".join(code.get(at, _MARKUP.sub(r"\\\1", part)) for at, part in enumerate(parts))
+
+
+def cell_text(value: Any) -> str:
+    """Return a cell of a row as one line of text; `missing` where there is none."""
+    return "missing" if value is None else value_text(value)
 
 
 def spoken(name: str) -> str:

@@ -70,9 +70,7 @@ def _why(features: Mapping[str, Any], package: Package) -> None:
     if not rows:
         st.caption("Nothing is known about the columns of the training rows.")
         return
-    drawn = charts.contributions(
-        pd.DataFrame(rows, columns=["name", "contribution", "value"]), label=words.short(found["prediction"], 30)
-    )
+    drawn = charts.contributions(pd.DataFrame(rows, columns=["name", "contribution", "value"]))
     frame.chart(drawn, alt="What each column adds to the probability of the answer")
     st.caption("Against what the column usually was in training, one column at a time; the parts need not add up.")
 
@@ -98,4 +96,4 @@ def _what_if(features: Mapping[str, Any], package: Package, label: str, origin: 
 
 
 def _shown(value: Any) -> str:
-    return "missing" if value is None else words.value_text(value)
+    return words.cell_text(value)

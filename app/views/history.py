@@ -89,7 +89,7 @@ def _row(one: LoggedPrediction) -> dict[str, object]:
         "Confidence": one.confidence,
         "Became true": one.outcome or "",
         "Version": one.version,
-        **{name: words.value_text(value) for name, value in one.features.items()},
+        **{name: words.cell_text(value) for name, value in one.features.items()},
         "Took": f"{one.latency_us / 1000:.2f} ms",
         "Identifier": one.prediction_id,
     }
@@ -101,7 +101,7 @@ def _detail(one: LoggedPrediction, classes: tuple[str, ...]) -> None:
             f"**{words.plain(one.prediction)}** at {one.confidence:.1%}, {frame.when(one.at)}, by version {one.version}"
         )
         left, right = st.columns(2)
-        features = [(name, words.value_text(value)) for name, value in one.features.items()]
+        features = [(name, words.cell_text(value)) for name, value in one.features.items()]
         with left:
             frame.table(pd.DataFrame(features, columns=["Column", "Value"]))
         chances = [(name, f"{share:.2%}") for name, share in one.probabilities.items()]

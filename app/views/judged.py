@@ -31,11 +31,12 @@ def show(version: Version) -> None:
         f" it learned from {report['rows']['train']:,}."
     )
     _figures(report)
+    titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _importance(report)
+        _importance(report, titles)
     with right, st.container(border=True):
-        _slices(report)
+        _slices(report, titles)
     left, right = st.columns(2)
     with left, st.container(border=True):
         _calibration(found)
@@ -61,10 +62,10 @@ def _figures(report: dict[str, Any]) -> None:
     frame.table(pd.DataFrame(rows))
 
 
-def _importance(report: dict[str, Any]) -> None:
+def _importance(report: dict[str, Any], titles: dict[str, str]) -> None:
     metric = words.spoken(report["objective"])
-    st.markdown("**What it looks at** :material/help:", help=f"How much the {metric} worsens when a column is shuffled")
-    rows = [(words.short(one["column"]), one["mean"], one["low"], one["high"]) for one in report["importance"]]
+    st.markdown("**What it looks at**", help=f"How much the {metric} worsens when a column is shuffled")
+    rows = [(words.short(titles[one["column"]]), one["mean"], one["low"], one["high"]) for one in report["importance"]]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
     if found.empty:
         st.caption("No importance could be measured.")
@@ -74,11 +75,11 @@ def _importance(report: dict[str, Any]) -> None:
     )
 
 
-def _slices(report: dict[str, Any]) -> None:
+def _slices(report: dict[str, Any], titles: dict[str, str]) -> None:
     metric = words.spoken(report["objective"])
     st.markdown("**Where it is weakest**", help="Parts of the test rows, worst first; the dashed line is all rows")
     rows = [
-        (words.short(f"{one['column']}: {one['part']}"), one["value"], one["low"], one["high"])
+        (words.short(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
         for one in report["slices"][:12]
     ]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()

@@ -48,7 +48,7 @@ def _body() -> None:
 
 
 def _begin() -> None:
-    frame.empty("No version is registered yet", "make run")
+    frame.empty("No version is registered yet", "Run `make run` in the project's folder, then look here again.")
     st.markdown("It runs the graph once: rows, checks, model, figures, gates. The first candidate that passes serves.")
 
 
@@ -56,16 +56,16 @@ def _cards(model: str, serving: Version | None) -> None:
     cards = st.columns(5)
     now = access.served(model)
     cards[0].metric(
-        "Serves", f"Version {serving.version}" if serving is not None else "nothing", border=True, help=_about(serving)
+        "Version serving", str(serving.version) if serving is not None else "none", border=True, help=_about(serving)
     )
-    cards[1].metric("Decisions so far", now.generation, border=True, help="The generation: each decision adds one")
+    cards[1].metric("Decisions", now.generation, border=True, help="The generation: each decision adds one")
     healthy, why = _health(serving)
     cards[2].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
     day = access.count_by_hour(model, since=frame.now_us() - _DAY_US, until=frame.now_us() + 1)
     rows = sum(one.rows for one in day)
-    cards[3].metric("Predictions, 24 hours", f"{rows:,}", border=True)
+    cards[3].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
     mean = sum(one.confidence * one.rows for one in day) / rows if rows else None
-    cards[4].metric("Mean confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Of the last 24 hours")
+    cards[4].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
 
 
 def _about(serving: Version | None) -> str:
@@ -92,11 +92,13 @@ def _traffic(model: str) -> None:
         "Span", [24, 72, 168], default=24, format_func=_span, key="span", label_visibility="collapsed"
     )
     now = frame.now_us()
-    found = access.count_by_hour(model, since=now - (hours or 24) * 3_600_000_000, until=now + 1)
+    since = now - (hours or 24) * 3_600_000_000
+    found = access.count_by_hour(model, since=since, until=now + 1)
     if not found:
-        st.caption("No prediction in this span. Make one on the page Predict, or start the API: `mlops serve`.")
+        st.caption("No prediction in this span. Make one on the page Predict.")
         return
-    frame.chart(charts.by_hour(_hours(found)), alt="Predictions by hour and answer")
+    first, last = _local([since, now])
+    frame.chart(charts.by_hour(_hours(found), since=first, until=last), alt="Predictions by hour and answer")
 
 
 def _span(hours: int) -> str:
@@ -104,10 +106,13 @@ def _span(hours: int) -> str:
 
 
 def _hours(found: list[HourCount]) -> pd.DataFrame:
-    at = pd.to_datetime([one.at for one in found], unit="us", utc=True).tz_convert(str(frame.zone())).tz_localize(None)
-    return pd.DataFrame(
-        {"at": at, "label": [words.short(one.prediction) for one in found], "rows": [one.rows for one in found]}
-    )
+    labels = [words.short(one.prediction) for one in found]
+    return pd.DataFrame({"at": _local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]})
+
+
+def _local(moments: list[int]) -> pd.DatetimeIndex:
+    """Return moments in the reader's zone, which charts do not know."""
+    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(str(frame.zone())).tz_localize(None)
 
 
 def _steps(versions: list[Version], serving: Version | None) -> list[str]:
@@ -144,11 +149,8 @@ def _last(model: str) -> None:
     for one in entries:
         version = f" version {one.version}" if one.version is not None else ""
         why = f": {words.plain(one.reason)}" if one.reason else ""
-        st.markdown(
-            f"- **{words.plain(one.action)}**{version} by {words.plain(one.actor)}{why}",
-            help=words.plain(words.moment(one.at, frame.zone())),
-        )
-        st.caption(frame.when(one.at))
+        st.markdown(f"- **{words.plain(one.action)}**{version} by {words.plain(one.actor)}{why}")
+        st.caption(frame.when(one.at), help=words.plain(words.moment(one.at)))
 
 
 def _quality(serving: Version | None) -> None:
@@ -161,11 +163,11 @@ def _quality(serving: Version | None) -> None:
     shown = [name for name in _SHOWN if name in metrics] or list(metrics)[:4]
     rows = [
         {
-            "Figure": words.spoken(name),
+            "Figure": f"{words.spoken(name)} {'↑' if metrics[name]['higher_is_better'] else '↓'}",
             "Value": words.number(metrics[name]["value"]),
             "Interval": f"{words.number(metrics[name]['low'])} to {words.number(metrics[name]['high'])}",
-            "Better is": "higher" if metrics[name]["higher_is_better"] else "lower",
         }
         for name in shown
     ]
     frame.table(pd.DataFrame(rows))
+    st.caption("↑ higher is better, ↓ lower is better; the page Models has all of them")

@@ -50,7 +50,7 @@ def _body() -> None:
 
 def _form(package: Package) -> None:
     columns = package.schema.features
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left, st.form("predict", border=True):
         values: dict[str, Any] = {}
         n_across = 2 if len(columns) <= 24 else 3
@@ -66,7 +66,7 @@ def _form(package: Package) -> None:
 
 def _json(package: Package) -> None:
     example = {"features": {column.name: fields.example_of(column) for column in package.schema.features}}
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         st.caption("The body of `POST /predict`, read as strictly")
         body = st.text_area(

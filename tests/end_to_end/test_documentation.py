@@ -22,7 +22,7 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(r"make (run|test|check|lock|setup|clean)\b")
+_NOT_AGAIN = re.compile(r"make (run|app|test|check|pictures|lock|setup|clean)\b")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # The queue has a test of its own, which runs it to the end.
 _ELSEWHERE = re.compile(r"dvc exp run --run-all")
