@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.workspace import Workspace
 
+# Nobody listens there.
+_DEAD = "http://127.0.0.1:9"
 PAGES = ("overview", "predict", "history", "models", "data", "experiments", "configuration")
 
 
@@ -72,13 +74,15 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def serving(empty: Path) -> Callable[[str], ModelRegistry]:
+def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModelRegistry]:
     """Return a function that makes a model of a shipped problem serve in the present folder."""
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", _DEAD)
 
     def serve(problem: str) -> ModelRegistry:
         (empty / "params.yaml").write_text(compose([f"data={problem}"], conf=ROOT / "conf").text, encoding="utf-8")
-        pack(empty / "package", problem, "model=logistic_regression", n_rows=150)
-        registry = ModelRegistry(empty)
+        pack(empty / "package", problem, "model=logistic_regression")
+        registry = ModelRegistry(empty, _DEAD)
         registry.register_model("package", f"{problem}_model")
         registry.promote_model(f"{problem}_model", 1, "Production", force=True, reason="the first")
         return registry
