@@ -1,6 +1,6 @@
 """Read what pages show, through pipeline; the only place that caches.
 
-What comes from a file is kept until the file changes, what comes from MLflow for some seconds, packages by their
+What comes from a file is kept until the file changes, what comes from MLflow or the monitor for some seconds, packages by their
 digest, the state database and the engine as long as the process lives. What is live is never kept.
 """
 
@@ -23,6 +23,7 @@ from pipeline.config.load import load_params
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
+from pipeline.monitoring import ModelMonitor
 from pipeline.package import PackageStore
 from pipeline.registry import registry_of
 from pipeline.state.database import DATABASE, State
@@ -52,6 +53,7 @@ __all__ = [
     "history",
     "logged",
     "mlflow_address",
+    "monitoring",
     "n_logged",
     "package_of",
     "package_run",
@@ -221,6 +223,22 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
         path = Path(folder) / f"upload{ending}"
         path.write_bytes(content)
         return read_scoring_file(path, package_of(digest).schema, form)
+
+
+def monitoring(model: str, hours: int) -> dict[str, Any]:
+    """Return what the monitor says of the last hours of what is in Production.
+
+    Raises
+    ------
+    UsageError
+        When nothing is in Production.
+    """
+    return _watched(str(root()), os.environ.get(store.URL_ENV), model, hours)
+
+
+@st.cache_data(ttl=10, max_entries=16, show_spinner="Looking at the log ...")
+def _watched(folder: str, url: str | None, model: str, hours: int) -> dict[str, Any]:  # noqa: ARG001 - another database is another entry
+    return ModelMonitor(model, Path(folder)).generate_monitoring_report(hours)
 
 
 def composition() -> Composition:

@@ -21,6 +21,7 @@ __all__ = [
     "contributions",
     "curve",
     "distribution",
+    "effects",
     "intervals",
     "parallel",
     "probabilities",
@@ -89,6 +90,30 @@ def shares(frame: pd.DataFrame, *, title: str, limit: float = 1.0) -> Chart:
         ),
         _height(len(shown)),
     )
+
+
+def effects(frame: pd.DataFrame) -> Chart:
+    """Draw `ratio` (the size of a change in shares of its limit) by `name`, coloured by `verdict`; a line at the limit."""
+    shown = frame.head(_MAX_NAMES)
+    verdicts = {"drift": ORANGE, "watch": "#E69F00", "stable": GREEN}
+    colour = alt.Scale(domain=[*verdicts, "other"], range=[*verdicts.values(), GREY])
+    bars = (
+        alt.Chart(shown.assign(colour=shown["verdict"].where(shown["verdict"].isin(list(verdicts)), "other")))
+        .mark_bar(cornerRadiusEnd=3)
+        .encode(
+            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            x=alt.X("ratio:Q", axis=alt.Axis(title="Size of the change, in shares of its limit", format=".0%")),
+            color=alt.Color("colour:N", scale=colour, legend=alt.Legend(title=None, orient="top")),
+            tooltip=[
+                alt.Tooltip("name:N", title="Column"),
+                alt.Tooltip("verdict:N", title="Verdict"),
+                alt.Tooltip("ratio:Q", format=".0%", title="Of its limit"),
+                alt.Tooltip("words:N", title="How it moved"),
+            ],
+        )
+    )
+    limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x="at:Q")
+    return _sized(alt.layer(bars, limit), _height(len(shown)) + 30)
 
 
 def contributions(frame: pd.DataFrame) -> Chart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import access, words
-from app.views import configuration, data, experiments, history, models, overview, predict
+from app.views import configuration, data, experiments, history, models, monitoring, overview, predict
 from pipeline.errors import MlopsError
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ def main() -> None:
         "Now": [
             st.Page(overview.render, title="Overview", icon=":material/dashboard:", url_path="overview", default=True),
             st.Page(predict.render, title="Predict", icon=":material/online_prediction:", url_path="predict"),
+            st.Page(monitoring.render, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
             st.Page(history.render, title="History", icon=":material/history:", url_path="history"),
         ],
         "Behind it": [

@@ -7,16 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.lifecycle import MLOpsPipeline
+    from pipeline.monitoring import ModelMonitor
     from pipeline.registry import ModelRegistry
+    from pipeline.serving.model_server import ModelServer
     from pipeline.tracking import ExperimentTracker
     from pipeline.validation import DataValidator
 
-__all__ = ["DataValidator", "ExperimentTracker", "ModelRegistry"]
+__all__ = ["DataValidator", "ExperimentTracker", "MLOpsPipeline", "ModelMonitor", "ModelRegistry", "ModelServer"]
 
 _HOMES = {
     "DataValidator": "pipeline.validation",
     "ExperimentTracker": "pipeline.tracking",
+    "MLOpsPipeline": "pipeline.lifecycle",
+    "ModelMonitor": "pipeline.monitoring",
     "ModelRegistry": "pipeline.registry",
+    "ModelServer": "pipeline.serving.model_server",
 }
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import paths
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.registry import ModelRegistry
 
 __all__ = ["Diagnosis", "examine"]
 
@@ -46,7 +48,7 @@ def examine(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
     heal : bool
         Whether to mend what can be mended; otherwise it is a problem that is only named.
     """
-    checks: tuple[Callable[..., Diagnosis], ...] = (_python, _git, _dvc_lock, _leftovers)
+    checks: tuple[Callable[..., Diagnosis], ...] = (_python, _git, _dvc_lock, _leftovers, _audit_trail, _aliases)
     return tuple(check(root, heal=heal) for check in checks)
 
 
@@ -130,3 +132,55 @@ def _leftovers(root: Path, *, heal: bool) -> Diagnosis:
     except Conflict:
         return Diagnosis("leftovers", "ok", f"a stage is at work on {names}")
     return Diagnosis("leftovers", "healed", f"removed unfinished files of a killed stage: {names}")
+
+
+def _audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+    registry = _registry(root)
+    if registry is None:
+        return Diagnosis("audit trail", "ok", "nothing was registered yet")
+    try:
+        breaks = registry.verify_history()
+    except (Conflict, DependencyUnavailable) as error:
+        return Diagnosis("audit trail", "problem", str(error))
+    if not breaks:
+        return Diagnosis("audit trail", "ok", "follows from the first entry to the last")
+    said = "; ".join(f"entry {one.seq} {one.reason}" for one in breaks[:3])
+    return Diagnosis("audit trail", "problem", f"{said}; restore a backup of the state database")
+
+
+def _aliases(root: Path, *, heal: bool) -> Diagnosis:
+    """Look whether MLflow shows what was decided; an alias that was moved by hand never serves."""
+    registry = _registry(root)
+    if registry is None:
+        return Diagnosis("mlflow aliases", "ok", "nothing was registered yet")
+    try:
+        if heal:
+            done = registry.mirror()
+            moved, error = done.moved, done.error
+        else:
+            moved, error = registry.moved_aliases(), None
+    except (Conflict, DependencyUnavailable) as caught:
+        moved, error = (), str(caught)
+    if error is not None:
+        return Diagnosis("mlflow aliases", "ok", f"not compared, which stops nothing: {error}")
+    if not moved:
+        return Diagnosis("mlflow aliases", "ok", "show what serves")
+    what = f"moved by hand, which serves nothing: {', '.join(moved)}"
+    if not heal:
+        return Diagnosis("mlflow aliases", "problem", f"{what}; run `mlops doctor` to put them back")
+    return Diagnosis("mlflow aliases", "healed", f"{what}; put back, and noted in the audit trail")
+
+
+def _registry(root: Path) -> ModelRegistry | None:
+    """Return the registry of a project that has one; a missing or wrong params.yaml is told by other commands."""
+    from pipeline.config.load import load_params
+    from pipeline.errors import ConfigError, DataError
+    from pipeline.registry import registry_of
+    from pipeline.state import exists
+
+    if not exists(root):
+        return None
+    try:
+        return registry_of(load_params(root / paths.PARAMS).tracking, root)
+    except (ConfigError, DataError, FileNotFoundError):
+        return None

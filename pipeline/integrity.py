@@ -6,12 +6,10 @@ word; here every byte is read again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.outputs import Output, cached_listing, md5_of, object_path, recorded
+from pipeline.outputs import Output, cached_listing, listing_md5, listing_of, md5_of, object_path, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,12 +73,12 @@ def _workspace_findings(root: Path, output: Output) -> list[Finding]:
         return [Finding(output.path, "workspace", "missing", output.md5, None)]
     if not output.md5.endswith(".dir"):
         return _compared(output.path, "workspace", output.md5, md5_of(path))
-    listing = _listing(path)
-    if _listing_md5(listing) == output.md5:
+    listing = listing_of(path)
+    if listing_md5(listing) == output.md5:
         return []
     expected = cached_listing(root, output.md5)
     if expected is None:
-        return [Finding(output.path, "workspace", "changed", output.md5, _listing_md5(listing))]
+        return [Finding(output.path, "workspace", "changed", output.md5, listing_md5(listing))]
     found = {entry["relpath"]: entry["md5"] for entry in listing}
     return [
         finding
@@ -117,14 +115,3 @@ def _objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
 def _cache_finding(root: Path, path: Path, md5: str) -> Finding | None:
     found = md5_of(path)
     return None if found == md5 else Finding(str(path.relative_to(root)), "cache", "changed", md5, found)
-
-
-def _listing(folder: Path) -> list[dict[str, str]]:
-    members = sorted(path for path in folder.rglob("*") if path.is_file())
-    entries = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
-    return sorted(entries, key=lambda entry: entry["relpath"])
-
-
-def _listing_md5(listing: list[dict[str, str]]) -> str:
-    """Return DVC's own hash of a folder: MD5 of the JSON listing of its members."""
-    return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"

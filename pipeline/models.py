@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.learning import ModelConfig
 
-__all__ = ["build_estimator", "check_target", "members", "weighs_classes"]
+__all__ = ["build_estimator", "check_target", "declare_estimator", "members", "weighs_classes"]
 
 _PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
@@ -211,6 +213,53 @@ def _checked(target: type, arguments: dict[str, Any], key: str) -> Any:
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{key}: {target.__name__} refuses these arguments ({error})") from error
     return estimator
+
+
+def declare_estimator(estimator: Any) -> dict[str, Any]:
+    """Return what a file of conf/model/ would say to build an equal unfitted estimator: `_target_` and arguments.
+
+    Arguments that have their default are left out, and so are those that only say how many threads to use.
+
+    Raises
+    ------
+    TargetRefused
+        When it, or one inside of it, is not an estimator that may be built from a file.
+    ConfigError
+        When an argument is nothing that a file can say, such as a function.
+    """
+    # The public place of a class stands before the first module that its package calls private.
+    kind: Any = type(estimator)
+    public = itertools.takewhile(lambda part: not part.startswith("_"), kind.__module__.split("."))
+    target = ".".join((*public, kind.__qualname__))
+    if check_target(target) is not kind:
+        raise TargetRefused(f"{_KEY}._target_: {target} is another class than that of the estimator; give it by a file")
+    declared: dict[str, Any] = {"_target_": target}
+    for name, value in estimator.get_params(deep=False).items():
+        if name not in ("n_jobs", "thread_count") and not _is_default(type(estimator), name, value):
+            declared[name] = _declared(value, f"{type(estimator).__name__}.{name}")
+    return declared
+
+
+def _is_default(target: type, name: str, value: Any) -> bool:
+    listed = inspect.signature(target).parameters.get(name)
+    if listed is None or listed.default is inspect.Parameter.empty:
+        return value is None
+    default = listed.default
+    is_nan = isinstance(value, float) and math.isnan(value) and isinstance(default, float) and math.isnan(default)
+    return is_nan or (type(default) is type(value) and bool(default == value))
+
+
+def _declared(value: Any, key: str) -> Any:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return declare_estimator(value)
+    if isinstance(value, list | tuple):
+        return [_declared(one, key) for one in value]
+    if isinstance(value, dict):
+        return {name: _declared(one, key) for name, one in value.items()}
+    plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if plain is None or isinstance(plain, str | int | float | bool):
+        return plain
+    raise ConfigError(f"{key}: {type(value).__name__} is nothing that a package can say again; give a plain value")
 
 
 def members(estimator: Any) -> Iterator[Any]:

@@ -17,7 +17,17 @@ from pipeline.files import new_file, new_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Output", "bring_back", "cached_listing", "md5_of", "object_path", "recorded"]
+__all__ = [
+    "Output",
+    "bring_back",
+    "cached_listing",
+    "folder_md5",
+    "listing_md5",
+    "listing_of",
+    "md5_of",
+    "object_path",
+    "recorded",
+]
 
 _CACHE = Path(".dvc/cache/files/md5")
 _CHUNK = 1 << 20
@@ -82,6 +92,23 @@ def md5_of(path: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def listing_of(folder: Path) -> list[dict[str, str]]:
+    """Return the MD5 and the path of every file in a folder, in DVC's order."""
+    members = sorted(path for path in folder.rglob("*") if path.is_file())
+    entries = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
+    return sorted(entries, key=lambda entry: entry["relpath"])
+
+
+def listing_md5(listing: list[dict[str, str]]) -> str:
+    """Return DVC's own hash of a folder: MD5 of the JSON listing of its members."""
+    return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def folder_md5(folder: Path) -> str:
+    """Return the hash by which DVC names a folder."""
+    return listing_md5(listing_of(folder))
 
 
 def bring_back(root: Path, stage: str) -> list[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import models, track, upkeep
+from pipeline.cli import deciding, scoring, track, upkeep
+from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
 _GROUPS = {
+    "audit": "pipeline.cli.audit",
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
+    "keys": "pipeline.cli.keys",
+    "log": "pipeline.cli.log",
     "models": "pipeline.cli.models",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
@@ -32,8 +36,11 @@ _COMMANDS: list[Callable[..., None]] = [
     upkeep.verify,
     upkeep.doctor,
     track.adopt,
-    models.promote,
-    models.rollback,
+    deciding.promote,
+    deciding.rollback,
+    scoring.predict,
+    scoring.feedback,
+    serve,
 ]
 
 app = typer.Typer(
@@ -53,7 +60,6 @@ for _command in _COMMANDS:
     app.command()(_command)
 for _name, _module in _GROUPS.items():
     app.add_typer(import_module(_module).app, name=_name)
-app.add_typer(models.audit, name="audit")
 
 
 def main() -> None:

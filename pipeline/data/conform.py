@@ -12,11 +12,13 @@ from pipeline.data.reader import kinds_of
 from pipeline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from pipeline.schema import Kind, Schema
 
-__all__ = ["conform"]
+__all__ = ["conform", "conform_table"]
 
 
 def conform(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
@@ -37,9 +39,17 @@ def conform(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
     DataError
         When a column is missing, or one of them has values of another type: one line for each.
     """
+    conformed = conform_table(table, kinds_of(schema), where=where)
+    if not table.num_rows:
+        raise DataError(f"{where}: has no rows; look at its query or file")
+    return to_frame(conformed)
+
+
+def conform_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> pa.Table:
+    """Return the columns of `kinds` in their types; raises as `conform` does, but for a table without rows."""
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
-    for name, kind in kinds_of(schema).items():
+    for name, kind in kinds.items():
         if name not in table.column_names:
             hint = did_you_mean(name, table.column_names)
             problems.append(f"{where}: {name}: missing; the source has: {', '.join(table.column_names[:20])}{hint}")
@@ -52,9 +62,7 @@ def conform(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
             problems.append(f"{where}: {name}: {kind}: {said}: {' '.join(str(error).split())[:200]}")
     if problems:
         raise DataError("\n".join([*problems, f"{where}: refused; mend the source, or its declaration"]))
-    if not table.num_rows:
-        raise DataError(f"{where}: has no rows; look at its query or file")
-    return to_frame(pa.table(columns))
+    return pa.table(columns)
 
 
 def _converted(column: pa.Array, kind: Kind) -> pa.Array:

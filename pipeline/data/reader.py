@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.data.lines import Block
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Parsed", "kinds_of", "parse_csv", "read_csv", "read_words"]
+__all__ = ["Parsed", "csv_tables", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
 
 # Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
 _THREADS = 4
@@ -108,11 +108,30 @@ def read_words(path: Path, source: CsvSource) -> tuple[pa.Table, list[Problem]]:
     return pa.concat_tables([empty, *blocks]), problems.in_order()
 
 
+def parse_stream(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str
+) -> tuple[pa.Table, list[Problem]]:
+    """Return what can be read of CSV that is no file, such as the body of a request, and its problems.
+
+    Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
+    """
+    table, _, problems = _read(stream, kinds, source, where)
+    return table, problems
+
+
 def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
-    problems = Problems(str(path))
+    with _opened(path) as stream:
+        table, numbers, problems = _read(stream, kinds, source, str(path))
+    return Parsed(to_frame(table), numbers, problems)
+
+
+def _read(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, where: str
+) -> tuple[pa.Table, NDArray[np.int64], list[Problem]]:
+    problems = Problems(where)
     tables = [_empty(kinds)]
     numbers = [np.empty(0, np.int64)]
-    with _opened(path) as stream, ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
         header = _matching(_distinct(lines.header(), problems), kinds, problems)
         for block in lines.blocks(len(header)) if header else ():
@@ -122,7 +141,32 @@ def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
     table = pa.concat_tables(tables)
     if header and not table.num_rows and not problems.found:
         _note_no_rows(problems)
-    return Parsed(to_frame(table), np.concatenate(numbers), problems.in_order())
+    return table, np.concatenate(numbers), problems.in_order()
+
+
+def csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
+    """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
+
+    Memory is bounded by one block (8 MB of text), whatever the file holds.
+
+    Raises
+    ------
+    DataError
+        When a column is not in the file, or at the first block with a line or a cell that is not as declared.
+    """
+    problems = Problems(str(path))
+    with _opened(path) as stream, ThreadPoolExecutor(_THREADS) as pool:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _distinct(lines.header(), problems)
+        for name in [name for name in kinds if header and name not in header]:
+            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_listed(header)}")
+        for block in lines.blocks(len(header)) if header and not problems.found else ():
+            table = _typed_block(_words(block, header, source), block.numbers, kinds, problems, pool)
+            if problems.found:
+                break
+            yield table
+    if problems.found:
+        raise refusal(problems.in_order())
 
 
 def _opened(path: Path) -> IO[bytes]:

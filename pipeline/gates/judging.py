@@ -101,7 +101,7 @@ def _rows(case: _Case) -> list[Gate]:
 
 def _leakage(case: _Case) -> list[Gate]:
     """No column gives the label away."""
-    named = sorted({str(one["column"]) for one in case.evidence.validation["leakage"]})
+    named = sorted({str(column) for column in case.evidence.validation["leakage"]})
     reason = f"{', '.join(named)} gives the label away" if named else "no column gives the label away"
     return [Gate("leakage", "fail" if named else "pass", reason)]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["Gate", "GateReport", "Verdict"]
 
@@ -43,6 +43,11 @@ class GateReport:
     candidate: str
     champion: str | None
     gates: tuple[Gate, ...]
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> GateReport:
+        """Return the report that `as_dict` wrote."""
+        return cls(value["candidate"], value["champion"], tuple(Gate(**gate) for gate in value["gates"]))
 
     @property
     def verdict(self) -> Verdict:

@@ -154,6 +154,8 @@ def audit(data: bytes) -> None:
         nodes = list(_nodes(schema, 0))
     except (KeyError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise IntegrityError(f"model.skops: its schema is not one ({error})") from error
+    if not isinstance(schema, dict) or "__class__" not in schema:
+        raise IntegrityError("model.skops: its schema is not one (it describes no object)")
     for node in nodes:
         module, name, loader = node.get("__module__"), node.get("__class__"), node.get("__loader__")
         if loader not in _LOADERS:
@@ -194,6 +196,8 @@ def _read_members(data: bytes) -> dict[str, bytes]:
             members = archive.infolist()
             if len(members) > _MAX_MEMBERS or len({one.filename for one in members}) != len(members):
                 raise IntegrityError("model.skops: has too many members, or one twice")
+            if sum(one.file_size for one in members) > len(data):
+                raise IntegrityError("model.skops: its members overlap, which no package does")
             for one in members:
                 _check_member(one)
             return {one.filename: archive.read(one) for one in members}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageStore"]
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True)
 class PackageStore:
@@ -25,7 +28,15 @@ class PackageStore:
     folder: Path
 
     def path(self, digest: str) -> Path:
-        """Return where the package with this digest lies, or would lie."""
+        """Return where the package with this digest lies, or would lie.
+
+        Raises
+        ------
+        IntegrityError
+            When it is no digest: it may not lead out of the folder.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise IntegrityError(f"{digest!r}: is no digest of a package; the state database was changed by hand")
         return self.folder / digest
 
     def add(self, source: Path) -> Package:

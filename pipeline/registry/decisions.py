@@ -59,7 +59,7 @@ def register(
         at = state.clock()
         versions = store.all_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
-        kept = {**(tags or {}), "model": candidate.manifest.model, "gates": dict(gates) if gates is not None else None}
+        kept = {**(tags or {}), **_facts(candidate), "gates": dict(gates) if gates is not None else None}
         made = store.add_version(
             connection, model, candidate.digest, at=at, semver=semver, description=description, tags=kept
         )
@@ -69,6 +69,13 @@ def register(
         )
         store.enqueue(connection, "mirror", {"model": model}, at=at)
         return made, True
+
+
+def _facts(candidate: Package) -> dict[str, Any]:
+    """Return what a version is known by besides its digest."""
+    facts = {"model": candidate.manifest.model, "metrics": candidate.metrics}
+    made_from = ("data", "data_sha256", "params_sha256", "seed")
+    return facts | {name: candidate.lineage[name] for name in made_from if name in candidate.lineage}
 
 
 def _next_semver(versions: Sequence[Version], candidate: Package, packages: PackageStore) -> str:

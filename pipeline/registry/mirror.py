@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
-from pipeline.files import canonical_json
+from pipeline.errors import MlopsError
+from pipeline.files import canonical_json, exclusive
+from pipeline.registry.story import short_story
+from pipeline.tracking.search import needing_the_store
 from pipeline.tracking.store import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.package.store import PackageStore
-    from pipeline.state import Served, State, Version
+    from pipeline.state import Served, State, Task, Version
     from pipeline.tracking.store import Store
 
-__all__ = ["Mirrored", "mirror"]
+__all__ = ["Mirrored", "mirror", "moved_aliases"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
 _DIGEST = "mlops.package"
-_PREFIXES = ("mlflow.", "mlops.", "dvc.")
+_FOR_ANOTHER_S = 60  # how long a call that may wait waits for another process that does the same
+_PREFIXES = ("mlflow.", "mlops.", "dvc.", "git.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,57 +55,114 @@ def mirror(
         process lives.
     """
     if wait_s is None or not mlflow.is_server:
-        return _mirror(state, packages, mlflow, every=every)
+        return _alone(state, packages, mlflow, every=every, wait_s=_FOR_ANOTHER_S if wait_s is None else wait_s)
     found: list[Mirrored] = []
-    worker = threading.Thread(target=lambda: found.append(_mirror(state, packages, mlflow, every=every)), daemon=True)
+
+    def work() -> None:
+        found.append(_alone(state, packages, mlflow, every=every, wait_s=wait_s))
+
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(wait_s)
     return found[0] if found else Mirrored(error=f"MLflow did not answer within {wait_s:g} s")
 
 
-def _mirror(state: State, packages: PackageStore, mlflow: Store, *, every: bool) -> Mirrored:
+def moved_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
+    """Return the aliases in MLflow that point to something else than what serves; nothing is written.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When MLflow does not answer.
+    """
     with state.reading() as connection:
-        tasks = store.waiting(connection)
-        others = {version.model for version in store.all_versions(connection)} if every else set()
-    expected = {str(task.payload["model"]) for task in tasks}
-    moved: list[str] = []
+        names = sorted({version.model for version in store.all_versions(connection)})
+        serving = [store.served(connection, name) for name in names]
+        waiting = {str(task.payload["model"]) for task in store.waiting(connection)}
+    found: list[str] = []
+    with needing_the_store():
+        client = mlflow.client() if names else None
+        with mlflow.asking():
+            for served in serving:
+                if served.model not in waiting and _is_known(client, served.model):
+                    found += _differing(client, served, _known_versions(client, served.model))
+    return tuple(found)
+
+
+def _alone(state: State, packages: PackageStore, mlflow: Store, *, every: bool, wait_s: float) -> Mirrored:
+    """Do it while no other process of this machine does: two would make a version twice. Decisions stand in any case."""
     try:
-        for name in sorted(expected | others):
-            found = _bring_up_to_date(state, packages, mlflow, name)
-            moved += [] if name in expected else found
-    except Unreachable as error:
-        with state.writing() as connection:
-            for task in tasks:
-                store.failed(connection, task, str(error))
+        with exclusive(packages.folder.with_name("mirror.lock"), what="telling MLflow", wait_s=wait_s):
+            return _work_off(state, packages, mlflow, every=every)
+    except MlopsError as error:
         return Mirrored(error=str(error))
+
+
+def _work_off(state: State, packages: PackageStore, mlflow: Store, *, every: bool) -> Mirrored:
+    """Tell MLflow until nothing waits: what is decided meanwhile, on any machine, is told by this call or by the next."""
+    shown: set[str] = set()
+    moved: set[str] = set()
+    while True:
+        with state.reading() as connection:
+            tasks = store.waiting(connection)
+            others = {version.model for version in store.all_versions(connection)} if every else set()
+        expected = {str(task.payload["model"]) for task in tasks}
+        todo = expected | (others - shown)
+        if not todo:
+            return Mirrored(tuple(sorted(shown)), tuple(sorted(moved)))
+        try:
+            found = [alias for name in sorted(todo) for alias in _bring_up_to_date(state, packages, mlflow, name)]
+        except Unreachable as error:
+            with state.writing() as connection:
+                for task in tasks:
+                    store.failed(connection, task, str(error))
+            return Mirrored(tuple(sorted(shown)), tuple(sorted(moved)), str(error))
+        by_hand = {alias for alias in found if alias.partition("@")[0] not in expected}
+        _note(state, tasks, by_hand)
+        shown, moved = shown | todo, moved | by_hand
+
+
+def _note(state: State, tasks: Sequence[Task], moved: Iterable[str]) -> None:
     with state.writing() as connection:
         for task in tasks:
             store.done(connection, task, at=state.clock())
-        for alias in moved:
+        for alias in sorted(moved):
             act = store.Act("mirror", "alias put back", state.clock(), f"{alias} had been moved in MLflow")
             store.append(connection, act, model=alias.partition("@")[0])
-    return Mirrored(tuple(sorted(expected | others)), tuple(moved))
 
 
 def _bring_up_to_date(state: State, packages: PackageStore, mlflow: Store, model: str) -> list[str]:
-    """Write what differs, and return the aliases that pointed elsewhere."""
-    with state.reading() as connection:
-        versions, served = store.all_versions(connection, model), store.served(connection, model)
+    """Write what differs, again when somebody decided meanwhile, and return the aliases that pointed elsewhere."""
+    changed: list[str] = []
+    while True:
+        with state.reading() as connection:
+            versions, served = store.all_versions(connection, model), store.served(connection, model)
+        changed += _write(packages, mlflow, versions, served)
+        with state.reading() as connection:
+            if store.served(connection, model).generation == served.generation:
+                return changed
+
+
+def _write(packages: PackageStore, mlflow: Store, versions: Sequence[Version], served: Served) -> list[str]:
+    model = served.model
     client = mlflow.client()
     with mlflow.asking():
+        if not _is_known(client, model):
+            client.create_registered_model(model, description="Registered by its packages; the state database decides.")
         known = _known_versions(client, model)
         for version in versions:
             if version.digest not in known:
                 known[version.digest] = _create(client, version, packages)
-            _tag(client, model, known[version.digest], _tags(version))
+            _describe(client, version, known[version.digest])
         return _alias(client, model, served, known)
 
 
+def _is_known(client: Any, model: str) -> bool:
+    return bool(client.search_registered_models(filter_string=f"name = '{model}'"))
+
+
 def _known_versions(client: Any, model: str) -> dict[str, str]:
-    """Return digest -> MLflow's number of the versions that are there, and make the model where it is not."""
-    if not client.search_registered_models(filter_string=f"name = '{model}'"):
-        client.create_registered_model(model, description="Registered by its packages; the state database decides.")
-        return {}
+    """Return digest -> MLflow's number of the versions that are there."""
     found = client.search_model_versions(f"name = '{model}'", max_results=1000)
     return {one.tags[_DIGEST]: str(one.version) for one in found if _DIGEST in one.tags}
 
@@ -110,9 +171,7 @@ def _create(client: Any, version: Version, packages: PackageStore) -> str:
     """Make a version that links its run, where MLflow has one that recorded this package."""
     run_id = _run_of(client, version.digest)
     source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
-    made = client.create_model_version(
-        version.model, source, run_id=run_id, tags={_DIGEST: version.digest}, description=version.description
-    )
+    made = client.create_model_version(version.model, source, run_id=run_id, tags={_DIGEST: version.digest})
     return str(made.version)
 
 
@@ -124,12 +183,12 @@ def _run_of(client: Any, digest: str) -> str | None:
 
 
 def _tags(version: Version) -> dict[str, str]:
-    """Return what the version's page shows: who it is, what the gates said, where it stands."""
+    """Return what the version's page shows: who it is, what it was made from, what the gates said, where it stands."""
     gates = version.tags.get("gates")
-    kept = {key: str(value) for key, value in version.tags.items() if key != "gates" and value is not None}
     said = {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
+    kept = {name: value for name, value in version.tags.items() if name != "gates" and value is not None}
     return {
-        **{key if key.startswith(_PREFIXES) else f"mlops.{key}": value for key, value in kept.items()},
+        **{name if name.startswith(_PREFIXES) else f"mlops.{name}": value for name, value in _flat(kept)},
         **said,
         "mlops.version": str(version.version),
         "mlops.semver": version.semver,
@@ -137,25 +196,39 @@ def _tags(version: Version) -> dict[str, str]:
     }
 
 
-def _tag(client: Any, model: str, number: str, tags: Mapping[str, str]) -> None:
-    present = client.get_model_version(model, number).tags
-    for key, value in tags.items():
-        if present.get(key) != value:
-            client.set_model_version_tag(model, number, key, value)
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", str(value)
+
+
+def _describe(client: Any, version: Version, number: str) -> None:
+    present = client.get_model_version(version.model, number)
+    for key, value in _tags(version).items():
+        if present.tags.get(key) != value:
+            client.set_model_version_tag(version.model, number, key, value)
+    told = short_story(version)
+    if present.description != told:
+        client.update_model_version(version.model, number, description=told)
 
 
 def _alias(client: Any, model: str, served: Served, known: Mapping[str, str]) -> list[str]:
     """Point the aliases to what serves, and return those that pointed elsewhere."""
-    found = client.get_registered_model(model).aliases
-    changed = []
+    changed = _differing(client, served, known)
     for stage, alias in _ALIASES.items():
-        present = str(found[alias]) if alias in found else None
-        wanted = known[served.digests[stage]] if stage in served.digests else None
-        if present == wanted:
+        if f"{model}@{alias}" not in changed:
             continue
-        changed.append(f"{model}@{alias}")
-        if wanted is None:
-            client.delete_registered_model_alias(model, alias)
+        if stage in served.digests:
+            client.set_registered_model_alias(model, alias, known[served.digests[stage]])
         else:
-            client.set_registered_model_alias(model, alias, wanted)
+            client.delete_registered_model_alias(model, alias)
     return changed
+
+
+def _differing(client: Any, served: Served, known: Mapping[str, str]) -> list[str]:
+    found = client.get_registered_model(served.model).aliases
+    wanted = {alias: known.get(served.digests.get(stage, "")) for stage, alias in _ALIASES.items()}
+    present = {alias: str(found[alias]) if alias in found else None for alias in wanted}
+    return [f"{served.model}@{alias}" for alias in wanted if present[alias] != wanted[alias]]

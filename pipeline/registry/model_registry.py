@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,18 +14,23 @@ from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
-from pipeline.registry.mirror import Mirrored, mirror
+from pipeline.registry.comparing import Known, VersionDiff, compare_versions, diff_versions
+from pipeline.registry.lineage import Lineage, lineage_of, settings_at
+from pipeline.registry.mirror import Mirrored, mirror, moved_aliases
+from pipeline.registry.story import card
 from pipeline.registry.submitting import Submission, judge_candidate, submit
+from pipeline.registry.then import ServedThen, served_then
 from pipeline.tracking.search import needing_the_store
 from pipeline.tracking.store import Store, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.config.groups.live import PromotionConfig, TrackingConfig
     from pipeline.gates import Evidence, GateReport
     from pipeline.package import Package
-    from pipeline.state import AuditEntry, Change, State, Version
+    from pipeline.registry.reproducing import Receipt
+    from pipeline.state import AuditEntry, Change, Served, State, Version
 
 __all__ = ["ModelRegistry", "registry_of"]
 
@@ -113,7 +119,7 @@ class ModelRegistry:
             version, _ = decisions.register(
                 state, self.packages, name, candidate, description=description, tags=known, gates=judged
             )
-            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            self._tell(state)
             return version
 
     def judge_candidate(
@@ -161,7 +167,7 @@ class ModelRegistry:
             change = decisions.promote(
                 state, name, _number(version), stage, reason=reason, expected=expected_generation, force=force
             )
-            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            self._tell(state)
             return change
 
     def rollback_model(
@@ -179,7 +185,7 @@ class ModelRegistry:
         with self._state() as state:
             target = None if to is None else _number(to)
             change = decisions.rollback(state, name, to=target, reason=reason, expected=expected_generation)
-            mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+            self._tell(state)
             return change
 
     def load_model(self, name: str, stage: str | None = None, *, version: int | str | None = None) -> Package:
@@ -220,6 +226,76 @@ class ModelRegistry:
             raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
         return versions[-1]
 
+    def get_version(self, name: str, version: int | str) -> Version:
+        """Return a version by its number.
+
+        Raises
+        ------
+        UsageError
+            When there is none.
+        """
+        with self._state() as state, state.reading() as connection:
+            return store.find_version(connection, name, _number(version))
+
+    def served(self, name: str) -> Served:
+        """Return what is in Staging and Production now, and the generation of that decision."""
+        with self._state() as state, state.reading() as connection:
+            return store.served(connection, name)
+
+    def model_card(self, name: str, version: int | str) -> str:
+        """Return the model card of a version in Markdown, with what its gates said."""
+        return card(self.get_version(name, version), self.load_model(name, version=version))
+
+    def lineage(self, name: str, version: int | str) -> Lineage:
+        """Return the commit, the dvc.lock and the rows that a version comes from."""
+        found, package = self.get_version(name, version), self.load_model(name, version=version)
+        return lineage_of(self._root, found, package, self.packages.path(found.digest))
+
+    def reproduce(self, name: str, version: int | str) -> Receipt:
+        """Make a version again from its commit in a temporary folder, and say what differs.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When git, DVC or a stage fails there.
+        UsageError
+            When no commit names the package.
+        """
+        from pipeline.registry.reproducing import reproduce
+
+        found = self.get_version(name, version)
+        return reproduce(self._root, found, self.load_model(name, version=version), self.lineage(name, version))
+
+    def compare(self, name: str, versions: Sequence[int | str] = ()) -> list[dict[str, Any]]:
+        """Return one row of figures for each version; for all of them when none is named."""
+        if versions:
+            return compare_versions([self.get_version(name, one) for one in versions])
+        return compare_versions(self.list_models(name))
+
+    def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
+        """Return what differs from one version to another: facts, settings, metrics, columns."""
+        return diff_versions(self._known(name, old), self._known(name, new))
+
+    def _known(self, name: str, version: int | str) -> Known:
+        commit = self.lineage(name, version).commit
+        settings = {} if commit is None else settings_at(self._root, commit)
+        return Known(self.get_version(name, version), self.load_model(name, version=version), commit, settings)
+
+    def served_at(self, moment: int, name: str | None = None) -> list[ServedThen]:
+        """Return what served at a moment (microseconds since 1970, UTC), and the decision that had put it there."""
+        return served_then(self.history(name, until=moment))
+
+    def moved_aliases(self) -> tuple[str, ...]:
+        """Return the aliases in MLflow that somebody moved by hand; they serve nothing, and `mirror` puts them back.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When MLflow does not answer.
+        """
+        with self._state() as state:
+            return moved_aliases(state, self._mlflow)
+
     def history(self, name: str | None = None, *, until: int | None = None) -> list[AuditEntry]:
         """Return the audit trail, oldest first; up to a moment in microseconds since 1970, UTC."""
         with self._state() as state, state.reading() as connection:
@@ -234,6 +310,12 @@ class ModelRegistry:
         """Bring MLflow up to date for every model, and put back aliases that were moved by hand."""
         with self._state() as state:
             return mirror(state, self.packages, self._mlflow, every=True)
+
+    def _tell(self, state: State) -> None:
+        """Tell MLflow what was decided, or say in one line that it is told later."""
+        done = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+        if done.error is not None:
+            sys.stderr.write(f"[registry] MLflow is told by the next command: {done.error}\n")
 
     @contextmanager
     def _fetched(self, uri: str) -> Iterator[tuple[Path, str | None]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
+from pipeline.files import sha256
 
 if TYPE_CHECKING:
     from pipeline.config.groups.serving import LogConfig
     from pipeline.state import State
 
-__all__ = ["prune"]
+__all__ = ["erase", "prune"]
 
 _DAY_US = 86_400_000_000
 _HOUR_US = 3_600_000_000
@@ -34,3 +35,15 @@ def prune(state: State, config: LogConfig) -> int:
         n_removed += n_rows + n_answers
         if max(n_rows, n_answers) < _AT_ONCE:
             return n_removed
+
+
+def erase(state: State, subject: str, *, actor: str) -> int:
+    """Remove all that is kept about a subject and return how many predictions that were; the audit trail tells of it.
+
+    The trail keeps a digest of the subject, not the subject.
+    """
+    with state.writing() as connection:
+        n_removed = store.erase_subject(connection, subject)
+        act = store.Act(actor, "erase", state.clock(), f"{n_removed} predictions of a subject")
+        store.append(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
+    return n_removed

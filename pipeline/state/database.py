@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "now", "open_state"]
+__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "exists", "now", "open_state"]
 
 URL_ENV = "MLOPS_STATE_URL"
 DATABASE = Path("state/state.db")
@@ -137,6 +137,11 @@ def open_state(root: Path, *, clock: Callable[[], int] = now) -> State:
         state.close()
         raise
     return state
+
+
+def exists(root: Path) -> bool:
+    """Whether the project at `root` has a state database already: its file, or an address that says where."""
+    return bool(os.environ.get(URL_ENV)) or (root / DATABASE).exists()
 
 
 def connect(root: Path, *, clock: Callable[[], int] = now) -> State:

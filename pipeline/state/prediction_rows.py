@@ -18,6 +18,7 @@ __all__ = [
     "add_outcomes",
     "erase_subject",
     "known_predictions",
+    "last_outcomes",
     "prediction_rows",
     "remove_answers",
     "remove_predictions",
@@ -69,7 +70,7 @@ def erase_subject(connection: Connection, subject: str) -> int:
 
 
 def prediction_rows(connection: Connection, *, since: int, until: int, at_once: int = 10_000) -> Iterator[list[Any]]:
-    """Yield the predictions of [since, until) with their last outcome, oldest first, in lists of rows."""
+    """Yield the predictions of [since, until), oldest first, in lists of rows."""
     last = 0
     while True:
         query = (
@@ -83,6 +84,16 @@ def prediction_rows(connection: Connection, *, since: int, until: int, at_once: 
             return
         last = rows[-1].seq
         yield rows
+
+
+def last_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return the last outcome of each of these predictions that has any."""
+    found: dict[str, str] = {}
+    for at in range(0, len(ids), _AT_ONCE):
+        part = ids[at : at + _AT_ONCE]
+        query = select(outcomes).where(outcomes.c.prediction_id.in_(part)).order_by(outcomes.c.seq)
+        found.update({row.prediction_id: row.outcome for row in connection.execute(query)})
+    return found
 
 
 def _remove(connection: Connection, numbers: Sequence[int]) -> int:

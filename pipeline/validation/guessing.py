@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +14,7 @@ from pipeline.schema import DTYPES, Column, Kind, Schema, Target
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["guess_schema"]
+__all__ = ["guess_features", "guess_schema"]
 
 _MAX_CLASSES = 20
 _MAX_LENGTH = 80
@@ -46,6 +47,36 @@ def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame 
     columns = tuple(_column(one, frame[one]) for one in frame.columns if one != name)
     positive = classes[-1] if len(classes) == 2 else None
     return Schema("frame", columns, Target(name if name is not None else "target", classes, positive))
+
+
+def guess_features(frame: pd.DataFrame, *, target: str, also: pd.DataFrame) -> Schema:
+    """Return a schema from which a model can learn: words are listed, long texts set aside, dates are times.
+
+    Parameters
+    ----------
+    frame, also : DataFrame
+        Rows to learn from and rows to judge by; words of both are known.
+    target : str
+        The column to predict.
+
+    Raises
+    ------
+    UsageError
+        When the target has fewer than two classes.
+    """
+    guessed = guess_schema(frame, target=target, also=also)
+    return replace(guessed, columns=tuple(_usable(column, frame, also) for column in guessed.columns))
+
+
+def _usable(column: Column, frame: pd.DataFrame, also: pd.DataFrame) -> Column:
+    if column.kind == "text":
+        return replace(column, role="ignore")
+    if column.kind == "datetime":
+        return replace(column, role="time")
+    if column.kind != "category":
+        return column
+    words = sorted({str(word) for part in (frame, also) for word in part[column.name].dropna().unique()})
+    return replace(column, categories=tuple(words), checks={"isin": words})
 
 
 def _likely_target(frame: pd.DataFrame) -> str | None:

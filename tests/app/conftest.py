@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Nobody listens there.
 _DEAD = "http://127.0.0.1:9"
-PAGES = ("overview", "predict", "history", "models", "data", "experiments", "configuration")
+PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
 
 
 def page(name: str) -> AppTest:

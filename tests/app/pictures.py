@@ -12,7 +12,7 @@ from tests.app.browser import chromium, open_page, overflow, serving, settle, wh
 from tests.end_to_end import workspace
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
-PAGES = ("", "predict", "history", "models", "data", "experiments", "configuration")
+PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
 _MAX_HEIGHT = 1700
 
 

@@ -27,6 +27,9 @@ DRAWN: dict[str, Any] = {
     "variation": lambda names: charts.variation(
         pd.DataFrame({"value": names, "probability": 0.5, "prediction": "a", "is_present": False}), label="a"
     ),
+    "effects": lambda names: charts.effects(
+        pd.DataFrame({"name": names, "ratio": 0.5, "verdict": "stable", "words": ""})
+    ),
     "intervals": lambda names: charts.intervals(spans(names), title="Loss", reference=0.5),
     "confusion": lambda names: charts.confusion(pd.DataFrame({"actual": names, "predicted": names, "rows": 0})),
     "by_hour": lambda names: charts.by_hour(
@@ -52,7 +55,7 @@ def test_no_row_is_a_chart_too(drawn: str) -> None:
     assert DRAWN[drawn]([]).to_dict()["$schema"].startswith("https://vega.github.io")
 
 
-@pytest.mark.parametrize("drawn", ["shares", "contributions", "intervals"])
+@pytest.mark.parametrize("drawn", ["shares", "contributions", "effects", "intervals"])
 def test_five_hundred_columns_draw_the_first_forty(drawn: str) -> None:
     chart = DRAWN[drawn]([f"column {at}" for at in range(500)])
     names = {row["name"] for row in values(chart) if "name" in row}

@@ -25,7 +25,7 @@ def test_a_hyper_parameter_runs_training_and_what_follows(small: Workspace) -> N
 
 
 def test_a_drift_limit_runs_compose_only(small: Workspace) -> None:
-    small.edit("conf/drift/default.yaml", "alpha: 0.05", "alpha: 0.01")
+    small.edit("conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
     assert small.repro() == {"compose"}
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import paths
+from pipeline import files, paths
+from pipeline.config.compose import compose
 from pipeline.doctor import Diagnosis, examine
 from pipeline.files import exclusive
+from pipeline.registry import ModelRegistry
+from pipeline.tracking.store import Store
+from tests.pipeline.package.packing import pack
+from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +92,47 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
     with exclusive(tmp_path / paths.LOCK, what="ingest"):
         assert by_check(tmp_path, heal=True)["leftovers"].state == "ok"
     assert unfinished.exists()
+
+
+def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> None:
+    found = by_check(tmp_path, heal=True)
+    assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"nothing was registered yet"}
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.fixture
+def registered(tmp_path: Path) -> ModelRegistry:
+    """A project with one version in Production."""
+    files.write_text(tmp_path / paths.PARAMS, compose((), conf=ROOT / "conf").text)
+    pack(tmp_path / "package", "personality", "model=logistic_regression", n_rows=400)
+    registry = ModelRegistry(tmp_path)
+    registry.register_model(tmp_path / "package", "m")
+    registry.promote_model("m", 1, "Production", force=True, reason="a test")
+    return registry
+
+
+def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: ModelRegistry, tmp_path: Path) -> None:
+    assert by_check(tmp_path, heal=False)["mlflow aliases"].state == "ok"
+    Store(tmp_path).client().delete_registered_model_alias("m", "production")
+    named = by_check(tmp_path, heal=False)["mlflow aliases"]
+    assert (named.state, "m@production" in named.detail) == ("problem", True)
+    assert by_check(tmp_path, heal=True)["mlflow aliases"].state == "healed"
+    assert by_check(tmp_path, heal=False)["mlflow aliases"].detail == "show what serves"
+    assert registered.history("m")[-1].action == "alias put back"
+
+
+def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path: Path) -> None:
+    assert by_check(tmp_path, heal=True)["audit trail"].state == "ok"
+    with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER audit_delete")
+        connection.execute("DELETE FROM audit WHERE seq = 1")
+    found = by_check(tmp_path, heal=True)["audit trail"]
+    assert (found.state, "entry 1 entries 1 to 1 are missing" in found.detail) == ("problem", True)
+
+
+def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(
+    registered: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    found = by_check(tmp_path, heal=True)["mlflow aliases"]
+    assert (found.state, "not compared" in found.detail) == ("ok", True)

@@ -33,7 +33,7 @@ def test_check_says_all_results_as_json(tmp_path: Path) -> None:
 
 
 def test_why_names_the_file() -> None:
-    assert _mlops("why", "drift.alpha").stdout == "drift.alpha = 0.05: conf/drift/default.yaml\n"
+    assert _mlops("why", "drift.alpha").stdout == "drift.alpha = 0.02: conf/drift/default.yaml\n"
 
 
 def test_why_names_the_override() -> None:

@@ -42,21 +42,21 @@ def test_the_committed_params_hold_nothing_of_a_machine() -> None:
 
 
 def test_a_change_of_conf_reaches_params_and_is_said(project: Path) -> None:
-    _edit(project / "conf/drift/default.yaml", "alpha: 0.05", "alpha: 0.01")
-    assert stage_params(project) == ["drift.alpha: 0.05 -> 0.01"]
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
+    assert stage_params(project) == ["drift.alpha: 0.02 -> 0.01"]
     assert stage_params(project) == []
     assert _origin(project, "drift.alpha")["file"] == "conf/drift/default.yaml"
 
 
 def test_stale_params_are_refused_with_the_keys(project: Path) -> None:
-    _edit(project / "conf/drift/default.yaml", "alpha: 0.05", "alpha: 0.01")
-    with pytest.raises(ConfigError, match=r"is stale against conf/: drift.alpha: 0.05 -> 0.01"):
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
+    with pytest.raises(ConfigError, match=r"is stale against conf/: drift.alpha: 0.02 -> 0.01"):
         check_fresh(project)
 
 
 def test_a_refused_setting_leaves_params_alone(project: Path) -> None:
     before = (project / "params.yaml").read_bytes()
-    _edit(project / "conf/drift/default.yaml", "alpha: 0.05", "alpha: 5")
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 5")
     with pytest.raises(ConfigError, match=r"conf/drift/default.yaml: drift.alpha: found 5"):
         stage_params(project)
     assert (project / "params.yaml").read_bytes() == before
@@ -67,16 +67,16 @@ def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
-    _edit(project / "params.yaml", "\n  alpha: 0.05", "\n  alpha: 0.2")
+    _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 0.2")
     before = (project / "params.yaml").read_bytes()
-    assert stage_params(project) == ["drift.alpha: 0.05 -> 0.2 (override of this experiment)"]
+    assert stage_params(project) == ["drift.alpha: 0.02 -> 0.2 (override of this experiment)"]
     assert (project / "params.yaml").read_bytes() == before
     assert _origin(project, "drift.alpha")["override"] == "dvc exp run -S drift.alpha=0.2"
 
 
 def test_params_of_an_experiment_are_checked_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
-    _edit(project / "params.yaml", "\n  alpha: 0.05", "\n  alpha: 7.5")
+    _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 7.5")
     with pytest.raises(ConfigError, match=r"dvc exp run -S drift.alpha=7.5: drift.alpha: found 7.5"):
         stage_params(project)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from pipeline.evaluation import evaluate
 from pipeline.gates import Evidence, GateReport, judge
 from pipeline.gates.judging import _decided
 from pipeline.metrics import Scored, compare
+from pipeline.schema import Column, Schema
+from pipeline.validation.validating import validate
 from tests.pipeline.package.packing import pack, parts
 from tests.pipeline.problems import settings
 
@@ -87,9 +90,16 @@ def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
     assert results(ask(packages["default"], packages["default"]))["champion"] == "hold"
 
 
-def test_a_leaking_column_is_named_and_stops_everything(packages: dict[str, Package]) -> None:
-    report = ask(packages["default"], leakage=[{"column": "match_p"}])
-    assert ("leakage", "match_p gives the label away") in [(gate.name, gate.reason) for gate in report.failed]
+def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: dict[str, Package]) -> None:
+    rows, config = parts("personality", N_ROWS).train, settings()
+    target = config.data.target
+    leak = Column("told_before", "float", "Float64", nullable=True)
+    declared = Schema.from_config(config.data)
+    planted = replace(declared, columns=(*declared.columns, leak))
+    leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
+    found = validate(leaking, planted, config.validation).as_dict()
+    report = ask(packages["default"], leakage=found["leakage"])
+    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.failed]
     assert report.verdict == "reject"
 
 

@@ -1,0 +1,119 @@
+"""Send rows to a server over many connections and say how many answers a second there were, and how long they took.
+
+python examples/load.py --url http://localhost:5000 --connections 16 --seconds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import uvloop
+
+
+@dataclass
+class Tally:
+    times: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+
+class Client(asyncio.Protocol):
+    """One connection: sends the next request when the answer to the last one is whole."""
+
+    def __init__(self, request: bytes, tally: Tally) -> None:
+        self._request = request
+        self._tally = tally
+        self._buffer = b""
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_over = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        self._tally.times.append(time.perf_counter() - self._sent)
+        self._tally.statuses[int(head[9:12])] += 1
+        self._buffer = b""
+        if self.is_over:
+            self._transport.close()
+        else:
+            self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+async def run(url: str, path: str, body: bytes, *, connections: int, seconds: float) -> Tally:
+    parts = urlsplit(url)
+    key = os.environ.get("MLOPS_API_KEY")
+    credential = f"Authorization: Bearer {key}\r\n" if key else ""
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    tally = Tally()
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(lambda: Client(request, tally), parts.hostname, parts.port or 80)
+        for _ in range(connections)
+    ]
+    await asyncio.sleep(seconds)
+    for _, client in made:
+        client.is_over = True
+    await asyncio.wait([client.closed for _, client in made], timeout=10)
+    return tally
+
+
+def example(url: str) -> dict[str, object]:
+    """Return a typical row, as the server's own description has it."""
+    request = urllib.request.Request(f"{url}/openapi.json")
+    if key := os.environ.get("MLOPS_API_KEY"):
+        request.add_header("Authorization", f"Bearer {key}")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        described = json.load(answer)
+    found: dict[str, object] = described["components"]["schemas"]["Row"]["properties"]["features"]["examples"][0]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://localhost:5000")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rows", type=int, default=1, help="rows of one request")
+    words = parser.parse_args()
+    row = example(words.url)
+    body = {"features": row} if words.rows == 1 else {"instances": [row] * words.rows}
+    path = "/predict" if words.rows == 1 else "/predict/batch"
+    sending = run(words.url, path, json.dumps(body).encode(), connections=words.connections, seconds=words.seconds)
+    tally = uvloop.run(sending)
+    shares = statistics.quantiles(tally.times, n=100)
+    n = len(tally.times)
+    print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")
+    print(f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {max(tally.times) * 1000:.1f} ms")
+    print("answers by status: " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""The whole way of a model from a notebook: validate, train, judge, register, promote, report."""
+
+from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline
+from pipeline.lifecycle.report import BestModel, MlopsReport
+from pipeline.lifecycle.teaching import Taught
+
+__all__ = ["BestModel", "MLOpsPipeline", "MlopsReport", "Taught"]

@@ -1,0 +1,259 @@
+"""One object for the whole way of a model, as a person walks it in a notebook."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.config.load import load_params
+from pipeline.errors import DependencyUnavailable, UsageError
+from pipeline.gates import Evidence
+from pipeline.lifecycle.report import BestModel, MlopsReport
+from pipeline.lifecycle.teaching import Taught, declared_model, joined, teach
+from pipeline.metrics import metric_named
+from pipeline.registry import ModelRegistry
+from pipeline.tracking import ExperimentTracker
+from pipeline.tracking.revision import revision_tags
+from pipeline.tracking.store import find_root
+from pipeline.validation import DataValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pipeline.config.types import Config
+    from pipeline.evaluation import EvalReport
+    from pipeline.lifecycle.teaching import Rows
+    from pipeline.package import Package
+    from pipeline.state import Change, Version
+
+__all__ = ["MLOpsPipeline"]
+
+_LAST = 5
+
+
+@dataclass
+class MLOpsPipeline:
+    """Validate, train, judge, register, promote and report, for estimators and frames that you hand over.
+
+    Parameters
+    ----------
+    experiment_name : str
+        MLflow experiment that runs go to.
+    model_name : str
+        Name in the registry.
+    tracking_uri : str, optional
+        MLflow's address; the SQLite file of the project when None.
+    root : Path, optional
+        The project's folder; found from the present folder when None.
+    config : Config, optional
+        Limits of checks and gates, folds, metrics; those of `params.yaml` when None.
+
+    Examples
+    --------
+    >>> mlops = MLOpsPipeline("personality_classification", "personality_model")  # doctest: +SKIP
+    >>> mlops.validate_and_track_data(train_data, test_data)["train"]["quality_score"]  # doctest: +SKIP
+    >>> trained = mlops.train_and_track_model(model, X_train, y_train, X_test, y_test, register_model=True)  # doctest: +SKIP
+    >>> mlops.promote_model(model_version=trained.version.version, stage="Production")  # doctest: +SKIP
+    """
+
+    experiment_name: str
+    model_name: str
+    tracking_uri: str | None = None
+    root: Path | None = None
+    config: Config | None = None
+    _tracker: ExperimentTracker | None = field(default=None, repr=False)
+    _quality: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The registry that versions go to."""
+        return ModelRegistry(self.root, self.tracking_uri)
+
+    @property
+    def tracker(self) -> ExperimentTracker:
+        """What records runs."""
+        if self._tracker is None:
+            self._tracker = ExperimentTracker(self.experiment_name, self.tracking_uri, self.root)
+        return self._tracker
+
+    @property
+    def _settings(self) -> Config:
+        if self.config is None:
+            root = self.root if self.root is not None else find_root()
+            self.config = load_params(root / paths.PARAMS)
+        return self.config
+
+    def validate_and_track_data(
+        self, train_data: pd.DataFrame, test_data: pd.DataFrame, *, target: str | None = None
+    ) -> dict[str, Any]:
+        """Return what is wrong with two frames and how far they lie apart, and record it as a run.
+
+        Parameters
+        ----------
+        train_data, test_data : DataFrame
+            Rows with their labels.
+        target : str, optional
+            The column to predict; the last one with few words when None.
+
+        Returns
+        -------
+        dict
+            `train` and `test`: reports with the keys of `reports/validation.json`, the second compared with
+            the first; `run_id`.
+        """
+        validator = DataValidator(config=self._settings.validation, target=target)
+        found = {
+            "train": validator.validate_dataset(train_data, "train"),
+            "test": validator.validate_dataset(test_data, "test", reference=train_data),
+        }
+        self._quality = {name: report["quality_score"] for name, report in found.items()}
+        with self.tracker.start_run("data validation", tags={"mlops.kind": "validation"}) as run:
+            self.tracker.log_metrics({f"data.quality_score.{name}": score for name, score in self._quality.items()})
+            for name, frame in (("train", train_data), ("test", test_data)):
+                self.tracker.log_dataset(frame, name, context=name)
+                self.tracker.log_dict(found[name], f"validation_{name}.json")
+            return {**found, "run_id": run.key}
+
+    def train_and_track_model(  # noqa: PLR0913 - the words of the document that describes this class
+        self,
+        model: Any,
+        X_train: Any,
+        y_train: Any,
+        X_test: Any,
+        y_test: Any,
+        *,
+        model_params: Mapping[str, object] | None = None,
+        register_model: bool = False,
+        run_name: str | None = None,
+        description: str = "",
+    ) -> Taught:
+        """Fit an estimator, judge it on the test rows and by the gates, record the run, and register it when asked.
+
+        Parameters
+        ----------
+        model : unfitted scikit-learn classifier with `predict_proba`
+            Of a package that is allowed; it is built anew, so what you handed over stays as it is. Columns are
+            encoded by the project's encoder: words, dates and missing values need nothing from you.
+        X_train, y_train, X_test, y_test
+            Features and labels.
+        model_params : mapping, optional
+            What to record as parameters; the estimator's own when None.
+        register_model : bool
+            Whether it becomes a version of `model_name`; `promote_model` moves it further.
+        run_name, description : str
+            Words for people.
+
+        Raises
+        ------
+        ConfigError
+            When the estimator cannot be built again, or stored without pickle.
+        DataError
+            When a class has fewer rows than there are folds.
+        """
+        rows = joined(X_train, X_test, y_train, y_test, self._settings)
+        declared = declared_model(model)
+        with tempfile.TemporaryDirectory() as name, self._run(run_name or declared.name) as run:
+            folder = Path(name) / "package"
+            made, report = teach(rows, declared, self._settings, folder)
+            figures = {metric: one.value for metric, one in report.metrics.items()}
+            self.tracker.log_params(model_params if model_params is not None else declared.estimator)
+            self._log(made, figures, folder)
+            gates = self.registry.judge_candidate(
+                self.model_name, made, self._evidence(rows, report), self._settings.promotion, seed=self._settings.seed
+            )
+            self.tracker.log_dict(gates.as_dict(), "gates.json")
+            taught = Taught(run.key, figures, made.metrics, gates, made, None)
+            return self._registered(taught, folder, description or declared.name) if register_model else taught
+
+    def _run(self, name: str) -> Any:
+        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_root())})
+
+    def _log(self, made: Package, figures: Mapping[str, float | None], folder: Path) -> None:
+        named = {f"cv.{name}": value for name, value in made.metrics.items()}
+        named |= {f"test.{name}": value for name, value in figures.items()}
+        self.tracker.log_metrics({name: value for name, value in named.items() if value is not None})
+        self.tracker.log_model(folder, "model")
+        self.tracker.set_tags({"mlops.package": made.digest})
+        self.tracker.log_text(made.card, "card.md")
+
+    def _evidence(self, rows: Rows, report: EvalReport) -> Evidence:
+        validator = DataValidator(rows.schema, self._settings.validation)
+        return Evidence(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
+
+    def _registered(self, taught: Taught, folder: Path, description: str) -> Taught:
+        tags = {"run_id": taught.run_id, **revision_tags(find_root())}
+        made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=taught.gates)
+        return replace(taught, version=made)
+
+    def promote_model(
+        self,
+        model_version: int | str,
+        stage: str = "Production",
+        *,
+        reason: str = "",
+        expected_generation: int | None = None,
+        force: bool = False,
+    ) -> Change:
+        """Move a version to a stage; a new Production archives the old one.
+
+        Raises
+        ------
+        Conflict
+            When another decision was made since `expected_generation`.
+        GateRefused
+            When its gates did not let it through and `force` is not given.
+        UsageError
+            When there is no such version or stage.
+        """
+        return self.registry.promote_model(
+            self.model_name, model_version, stage, reason=reason, expected_generation=expected_generation, force=force
+        )
+
+    def get_best_model(self, metric: str | None = None) -> BestModel:
+        """Return the registered version with the best mean of a metric over its folds; `training.objective` when None.
+
+        Raises
+        ------
+        UnknownKind
+            When the metric is in no table.
+        UsageError
+            When no version has it.
+        """
+        wanted = metric_named(metric if metric is not None else self._settings.training.objective, key="metric")
+        valued = [(value, one) for one in self._versions() if (value := _mean(one, wanted.name)) is not None]
+        if not valued:
+            raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")
+        best = (max if wanted.higher_is_better else min)(valued, key=lambda pair: pair[0])
+        package = self.registry.load_model(self.model_name, version=best[1].version)
+        return BestModel(best[1], wanted.name, best[0], wanted.higher_is_better, package)
+
+    def generate_mlops_report(self) -> MlopsReport:
+        """Return what stands: runs, versions, what serves, the last decisions; MLflow may be away."""
+        try:
+            n_runs: int | None = len(self.tracker.search_runs())
+        except DependencyUnavailable:
+            n_runs = None
+        served = self.registry.served(self.model_name)
+        return MlopsReport(
+            self.model_name,
+            n_runs,
+            tuple(self._versions()),
+            served.versions,
+            served.generation,
+            dict(self._quality),
+            tuple(self.registry.history(self.model_name)[-_LAST:]),
+            not self.registry.verify_history(),
+        )
+
+    def _versions(self) -> list[Version]:
+        return self.registry.list_models(self.model_name)
+
+
+def _mean(version: Version, metric: str) -> float | None:
+    value = (version.tags.get("metrics") or {}).get(metric)
+    return None if value is None else float(value)

@@ -1,0 +1,86 @@
+"""Bring what people hand in into the form of the log, and what the log holds into plain values."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.package import Package
+
+__all__ = ["kept_features", "moment", "n_by_word", "plain_row", "window_words"]
+
+
+def plain_row(features: Any) -> dict[str, Any]:
+    """Return the features of one row as plain values; missing ones are None.
+
+    Raises
+    ------
+    DataError
+        When `features` is no mapping, Series or frame of one row, or holds what JSON has no form for.
+    """
+    if hasattr(features, "iloc") and hasattr(features, "columns"):
+        if len(features) != 1:
+            raise DataError(f"features: {len(features)} rows; accepted: a frame of one row, log others one by one")
+        features = features.iloc[0]
+    if hasattr(features, "to_dict"):
+        features = features.to_dict()
+    if not isinstance(features, Mapping):
+        raise DataError(
+            f"features: {type(features).__name__}; accepted: a mapping of names, a Series, a frame of one row"
+        )
+    return {str(name): _plain(str(name), value) for name, value in features.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str | bool | int | float) or (isinstance(value, float) and math.isinf(value)):
+        raise DataError(
+            f"features: {name}: {value!r} cannot be logged; accepted: text, finite numbers, truth values, None"
+        )
+    return value
+
+
+def kept_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
+    """Return what the log may keep of a row by the `store` of each column; values to be hashed are left out here."""
+    bins = {one.name: one for one in package.reference.columns}
+    kept: dict[str, Any] = {}
+    for column in package.schema.features:
+        if column.name not in row or column.store in ("drop", "hash"):
+            continue
+        if column.store == "full":
+            kept[column.name] = row[column.name]
+        elif column.name in bins:
+            kept[column.name] = {"bin": int(bins[column.name].codes([row[column.name]])[0])}
+    return kept
+
+
+def moment(at: int) -> str:
+    """Return microseconds since 1970 in words, UTC."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds")
+
+
+def window_words(since: int, until: int) -> dict[str, str]:
+    """Return a window [since, until) in words."""
+    return {"since": moment(since), "until": moment(until)}
+
+
+def n_by_word(values: Iterable[Any]) -> dict[str, int]:
+    """Return how often each value occurs, by its text."""
+    return dict(sorted(Counter(str(one) for one in values).items()))

@@ -1,0 +1,166 @@
+"""ModelServer: the Production version of a model as a library, and as an HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.load import load_params
+from pipeline.errors import UsageError
+from pipeline.serving.engine import Engine
+from pipeline.serving.starting import start
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from pipeline.config.groups.live import ServingConfig
+
+__all__ = ["ModelServer"]
+
+
+class ModelServer:
+    """Answers rows with the version of a model that is in a stage; every answer is logged as over HTTP.
+
+    The engine starts at the first prediction, on a thread of its own, and follows what is promoted.
+    Use it as a context manager, or call `close`.
+
+    Parameters
+    ----------
+    model_name : str, optional
+        Name in the registry; the `name` of the settings when None.
+    model_stage : str
+        Production or Staging.
+    port : int, optional
+        Where `run` listens; `serving.port` when None.
+    root : Path, optional
+        Folder of the project; the current one when None.
+
+    Examples
+    --------
+    ::
+
+        with ModelServer("personality_model") as server:
+            answer = server.predict({"Stage_fear": "No"})
+            print(answer["prediction"], answer["confidence"])
+    """
+
+    def __init__(
+        self,
+        model_name: str | None = None,
+        model_stage: str = "Production",
+        port: int | None = None,
+        *,
+        root: Path | None = None,
+    ) -> None:
+        if model_stage not in ("Production", "Staging"):
+            raise UsageError(f"model_stage {model_stage!r}: accepted are Production and Staging")
+        self.model_name = model_name
+        self.model_stage = model_stage
+        self.port = port
+        self._root = Path() if root is None else root
+        self._engine: Engine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def predict(
+        self, features: Mapping[str, Any], *, key: str | None = None, subject: str | None = None
+    ) -> dict[str, Any]:
+        """Return the answer to one row, as `POST /predict` gives it.
+
+        Raises
+        ------
+        BodyRefused
+            Naming each feature that is wrong.
+        NotReady
+            When no model serves, or the answer cannot be logged.
+        """
+        body = _encoded({"features": dict(features)})
+        answer: dict[str, Any] = json.loads(self._wait(self._started().predict_one(body, key=key, subject=subject)))
+        return answer
+
+    def predict_batch(
+        self, instances: Any, *, key: str | None = None, subject: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the answers to many rows, in order: a list of mappings, or a DataFrame; raises as `predict` does."""
+        rows = instances.astype(object).to_dict("records") if hasattr(instances, "to_dict") else instances
+        body = _encoded({"instances": [_plain(row) for row in rows]})
+        answer = json.loads(self._wait(self._started().predict_batch(body, key=key, subject=subject)))
+        predictions: list[dict[str, Any]] = answer["predictions"]
+        return predictions
+
+    def feedback(self, outcomes: Sequence[Mapping[str, str]]) -> int:
+        """Keep what became true of earlier predictions, and return how many outcomes were stored."""
+        body = json.dumps({"outcomes": [dict(one) for one in outcomes]}).encode()
+        return int(json.loads(self._wait(self._started().feedback(body)))["stored"])
+
+    def run(self) -> None:
+        """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve` does; for the main thread."""
+        start(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
+
+    def close(self) -> None:
+        """Answer what is on its way and let go of everything."""
+        if self._engine is None or self._loop is None or self._thread is None:
+            return
+        self._wait(self._engine.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._engine = self._loop = self._thread = None
+
+    def __enter__(self) -> Self:
+        """Return the server itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _started(self) -> Engine:
+        if self._engine is None:
+            config = load_params(self._root / "params.yaml")
+            serving: ServingConfig = config.serving
+            name = config.name if self.model_name is None else self.model_name
+            engine = Engine(self._root, name, serving.engine, serving.log, stage=self.model_stage)
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="model-server", daemon=True)
+            self._thread.start()
+            self._wait(engine.start())
+            self._engine = engine
+        return self._engine
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self._loop is None:
+            work.close()
+            raise CancelledError
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _encoded(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, default=_number).encode()
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with None where a frame has NaN, NA or NaT."""
+    return {name: None if _is_missing(value) else value for name, value in row.items()}
+
+
+def _is_missing(value: Any) -> bool:
+    is_nan = isinstance(value, float) and value != value  # noqa: PLR0124 - NaN
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _number(value: Any) -> Any:
+    """Return what numpy or pandas calls a number in Python's own form."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise UsageError(f"a value of type {type(value).__name__} cannot be sent; give numbers, words, booleans or None")

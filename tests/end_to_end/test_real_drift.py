@@ -1,0 +1,62 @@
+"""On real rows: the original file moved in every column, the held-out part of the same file did not."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.monitoring import DomainAuc, count_window, domain_auc, find_drift
+from pipeline.package.reference import describe
+from tests.end_to_end.test_real_data_bars import REAL, config, real, schema
+
+if TYPE_CHECKING:
+    from pipeline.monitoring import DriftReport
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
+]
+
+
+@cache
+def held_out_rows() -> pd.DataFrame:
+    rows = pd.read_csv(REAL / "s5e7_test.csv")
+    for column in schema().features:
+        rows[column.name] = rows[column.name].astype("string" if column.kind == "category" else column.dtype)
+    return rows
+
+
+def drift(window: pd.DataFrame) -> DriftReport:
+    train = real("s5e7_train.csv")
+    # Predictions are not compared here: any will do.
+    predicted = np.full(len(train), schema().target.classes[0])
+    made = describe(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
+    return find_drift(made, count_window(made, window, n_rows=len(window)), config().drift, min_rows=200)
+
+
+def together(window: pd.DataFrame) -> DomainAuc:
+    limits = config().drift.multivariate
+    return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence=0.95, seed=1)
+
+
+def test_the_original_rows_drift_in_every_column() -> None:
+    report = drift(real("personality_2900.csv"))
+    psi = [one.statistics["psi"] for one in report.findings]
+    assert set(report.drifted) == set(schema().feature_names)
+    assert (round(min(psi), 2), round(max(psi), 2)) == (0.23, 0.42)
+
+
+def test_the_held_out_rows_raise_nothing() -> None:
+    report = drift(held_out_rows())
+    assert report.verdict == "stable"
+    assert max(one.statistics["psi"] for one in report.findings) <= 0.003
+
+
+def test_a_model_tells_the_original_rows_apart_and_not_the_held_out_ones() -> None:
+    assert together(real("personality_2900.csv")).value == pytest.approx(0.80, abs=0.015)
+    held_out = together(held_out_rows())
+    assert (held_out.value, held_out.verdict) == (pytest.approx(0.496, abs=0.01), "stable")

@@ -1,0 +1,170 @@
+"""A model goes the whole way from frames to Production by the calls that a notebook makes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from pipeline import MLOpsPipeline, files
+from pipeline.config.compose import compose
+from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
+from pipeline.lifecycle.teaching import declared_model
+from pipeline.models import build_estimator, declare_estimator
+from pipeline.state import open_state
+from pipeline.tracking.store import Store
+from tests.pipeline.package.packing import parts
+from tests.pipeline.problems import ROOT, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETTINGS = (
+    "training.folds=3",
+    "evaluation.resamples=200",
+    "evaluation.importance_repeats=1",
+    "promotion.baselines=[majority]",
+    "promotion.limits.ece=0.2",
+    "promotion.rule=non_inferior",
+    "promotion.margin=0.2",
+)
+N_ROWS = 1500
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stores")
+    files.write_text(root / "params.yaml", compose(SETTINGS, conf=ROOT / "conf").text)
+    (root / "dvc.yaml").touch()
+    Store(root).client()
+    open_state(root).close()
+    return root
+
+
+@pytest.fixture
+def mlops(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MLOpsPipeline:
+    for name in ("MLOPS_STATE_URL", "MLFLOW_TRACKING_URI", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copytree(stores, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return MLOpsPipeline(experiment_name="personality_classification", model_name="personality_model")
+
+
+@cache
+def handed_over() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
+    rows = parts("personality", N_ROWS)
+    target = rows.train.columns[-1]
+    return (
+        rows.train.drop(columns=target),
+        rows.train[target],
+        rows.test.drop(columns=target),
+        rows.test[target],
+    )
+
+
+def train(mlops: MLOpsPipeline, model: Any, **more: Any) -> Any:
+    X_train, y_train, X_test, y_test = handed_over()
+    return mlops.train_and_track_model(
+        model=model, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **more
+    )
+
+
+def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
+    rows = parts("personality", N_ROWS)
+    checked = mlops.validate_and_track_data(rows.train, rows.test)
+    assert checked["train"]["is_valid"]
+    first = train(mlops, LogisticRegression(), model_params={"C": 1.0}, register_model=True)
+    assert (first.version.version, first.version.stage, first.gates.verdict) == (1, "None", "promote")
+    mlops.promote_model(model_version="1", stage="Production")
+    second = train(mlops, HistGradientBoostingClassifier(max_iter=40), register_model=True)
+    assert second.gates.champion == first.package.digest
+    best = mlops.get_best_model("log_loss")
+    losses = [one.cross_validated["log_loss"] for one in (first, second)]
+    assert (best.version.version, best.value) == (1 + losses.index(min(losses)), min(losses))
+    assert list(mlops.registry.load_model("personality_model").predict(rows.test.head(3))) == list(
+        first.package.predict(rows.test.head(3))
+    )
+    report = mlops.generate_mlops_report()
+    assert (report.n_runs, report.serving, report.generation, report.audit_holds) == (3, {"Production": 1}, 1, True)
+    assert "| 2 | 1.1.0 | None |" in report.markdown()
+    assert json.dumps(report.as_dict())
+
+
+def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipeline) -> None:
+    trained = train(mlops, LogisticRegression(C=0.5))
+    assert trained.version is None
+    (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})
+    assert run.run_id == trained.run_id
+    assert (run.params["C"], run.tags["mlops.package"]) == ("0.5", trained.package.digest)
+    assert run.metrics["test.log_loss"] == pytest.approx(trained.metrics["log_loss"])
+    registered = mlops.registry.register_model(f"runs:/{trained.run_id}/model", "personality_model")
+    assert registered.digest == trained.package.digest
+
+
+def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
+    mlops.config = settings(*SETTINGS, "promotion.limits.ece=0.000001")
+    trained = train(mlops, LogisticRegression(), register_model=True)
+    assert trained.gates.verdict == "reject"
+    with pytest.raises(GateRefused, match="limit ece"):
+        mlops.promote_model(1, "Production")
+    assert mlops.promote_model(1, "Production", force=True, reason="a demonstration").after.version("Production") == 1
+
+
+def test_frames_that_nobody_declared_are_learned_from_as_they_are(mlops: MLOpsPipeline) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"amount": rng.normal(size=400), "plan": rng.choice(["basic", "pro"], 400), 7: rng.random(400)}
+    )
+    frame.loc[::9, "amount"] = np.nan
+    frame["joined"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(400), unit="D")
+    labels = np.where(frame["amount"].fillna(0) + (frame["plan"] == "pro") + rng.normal(0, 0.3, 400) > 0.5, 1, 0)
+    trained = mlops.train_and_track_model(LogisticRegression(), frame[:300], labels[:300], frame[300:], labels[300:])
+    assert trained.package.classes == ("0", "1")
+    assert trained.package.schema.feature_names == ("amount", "plan", "7")
+    assert trained.metrics["accuracy"] is not None
+    assert trained.metrics["accuracy"] > 0.7
+
+
+def test_arrays_and_labels_that_do_not_fit_are_refused(mlops: MLOpsPipeline) -> None:
+    X, y = np.zeros((10, 2)), np.arange(9) % 2
+    with pytest.raises(UsageError, match="10 rows and 9 labels"):
+        mlops.train_and_track_model(LogisticRegression(), X, y, X, y)
+    with pytest.raises(UsageError, match="different columns"):
+        mlops.train_and_track_model(LogisticRegression(), X, y, X[:, :1], y)
+    with pytest.raises(TargetRefused, match="does not give probabilities"):
+        train(mlops, LinearSVC())
+
+
+def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
+    with pytest.raises(UsageError, match="no registered version has the metric log_loss"):
+        mlops.get_best_model()
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(C=0.3, class_weight={0: 1.0, 1: 2.0}),
+        HistGradientBoostingClassifier(max_leaf_nodes=None, learning_rate=np.float64(0.2)),
+        VotingClassifier([("a", LogisticRegression(C=2)), ("b", RandomForestClassifier(n_jobs=4))], voting="soft"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
+    again = build_estimator(declared_model(estimator), seed=1)
+    declared = declare_estimator(estimator)
+    assert type(again) is type(estimator)
+    assert declare_estimator(again) == {**declared, **declare_estimator(again)}
+    assert files.canonical_json(declared)
+
+
+def test_a_function_among_the_arguments_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
+        declare_estimator(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))

@@ -1,0 +1,64 @@
+"""A process that runs `mlops` commands in turn, each when it is told to, and answers with their exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Promoter"]
+
+_WORKER = """
+import contextlib, io, sys
+from pipeline.cli.root import main
+for line in sys.stdin:
+    sys.argv = ["mlops", *line.split()]
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+            code = 0
+        except SystemExit as error:
+            code = error.code or 0
+    print(code, flush=True)
+"""
+
+
+class Promoter:
+    """A started process; `tell` returns at once, `answer` waits for the exit code of what was told."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _WORKER],
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def tell(self, *words: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> int:
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        self.process.wait(timeout=30)

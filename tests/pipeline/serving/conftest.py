@@ -1,0 +1,95 @@
+"""A project with registered models, and the engine that serves one of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.gates import Gate, GateReport
+from pipeline.package import PackageStore
+from pipeline.registry import decisions
+from pipeline.serving import Engine
+from pipeline.state import open_state
+from tests.pipeline.package.packing import pack, unseen
+from tests.pipeline.problems import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.groups.serving import EngineConfig, LogConfig
+
+NAME = "personality_model"
+PASSED = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.01 of at most 0.015"),)).as_dict()
+MODELS = {
+    "linear": ("model=logistic_regression",),
+    "boosted": ("model=hist_gradient_boosting", "model.estimator.max_iter=20"),
+}
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of two packages."""
+    folder = tmp_path_factory.mktemp("packages")
+    for name, overrides in MODELS.items():
+        pack(folder / name, "personality", *overrides, n_rows=600)
+    return {name: folder / name for name in MODELS}
+
+
+@pytest.fixture(scope="session")
+def registered(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two versions, of which the first is in Production."""
+    root = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLOPS_STATE_URL", raising=False)
+        state = open_state(root)
+        kept = PackageStore(root / "state/packages")
+        for folder in packages.values():
+            decisions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
+        state.close()
+        promote(root, 1)
+    return root
+
+
+@pytest.fixture
+def project(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the registered project."""
+    monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
+    shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def promote(root: Path, version: int, stage: str = "Production") -> None:
+    """Decide what serves, as `mlops promote` does."""
+    state = open_state(root)
+    decisions.promote(state, NAME, version, stage)
+    state.close()
+
+
+def engine_settings(**changes: Any) -> EngineConfig:
+    return settings().serving.engine.model_copy(update={"follow_s": 0.05, **changes})
+
+
+def log_settings(**changes: Any) -> LogConfig:
+    return settings().serving.log.model_copy(update=changes)
+
+
+def engine_of(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> Engine:
+    return Engine(root, NAME, engine or engine_settings(), log_settings(**log))
+
+
+def rows(n: int) -> list[dict[str, Any]]:
+    """Return `n` rows that no model learned from, as a caller would send them."""
+    frame = unseen("personality", 600)
+    plain = json.loads(frame.to_json(orient="records"))
+    return [plain[at % len(plain)] for at in range(n)]
+
+
+def one(features: dict[str, Any]) -> bytes:
+    return json.dumps({"features": features}).encode()
+
+
+def many(instances: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"instances": instances}).encode()

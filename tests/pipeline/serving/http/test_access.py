@@ -1,0 +1,224 @@
+"""Every operation with every credential: nobody gets more than the role allows, and nobody less."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline import state as store
+from pipeline.serving.http.access import PUBLIC, ROLES, Principal
+from tests.pipeline.problems import ROOT
+from tests.pipeline.serving.http.issuer import Issuer, issuing
+from tests.pipeline.serving.http.running import MODEL, ROW, Running, make_project, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+REQUIRED = ("serving.authentication=required", "serving.limits.failures_per_min=100000")
+
+
+def mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("mlops")), *words]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with issuing() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("protected")
+    make_project(root, [package], *REQUIRED)
+    return root
+
+
+@pytest.fixture(scope="module")
+def keys(project: Path) -> dict[str, str]:
+    """A key of each role, and some that open nothing."""
+    state = store.open_state(project)
+    made = {role: store.create_key(state, role, name=role, actor="ada")[0] for role in ROLES}
+    past = state.clock() - 1
+    made["expired"] = store.create_key(state, "admin", name="", actor="ada", expires_at=past)[0]
+    revoked, record = store.create_key(state, "admin", name="", actor="ada")
+    store.revoke_key(state, record.id, actor="ada")
+    made["revoked"] = revoked
+    state.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(project: Path, keys: dict[str, str], issuer: Issuer) -> Iterator[Running]:
+    with running(project, MLOPS_OIDC_ISSUER=issuer.address) as one:
+        yield one
+
+
+def credentials(keys: dict[str, str], issuer: Issuer) -> dict[str, tuple[str | None, set[str]]]:
+    """Return each credential with the roles that it has, by name."""
+    own: dict[str, tuple[str | None, set[str]]] = {
+        f"key of {role}": (f"Bearer {keys[role]}", set(Principal.of("", (role,)).roles)) for role in ROLES
+    }
+    own |= {
+        f"token of {role}": (f"Bearer {issuer.token(roles=[role])}", set(Principal.of("", (role,)).roles))
+        for role in ROLES
+    }
+    admin = keys["admin"]
+    nothing: dict[str, str | None] = {
+        "none": None,
+        "empty": "",
+        "scheme alone": "Bearer",
+        "another scheme": f"Basic {admin}",
+        "no scheme": admin,
+        "changed key": f"Bearer {admin[:-1]}{'A' if admin[-1] != 'A' else 'B'}",
+        "key cut short": f"Bearer {admin[:-1]}",
+        "id alone": f"Bearer mlops_{admin.split('_')[1]}_",
+        "secret of another": f"Bearer mlops_{keys['viewer'].split('_')[1]}_{admin.split('_', 2)[2]}",
+        "unknown key": "Bearer mlops_000000000000_abc",
+        "expired key": f"Bearer {keys['expired']}",
+        "revoked key": f"Bearer {keys['revoked']}",
+        "token that is over": f"Bearer {issuer.token(roles=['admin'], exp=int(time.time()) - 600)}",
+        "token for another": f"Bearer {issuer.token(roles=['admin'], aud='other')}",
+        "token without roles": f"Bearer {issuer.token(roles=[])}",
+        "8 kB": f"Bearer mlops_{'a' * 8200}",
+    }
+    return own | {name: (sent, set()) for name, sent in nothing.items()}
+
+
+def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
+    server: Running, keys: dict[str, str], issuer: Issuer
+) -> None:
+    mismatches, n_cells = [], 0
+    with server.client() as client:
+        document = client.get("/openapi.json", headers={"Authorization": f"Bearer {keys['viewer']}"}).json()
+        for path, methods in document["paths"].items():
+            for method, told in methods.items():
+                for name, (sent, roles) in credentials(keys, issuer).items():
+                    answer = _ask(client, method, path, told, sent)
+                    role = told["x-required-role"]
+                    n_cells += 1
+                    if answer.status_code not in _expected(role, roles, is_token=name == "token without roles"):
+                        mismatches.append((method, path, role, name, answer.status_code))
+    assert mismatches == []
+    assert n_cells > 500
+
+
+def _ask(client: httpx.Client, method: str, path: str, told: dict[str, Any], sent: str | None) -> httpx.Response:
+    path = path.replace("{model}", MODEL).replace("{version}", "1")
+    headers = {} if sent is None else {"Authorization": sent}
+    body = {"json": {"features": ROW}} if "requestBody" in told else {}
+    return client.request(method, path, headers=headers, **body)
+
+
+def _expected(role: str, roles: set[str], *, is_token: bool) -> set[int]:
+    """Return the statuses that are right: what the operation says of the body is not our question here."""
+    if role == PUBLIC or role in roles:
+        return {200, 422}
+    return {403} if roles or is_token else {401}
+
+
+def test_a_refusal_of_a_credential_asks_for_one_and_tells_nothing(server: Running, keys: dict[str, str]) -> None:
+    with server.client() as client:
+        without = client.post("/predict", json={"features": ROW})
+        wrong = client.post("/predict", json={"features": ROW}, headers={"Authorization": f"Bearer {keys['expired']}"})
+    assert without.headers["www-authenticate"] == 'Bearer realm="mlops"'
+    assert "`mlops keys create`" in without.json()["detail"]
+    assert wrong.headers["www-authenticate"].endswith('error="invalid_token"')
+    assert "expired" not in wrong.text
+
+
+def test_a_key_is_shown_once_and_only_its_digest_is_kept(project: Path) -> None:
+    done = mlops(project, "keys", "create", "--role", "predict", "--name", "shop", "--json")
+    key = json.loads(done.stdout)["key"]
+    assert len(key.split("_", 2)[2]) == 43  # 32 bytes in base64
+    stored = b"".join(path.read_bytes() for path in (project / "state").glob("state.db*"))
+    assert key.split("_", 2)[2].encode() not in stored
+    listed = mlops(project, "keys", "list", "--json").stdout
+    assert key not in listed
+    assert "digest" not in listed
+
+
+def test_a_key_that_is_taken_back_opens_nothing_within_three_seconds(server: Running, project: Path) -> None:
+    made = json.loads(mlops(project, "keys", "create", "--role", "predict", "--json").stdout)
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    with server.client() as client:
+        assert _becomes(client, headers, 200)
+        assert mlops(project, "keys", "revoke", made["id"], "--reason", "lost").returncode == 0
+        assert _becomes(client, headers, 401)
+
+
+def _becomes(client: httpx.Client, headers: dict[str, str], status: int) -> bool:
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        if client.post("/predict", json={"features": ROW}, headers=headers).status_code == status:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_keys_leave_a_trail(project: Path) -> None:
+    mlops(project, "keys", "create", "--role", "viewer")
+    trail = json.loads(mlops(project, "audit", "list", "--json").stdout)
+    made = [entry for entry in trail if entry["action"] == "create key"]
+    assert made[-1]["after"]["role"] == "viewer"
+    assert "digest" not in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "--role", "root"), "accepted is one of predict, feedback, viewer, operator, admin"),
+        (("revoke", "nobody"), "no key has the id 'nobody'"),
+    ],
+)
+def test_a_wrong_word_to_keys_is_a_usage_error(project: Path, words: tuple[str, ...], said: str) -> None:
+    done = mlops(project, "keys", *words)
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_wrong_credentials_of_one_address_are_slowed_down(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.failures_per_min=5")
+    with running(tmp_path) as server, server.client() as client:
+        wrong = {"Authorization": "Bearer mlops_000000000000_abc"}
+        statuses = [client.get("/v1/status", headers=wrong) for _ in range(7)]
+        assert [one.status_code for one in statuses] == [401] * 5 + [429] * 2
+        assert int(statuses[-1].headers["retry-after"]) in range(1, 13)
+        assert client.get("/readyz").status_code == 200
+
+
+def test_a_credential_has_a_rate_of_its_own(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.requests_per_s=2.0")
+    state = store.open_state(tmp_path)
+    first, second = (
+        {"Authorization": f"Bearer {store.create_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)
+    )
+    state.close()
+    with running(tmp_path) as server, server.client() as client:
+        statuses = [client.get("/v1/status", headers=first).status_code for _ in range(6)]
+        assert statuses[:4] == [200] * 4
+        assert 429 in statuses
+        assert client.get("/v1/status", headers=second).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_an_open_address_without_credentials_is_refused(host: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.serving", "--host", host, "--port", "0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "start with --authentication required" in done.stderr) == (9, True)

@@ -1,0 +1,95 @@
+"""Nothing that a hostile client sends gets a 5xx, hangs, or keeps a good request from its answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.pipeline.serving.http.hostile import bodies, raw_requests
+from tests.pipeline.serving.http.running import MODEL, ROW
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.pipeline.serving.http.running import Running
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+
+_HANG_S = 2
+_DATATYPES = {int: "INT64", str: "BYTES"}
+
+
+def tensors() -> dict[str, Any]:
+    inputs = [
+        {"name": name, "shape": [1], "datatype": _DATATYPES[type(value)], "data": [value]}
+        for name, value in ROW.items()
+    ]
+    return {"inputs": inputs}
+
+
+GOOD: dict[str, Any] = {
+    "/predict": {"features": ROW},
+    "/predict/batch": {"instances": [ROW, ROW]},
+    "/v1/explain": {"features": ROW},
+    "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
+    f"/v2/models/{MODEL}/infer": tensors(),
+}
+# These are true of no schema, and still no fault: numbers and words that the field accepts.
+_ACCEPTED = {
+    "/feedback": {".source=" + value for value in ('"4"', '" No"', '"<script>"', '"\\x41"')},
+}
+
+
+def is_bad(path: str, name: str) -> bool:
+    return not any(name.endswith(one) or one in name for one in _ACCEPTED.get(path, ()))
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_every_hostile_body_is_refused_and_a_good_one_works_after_it(client: httpx.Client, path: str) -> None:
+    text = json.dumps(GOOD[path])
+    if "PREDICTION" in text:
+        text = text.replace("PREDICTION", client.post("/predict", json={"features": ROW}).json()["prediction_id"])
+    good = text.encode()
+    headers = {"Content-Type": "application/json"}
+    n_sent, wrong = 0, []
+    for name, body in bodies(json.loads(text)):
+        began = time.monotonic()
+        answer = client.post(path, content=body, headers=headers)
+        took = time.monotonic() - began
+        n_sent += 1
+        is_refused = 400 <= answer.status_code < 500 and answer.headers["content-type"] == "application/problem+json"
+        if (is_bad(path, name) and not is_refused) or answer.status_code >= 500 or took > _HANG_S:
+            wrong.append((name, answer.status_code, round(took, 2)))
+        after = client.post(path, content=good, headers=headers)
+        if after.status_code != 200:
+            wrong.append((f"a good one after {name}", after.status_code, 0))
+    assert wrong == []
+    assert n_sent >= 400
+
+
+def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: Running, client: httpx.Client) -> None:
+    wrong = []
+    for name, data in raw_requests(f"127.0.0.1:{server.port}"):
+        status, took = _exchange(server.port, data)
+        if (status is not None and not 400 <= status < 500) or took > _HANG_S:
+            wrong.append((name, status, round(took, 2)))
+        assert client.post("/predict", json={"features": ROW}).status_code == 200, name
+    assert wrong == []
+
+
+def _exchange(port: int, data: bytes) -> tuple[int | None, float]:
+    """Send bytes and say that no more will come; return the status, and after how many seconds the answer was there."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=_HANG_S + 1) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            first = connection.recv(4096)
+        except (ConnectionResetError, BrokenPipeError):
+            first = b""
+    status = int(first.split(b" ", 2)[1]) if first.startswith(b"HTTP/1.1 ") else None
+    return status, time.monotonic() - began

@@ -1,0 +1,150 @@
+"""The process starts light, stops in order, and needs neither MLflow nor the graph."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.serving.http.running import ROW, Running, make_project, running
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+
+# The full proof: MLOPS_TEST_STOPS=20, once before a release.
+ROUNDS = int(os.environ.get("MLOPS_TEST_STOPS", "3"))
+N_CLIENTS = 8
+BODY = json.dumps({"features": ROW})
+HEADERS = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def project(package: Path, tmp_path: Path) -> Path:
+    make_project(tmp_path, [package])
+    return tmp_path
+
+
+class Load:
+    """Clients that ask without a pause until the server has gone."""
+
+    def __init__(self, server: Running) -> None:
+        self.answered: list[str] = []
+        self.failed: list[str] = []
+        self._port = server.port
+        self._threads = [threading.Thread(target=self._ask) for _ in range(N_CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=20)
+
+    def _ask(self) -> None:
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+            try:
+                connection.connect()
+            except OSError:
+                return  # nobody listens any more, and nothing was sent
+            try:
+                self._ask_on(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+            finally:
+                connection.close()
+
+    def _ask_on(self, connection: http.client.HTTPConnection) -> None:
+        while True:
+            connection.request("POST", "/predict", BODY, HEADERS)
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status == 200:
+                self.answered.append(json.loads(content)["prediction_id"])
+            else:
+                self.failed.append(f"{answer.status} {content!r}")
+            if answer.will_close:
+                return
+
+
+def test_sigterm_under_load_loses_nothing_and_ends_with_0(project: Path) -> None:
+    answered: list[str] = []
+    for _ in range(ROUNDS):
+        with running(project) as server:
+            load = Load(server)
+            time.sleep(0.5)
+            began = time.monotonic()
+            code = server.stop()
+            took = time.monotonic() - began
+            load.join()
+        assert (load.failed, code) == ([], 0)
+        assert took < 10
+        answered += load.answered
+    with closing(sqlite3.connect(project / "state/state.db")) as database:
+        logged = {row[0] for row in database.execute("SELECT prediction_id FROM predictions")}
+    assert len(answered) > 100 * ROUNDS
+    assert set(answered) - logged == set()
+    assert len(set(answered)) == len(answered)
+
+
+# The server, which writes down at its end what it had imported.
+_NOTING = """
+import atexit, pathlib, sys
+atexit.register(lambda: pathlib.Path("modules.txt").write_text(" ".join(sys.modules)))
+from pipeline.serving.__main__ import main
+main()
+"""
+
+
+def test_the_serving_process_is_light_and_imports_no_heavy_package(project: Path) -> None:
+    with running(project, program=("-c", _NOTING)) as server:
+        with server.client() as client:
+            for path in ("/predict", "/v1/explain"):
+                assert client.post(path, json={"features": ROW}).status_code == 200
+            for path in ("/metrics", "/openapi.json", "/docs", "/v1/models", "/v1/status"):
+                assert client.get(path).status_code == 200
+            assert client.post("/predict/batch", json={"instances": [ROW]}).status_code == 200
+            assert client.post("/v1/activate").status_code == 200
+        n_kb = _resident_kb(server.process.pid)
+        assert server.stop() == 0
+    imported = {name.partition(".")[0] for name in (project / "modules.txt").read_text().split()}
+    heavy = {"mlflow", "dvc", "hydra", "omegaconf", "pandera", "pandas", "sklearn", "matplotlib", "scipy", "alembic"}
+    assert "uvicorn" in imported
+    assert imported & heavy == set()
+    assert n_kb < 250_000
+
+
+def _resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def test_a_dead_tracking_server_changes_nothing(project: Path) -> None:
+    with running(project, MLFLOW_TRACKING_URI="http://127.0.0.1:1") as server, server.client() as client:
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/predict", json={"features": ROW}).status_code == 200
+
+
+def test_without_a_model_the_server_lives_is_not_ready_and_says_so(project: Path) -> None:
+    with running(project, "--stage", "Staging") as server, server.client() as client:
+        assert client.get("/livez").status_code == 200
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"], "retry-after" in ready.headers) == (503, False, True)
+        answer = client.post("/predict", json={"features": ROW})
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert client.get("/openapi.json").status_code == 200
+
+
+def test_a_taken_port_is_said_with_what_to_do(project: Path) -> None:
+    with running(project) as first:
+        command = [sys.executable, "-m", "pipeline.serving", "--port", str(first.port)]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, "stop what listens there, or choose another --port" in done.stderr) == (7, True)

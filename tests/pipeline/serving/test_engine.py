@@ -1,0 +1,201 @@
+"""The engine answers alike whichever way a row comes, once for each key, and from one bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import select
+
+from pipeline import state as store
+from pipeline.package import PackageStore
+from pipeline.serving import BodyRefused, Engine, NotReady
+from pipeline.serving.explain import contributions
+from pipeline.state import open_state
+from pipeline.state.tables import outcomes, predictions
+from tests.pipeline.serving.conftest import NAME, engine_of, engine_settings, many, one, promote, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from pipeline.package import Package
+
+
+def served(root: Path, use: Callable[[Engine], Awaitable[Any]], **changes: Any) -> Any:
+    async def run() -> Any:
+        engine = engine_of(root, **changes)
+        await engine.start()
+        try:
+            return await use(engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def package_of(root: Path) -> Package:
+    state = open_state(root)
+    with state.reading() as connection:
+        digest = store.served(connection, NAME).digests["Production"]
+    state.close()
+    return PackageStore(root / "state/packages").load(digest)
+
+
+def logged(root: Path) -> list[Any]:
+    state = open_state(root)
+    with state.reading() as connection:
+        found = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
+    state.close()
+    return found
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_row_gets_the_same_bits_alone_in_a_batch_and_by_columns(project: Path, version: int) -> None:
+    promote(project, version)
+    given = rows(1000)
+
+    async def use(engine: Engine) -> Any:
+        alone = await asyncio.gather(*(engine.predict_one(one(row)) for row in given))
+        batch = json.loads(await engine.predict_batch(many(given)))["predictions"]
+        columns = await engine.predict_columns({name: [row[name] for row in given] for name in given[0]})
+        return [json.loads(body) for body in alone], batch, columns
+
+    alone, batch, columns = served(project, use)
+    shares = [list(answer["probabilities"].values()) for answer in alone]
+    assert shares == [list(answer["probabilities"].values()) for answer in batch] == columns.probabilities
+    assert [answer["prediction"] for answer in alone] == columns.predictions
+    package = package_of(project)
+    frame = pd.DataFrame(given).convert_dtypes()
+    expected = package.classifier()
+    assert columns.predictions == expected.predict(frame).tolist()
+    assert np.abs(np.array(shares) - expected.predict_proba(frame)).max() <= 1e-5
+
+
+def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) -> None:
+    answer = json.loads(served(project, lambda engine: engine.predict_one(one({"Stage_fear": "No"}))))
+    digest = package_of(project).digest
+    assert (answer["model_name"], answer["model_version"], answer["model_digest"]) == (NAME, 1, digest)
+    assert (answer["generation"], answer["served_by"]) == (1, "champion")
+    assert [warning["rule"] for warning in answer["warnings"]] == ["many_missing"]
+    assert answer["confidence"] == max(answer["probabilities"].values())
+
+
+def test_every_answer_has_a_row_in_the_log(project: Path) -> None:
+    given = rows(40)
+
+    async def use(engine: Engine) -> list[dict[str, Any]]:
+        bodies = await asyncio.gather(*(engine.predict_one(one(row), subject="bob") for row in given))
+        return [json.loads(body) for body in bodies]
+
+    answers = served(project, use)
+    found = logged(project)
+    assert [row.seq for row in found] == list(range(1, 41))
+    by_id = {row.prediction_id: row for row in found}
+    for answer, row in zip(answers, given, strict=True):
+        kept = by_id[answer["prediction_id"]]
+        assert json.loads(kept.features) == row
+        assert json.loads(kept.probabilities) == answer["probabilities"]
+        assert (kept.prediction, kept.confidence) == (answer["prediction"], answer["confidence"])
+        assert (kept.subject, kept.weight, kept.served_by) == ("bob", 1.0, "champion")
+
+
+def test_a_retry_gets_the_stored_answer_even_after_a_restart(project: Path) -> None:
+    row, other = rows(2)
+
+    async def ask(engine: Engine) -> list[bytes]:
+        return list(await asyncio.gather(*(engine.predict_one(one(row), key="k") for _ in range(3))))
+
+    first, second = served(project, ask), served(project, ask)
+    assert len({*first, *second}) == 1
+    assert len(logged(project)) == 1
+    with pytest.raises(BodyRefused, match="this key belongs to another request"):
+        served(project, lambda engine: engine.predict_one(one(other), key="k"))
+
+
+def test_a_bad_row_is_left_out_where_that_is_asked_for(project: Path) -> None:
+    given = [*rows(1), {"Stage_fear": "Maybe"}, *rows(1)]
+    answer = json.loads(served(project, lambda engine: engine.predict_batch(many(given), on_error="partial")))
+    first, bad, last = answer["predictions"]
+    assert first["probabilities"] == last["probabilities"]
+    assert (bad["problems"][0]["path"], answer["n_refused"]) == ("instances[1].Stage_fear", 1)
+
+
+def test_without_a_model_the_engine_says_what_to_do(project: Path) -> None:
+    promote(project, 1, "Archived")
+
+    async def use(engine: Engine) -> None:
+        assert not engine.ready().is_ready
+        with pytest.raises(NotReady, match="mlops promote VERSION"):
+            await engine.predict_one(one(rows(1)[0]))
+
+    served(project, use)
+
+
+def test_outcomes_are_kept_for_known_predictions_only(project: Path) -> None:
+    async def use(engine: Engine) -> None:
+        name = json.loads(await engine.predict_one(one(rows(1)[0])))["prediction_id"]
+        told = {"prediction_id": name, "outcome": "Introvert"}
+        assert json.loads(await engine.feedback(json.dumps(told).encode())) == {"stored": 1}
+        both = {"outcomes": [told, {"prediction_id": "none", "outcome": "Introvert"}]}
+        with pytest.raises(BodyRefused, match=r"outcomes\[1\]\.prediction_id: no such prediction"):
+            await engine.feedback(json.dumps(both).encode())
+        with pytest.raises(BodyRefused, match="outcome: expected one of Extrovert, Introvert"):
+            await engine.feedback(json.dumps({**told, "outcome": "introvert"}).encode())
+        with engine.state.reading() as connection:
+            kept = list(connection.execute(select(outcomes)))
+        assert [(row.prediction_id, row.outcome, row.source) for row in kept] == [(name, "Introvert", "api")]
+
+    served(project, use)
+
+
+def test_a_contribution_is_what_the_probability_loses_when_the_feature_is_as_in_training(project: Path) -> None:
+    row = rows(1)[0]
+
+    async def use(engine: Engine) -> Any:
+        assert engine.bundle is not None
+        return engine.bundle.reference, contributions(engine.bundle, engine.bundle.codec.one(one(row)))
+
+    reference, (label, confidence, found) = served(project, use)
+    assert sorted(found) == sorted(row)
+    bins = reference.column("Stage_fear")
+    counts = dict(zip(bins.labels, bins.counts, strict=True))
+    words = [*bins.points, None]
+    frame = pd.DataFrame([{**row, "Stage_fear": word} for word in words]).astype({"Stage_fear": "string"})
+    package = package_of(project)
+    shares = package.predict_proba(frame.convert_dtypes())[:, package.classes.index(label)]
+    weights = [*(counts[word] for word in bins.points), counts["missing"]]
+    assert found["Stage_fear"] == pytest.approx(confidence - np.average(shares, weights=weights))
+
+
+def test_a_full_queue_turns_requests_away(project: Path) -> None:
+    async def use(engine: Engine) -> list[Any]:
+        given = (engine.predict_one(one(row)) for row in rows(200))
+        return list(await asyncio.gather(*given, return_exceptions=True))
+
+    answers = served(project, use, queue_rows=1)
+    refused = [answer for answer in answers if isinstance(answer, NotReady)]
+    assert refused
+    assert len(refused) + len(logged(project)) == 200
+
+
+def test_a_sample_keeps_fewer_rows_whose_weights_make_up_for_it(project: Path) -> None:
+    served(project, lambda engine: engine.predict_batch(many(rows(2000))), sample=0.25)
+    found = logged(project)
+    assert 350 < len(found) < 650
+    assert {row.weight for row in found} == {4.0}
+
+
+def test_without_a_log_nothing_is_written(project: Path) -> None:
+    answer = served(project, lambda engine: engine.predict_one(one(rows(1)[0])), mode="none")
+    assert json.loads(answer)["prediction_id"]
+    assert logged(project) == []
+
+
+def test_more_rows_than_allowed_are_refused(project: Path) -> None:
+    with pytest.raises(BodyRefused, match="at most 5 are accepted"):
+        served(project, lambda engine: engine.predict_batch(many(rows(6))), engine=engine_settings(max_rows=5))

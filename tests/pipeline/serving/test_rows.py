@@ -1,0 +1,162 @@
+"""Bodies are read strictly, and what is wrong with one is said so that its sender can mend it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.schema import Column, Schema, Target
+from pipeline.serving.contracts import BodyRefused
+from pipeline.serving.rows import RowCodec
+
+SCHEMA = Schema(
+    "small",
+    (
+        Column("count", "integer", "Int64", nullable=True, minimum=0, maximum=11, unit="hours",
+               checks={"in_range": {"min_value": 0, "max_value": 11}}, example=4),
+        Column("size", "float", "Float64", checks={"gt": 0}, minimum=0),
+        Column("colour", "category", "category", nullable=True, categories=("blue", "red"),
+               checks={"isin": ["blue", "red"]}),
+        Column("is_new", "boolean", "boolean", nullable=True),
+        Column("note", "text", "string", nullable=True, checks={"str_length": {"min_value": 1, "max_value": 5}}),
+        Column("seen_at", "datetime", "datetime64[us]", nullable=True),
+        Column("row", "integer", "Int64", role="id"),
+    ),
+    Target("answer", ("no", "yes"), "yes"),
+)  # fmt: skip
+CODEC = RowCodec(SCHEMA, max_rows=3)
+
+
+def refusal(body: bytes) -> BodyRefused:
+    with pytest.raises(BodyRefused) as caught:
+        CODEC.one(body)
+    return caught.value
+
+
+def body(**features: Any) -> bytes:
+    return json.dumps({"features": {"size": 1.5, **features}}).encode()
+
+
+def test_a_row_is_read_in_the_order_of_the_features_and_absent_is_missing() -> None:
+    row = CODEC.one(body(seen_at="2026-01-31T18:30:00", colour="red", count=4, is_new=True))
+    assert row == (4, 1.5, "red", True, None, "2026-01-31T18:30:00")
+
+
+def test_a_whole_number_may_be_written_as_a_float() -> None:
+    assert CODEC.one(body(count=4.0))[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("features", "path", "rule"),
+    [
+        ({"count": 4.5}, "features.count", "type"),
+        ({"count": True}, "features.count", "type"),
+        ({"count": "4"}, "features.count", "type"),
+        ({"count": 12}, "features.count", "in_range"),
+        ({"count": 10**30}, "features.count", "type"),
+        ({"size": None}, "features.size", "missing"),
+        ({"size": 0}, "features.size", "gt"),
+        ({"size": [1]}, "features.size", "type"),
+        ({"colour": "green"}, "features.colour", "isin"),
+        ({"colour": 1}, "features.colour", "type"),
+        ({"is_new": 1}, "features.is_new", "type"),
+        ({"note": ""}, "features.note", "str_length"),
+        ({"note": "a\0b"}, "features.note", "type"),
+        ({"note": "\ud800"}, "features.note", "type"),
+        ({"seen_at": "2026-02-30"}, "features.seen_at", "type"),
+        ({"seen_at": "2026-01-31T18:30:00Z"}, "features.seen_at", "type"),
+        ({"row": 1}, "features.row", "unknown"),
+        ({"Count": 1}, "features.Count", "unknown"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_rule(features: dict[str, Any], path: str, rule: str) -> None:
+    (problem,) = refusal(body(**features)).problems
+    assert (problem.path, problem.rule) == (path, rule)
+
+
+def test_a_problem_teaches_and_never_repeats_the_value() -> None:
+    (problem,) = refusal(body(count=777)).problems
+    assert problem.message == "expected a whole number from 0 to 11 (unit: hours), such as 4, or null"
+    assert "did you mean 'count'" in str(refusal(body(Count=1)))
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    error = refusal(body(count=12, colour="green", what=1))
+    assert [one.path for one in error.problems] == ["features.what", "features.count", "features.colour"]
+    assert (error.status, error.n_problems) == (422, 3)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"features": {"size": NaN}}',
+        b'{"features": {"size": 1e400}}',
+        b'{"features": {"size": -Infinity}}',
+        b'{"features": {"size": 1, "size": 2}}',
+        b'{"features": {"size": 1, "size" :2}}',
+        b'{"features": {"size": 1}, "features": {"size": 1}}',
+        b'{"features": {"size": 1, "note": "\\u003a", "count": 1, "count": 2}}',
+        b'{"features": {"size": 1}} x',
+        b'\xef\xbb\xbf{"features": {"size": 1}}',
+        b'{"features": {"size": 1, "note": "\xff"}}',
+        b'{"features": {"size": ' + b"[" * 100_000,
+        b'{"features": {"size": ' + b"9" * 5000 + b"}}",
+    ],
+)
+def test_what_is_no_json_is_refused_as_such(raw: bytes) -> None:
+    assert refusal(raw).status == 400
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b"null", b"{}", b'{"features": 1}', b'{"features": {}, "x": 1}'])
+def test_another_shape_is_refused(raw: bytes) -> None:
+    assert refusal(raw).status == 422
+
+
+def test_a_bad_row_refuses_its_batch_and_is_named() -> None:
+    raw = json.dumps({"instances": [{"size": 1.0}, {"size": 1.0, "count": 12}]}).encode()
+    with pytest.raises(BodyRefused, match=r"^instances\[1\]\.count: expected a whole number from 0 to 11"):
+        CODEC.many(raw)
+    rows = CODEC.many(raw, partial=True)
+    assert (rows.positions, rows.n_problems) == ([0], 1)
+
+
+@pytest.mark.parametrize(("n_rows", "status"), [(0, 422), (4, 413)])
+def test_a_batch_has_at_least_one_row_and_no_more_than_allowed(n_rows: int, status: int) -> None:
+    with pytest.raises(BodyRefused) as caught:
+        CODEC.many(json.dumps({"instances": [{"size": 1.0}] * n_rows}).encode())
+    assert caught.value.status == status
+
+
+_VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 14)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text('ab:\\"é2026-1', max_size=6)
+)
+
+
+@given(st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
+def test_the_fast_way_and_the_slow_way_agree(features: dict[str, Any]) -> None:
+    fast = outcome(json.dumps({"features": features}).encode())
+    # A colon in a key's neighbourhood that the quick count cannot explain sends a body the slow way.
+    slow = outcome(json.dumps({"instances": [features, {"size": 1.0, "note": ":"}]}).encode())
+    assert fast == slow
+
+
+def outcome(raw: bytes) -> Any:
+    try:
+        return CODEC.one(raw) if b'"features"' in raw[:12] else CODEC.many(raw).rows[0]
+    except BodyRefused as error:
+        return [(one.path.rpartition(".")[2], one.rule) for one in error.problems]
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_bytes_do_more_than_be_refused(raw: bytes) -> None:
+    assert refusal(raw).n_problems >= 1

@@ -1,0 +1,120 @@
+"""The log keeps what is declared, for as long as is declared, and forgets a subject when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from pipeline import ModelServer
+from pipeline.package import load
+from pipeline.serving import BodyRefused
+from pipeline.serving.export import export_day
+from pipeline.serving.scoring import RowScorer
+from pipeline.serving.upkeep import erase, prune
+from pipeline.state import entries, open_state
+from pipeline.state.tables import answers, outcomes, predictions
+from tests.pipeline.problems import ROOT
+from tests.pipeline.serving.conftest import engine_of, log_settings, one, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.state import State
+
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def filled(project: Path) -> Iterator[State]:
+    """A log with three predictions about ada and two about bob, each with a key and an outcome."""
+
+    async def fill() -> None:
+        engine = engine_of(project)
+        await engine.start()
+        for at, row in enumerate(rows(5)):
+            subject = "ada" if at < 3 else "bob"
+            answer = json.loads(await engine.predict_one(one(row), key=f"k{at}", subject=subject))
+            told = {"prediction_id": answer["prediction_id"], "outcome": "Introvert"}
+            await engine.feedback(json.dumps(told).encode())
+        await engine.close()
+
+    asyncio.run(fill())
+    state = open_state(project)
+    yield state
+    state.close()
+
+
+def counts(state: State) -> list[int]:
+    with state.reading() as connection:
+        tables = (predictions, outcomes, answers)
+        return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+
+
+def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
+    assert erase(filled, "ada", actor="eve") == 3
+    assert counts(filled) == [2, 2, 2]
+    with filled.reading() as connection:
+        last = entries(connection)[-1]
+    assert (last.actor, last.action) == ("eve", "erase")
+    assert "ada" not in json.dumps(last.after)
+
+
+def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
+    later = replace(filled, clock=lambda now=filled.clock: now() + 2 * DAY_US)
+    assert prune(later, log_settings(retention_days=3, answers_hours=1)) == 5
+    assert counts(filled) == [5, 5, 0]
+    assert prune(later, log_settings(retention_days=1)) == 5
+    assert counts(filled) == [0, 0, 0]
+
+
+def test_a_day_is_taken_out_with_its_outcomes(filled: State, tmp_path: Path) -> None:
+    with filled.reading() as connection:
+        at = connection.execute(select(func.min(predictions.c.at))).scalar_one()
+    day = datetime.fromtimestamp(at / 1e6, UTC).date()
+    assert export_day(filled, day, tmp_path / "day.parquet") == 5
+    found = pd.read_parquet(tmp_path / "day.parquet")
+    assert found["seq"].tolist() == [1, 2, 3, 4, 5]
+    assert found["outcome"].tolist() == ["Introvert"] * 5
+    assert export_day(filled, day.replace(year=2000), tmp_path / "none.parquet") == 0
+    assert not (tmp_path / "none.parquet").exists()
+
+
+def test_columns_are_kept_in_the_form_that_is_declared(packages: dict[str, Path]) -> None:
+    package = load(packages["linear"])
+    names = package.schema.feature_names
+    forms = dict(zip(names, ["full", "bin", "hash", "drop", "bin"], strict=False))
+    columns = tuple(replace(one, store=forms.get(one.name, "full")) for one in package.schema.columns)
+    declared = replace(package, schema=replace(package.schema, columns=columns))
+    row = next(values for one in rows(50) if None not in (values := tuple(one.values())))
+    kept = [
+        json.loads(RowScorer(declared, many_missing=1.0, secret=secret).score([row]).stored[0])
+        for secret in (b"one", b"two")
+    ]
+    first: dict[str, Any] = kept[0]
+    assert first[names[0]] == row[0]
+    assert first[names[1]] == {"bin": package.reference.column(names[1]).codes([row[1]])[0]}
+    assert names[3] not in first
+    assert list(first[names[2]]) == ["hash"]
+    assert kept[0][names[2]] != kept[1][names[2]]
+
+
+def test_the_library_answers_as_the_api_does(project: Path) -> None:
+    (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    frame = pd.DataFrame(rows(20)).convert_dtypes()
+    with ModelServer("personality_model", root=project) as server:
+        answers_ = server.predict_batch(frame)
+        alone = server.predict(rows(20)[3])
+        assert alone["probabilities"] == answers_[3]["probabilities"]
+        assert server.feedback([{"prediction_id": alone["prediction_id"], "outcome": "Introvert"}]) == 1
+        with pytest.raises(BodyRefused, match=r"features\.Stage_fear: expected a word"):
+            server.predict({"Stage_fear": "Maybe"})
+    assert "fastapi" not in sys.modules
