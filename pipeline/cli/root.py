@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import deciding, track, upkeep
+from pipeline.cli.serve import serve
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _GROUPS = {
     "audit": "pipeline.cli.audit",
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
+    "keys": "pipeline.cli.keys",
     "models": "pipeline.cli.models",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
@@ -35,6 +37,7 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     deciding.promote,
     deciding.rollback,
+    serve,
 ]
 
 app = typer.Typer(

@@ -22,7 +22,7 @@ __all__ = ["Config"]
 class Config(Section):
     """Every group of conf/; functions receive only their own section."""
 
-    name: str = setting("Name of the model in the registry", pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = setting("Name of the model in the registry", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     seed: int = setting("Seed of split, folds, estimators and resamples", ge=0, le=2**32 - 1)
     data: DataConfig
     features: FeaturesConfig

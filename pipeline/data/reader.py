@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.data.lines import Block
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Parsed", "kinds_of", "parse_csv", "read_csv", "read_words"]
+__all__ = ["Parsed", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
 
 # Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
 _THREADS = 4
@@ -108,11 +108,30 @@ def read_words(path: Path, source: CsvSource) -> tuple[pa.Table, list[Problem]]:
     return pa.concat_tables([empty, *blocks]), problems.in_order()
 
 
+def parse_stream(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str
+) -> tuple[pa.Table, list[Problem]]:
+    """Return what can be read of CSV that is no file, such as the body of a request, and its problems.
+
+    Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
+    """
+    table, _, problems = _read(stream, kinds, source, where)
+    return table, problems
+
+
 def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
-    problems = Problems(str(path))
+    with _opened(path) as stream:
+        table, numbers, problems = _read(stream, kinds, source, str(path))
+    return Parsed(to_frame(table), numbers, problems)
+
+
+def _read(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, where: str
+) -> tuple[pa.Table, NDArray[np.int64], list[Problem]]:
+    problems = Problems(where)
     tables = [_empty(kinds)]
     numbers = [np.empty(0, np.int64)]
-    with _opened(path) as stream, ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
         header = _matching(_distinct(lines.header(), problems), kinds, problems)
         for block in lines.blocks(len(header)) if header else ():
@@ -122,7 +141,7 @@ def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
     table = pa.concat_tables(tables)
     if header and not table.num_rows and not problems.found:
         _note_no_rows(problems)
-    return Parsed(to_frame(table), np.concatenate(numbers), problems.in_order())
+    return table, np.concatenate(numbers), problems.in_order()
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from pipeline.classifier import class_codes
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.report import Gate, GateReport
 from pipeline.gates.slices import worst_slice
-from pipeline.metrics import METRICS, Scored, compare, metric_named
+from pipeline.metrics import METRICS, Scored, compare, expected_if_calibrated, metric_named
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "judge"]
 
 _WARM_UP, _TIMED = 5, 51
+_FLOOR_DRAWS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,20 @@ class _Case:
     evidence: Evidence
     config: PromotionConfig
     seed: int
+    _scored: dict[str, Scored] = field(default_factory=dict)
 
     @property
     def test(self) -> pd.DataFrame:
         return self.evidence.test
 
     def scored(self, package: Package) -> Scored:
-        target = self.candidate.schema.target
-        codes = class_codes(self.test, target)
-        return scored_rows(target, codes, package.predict_proba(self.test), threshold=package.threshold)
+        """Return the test rows scored by a package, each package once."""
+        if package.digest not in self._scored:
+            target, threshold = self.candidate.schema.target, package.threshold
+            probabilities = package.predict_proba(self.test)
+            codes = class_codes(self.test, target)
+            self._scored[package.digest] = scored_rows(target, codes, probabilities, threshold=threshold)
+        return self._scored[package.digest]
 
 
 def judge(
@@ -108,21 +114,29 @@ def _leakage(case: _Case) -> list[Gate]:
 def _limits(case: _Case) -> list[Gate]:
     """No figure on the test rows is beyond its limit, as far as these rows can tell."""
     return [
-        _limit(name, limit, case.evidence.evaluation["metrics"].get(name))
+        _limit(name, limit, case.evidence.evaluation["metrics"].get(name), _floor(case, name))
         for name, limit in sorted(case.config.limits.items())
     ]
 
 
-def _limit(name: str, limit: float, found: Mapping[str, Any] | None) -> Gate:
+def _floor(case: _Case, name: str) -> float:
+    """Return what chance alone makes of a figure on these rows."""
+    if not METRICS[name].has_floor:
+        return 0.0
+    return expected_if_calibrated(case.scored(case.candidate), name, resamples=_FLOOR_DRAWS, seed=case.seed)
+
+
+def _limit(name: str, limit: float, found: Mapping[str, Any] | None, floor: float) -> Gate:
     metric = METRICS[name]
     if found is None or found["value"] is None:
         return Gate(f"limit {name}", "fail", "is not in the evaluation; add it to evaluation.metrics", limit=limit)
     better_end = found["high" if metric.higher_is_better else "low"]
     value = found["value"] if better_end is None else better_end
-    misses = value < limit if metric.higher_is_better else value > limit
-    reason = f"{found['value']:.4g}, and {value:.4g} at the better end of its interval"
+    misses = value < limit if metric.higher_is_better else value > limit + floor
+    by_chance = f"; {floor:.4g} of it by chance on these rows" if floor else ""
+    reason = f"{found['value']:.4g}, and {value:.4g} at the better end of its interval{by_chance}"
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
-    return Gate(f"limit {name}", "fail" if misses else "pass", reason, found["value"], limit, side, metric.unit)
+    return Gate(f"limit {name}", "fail" if misses else "pass", reason, found["value"], limit + floor, side, metric.unit)
 
 
 def _baselines(case: _Case) -> list[Gate]:

@@ -5,7 +5,7 @@ bootstrap resample gives it the number of times that it was drawn. So a thousand
 metrics are a few matrix products over one sorting of the rows.
 """
 
-from pipeline.metrics.bootstrap import Estimate, compare, estimate, significant
+from pipeline.metrics.bootstrap import Estimate, compare, estimate, expected_if_calibrated, significant
 from pipeline.metrics.rows import Scored, Weighted, bin_of
 from pipeline.metrics.table import METRICS, Metric, measure, metric_named
 
@@ -18,6 +18,7 @@ __all__ = [
     "bin_of",
     "compare",
     "estimate",
+    "expected_if_calibrated",
     "measure",
     "metric_named",
     "significant",

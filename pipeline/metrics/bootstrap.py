@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Estimate", "compare", "estimate", "significant"]
+__all__ = ["Estimate", "compare", "estimate", "expected_if_calibrated", "significant"]
 
 _CHUNK = 1 << 18
 _DIGITS = 10
@@ -92,6 +92,29 @@ def compare(
     value, against = measure(scored, names), measure(other, names)
     mine, theirs = _draw([scored, other], names, resamples, seed)
     return {name: _interval(value[name] - against[name], mine[name] - theirs[name], confidence) for name in names}
+
+
+def expected_if_calibrated(scored: Scored, name: str, *, resamples: int, seed: int) -> float:
+    """Return the mean of a figure over true classes drawn from the probabilities themselves.
+
+    What a model shows on these rows whose probabilities are exactly right: consistency resampling (Bröcker and
+    Smith 2007, "Increasing the reliability of reliability diagrams"). A calibration error is about this large
+    by chance alone.
+
+    Parameters
+    ----------
+    scored : Scored
+    name : str
+        Member of `METRICS` that needs probabilities.
+    resamples : int
+        How many times true classes are drawn.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    upper = np.cumsum(scored.probabilities, axis=1)
+    drawn = (rng.random(scored.n_rows)[:, None] * upper[:, -1:] >= upper for _ in range(resamples))
+    found = [measure(replace(scored, y=above.sum(axis=1)), [name])[name] for above in drawn]
+    return float(np.mean(found))
 
 
 def _draw(group: Sequence[Scored], names: Sequence[str], resamples: int, seed: int) -> list[dict[str, Floats]]:

@@ -27,7 +27,8 @@ Function = Callable[[Weighted], "Floats"]
 class Metric:
     """One figure: how it is worked out, in which unit, and which direction is good.
 
-    `needs` says whether predicted classes are enough, or probabilities are wanted.
+    `needs` says whether predicted classes are enough, or probabilities are wanted. `has_floor` says that
+    chance alone keeps it from being perfect: on few rows even probabilities that are exactly right miss.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Metric:
     higher_is_better: bool
     needs: Literal["labels", "scores"]
     function: Function
+    has_floor: bool = False
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
         """Return the figure for rows of weight 1; NaN where it is not defined, as an AUC of one class.
@@ -55,10 +57,10 @@ METRICS: Kinds[Metric] = Kinds("evaluation.metrics")
 
 
 def _metric(
-    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False
+    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
 ) -> Callable[[Function], Function]:
     def join(function: Function) -> Function:
-        METRICS.add(name)(Metric(name, unit, not lower, needs, function))
+        METRICS.add(name)(Metric(name, unit, not lower, needs, function, floor))
         return function
 
     return join
@@ -101,7 +103,7 @@ def _one_pr_auc(hits: Floats, misses: Floats) -> Floats:
     return _share((precision * rise).sum(axis=1), hits[:, -1])
 
 
-@_metric("ece", "probability", "scores", lower=True)
+@_metric("ece", "probability", "scores", lower=True, floor=True)
 def _ece(rows: Weighted) -> Floats:
     """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
     residuals = np.asarray(rows.weights @ rows.scored.residual_bins)

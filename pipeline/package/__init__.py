@@ -3,6 +3,7 @@
 from pipeline.package.loading import Package, load
 from pipeline.package.manifest import FileEntry, Manifest, OnnxProof
 from pipeline.package.reference import Bins, Reference
+from pipeline.package.store import PackageStore
 from pipeline.package.writing import write
 
-__all__ = ["Bins", "FileEntry", "Manifest", "OnnxProof", "Package", "Reference", "load", "write"]
+__all__ = ["Bins", "FileEntry", "Manifest", "OnnxProof", "Package", "PackageStore", "Reference", "load", "write"]

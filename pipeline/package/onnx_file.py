@@ -169,11 +169,13 @@ class OnnxModel:
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
 
     def predict_proba(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, len(classes_)), rows summing to 1."""
+        """Return probabilities, shape (n_rows, len(classes_)), rows summing to 1; a row gets the same bits alone as among others."""
         if len(matrix) == 0:
             return np.empty((0, len(self.classes_)))
-        (found,) = self._session.run([self._output], {self._input: matrix.astype(np.float32)})
-        wide = np.asarray(found, dtype=np.float64)
+        # One row alone is multiplied by another kernel, whose sums differ in the last bit.
+        rows = np.repeat(matrix, 2, axis=0) if len(matrix) == 1 else matrix
+        (found,) = self._session.run([self._output], {self._input: rows.astype(np.float32)})
+        wide = np.asarray(found, dtype=np.float64)[: len(matrix)]
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 

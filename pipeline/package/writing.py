@@ -119,7 +119,9 @@ def _watched(
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
     predicted = decide(scores, target, classifier.threshold)
     bins = training.reference_bins
-    reference = describe(train, classifier.schema, score=score, predicted=predicted, n_bins=bins)
+    reference = describe(
+        train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
+    )
     golden = golden_rows(served, train, score, training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.package import Package
-    from pipeline.registry.packages import PackageStore
+    from pipeline.package.store import PackageStore
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, Change, State, Version
 

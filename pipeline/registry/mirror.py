@@ -16,7 +16,7 @@ from pipeline.tracking.store import Unreachable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pipeline.registry.packages import PackageStore
+    from pipeline.package.store import PackageStore
     from pipeline.state import Served, State, Task, Version
     from pipeline.tracking.store import Store
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import UsageError
+from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
 from pipeline.registry.comparing import Known, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.lineage import Lineage, lineage_of, settings_at
 from pipeline.registry.mirror import Mirrored, mirror, moved_aliases
-from pipeline.registry.packages import PackageStore
 from pipeline.registry.story import card
 from pipeline.registry.submitting import Submission, judge_candidate, submit
 from pipeline.registry.then import ServedThen, served_then

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.live import PromotionConfig
     from pipeline.package import Package
-    from pipeline.registry.packages import PackageStore
+    from pipeline.package.store import PackageStore
     from pipeline.state import State, Version
 
 __all__ = ["Submission", "judge_candidate", "submit"]

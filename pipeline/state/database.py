@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "State", "connect", "exists", "now", "open_state"]
+__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "exists", "now", "open_state"]
 
 URL_ENV = "MLOPS_STATE_URL"
 DATABASE = Path("state/state.db")
 
 _BUSY_S = 10
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
-_WRITERS = 6_021_023
+WRITERS_LOCK = 6_021_023
 _WAIT_FOR_LOCK = f"SET LOCAL lock_timeout = '{_BUSY_S}s'"
 
 
@@ -75,7 +75,7 @@ class State:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(text(_WAIT_FOR_LOCK))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS_LOCK})
             try:
                 yield connection
                 connection.commit()

@@ -20,11 +20,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
     "METADATA",
     "alerts",
+    "answers",
+    "api_keys",
     "audit",
     "counters",
     "deployments",
@@ -33,6 +36,7 @@ __all__ = [
     "outcomes",
     "predictions",
     "rollups",
+    "serving_events",
     "versions",
 ]
 
@@ -141,8 +145,63 @@ predictions = Table(
     Column("features", Text, nullable=False),
     Column("prediction", _NAME, nullable=False),
     Column("probabilities", Text, nullable=False),
+    Column("confidence", Float, nullable=False, server_default="0"),
+    Column("served_by", String(20), nullable=False, server_default="champion"),
+    Column("variant", _NAME, nullable=False, server_default="champion"),
+    Column("latency_us", BigInteger, nullable=False, server_default="0"),
+    Column("weight", Float, nullable=False, server_default="1"),
+    Column("idempotency_key", _NAME),
+    Column("subject", _NAME),
     Index(None, "model", "at"),
+    Index(
+        "ix_predictions_subject",
+        "subject",
+        sqlite_where=text("subject IS NOT NULL"),
+        postgresql_where=text("subject IS NOT NULL"),
+    ),
     comment="Every answer that was given, with what it was given for.",
+)
+
+answers = Table(
+    "answers",
+    METADATA,
+    Column("idempotency_key", _NAME, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("request", _DIGEST, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("subject", _NAME),
+    Index(None, "at"),
+    comment="What a request with an idempotency key was answered, for its retries.",
+)
+
+serving_events = Table(
+    "serving_events",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("model", _NAME, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("version", Integer),
+    Column("digest", _DIGEST),
+    Column("generation", BigInteger),
+    Column("message", Text, nullable=False),
+    Index(None, "model", "kind"),
+    comment="What servers did about the model: activated, refused, fell back, recovered.",
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("digest", _DIGEST, nullable=False, unique=True),
+    Column("role", String(20), nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    CheckConstraint("role IN ('predict', 'feedback', 'viewer', 'operator', 'admin')", name="role"),
+    comment="Who may call the API; a key is shown once and kept as its SHA-256.",
 )
 
 outcomes = Table(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from pipeline.errors import DataError, UnknownKind
-from pipeline.metrics import METRICS, Scored, Weighted, compare, estimate, measure, significant
+from pipeline.metrics import METRICS, Scored, Weighted, compare, estimate, expected_if_calibrated, measure, significant
 
 ALL = list(METRICS)
 SCORES = [name for name in METRICS if METRICS[name].needs == "scores"]
@@ -267,3 +267,24 @@ def test_rows_that_cannot_be_judged_are_refused(change: dict[str, object], match
 @pytest.mark.parametrize(("value", "expected"), [(1 / 3, 0.3333333333), (math.nan, None), (None, None), (0.0, 0.0)])
 def test_figures_are_rounded_to_ten_digits(value: float | None, expected: float | None) -> None:
     assert significant(value) == expected
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_figure_expected_of_right_probabilities_is_the_mean_of_many_sets_of_such_rows(n_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(n_classes), 80)
+    positive = 1 if n_classes == 2 else None
+    predicted = probabilities.argmax(axis=1)
+    seen = []
+    for _ in range(300):
+        y = np.array([rng.choice(n_classes, p=row) for row in probabilities])
+        seen.append(METRICS["ece"](y, probabilities, predicted, positive=positive))
+    scored = Scored(np.zeros(80, dtype=np.int64), probabilities, predicted, positive)
+    expected = expected_if_calibrated(scored, "ece", resamples=300, seed=1)
+    assert expected == pytest.approx(np.mean(seen), abs=4 * np.std(seen) / np.sqrt(300) * np.sqrt(2))
+
+
+def test_certain_probabilities_that_are_right_have_no_calibration_error_by_chance() -> None:
+    sure = np.eye(2)[[0, 1, 1]]
+    scored = Scored(np.array([0, 1, 1]), sure, np.array([0, 1, 1]), 1)
+    assert expected_if_calibrated(scored, "ece", resamples=20, seed=1) == 0.0

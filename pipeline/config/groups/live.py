@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.config.groups.base import Positive, Section, Share, setting
+from pipeline.config.groups.http import LimitsConfig, OidcConfig
+from pipeline.config.groups.serving import EngineConfig, LogConfig
 
 __all__ = [
     "AlertsConfig",
@@ -12,6 +14,7 @@ __all__ = [
     "DriftConfig",
     "LifecycleConfig",
     "MonitoringConfig",
+    "MultivariateDriftConfig",
     "NumericDriftConfig",
     "PromotionConfig",
     "ServingConfig",
@@ -60,6 +63,8 @@ class MonitoringConfig(Section):
 
     window_hours: Positive = setting("Length of the window", unit="h")
     min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
+    confidence: float = setting("Level of the intervals of performance", gt=0.5, lt=1)
+    draws: int = setting("Draws from which those intervals are taken", unit="draws", ge=100, le=10_000)
 
 
 class NumericDriftConfig(Section):
@@ -75,12 +80,23 @@ class CategoricalDriftConfig(Section):
     jensen_shannon: float = setting("Jensen-Shannon distance, base 2", gt=0, le=1)
 
 
+class MultivariateDriftConfig(Section):
+    """When a model that tells live rows from training rows is right too often."""
+
+    auc: float = setting("Area under the ROC curve, out of fold; 0.5 is guessing", gt=0.5, lt=1)
+    max_rows: int = setting("Rows of each side that it looks at", unit="rows", ge=200)
+
+
 class DriftConfig(Section):
     """How far a live window may move from the reference before we speak up."""
 
     alpha: float = setting("Chance of a false alarm over all columns together", gt=0, lt=0.5)
+    hold_windows: int = setting(
+        "Windows in a row that must show it; before that it is watched", unit="windows", ge=1, le=100
+    )
     numeric: NumericDriftConfig
     categorical: CategoricalDriftConfig
+    multivariate: MultivariateDriftConfig
 
 
 class AlertsConfig(Section):
@@ -94,6 +110,15 @@ class ServingConfig(Section):
 
     host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
     port: int = setting("Port to bind", ge=1, le=65535)
+    authentication: Literal["none", "required"] = setting("Whether callers need an API key or a token")
+    hosts: tuple[str, ...] = setting(
+        "Names that the server answers to besides its address; empty with credentials: all"
+    )
+    log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
+    limits: LimitsConfig
+    oidc: OidcConfig
+    engine: EngineConfig
+    log: LogConfig
 
 
 class LifecycleConfig(Section):

@@ -112,7 +112,7 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
     [
         ("promotion.latency_ms=0.0001", "latency"),
         ("promotion.size_mb=0.001", "size"),
-        ("promotion.limits.ece=0.0000001", "limit ece"),
+        ("+promotion.limits.log_loss=0.01", "limit log_loss"),
     ],
 )
 def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
@@ -120,6 +120,23 @@ def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package
     assert failed.value is not None
     assert failed.limit is not None
     assert (failed.fails_when, failed.value > failed.limit) == ("above", True)
+
+
+def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages: dict[str, Package]) -> None:
+    few = Evidence(parts("personality", N_ROWS).test.head(60), _evaluated(packages["default"]), SOUND)
+    many = Evidence(parts("personality", N_ROWS).test, _evaluated(packages["default"]), SOUND)
+    floors = [
+        next(
+            gate.limit
+            for gate in judge(packages["default"], rows, settings().promotion, seed=1).gates
+            if "ece" in gate.name
+        )
+        for rows in (few, many)
+    ]
+    declared = settings().promotion.limits["ece"]
+    assert floors[0] is not None
+    assert floors[1] is not None
+    assert floors[0] > floors[1] > declared
 
 
 def test_what_is_settled_is_the_same_whatever_serves_and_wherever(packages: dict[str, Package]) -> None:

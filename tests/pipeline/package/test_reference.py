@@ -68,14 +68,67 @@ def test_counts_of_parts_add_up_to_those_of_all(parts: list[list[float | None]])
 
 def test_small_whole_numbers_have_a_bin_each() -> None:
     bins = reference([0, 1, 1, 2, 5], "integer")
-    assert bins.labels == ("0", "1", "2", "5", "below", "above", "unseen", "missing")
-    assert bins.count([-1, 0, 1, 3, 5, 6, None]).tolist() == [1, 1, 0, 1, 1, 1, 1, 1]
+    assert bins.labels == ("0", "1", "2", "3", "4", "5", "below", "above", "unseen", "missing")
+    assert bins.counts == (1, 2, 1, 0, 0, 1, 0, 0, 0, 0)
+    assert bins.count([-1, 0, 1, 3, 5, 6, None, 2.5]).tolist() == [1, 1, 0, 1, 0, 1, 1, 1, 1, 1]
+
+
+def test_whole_numbers_far_apart_have_bins_where_they_occur() -> None:
+    bins = reference([0, 100, 100, 5000], "integer")
+    assert bins.labels == ("0", "100", "5000", "below", "above", "unseen", "missing")
+    assert bins.count([-1, 0, 1, 5000, 5001, None]).tolist() == [1, 0, 1, 1, 1, 1, 1]
 
 
 def test_many_numbers_have_bins_of_equal_shares() -> None:
     bins = reference(np.random.default_rng(0).normal(size=10_000).tolist(), "float")
     assert bins.kind == "quantiles"
     assert np.array(bins.counts[:10]) / 10_000 == pytest.approx(np.full(10, 0.1), abs=0.002)
+
+
+@given(values=NUMBERS, other=NUMBERS)
+def test_counts_on_the_grid_fold_to_those_in_the_bins(values: list[float | None], other: list[float | None]) -> None:
+    bins = reference(values, "float")
+    assert bins.fold(bins.finest.count(other)).tolist() == bins.count(other).tolist()
+    assert bins.fold(np.array(bins.finest.counts)).tolist() == list(bins.counts)
+
+
+def test_the_grid_holds_a_thousandth_in_a_bin_unless_values_are_equal() -> None:
+    drawn = np.random.default_rng(0).lognormal(size=20_000)
+    drawn[:8000] = np.repeat([0.5, 2.0], 4000)
+    grid = reference(drawn.tolist(), "float").finest
+    heavy = np.flatnonzero(np.array(grid.counts[:-3]) > 2 * 20)
+    widths = np.diff(grid.points)[heavy]
+    assert (len(heavy), widths.max() < 1e-15) == (2, True)
+
+
+def test_a_whole_number_has_a_bin_of_the_grid() -> None:
+    values = np.random.default_rng(0).integers(0, 300, 5000)
+    bins = reference(values.tolist(), "integer")
+    grid = np.array(bins.finest.points)
+    assert (bins.kind, np.diff(grid[2:]).tolist()) == ("quantiles", [1.0] * (len(grid) - 3))
+    low, high = int(grid[0]), int(grid[-1])
+    counted = bins.finest.count(values)
+    assert counted[:-3].tolist() == np.bincount(values, minlength=300)[low : high + 1].tolist()
+
+
+def test_scores_have_bins_of_equal_width_and_one_edge_below_the_threshold() -> None:
+    schema = Schema("one", (), Target("y", ("no", "yes"), "yes"))
+    score = np.random.default_rng(0).uniform(0, 1, 5000)
+    made = describe(
+        pd.DataFrame(index=range(5000)),
+        schema,
+        score=score,
+        predicted=np.where(score < 0.37, "no", "yes"),
+        n_bins=10,
+        threshold=0.37,
+    )
+    grid = np.array(made.score.finest.points)
+    assert np.diff(grid).max() <= 0.002 + 1e-12
+    assert (
+        np.array(made.score.finest.counts[:-3])[: np.searchsorted(grid, 0.37) - 1].sum() + made.score.counts[-3]
+        == (score < 0.37).sum()
+    )
+    assert made.confidence.points[0] >= 0.5
 
 
 @pytest.mark.parametrize("kind", ["float", "integer"])

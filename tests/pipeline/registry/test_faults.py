@@ -17,8 +17,8 @@ from sqlalchemy import event
 
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable, MlopsError
+from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
-from pipeline.registry.packages import PackageStore
 from tests.pipeline.registry.test_registry import NAME, report
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from pipeline.errors import Conflict, GateRefused, UsageError
+from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
-from pipeline.registry.packages import PackageStore
 from pipeline.state import all_versions, entries, open_state, served, verify
 from pipeline.state import waiting as waiting_tasks
 from tests.pipeline.registry.test_registry import report

@@ -7,13 +7,14 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import files, package
+from pipeline import files
 from pipeline.errors import IntegrityError
+from pipeline.package.loading import load as load_package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.package import Package
+    from pipeline.package.loading import Package
 
 __all__ = ["PackageStore"]
 
@@ -46,7 +47,7 @@ class PackageStore:
         IntegrityError
             When `source` is no sound package.
         """
-        found = package.load(source)
+        found = load_package(source)
         target = self.path(found.digest)
         if not target.exists():
             with files.new_folder(target) as folder:
@@ -61,7 +62,7 @@ class PackageStore:
         IntegrityError
             When it is not there, damaged, or another one.
         """
-        found = package.load(self.path(digest))
+        found = load_package(self.path(digest))
         if found.digest != digest:
             raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
         return found

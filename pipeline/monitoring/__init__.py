@@ -1,0 +1,34 @@
+"""Watch live rows: how far they moved from training, and how well the model does, before and after outcomes arrive."""
+
+from pipeline.monitoring.counting import Counts, count_window, reference_counts
+from pipeline.monitoring.findings import DriftReport, Finding
+from pipeline.monitoring.judging import find_drift, hold
+from pipeline.monitoring.multivariate import DomainAuc, domain_auc
+from pipeline.monitoring.performance import (
+    Cells,
+    Degradation,
+    Performance,
+    expected_performance,
+    find_degradation,
+    is_trusted,
+    measured_performance,
+)
+
+__all__ = [
+    "Cells",
+    "Counts",
+    "Degradation",
+    "DomainAuc",
+    "DriftReport",
+    "Finding",
+    "Performance",
+    "count_window",
+    "domain_auc",
+    "expected_performance",
+    "find_degradation",
+    "find_drift",
+    "hold",
+    "is_trusted",
+    "measured_performance",
+    "reference_counts",
+]

@@ -1,0 +1,115 @@
+"""Count the rows of a window in the bins of a package's reference; counts of parts add up exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.package import Bins, Reference
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["OUTPUTS", "Counts", "count_window", "reference_counts"]
+
+OUTPUTS = ("score", "confidence", "class")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of a window by bin: all that drift and expected performance need to know of them.
+
+    `features` and `outputs` hold one vector for each column, in the order of `Bins.finest.labels`; `outputs`
+    has some of `OUTPUTS`. `problems` says why a column has none.
+    """
+
+    n_rows: int
+    features: Mapping[str, Ints]
+    outputs: Mapping[str, Ints] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def merge(self, other: Counts) -> Counts:
+        """Return the counts of the rows of both; equal to counting all of them at once.
+
+        A column that one side could not count is counted by neither.
+        """
+        return Counts(
+            self.n_rows + other.n_rows,
+            _sum(self.features, other.features),
+            _sum(self.outputs, other.outputs),
+            {**self.problems, **other.problems},
+        )
+
+    @property
+    def n_bytes(self) -> int:
+        """How large the counts are with four bytes for each bin."""
+        vectors = [*self.features.values(), *self.outputs.values()]
+        return 4 * sum(len(one) for one in vectors)
+
+
+def count_window(
+    reference: Reference,
+    rows: pd.DataFrame | Mapping[str, Sequence[Any]],
+    *,
+    n_rows: int,
+    score: Sequence[float] | NDArray[np.float64] | None = None,
+    confidence: Sequence[float] | NDArray[np.float64] | None = None,
+    predicted: Sequence[str] | NDArray[np.str_] | None = None,
+) -> Counts:
+    """Return the counts of rows.
+
+    Parameters
+    ----------
+    reference : Reference
+        Its bins.
+    rows : DataFrame, or mapping of column names to values
+        A column that is not there, or holds values of another kind, is named in `Counts.problems`.
+    n_rows : int
+        Number of rows.
+    score, confidence, predicted : shape (n_rows,), optional
+        Probability of the positive (or predicted) class, probability of the predicted class, and that class.
+    """
+    features, problems = {}, {}
+    for bins in reference.columns:
+        if bins.name not in rows:
+            problems[bins.name] = "the rows have no such column"
+            continue
+        try:
+            features[bins.name] = bins.finest.count(rows[bins.name])
+        except DataError as error:
+            problems[bins.name] = str(error).partition(": ")[2]
+    outputs: dict[str, Ints] = {}
+    if score is not None:
+        outputs["score"] = reference.score.finest.count(score)
+    if confidence is not None:
+        outputs["confidence"] = reference.confidence.finest.count(confidence)
+    if predicted is not None:
+        outputs["class"] = reference.classes.finest.count(predicted)
+    return Counts(n_rows, features, outputs, problems)
+
+
+def reference_counts(reference: Reference) -> Counts:
+    """Return the training rows as a window."""
+    outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    return Counts(
+        reference.n_rows,
+        {bins.name: _own(bins) for bins in reference.columns},
+        {name: _own(bins) for name, bins in outputs},
+    )
+
+
+def _own(bins: Bins) -> Ints:
+    return np.array(bins.finest.counts, dtype=np.int64)
+
+
+def _sum(one: Mapping[str, Ints], other: Mapping[str, Ints]) -> dict[str, Ints]:
+    return {name: counts + other[name] for name, counts in one.items() if name in other}

@@ -1,0 +1,244 @@
+"""Judge a window against the reference, column by column: how far it moved, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pipeline.monitoring import statistics
+from pipeline.monitoring.counting import OUTPUTS, Counts, reference_counts
+from pipeline.monitoring.findings import DriftReport, Finding, Verdict
+from pipeline.monitoring.power import power_of_shares, power_of_shift
+from pipeline.monitoring.wording import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.live import DriftConfig
+    from pipeline.package import Bins, Reference
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["find_drift", "hold"]
+
+_WATCHED = 0.5  # share of the limit from which a change beyond chance is watched
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One question about one column: its effect against its limit, and its chance under no drift."""
+
+    column: str
+    part: Literal["feature", "prediction"]
+    statistic: str
+    value: float
+    limit: float
+    p_value: float
+    power: float
+    alpha: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.p_value >= self.alpha:
+            return "stable"
+        if self.value > self.limit:
+            return "drift"
+        return "watch" if self.value > _WATCHED * self.limit else "stable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A column on both sides, in its finest bins."""
+
+    bins: Bins
+    part: Literal["feature", "prediction"]
+    reference: Ints
+    current: Ints
+
+
+def find_drift(
+    reference: Reference,
+    window: Counts,
+    config: DriftConfig,
+    *,
+    min_rows: int,
+    baseline: Counts | None = None,
+    limits: Mapping[str, float] | None = None,
+    importance: Mapping[str, float] | None = None,
+) -> DriftReport:
+    """Return the verdict on each column of a window.
+
+    A column drifts when its effect is above the limit **and** its p-value is below the level that Holm's
+    correction (1979) gives it among all tests of the window; significant and above half of the limit, it is
+    watched.
+
+    Parameters
+    ----------
+    reference : Reference
+        The bins; its training rows are the baseline unless another is given.
+    window : Counts
+    config : DriftConfig
+    min_rows : int
+        With fewer rows on either side nothing is judged.
+    baseline : Counts, optional
+        An earlier window to compare with.
+    limits : mapping of column to limit, optional
+        Limits of single columns, in the unit of the column's test; missing values keep theirs.
+    importance : mapping of column to number, optional
+        How much the model cares, by permutation; findings are ordered by it.
+    """
+    before = baseline if baseline is not None else reference_counts(reference)
+    pairs = list(_pairs(reference, before, window))
+    m = sum(2 if _is_numeric(pair) else 1 for pair in pairs)
+    tests = [one for pair in pairs for one in _tests(pair, config, config.alpha / max(m, 1), limits or {})]
+    shares = _importance_shares(importance or {})
+    is_enough = min(window.n_rows, before.n_rows) >= min_rows
+    by_column: dict[tuple[str, str], list[_Test]] = {}
+    for test in _corrected(tests, config.alpha):
+        by_column.setdefault((test.part, test.column), []).append(test)
+    found = [_finding(pair, by_column[pair.part, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
+    found += [Finding.not_evaluated(name, why) for name, why in window.problems.items()]
+    return DriftReport(before.n_rows, window.n_rows, tuple(sorted(found, key=lambda one: one.order)))
+
+
+def hold(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig) -> DriftReport:
+    """Return the report with drift that `config.hold_windows` windows in a row do not show yet as watched.
+
+    Parameters
+    ----------
+    report : DriftReport
+    earlier : sequence of DriftReport
+        Those of the windows before, as judged without this rule, the latest first.
+    config : DriftConfig
+    """
+    needed = config.hold_windows - 1
+    seen = [{(one.part, one.column) for one in past.findings if one.verdict == "drift"} for past in earlier[:needed]]
+    found = []
+    for one in report.findings:
+        is_held = len(seen) == needed and all((one.part, one.column) in past for past in seen)
+        found.append(one if one.verdict != "drift" or is_held else replace(one, verdict="watch"))
+    return replace(report, findings=tuple(sorted(found, key=lambda one: one.order)))
+
+
+def _pairs(reference: Reference, before: Counts, window: Counts) -> Iterator[_Pair]:
+    for bins in reference.columns:
+        if bins.name in window.features and bins.name in before.features:
+            yield _Pair(bins, "feature", before.features[bins.name], window.features[bins.name])
+    said = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    for name, bins in said:
+        if name in window.outputs and name in before.outputs:
+            yield _Pair(bins, "prediction", before.outputs[name], window.outputs[name])
+
+
+def _is_numeric(pair: _Pair) -> bool:
+    """Whether distances on the number line can be taken; a column without spread is judged by its shares."""
+    return pair.bins.kind != "words" and bool(pair.bins.deviation)
+
+
+def _tests(pair: _Pair, config: DriftConfig, alpha: float, limits: Mapping[str, float]) -> Iterator[_Test]:
+    own = limits.get(pair.bins.name) if pair.part == "feature" else None
+    if not _is_numeric(pair):
+        yield _shares_test(pair, own if own is not None else config.categorical.jensen_shannon, alpha)
+        return
+    limit = own if own is not None else config.numeric.wasserstein
+    yield _distance_test(pair, limit, alpha)
+    yield _missing_test(pair, config.numeric.missing, alpha)
+
+
+def _distance_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+    name, deviation = pair.bins.name, pair.bins.deviation or 1.0
+    both = statistics.ordered(pair.bins, pair.reference, pair.current)
+    if both is None:  # a side has no values at all, which the test of missing values sees
+        return _Test(name, pair.part, "wasserstein", 0.0, limit, 1.0, 0.0)
+    p_value = statistics.kolmogorov_p(statistics.kolmogorov_smirnov(both), both.n_reference, both.n_current)
+    power = power_of_shift(limit, both.n_reference, both.n_current, alpha=alpha)
+    return _Test(name, pair.part, "wasserstein", statistics.wasserstein(both) / deviation, limit, p_value, power)
+
+
+def _missing_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+    (hits, n), (other, other_n) = ((int(one[-1]), int(one.sum())) for one in (pair.reference, pair.current))
+    change = abs(hits / max(n, 1) - other / max(other_n, 1))
+    spread = np.sqrt(max(hits / max(n, 1) * (1 - hits / max(n, 1)), limit) * (1 / max(n, 1) + 1 / max(other_n, 1)))
+    power = _normal_power(limit / spread, alpha)
+    p_value = statistics.two_proportions(hits, n, other, other_n)
+    return _Test(pair.bins.name, pair.part, "missing", change, limit, p_value, power)
+
+
+def _normal_power(effect: float, alpha: float) -> float:
+    from scipy.special import ndtr, ndtri
+
+    return float(ndtr(effect - float(ndtri(1 - alpha / 2))))
+
+
+def _shares_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+    reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
+    distance = statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
+    p_value = statistics.homogeneity(reference, current)
+    n, m = int(reference.sum()), int(current.sum())
+    power = power_of_shares(limit, reference / max(n, 1), n, m, alpha=alpha)
+    return _Test(pair.bins.name, pair.part, "jensen_shannon", distance, limit, p_value, power)
+
+
+def _corrected(tests: Sequence[_Test], alpha: float) -> list[_Test]:
+    """Return the tests with Holm's levels: the k-th smallest p-value of m is held to alpha / (m - k + 1), until one fails."""
+    order = sorted(range(len(tests)), key=lambda i: tests[i].p_value)
+    levels, has_failed = [0.0] * len(tests), False
+    for rank, i in enumerate(order):
+        level = alpha / (len(tests) - rank)
+        has_failed = has_failed or tests[i].p_value >= level
+        # After the first failure all others fail: each is shown the level at which it stopped.
+        levels[i] = min(level, tests[i].p_value) if has_failed else level
+    return [replace(test, alpha=level) for test, level in zip(tests, levels, strict=True)]
+
+
+_LOUDNESS: tuple[Verdict, ...] = ("drift", "watch", "stable")
+
+
+def _finding(pair: _Pair, tests: Sequence[_Test], shares: Mapping[str, float], *, is_enough: bool) -> Finding:
+    worst = min(tests, key=lambda one: (_LOUDNESS.index(one.verdict), -one.value / one.limit))
+    moved = describe(pair.bins, pair.reference, pair.current)
+    return Finding(
+        column=pair.bins.name,
+        part=pair.part,
+        verdict=worst.verdict if is_enough else "not_enough_data",
+        statistic=worst.statistic,
+        value=worst.value,
+        limit=worst.limit,
+        p_value=worst.p_value,
+        alpha=worst.alpha,
+        power=min(one.power for one in tests),
+        direction=moved.direction,
+        importance=shares.get(pair.bins.name) if pair.part == "feature" else None,
+        words=moved.words,
+        statistics=_figures(pair),
+    )
+
+
+def _figures(pair: _Pair) -> dict[str, float]:
+    """Return every statistic that is defined for the column, for people who know them; only some decide."""
+    reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
+    figures = {
+        "psi": statistics.psi(reference, current),
+        "jensen_shannon": statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
+        "chi_squared": statistics.chi_squared(reference, current),
+        "total_variation": statistics.total_variation(reference, current),
+        "missing_before": int(reference[-1]) / max(int(reference.sum()), 1),
+        "missing_now": int(current[-1]) / max(int(current.sum()), 1),
+        "new": int(current[reference == 0].sum()) / max(int(current.sum()), 1),
+    }
+    both = statistics.ordered(pair.bins, pair.reference, pair.current) if pair.bins.kind != "words" else None
+    if both is not None:
+        figures["kolmogorov_smirnov"] = statistics.kolmogorov_smirnov(both)
+        if pair.bins.deviation:
+            figures["wasserstein"] = statistics.wasserstein(both) / pair.bins.deviation
+    return figures
+
+
+def _importance_shares(importance: Mapping[str, float]) -> dict[str, float]:
+    positive = {name: max(value, 0.0) for name, value in importance.items()}
+    total = sum(positive.values())
+    return {name: value / total for name, value in positive.items()} if total > 0 else {}

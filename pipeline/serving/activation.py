@@ -1,0 +1,146 @@
+"""Find what should serve, load it, and keep what serves now until the new one has shown that it is sound."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline import state as store
+from pipeline.errors import IntegrityError, MlopsError
+from pipeline.serving.bundle import Bundle, ServedBy, load_bundle
+from pipeline.state import ServingEvent
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.serving import EngineConfig
+    from pipeline.package import PackageStore
+    from pipeline.state import Served, State
+
+__all__ = ["Activation", "Found"]
+
+# A package that could not be loaded is tried again: its file system may have been away for a moment.
+_RETRY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at the state database led to: the bundle that should serve (None: nothing), and why nothing new does."""
+
+    bundle: Bundle | None
+    reason: str = ""
+
+
+@dataclass
+class Activation:
+    """Loads what the state database says should serve; used by one thread at a time.
+
+    Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
+    `engine.last_good` allows it) the one that was taken up before, or else nothing.
+    """
+
+    state: State
+    packages: PackageStore
+    model: str
+    stage: str
+    config: EngineConfig
+    secret: bytes
+    _refused: tuple[int, str, float] | None = field(default=None, init=False)
+
+    def look(self, now: Bundle | None, *, is_asked: bool = False) -> Found:
+        """Return what should serve now; `is_asked` tries again at once what was refused a moment ago.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the state database cannot be had.
+        """
+        with self.state.reading() as connection:
+            served = store.served(connection, self.model)
+        version = served.version(self.stage)
+        if version is None:
+            if now is not None:
+                self._note("stopped", served, None, f"no version of {self.model} is in {self.stage}")
+            return Found(None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`")
+        digest = served.digests[self.stage]
+        if now is not None and now.served_by == "champion":
+            if now.digest == digest and now.generation == served.generation:
+                return Found(now)
+            if now.digest == digest and now.version == version:
+                return Found(self._renumbered(now, served))
+        if not is_asked and self._was_refused(served.generation, digest):
+            return Found(now, "the package of the newest decision was refused; the last good one serves on")
+        return self._take_up(now, served)
+
+    def _was_refused(self, generation: int, digest: str) -> bool:
+        if self._refused is None:
+            return False
+        known, refused, at = self._refused
+        return known == generation and refused == digest and time.monotonic() - at < _RETRY_S
+
+    def _renumbered(self, now: Bundle, served: Served) -> Bundle:
+        """Return the bundle under the newest generation: something else was decided, and it serves as before."""
+        return Bundle(
+            now.name, now.version, now.digest, served.generation, now.served_by, now.package, now.codec, now.scorer
+        )
+
+    def _take_up(self, now: Bundle | None, served: Served) -> Found:
+        version, digest = served.versions[self.stage], served.digests[self.stage]
+        try:
+            bundle = self._load(version, digest, served.generation, "champion")
+        except MlopsError as error:
+            is_new = self._refused is None or self._refused[:2] != (served.generation, digest)
+            self._refused = (served.generation, digest, time.monotonic())
+            if is_new:
+                self._note("refused", served, digest, str(error))
+            return self._step_down(now, served, str(error), is_new=is_new)
+        self._refused = None
+        self._note("activated", served, digest, f"version {version} serves")
+        return Found(bundle)
+
+    def _step_down(self, now: Bundle | None, served: Served, reason: str, *, is_new: bool) -> Found:
+        if now is not None:
+            return Found(now, reason)
+        if not self.config.last_good:
+            return Found(None, reason)
+        with self.state.reading() as connection:
+            taken_up = store.events(connection, self.model, kind="activated")
+        for event in taken_up:
+            if event.digest is None or event.version is None or event.digest == served.digests[self.stage]:
+                continue
+            try:
+                bundle = self._load(event.version, event.digest, served.generation, "last_good")
+            except MlopsError:
+                continue
+            if is_new:
+                self._note("fell_back", served, event.digest, f"version {event.version} serves instead")
+            return Found(bundle, reason)
+        return Found(None, reason)
+
+    def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> Bundle:
+        try:
+            return load_bundle(
+                self.packages,
+                model=self.model,
+                version=version,
+                digest=digest,
+                generation=generation,
+                served_by=served_by,
+                config=self.config,
+                secret=self.secret,
+            )
+        except MlopsError:
+            raise
+        except Exception as error:  # a damaged file may break any reader in its own way
+            raise IntegrityError(f"{self.packages.path(digest)}: cannot be loaded ({error})") from error
+
+    def _note(self, kind: str, served: Served, digest: str | None, message: str) -> None:
+        """Write an event; what cannot be written now must not keep a sound model from serving."""
+        versions = {served.digests[stage]: number for stage, number in served.versions.items()}
+        event = ServingEvent(
+            self.state.clock(), self.model, kind, versions.get(digest or ""), digest, served.generation, message
+        )
+        try:
+            with self.state.writing() as connection:
+                store.add_event(connection, event)
+        except MlopsError:
+            return

@@ -1,0 +1,87 @@
+"""One version that serves: its package, how its bodies are read, how its rows are scored; never changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.serving.rows import RowCodec
+from pipeline.serving.scoring import RowScorer
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.serving import EngineConfig
+    from pipeline.package import Package, PackageStore, Reference
+    from pipeline.schema import Schema
+
+__all__ = ["Bundle", "ServedBy", "load_bundle"]
+
+ServedBy = Literal["champion", "last_good"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What answers: a request takes one at its start and keeps it to its end."""
+
+    name: str
+    version: int
+    digest: str
+    generation: int
+    served_by: ServedBy
+    package: Package
+    codec: RowCodec
+    scorer: RowScorer
+
+    @property
+    def schema(self) -> Schema:
+        """The declared columns."""
+        return self.package.schema
+
+    @property
+    def reference(self) -> Reference:
+        """The training rows, counted in bins."""
+        return self.package.reference
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of the probabilities."""
+        return self.package.classes
+
+    @property
+    def about(self) -> str:
+        """The members of an answer that name this bundle, as JSON without the braces around it."""
+        return json.dumps(
+            {
+                "model_name": self.name,
+                "model_version": self.version,
+                "model_digest": self.digest,
+                "generation": self.generation,
+                "served_by": self.served_by,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )[1:-1]
+
+
+def load_bundle(
+    packages: PackageStore,
+    *,
+    model: str,
+    version: int,
+    digest: str,
+    generation: int,
+    served_by: ServedBy,
+    config: EngineConfig,
+    secret: bytes,
+) -> Bundle:
+    """Return the bundle of a registered version: digests, types and golden rows were found right.
+
+    Raises
+    ------
+    IntegrityError
+        When the package is damaged, missing, or answers otherwise than when it was packaged.
+    """
+    package = packages.load(digest)
+    codec = RowCodec(package.schema, max_rows=config.max_rows)
+    scorer = RowScorer(package, many_missing=config.many_missing, secret=secret)
+    return Bundle(model, version, digest, generation, served_by, package, codec, scorer)

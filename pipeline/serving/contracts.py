@@ -1,0 +1,81 @@
+"""What the engine says to those who call it: problems of a body, notices beside an answer, readiness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.errors import DataError, DependencyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Answers", "BodyRefused", "NotReady", "Notice", "Problem", "Readiness", "Status"]
+
+Status = Literal[400, 413, 422]
+_MAX_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a body: where, by which rule, and what was expected; never the value itself."""
+
+    path: str
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class BodyRefused(DataError):
+    """A body that is not what was asked for; at most 20 problems are kept, `n_problems` counts them all."""
+
+    def __init__(self, status: Status, problems: Iterable[Problem]) -> None:
+        found = tuple(problems)
+        super().__init__("; ".join(map(str, found[:3])))
+        self.status: Status = status
+        self.problems = found[:_MAX_KEPT]
+        self.n_problems = len(found)
+
+
+class NotReady(DependencyUnavailable):
+    """No model serves, the queue of the log is full, or the log cannot be written; try again later."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What makes an answer less certain: a value beyond those of training, a word never seen, many missing."""
+
+    column: str
+    rule: Literal["out_of_range", "unseen", "many_missing"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether predictions can be answered, and if not, why."""
+
+    is_ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers to many rows, by column; all of them come from one bundle.
+
+    `rows` has the position of each answered row among those that were given: all of them unless bad rows were left
+    out, which `problems` names. `body` is the same as JSON, as `POST /predict/batch` answers it.
+    """
+
+    predictions: list[str]
+    confidences: list[float]
+    probabilities: list[list[float]]
+    prediction_ids: list[str]
+    rows: list[int]
+    problems: tuple[Problem, ...]
+    body: bytes

@@ -1,0 +1,143 @@
+"""A connection with deadlines: head, body and the reading of answers must get on, or it is cut.
+
+uvicorn waits for a slow sender for ever and lets a head grow without end. The deadlines are moments that a sweep
+of all connections looks at ten times a second, so that a request costs no timer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pipeline.serving.http import problems
+from pipeline.serving.http.problems import Refused
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Connection", "Deadlines"]
+
+_MAX_HEAD = 65_536
+# A request that is on the wire when the server is told to stop gets this long to arrive.
+_LAST_WORD_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds that a client may take: for the head, for the body, to take up an answer."""
+
+    head_s: float
+    body_s: float
+    answer_s: float
+
+
+class Connection(HttpToolsProtocol):
+    """One client. `deadlines` is set once, before the server starts."""
+
+    deadlines = Deadlines(5, 9, 9)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._n_head = 0
+        self._in_head = True
+        self._is_last = False
+        self._stuck_since: float | None = None
+        self._due: float | None = self.loop.time() + self.deadlines.head_s
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request; of a head only so many."""
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._n_head += len(data)
+        super().data_received(data)
+        if self._in_head and self._n_head > _MAX_HEAD:
+            self._refuse("head-too-large", f"the head of a request has at most {_MAX_HEAD:,} bytes")
+
+    def on_message_begin(self) -> None:
+        """Start the clock of the head."""
+        super().on_message_begin()
+        self._in_head, self._n_head = True, 0
+        self._due = self.loop.time() + self.deadlines.head_s
+
+    def on_headers_complete(self) -> None:
+        """Start the clock of the body."""
+        self._in_head = False
+        self._due = self.loop.time() + self.deadlines.body_s
+        super().on_headers_complete()
+        if self._is_last and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Stop the clock: the request is here."""
+        self._due = None
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Start the clock of the answer: the client does not take it up."""
+        self._stuck_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Stop that clock."""
+        self._stuck_since = None
+        super().resume_writing()
+
+    def sweep(self, now: float) -> None:
+        """Cut the connection when a deadline is over."""
+        if self._stuck_since is not None and now > self._stuck_since + self.deadlines.answer_s:
+            self.transport.abort()
+        elif self._due is not None and now > self._due:
+            self._due = None
+            if self._is_answering_another():
+                return
+            what = "head" if self._in_head else "body"
+            self._refuse("too-slow", f"the {what} of the request did not arrive in time; send it without a pause")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with a problem document, as everything else."""
+        self._due = None
+        self._refuse("bad-request", f"this is not HTTP/1.1 as RFC 9112 has it: {msg}")
+
+    def shutdown(self) -> None:
+        """Let a client that is about to send its next request send it: its answer then says that we close."""
+        self._is_last = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LAST_WORD_S, super().shutdown)
+        else:
+            self.cycle.keep_alive = False
+
+    def _is_answering_another(self) -> bool:
+        """Whether the slow bytes belong to a request behind one that is still being answered."""
+        return self._in_head and self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, kind: str, detail: str) -> None:
+        """Write an answer past the application, and close; or only close where an answer is under way."""
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        is_under_way = cycle is not None and not cycle.response_complete and cycle.response_started
+        if not is_under_way:
+            refused = Refused(kind, detail)
+            body = problems.document(refused, request_id="")
+            fields: list[tuple[bytes, bytes]] = [
+                *self.server_state.default_headers,
+                (b"content-type", problems.MEDIA_TYPE),
+                (b"content-length", str(len(body)).encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"cache-control", b"no-store"),
+                (b"connection", b"close"),
+            ]
+            head = b"".join([name + b": " + value + b"\r\n" for name, value in fields])
+            self.transport.write(STATUS_LINE[refused.status] + head + b"\r\n" + body)
+        self._in_head = False
+        self.transport.close()
+
+
+def sweep(connections: Any, now: float) -> None:
+    """Look at the deadlines of all connections."""
+    for connection in list(connections):
+        connection.sweep(now)

@@ -1,0 +1,237 @@
+"""The Open Inference Protocol, version 2: one tensor for each feature, as JSON or with binary tensors behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from pipeline.serving.contracts import BodyRefused, Problem
+from pipeline.serving.rows import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.schema import Column, Schema
+    from pipeline.serving.contracts import Answers
+
+__all__ = ["HEADER_LENGTH", "Asked", "answer", "metadata", "parse"]
+
+HEADER_LENGTH = b"inference-header-content-length"
+
+_NUMBERS = {
+    "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
+    "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+_OF_KIND = {
+    "integer": "INT64",
+    "float": "FP64",
+    "boolean": "BOOL",
+    "category": "BYTES",
+    "text": "BYTES",
+    "datetime": "BYTES",
+}
+_OUTPUTS = {"prediction": "BYTES", "probabilities": "FP64", "confidence": "FP64", "prediction_id": "BYTES"}
+
+
+class _Tensor(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any] | None = None
+    parameters: dict[str, Any] = {}
+
+
+class _Wanted(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Tensor]
+    id: str | None = None
+    parameters: dict[str, Any] = {}
+    outputs: list[_Wanted] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks: columns of plain values, and which outputs in which form (True: binary)."""
+
+    id: str | None
+    columns: Mapping[str, Sequence[Any]]
+    outputs: Mapping[str, bool]
+
+
+def metadata(name: str, version: str, schema: Schema) -> dict[str, Any]:
+    """Return what the protocol says of a model."""
+    inputs = [{"name": column.name, "datatype": _OF_KIND[column.kind], "shape": [-1]} for column in schema.features]
+    shapes = {"probabilities": [-1, len(schema.target.classes)]}
+    outputs = [
+        {"name": output, "datatype": datatype, "shape": shapes.get(output, [-1])}
+        for output, datatype in _OUTPUTS.items()
+    ]
+    return {"name": name, "versions": [version], "platform": "mlops_onnx", "inputs": inputs, "outputs": outputs}
+
+
+def parse(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows: int) -> Asked:
+    """Return what a body asks.
+
+    Raises
+    ------
+    BodyRefused
+        When it is no request of the protocol, or its tensors are not the features.
+    """
+    head, tail = _cut(body, header_length)
+    try:
+        request = msgspec.convert(parse_json(head), _Request)
+    except msgspec.ValidationError as error:
+        raise _refused(422, "body", "type", str(error)) from error
+    columns = _columns(request.inputs, tail, schema, max_rows)
+    return Asked(request.id, columns, _outputs(request))
+
+
+def _cut(body: bytes, header_length: bytes | None) -> tuple[bytes, bytes]:
+    if header_length is None:
+        return body, b""
+    if not header_length.isdigit() or len(header_length) > 9 or int(header_length) > len(body):
+        raise _refused(400, "Inference-Header-Content-Length", "header", "is the number of bytes of the JSON part")
+    at = int(header_length)
+    return body[:at], body[at:]
+
+
+def _outputs(request: _Request) -> dict[str, bool]:
+    is_binary = request.parameters.get("binary_data_output") is True
+    if not request.outputs:
+        return dict.fromkeys(_OUTPUTS, is_binary)
+    unknown = [one.name for one in request.outputs if one.name not in _OUTPUTS]
+    if unknown:
+        raise _refused(422, "outputs", "unknown", f"outputs are {', '.join(_OUTPUTS)}")
+    return {one.name: one.parameters.get("binary_data", is_binary) is True for one in request.outputs}
+
+
+def _columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:
+    kinds = {column.name: column for column in schema.features}
+    columns: dict[str, list[Any]] = {}
+    n_rows: int | None = None
+    at = 0
+    for number, tensor in enumerate(tensors):
+        where = f"inputs[{number}]"
+        column = kinds.get(tensor.name)
+        if column is None:
+            raise _refused(422, where, "unknown", f"no such feature; known: {', '.join(kinds)}")
+        if tensor.name in columns:
+            raise _refused(422, where, "duplicate", f"{column.name} stands there twice")
+        n = _rows(tensor, where, max_rows)
+        if n_rows is not None and n != n_rows:
+            raise _refused(422, f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}")
+        n_rows = n
+        columns[tensor.name], at = _values(tensor, column, n, where, tail, at)
+    if at != len(tail):
+        raise _refused(400, "body", "binary", "the binary part is longer than its tensors say")
+    return columns
+
+
+def _rows(tensor: _Tensor, where: str, max_rows: int) -> int:
+    shape = tensor.shape
+    if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
+        raise _refused(422, f"{where}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1")
+    if shape[0] > max_rows:
+        raise _refused(413, f"{where}.shape", "rows", f"at most {max_rows:,} rows at a time")
+    return shape[0]
+
+
+def _values(tensor: _Tensor, column: Column, n_rows: int, where: str, tail: bytes, at: int) -> tuple[list[Any], int]:
+    """Return the values of a tensor and where the next one begins in the binary part."""
+    wants_number = _OF_KIND[column.kind] != "BYTES"
+    if tensor.datatype not in _NUMBERS and tensor.datatype != "BYTES":
+        accepted = ", ".join([*_NUMBERS, "BYTES"])
+        raise _refused(422, f"{where}.datatype", "datatype", f"accepted is one of {accepted}")
+    if wants_number is (tensor.datatype == "BYTES"):
+        raise _refused(422, f"{where}.datatype", "datatype", f"{column.name} is {_OF_KIND[column.kind]}")
+    size = tensor.parameters.get("binary_data_size")
+    if size is None:
+        if tensor.data is None:
+            raise _refused(422, where, "missing", "data is missing")
+        values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in tensor.data]
+    else:
+        if type(size) is not int or not 0 <= size <= len(tail) - at:
+            raise _refused(400, where, "binary", "binary_data_size is the number of bytes of the tensor")
+        values = _unpacked(tensor.datatype, tail[at : at + size], n_rows, where)
+        at += size
+    if len(values) != n_rows:
+        raise _refused(422, where, "shape", f"its shape says {n_rows} values")
+    return [None if isinstance(one, float) and math.isnan(one) else one for one in values], at
+
+
+def _unpacked(datatype: str, data: bytes, n_rows: int, where: str) -> list[Any]:
+    if datatype == "BYTES":
+        return _words(data, where)
+    kind = np.dtype(_NUMBERS[datatype])
+    if len(data) != n_rows * kind.itemsize:
+        raise _refused(400, where, "binary", "its bytes are not as many as shape and datatype say")
+    values: list[Any] = np.frombuffer(data, kind).tolist()
+    return values
+
+
+def _words(data: bytes, where: str) -> list[Any]:
+    words, at = [], 0
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        if end > len(data):
+            raise _refused(400, where, "binary", "each word is its length in 4 bytes, little end first, and its bytes")
+        try:
+            words.append(data[at + 4 : end].decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise _refused(400, where, "utf-8", "words are UTF-8") from error
+        at = end
+    return words
+
+
+def answer(asked: Asked, answers: Answers, *, name: str, version: str) -> tuple[bytes, int | None]:
+    """Return the body of an answer, and the length of its JSON part where binary tensors follow."""
+    found: dict[str, Sequence[Any]] = {
+        "prediction": answers.predictions,
+        "probabilities": answers.probabilities,
+        "confidence": answers.confidences,
+        "prediction_id": answers.prediction_ids,
+    }
+    outputs: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for output, is_binary in asked.outputs.items():
+        values = found[output]
+        told: dict[str, Any] = {"name": output, "datatype": _OUTPUTS[output], "shape": _shape(values)}
+        if is_binary:
+            packed = _packed(values, _OUTPUTS[output])
+            told["parameters"] = {"binary_data_size": len(packed)}
+            tail.append(packed)
+        else:
+            told["data"] = _flat(values)
+        outputs.append(told)
+    whole: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+    if asked.id is not None:
+        whole["id"] = asked.id
+    head = msgspec.json.encode(whole)
+    return head + b"".join(tail), len(head) if tail else None
+
+
+def _shape(values: Sequence[Any]) -> list[int]:
+    return [len(values), len(values[0])] if values and isinstance(values[0], list) else [len(values)]
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [one for row in values for one in row] if values and isinstance(values[0], list) else list(values)
+
+
+def _packed(values: Sequence[Any], datatype: str) -> bytes:
+    if datatype == "BYTES":
+        words = [str(one).encode() for one in values]
+        return b"".join([len(word).to_bytes(4, "little") + word for word in words])
+    return np.asarray(_flat(values), "<f8").tobytes()
+
+
+def _refused(status: Any, path: str, rule: str, message: str) -> BodyRefused:
+    return BodyRefused(status, [Problem(path, rule, message)])

@@ -1,0 +1,83 @@
+"""Write one line of JSON for each thing that happens: with a request's id, never with what it carried."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RequestLog", "configure"]
+
+_SLOW_S = 1.0
+_LINES_PER_S = 50
+
+
+def configure() -> Any:
+    """Send our lines, and those of the server's library, to standard error as JSON; return our logger."""
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    return structlog.get_logger()
+
+
+@dataclass(slots=True)
+class RequestLog:
+    """Lines about requests: all of them, or those that went wrong or were slow.
+
+    Under a flood, at most 50 lines a second are written and the others counted.
+    """
+
+    logger: Any
+    every: bool
+    clock: Callable[[], float] = time.monotonic
+    _second: int = 0
+    _n_written: int = 0
+    _n_left_out: int = 0
+    _fields: tuple[str, ...] = field(default=("operation", "status", "ms", "request_id", "caller", "address"))
+
+    def wants(self, status: int, seconds: float) -> bool:
+        """Say whether a request is worth a line."""
+        return self.every or status >= 400 or seconds > _SLOW_S
+
+    def write(self, *values: Any, kind: str | None = None) -> None:
+        """Write a line: operation, status, milliseconds, id of the request, caller, address; and a problem's word."""
+        second = int(self.clock())
+        if second != self._second:
+            self._second, self._n_written = second, 0
+        if self._n_written >= _LINES_PER_S and not self.every:
+            self._n_left_out += 1
+            return
+        self._n_written += 1
+        line = dict(zip(self._fields, values, strict=True))
+        if kind is not None:
+            line["problem"] = kind
+        if self._n_left_out:
+            line["left_out"], self._n_left_out = self._n_left_out, 0
+        (self.logger.warning if values[1] >= 500 else self.logger.info)("request", **line)

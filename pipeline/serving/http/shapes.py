@@ -1,0 +1,172 @@
+"""JSON Schemas of what goes in and out of the API; those of rows come from the declared schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.schema import Column, Schema
+    from pipeline.schema.declaration import Kind
+
+__all__ = ["SHAPES", "batch", "explanation", "feedback", "inference", "row"]
+
+_TYPES: dict[Kind, str] = {
+    "integer": "integer",
+    "float": "number",
+    "boolean": "boolean",
+    "category": "string",
+    "text": "string",
+    "datetime": "string",
+}
+# A date or a moment, without a zone.
+_MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
+_ANY = {"type": "object", "additionalProperties": True}
+_WORD = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def row(schema: Schema | None) -> dict[str, Any]:
+    """Return the body of one row: ``{"features": {...}}``."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["features"],
+        "properties": {"features": features(schema)},
+    }
+
+
+def features(schema: Schema | None) -> dict[str, Any]:
+    """Return the object of one row's values."""
+    if schema is None:
+        return _ANY
+    shape: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [column.name for column in schema.features if not column.nullable],
+        "properties": {column.name: _column(column) for column in schema.features},
+    }
+    examples = {column.name: column.example for column in schema.features if column.example is not None}
+    return {**shape, "examples": [examples]} if examples else shape
+
+
+def _column(column: Column) -> dict[str, Any]:
+    kind = _TYPES[column.kind]
+    told = [text for text in (column.description, f"Unit: {column.unit}" if column.unit else None) if text]
+    shape: dict[str, Any] = {"title": column.label, "type": [kind, "null"] if column.nullable else kind}
+    if told:
+        shape["description"] = ". ".join(told)
+    if column.unit:
+        shape["x-unit"] = column.unit
+    if column.example is not None:
+        shape["examples"] = [column.example]
+    if column.categories:
+        shape["enum"] = [*column.categories, *([None] if column.nullable else [])]
+    if column.minimum is not None:
+        shape["minimum"] = column.minimum
+    if column.maximum is not None:
+        shape["maximum"] = column.maximum
+    if column.kind == "datetime":
+        shape["pattern"] = _MOMENT
+    return shape
+
+
+def batch() -> dict[str, Any]:
+    """Return the body of many rows: ``{"instances": [{...}, ...]}``."""
+    rows = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Row/properties/features"}}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["instances"],
+        "properties": {"instances": rows},
+    }
+
+
+def feedback(schema: Schema | None) -> dict[str, Any]:
+    """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
+    outcome = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _WORD
+    one = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["prediction_id", "outcome"],
+        "properties": {"prediction_id": _WORD, "outcome": outcome, "source": _WORD},
+    }
+    many = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["outcomes"],
+        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": one}},
+    }
+    return {"oneOf": [one, many]}
+
+
+def explanation() -> dict[str, Any]:
+    """Return the body of a row to explain: that of a row to predict."""
+    return {"$ref": "#/components/schemas/Row"}
+
+
+def inference() -> dict[str, Any]:
+    """Return the body of the Open Inference Protocol."""
+    tensor = {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": _WORD,
+            "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
+            "datatype": _WORD,
+            "parameters": _ANY,
+            "data": {"type": "array"},
+        },
+    }
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": _WORD,
+            "parameters": _ANY,
+            "inputs": {"type": "array", "minItems": 1, "items": tensor},
+            "outputs": {
+                "type": "array",
+                "items": {"type": "object", "required": ["name"], "properties": {"name": _WORD}},
+            },
+        },
+    }
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_PREDICTION: dict[str, dict[str, Any]] = {
+    "prediction": _WORD,
+    "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
+    "prediction_id": _WORD,
+    "warnings": {"type": "array", "items": _object(column=_WORD, rule=_WORD, message=_WORD)},
+}
+_SERVED: dict[str, dict[str, Any]] = {
+    "model_name": _WORD,
+    "model_version": {"type": "integer"},
+    "model_digest": _WORD,
+    "generation": {"type": "integer"},
+    "served_by": _WORD,
+}
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": _WORD,
+            "title": _WORD,
+            "status": {"type": "integer"},
+            "detail": _WORD,
+            "request_id": _WORD,
+            "n_problems": _COUNT,
+            "problems": {"type": "array", "items": _object(path=_WORD, rule=_WORD, message=_WORD)},
+        },
+    },
+    "Prediction": _object(**_PREDICTION, **_SERVED),
+    "Predictions": _object(predictions={"type": "array", "items": {"type": "object"}}),
+    "Status": _ANY,
+    "Text": _WORD,
+}

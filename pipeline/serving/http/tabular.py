@@ -1,0 +1,118 @@
+"""Read a batch that comes as CSV, Parquet or Arrow into columns of plain values, without a frame."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from pipeline.serving.contracts import BodyRefused, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from pipeline.schema import Schema
+    from pipeline.serving.contracts import Status
+
+__all__ = ["MEDIA_TYPES", "read_columns"]
+
+
+def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int) -> dict[str, list[Any]]:
+    """Return the columns of a body, by name, with None for a missing value.
+
+    Raises
+    ------
+    BodyRefused
+        When it cannot be read, has other columns than the features, or too many rows.
+    """
+    table = _READERS[media_type](body, schema)
+    if table.num_rows > max_rows:
+        raise _refused(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
+    _check_names(table.column_names, schema)
+    return {name: _plain(table.column(name)) for name in schema.feature_names if name in table.column_names}
+
+
+def _csv(body: bytes, schema: Schema) -> pa.Table:
+    from pipeline.config.groups.data import CsvSource
+    from pipeline.data.reader import parse_stream
+
+    kinds = {column.name: column.kind for column in schema.features}
+    form = CsvSource(kind="csv", path="data/external/body.csv")
+    table, problems = parse_stream(io.BytesIO(body), kinds, form, where="body")
+    if problems:
+        raise BodyRefused(422, [Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in problems])
+    return table
+
+
+def _parquet(body: bytes, _schema: Schema) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        found = parquet.ParquetFile(pa.BufferReader(body))
+        _check_size(found.metadata.num_rows, found.metadata.num_columns)
+        return found.read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise _refused(400, "body", "parquet", "this is no Parquet file that can be read") from error
+
+
+def _arrow(body: bytes, _schema: Schema) -> pa.Table:
+    import pyarrow as pa
+
+    open_it = pa.ipc.open_file if body.startswith(b"ARROW1") else pa.ipc.open_stream
+    try:
+        table = open_it(pa.BufferReader(body)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise _refused(400, "body", "arrow", "this is no Arrow stream or file that can be read") from error
+    return table
+
+
+_READERS: dict[str, Callable[[bytes, Any], Any]] = {
+    "text/csv": _csv,
+    "application/vnd.apache.parquet": _parquet,
+    "application/vnd.apache.arrow.stream": _arrow,
+    "application/vnd.apache.arrow.file": _arrow,
+}
+MEDIA_TYPES = tuple(_READERS)
+
+_MAX_CELLS = 100_000_000
+
+
+def _check_size(n_rows: int, n_columns: int) -> None:
+    """Refuse what a small packed file would grow to, before it grows."""
+    if n_rows * n_columns > _MAX_CELLS:
+        raise _refused(413, "body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
+
+
+def _check_names(names: list[str], schema: Schema) -> None:
+    known = schema.feature_names
+    problems = [
+        Problem(name[:64], "unknown", f"no such feature; known: {', '.join(known)}")
+        for name in names
+        if name not in known
+    ]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems += [Problem(name[:64], "duplicate", "a column stands there once") for name in twice]
+    if problems:
+        raise BodyRefused(422, problems)
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        column = pc.strftime(pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%S")
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_floating(column.type):
+        # Frames write a missing number as NaN.
+        return [None if value is not None and value != value else value for value in values]  # noqa: PLR0124
+    return values
+
+
+def _refused(status: Status, path: str, rule: str, message: str) -> BodyRefused:
+    return BodyRefused(status, [Problem(path, rule, message)])

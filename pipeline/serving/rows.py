@@ -1,0 +1,312 @@
+"""Read rows from JSON, strictly: every value is of its declared kind and passes its checks, or the answer says why not.
+
+A body that is right is decoded and checked in one pass by a decoder made from the declaration. Anything
+else is read again slowly, to find everything that is wrong and say it well.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pipeline.errors import did_you_mean
+from pipeline.serving.checks import check_value, rules_of
+from pipeline.serving.contracts import BodyRefused, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.schema import Column, Schema
+    from pipeline.serving.checks import Rule
+
+__all__ = ["RowCodec", "Rows", "parse_json"]
+
+Row = tuple[Any, ...]
+
+_COLON = b":"
+_WHOLE = 2**63 - 1
+# Checks that the decoder itself makes; a column with any other is checked once more behind it.
+_DECODED = frozenset({"in_range", "between", "ge", "gt", "le", "lt", "isin"})
+_STRICT = frozenset({"greater_than", "less_than"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that were accepted, each a tuple in the order of the features, with their positions among those given."""
+
+    rows: list[Row]
+    positions: list[int]
+    problems: tuple[Problem, ...] = ()
+    n_problems: int = 0
+
+
+class RowCodec:
+    """Reads the bodies of one schema.
+
+    Parameters
+    ----------
+    schema : Schema
+        Its features are the accepted fields: a nullable one may be null or absent.
+    max_rows : int
+        Rows that one body may hold.
+    """
+
+    def __init__(self, schema: Schema, *, max_rows: int) -> None:
+        self.columns = schema.features
+        self.names = schema.feature_names
+        self.max_rows = max_rows
+        self._rules: list[tuple[Rule, ...]] = [rules_of(column) for column in self.columns]
+        self._later = [at for at, column in enumerate(self.columns) if _needs_a_second_look(column)]
+        fields = [
+            (f"c{at}", _type(column), msgspec.field(name=column.name, default=UNSET))
+            for at, column in enumerate(self.columns)
+        ]
+        row = msgspec.defstruct("Row", fields, forbid_unknown_fields=True)
+        one = msgspec.defstruct("One", [("features", row)], forbid_unknown_fields=True)
+        many = msgspec.defstruct("Many", [("instances", list[row])], forbid_unknown_fields=True)  # type: ignore[valid-type]
+        self._one: Any = msgspec.json.Decoder(one)
+        self._many: Any = msgspec.json.Decoder(many)
+        self._has_gaps = any(not column.nullable for column in self.columns)
+
+    def one(self, body: bytes) -> Row:
+        """Return the row of a body `{"features": {...}}`.
+
+        Raises
+        ------
+        BodyRefused
+            Naming each field that is wrong.
+        """
+        try:
+            row: Row = msgspec.structs.astuple(self._one.decode(body).features)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._one_slowly(body)
+        n_given = len(row)
+        if UNSET in row:
+            n_given -= row.count(UNSET)
+            row = tuple(None if value is UNSET else value for value in row)
+        # One colon for each key: fewer keys than colons means one was given twice, or a colon in a word.
+        if body.count(_COLON) != n_given + 1 or (self._has_gaps and None in row) or not self._passes(row):
+            return self._one_slowly(body)
+        return row
+
+    def many(self, body: bytes, *, partial: bool = False) -> Rows:
+        """Return the rows of a body `{"instances": [{...}, ...]}`; with `partial`, those that are right.
+
+        Raises
+        ------
+        BodyRefused
+            Naming each field of each row that is wrong; with `partial`, only when there is no list of rows.
+        """
+        try:
+            rows: list[Row] = list(map(msgspec.structs.astuple, self._many.decode(body).instances))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._many_slowly(body, partial=partial)
+        n_given = 1
+        for at, row in enumerate(rows):
+            n_given += len(row)
+            if UNSET in row:
+                n_given -= row.count(UNSET)
+                rows[at] = tuple(None if value is UNSET else value for value in row)
+        is_plain = 0 < len(rows) <= self.max_rows and body.count(_COLON) == n_given
+        if not is_plain or (self._has_gaps and any(None in row for row in rows)) or not all(map(self._passes, rows)):
+            return self._many_slowly(body, partial=partial)
+        return Rows(rows, list(range(len(rows))))
+
+    def columns_of(self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False) -> Rows:
+        """Return the rows of columns by name, None or NaN where a value is missing.
+
+        Raises
+        ------
+        BodyRefused
+            Naming each value that is wrong.
+        """
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) > 1:
+            raise BodyRefused(422, [Problem("", "shape", "columns have different numbers of values")])
+        n_rows = next(iter(lengths), 0)
+        self._bounded(n_rows, "rows")
+        unknown = self._unknown(columns, "")
+        if unknown:
+            raise BodyRefused(422, unknown)
+        given = [columns.get(name) for name in self.names]
+        raw = zip(*([None] * n_rows if values is None else values for values in given), strict=True)
+        plain = (tuple(None if value != value else value for value in row) for row in raw)  # noqa: PLR0124 - NaN
+        return self._checked([dict(zip(self.names, row, strict=True)) for row in plain], "rows", partial=partial)
+
+    def _passes(self, row: Row) -> bool:
+        for at in self._later:
+            value = row[at]
+            if value is not None and check_value(self.columns[at], self._rules[at], value, "")[1] is not None:
+                return False
+        return True
+
+    def _one_slowly(self, body: bytes) -> Row:
+        inner = self._inner(body, "features", dict, "an object of features by name")
+        row, problems = self._row(inner, "features")
+        if problems:
+            raise BodyRefused(422, problems)
+        return row
+
+    def _many_slowly(self, body: bytes, *, partial: bool) -> Rows:
+        rows = self._inner(body, "instances", list, "a list of objects, one for each row")
+        self._bounded(len(rows), "instances")
+        return self._checked(rows, "instances", partial=partial)
+
+    def _bounded(self, n_rows: int, path: str) -> None:
+        if n_rows > self.max_rows:
+            said = f"has {n_rows} rows; at most {self.max_rows} are accepted in one request, send several"
+            raise BodyRefused(413, [Problem(path, "max_rows", said)])
+        if n_rows == 0:
+            raise BodyRefused(422, [Problem(path, "min_rows", "has no rows; at least one is needed")])
+
+    def _checked(self, rows: list[Any], path: str, *, partial: bool) -> Rows:
+        good: list[Row] = []
+        positions: list[int] = []
+        problems: list[Problem] = []
+        for at, values in enumerate(rows):
+            row, found = self._row(values, f"{path}[{at}]")
+            problems.extend(found)
+            if not found:
+                good.append(row)
+                positions.append(at)
+        if problems and not partial:
+            raise BodyRefused(422, problems)
+        return Rows(good, positions, tuple(problems), len(problems))
+
+    def _inner(self, body: bytes, key: str, kind: type, expected: str) -> Any:
+        found = parse_json(body)
+        if not isinstance(found, dict) or key not in found:
+            raise BodyRefused(
+                422, [Problem(key, "missing", f'is missing; the body is {{"{key}": ...}} with {expected}')]
+            )
+        others = [name for name in found if name != key]
+        if others:
+            raise BodyRefused(
+                422, [Problem(_shown(others[0]), "unknown", f"is not known here; the body has {key} only")]
+            )
+        if not isinstance(found[key], kind):
+            raise BodyRefused(422, [Problem(key, "type", f"expected {expected}")])
+        return found[key]
+
+    def _row(self, values: Any, path: str) -> tuple[Row, list[Problem]]:
+        if not isinstance(values, dict):
+            return (), [Problem(path, "type", "expected an object of features by name")]
+        problems = self._unknown(values, f"{path}.")
+        row = []
+        for column, rules in zip(self.columns, self._rules, strict=True):
+            value, problem = check_value(column, rules, values.get(column.name), f"{path}.{column.name}")
+            row.append(value)
+            if problem is not None:
+                problems.append(problem)
+        return tuple(row), problems
+
+    def _unknown(self, given: Mapping[str, Any], prefix: str) -> list[Problem]:
+        known = set(self.names)
+        return [
+            Problem(
+                f"{prefix}{_shown(name)}",
+                "unknown",
+                f"is no feature of this model; features: {', '.join(self.names)}{did_you_mean(name, self.names)}",
+            )
+            for name in given
+            if name not in known
+        ]
+
+
+def _shown(name: str) -> str:
+    """Return a key that a stranger chose as a short plain word."""
+    return name[:60].encode("ascii", "backslashreplace").decode().replace("\n", " ")
+
+
+def _needs_a_second_look(column: Column) -> bool:
+    if column.kind in ("text", "datetime"):
+        return True
+    is_numeric = column.is_numeric
+    for name, arguments in column.checks.items():
+        if name not in _DECODED or (name == "isin" and is_numeric):
+            return True
+        if isinstance(arguments, dict) and not (
+            arguments.get("include_min", True) and arguments.get("include_max", True)
+        ):
+            return True
+    return False
+
+
+def _type(column: Column) -> Any:
+    """Return the type that makes a decoder accept what the column accepts, as far as it can."""
+    plain: Any
+    if column.kind == "category":
+        plain = Literal[column.categories]
+    elif column.kind == "integer":
+        low = -_WHOLE if column.minimum is None else max(-_WHOLE, _ceiling(column.minimum))
+        high = _WHOLE if column.maximum is None else min(_WHOLE, int(column.maximum // 1))
+        plain = Annotated[int, Meta(ge=low, le=high)]
+    elif column.kind == "float":
+        plain = Annotated[float, Meta(ge=column.minimum, le=column.maximum)]
+    else:
+        plain = {"boolean": bool, "text": str, "datetime": str}[column.kind]
+    return reduce(or_, (plain, None, UnsetType))
+
+
+def _ceiling(number: float) -> int:
+    return int(-(-number // 1))
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON body: strict about what the standard forbids, with each key once.
+
+    Raises
+    ------
+    BodyRefused
+        With status 400.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except BodyRefused:
+        raise
+    except RecursionError as error:
+        raise BodyRefused(400, [Problem("", "json", "the body is nested too deeply")]) from error
+    except json.JSONDecodeError as error:
+        said = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise BodyRefused(400, [Problem("", "json", said)]) from error
+    except ValueError as error:  # UTF-8 as well
+        raise BodyRefused(400, [Problem("", "json", "the body is not UTF-8 text")]) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BodyRefused(400, [Problem(_shown(twice), "duplicate", "is given twice; give each key once")])
+    return found
+
+
+def _no_constant(_word: str) -> Any:
+    said = "NaN and Infinity are not JSON; give a number, or null for a missing value"
+    raise BodyRefused(400, [Problem("", "json", said)])
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0.0:
+        raise BodyRefused(400, [Problem("", "json", "a number is beyond the range of a double")])
+    return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 400:
+        raise BodyRefused(400, [Problem("", "json", "a number is beyond the range of a double")])
+    return int(digits)

@@ -1,0 +1,162 @@
+"""Write predictions in groups, each one transaction that is synced before it is told; SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import exc
+
+from pipeline.errors import DependencyUnavailable
+from pipeline.state.database import WRITERS_LOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.state.database import State
+
+__all__ = ["Journal", "KeyTaken", "PredictionRow", "StoredAnswer"]
+
+
+class PredictionRow(NamedTuple):
+    """One row of the table `predictions`, but for its number."""
+
+    prediction_id: str
+    at: int
+    model: str
+    version: int
+    digest: str
+    generation: int
+    features: str
+    prediction: str
+    probabilities: str
+    confidence: float
+    served_by: str
+    variant: str
+    latency_us: int
+    weight: float
+    idempotency_key: str | None
+    subject: str | None
+
+
+class StoredAnswer(NamedTuple):
+    """One row of the table `answers`; `request` is the SHA-256 of the body that was answered."""
+
+    idempotency_key: str
+    at: int
+    request: str
+    answer: str
+    subject: str | None
+
+
+class KeyTaken(Exception):
+    """Another server answered the same idempotency key in between; nothing was written."""
+
+
+_COUNT = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
+_FIRST_COUNT = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
+_INSERT = "INSERT INTO predictions (seq, {columns}) VALUES ({marks})"
+_KEEP = "INSERT INTO answers ({columns}) VALUES ({marks})"
+_FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
+
+
+@dataclass
+class Journal:
+    """One connection that only writes predictions; it is opened at need and again after an error.
+
+    Used by one thread. Statements are plain text: they are run for each group of requests, and building them
+    would cost more than running them.
+    """
+
+    state: State
+    _connection: Any = field(default=None, init=False)
+
+    def append(self, rows: Sequence[PredictionRow], answers: Sequence[StoredAnswer] = ()) -> None:
+        """Write rows and stored answers in one transaction; when this returns they are committed and synced.
+
+        Raises
+        ------
+        KeyTaken
+            When an answer with one of these keys is there already.
+        DependencyUnavailable
+            When the database cannot be written; nothing was, unless the connection was lost in the commit itself.
+        """
+        with self._transaction() as cursor:
+            first = self._numbers(cursor, len(rows)) if rows else 0
+            numbered = [(first + at, *row) for at, row in enumerate(rows)]
+            if numbered:
+                cursor.executemany(self._insert(PredictionRow, _INSERT, more=1), numbered)
+            if answers:
+                cursor.executemany(self._insert(StoredAnswer, _KEEP), answers)
+
+    def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """Return the stored answers of these idempotency keys.
+
+        Raises
+        ------
+        DependencyUnavailable
+            When the database cannot be read.
+        """
+        query = _FIND.format(columns=", ".join(StoredAnswer._fields), marks=", ".join([self._mark] * len(keys)))
+        with self._transaction(is_read=True) as cursor:
+            cursor.execute(query, tuple(keys))
+            return {row[0]: StoredAnswer(*row) for row in cursor.fetchall()}
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+    @property
+    def _mark(self) -> str:
+        return "?" if self.state.is_file else "%s"
+
+    def _insert(self, form: Any, statement: str, *, more: int = 0) -> str:
+        marks = ", ".join([self._mark] * (len(form._fields) + more))
+        return statement.format(columns=", ".join(form._fields), marks=marks)
+
+    def _numbers(self, cursor: Any, n: int) -> int:
+        cursor.execute(_COUNT.format(mark=self._mark), (n,))
+        found = cursor.fetchall()
+        if not found:
+            cursor.execute(_FIRST_COUNT.format(mark=self._mark), (n,))
+            return 1
+        return int(found[0][0]) - n + 1
+
+    @contextmanager
+    def _transaction(self, *, is_read: bool = False) -> Iterator[Any]:
+        try:
+            if self._connection is None:
+                self._connection = self.state.engine.raw_connection()
+            cursor = self._connection.cursor()
+            if self.state.is_file:
+                cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
+            elif not is_read:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITERS_LOCK,))
+            yield cursor
+            self._connection.commit()
+        except BaseException as error:
+            self._drop()
+            raise self._told(error) from error
+
+    def _drop(self) -> None:
+        """Undo, and let go of a connection that may be broken."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.rollback()
+            with suppress(Exception):
+                self._connection.invalidate()
+            self._connection = None
+
+    def _told(self, error: BaseException) -> BaseException:
+        original = error.orig if isinstance(error, exc.DBAPIError) else error
+        names = {one.__name__ for one in type(original).__mro__}
+        if ("IntegrityError" in names and "idempotency_key" in str(original)) or "pk_answers" in str(original):
+            return KeyTaken(str(original))
+        if isinstance(error, exc.SQLAlchemyError) or "DatabaseError" in names or "InterfaceError" in names:
+            reason = str(original).strip().partition("\n")[0]
+            return DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
+        return error

@@ -1,0 +1,39 @@
+"""A trained package, a project that serves it, and a server that runs while the tests of a module talk to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.package.packing import pack
+from tests.pipeline.serving.http.running import Running, make_project, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that was trained on a few hundred rows."""
+    folder = tmp_path_factory.mktemp("package") / "first"
+    pack(folder, "personality", "model=logistic_regression", n_rows=400)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server on loopback that asks for no credentials."""
+    root = tmp_path_factory.mktemp("project")
+    make_project(root, [package])
+    with running(root) as one:
+        yield one
+
+
+@pytest.fixture
+def client(server: Running) -> Iterator[httpx.Client]:
+    with server.client() as one:
+        yield one

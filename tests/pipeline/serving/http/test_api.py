@@ -1,0 +1,293 @@
+"""What the API of the specification promises, asked over real HTTP of a real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pyarrow import csv, parquet
+
+from tests.pipeline.serving.http.running import MODEL, ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from tests.pipeline.serving.http.running import Running
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+OTHER = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes", "Going_outside": None}
+
+
+def rows(n: int) -> list[dict[str, Any]]:
+    return [ROW if at % 2 else OTHER for at in range(n)]
+
+
+def without_ids(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{key: one[key] for key in ("prediction", "confidence", "probabilities")} for one in answer["predictions"]]
+
+
+def test_one_row_is_answered_with_everything_that_names_the_model(client: httpx.Client) -> None:
+    answer = client.post("/predict", json={"features": ROW}).json()
+    assert set(answer) == {
+        "prediction",
+        "confidence",
+        "probabilities",
+        "prediction_id",
+        "warnings",
+        "model_name",
+        "model_version",
+        "model_digest",
+        "generation",
+        "served_by",
+    }
+    assert answer["probabilities"][answer["prediction"]] == answer["confidence"]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL, 1, "champion")
+
+
+def test_a_batch_is_answered_in_order_with_an_id_for_each_row(client: httpx.Client) -> None:
+    answer = client.post("/predict/batch", json={"instances": rows(10)}).json()
+    singles = [client.post("/predict", json={"features": row}).json()["confidence"] for row in (OTHER, ROW)]
+    assert [one["confidence"] for one in answer["predictions"]] == singles * 5
+    assert len({one["prediction_id"] for one in answer["predictions"]}) == 10
+
+
+def _csv(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    csv.write_csv(table, sink)
+    return sink.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    return sink.getvalue()
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _file(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+FORMS: dict[str, Callable[[pa.Table], bytes]] = {
+    "text/csv": _csv,
+    "application/vnd.apache.parquet": _parquet,
+    "application/vnd.apache.arrow.stream": _stream,
+    "application/vnd.apache.arrow.file": _file,
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_batch_in_another_form_gets_the_same_answers(client: httpx.Client, kind: str) -> None:
+    table = pa.Table.from_pylist(rows(20))
+    answer = client.post("/predict/batch", content=FORMS[kind](table), headers={"Content-Type": kind})
+    expected = client.post("/predict/batch", json={"instances": rows(20)}).json()
+    assert without_ids(answer.json()) == without_ids(expected)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("body", [b"", b"\x00" * 100, b"nonsense", b"PAR1nonsensePAR1", b"ARROW1\x00\x00nonsense"])
+def test_nonsense_in_another_form_is_refused(client: httpx.Client, kind: str, body: bytes) -> None:
+    answer = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) in [
+        (status, "application/problem+json") for status in (400, 422)
+    ]
+
+
+def test_a_bad_cell_of_csv_is_named_by_its_line(client: httpx.Client) -> None:
+    text = _csv(pa.Table.from_pylist(rows(3))).decode().replace("\n4,", "\nfour,", 1)
+    answer = client.post("/predict/batch", content=text.encode(), headers={"Content-Type": "text/csv"}).json()
+    assert answer["problems"][0]["path"] == "line 3.Time_spent_Alone"
+
+
+def test_one_bad_row_refuses_the_batch_and_is_named(client: httpx.Client) -> None:
+    bad = [*rows(17), {**ROW, "Time_spent_Alone": 99}]
+    answer = client.post("/predict/batch", json={"instances": bad})
+    assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "instances[17].Time_spent_Alone")
+
+
+def test_with_partial_the_good_rows_are_answered_and_the_bad_one_is_named(client: httpx.Client) -> None:
+    bad = [ROW, {**ROW, "Time_spent_Alone": 99}, ROW]
+    answer = client.post("/predict/batch?on_error=partial", json={"instances": bad}).json()
+    assert ["prediction" in one for one in answer["predictions"]] == [True, False, True]
+    assert answer["predictions"][1]["problems"][0]["path"] == "instances[1].Time_spent_Alone"
+
+
+def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.Client) -> None:
+    answer = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        "query parameter on_error: accepted is one of refuse, partial",
+    )
+
+
+def test_a_missing_value_is_null_or_absent(client: httpx.Client) -> None:
+    absent = {name: value for name, value in ROW.items() if name != "Stage_fear"}
+    answers = [
+        client.post("/predict", json={"features": row}).json()["confidence"]
+        for row in (absent, {**ROW, "Stage_fear": None})
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_a_bare_curl_with_a_wrong_field_teaches_its_reader(server: Running) -> None:
+    body = json.dumps({"features": {**ROW, "Stage_fears": "No", "Post_frequency": "often"}})
+    done = subprocess.run(
+        ["curl", "-s", "-X", "POST", f"{server.address}/predict", "-H", "Content-Type: application/json", "-d", body],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "did you mean 'Stage_fear'?" in done.stdout
+    assert "features.Post_frequency: expected a whole number from 0 to 10 (unit: scale from 0 to 10)" in done.stdout
+    assert "often" not in done.stdout
+
+
+def test_curl_without_a_content_type_is_told_the_header_to_add(server: Running) -> None:
+    done = subprocess.run(
+        ["curl", "-s", "-X", "POST", f"{server.address}/predict", "-d", '{"features": {}}'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "with curl, add -H 'Content-Type: application/json'" in done.stdout
+
+
+def test_a_retry_with_its_key_gets_the_stored_answer(client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "order-66"}
+    first, second = (client.post("/predict", json={"features": ROW}, headers=headers).json() for _ in range(2))
+    assert first == second
+    other = client.post("/predict", json={"features": OTHER}, headers=headers)
+    assert (other.status_code, other.json()["problems"][0]["rule"]) == (422, "idempotency_key")
+
+
+def test_feedback_is_taken_for_a_known_prediction_only(client: httpx.Client) -> None:
+    known = client.post("/predict", json={"features": ROW}).json()["prediction_id"]
+    outcome = {"prediction_id": known, "outcome": "Extrovert"}
+    assert client.post("/feedback", json=outcome).json() == {"stored": 1}
+    assert client.post("/feedback", json={"outcomes": [outcome, outcome]}).json() == {"stored": 2}
+    answer = client.post("/feedback", json={"prediction_id": "nobody", "outcome": "Extrovert"})
+    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (422, "unknown")
+
+
+def test_an_explanation_has_a_contribution_of_each_feature(client: httpx.Client) -> None:
+    answer = client.post("/v1/explain", json={"features": ROW}).json()
+    assert {one["feature"] for one in answer["contributions"]} == set(ROW)
+
+
+def test_probes_say_what_serves(client: httpx.Client) -> None:
+    assert client.get("/livez").json() == {"live": True}
+    assert client.get("/readyz").json() == {"status": "ok", "ready": True}
+    assert client.get("/health").json()["model_version"] == 1
+    assert [client.get(f"/v2/health/{word}").status_code for word in ("live", "ready")] == [200, 200]
+
+
+def test_the_models_page_has_schema_and_card(client: httpx.Client) -> None:
+    active = client.get("/v1/models").json()["active"]
+    assert [one["name"] for one in active["schema"]["columns"]] == list(ROW)
+    assert active["card"].startswith("#")
+
+
+def test_metrics_are_read_by_prometheus_own_parser_and_count_what_was_asked(client: httpx.Client) -> None:
+    def value(name: str, **labels: str) -> float:
+        families = text_string_to_metric_families(client.get("/metrics").text)
+        found = [
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        return sum(found)
+
+    before = value("mlops_http_requests_total", operation="predict", status="200")
+    rows_before = value("mlops_predictions_total")
+    client.post("/predict", json={"features": ROW})
+    client.post("/predict/batch", json={"instances": rows(5)})
+    assert value("mlops_http_requests_total", operation="predict", status="200") == before + 1
+    assert value("mlops_predictions_total") == rows_before + 6
+    assert value("mlops_model_generation") == 1
+
+
+def test_labels_are_bounded_whatever_is_asked(client: httpx.Client) -> None:
+    for number in range(200):
+        client.get(f"/nowhere/{number}")
+    operations = set(re.findall(r'operation="([^"]+)"', client.get("/metrics").text))
+    assert not [one for one in operations if "nowhere" in one]
+    assert "unmatched" in operations
+
+
+def test_answers_have_a_request_id_and_say_no_version(client: httpx.Client) -> None:
+    own = client.get("/livez", headers={"X-Request-Id": "abc-1"})
+    other = client.get("/livez", headers={"X-Request-Id": "a b<script>"})
+    assert own.headers["x-request-id"] == "abc-1"
+    assert "script" not in other.headers["x-request-id"]
+    assert "server" not in own.headers
+    assert (own.headers["x-content-type-options"], own.headers["cache-control"]) == ("nosniff", "no-store")
+
+
+def test_head_is_get_without_a_body(client: httpx.Client) -> None:
+    answer = client.head("/health")
+    assert (answer.status_code, answer.content, int(answer.headers["content-length"]) > 10) == (200, b"", True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "localhost:5000"}, 200),
+        ({"Origin": "http://localhost:8501"}, 200),
+    ],
+)
+def test_pages_of_other_sites_are_not_answered(client: httpx.Client, headers: dict[str, str], status: int) -> None:
+    assert client.post("/predict", json={"features": ROW}, headers=headers).status_code == status
+
+
+def test_the_page_for_people_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert "/predict/batch" in page.text
+    assert re.findall(r"(?:src|href)\s*=\s*['\"]?(https?:)?//", page.text) == []
+    assert "<script" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Running, client: httpx.Client) -> None:
+    answer = client.post("/predict/batch", content=b" " * 32_000_001, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "at most 32,000,000 bytes" in answer.json()["detail"]) == (413, True)
+
+
+def test_more_rows_than_the_limit_are_refused_in_every_form(client: httpx.Client) -> None:
+    many = rows(10_001)
+    assert client.post("/predict/batch", json={"instances": many}).status_code == 413
+    table = pa.Table.from_pylist(many)
+    for kind, form in FORMS.items():
+        assert client.post("/predict/batch", content=form(table), headers={"Content-Type": kind}).status_code == 413
+
+
+def test_no_value_of_a_request_reaches_the_log(server: Running, client: httpx.Client) -> None:
+    secret = "Zanzibar-77"
+    client.post("/predict", json={"features": {**ROW, "Stage_fear": secret}})
+    client.post("/predict", json={"features": ROW}, headers={"X-Subject-Id": secret, "Idempotency-Key": secret})
+    client.post("/predict?a=" + secret, content=secret, headers={"Content-Type": "application/json"})
+    log = (server.root / "server.log").read_text()
+    assert '"problem": "invalid-rows"' in log
+    assert secret not in log
