@@ -29,7 +29,7 @@ _ELSEWHERE = re.compile(r"dvc exp run --run-all")
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _ABOUT = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track|models|audit|promote|rollback)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
