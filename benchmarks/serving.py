@@ -21,18 +21,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import package
-from pipeline.config.compose import compose
-from pipeline.config.load import build
-from pipeline.data import sources
-from pipeline.data.split import split
-from pipeline.gates import Gate, GateReport
-from pipeline.package import PackageStore
-from pipeline.registry import decisions
-from pipeline.schema import Schema
-from pipeline.state import open_state
-from pipeline.training import train
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,16 +44,23 @@ async def app(scope, receive, send):
 """
 
 
-def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Put a model into Production in a fresh project and return rows that it did not learn from."""
-    config = build(
-        compose((*overrides, "training.folds=2", "data.source.rows=4000"), conf=ROOT / "conf").values, where=""
-    )
+def trained(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
+    """Write the package of a model; return the model's name and rows that it did not learn from."""
+    from pipeline import package
+    from pipeline.config.compose import compose
+    from pipeline.config.load import build
+    from pipeline.data import sources
+    from pipeline.data.split import split
+    from pipeline.schema import Schema
+    from pipeline.training import train
+
+    words = (*overrides, "training.folds=2", "data.source.rows=4000")
+    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
     parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
     result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
     package.write(
-        folder / "candidate",
+        folder,
         result.classifier,
         train=parts.train,
         parity=parts.test,
@@ -75,14 +70,24 @@ def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
         training=config.training,
         model=config.model.name,
     )
+    features = parts.test.drop(columns=config.data.target.column)
+    return config.name, json.loads(features.to_json(orient="records"))
+
+
+def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Put a model into Production in a fresh project and return rows that it did not learn from."""
+    from pipeline.gates import Gate, GateReport
+    from pipeline.package import PackageStore
+    from pipeline.registry import decisions
+    from pipeline.state import open_state
+
+    name, rows = trained(folder / "candidate", overrides)
     state, store = open_state(folder), PackageStore(folder / "state/packages")
     passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
     found = store.add(folder / "candidate")
-    version, _ = decisions.register(state, store, config.name, found, tags={}, gates=passed, description="")
-    decisions.promote(state, config.name, version.version, "Production")
+    version, _ = decisions.register(state, store, name, found, tags={}, gates=passed, description="")
+    decisions.promote(state, name, version.version, "Production")
     state.close()
-    features = parts.test.drop(columns=config.data.target.column)
-    rows: list[dict[str, Any]] = json.loads(features.to_json(orient="records"))
     return rows
 
 
@@ -167,6 +172,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--models", default=",".join(MODELS))
     words = parser.parse_args()
+    sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "echo.py").write_text(ECHO, encoding="utf-8")

@@ -30,6 +30,23 @@ class Found:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A package that could not be taken up for a decision, why, and when (on the monotonic clock, in seconds)."""
+
+    generation: int
+    digest: str
+    reason: str
+    at_s: float
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.at_s < _RETRY_S
+
+    def is_of(self, served: Served, digest: str) -> bool:
+        return (self.generation, self.digest) == (served.generation, digest)
+
+
 @dataclass
 class Activation:
     """Loads what the state database says should serve; used by one thread at a time.
@@ -44,7 +61,7 @@ class Activation:
     stage: str
     config: EngineConfig
     secret: bytes
-    _refused: tuple[int, str, float] | None = field(default=None, init=False)
+    _refused: _Refusal | None = field(default=None, init=False)
 
     def look(self, now: Bundle | None, *, is_asked: bool = False) -> Found:
         """Return what should serve now; `is_asked` tries again at once what was refused a moment ago.
@@ -67,15 +84,10 @@ class Activation:
                 return Found(now)
             if now.digest == digest and now.version == version:
                 return Found(self._renumbered(now, served))
-        if not is_asked and self._was_refused(served.generation, digest):
-            return Found(now, "the package of the newest decision was refused; the last good one serves on")
+        refusal = self._refused
+        if not is_asked and refusal is not None and refusal.is_of(served, digest) and refusal.is_fresh:
+            return Found(now, refusal.reason)
         return self._take_up(now, served)
-
-    def _was_refused(self, generation: int, digest: str) -> bool:
-        if self._refused is None:
-            return False
-        known, refused, at = self._refused
-        return known == generation and refused == digest and time.monotonic() - at < _RETRY_S
 
     def _renumbered(self, now: Bundle, served: Served) -> Bundle:
         """Return the bundle under the newest generation: something else was decided, and it serves as before."""
@@ -88,8 +100,8 @@ class Activation:
         try:
             bundle = self._load(version, digest, served.generation, "champion")
         except MlopsError as error:
-            is_new = self._refused is None or self._refused[:2] != (served.generation, digest)
-            self._refused = (served.generation, digest, time.monotonic())
+            is_new = self._refused is None or not self._refused.is_of(served, digest)
+            self._refused = _Refusal(served.generation, digest, str(error), time.monotonic())
             if is_new:
                 self._note("refused", served, digest, str(error))
             return self._step_down(now, served, str(error), is_new=is_new)

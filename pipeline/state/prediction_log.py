@@ -54,6 +54,8 @@ class KeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
+# A large group fills SQLite's usual 1,000 pages at once, and would copy all of them back within its own commit.
+_CHECKPOINT_PAGES = 8_000
 # A server may be set to answer before it syncs; not for these rows.
 _LOCK = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
@@ -136,6 +138,8 @@ class Journal:
         try:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
+                if self.state.is_file:
+                    self._connection.cursor().execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             cursor = self._connection.cursor()
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
