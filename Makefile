@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve test check lock clean
+.PHONY: help setup run serve monitor app test check pictures lock clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,13 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.app: requirements-app.lock $(VENV)/.run
+	@echo "Adding the app ..."
+	@$(PIP) install --quiet --require-hashes -r requirements-app.lock
+	@touch $@
+
 setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
-	@$(BIN)/python -m compileall -q pipeline stages
+	@$(BIN)/python -m compileall -q pipeline stages app
 
 run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -40,6 +45,13 @@ run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
 
 serve: setup  ## Serve the model that is in Production over HTTP
 	@exec $(BIN)/mlops serve
+
+monitor: setup  ## Say what has moved in the live window, and how much it matters
+	@$(BIN)/python -m stages.monitor
+
+app: $(VENV)/.app setup  ## Open the app on the results of `make run` at http://127.0.0.1:8501
+	@echo "The app is at http://127.0.0.1:8501 (end it with Ctrl-C)"
+	@$(BIN)/python -m streamlit run app/main.py
 
 test: $(VENV)/.dev setup  ## Run every test
 	@$(BIN)/python -m pytest
@@ -50,9 +62,13 @@ check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs chromium)
+	@$(BIN)/python -m tests.app.pictures
+
 lock: $(VENV)/.dev  ## Pin every version anew
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-app.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
 
 clean:  ## Remove what runs made (not the caches of DVC, not the environment)

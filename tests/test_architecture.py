@@ -14,6 +14,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "pipeline").rglob("*.py"))
+APP = sorted((ROOT / "app").rglob("*.py"))
 STAGES = sorted((ROOT / "stages").glob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -37,13 +38,13 @@ def n_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - function.lineno + 1 - docstring
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *STAGES, *TESTS, *BENCHMARKS], ids=name)
+@pytest.mark.parametrize("path", [*LIBRARY, *APP, *STAGES, *TESTS, *BENCHMARKS], ids=name)
 def test_a_file_fits_on_a_few_screens(path: Path) -> None:
     limit = 60 if path in STAGES else 400
     assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *STAGES, *BENCHMARKS], ids=name)
+@pytest.mark.parametrize("path", [*LIBRARY, *APP, *STAGES, *BENCHMARKS], ids=name)
 def test_a_function_fits_on_one_screen(path: Path) -> None:
     assert [f"{f.name}: {n_lines(f)}" for f in functions(path) if n_lines(f) > 40] == []
 
@@ -52,7 +53,7 @@ def test_the_usual_function_is_short() -> None:
     assert statistics.median(n_lines(f) for path in LIBRARY for f in functions(path)) < 12
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=name)
+@pytest.mark.parametrize("path", [*LIBRARY, *APP], ids=name)
 def test_a_module_says_what_it_offers(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstring = ast.get_docstring(tree) or ""
@@ -61,12 +62,12 @@ def test_a_module_says_what_it_offers(path: Path) -> None:
     assert path.name in {"__main__.py", "__init__.py"} or "__all__" in assigned
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *STAGES], ids=name)
+@pytest.mark.parametrize("path", [*LIBRARY, *APP, *STAGES], ids=name)
 def test_no_module_is_a_drawer_for_everything(path: Path) -> None:
     assert path.stem not in {"utils", "util", "common", "helpers", "misc"}
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *STAGES], ids=name)
+@pytest.mark.parametrize("path", [*LIBRARY, *APP, *STAGES], ids=name)
 def test_no_code_knows_a_column_of_a_problem(path: Path) -> None:
     declared = yaml.safe_load((ROOT / "conf/data/personality.yaml").read_text(encoding="utf-8"))
     words = {*declared["columns"], declared["target"]["column"], *declared["target"]["classes"]}
@@ -126,3 +127,8 @@ def test_dvc_knows_the_code_that_a_stage_runs(stage: str) -> None:
     inside = tuple(f"{dep}/" for dep in known)
     packages = {str(parent) for dep in known for parent in Path(dep).parents}
     assert sorted(one for one in used - {*known, *packages} if not one.startswith(inside)) == []
+
+
+def test_only_one_module_of_the_app_caches() -> None:
+    caching = [name(path) for path in APP if "st.cache_" in path.read_text(encoding="utf-8")]
+    assert caching == ["app/access.py"]

@@ -45,7 +45,7 @@ class Slice:
         """Return plain values with 10 significant digits."""
         return {
             "column": self.column,
-            "value": self.value,
+            "part": self.value,
             "rows": self.rows,
             "metric": self.metric,
             **self.estimate.as_dict(),

@@ -1,0 +1,285 @@
+"""Draw frames: each function takes a frame with fixed columns and returns an Altair chart; no page is needed to test it.
+
+Colours are those of Okabe and Ito, which people of any colour vision tell apart, and are readable on light and on
+dark ground. Names are data, never field names, so that any name can be shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "by_hour",
+    "calibration",
+    "confusion",
+    "contributions",
+    "curve",
+    "distribution",
+    "effects",
+    "intervals",
+    "parallel",
+    "probabilities",
+    "shares",
+    "variation",
+]
+
+Chart = alt.Chart | alt.LayerChart
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
+_SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
+_ROW, _AXIS = 30, 70
+_MAX_NAMES = 40
+_LABEL = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
+
+
+def _sized(chart: Any, height: int) -> Chart:
+    sized: Chart = chart.properties(height=height)
+    return sized
+
+
+def _height(n: int) -> int:
+    return _ROW * max(n, 1) + _AXIS
+
+
+def probabilities(frame: pd.DataFrame) -> Chart:
+    """Bars of `probability` by `label`, as many as there are classes; `is_answer` marks the one that was answered."""
+    base = alt.Chart(frame).encode(
+        y=alt.Y("label:N", sort=None, axis=_LABEL),
+        x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="Probability")),
+        tooltip=[
+            alt.Tooltip("label:N", title="Class"),
+            alt.Tooltip("probability:Q", format=".2%", title="Probability"),
+        ],
+    )
+    colour = alt.condition("datum.is_answer", alt.value(BLUE), alt.value(GREY))
+    words = base.mark_text(align="left", dx=5, color=GREY, fontWeight="bold").encode(
+        text=alt.Text("probability:Q", format=".1%")
+    )
+    return _sized(alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height(len(frame)))
+
+
+def distribution(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
+    """Bars of `rows` by `value`, in the order of the frame."""
+    return _sized(
+        alt.Chart(frame)
+        .mark_bar(color=BLUE, cornerRadiusEnd=3)
+        .encode(
+            x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
+            y=alt.Y("rows:Q", title=title),
+            tooltip=[alt.Tooltip("value:N", title="Value"), alt.Tooltip("rows:Q", format=",", title=title)],
+        ),
+        240,
+    )
+
+
+def shares(frame: pd.DataFrame, *, title: str, limit: float = 1.0) -> Chart:
+    """Bars of `share` (0 to `limit`) by `name`."""
+    shown = frame.head(_MAX_NAMES)
+    return _sized(
+        alt.Chart(shown)
+        .mark_bar(color=BLUE, cornerRadiusEnd=3)
+        .encode(
+            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            x=alt.X("share:Q", scale=alt.Scale(domain=[0, limit]), axis=alt.Axis(format="%", title=title)),
+            tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("share:Q", format=".2%", title=title)],
+        ),
+        _height(len(shown)),
+    )
+
+
+def effects(frame: pd.DataFrame) -> Chart:
+    """Draw `ratio` (the size of a change in shares of its limit) by `name`, coloured by `verdict`; a line at the limit."""
+    shown = frame.head(_MAX_NAMES)
+    verdicts = {"drift": ORANGE, "watch": "#E69F00", "stable": GREEN}
+    colour = alt.Scale(domain=[*verdicts, "other"], range=[*verdicts.values(), GREY])
+    bars = (
+        alt.Chart(shown.assign(colour=shown["verdict"].where(shown["verdict"].isin(list(verdicts)), "other")))
+        .mark_bar(cornerRadiusEnd=3)
+        .encode(
+            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            x=alt.X("ratio:Q", axis=alt.Axis(title="Size of the change, in shares of its limit", format=".0%")),
+            color=alt.Color("colour:N", scale=colour, legend=alt.Legend(title=None, orient="top")),
+            tooltip=[
+                alt.Tooltip("name:N", title="Column"),
+                alt.Tooltip("verdict:N", title="Verdict"),
+                alt.Tooltip("ratio:Q", format=".0%", title="Of its limit"),
+                alt.Tooltip("words:N", title="How it moved"),
+            ],
+        )
+    )
+    limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x="at:Q")
+    return _sized(alt.layer(bars, limit), _height(len(shown)) + 30)
+
+
+def contributions(frame: pd.DataFrame) -> Chart:
+    """Draw `contribution` (in probability of the answered class) by `name`, for it to one side, against it to the other."""
+    shown = frame.head(_MAX_NAMES)
+    return _sized(
+        alt.Chart(shown)
+        .mark_bar(cornerRadius=3)
+        .encode(
+            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            x=alt.X("contribution:Q", axis=alt.Axis(format="+.1%", title="Adds to its probability")),
+            color=alt.condition("datum.contribution >= 0", alt.value(BLUE), alt.value(ORANGE)),
+            tooltip=[
+                alt.Tooltip("name:N", title="Column"),
+                alt.Tooltip("value:N", title="Value"),
+                alt.Tooltip("contribution:Q", format="+.2%", title="Adds"),
+            ],
+        ),
+        _height(len(shown)),
+    )
+
+
+def variation(frame: pd.DataFrame, *, label: str) -> Chart:
+    """Points of `probability` of one class by `value` of one column; `is_present` marks the value that was given."""
+    base = alt.Chart(frame).encode(
+        x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
+        y=alt.Y(
+            "probability:Q",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format="%", title=f"Probability of {label}"),
+        ),
+        tooltip=[
+            alt.Tooltip("value:N", title="Value"),
+            alt.Tooltip("probability:Q", format=".2%", title="Probability"),
+            alt.Tooltip("prediction:N", title="Answer"),
+        ],
+    )
+    present = base.transform_filter("datum.is_present").mark_point(filled=True, size=140, color=ORANGE, opacity=1)
+    return _sized(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
+
+
+def intervals(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:
+    """Points of `value` with `low` to `high` by `name`; a dashed line stands at `reference`."""
+    shown = frame.head(_MAX_NAMES)
+    base = alt.Chart(shown).encode(y=alt.Y("name:N", sort=None, axis=_LABEL))
+    tooltip = [
+        alt.Tooltip("name:N", title="Name"),
+        *(alt.Tooltip(f"{name}:Q", format=".4f", title=name.title()) for name in ("value", "low", "high")),
+    ]
+    spans = base.mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2="high:Q")
+    points = base.mark_point(filled=True, size=80, color=BLUE, opacity=1).encode(x="value:Q", tooltip=tooltip)
+    layers: list[Any] = [spans, points]
+    if reference is not None:
+        line = alt.Chart(pd.DataFrame({"at": [reference]})).mark_rule(color=ORANGE, strokeDash=[5, 4])
+        layers.append(line.encode(x="at:Q"))
+    return _sized(alt.layer(*layers), _height(len(shown)))
+
+
+def calibration(frame: pd.DataFrame) -> Chart:
+    """Observed share (`observed`, `low`, `high`) by `predicted` probability; on the dashed line it keeps its word."""
+    share = alt.Scale(domain=[0, 1])
+    base = alt.Chart(frame).encode(
+        x=alt.X("predicted:Q", scale=share, axis=alt.Axis(format="%", title="Probability that it said")),
+        tooltip=[
+            alt.Tooltip("predicted:Q", format=".1%", title="It said"),
+            alt.Tooltip("observed:Q", format=".1%", title="It came true"),
+            alt.Tooltip("rows:Q", format=",", title="Rows"),
+        ],
+    )
+    spans = base.mark_rule(color=GREY, strokeWidth=2).encode(
+        y=alt.Y("low:Q", scale=share, axis=alt.Axis(format="%", title="How often it came true")), y2="high:Q"
+    )
+    points = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(size=70, color=BLUE)).encode(y="observed:Q")
+    ideal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
+    return _sized(alt.layer(ideal.encode(x="at:Q", y="at:Q"), spans, points), 300)
+
+
+def curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Chart:
+    """Draw a line of column `y` over column `x`, both shares; the names are those of a file of plots/."""
+    share = alt.Scale(domain=[0, 1])
+    plain = frame[[x, y]].set_axis(["across", "up"], axis=1)
+    titles = [name.replace("_", " ").capitalize() for name in (x, y)]
+    line = (
+        alt.Chart(plain)
+        .mark_line(color=BLUE)
+        .encode(
+            x=alt.X("across:Q", scale=share, axis=alt.Axis(format="%", title=titles[0])),
+            y=alt.Y("up:Q", scale=share, axis=alt.Axis(format="%", title=titles[1])),
+            order="across:Q",
+            tooltip=[
+                alt.Tooltip("across:Q", format=".1%", title=titles[0]),
+                alt.Tooltip("up:Q", format=".1%", title=titles[1]),
+            ],
+        )
+    )
+    chance = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
+    layers = [chance.encode(x="at:Q", y="at:Q"), line] if diagonal else [line]
+    return _sized(alt.layer(*layers), 300)
+
+
+def confusion(frame: pd.DataFrame) -> Chart:
+    """Squares of `rows` by `actual` (down) and `predicted` (across) class; the colour is the share of the actual class."""
+    counted = frame.assign(share=frame["rows"] / frame.groupby("actual")["rows"].transform("sum").clip(lower=1))
+    base = alt.Chart(counted).encode(
+        x=alt.X("predicted:N", sort=None, axis=alt.Axis(title="Predicted", labelAngle=0, labelLimit=110)),
+        y=alt.Y("actual:N", sort=None, axis=alt.Axis(title="Actual", labelLimit=110)),
+        tooltip=[
+            alt.Tooltip("actual:N", title="Actual"),
+            alt.Tooltip("predicted:N", title="Predicted"),
+            alt.Tooltip("rows:Q", format=",", title="Rows"),
+            alt.Tooltip("share:Q", format=".1%", title="Share of the actual class"),
+        ],
+    )
+    colour = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#222222"))
+    squares = base.mark_rect(stroke="white").encode(color=colour)
+    words = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
+    return _sized(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
+
+
+def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions") -> Chart:
+    """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
+    span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
+    return _sized(
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "yearmonthdatehours(at):T",
+                scale=span,
+                axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True),
+            ),
+            y=alt.Y("rows:Q", title=title, axis=alt.Axis(tickMinStep=1, format=",d")),
+            color=alt.Color(
+                "label:N", scale=alt.Scale(range=list(_SERIES)), legend=alt.Legend(title=None, orient="top")
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
+                alt.Tooltip("label:N", title="Answer"),
+                alt.Tooltip("rows:Q", format=",", title=title),
+            ],
+        ),
+        240,
+    )
+
+
+def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
+    """Draw a line for each row of `frame` (its `run` names it) through `columns`, each scaled from its least to its greatest."""
+    numbers = frame[list(columns)].apply(pd.to_numeric, errors="coerce")
+    spread = (numbers.max() - numbers.min()).replace(0, 1)
+    scaled = ((numbers - numbers.min()) / spread).assign(run=frame["run"])
+    long = scaled.melt("run", var_name="name", value_name="height")
+    long["value"] = numbers.assign(run=frame["run"]).melt("run")["value"]
+    return _sized(
+        alt.Chart(long.dropna())
+        .mark_line(point=True, strokeWidth=2, opacity=0.8)
+        .encode(
+            x=alt.X("name:N", sort=list(columns), axis=alt.Axis(title=None, labelAngle=-25, labelLimit=150)),
+            y=alt.Y("height:Q", axis=alt.Axis(title="Least to greatest", labels=False, ticks=False)),
+            color=alt.Color("run:N", scale=alt.Scale(range=list(_SERIES)), legend=None),
+            detail="run:N",
+            tooltip=[
+                alt.Tooltip("run:N", title="Run"),
+                alt.Tooltip("name:N", title="Figure"),
+                alt.Tooltip("value:Q", format=".5g", title="Value"),
+            ],
+        ),
+        320,
+    )

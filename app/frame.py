@@ -1,0 +1,147 @@
+"""What every page shares: its head, its empty states, the edge at which errors become words, and who may decide."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import words
+from pipeline.errors import (
+    ConfigError,
+    Conflict,
+    DataError,
+    DependencyUnavailable,
+    GateRefused,
+    IntegrityError,
+    MlopsError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+__all__ = [
+    "badge",
+    "chart",
+    "edge",
+    "empty",
+    "may_act",
+    "now_us",
+    "page",
+    "stage_badge",
+    "table",
+    "tell",
+    "when",
+    "zone",
+]
+
+_LOG = logging.getLogger("app")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_KINDS: tuple[tuple[type[MlopsError], str, str], ...] = (
+    (ConfigError, "A setting is refused", "Mend the file that is named; `mlops config check` says the same."),
+    (GateRefused, "The gates say no", "Look at the gates of this version below."),
+    (Conflict, "Somebody else was first", "Load the page again and look at what was decided."),
+    (DependencyUnavailable, "Something that is needed cannot be reached", "It may come back by itself; try again."),
+    (IntegrityError, "Bytes are not those that were written", "`mlops verify` says what is damaged; restore a backup."),
+    (DataError, "Nothing to show here yet", ""),
+    (UsageError, "This does not work", ""),
+)
+_STAGES = {"Production": "green", "Staging": "blue", "Archived": "gray", "None": "gray"}
+_LEVELS = {
+    "pass": "green", "promote": "green", "ok": "green", "warning": "orange", "hold": "orange",
+    "fail": "red", "reject": "red", "error": "red", "critical": "red",
+}  # fmt: skip
+
+
+def page(title: str, purpose: str, body: Callable[[], None]) -> None:
+    """Show a page: title, one line on what it is for, and its body; what goes wrong in it is said in words."""
+    st.title(title)
+    st.caption(purpose)
+    edge(body)
+
+
+def edge(body: Callable[[], None]) -> None:
+    """Run a part of a page; an error of ours is told with what to do, a bug goes to the log and never onto the page."""
+    try:
+        body()
+    except MlopsError as error:
+        tell(error)
+    except Exception:  # noqa: BLE001 - the outer edge: the trace goes to the log
+        _LOG.exception("a page failed")
+        st.error(
+            "This part of the page met a bug. The trace is in the log of the app; the rest of the app works on.",
+            icon=":material/bug_report:",
+        )
+
+
+def tell(error: MlopsError) -> None:
+    """Say what an error means for a person: what it is, what it says, what to do."""
+    head, next_step = next(
+        ((head, step) for kind, head, step in _KINDS if isinstance(error, kind)), ("This did not work", "")
+    )
+    is_calm = isinstance(error, DataError) and "\n" not in str(error)
+    text = str(error)
+    if is_calm:
+        empty(head, text)
+        return
+    st.error(f"**{head}.** {next_step}", icon=":material/error:")
+    st.code(text, language=None, wrap_lines=True)
+
+
+def empty(head: str, text: str) -> None:
+    """Show a calm note where there is nothing yet; `text` says what to do."""
+    with st.container(border=True):
+        st.markdown(f"**:material/inbox: {words.plain(head)}**  \n{words.sentence(text)}")
+
+
+def badge(word: str, *, colour: str | None = None) -> None:
+    """Show a word in the colour of its meaning."""
+    st.badge(words.plain(word), color=_colour(colour or _LEVELS.get(word, "gray")))
+
+
+def stage_badge(stage: str) -> str:
+    """Return the Markdown of a stage in its colour."""
+    return f":{_STAGES.get(stage, 'gray')}-badge[{words.plain(stage)}]"
+
+
+def _colour(name: str) -> Any:
+    return name
+
+
+def chart(drawn: Any, *, alt: str, key: str | None = None) -> None:
+    """Show a chart over the whole width; `alt` says in words what it shows."""
+    st.altair_chart(drawn, width="stretch", alt=alt, key=key)
+
+
+def table(rows: Any, **options: Any) -> Any:
+    """Show a table over the whole width, without its index."""
+    return st.dataframe(rows, width="stretch", hide_index=True, **options)
+
+
+def zone() -> tzinfo:
+    """Return the reader's time zone."""
+    return words.zone_of(st.context.timezone)
+
+
+def now_us() -> int:
+    """Return this moment in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+def when(at_us: int) -> str:
+    """Return a moment in the reader's zone, and how long ago it was."""
+    return f"{words.moment(at_us, zone())} ({words.ago(at_us, now_us())})"
+
+
+def may_act() -> tuple[bool, str]:
+    """Return whether this session may decide and predict, and why not: only where the app serves this machine alone."""
+    if st.get_option("server.address") in _LOOPBACK:
+        return True, ""
+    return False, (
+        "This app answers other machines, so it only shows. Decide with `mlops promote` and `mlops rollback` on the"
+        " machine itself, or start the app on 127.0.0.1."
+    )

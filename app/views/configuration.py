@@ -1,0 +1,111 @@
+"""The settings: what conf/ composes to, which file sets each value, and what changed since the version that serves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app import access, frame, words
+from pipeline import paths
+from pipeline.config.compose import leaves
+from pipeline.config.reader import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config.compose import Composition
+
+__all__ = ["render"]
+
+_MAX_PARAM = 6000
+
+
+def render() -> None:
+    """Show the page."""
+    frame.page("Configuration", "What is declared, where each value comes from, and what changed.", _body)
+
+
+def _body() -> None:
+    composed = access.composition()
+    values, changed, files = st.tabs(["Values and where they come from", "Since the version that serves", "As YAML"])
+    with values:
+        _values(composed)
+    with changed:
+        frame.edge(lambda: _changed(composed))
+    with files:
+        st.caption("What `mlops config show` prints; `params.yaml` is made of it by the graph.")
+        st.code(composed.text, language="yaml")
+
+
+def _values(composed: Composition) -> None:
+    _freshness(composed)
+    asked = st.text_input(
+        "Search", key="config_search", placeholder="A key, a value or a file", icon=":material/search:"
+    )
+    rows = [
+        {"Key": one.key, "Value": words.value_text(one.value), "Set in": one.override or one.file or "-"}
+        for one in composed.origin
+    ]
+    wanted = asked.strip().lower()
+    shown = [row for row in rows if wanted in " ".join(row.values()).lower()]
+    st.caption(f"{len(shown)} of {len(rows)} settings. Change one in its file, then run `dvc repro`.")
+    frame.table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
+
+
+def _freshness(composed: Composition) -> None:
+    path = access.root() / paths.PARAMS
+    written = read_yaml(path) if path.exists() else {}
+    stale = _differences(dict(leaves(written or {})), dict(leaves(composed.values)))
+    if stale:
+        st.warning(
+            f"{len(stale)} settings of conf/ differ from `params.yaml`, with which the last results were made. Run `dvc repro`.",
+            icon=":material/update:",
+        )
+        frame.table(_table(stale, "In params.yaml", "In conf/ now"))
+
+
+def _changed(composed: Composition) -> None:
+    serving = access.served(access.config().name)
+    digest = serving.digests.get("Production")
+    if digest is None:
+        frame.empty("Nothing serves yet", "run `make run`: the first candidate that passes its gates serves")
+        return
+    run = access.package_run(digest)
+    if run is None:
+        frame.empty(
+            f"MLflow knows no run of version {serving.version('Production')}",
+            "its settings are kept with its run: `mlops track sync --all-commits` rebuilds runs of the history",
+        )
+        return
+    now = {key: _as_param(value) for key, value in leaves(access.shown(composed.values))}
+    differing = _differences(run.params, now)
+    if not differing:
+        st.success(
+            f"conf/ is what version {serving.version('Production')} was made with.", icon=":material/check_circle:"
+        )
+        return
+    st.markdown(
+        f"{len(differing)} settings that results depend on differ from version {serving.version('Production')}."
+    )
+    frame.table(_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
+
+
+def _as_param(value: Any) -> str:
+    """Return a value as the tracker writes it."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _MAX_PARAM else f"{text[: _MAX_PARAM - 3]}..."
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    keys = sorted({*before, *after})
+    missing = "(not set)"
+    pairs = ((key, before.get(key, missing), after.get(key, missing)) for key in keys)
+    return [(key, old, new) for key, old, new in pairs if old != new]
+
+
+def _table(rows: list[tuple[str, Any, Any]], before: str, after: str) -> pd.DataFrame:
+    told = [(key, words.value_text(old), words.value_text(new)) for key, old, new in rows]
+    return pd.DataFrame(told, columns=["Key", before, after])

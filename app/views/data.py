@@ -1,0 +1,148 @@
+"""The rows: how good they are, what each column looks like, what the checks found, and how they were split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import access, charts, frame, words
+from pipeline import paths
+
+__all__ = ["render"]
+
+_PARTS = {
+    "completeness": "Cells that are filled",
+    "validity": "Rows that keep every rule",
+    "uniqueness": "Rows that repeat no other",
+    "consistency": "Numbers that are no outliers",
+}
+
+
+def render() -> None:
+    """Show the page."""
+    frame.page("Data", "How good the rows are that the model learned from.", _body)
+
+
+def _body() -> None:
+    found = access.report(paths.VALIDATION)
+    _head(found)
+    checks, columns, split = st.tabs(["Checks", "Columns", "Split"])
+    with checks:
+        _checks(found)
+    with columns:
+        frame.edge(lambda: _columns(found))
+    with split:
+        frame.edge(_split)
+
+
+def _head(found: dict[str, Any]) -> None:
+    cards = st.columns(4)
+    cards[0].metric(
+        "Quality", f"{found['quality_score']:.1f} of 100", border=True, help="The weighted sum of four shares"
+    )
+    cards[1].metric("Rows", f"{found['rows']:,}", border=True)
+    cards[2].metric("Set aside", f"{found['quarantined']:,}", border=True, help="Rows that break a declared rule")
+    missing = found["missing_data"]["incomplete_rows"]
+    cards[3].metric(
+        "Incomplete rows", f"{missing['share']:.1%}", border=True, help=f"{missing['rows']:,} rows lack a value"
+    )
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        st.markdown("**What the score is made of**")
+        parts = [(said, found["quality"][name]) for name, said in _PARTS.items()]
+        frame.chart(
+            charts.shares(pd.DataFrame(parts, columns=["name", "share"]), title="Share"),
+            alt="Parts of the quality score",
+        )
+    with right, st.container(border=True):
+        st.markdown("**Classes**")
+        classes = [(words.short(name), one["share"]) for name, one in found["class_balance"].items()]
+        frame.chart(
+            charts.shares(pd.DataFrame(classes, columns=["name", "share"]), title="Share of rows"),
+            alt="Share of rows by class",
+        )
+
+
+def _checks(found: dict[str, Any]) -> None:
+    loud = [one for one in found["findings"] if one["level"] != "ok"]
+    quiet = len(found["findings"]) - len(loud)
+    if not loud:
+        st.success(f"All {quiet} checks are quiet.", icon=":material/check_circle:")
+    else:
+        st.markdown(f"{len(loud)} of {len(found['findings'])} checks have something to say.")
+    if loud:
+        frame.table(pd.DataFrame([_finding(one) for one in loud]))
+    shown = [one for one in loud if one["examples"]]
+    for one in shown[:20]:
+        with st.expander(f"Rows that fail: {words.plain(one['rule'])} of {words.plain(one['column'] or 'whole rows')}"):
+            frame.table(pd.DataFrame(one["examples"]).rename(columns={"row": "Row (from 0)", "value": "Value"}))
+    if found["leakage"]:
+        st.error(
+            f"These columns give the answer away: {words.plain(', '.join(found['leakage']))}", icon=":material/warning:"
+        )
+    for one in found["not_evaluated"]:
+        st.warning(f"{words.plain(one['column'])} could not be checked: {words.plain(one['reason'])}")
+
+
+def _finding(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Level": one["level"],
+        "Check": words.spoken(one["rule"]),
+        "Column": one["column"] or "whole rows",
+        "What was found": one["message"],
+        "Usual cause, and what to do": one["cause"],
+    }
+
+
+def _columns(found: dict[str, Any]) -> None:
+    described = found["distributions"]
+    rows = [
+        {
+            "Column": name,
+            "Kind": one["kind"],
+            "Missing": one["n_missing"] / max(one["n_rows"], 1),
+            "Outliers": found["outliers"].get(name, 0),
+            "Distinct": one["n_distinct"],
+            "Least": one["low"],
+            "Mean": one["mean"],
+            "Greatest": one["high"],
+        }
+        for name, one in described.items()
+    ]
+    share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+    frame.table(pd.DataFrame(rows), column_config={"Missing": share})
+    name = st.selectbox("Column to look at", list(described), format_func=words.short, key="data_column")
+    if name is None:
+        return
+    one = described[name]
+    bars = pd.DataFrame(one["bars"], columns=["value", "rows"])
+    if bars.empty:
+        st.info("This column has no values that could be drawn.")
+    else:
+        frame.chart(charts.distribution(bars), alt=f"Rows by value of {words.short(name)}")
+    if one["quantiles"]:
+        st.caption("Share of the rows at or below a value")
+        frame.table(pd.DataFrame([{key: words.number(value) for key, value in one["quantiles"].items()}]))
+
+
+def _split() -> None:
+    found = access.report(paths.SPLIT)
+    sizes = found["sizes"]
+    st.markdown(
+        ", ".join(f"**{sizes[name]:,}** rows to {words.plain(name)}" for name in sizes if isinstance(sizes[name], int))
+    )
+    if found["is_valid"]:
+        st.success("Both parts look like rows of one source.", icon=":material/check_circle:")
+    else:
+        st.error("The parts differ more than chance allows; see below.", icon=":material/error:")
+    balance = pd.DataFrame(found["class_balance"]).rename_axis("Class").reset_index()
+    percent = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
+    frame.table(balance, column_config=percent)
+    if found["drift"]:
+        st.caption("Distance between the parts by column; one that drifts is larger than its limit and beyond chance")
+        kept = [
+            {key: one[key] for key in ("column", "distance", "limit", "p_value", "drifted")} for one in found["drift"]
+        ]
+        frame.table(pd.DataFrame(kept).rename(columns=lambda key: words.spoken(key).capitalize()))

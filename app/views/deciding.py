@@ -1,0 +1,96 @@
+"""Promote and roll back with a reason and a confirmation; the registry decides, as it does for the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import access, frame, words
+from pipeline.errors import MlopsError
+from pipeline.state import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.state import Change, Version
+
+__all__ = ["buttons"]
+
+_SAID = "decided"
+_SEEN = "generation_seen"
+_WHY = "Needs a reason"
+
+
+def buttons(version: Version, versions: list[Version]) -> None:
+    """Show what can be decided about a version, and what was decided last from here."""
+    said = st.session_state.pop(_SAID, None)
+    now = access.served(version.model).generation
+    if st.session_state.setdefault(_SEEN, now) != now:
+        st.warning("Somebody decided in the meantime; what you see is as it is now.", icon=":material/update:")
+    if said is not None:
+        st.success(said, icon=":material/check_circle:")
+    allowed, why_not = frame.may_act()
+    if not allowed:
+        st.info(why_not, icon=":material/lock:")
+        return
+    with st.container(horizontal=True):
+        with st.popover("Move to another stage", icon=":material/move_up:"):
+            _promote(version)
+        with st.popover("Roll back", icon=":material/undo:"):
+            _roll_back(version.model, versions)
+
+
+def _promote(version: Version) -> None:
+    st.markdown(
+        f"**{words.plain(version.model)}**, version {version.version}, is in {frame.stage_badge(version.stage)}"
+    )
+    key = f"promote_{version.version}"
+    gates = version.tags.get("gates")
+    passed = gates is not None and gates["verdict"] == "promote"
+    others = [stage for stage in reversed(STAGES) if stage != version.stage]
+    likely = others.index("Production") if "Production" in others else 0
+    stage = st.selectbox("To", others, index=likely, key=f"{key}_stage")
+    reason = st.text_area("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
+    force = False
+    if stage in ("Production", "Staging") and not passed:
+        st.warning("Its gates did not let this version through.", icon=":material/warning:")
+        force = st.checkbox("Go past the gates; the audit trail will say so", key=f"{key}_force")
+    expected = _seen(version.model)
+    if st.button("Confirm", type="primary", key=f"{key}_confirm", disabled=not reason.strip(), help=_WHY):
+        _decide(
+            lambda: access.registry().promote_model(
+                version.model, version.version, str(stage), reason=reason, expected_generation=expected, force=force
+            )
+        )
+
+
+def _roll_back(model: str, versions: list[Version]) -> None:
+    if len(versions) < 2:
+        st.markdown("There is only one version: nothing served before it.")
+        return
+    st.markdown(f"The version that served before takes the place of the present one in **{words.plain(model)}**.")
+    reason = st.text_area("Why", key="rollback_reason", placeholder="Kept in the audit trail", max_chars=1000)
+    expected = _seen(model)
+    if st.button("Confirm", type="primary", key="rollback_confirm", disabled=not reason.strip(), help=_WHY):
+        _decide(lambda: access.registry().rollback_model(model, reason=reason, expected_generation=expected))
+
+
+def _seen(model: str) -> int:
+    """Return the generation that the reader saw last; whoever decides decides on that one, and not on a newer one."""
+    shown: int = st.session_state.setdefault(_SEEN, access.served(model).generation)
+    return shown
+
+
+def _decide(act: Callable[[], Change]) -> None:
+    """Act, and load the page anew; what was refused stays in the dialog with its reason."""
+    try:
+        change = act()
+    except MlopsError as error:
+        st.session_state.pop(_SEEN, None)
+        frame.tell(error)
+        return
+    st.session_state.pop(_SEEN, None)
+    served = ", ".join(f"{stage} is version {number}" for stage, number in sorted(change.after.versions.items()))
+    st.session_state[_SAID] = f"Done: {served or 'nothing serves'} (generation {change.after.generation})."
+    st.rerun()

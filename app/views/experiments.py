@@ -1,0 +1,137 @@
+"""The runs: all of them with their figures, and any two side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import access, charts, frame, words
+from pipeline.tracking.search import table
+
+if TYPE_CHECKING:
+    from pipeline.tracking.search import FoundRun
+
+__all__ = ["render"]
+
+_MAX_DRAWN = 60
+
+
+def render() -> None:
+    """Show the page."""
+    frame.page("Experiments", "Every recorded run, how they compare, and what made the difference.", _body)
+
+
+def _body() -> None:
+    found = access.runs()
+    address = access.mlflow_address()
+    with st.container(horizontal=True):
+        st.markdown(f"**{len(found):,}** runs in `{words.short(access.config().tracking.experiment)}`")
+        if address is not None:
+            st.link_button("Open MLflow", address, icon=":material/open_in_new:")
+        else:
+            st.caption("For MLflow's own pages: `mlflow ui --backend-store-uri sqlite:///mlflow.db`")
+    if not found:
+        frame.empty(
+            "No run yet",
+            "run `make run`, or a sweep: `python -m stages.train -m model=logistic_regression,random_forest`",
+        )
+        return
+    chosen = _table(found)
+    _parallel(found)
+    _compare(found, chosen)
+
+
+def _metrics(runs: list[FoundRun]) -> list[str]:
+    """Return the figures that most runs have, those of the test rows and of the folds first."""
+    names = {name for run in runs for name in run.metrics if ".baselines." not in name}
+    counted = {name: sum(name in run.metrics for run in runs) for name in names}
+    return sorted(names, key=lambda name: (-counted[name], not name.startswith("test."), name))
+
+
+def _label(run: FoundRun) -> str:
+    return f"{words.short(run.name, 40)} ({run.run_id[:8]})"
+
+
+def _table(found: list[FoundRun]) -> list[FoundRun]:
+    """Show the runs; return those that are marked."""
+    names = _metrics(found)
+    default = [name for name in names if name.endswith((".log_loss", ".roc_auc", ".accuracy", ".ece"))][:4] or names[:4]
+    shown = st.multiselect("Figures", names, default=default, key="experiment_metrics", format_func=words.spoken)
+    rows = [
+        {
+            "Run": words.short(run.name),
+            "Id": run.run_id[:8],
+            "Kind": run.tags.get("mlops.kind", "-"),
+            "Status": run.status.lower(),
+            "Started": words.moment(run.started_ms * 1000, frame.zone()),
+            "Took": f"{(run.ended_ms - run.started_ms) / 1000:,.1f} s" if run.ended_ms is not None else "-",
+            **{words.spoken(name): run.metrics.get(name) for name in shown},
+        }
+        for run in found
+    ]
+    digits = {words.spoken(name): st.column_config.NumberColumn(format="%.4f") for name in shown}
+    marked = frame.table(
+        pd.DataFrame(rows), column_config=digits, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
+    )
+    return [found[at] for at in marked.selection.rows if at < len(found)]
+
+
+def _parallel(found: list[FoundRun]) -> None:
+    figures = table(found)
+    varied = [name for name in figures.columns if name.startswith("params.") and _numbers(figures[name])]
+    names = st.session_state.get("experiment_metrics", [])
+    columns = [*varied[:6], *(f"metrics.{name}" for name in names if f"metrics.{name}" in figures.columns)]
+    if len(found) < 2 or len(columns) < 2:
+        return
+    with st.expander("Settings and figures of all runs at a glance", expanded=True):
+        drawn = figures.head(_MAX_DRAWN).assign(run=[_label(run) for run in found[:_MAX_DRAWN]])
+        spoken = drawn.rename(columns={name: name.partition(".")[2] for name in columns})
+        frame.chart(charts.parallel(spoken, [name.partition(".")[2] for name in columns]), alt="A line for each run")
+        if len(found) > _MAX_DRAWN:
+            st.caption(f"The newest {_MAX_DRAWN} of {len(found):,} runs are drawn.")
+
+
+def _numbers(column: pd.Series) -> bool:
+    values = pd.to_numeric(column, errors="coerce")
+    return bool(values.notna().all() and len(values.unique()) > 1)
+
+
+def _compare(found: list[FoundRun], marked: list[FoundRun]) -> None:
+    st.markdown("### Two runs side by side")
+    if len(found) < 2:
+        st.caption("There is only one run; train another model: `dvc exp run -S model=random_forest`")
+        return
+    first, second = (marked + [run for run in found if run not in marked])[:2]
+    labels = [_label(run) for run in found]
+    left, right = st.columns(2)
+    one = left.selectbox(
+        "First", range(len(found)), found.index(first), format_func=labels.__getitem__, key=f"first_{first.run_id}"
+    )
+    other = right.selectbox(
+        "Second", range(len(found)), found.index(second), format_func=labels.__getitem__, key=f"second_{second.run_id}"
+    )
+    _side_by_side(found[one], found[other])
+
+
+def _side_by_side(one: FoundRun, other: FoundRun) -> None:
+    settings, figures = st.columns(2)
+    with settings:
+        st.markdown("**Settings that differ**")
+        keys = sorted({*one.params, *other.params})
+        rows = [(key, one.params.get(key, "-"), other.params.get(key, "-")) for key in keys]
+        differing = [(key, words.value_text(a), words.value_text(b)) for key, a, b in rows if a != b]
+        if differing:
+            frame.table(pd.DataFrame(differing, columns=["Setting", "First", "Second"]))
+        else:
+            st.caption("None: equal settings.")
+    with figures:
+        st.markdown("**Figures of both**")
+        names = [name for name in _metrics([one, other]) if name in one.metrics and name in other.metrics]
+        pairs = [(words.spoken(name), one.metrics[name], other.metrics[name]) for name in names]
+        compared = [(name, words.number(a), words.number(b), f"{b - a:+.4f}") for name, a, b in pairs]
+        if compared:
+            frame.table(pd.DataFrame(compared, columns=["Figure", "First", "Second", "Second minus first"]))
+        else:
+            st.caption("They have no figure in common.")

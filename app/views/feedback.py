@@ -1,0 +1,34 @@
+"""Say what became true of one prediction."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import access, frame, words
+from pipeline.errors import MlopsError
+
+__all__ = ["ask"]
+
+
+def ask(prediction_id: str, classes: tuple[str, ...], *, known: str | None = None) -> None:
+    """Show a button for each class; the one that is pressed is kept as the outcome."""
+    allowed, why_not = frame.may_act()
+    if not allowed:
+        st.caption(why_not)
+        return
+    said = f"Until now: **{words.plain(known)}**." if known is not None else "Nobody has said yet."
+    st.markdown(f"What became true? {said}")
+    chosen = st.pills(
+        "What became true",
+        classes,
+        format_func=words.plain,
+        key=f"outcome_{prediction_id}",
+        label_visibility="collapsed",
+    )
+    if st.button("Keep it", key=f"keep_{prediction_id}", disabled=chosen is None, icon=":material/thumb_up:"):
+        try:
+            access.engine().feedback(prediction_id, str(chosen))
+        except MlopsError as error:
+            frame.tell(error)
+        else:
+            st.success("Kept. It counts for the figures of live performance.")

@@ -1,0 +1,127 @@
+"""How good a version is on rows that it never saw: figures, baselines, importance, slices, calibration, curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app import access, charts, frame, words
+
+if TYPE_CHECKING:
+    from app.access import Evaluation
+    from pipeline.state import Version
+
+__all__ = ["show"]
+
+
+def show(version: Version) -> None:
+    """Show the evaluation of a version, or say why there is none."""
+    found = access.evaluation_of(version.digest)
+    if found is None:
+        frame.empty(
+            "The evaluation of this version is not at hand",
+            "it is in MLflow when the run was recorded: `mlops track sync`, or look at the model card",
+        )
+        return
+    report = found.report
+    st.caption(
+        f"On {report['rows']['test']:,} rows that it never saw, with {report['confidence']:.0%} intervals;"
+        f" it learned from {report['rows']['train']:,}."
+    )
+    _figures(report)
+    titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        _importance(report, titles)
+    with right, st.container(border=True):
+        _slices(report, titles)
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        _calibration(found)
+    with right, st.container(border=True):
+        _mistakes(report)
+    _curves(found)
+
+
+def _figures(report: dict[str, Any]) -> None:
+    baselines = report["baselines"]
+    rows = [
+        {
+            "Figure": words.spoken(name),
+            "Value": words.number(one["value"]),
+            "From": words.number(one["low"]),
+            "To": words.number(one["high"]),
+            "Better is": "higher" if one["higher_is_better"] else "lower",
+            "Unit": one["unit"],
+            **{words.spoken(base): words.number(given["metrics"].get(name)) for base, given in baselines.items()},
+        }
+        for name, one in report["metrics"].items()
+    ]
+    frame.table(pd.DataFrame(rows))
+
+
+def _importance(report: dict[str, Any], titles: dict[str, str]) -> None:
+    metric = words.spoken(report["objective"])
+    st.markdown("**What it looks at**", help=f"How much the {metric} worsens when a column is shuffled")
+    rows = [(words.short(titles[one["column"]]), one["mean"], one["low"], one["high"]) for one in report["importance"]]
+    found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
+    if found.empty:
+        st.caption("No importance could be measured.")
+        return
+    frame.chart(
+        charts.intervals(found, title=f"{metric.capitalize()} worsens by", reference=0.0), alt="Importance of columns"
+    )
+
+
+def _slices(report: dict[str, Any], titles: dict[str, str]) -> None:
+    metric = words.spoken(report["objective"])
+    st.markdown("**Where it is weakest**", help="Parts of the test rows, worst first; the dashed line is all rows")
+    rows = [
+        (words.short(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
+        for one in report["slices"][:12]
+    ]
+    found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
+    if found.empty:
+        st.caption(f"All {len(report['too_small_slices'])} parts have too few rows to be judged.")
+        return
+    overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
+    frame.chart(charts.intervals(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows")
+
+
+def _calibration(found: Evaluation) -> None:
+    st.markdown(
+        "**Does it keep its word?**", help="Of rows called 80 % likely, about 80 % should come true: the dashed line"
+    )
+    table = found.curves.get("calibration")
+    if table is None or table.empty:
+        st.caption("No curve was drawn for this version.")
+        return
+    frame.chart(charts.calibration(table), alt="Observed share by predicted probability")
+
+
+def _mistakes(report: dict[str, Any]) -> None:
+    st.markdown("**Its mistakes**", help="Rows by what they are (down) and what they were called (across)")
+    classes = [words.short(name, 30) for name in report["target"]["classes"]]
+    rows = [
+        (actual, predicted, count)
+        for actual, counts in zip(classes, report["confusion"], strict=True)
+        for predicted, count in zip(classes, counts, strict=True)
+    ]
+    frame.chart(charts.confusion(pd.DataFrame(rows, columns=["actual", "predicted", "rows"])), alt="Confusion matrix")
+
+
+def _curves(found: Evaluation) -> None:
+    shown = [
+        ("roc", "Found against false alarms", "false_positive_rate", "true_positive_rate", True),
+        ("pr", "Right when called against found", "recall", "precision", False),
+    ]
+    for place, (name, title, x, y, diagonal) in zip(st.columns(2), shown, strict=True):
+        table = found.curves.get(name)
+        with place, st.container(border=True):
+            st.markdown(f"**{title}**")
+            if table is None or table.empty:
+                st.caption("Not defined: the test rows are all of one class.")
+            else:
+                frame.chart(charts.curve(table, x=x, y=y, diagonal=diagonal), alt=title)

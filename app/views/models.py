@@ -1,0 +1,165 @@
+"""The versions of the model: which serves, what their gates said, how good they are, and who decided what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import access, frame, words
+from app.views import deciding, judged
+
+if TYPE_CHECKING:
+    from pipeline.package import Package
+    from pipeline.state import AuditEntry, Version
+
+__all__ = ["render"]
+
+
+def render() -> None:
+    """Show the page."""
+    frame.page("Models", "Which versions there are, which one serves, why, and who decided it.", _body)
+
+
+def _body() -> None:
+    model = access.config().name
+    versions = access.versions(model)
+    if not versions:
+        frame.empty(
+            "No version is registered yet", "run `make run`: a candidate that passes its gates becomes a version"
+        )
+        return
+    _list(versions)
+    chosen = _choose(versions)
+    st.markdown(f"### Version {chosen.version} ({words.plain(chosen.semver)}) {frame.stage_badge(chosen.stage)}")
+    st.caption(
+        f"{words.plain(chosen.tags.get('model', ''))}, package `{chosen.digest[:12]}`, registered {frame.when(chosen.registered_at)}"
+    )
+    deciding.buttons(chosen, versions)
+    gates, figures, card, lineage, audit = st.tabs(["Gates", "How good it is", "Model card", "Lineage", "Audit trail"])
+    with gates:
+        _gates(chosen)
+    with figures:
+        frame.edge(lambda: judged.show(chosen))
+    with card:
+        frame.edge(lambda: _card(access.package_of(chosen.digest)))
+    with lineage:
+        frame.edge(lambda: _lineage(chosen))
+    with audit:
+        frame.edge(lambda: _audit(access.history(model, limit=200)))
+
+
+def _list(versions: list[Version]) -> None:
+    rows = [
+        {
+            "Version": one.version,
+            "Stage": one.stage,
+            "Gates": _verdict(one),
+            "Kind": one.tags.get("model", ""),
+            "Name": one.semver,
+            "Registered": words.moment(one.registered_at, frame.zone()),
+            "Description": one.description,
+        }
+        for one in reversed(versions)
+    ]
+    frame.table(pd.DataFrame(rows))
+
+
+def _verdict(version: Version) -> str:
+    gates = version.tags.get("gates")
+    return str(gates["verdict"]) if gates is not None else "not judged"
+
+
+def _choose(versions: list[Version]) -> Version:
+    by_number = {one.version: one for one in versions}
+    serving = next((one.version for one in versions if one.stage == "Production"), versions[-1].version)
+    asked = st.query_params.get("version", "")
+    first = int(asked) if asked.isdigit() and int(asked) in by_number else serving
+    numbers = sorted(by_number, reverse=True)
+    picked = st.selectbox(
+        "Version to look at",
+        numbers,
+        index=numbers.index(first),
+        format_func=lambda number: f"Version {number}, {by_number[number].stage}",
+        key="models_version",
+    )
+    if picked is not None and picked != serving:
+        st.query_params["version"] = str(picked)
+    elif "version" in st.query_params:
+        del st.query_params["version"]
+    return by_number[picked if picked is not None else first]
+
+
+def _gates(version: Version) -> None:
+    gates = version.tags.get("gates")
+    if gates is None:
+        frame.empty(
+            "Never judged", "this version was registered without gates; only force, with a reason, moves it further"
+        )
+        return
+    frame.badge(str(gates["verdict"]))
+    champion = gates["champion"]
+    st.caption(f"Against {f'champion `{champion[:12]}`' if champion else 'no champion: nothing served yet'}")
+    rows = [
+        {
+            "Result": one["result"],
+            "Gate": one["name"],
+            "Why": one["reason"],
+            "Value": words.number(one["value"]),
+            "Limit": _limit(one["limit"], one["fails_when"]),
+            "Unit": one["unit"],
+        }
+        for one in sorted(gates["gates"], key=lambda gate: ("fail", "hold", "pass").index(gate["result"]))
+    ]
+    frame.table(pd.DataFrame(rows))
+
+
+def _limit(limit: float | None, fails_when: str | None) -> str:
+    if limit is None or fails_when is None:
+        return "-"
+    return f"{'at most' if fails_when == 'above' else 'at least'} {words.number(limit)}"
+
+
+def _card(package: Package) -> None:
+    st.download_button("Download the card", package.card, "model_card.md", "text/markdown", icon=":material/download:")
+    with st.container(border=True):
+        st.markdown(package.card)
+
+
+def _lineage(version: Version) -> None:
+    package = access.package_of(version.digest)
+    run = access.package_run(version.digest)
+    told = {"package": version.digest, **package.lineage}
+    if run is not None:
+        told["mlflow run"] = f"{run.name} ({run.run_id})"
+        told |= {name: run.tags[name] for name in ("git.commit", "git.branch", "git.dirty") if name in run.tags}
+    else:
+        st.caption("MLflow knows no run that recorded this package.")
+    rows = [(words.spoken(name), words.value_text(value)) for name, value in told.items()]
+    frame.table(pd.DataFrame(rows, columns=["What", "Value"]))
+
+
+def _audit(entries: list[AuditEntry]) -> None:
+    if not entries:
+        frame.empty("Nothing was decided yet", "promote a version: each decision is kept here with its reason")
+        return
+    rows = [
+        {
+            "When": words.moment(one.at, frame.zone()),
+            "Who": one.actor,
+            "What": one.action,
+            "Version": one.version,
+            "Why": one.reason,
+            "Serves then": _placed(one),
+            "Generation": one.generation,
+        }
+        for one in entries
+    ]
+    frame.table(pd.DataFrame(rows))
+    st.caption("Each entry carries the hash of the one before; `mlops audit verify` proves that nobody changed one.")
+
+
+def _placed(entry: AuditEntry) -> str:
+    placed = [f"{stage}: {one['version']}" for stage, one in entry.after.items() if isinstance(one, dict)]
+    return ", ".join(placed)

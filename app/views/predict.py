@@ -1,0 +1,114 @@
+"""Ask the model: by a form made from the schema, by JSON, or with a file; see why, and what would change the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app import access, fields, frame
+from app.views import answer, batch
+from pipeline.errors import MlopsError
+from pipeline.serving import BodyRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.package import Package
+
+__all__ = ["render"]
+
+_LAST = "last_answer"
+
+
+def render() -> None:
+    """Show the page."""
+    frame.page("Predict", "Ask the model that serves; every answer is logged, so that it can be watched.", _body)
+
+
+def _body() -> None:
+    allowed, why_not = frame.may_act()
+    if not allowed:
+        st.info(why_not, icon=":material/lock:")
+        return
+    model = access.config().name
+    digest = access.served(model).digests.get("Production")
+    if digest is None:
+        frame.empty("No model serves yet", "run `make run`, or promote a version on the page Models")
+        return
+    package = access.package_of(digest)
+    form, written, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
+    with form:
+        frame.edge(lambda: _form(package))
+    with written:
+        frame.edge(lambda: _json(package))
+    with file:
+        frame.edge(lambda: batch.show(package))
+
+
+def _form(package: Package) -> None:
+    columns = package.schema.features
+    left, right = st.columns(2, gap="large")
+    with left, st.form("predict", border=True):
+        values: dict[str, Any] = {}
+        n_across = 2 if len(columns) <= 24 else 3
+        places = st.columns(n_across)
+        for at, column in enumerate(columns):
+            with places[at % n_across]:
+                values[column.name] = fields.field(column)
+        if st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:"):
+            _ask("form", values, lambda: access.engine().predict(values))
+    with right:
+        _last("form", package)
+
+
+def _json(package: Package) -> None:
+    example = {"features": {column.name: fields.example_of(column) for column in package.schema.features}}
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.caption("The body of `POST /predict`, read as strictly")
+        body = st.text_area(
+            "Body",
+            json.dumps(example, indent=2, ensure_ascii=False),
+            height=380,
+            key="json_body",
+            label_visibility="collapsed",
+        )
+        if st.button("Predict", type="primary", icon=":material/play_arrow:", key="json_predict"):
+            _ask("json", None, lambda: access.engine().predict_body(body.encode("utf-8", "surrogatepass")), body=body)
+    with right:
+        _last("json", package)
+
+
+def _ask(origin: str, features: dict[str, Any] | None, ask: Callable[[], dict[str, Any]], *, body: str = "") -> None:
+    """Keep the answer, or what is wrong, for this and the next runs of the page."""
+    try:
+        found = ask()
+    except BodyRefused as error:
+        st.session_state[f"{_LAST}_{origin}"] = {"refused": error}
+        return
+    except MlopsError as error:
+        st.session_state[f"{_LAST}_{origin}"] = {"failed": error}
+        return
+    asked = features if features is not None else json.loads(body)["features"]
+    st.session_state[f"{_LAST}_{origin}"] = {"answer": found, "features": asked}
+
+
+def _last(origin: str, package: Package) -> None:
+    kept = st.session_state.get(f"{_LAST}_{origin}")
+    if kept is None:
+        frame.empty("No answer yet", "fill in what is known, and press Predict")
+    elif "refused" in kept:
+        _refused(kept["refused"])
+    elif "failed" in kept:
+        frame.tell(kept["failed"])
+    else:
+        answer.show(kept["answer"], kept["features"], package, origin=origin)
+
+
+def _refused(error: BodyRefused) -> None:
+    st.error(f"Refused for {error.n_problems} problems; nothing was predicted or logged.", icon=":material/error:")
+    rows = [(one.path, one.message) for one in error.problems]
+    frame.table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)

@@ -1,0 +1,87 @@
+"""Say what would change an answer: each feature alone takes the values that training rows had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.package import Bins, Package
+    from pipeline.schema import Column
+
+__all__ = ["vary"]
+
+_MAX_VALUES = 15
+_MAX_ROWS = 20_000
+
+
+def vary(package: Package, row: Mapping[str, Any], *, label: str) -> pd.DataFrame:
+    """Return what the model says when one feature of a row is another, the others as they are.
+
+    Parameters
+    ----------
+    package : Package
+    row : mapping
+        A value for each feature, None where it is missing.
+    label : str
+        The class whose probability is told.
+
+    Returns
+    -------
+    DataFrame
+        `column`, `value` (as text), `probability` of `label`, `prediction`, `is_present` (the value that the
+        row has); for each column its values in their order. A column of which nothing is known is left out.
+    """
+    found = {bins.name: bins for bins in package.reference.columns}
+    tried = [
+        (column.name, value)
+        for column in package.schema.features
+        if column.name in found
+        for value in _values(column, found[column.name], row.get(column.name))
+    ][:_MAX_ROWS]
+    if not tried:
+        return pd.DataFrame(columns=["column", "value", "probability", "prediction", "is_present"])
+    names = package.schema.feature_names
+    columns = {name: [value if name == one else row.get(name) for one, value in tried] for name in names}
+    probabilities = package.predict_proba(columns)
+    predictions = package.predict(columns)
+    return pd.DataFrame(
+        {
+            "column": [name for name, _ in tried],
+            "value": [_text(value) for _, value in tried],
+            "probability": probabilities[:, package.classes.index(label)],
+            "prediction": predictions,
+            "is_present": [value == row.get(name) for name, value in tried],
+        }
+    )
+
+
+def _values(column: Column, bins: Bins, present: Any) -> list[Any]:
+    """Return the values to try in their order, the present one among them; missing last, where it may be."""
+    values = _points(column, bins)
+    if present is not None and present not in values:
+        values = sorted([*values, present]) if column.is_numeric else [*values, present]
+    return [*values, None] if column.nullable else values
+
+
+def _points(column: Column, bins: Bins) -> list[Any]:
+    if column.kind == "boolean":
+        return [word == "true" for word in bins.points]
+    if not column.is_numeric:
+        return list(bins.points)[:_MAX_VALUES] if bins.kind == "words" else []
+    points = list(bins.points)
+    if len(points) > _MAX_VALUES:
+        points = [points[at] for at in np.unique(np.linspace(0, len(points) - 1, _MAX_VALUES).round().astype(int))]
+    return list(dict.fromkeys(round(one) if column.kind == "integer" else float(one) for one in points))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,136 @@
+"""Look for logged predictions as a person does: filtered, newest first, a page at a time, all of it in the database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, cast, func, select
+
+from pipeline.state.tables import outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Select
+
+__all__ = ["HourCount", "LoggedPrediction", "Search", "count_by_hour", "count_predictions", "search_predictions"]
+
+_HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for; None asks for nothing. Moments are microseconds since 1970, UTC; `until` is excluded.
+
+    `text` is looked for in the identifier and in the features as they are stored.
+    """
+
+    model: str
+    since: int | None = None
+    until: int | None = None
+    version: int | None = None
+    prediction: str | None = None
+    least_confidence: float | None = None
+    most_confidence: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPrediction:
+    """One answer as the log keeps it, with the last outcome that arrived (None while there is none)."""
+
+    prediction_id: str
+    at: int
+    version: int
+    prediction: str
+    confidence: float
+    probabilities: dict[str, float]
+    features: dict[str, Any]
+    served_by: str
+    latency_us: int
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """How many answers of one class were given in the hour that begins at `at`, and their mean confidence."""
+
+    at: int
+    prediction: str
+    rows: int
+    confidence: float
+
+
+def search_predictions(
+    connection: Connection, search: Search, *, limit: int = 50, offset: int = 0
+) -> list[LoggedPrediction]:
+    """Return the predictions that a search finds, newest first, from `offset` on, at most `limit`."""
+    query = _filtered(select(predictions), search).order_by(predictions.c.at.desc(), predictions.c.seq.desc())
+    rows = [row._asdict() for row in connection.execute(query.limit(limit).offset(offset))]
+    known = _outcomes(connection, [row["prediction_id"] for row in rows])
+    return [_logged(row, known.get(row["prediction_id"])) for row in rows]
+
+
+def count_predictions(connection: Connection, search: Search, *, at_most: int = 10_000) -> int:
+    """Return how many predictions a search finds, counted up to `at_most`: a long log must not be read to its end."""
+    found = _filtered(select(predictions.c.seq), search).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar() or 0)
+
+
+def count_by_hour(connection: Connection, model: str, *, since: int, until: int) -> list[HourCount]:
+    """Return the answers of [since, until) by hour and class, oldest first; a row stands for as many as it was sampled for."""
+    hour = cast(predictions.c.at / _HOUR_US, Integer).label("hour")
+    hour = func.floor(predictions.c.at / _HOUR_US).label("hour") if connection.dialect.name != "sqlite" else hour
+    query = (
+        select(
+            hour,
+            predictions.c.prediction,
+            func.sum(predictions.c.weight),
+            func.sum(predictions.c.confidence * predictions.c.weight),
+        )
+        .where(predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+        .group_by(hour, predictions.c.prediction)
+        .order_by(hour, predictions.c.prediction)
+    )
+    return [
+        HourCount(int(at) * _HOUR_US, label, round(rows), float(sum_of) / float(rows))
+        for at, label, rows, sum_of in connection.execute(query)
+    ]
+
+
+def _filtered(query: Select[Any], search: Search) -> Select[Any]:
+    columns = predictions.c
+    query = query.where(columns.model == search.model)
+    if search.since is not None:
+        query = query.where(columns.at >= search.since)
+    if search.until is not None:
+        query = query.where(columns.at < search.until)
+    if search.version is not None:
+        query = query.where(columns.version == search.version)
+    if search.prediction is not None:
+        query = query.where(columns.prediction == search.prediction)
+    if search.least_confidence is not None:
+        query = query.where(columns.confidence >= search.least_confidence)
+    if search.most_confidence is not None:
+        query = query.where(columns.confidence <= search.most_confidence)
+    if search.text:
+        in_features = columns.features.contains(search.text, autoescape=True)
+        query = query.where(in_features | columns.prediction_id.startswith(search.text, autoescape=True))
+    return query
+
+
+def _outcomes(connection: Connection, ids: list[str]) -> dict[str, str]:
+    query = select(outcomes).where(outcomes.c.prediction_id.in_(ids)).order_by(outcomes.c.seq)
+    return {row.prediction_id: row.outcome for row in connection.execute(query)}
+
+
+def _logged(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
+    kept = ("prediction_id", "at", "version", "prediction", "confidence", "served_by", "latency_us")
+    return LoggedPrediction(
+        **{name: row[name] for name in kept},
+        probabilities=json.loads(row["probabilities"]),
+        features=json.loads(row["features"]),
+        outcome=outcome,
+    )

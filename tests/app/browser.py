@@ -1,0 +1,108 @@
+"""The app as a process, and Debian's chromium in front of it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.end_to_end.workspace import Workspace
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Streamlit says with these what it is doing.
+_BUSY = "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
+PROBLEMS = "[data-testid='stException']"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def serving(workspace: Workspace, **env: str) -> Iterator[str]:
+    """Serve the app on the results of a workspace; yield its address."""
+    port = free_port()
+    command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port))
+    process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{address}/_stcore/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _wait(address: str, process: Any) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, process.communicate()[0]
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "the app did not start within 60 s"
+            time.sleep(0.1)
+
+
+@contextmanager
+def chromium(*, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna") -> Iterator[Any]:
+    """Yield a page of a browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--force-color-profile=srgb"]
+        )
+        page = browser.new_page(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            timezone_id=zone,
+            locale="en-GB",
+        )
+        page.set_default_timeout(30_000)
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has drawn everything."""
+    page.wait_for_selector("h1")
+    quiet_since = time.monotonic()
+    deadline = quiet_since + 30
+    while time.monotonic() - quiet_since < 0.6:
+        if page.locator(_BUSY).count():
+            quiet_since = time.monotonic()
+        assert time.monotonic() < deadline, "the page did not come to rest within 30 s"
+        page.wait_for_timeout(50)
+
+
+def open_page(page: Any, address: str, name: str) -> None:
+    page.goto(f"{address}/{name}")
+    settle(page)
+
+
+def whole_height(page: Any) -> int:
+    """Return the height of everything that the page has, in pixels."""
+    return int(page.evaluate("document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"))
+
+
+def overflow(page: Any) -> int:
+    """Return by how many pixels the page is wider than its window."""
+    return int(
+        page.evaluate(
+            "Math.max(document.documentElement.scrollWidth - window.innerWidth,"
+            " ...[...document.querySelectorAll('[data-testid=\"stMain\"]')].map(e => e.scrollWidth - e.clientWidth))"
+        )
+    )

@@ -1,0 +1,90 @@
+"""The app on the results of a small finished project, on an empty folder, and on a model of another problem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pipeline.config.compose import compose
+from pipeline.registry import ModelRegistry
+from tests.end_to_end.conftest import finished_small as finished_small  # noqa: PLC0414 - the fixture is used here as well
+from tests.pipeline.package.packing import pack
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.end_to_end.workspace import Workspace
+
+# Nobody listens there.
+_DEAD = "http://127.0.0.1:9"
+PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
+
+
+def page(name: str) -> AppTest:
+    """Return a page that was not run yet."""
+    return AppTest.from_string(f"from app.views import {name}\n{name}.render()", default_timeout=60)
+
+
+def text_of(at: AppTest) -> str:
+    """Return all words that a page shows."""
+    shown = [*at.title, *at.markdown, *at.caption, *at.error, *at.warning, *at.success, *at.info, *at.code]
+    return "\n".join([str(one.value) for one in shown] + [f"{one.label}: {one.value}" for one in at.metric])
+
+
+def failures_of(at: AppTest) -> list[str]:
+    """Return what went wrong on a page."""
+    return [one.message for one in at.exception] + [str(one.value) for one in at.error]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("MLOPS_STATE_URL", "MLFLOW_TRACKING_URI", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLOPS_ACTOR", "ada")
+    st.config.set_option("server.address", "127.0.0.1")
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture(scope="session")
+def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return finished_small.copy(tmp_path_factory.mktemp("app") / "project")
+
+
+@pytest.fixture
+def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A small finished project, which is the present folder; tests only add to it."""
+    monkeypatch.chdir(_copied.root)
+    return _copied
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project before its first run."""
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModelRegistry]:
+    """Return a function that makes a model of a shipped problem serve in the present folder."""
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", _DEAD)
+
+    def serve(problem: str) -> ModelRegistry:
+        (empty / "params.yaml").write_text(compose([f"data={problem}"], conf=ROOT / "conf").text, encoding="utf-8")
+        pack(empty / "package", problem, "model=logistic_regression")
+        registry = ModelRegistry(empty, _DEAD)
+        registry.register_model("package", f"{problem}_model")
+        registry.promote_model(f"{problem}_model", 1, "Production", force=True, reason="the first")
+        return registry
+
+    return serve

@@ -1,0 +1,66 @@
+"""Names of others never become markup, figures have sensible digits, moments their zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.words import ago, moment, number, plain, sentence, short, zone_of
+
+
+@given(st.text(max_size=200))
+def test_no_sign_of_markup_stays_bare(text: str) -> None:
+    assert re.search(r"(?<!\\)(?:\\\\)*[*_`<>\[\]$:#|~]", plain(text)) is None
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\n", "\x00", "\u2066"])
+def test_signs_that_turn_or_break_a_line_are_left_out(sign: str) -> None:
+    assert plain(f"a{sign}b") == "a b"
+
+
+def test_names_of_any_script_stay_as_they_are() -> None:
+    assert plain("שלום 😀 größe") == "שלום 😀 größe"
+
+
+def test_our_messages_keep_their_commands() -> None:
+    assert sentence("run `dvc repro` <now>") == "run `dvc repro` \\<now\\>"
+
+
+def test_a_long_name_is_cut_and_says_so() -> None:
+    assert short("x" * 100, 10) == "xxxxxxxxx…"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (0.12345, "0.1235"),
+        (18524, "18,524"),
+        (0, "0.0000"),
+        (1e-7, "1e-07"),
+        (1.0, "1.0000"),
+    ],
+)
+def test_a_figure_has_sensible_digits(value: float | None, said: str) -> None:
+    assert number(value) == said
+
+
+def test_a_moment_names_its_zone() -> None:
+    assert moment(1_767_225_600_000_000, zone_of("Europe/Vienna")) == "2026-01-01 01:00:00 CET"
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../etc/passwd"])
+def test_an_unknown_zone_is_utc(name: str | None) -> None:
+    assert zone_of(name) is UTC
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
+)
+def test_an_age_has_the_largest_unit_that_fits(seconds: int, said: str) -> None:
+    assert ago(0, seconds * 1_000_000) == said

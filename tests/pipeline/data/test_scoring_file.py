@@ -1,0 +1,93 @@
+"""A file that asks for predictions needs every feature; other declared columns may come along, others may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from pipeline.config.groups.data import CsvSource
+from pipeline.data.scoring_file import read_scoring_file
+from pipeline.errors import DataError
+from pipeline.schema import Column, Schema, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = Schema(
+    "small",
+    (
+        Column("size", "float", "Float64", checks={"in_range": {"min_value": 0, "max_value": 9}}, minimum=0, maximum=9),
+        Column(
+            "colour",
+            "category",
+            "category",
+            nullable=True,
+            categories=("blue", "red"),
+            checks={"isin": ["blue", "red"]},
+        ),
+        Column("row", "integer", "Int64", unique=True, role="id"),
+    ),
+    Target("answer", ("no", "yes"), "yes"),
+)
+SOURCE = CsvSource(kind="csv", path="data/external/x.csv")
+
+
+def csv(folder: Path, text: str) -> Path:
+    path = folder / "rows.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "size,colour\n1.5,red\n2.0,\n",
+        "colour,size\nred,1.5\n,2.0\n",
+        "row,size,colour\n7,1.5,red\n7,2.0,\n",
+        "size,answer,colour\n1.5,,red\n2.0,perhaps,\n",
+    ],
+)
+def test_features_are_read_with_whatever_declared_columns_come_along(text: str, tmp_path: Path) -> None:
+    frame = read_scoring_file(csv(tmp_path, text), SCHEMA, SOURCE).frame
+    assert frame is not None
+    assert frame["size"].tolist() == [1.5, 2.0]
+    assert frame["colour"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("size,colour\n1.5,green\n", [(2, "colour", "isin")]),
+        ("size,colour\n99,red\n", [(2, "size", "in_range")]),
+        ("size,colour\n,red\n", [(2, "size", "missing")]),
+        ("size,colour\n1.5,red\nmany,blue\n", [(3, "size", "float")]),
+        ("size,weight\n1.5,2\n", [(1, "2", "header"), (1, "colour", "header")]),
+        ("size,colour\n1.5,red,3\n", [(2, "3", "fields")]),
+    ],
+)
+def test_what_is_wrong_is_named_with_line_column_and_rule(
+    text: str, places: list[tuple[int, str, str]], tmp_path: Path
+) -> None:
+    found = read_scoring_file(csv(tmp_path, text), SCHEMA, SOURCE)
+    assert found.frame is None
+    assert [(one.line, one.column, one.rule) for one in found.problems][: len(places)] == places
+
+
+def test_parquet_keeps_other_columns_and_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "other": [5, 6]}).to_parquet(path)
+    frame = read_scoring_file(path, SCHEMA, SOURCE).frame
+    assert frame is not None
+    assert (frame["size"].tolist(), frame["other"].tolist(), "answer" in frame) == ([1.0, 2.0], [5, 6], False)
+    pd.DataFrame({"size": [1.0, 99.0], "colour": ["red", "red"]}).to_parquet(path)
+    problems = read_scoring_file(path, SCHEMA, SOURCE).problems
+    assert [(one.line, one.column, one.rule) for one in problems] == [(2, "size", "in_range")]
+
+
+def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1 but not really")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_scoring_file(path, SCHEMA, SOURCE)
