@@ -16,7 +16,7 @@ _VERDICTS = {
     "stable": "stable",
     "watch": "watch",
     "drift": "drift",
-    "not_enough_data": "too few rows",
+    "not_enough_data": "few rows",
     "not_evaluated": "not evaluated",
 }
 
@@ -44,7 +44,11 @@ def _body() -> None:
             label_visibility="collapsed",
         )
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
-    look = st.fragment(run_every=15 if is_live else None)(lambda: frame.edge(lambda: _window(model, hours or 24)))
+
+    @st.fragment(run_every=15 if is_live else None)
+    def look() -> None:
+        frame.edge(lambda: _window(model, hours or 24))
+
     look()
 
 

@@ -12,7 +12,6 @@ from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-
     from pipeline.state import State
 
 __all__ = ["app"]
