@@ -92,7 +92,10 @@ def example(url: str) -> dict[str, object]:
         request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, timeout=10) as answer:
         described = json.load(answer)
-    found: dict[str, object] = described["components"]["schemas"]["Row"]["properties"]["features"]["examples"][0]
+    features = described["components"]["schemas"]["Row"]["properties"]["features"]
+    if "examples" not in features:
+        raise SystemExit(f"{url}: has no example of a row; is a model in Production? See {url}/readyz")
+    found: dict[str, object] = features["examples"][0]
     return found
 
 
