@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run app test check pictures lock clean
+.PHONY: help setup run serve monitor app test check pictures lock clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@$(BIN)/mlops track sync
 	@$(BIN)/mlops status
+
+serve: setup  ## Serve the model that is in Production over HTTP
+	@exec $(BIN)/mlops serve
+
+monitor: setup  ## Say what has moved in the live window, and how much it matters
+	@$(BIN)/python -m stages.monitor
 
 app: $(VENV)/.app setup  ## Open the app on the results of `make run` at http://127.0.0.1:8501
 	@echo "The app is at http://127.0.0.1:8501 (end it with Ctrl-C)"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.learning import FeaturesConfig, ModelConfig
     from pipeline.schema import Schema, Target
 
-__all__ = ["Classifier", "class_codes", "decide", "fit_classifier"]
+__all__ = ["Classifier", "class_codes", "decide", "decide_codes", "fit_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,15 @@ def decide(probabilities: NDArray[np.float64], target: Target, threshold: float 
     threshold : float between 0 and 1, or None
         Lowest probability that is called positive.
     """
-    classes = np.array(target.classes)
+    return np.asarray(np.array(target.classes)[decide_codes(probabilities, target, threshold)])
+
+
+def decide_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
+    """Return the same as `decide`, as positions in the target's classes."""
     if threshold is None or target.positive is None:
-        return np.asarray(classes[probabilities.argmax(axis=1)])
+        return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
     positive = target.classes.index(target.positive)
-    return np.asarray(classes[np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)])
+    return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
 
 
 def class_codes(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:

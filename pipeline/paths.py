@@ -9,6 +9,8 @@ __all__ = [
     "EVALUATION",
     "EXTERNAL",
     "LOCK",
+    "MONITORING",
+    "MONITORING_PAGE",
     "ORIGIN",
     "PARAMS",
     "PLOTS",
@@ -47,6 +49,8 @@ SPLIT = Path("reports/split.json")
 EVALUATION = Path("reports/evaluation.json")
 CARD = Path("reports/model_card.md")
 REGISTRATION = Path("reports/registration.json")
+MONITORING = Path("reports/monitoring.json")
+MONITORING_PAGE = Path("reports/monitoring.html")
 
 TRAIN_METRICS = Path("metrics/train.json")
 TEST_METRICS = Path("metrics/test.json")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["render"]
 
@@ -44,10 +47,13 @@ def _body() -> None:
             label_visibility="collapsed",
         )
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
+    _again(15 if is_live else None, lambda: _window(model, hours or 24))
 
-    @st.fragment(run_every=15 if is_live else None)
+
+def _again(every_s: int | None, show: Callable[[], None]) -> None:
+    @st.fragment(run_every=every_s)
     def look() -> None:
-        frame.edge(lambda: _window(model, hours or 24))
+        frame.edge(show)
 
     look()
 

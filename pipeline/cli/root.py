@@ -26,6 +26,7 @@ _GROUPS = {
     "keys": "pipeline.cli.keys",
     "log": "pipeline.cli.log",
     "models": "pipeline.cli.models",
+    "monitor": "pipeline.cli.monitor",
     "state": "pipeline.cli.state",
     "track": "pipeline.cli.track",
 }

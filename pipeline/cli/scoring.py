@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,10 @@ from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.package import Package
+    from pipeline.serving.file_log import FileLog
     from pipeline.state import State
 
 __all__ = ["feedback", "predict"]
@@ -32,14 +37,18 @@ def predict(
     chunk_rows: Annotated[
         int, typer.Option("--chunk-rows", min=1, help="Rows scored at once; bounds the memory, changes no output.")
     ] = 131_072,
+    is_logged: Annotated[
+        bool, typer.Option("--log", help="Keep the predictions in the log as well, each row of the file once.")
+    ] = False,
     model_name: Name = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; run it again after a kill, and it goes on where it was."""
     from pipeline.serving.scoring_files import score_file
 
-    package = _package(model_name, version)
-    done = score_file(package, source, target, chunk_rows=chunk_rows, told=_progress)
+    with _served(model_name, version) as found:
+        log = found.log() if is_logged else None
+        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, told=_progress)
     if as_json:
         told = {"output": str(done.path), "rows": done.n_rows, "resumed": done.n_resumed, "digest": done.digest}
         typer.echo(canonical_json(told), nl=False)
@@ -59,29 +68,40 @@ def feedback(
 
     from pipeline.serving.feedback import read_outcomes, store_outcomes
 
-    classes = _package(model_name, None).classes
     try:
         with source.open(encoding="utf-8", newline="") as stream:
             rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(stream)]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
-    outcomes = read_outcomes({"outcomes": rows}, classes, max_rows=10_000_000)
-    state = _state()
-    try:
-        n_stored = store_outcomes(state, outcomes)
-    finally:
-        state.close()
+    with _served(model_name, None) as found:
+        outcomes = read_outcomes({"outcomes": rows}, found.package.classes, max_rows=10_000_000)
+        n_stored = store_outcomes(found.state, outcomes)
     typer.echo(canonical_json({"stored": n_stored}) if as_json else f"{n_stored} outcomes stored", nl=not as_json)
 
 
-def _state() -> State:
-    from pipeline import state as store
-    from pipeline.serving.starting import find_project
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A version of a model, and the open state database that it was found in."""
 
-    return store.open_state(find_project())
+    root: Path
+    state: State
+    model: str
+    version: int
+    generation: int
+    package: Package
+
+    def log(self) -> FileLog:
+        from pipeline.serving.engine import log_secret
+        from pipeline.serving.file_log import FileLog
+        from pipeline.serving.scoring import RowScorer
+
+        scorer = RowScorer(self.package, many_missing=1.0, secret=log_secret(self.root))
+        return FileLog(self.state, self.model, self.version, self.generation, scorer)
 
 
-def _package(name: str | None, version: int | None) -> Package:
+@contextmanager
+def _served(name: str | None, version: int | None) -> Iterator[_Served]:
+    """Yield a version of a model, that in Production when None."""
     from pipeline import state as store
     from pipeline.config.load import load_params
     from pipeline.package import PackageStore
@@ -89,19 +109,18 @@ def _package(name: str | None, version: int | None) -> Package:
 
     root = find_project()
     model = load_params(root / "params.yaml").name if name is None else name
-    state = _state()
+    state = store.open_state(root)
     try:
         with state.reading() as connection:
-            if version is not None:
-                digest = store.find_version(connection, model, version).digest
-            else:
-                found = store.served(connection, model).digests.get("Production")
-                if found is None:
-                    raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")
-                digest = found
+            served = store.served(connection, model)
+            number = served.version("Production") if version is None else version
+            if number is None:
+                raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")
+            digest = store.find_version(connection, model, number).digest
+        package = PackageStore(root / _PACKAGES).load(digest)
+        yield _Served(root, state, model, number, served.generation, package)
     finally:
         state.close()
-    return PackageStore(root / _PACKAGES).load(digest)
 
 
 def _progress(n_done: int, n_all: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -48,15 +48,20 @@ class _Case:
     evidence: Evidence
     config: PromotionConfig
     seed: int
+    _scored: dict[str, Scored] = field(default_factory=dict)
 
     @property
     def test(self) -> pd.DataFrame:
         return self.evidence.test
 
     def scored(self, package: Package) -> Scored:
-        target = self.candidate.schema.target
-        codes = class_codes(self.test, target)
-        return scored_rows(target, codes, package.predict_proba(self.test), threshold=package.threshold)
+        """Return the test rows scored by a package, each package once."""
+        if package.digest not in self._scored:
+            target, threshold = self.candidate.schema.target, package.threshold
+            probabilities = package.predict_proba(self.test)
+            codes = class_codes(self.test, target)
+            self._scored[package.digest] = scored_rows(target, codes, probabilities, threshold=threshold)
+        return self._scored[package.digest]
 
 
 def judge(

@@ -41,6 +41,8 @@ class Finding:
         How the distribution moved.
     statistics : mapping of str to float
         Every statistic that is defined, whether it decides or not.
+    shares : tuple of (bin, share before, share now)
+        The distribution on both sides.
     """
 
     column: str
@@ -56,6 +58,7 @@ class Finding:
     importance: float | None = None
     words: str = ""
     statistics: Mapping[str, float] = field(default_factory=dict)
+    shares: tuple[tuple[str, float, float], ...] = ()
 
     @classmethod
     def not_evaluated(cls, column: str, reason: str) -> Finding:
@@ -134,6 +137,8 @@ class DriftReport:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
     return _short(value) if isinstance(value, float) else value
 
 

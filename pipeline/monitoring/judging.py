@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pipeline.errors import UsageError
 from pipeline.monitoring import statistics
 from pipeline.monitoring.counting import OUTPUTS, Counts, reference_counts
 from pipeline.monitoring.findings import DriftReport, Finding, Verdict
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["find_drift", "hold"]
+__all__ = ["DEFAULT_LIMIT", "find_drift", "hold", "with_threshold"]
+
+DEFAULT_LIMIT = 0.1
 
 _WATCHED = 0.5  # share of the limit from which a change beyond chance is watched
 
@@ -103,6 +106,23 @@ def find_drift(
     found = [_finding(pair, by_column[pair.part, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
     found += [Finding.not_evaluated(name, why) for name, why in window.problems.items()]
     return DriftReport(before.n_rows, window.n_rows, tuple(sorted(found, key=lambda one: one.order)))
+
+
+def with_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
+    """Return the limits with another one for numbers, and half of it for words; `DEFAULT_LIMIT` leaves both as declared.
+
+    Raises
+    ------
+    UsageError
+        When the threshold is not above 0.
+    """
+    if threshold == DEFAULT_LIMIT:
+        return config
+    if not threshold > 0:
+        raise UsageError(f"drift_threshold: {threshold}; accepted: above 0")
+    numeric = config.numeric.model_copy(update={"wasserstein": threshold})
+    categorical = config.categorical.model_copy(update={"jensen_shannon": threshold / 2})
+    return config.model_copy(update={"numeric": numeric, "categorical": categorical})
 
 
 def hold(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig) -> DriftReport:
@@ -215,7 +235,13 @@ def _finding(pair: _Pair, tests: Sequence[_Test], shares: Mapping[str, float], *
         importance=shares.get(pair.bins.name) if pair.part == "feature" else None,
         words=moved.words,
         statistics=_figures(pair),
+        shares=_both_shares(pair),
     )
+
+
+def _both_shares(pair: _Pair) -> tuple[tuple[str, float, float], ...]:
+    sides = [pair.bins.fold(one) / max(int(one.sum()), 1) for one in (pair.reference, pair.current)]
+    return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
 def _figures(pair: _Pair) -> dict[str, float]:

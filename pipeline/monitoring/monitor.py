@@ -16,19 +16,12 @@ from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, IntegrityError, UsageError
 from pipeline.monitoring.counting import count_window
-from pipeline.monitoring.judging import find_drift
+from pipeline.monitoring.judging import DEFAULT_LIMIT, find_drift, hold, with_threshold
 from pipeline.monitoring.multivariate import domain_auc
-from pipeline.monitoring.performance import (
-    ESTIMABLE,
-    Cells,
-    Performance,
-    expected_performance,
-    find_degradation,
-    is_trusted,
-    measured_performance,
-)
+from pipeline.monitoring.outcomes import judge_rows
+from pipeline.monitoring.performance import ESTIMABLE, find_degradation, is_trusted
 from pipeline.monitoring.rollups import HOUR_US, LoggedRows, logged_reference, rebuild, roll_up, window_counts
-from pipeline.monitoring.values import kept_features, moment, n_by_word, plain_row, window_words
+from pipeline.monitoring.values import kept_features, known_importance, moment, n_by_word, plain_row, window_words
 from pipeline.package.reference import describe
 from pipeline.package.store import PackageStore
 from pipeline.tracking.store import find_root
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import DriftConfig
     from pipeline.config.types import Config
     from pipeline.monitoring.findings import DriftReport
+    from pipeline.monitoring.performance import Performance
     from pipeline.package import Package
     from pipeline.state import State
 
@@ -48,7 +42,6 @@ __all__ = ["ModelMonitor"]
 
 _PACKAGES = Path("state/packages")
 _NAMES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
-_DEFAULT_LIMIT = 0.1
 
 
 @dataclass
@@ -64,6 +57,8 @@ class ModelMonitor:
         A registered model.
     root : Path, optional
         Folder of the project; found from the present folder when None.
+    config : Config, optional
+        Limits and windows; those of the project's params.yaml when None.
     clock : callable, optional
         Returns the moment in microseconds since 1970, UTC; of the database when None.
 
@@ -75,6 +70,7 @@ class ModelMonitor:
 
     model_name: str
     root: Path | None = None
+    config: Config | None = None
     clock: Callable[[], int] | None = None
     _packages: dict[str, Package | None] = field(default_factory=dict, init=False, repr=False)
 
@@ -167,7 +163,7 @@ class ModelMonitor:
     def detect_data_drift(
         self,
         reference_data: pd.DataFrame | None = None,
-        drift_threshold: float = _DEFAULT_LIMIT,
+        drift_threshold: float = DEFAULT_LIMIT,
         *,
         window_hours: float | None = None,
     ) -> dict[str, Any]:
@@ -186,9 +182,9 @@ class ModelMonitor:
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self._config.monitoring.window_hours
+            hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
             since, until = self._window(state, hours)
-            limits = self._limits(drift_threshold)
+            limits = with_threshold(self._settings.drift, drift_threshold)
             if reference_data is None:
                 report = self._drift(state, package, since, until, limits)
             else:
@@ -220,7 +216,7 @@ class ModelMonitor:
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self._config.monitoring.window_hours
+            hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
             since, until = self._window(state, hours)
             measured, _ = self._performance(state, since, until)
         own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
@@ -258,7 +254,7 @@ class ModelMonitor:
 
     def generate_monitoring_report(self, window_hours: float | None = None) -> dict[str, Any]:
         """Return everything about one window: traffic, drift, performance, degradation, as plain values."""
-        hours = window_hours if window_hours is not None else self._config.monitoring.window_hours
+        hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
         return {
             "model": self.model_name,
             "dashboard": self.get_monitoring_dashboard_data(hours),
@@ -277,8 +273,8 @@ class ModelMonitor:
         return (self.root if self.root is not None else find_root()).resolve()
 
     @property
-    def _config(self) -> Config:
-        return load_params(self._root / "params.yaml")
+    def _settings(self) -> Config:
+        return self.config if self.config is not None else load_params(self._root / "params.yaml")
 
     @contextmanager
     def _state(self) -> Iterator[State]:
@@ -318,25 +314,27 @@ class ModelMonitor:
         until = state.clock() + 1
         return until - int(hours * HOUR_US), until
 
-    def _limits(self, threshold: float) -> DriftConfig:
-        drift = self._config.drift
-        if threshold == _DEFAULT_LIMIT:
-            return drift
-        if not threshold > 0:
-            raise UsageError(f"drift_threshold: {threshold}; accepted: above 0")
-        return drift.model_copy(
-            update={
-                "numeric": drift.numeric.model_copy(update={"wasserstein": threshold}),
-                "categorical": drift.categorical.model_copy(update={"jensen_shannon": threshold / 2}),
-            }
-        )
-
     def _drift(self, state: State, package: Package, since: int, until: int, limits: DriftConfig) -> DriftReport:
         roll_up(state, self.model_name, self._package)
-        counts = window_counts(state, self.model_name, package, since=since, until=until)
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
-        min_rows = self._config.monitoring.min_rows
-        return find_drift(logged_reference(package), counts, limits, min_rows=min_rows, limits=own)
+        more: dict[str, Any] = {
+            "min_rows": self._settings.monitoring.min_rows,
+            "limits": own,
+            "importance": known_importance(self._root, package.digest),
+        }
+        reference, length = logged_reference(package), until - since
+        judged = [
+            find_drift(
+                reference,
+                window_counts(
+                    state, self.model_name, package, since=since - back * length, until=until - back * length
+                ),
+                limits,
+                **more,
+            )
+            for back in range(limits.hold_windows)
+        ]
+        return hold(judged[0], judged[1:], limits)
 
     def _drift_from(
         self, state: State, package: Package, rows: pd.DataFrame, window: tuple[int, int], limits: DriftConfig
@@ -356,10 +354,10 @@ class ModelMonitor:
         empty = np.zeros(len(rows))
         predicted = np.full(len(rows), package.classes[0])
         reference = describe(
-            rows, schema, score=empty, predicted=predicted, n_bins=self._config.training.reference_bins
+            rows, schema, score=empty, predicted=predicted, n_bins=self._settings.training.reference_bins
         )
         counts = count_window(reference, live, n_rows=len(logged))
-        monitoring = self._config.monitoring
+        monitoring = self._settings.monitoring
         report = find_drift(reference, counts, limits, min_rows=monitoring.min_rows)
         frame = pd.DataFrame({one.name: live[one.name] for one in schema.features})
         together = domain_auc(
@@ -369,7 +367,7 @@ class ModelMonitor:
             limits.multivariate,
             min_rows=monitoring.min_rows,
             confidence=1 - limits.alpha,
-            seed=self._config.seed,
+            seed=self._settings.seed,
         )
         return replace(report, multivariate=together)
 
@@ -379,19 +377,4 @@ class ModelMonitor:
         with state.reading() as connection:
             rows = store.window_predictions(connection, self.model_name, since=since, until=until)
         rows = [row for row in rows if row.digest == package.digest]
-        target, monitoring = package.schema.target, self._config.monitoring
-        positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-        how: dict[str, Any] = {
-            "confidence": monitoring.confidence,
-            "draws": monitoring.draws,
-            "seed": self._config.seed,
-        }
-        codes = {name: code for code, name in enumerate(target.classes)}
-        probabilities = LoggedRows(rows, package).probabilities()
-        said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
-        is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
-        y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)
-        known = Cells.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=y)
-        everything = Cells.from_rows(probabilities, said, positive=positive)
-        measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-        return measured, expected_performance(everything, ESTIMABLE, **how)
+        return judge_rows(rows, package, self._settings.monitoring, seed=self._settings.seed)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline import files, paths
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pipeline.package import Package
 
-__all__ = ["kept_features", "moment", "n_by_word", "plain_row", "window_words"]
+__all__ = ["kept_features", "known_importance", "moment", "n_by_word", "plain_row", "window_words"]
 
 
 def plain_row(features: Any) -> dict[str, Any]:
@@ -69,6 +71,17 @@ def kept_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
         elif column.name in bins:
             kept[column.name] = {"bin": int(bins[column.name].codes([row[column.name]])[0])}
     return kept
+
+
+def known_importance(root: Path, digest: str) -> dict[str, float]:
+    """Return the permutation importance by column that the evaluation of this package found; empty where it is another's."""
+    try:
+        report = files.read_json(root / paths.EVALUATION)
+    except DataError:
+        return {}
+    if report.get("package") != digest:
+        return {}
+    return {one["column"]: one["mean"] for one in report["importance"] if one["mean"] is not None}
 
 
 def moment(at: int) -> str:

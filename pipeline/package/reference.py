@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError, IntegrityError
+from pipeline.package.searching import find_among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,7 +119,7 @@ class Bins:
             codes, last = self._outside(codes, numbers, points, n), n + 3
         else:
             n = max(len(points) - 1, 0)
-            codes = np.clip(np.searchsorted(points, numbers, side="left") - 1, 0, max(n - 1, 0))
+            codes = np.clip(find_among(points, numbers) - 1, 0, max(n - 1, 0))
             codes, last = self._outside(codes, numbers, points, n), n + 2
         codes[np.isnan(numbers)] = last
         return codes

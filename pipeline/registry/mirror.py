@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.files import canonical_json, exclusive
 from pipeline.registry.story import short_story
+from pipeline.registry.then import served_then
 from pipeline.tracking.search import needing_the_store
 from pipeline.tracking.store import Unreachable
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.package.store import PackageStore
+    from pipeline.registry.then import ServedThen
     from pipeline.state import Served, State, Task, Version
     from pipeline.tracking.store import Store
 
@@ -137,13 +140,20 @@ def _bring_up_to_date(state: State, packages: PackageStore, mlflow: Store, model
     while True:
         with state.reading() as connection:
             versions, served = store.all_versions(connection, model), store.served(connection, model)
-        changed += _write(packages, mlflow, versions, served)
+            placed = {one.version: one for one in served_then(store.entries(connection, model=model))}
+        changed += _write(packages, mlflow, versions, served, placed)
         with state.reading() as connection:
             if store.served(connection, model).generation == served.generation:
                 return changed
 
 
-def _write(packages: PackageStore, mlflow: Store, versions: Sequence[Version], served: Served) -> list[str]:
+def _write(
+    packages: PackageStore,
+    mlflow: Store,
+    versions: Sequence[Version],
+    served: Served,
+    placed: Mapping[int, ServedThen],
+) -> list[str]:
     model = served.model
     client = mlflow.client()
     with mlflow.asking():
@@ -153,7 +163,8 @@ def _write(packages: PackageStore, mlflow: Store, versions: Sequence[Version], s
         for version in versions:
             if version.digest not in known:
                 known[version.digest] = _create(client, version, packages)
-            _describe(client, version, known[version.digest])
+            tags = {**_tags(version), **_deployed(placed.get(version.version))}
+            _describe(client, version, known[version.digest], tags)
         return _alias(client, model, served, known)
 
 
@@ -204,9 +215,18 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
             yield f"{above}{name}", str(value)
 
 
-def _describe(client: Any, version: Version, number: str) -> None:
+def _deployed(now: ServedThen | None) -> dict[str, str]:
+    """Return who put a version where it is, when and why; tags of one that left stay as they were."""
+    if now is None:
+        return {}
+    since = datetime.fromtimestamp(now.why.at / 1_000_000, UTC).isoformat(timespec="seconds")
+    told = {"at": since, "by": now.why.actor, "because": now.why.reason, "generation": str(now.generation)}
+    return {f"deployed.{name}": value for name, value in told.items() if value}
+
+
+def _describe(client: Any, version: Version, number: str, tags: Mapping[str, str]) -> None:
     present = client.get_model_version(version.model, number)
-    for key, value in _tags(version).items():
+    for key, value in tags.items():
         if present.tags.get(key) != value:
             client.set_model_version_tag(version.model, number, key, value)
     told = short_story(version)

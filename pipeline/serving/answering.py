@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.serving.bundle import Bundle
-    from pipeline.serving.contracts import Notice
     from pipeline.serving.rows import Rows
+    from pipeline.serving.scoring import RowAnswer
 
 __all__ = ["Answered", "Answerer", "Work"]
 
@@ -81,56 +81,40 @@ class Answerer:
     def _group(self, works: list[Work]) -> Iterator[Answered]:
         bundle = works[0].bundle
         scored = bundle.scorer.score([row for work in works for row in work.rows.rows])
-        template = _Template(bundle)
+        about = bundle.about
         at = 0
         for work in works:
             end = at + len(work.rows.rows)
-            ids = self._ids.take(end - at)
-            probabilities = [template.probabilities % tuple(row) for row in scored.probabilities[at:end]]
-            items = [
-                template.item(label, confidence, shares, one, notices)
-                for label, confidence, shares, one, notices in zip(
-                    scored.labels[at:end],
-                    scored.confidences[at:end],
-                    probabilities,
-                    ids,
-                    scored.notices[at:end],
-                    strict=True,
-                )
-            ]
-            columns = (ids, scored.stored[at:end], scored.labels[at:end], probabilities, scored.confidences[at:end])
-            kept = self._rows(work, columns)
-            yield Answered(_whole(work, template, items, scored, ids, at), kept)
+            answers, ids = scored[at:end], self._ids.take(end - at)
             at = end
+            yield Answered(_whole(work, about, answers, ids), self._rows(work, answers, ids))
 
-    def _rows(
-        self, work: Work, columns: tuple[list[str], list[str], list[str], list[str], list[float]]
-    ) -> list[PredictionRow]:
+    def _rows(self, work: Work, answers: list[RowAnswer], ids: list[str]) -> list[PredictionRow]:
         bundle = work.bundle
         now_us = time.time_ns() // 1000
         latency_us = (time.perf_counter_ns() - work.started_ns) // 1000
-        fixed = (bundle.name, bundle.version, bundle.digest, bundle.generation)
+        fixed = (now_us, bundle.name, bundle.version, bundle.digest, bundle.generation)
         tail = (bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject)
         rows = [
-            PredictionRow._make((one, now_us, *fixed, stored, label, shares, confidence, *tail))
-            for one, stored, label, shares, confidence in zip(*columns, strict=True)
+            PredictionRow._make((name, *fixed, stored, label, shares, confidence, *tail))
+            for name, (_, _, stored, label, shares, confidence, _) in zip(ids, answers, strict=True)
         ]
         if self._sample < 1.0:
             return [row for row in rows if self._random.random() < self._sample]
         return rows
 
 
-def _whole(work: Work, template: _Template, items: list[str], scored: Any, ids: list[str], at: int) -> bytes | Answers:
+def _whole(work: Work, about: str, answers: list[RowAnswer], ids: list[str]) -> bytes | Answers:
+    items = [f"{one[0]}{name}{one[1]}" for one, name in zip(answers, ids, strict=True)]
     if work.form == "one":
-        return f"{items[0][:-1]},{template.about}}}".encode()
-    body = _batch(work, template, items)
+        return f"{items[0][:-1]},{about}}}".encode()
+    body = _batch(work, about, items)
     if work.form == "batch":
         return body
-    end = at + len(items)
     return Answers(
-        scored.labels[at:end],
-        scored.confidences[at:end],
-        scored.probabilities[at:end],
+        [one.label for one in answers],
+        [one.confidence for one in answers],
+        [one.probabilities for one in answers],
         ids,
         work.rows.positions,
         work.rows.problems,
@@ -138,14 +122,14 @@ def _whole(work: Work, template: _Template, items: list[str], scored: Any, ids: 
     )
 
 
-def _batch(work: Work, template: _Template, items: list[str]) -> bytes:
+def _batch(work: Work, about: str, items: list[str]) -> bytes:
     n_refused = 0
     if work.rows.problems:
         refused = _refused(work.rows)
         n_refused = len(refused)
         placed = {**refused, **dict(zip(work.rows.positions, items, strict=True))}
         items = [placed[at] for at in sorted(placed)]
-    return f'{{"predictions":[{",".join(items)}],"n_refused":{n_refused},{template.about}}}'.encode()
+    return f'{{"predictions":[{",".join(items)}],"n_refused":{n_refused},{about}}}'.encode()
 
 
 def _refused(rows: Rows) -> dict[int, str]:
@@ -156,28 +140,6 @@ def _refused(rows: Rows) -> dict[int, str]:
         plain = {"path": problem.path, "rule": problem.rule, "message": problem.message}
         by_row.setdefault(position, []).append(plain)
     return {at: json.dumps({"problems": problems}) for at, problems in by_row.items()}
-
-
-class _Template:
-    """The parts of answers that are the same for every row of a bundle, as JSON."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.about = bundle.about
-        self._labels = {name: json.dumps(name) for name in bundle.classes}
-        words = ",".join(f"{json.dumps(name)}:%r" for name in (one.replace("%", "%%") for one in bundle.classes))
-        self.probabilities = f"{{{words}}}"
-
-    def item(self, label: str, confidence: float, probabilities: str, one: str, notices: tuple[Notice, ...]) -> str:
-        warnings = _warnings(notices) if notices else ""
-        return (
-            f'{{"prediction":{self._labels[label]},"confidence":{confidence!r},"probabilities":{probabilities},'
-            f'"prediction_id":"{one}","warnings":[{warnings}]}}'
-        )
-
-
-def _warnings(notices: tuple[Notice, ...]) -> str:
-    plain = ({"column": one.column, "rule": one.rule, "message": one.message} for one in notices)
-    return ",".join(map(json.dumps, plain))
 
 
 class _Ids:

@@ -83,5 +83,5 @@ def load_bundle(
     """
     package = packages.load(digest)
     codec = RowCodec(package.schema, max_rows=config.max_rows)
-    scorer = RowScorer(package, many_missing=config.many_missing, secret=secret)
+    scorer = RowScorer(package, many_missing=config.many_missing, secret=secret, cached_rows=config.cached_rows)
     return Bundle(model, version, digest, generation, served_by, package, codec, scorer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.serving.bundle import Bundle
     from pipeline.state import State
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "log_secret"]
 
 OnError = Literal["refuse", "partial"]
 
@@ -70,6 +71,7 @@ class Engine:
         self._reason = "the engine was not started"
         self._in_flight: dict[str, tuple[str, asyncio.Future[Any]]] = {}
         self._started_at = time.time()
+        self._follow_error: str | None = None
         self._follower: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._state: State
@@ -88,7 +90,7 @@ class Engine:
         """
         self._state = await asyncio.to_thread(open_state, self._root)
         packages = PackageStore(self._root / _PACKAGES)
-        secret = _secret(self._root)
+        secret = log_secret(self._root)
         self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret)
         self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock)
         self._writer.start(asyncio.get_running_loop())
@@ -216,6 +218,7 @@ class Engine:
             "stage": self.stage,
             "is_ready": readiness.is_ready,
             "reason": readiness.reason or self._reason,
+            "follow_error": self._follow_error,
             "uptime_s": time.time() - self._started_at,
             "active": None if bundle is None else _named(bundle),
             "previous": None if self.previous is None else _named(self.previous),
@@ -274,11 +277,14 @@ class Engine:
         pruned_at = time.monotonic()
         while True:
             await asyncio.sleep(self._config.follow_s)
-            with suppress(MlopsError):  # what serves now serves on while the database is away
+            try:
                 await self._look()
+                self._follow_error = None
+            except Exception as error:  # noqa: BLE001 - whatever it is, what serves now serves on and the next look comes
+                self._follow_error = str(error)
             if time.monotonic() - pruned_at >= _PRUNE_S and self._log_config.mode == "durable":
                 pruned_at = time.monotonic()
-                with suppress(MlopsError):
+                with suppress(MlopsError):  # the next minute will do
                     await asyncio.to_thread(prune, self._state, self._log_config)
 
     async def _look(self, *, is_asked: bool = False) -> None:
@@ -290,6 +296,10 @@ class Engine:
             if self.bundle is not None and (found.bundle is None or found.bundle.digest != self.bundle.digest):
                 self.previous = self.bundle
             self.bundle = found.bundle
+            # What was loaded stays: looking for garbage in it again and again would cost large batches a third.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     async def _with_state(self, work: Any, *args: Any) -> Any:
         try:
@@ -329,7 +339,7 @@ def _check_word(what: str, word: str | None) -> None:
         raise BodyRefused(422, [Problem(what, "word", said)])
 
 
-def _secret(root: Path) -> bytes:
+def log_secret(root: Path) -> bytes:
     """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
     path = root / _SECRET
     with exclusive(root / "state/log.key.lock", what="making the key of the log", wait_s=10):

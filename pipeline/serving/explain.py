@@ -37,8 +37,8 @@ def explain(bundle: Bundle, row: tuple[Any, ...]) -> bytes:
 
 def contributions(bundle: Bundle, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
     """Return the predicted class, its probability, and the contribution of each feature that has bins."""
-    scored = bundle.scorer.score([row])
-    label, confidence = scored.labels[0], scored.confidences[0]
+    (answer,) = bundle.scorer.score([row])
+    label, confidence = answer.label, answer.confidence
     bins = {one.name: one for one in bundle.reference.columns}
     rows: list[tuple[Any, ...]] = []
     parts: list[tuple[str, int, np.ndarray[Any, Any]]] = []

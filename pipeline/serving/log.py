@@ -121,7 +121,7 @@ class LogWriter:
         while is_open:
             works, tasks, is_open = self._gather()
             if works:
-                self._give(works, self._handled(works))
+                self._give(works, self._survived(works))
             for task in tasks:
                 task(self._journal)
         self._journal.close()
@@ -151,6 +151,15 @@ class LogWriter:
             self._n_waiting -= sum(len(work.rows.rows) for work in works)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_settle, works, outcomes)
+
+    def _survived(self, works: list[Work]) -> Sequence[Outcome]:
+        """Return an outcome for each request, whatever happens: without this thread nobody would be answered."""
+        try:
+            return self._handled(works)
+        except Exception as error:  # noqa: BLE001 - handed to those who wait for it
+            self.tally.n_failures += 1
+            self.tally.last_error = str(error)
+            return [error] * len(works)
 
     def _handled(self, works: list[Work]) -> Sequence[Outcome]:
         outcomes: Sequence[Outcome]

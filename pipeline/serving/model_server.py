@@ -45,8 +45,8 @@ class ModelServer:
     --------
     ::
 
-        with ModelServer("personality_model") as server:
-            answer = server.predict({"Stage_fear": "No"})
+        with ModelServer("churn_model") as server:
+            answer = server.predict({"visits": 3, "plan": "basic"})
             print(answer["prediction"], answer["confidence"])
     """
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.classifier import decide
+from pipeline.classifier import decide_codes
 from pipeline.features import Encoder
 from pipeline.serving.contracts import Notice
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
-__all__ = ["RowScorer", "Scored"]
+__all__ = ["RowAnswer", "RowScorer"]
 
 _MAX_KEPT = 20_000
 _LOOKED_UP = frozenset({"integer", "category", "boolean"})
@@ -40,15 +39,19 @@ class _Cell(NamedTuple):
     notice: Notice | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Rows with their answers, in order; `stored` is what the log keeps of their features, as JSON."""
+class RowAnswer(NamedTuple):
+    """The answer to one row: its JSON before and behind the identifier, and what the log keeps.
 
-    labels: list[str]
-    confidences: list[float]
-    probabilities: list[list[float]]
-    notices: list[tuple[Notice, ...]]
-    stored: list[str]
+    `shares` are the probabilities as JSON by class; `stored` are the features in their stored form, as JSON.
+    """
+
+    before: str
+    behind: str
+    stored: str
+    label: str
+    shares: str
+    confidence: float
+    probabilities: list[float]
 
 
 class RowScorer:
@@ -61,30 +64,64 @@ class RowScorer:
         Share of missing values of a row from which it is told.
     secret : bytes
         Key of the hashes that stand for values of columns with `store: hash`.
+    cached_rows : int
+        Answers that are kept for rows that come again; 0 keeps none. They belong to this package alone.
     """
 
-    def __init__(self, package: Package, *, many_missing: float, secret: bytes) -> None:
+    def __init__(self, package: Package, *, many_missing: float, secret: bytes, cached_rows: int = 0) -> None:
         self.package = package
         self._columns = _columns(package, secret)
         self._n_missing = max(1, int(np.ceil(many_missing * len(self._columns))))
         self._width = len(package.served.encoder.names_out_)
         self._classes = package.classes
+        self._labels = [json.dumps(name) for name in package.classes]
+        words = ",".join(f"{label}:%s" for label in (one.replace("%", "%%") for one in self._labels))
+        self._shares = f"{{{words}}}"
+        self._max_kept = cached_rows
+        # 0.0 and -0.0 are equal to a dictionary and not to a model.
+        self._is_kept = cached_rows > 0 and all(one.kind in _LOOKED_UP for one in package.schema.features)
+        self._kept: dict[tuple[Any, ...], RowAnswer] = {}
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
         return self._predict(self._cells(rows), len(rows))
 
-    def score(self, rows: Sequence[tuple[Any, ...]]) -> Scored:
-        """Return the answers to rows that a codec accepted."""
+    def score(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
+        """Return the answers to rows that a codec accepted, in order."""
+        if not self._is_kept:
+            return self._answers(rows)
+        kept = self._kept
+        try:
+            return [kept[row] for row in rows]
+        except KeyError:
+            if len(kept) > self._max_kept:
+                kept = self._kept = {}
+            fresh = list({row: None for row in rows if row not in kept})
+            kept.update(zip(fresh, self._answers(fresh), strict=True))
+            return [kept[row] for row in rows]
+
+    def _answers(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
         cells = self._cells(rows)
         probabilities = self._predict(cells, len(rows))
-        labels = decide(probabilities, self.package.schema.target, self.package.threshold).tolist()
-        plain = probabilities.tolist()
-        at = {name: code for code, name in enumerate(self._classes)}
-        confidences = [row[at[label]] for row, label in zip(plain, labels, strict=True)]
-        stored = ["{" + ",".join([cell.stored for cell in row if cell.stored]) + "}" for row in cells]
-        notices = [self._notices(row, values) for row, values in zip(cells, rows, strict=True)]
-        return Scored(labels, confidences, plain, notices, stored)
+        codes = decide_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
+        return [
+            self._answer(row, values, shares, code)
+            for row, values, shares, code in zip(cells, rows, probabilities.tolist(), codes, strict=True)
+        ]
+
+    def _answer(
+        self, cells: tuple[_Cell, ...], row: tuple[Any, ...], probabilities: list[float], code: int
+    ) -> RowAnswer:
+        texts = tuple(map(repr, probabilities))
+        shares = self._shares % texts
+        before = (
+            f'{{"prediction":{self._labels[code]},"confidence":{texts[code]},"probabilities":{shares},"prediction_id":"'
+        )
+        stored = ",".join([cell[1] for cell in cells if cell[1]])
+        behind = f'","warnings":[{self._warnings(cells, row)}]}}'
+        return RowAnswer(
+            before, behind, f"{{{stored}}}", self._classes[code], shares, probabilities[code], probabilities
+        )
 
     def _cells(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[_Cell, ...]]:
         by_column = [
@@ -98,13 +135,16 @@ class RowScorer:
         served = self.package.served
         return served.calibration.apply(served.score(matrix))
 
-    def _notices(self, row: tuple[_Cell, ...], values: tuple[Any, ...]) -> tuple[Notice, ...]:
-        found = [cell[2] for cell in row if cell[2] is not None]
-        n_missing = values.count(None)
+    def _warnings(self, cells: tuple[_Cell, ...], row: tuple[Any, ...]) -> str:
+        found = [cell[2] for cell in cells if cell[2] is not None]
+        n_missing = row.count(None)
         if n_missing >= self._n_missing:
-            said = f"{n_missing} of {len(values)} values are missing; the answer rests on few"
+            said = f"{n_missing} of {len(row)} values are missing; the answer rests on few"
             found.append(Notice("", "many_missing", said))
-        return tuple(found)
+        if not found:
+            return ""
+        plain = ({"column": one.column, "rule": one.rule, "message": one.message} for one in found)
+        return ",".join(map(json.dumps, plain))
 
 
 class _ColumnCells:

@@ -19,6 +19,7 @@ from pipeline import files
 from pipeline.classifier import decide
 from pipeline.data.cells import to_frame
 from pipeline.errors import DataError, UsageError
+from pipeline.serving.file_log import row_ids
 from pipeline.serving.file_rows import ValueChecks, column_names, file_tables, n_rows_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.package import Package
+    from pipeline.serving.file_log import FileLog
 
 __all__ = ["PART_ROWS", "FileScores", "score_file"]
 
@@ -49,6 +51,7 @@ def score_file(
     target: Path,
     *,
     chunk_rows: int = PART_ROWS,
+    log: FileLog | None = None,
     told: Callable[[int, int | None], None] = lambda _done, _all: None,
 ) -> FileScores:
     """Write the predictions of the rows of `source` to `target`, in their order.
@@ -63,6 +66,8 @@ def score_file(
         CSV or Parquet, by their endings; `target` is replaced at the end, whole or not at all.
     chunk_rows : int
         Rows that are scored at once; it bounds the memory, and changes nothing else.
+    log : FileLog, optional
+        Where the predictions are kept as well, each row once; the output then has a column `prediction_id` too.
     told : callable
         Called with the rows that are done and all rows (None when that is not known).
 
@@ -78,7 +83,9 @@ def score_file(
     if chunk_rows < 1:
         raise UsageError(f"chunk rows: {chunk_rows} is too few; give 1 or more")
     checks = ValueChecks(package.schema, where=str(source))
-    parts = _Parts(target, {"source": _digest(source), "package": package.digest, "part_rows": PART_ROWS})
+    digest = _digest(source)
+    plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
+    parts = _Parts(target, plan)
     total = n_rows_of(source)
     n_done = n_resumed = 0
     for at, part in enumerate(_parts_of(package, source)):
@@ -87,7 +94,12 @@ def score_file(
         else:
             checks.check(part, first_row=n_done + 1)
             chunks = [_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
-            parts.add(at, pa.concat_tables(chunks).combine_chunks())
+            scored = pa.concat_tables(chunks).combine_chunks()
+            if log is not None:
+                ids = row_ids(digest, package.digest, n_done + 1, part.num_rows)
+                log.keep(part, ids)
+                scored = scored.append_column("prediction_id", pa.array(ids, pa.string()))
+            parts.add(at, scored)
         n_done += part.num_rows
         told(n_done, total)
     if n_done == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -63,6 +64,7 @@ def start(
     config: ServingConfig = settings.serving.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
+    gc.set_threshold(50_000, 20, 50)  # rows come and go by the thousand and hold no cycles
     engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
     serve(engine, config, began=began)
 

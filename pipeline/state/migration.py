@@ -110,7 +110,7 @@ def _found(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _migrate(state: State) -> None:
+def _migrate(state: State, *, to: str = HEAD) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -118,14 +118,19 @@ def _migrate(state: State) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with state.writing() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
+        command.upgrade(config, to)
 
 
 def _back_up(state: State, backups: Path, found: str) -> Path:
-    backups.mkdir(parents=True, exist_ok=True)
-    if state.is_file:
-        return _copy_file(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
-    return _dump_server(state, backups / f"state-{found}-{state.clock()}.sql")
+    try:
+        backups.mkdir(parents=True, exist_ok=True)
+        if state.is_file:
+            return _copy_file(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
+        return _dump_server(state, backups / f"state-{found}-{state.clock()}.sql")
+    except OSError as error:
+        raise DependencyUnavailable(
+            f"{backups}: a backup cannot be made there ({error.strerror}); nothing was changed"
+        ) from error
 
 
 def _copy_file(source: Path, target: Path) -> Path:

@@ -54,6 +54,11 @@ class KeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
+# A server may be set to answer before it syncs; not for these rows.
+_LOCK = (
+    "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
+    " pg_advisory_xact_lock(%s)"
+)
 _COUNT = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
 _FIRST_COUNT = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
 _INSERT = "INSERT INTO predictions (seq, {columns}) VALUES ({marks})"
@@ -135,7 +140,7 @@ class Journal:
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
             elif not is_read:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITERS_LOCK,))
+                cursor.execute(_LOCK, (WRITERS_LOCK,))
             yield cursor
             self._connection.commit()
         except BaseException as error:

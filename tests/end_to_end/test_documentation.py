@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.end_to_end.workspace import BIN, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -22,14 +28,19 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(r"make (run|app|test|check|pictures|lock|setup|clean)\b")
+_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|test|check|pictures|lock|setup|clean)\b")
+# The front page repeats what the guides tell; what takes long of it is tried there.
+_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # The queue has a test of its own, which runs it to the end.
 _ELSEWHERE = re.compile(r"dvc exp run --run-all")
 _SERVER = re.compile(r"mlflow (ui|server)\b")
+# Our own server goes on answering while the commands behind it on the page are tried.
+_SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
+_ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _ABOUT = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (data|config|track|models|audit|promote|rollback)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
@@ -54,6 +65,14 @@ def commands(page: str) -> list[str]:
     return list(dict.fromkeys(one for one in found if one and not _ABOUT.search(one)))
 
 
+def commands_to_try(page: str) -> list[str]:
+    """Return the commands of a page but those that take long and that another page has too."""
+    if page != "README.md":
+        return commands(page)
+    elsewhere = {one for other in PAGES if other != page for one in commands(other)}
+    return [one for one in commands(page) if not (_LONG.match(one) and one in elsewhere)]
+
+
 def test_the_pages_have_commands() -> None:
     assert len({one for page in PAGES for one in commands(page)}) > 40
 
@@ -62,8 +81,17 @@ def test_the_pages_have_commands() -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
     _provide(small)
-    for command in commands(page):
-        _try(small, command)
+    with ExitStack() as servers:
+        port = 0
+        for command in commands_to_try(page):
+            if _SERVE.match(command):
+                servers.close()
+                port = servers.enter_context(_serving(small, command))
+            else:
+                _try(
+                    small,
+                    command.replace(_ADDRESS, f"localhost:{port}").replace("curl -s ", "curl -sS --fail-with-body "),
+                )
 
 
 def _try(project: Workspace, command: str) -> None:
@@ -122,6 +150,27 @@ def _answers(project: Workspace, command: str) -> None:
         process.wait(timeout=30)
         if process.stdout is not None:
             process.stdout.close()
+
+
+@contextmanager
+def _serving(project: Workspace, command: str) -> Iterator[int]:
+    """Start our server on a free port, yield the port, and see at the end that it stops in order."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (project.root / "server.log").open("w", encoding="utf-8") as log:
+        words = [*command.split(), "--port", str(port)]
+        process = subprocess.Popen(words, cwd=project.root, env=project.environment(), stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 60
+            while not _is_up(port):
+                assert process.poll() is None, project.read("server.log")
+                assert time.monotonic() < deadline, "the server did not answer within 60 s"
+                time.sleep(0.2)
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0, project.read("server.log")
 
 
 def _is_up(port: int) -> bool:

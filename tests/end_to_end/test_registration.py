@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,14 +29,43 @@ def test_the_first_version_serves_and_the_next_that_passes_is_staged(small: Work
 
 
 def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_look_at(small: Workspace) -> None:
-    small.edit("conf/promotion/default.yaml", "ece: 0.2", "ece: 0.000001")
+    small.edit("conf/promotion/default.yaml", "size_mb: 200", "size_mb: 0.001")
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
     failed = small.run("dvc", "repro", expect=255)
     assert "exited with 5" in failed.stderr
-    assert "limit ece" in failed.stdout
+    assert "goes no further: size" in failed.stderr + failed.stdout
     gates = json.loads(small.read("reports/registration.json"))
     assert gates["verdict"] == "reject"
     assert stages_of(small) == ["Production", "None"]
     small.run("python", "-m", "stages.register", "-cd", ".", "-cn", "params", expect=5)
-    small.edit("conf/promotion/default.yaml", "ece: 0.000001", "ece: 0.2")
+    small.edit("conf/promotion/default.yaml", "size_mb: 0.001", "size_mb: 200")
     assert stages_run(small.run("dvc", "repro").stdout) == {"compose", "register"}
+
+
+def test_a_version_is_made_again_from_its_commit_and_what_differs_is_named(small: Workspace) -> None:
+    name = ModelRegistry(small.root).list_models()[0].model
+    traced = json.loads(small.run("mlops", "models", "show", "1", "--lineage", "--json").stdout)
+    assert traced["commit"] == small.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert traced["rows"]["data/train.parquet"] == small.outputs()["data/train.parquet"]
+    receipt = json.loads(small.run("mlops", "models", "reproduce", "1", "--json").stdout)
+    assert (receipt["model"], receipt["is_equal"]) == (name, True)
+    assert {check["what"] for check in receipt["checks"]} >= {"digest", "settings", "metric log_loss"}
+
+
+def test_a_commit_that_gives_something_else_is_named_in_the_receipt(small: Workspace) -> None:
+    (small.root / "conf/model/hist_gradient_boosting.yaml").write_text(
+        small.read("conf/model/hist_gradient_boosting.yaml").replace("max_iter: 100", "max_iter: 90"), encoding="utf-8"
+    )
+    small.run("git", "commit", "-q", "--amend", "-a", "-m", "Settings that dvc.lock knows nothing of")
+    answer = small.run("mlops", "models", "reproduce", "1", expect=8)
+    assert "DIFFERS  digest" in answer.stdout
+    assert "DIFFERS  settings" in answer.stdout
+    assert "equal    rows data/train.parquet" in answer.stdout
+
+
+def test_the_same_package_is_the_same_version_in_an_empty_registry(small: Workspace) -> None:
+    before = ModelRegistry(small.root).list_models()[0]
+    shutil.rmtree(small.root / "state")
+    assert small.repro() == set()
+    small.run("dvc", "repro", "--force", "--single-item", "register")
+    assert [one.digest for one in ModelRegistry(small.root).list_models()] == [before.digest]

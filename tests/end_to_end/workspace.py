@@ -137,7 +137,7 @@ def widen_gates(workspace: Workspace) -> None:
         ("[majority, depth_2_tree]", "[majority]"),
         ("rule: superior ", "rule: non_inferior "),
         ("margin: 0.002 ", "margin: 0.5 "),
-        ("ece: 0.015", "ece: 0.2"),
+        ("ece: 0.01 ", "ece: 0.2 "),
         ("worsening: 0.02", "worsening: 0.5"),
     ):
         workspace.edit("conf/promotion/default.yaml", old, new)

@@ -64,6 +64,7 @@ class MonitoringConfig(Section):
     window_hours: Positive = setting("Length of the window", unit="h")
     min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
     confidence: float = setting("Level of the intervals of performance", gt=0.5, lt=1)
+    exit_code: int = setting("Exit code of the stage when something drifted or degraded; 0 goes on", ge=0, le=125)
     draws: int = setting("Draws from which those intervals are taken", unit="draws", ge=100, le=10_000)
 
 

@@ -15,6 +15,7 @@ class EngineConfig(Section):
     follow_s: float = setting("Time between two looks at the state database", unit="s", gt=0, le=60)
     max_rows: Positive = setting("Rows that one request may hold", unit="rows")
     many_missing: Share = setting("Share of missing values of a row from which an answer says so")
+    cached_rows: int = setting("Answers kept for rows that come again; 0 keeps none", unit="rows", ge=0)
     last_good: bool = setting(
         "Whether a start falls back to the version that served before, when the newest is damaged"
     )

@@ -12,7 +12,7 @@ from pipeline.serving.http.problems import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PUBLIC", "ROLES", "Access", "Principal", "Verifier"]
+__all__ = ["EVERYBODY", "PUBLIC", "ROLES", "Access", "Principal", "Verifier"]
 
 PUBLIC = "public"
 # Role -> what it includes besides itself.
@@ -76,6 +76,11 @@ class Access:
     verifiers: tuple[Verifier, ...]
     requests: Buckets | None
     failures: Buckets = field(default_factory=lambda: Buckets(per_s=10 / 60, burst=10))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked for anything."""
+        return not self.is_required and self.requests is None
 
     async def admit(self, fields: Mapping[bytes, bytes], role: str, address: str) -> Principal:
         """Return the caller of a request for an operation that needs `role`.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
 from pipeline.serving.contracts import BodyRefused, NotReady
 from pipeline.serving.http import problems
-from pipeline.serving.http.calls import Answer, Call, Disconnected, fields_of, request_id_of
+from pipeline.serving.http.access import EVERYBODY
+from pipeline.serving.http.calls import Answer, Call, Disconnected, check_single, request_id_of
+from pipeline.serving.http.connection import CYCLE, write_answer
 from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Application", "Hosts"]
 
 _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+_SHED_PAUSE_S = 0.2
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
 
@@ -87,8 +90,10 @@ class Application:
         caller, request_id, kind = "", "", None
         try:
             raw = scope["headers"]
-            request_id = request_id_of(dict(raw))
-            fields = fields_of(raw)
+            fields = dict(raw)
+            request_id = request_id_of(fields)
+            if len(fields) != len(raw):
+                check_single(raw)
             operation, parameters = self.routes.find(scope["method"], scope["path"])
             call = await self._let_in(scope, fields, operation, parameters, request_id)
             caller = call.principal.id
@@ -100,7 +105,7 @@ class Application:
             refused = self._told(error, request_id)
             kind = refused.kind
             answer = _problem(refused, request_id, is_inference=scope["path"].startswith("/v2/"))
-        await _send(send, answer, request_id)
+        await _send(scope, send, answer, request_id)
         name, seconds = operation.name if operation else "unmatched", perf_counter() - began
         self.metrics.observe(name, answer.status, seconds)
         if self.log.wants(answer.status, seconds):
@@ -121,7 +126,8 @@ class Application:
             if len(self.connections) > self.max_connections:
                 raise Refused("overloaded", _OVERLOADED, headers={"Retry-After": "1", "Connection": "close"})
             self.hosts.check(fields)
-        principal = await self.access.admit(fields, operation.role or "", address)
+        access = self.access
+        principal = EVERYBODY if access.is_open else await access.admit(fields, operation.role or "", address)
         return Call(scope["method"], scope["path"], scope["query_string"], fields, request_id, principal, parameters)
 
     async def _answer(self, operation: Operation, call: Call, receive: Receive) -> Answer:
@@ -131,6 +137,9 @@ class Application:
         call.body = await self._body(call.fields, receive)
         size = len(call.body)
         if not self.admission.enter(size):
+            call.body = b""
+            # Who does not heed Retry-After and comes back at once is answered late, so that shedding costs little.
+            await asyncio.sleep(_SHED_PAUSE_S)
             raise Refused("overloaded", _OVERLOADED, headers={"Retry-After": "1"})
         try:
             return await operation.handler(call)
@@ -226,7 +235,7 @@ def _problem(refused: Refused, request_id: str, *, is_inference: bool) -> Answer
     )
 
 
-async def _send(send: Send, answer: Answer, request_id: str) -> None:
+async def _send(scope: Any, send: Send, answer: Answer, request_id: str) -> None:
     headers = [
         (b"content-type", answer.media_type),
         (b"content-length", str(len(answer.body)).encode()),
@@ -234,5 +243,9 @@ async def _send(send: Send, answer: Answer, request_id: str) -> None:
         *_FIXED,
         *answer.headers,
     ]
+    cycle = scope.get(CYCLE)
+    if cycle is not None:
+        await write_answer(cycle, answer.status, headers, answer.body)
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

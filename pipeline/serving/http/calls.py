@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
 
-__all__ = ["JSON", "Answer", "Call", "Disconnected", "fields_of", "request_id_of"]
+__all__ = ["JSON", "Answer", "Call", "Disconnected", "check_single", "request_id_of"]
 
 JSON = b"application/json"
 
@@ -105,21 +105,12 @@ def _text(fields: Mapping[bytes, bytes], name: bytes, spoken: str) -> str | None
     return text
 
 
-def fields_of(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the header fields by name.
-
-    Raises
-    ------
-    Refused
-        When one of those that decide something stands there twice.
-    """
-    fields = dict(raw)
-    if len(fields) != len(raw):
-        names = [name for name, _ in raw]
-        for name in _SINGLE:
-            if names.count(name) > 1:
-                raise Refused("bad-request", f"header {name.decode()}: stands there twice; send it once")
-    return fields
+def check_single(raw: list[tuple[bytes, bytes]]) -> None:
+    """Refuse header fields that decide something and stand there twice."""
+    names = [name for name, _ in raw]
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise Refused("bad-request", f"header {name.decode()}: stands there twice; send it once")
 
 
 def request_id_of(fields: Mapping[bytes, bytes]) -> str:

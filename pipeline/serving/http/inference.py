@@ -128,22 +128,22 @@ def _columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int)
             raise _refused(422, where, "unknown", f"no such feature; known: {', '.join(kinds)}")
         if tensor.name in columns:
             raise _refused(422, where, "duplicate", f"{column.name} stands there twice")
-        n = _rows(tensor, where, max_rows)
+        n = _rows(tensor, where)
         if n_rows is not None and n != n_rows:
             raise _refused(422, f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}")
         n_rows = n
         columns[tensor.name], at = _values(tensor, column, n, where, tail, at)
+    if n_rows is not None and n_rows > max_rows:
+        raise _refused(413, "inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
     if at != len(tail):
         raise _refused(400, "body", "binary", "the binary part is longer than its tensors say")
     return columns
 
 
-def _rows(tensor: _Tensor, where: str, max_rows: int) -> int:
+def _rows(tensor: _Tensor, where: str) -> int:
     shape = tensor.shape
     if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
         raise _refused(422, f"{where}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1")
-    if shape[0] > max_rows:
-        raise _refused(413, f"{where}.shape", "rows", f"at most {max_rows:,} rows at a time")
     return shape[0]
 
 

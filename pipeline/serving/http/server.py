@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Server", "check_address", "is_loopback", "listen"]
 
 _STOP_WITHIN_S = 9
+_MAX_ACCEPTED = 200
 
 
 def is_loopback(host: str) -> bool:
@@ -93,7 +94,34 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._application = application
+        self._accepting: set[asyncio.Future[Any]] = set()
         application.connections = self.server_state.connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept: all that wait, at each turn of the loop.
+
+        The loop's own servers take one connection at a turn; under overload a turn is long, and probes would wait
+        for seconds behind other new connections.
+        """
+        self.servers = []
+        for listening in sockets or ():
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept_all, listening)
+        self.started = True
+
+    def _accept_all(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(_MAX_ACCEPTED):
+            try:
+                accepted, _ = listening.accept()
+            except OSError:
+                return  # nobody waits any more; or no file descriptor is left, and they wait in the queue
+            accepted.settimeout(0)
+            task = asyncio.ensure_future(loop.connect_accepted_socket(self._connection, accepted))
+            self._accepting.add(task)
+            task.add_done_callback(self._accepting.discard)
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state={})
 
     async def on_tick(self, counter: int) -> bool:
         """Look at deadlines ten times a second."""
@@ -103,6 +131,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what has begun while deadlines go on being looked at."""
         self._application.is_draining = True
+        for listening in sockets or ():
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+            self._accept_all(listening)
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         watch = asyncio.ensure_future(self._watch())
         try:
             await super().shutdown(sockets)

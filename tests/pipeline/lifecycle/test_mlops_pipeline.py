@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +23,8 @@ from pipeline.lifecycle.teaching import declared_model
 from pipeline.models import build_estimator, declare_estimator
 from pipeline.state import open_state
 from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import parts
+from tests.pipeline.package.packing import pack, parts
 from tests.pipeline.problems import ROOT, settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SETTINGS = (
     "training.folds=3",
@@ -110,10 +109,10 @@ def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipe
 
 
 def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
-    mlops.config = settings(*SETTINGS, "promotion.limits.ece=0.000001")
+    mlops.config = settings(*SETTINGS, "promotion.size_mb=0.001")
     trained = train(mlops, LogisticRegression(), register_model=True)
     assert trained.gates.verdict == "reject"
-    with pytest.raises(GateRefused, match="limit ece"):
+    with pytest.raises(GateRefused, match="size"):
         mlops.promote_model(1, "Production")
     assert mlops.promote_model(1, "Production", force=True, reason="a demonstration").after.version("Production") == 1
 
@@ -168,3 +167,19 @@ def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> N
 def test_a_function_among_the_arguments_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
         declare_estimator(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
+
+
+def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
+    X_train, y_train, X_test, y_test = handed_over()
+    rows = parts("personality", N_ROWS)
+    names = {"train_data": rows.train, "test_data": rows.test, "your_model": HistGradientBoostingClassifier()}
+    names |= {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs/registry.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert [one.stage for one in mlops.registry.list_models()] == ["Archived", "Production"]
+    assert "verdict: promote" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +44,14 @@ def test_the_page_in_mlflow_tells_what_it_is_made_from_and_what_the_gates_said(
     assert float(shown.tags["mlops.metrics.log_loss"]) > 0
     for said in ("A first try", "`c0ffee`", made.digest[:12], "| log_loss |", "| limit ece | pass |", "reproduce"):
         assert said in shown.description
+
+
+def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:
+    at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").entry.at
+    tags = page(tmp_path, "2").tags
+    told = (tags["deployed.by"], tags["deployed.because"], tags["deployed.generation"])
+    assert told == ("ada", "the fair is tomorrow", "1")
+    assert datetime.fromisoformat(tags["deployed.at"]).timestamp() == at // 1_000_000
 
 
 def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:

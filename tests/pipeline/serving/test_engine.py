@@ -76,6 +76,18 @@ def test_a_row_gets_the_same_bits_alone_in_a_batch_and_by_columns(project: Path,
     assert np.abs(np.array(shares) - expected.predict_proba(frame)).max() <= 1e-5
 
 
+def test_an_answer_that_was_kept_is_the_one_that_would_be_worked_out(project: Path) -> None:
+    given = rows(300)
+
+    async def use(engine: Engine) -> Any:
+        answers = [json.loads(await engine.predict_batch(many(given)))["predictions"] for _ in range(2)]
+        return [[{**one, "prediction_id": ""} for one in each] for each in answers]
+
+    first, again = served(project, use)
+    (worked_out, _) = served(project, use, engine=engine_settings(cached_rows=0))
+    assert first == again == worked_out
+
+
 def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) -> None:
     answer = json.loads(served(project, lambda engine: engine.predict_one(one({"Stage_fear": "No"}))))
     digest = package_of(project).digest

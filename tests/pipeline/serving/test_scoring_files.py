@@ -14,12 +14,16 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from pipeline.errors import DataError, UsageError
 from pipeline.package import load
 from pipeline.serving import scoring_files
+from pipeline.serving.file_log import FileLog
 from pipeline.serving.scoring import RowScorer
 from pipeline.serving.scoring_files import score_file
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.conftest import rows
 
@@ -53,10 +57,10 @@ def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tm
     scored = RowScorer(package, many_missing=0.5, secret=b"").score([tuple(row.values()) for row in given])
     found = pd.read_parquet(tmp_path / "out.parquet")
     assert done.n_rows == 1000
-    assert found["prediction"].tolist() == scored.labels
+    assert found["prediction"].tolist() == [one.label for one in scored]
     shares = found[[f"probability_{name}" for name in package.classes]].to_numpy()
-    assert np.array_equal(shares, np.array(scored.probabilities))
-    assert found["confidence"].tolist() == scored.confidences
+    assert np.array_equal(shares, np.array([one.probabilities for one in scored]))
+    assert found["confidence"].tolist() == [one.confidence for one in scored]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -139,3 +143,23 @@ def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Pa
 def test_other_forms_are_refused(package: Package, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="accepted are files that end with"):
         score_file(package, write(tmp_path / "in.csv", frame_of(5)), tmp_path / name)
+
+
+def test_a_file_is_logged_once_however_often_it_is_scored(
+    project: Path, packages: dict[str, Path], tmp_path: Path
+) -> None:
+    package = load(packages["linear"])
+    source = write(tmp_path / "in.parquet", frame_of(700))
+    state = open_state(project)
+    log = FileLog(state, "personality_model", 1, 1, RowScorer(package, many_missing=1.0, secret=b""))
+    for name in ("first.parquet", "second.parquet"):
+        score_file(package, source, tmp_path / name, log=log)
+    with state.reading() as connection:
+        kept = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
+    state.close()
+    found = pd.read_parquet(tmp_path / "second.parquet")
+    assert [row.prediction_id for row in kept] == found["prediction_id"].tolist()
+    assert [row.prediction for row in kept] == found["prediction"].tolist()
+    assert [row.confidence for row in kept] == found["confidence"].tolist()
+    assert [json.loads(row.features) for row in kept] == rows(700)
+    assert {(row.variant, row.digest) for row in kept} == {("file", package.digest)}

@@ -96,7 +96,7 @@ def test_columns_are_kept_in_the_form_that_is_declared(packages: dict[str, Path]
     declared = replace(package, schema=replace(package.schema, columns=columns))
     row = next(values for one in rows(50) if None not in (values := tuple(one.values())))
     kept = [
-        json.loads(RowScorer(declared, many_missing=1.0, secret=secret).score([row]).stored[0])
+        json.loads(RowScorer(declared, many_missing=1.0, secret=secret).score([row])[0].stored)
         for secret in (b"one", b"two")
     ]
     first: dict[str, Any] = kept[0]

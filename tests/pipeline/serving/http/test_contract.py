@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
-# The full proof: MLOPS_TEST_EXAMPLES=100 gives more than 3,000 cases, once before a release.
+# The full proof: MLOPS_TEST_EXAMPLES=160 gives more than 3,000 cases, once before a release.
 EXAMPLES = int(os.environ.get("MLOPS_TEST_EXAMPLES", "3"))
-N_CASES = 1_500 if EXAMPLES >= 100 else 100
+N_CASES = 1_500 if EXAMPLES >= 160 else 100
 OTHER = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import selectors
 import socket
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.http.running import ROW, Running, make_project, running
 
 if TYPE_CHECKING:
@@ -106,6 +110,15 @@ def test_a_slow_sender_is_told_why(server: Running) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:mlops:problem:too-slow"
 
 
+def test_the_rest_of_a_refused_body_is_waited_for_in_bounds_and_answered_once(server: Running) -> None:
+    connection = opened(server, HEAD + b"Content-Length: 40000000\r\n\r\n{")
+    connection.settimeout(DEADLINE_S + 3)
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_who_leaves_answers_lying_is_cut(server: Running) -> None:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -140,3 +153,26 @@ def test_senders_whose_bodies_are_under_way_hold_no_slot(server: Running) -> Non
     for connection in waiting:
         connection.close()
     assert statuses == {200}
+
+
+def test_overload_is_shed_with_a_time_to_come_back_and_probes_are_answered(server: Running) -> None:
+    command = [sys.executable, str(ROOT / "examples/load.py"), "--url", server.address]
+    load = subprocess.Popen([*command, "--connections", "300", "--seconds", "4"], stdout=subprocess.PIPE, text=True)
+    times: list[float] = []
+    shed: set[str] = set()
+    with server.client() as client:
+        while load.poll() is None:
+            began = time.monotonic()
+            with server.client() as other:  # a probe comes on a connection of its own
+                assert other.get("/livez").status_code == 200
+            times.append(time.monotonic() - began)
+            answer = client.post("/predict", json={"features": ROW})
+            if answer.status_code != 200:
+                shed.add(f"{answer.status_code} {answer.headers['retry-after']}")
+            time.sleep(0.05)
+        assert client.post("/predict", json={"features": ROW}).status_code == 200
+    told = load.communicate()[0]
+    statuses = dict(re.findall(r"(\d{3}): (\d+)", told))
+    assert set(statuses) == {"200", "503"}, told
+    assert shed <= {"503 1"}
+    assert max(times) < 2

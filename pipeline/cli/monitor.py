@@ -1,0 +1,53 @@
+"""Commands about live predictions: what moved, how well the model does, and the counts that this is read from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.files import canonical_json
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Watch live predictions: drift, performance, and their hourly counts.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
+
+
+def _name(name: str | None) -> str:
+    from pipeline.config.load import load_params
+
+    return name if name is not None else load_params().name
+
+
+@app.command()
+def report(
+    *,
+    name: Name = None,
+    hours: Annotated[float | None, typer.Option("--hours", help="Length of the window, up to now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the last hours: each column in words, then performance as measured and as expected."""
+    from pipeline.monitoring import ModelMonitor
+    from pipeline.monitoring.page import headline, lines
+
+    found = ModelMonitor(_name(name)).generate_monitoring_report(hours)
+    if as_json:
+        typer.echo(canonical_json(found), nl=False)
+        return
+    typer.echo(headline(found))
+    for line in lines(found):
+        typer.echo(line)
+
+
+@app.command()
+def rebuild(*, name: Name = None, as_json: AsJson = False) -> None:
+    """Make the hourly counts anew from the prediction log."""
+    from pipeline.monitoring import ModelMonitor
+
+    n_rows = ModelMonitor(_name(name)).rebuild()
+    typer.echo(
+        canonical_json({"n_rows": n_rows}) if as_json else f"{n_rows:,} predictions counted anew", nl=not as_json
+    )
