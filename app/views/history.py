@@ -31,9 +31,12 @@ def _body() -> None:
     settings = access.config()
     search = _search(settings.name, settings.data.target.classes)
     is_live = st.toggle("Live", value=False, key="history_live", help="Looks again every 5 seconds")
-    st.fragment(run_every=5 if is_live else None)(
-        lambda: frame.edge(lambda: _found(search, settings.data.target.classes))
-    )()
+
+    @st.fragment(run_every=5 if is_live else None)
+    def look() -> None:
+        frame.edge(lambda: _found(search, settings.data.target.classes))
+
+    look()
 
 
 def _search(model: str, classes: tuple[str, ...]) -> Search:

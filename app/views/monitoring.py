@@ -19,7 +19,7 @@ _VERDICTS = {
     "stable": "stable",
     "watch": "watch",
     "drift": "drift",
-    "not_enough_data": "too few rows",
+    "not_enough_data": "few rows",
     "not_evaluated": "not evaluated",
 }
 

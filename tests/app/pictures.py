@@ -49,18 +49,18 @@ def _predict(page: Any, address: str) -> None:
 
 
 def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
-    """Send a file of a hundred rows, so that the log has something to show."""
+    """Send a file of 1,500 rows, so that the log has something to show."""
     import pandas as pd
 
     from pipeline.package import load
 
     features = list(load(project / "models/candidate").schema.feature_names)
-    rows = pd.read_parquet(project / "data/test.parquet")[features].head(100)
+    rows = pd.read_parquet(project / "data/test.parquet")[features].head(1500)
     rows.to_csv(folder / "rows.csv", index=False)
     open_page(page, address, "predict")
     page.get_by_role("tab", name="File").click()
     page.locator("input[type=file]").set_input_files(folder / "rows.csv")
-    page.get_by_role("button", name="Predict 100 rows").click()
+    page.get_by_role("button", name="Predict 1,500 rows").click()
     page.get_by_text("Download all answers").wait_for()
     settle(page)
 
