@@ -20,6 +20,9 @@ _HEADLINE = ("log_loss", "roc_auc", "accuracy", "ece")
 _NEXT = (
     ("the report on the rows", "reports/validation.html"),
     ("the model card", "reports/model_card.md"),
+    ("answers over HTTP", "make serve"),
+    ("pages to look at", "make app"),
+    ("what moved since", "make monitor"),
     ("runs and figures", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
     ("another model", "dvc exp run -S model=random_forest"),
     ("your own data", "mlops data add FILE, then mlops data init FILE --target COLUMN"),
