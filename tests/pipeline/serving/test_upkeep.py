@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -117,4 +118,15 @@ def test_the_library_answers_as_the_api_does(project: Path) -> None:
         assert server.feedback([{"prediction_id": alone["prediction_id"], "outcome": "Introvert"}]) == 1
         with pytest.raises(BodyRefused, match=r"features\.Stage_fear: expected a word"):
             server.predict({"Stage_fear": "Maybe"})
-    assert "fastapi" not in sys.modules
+
+
+def test_the_library_predicts_without_what_only_a_server_or_training_needs(project: Path) -> None:
+    (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    code = (
+        "import sys; from pathlib import Path; from pipeline import ModelServer\n"
+        "with ModelServer('personality_model', root=Path(sys.argv[1])) as server: server.predict({'Stage_fear': 'Yes'})\n"
+        "print(*{'fastapi', 'uvicorn', 'mlflow', 'dvc', 'hydra', 'pandera', 'sklearn'} & set(sys.modules))"
+    )
+    words = [sys.executable, "-c", code, str(project)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
