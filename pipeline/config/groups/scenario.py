@@ -90,4 +90,10 @@ class ScenarioConfig(Section):
     rows_per_s: float = setting("Rate", unit="rows/s", gt=0)
     rows_per_request: Positive = setting("Rows of one request", unit="rows")
     outcomes: OutcomesConfig
-    phases: tuple[PhaseConfig, ...] = setting("One after another", min_length=1)
+    phases: tuple[PhaseConfig, ...] = setting("One after another")
+
+    @model_validator(mode="after")
+    def _something_happens(self) -> Self:
+        if not self.phases:  # a bound on the length would complain a second time about a phase that is wrong
+            raise ValueError("phases: has none; write down at least one")
+        return self
