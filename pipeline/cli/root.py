@@ -21,6 +21,7 @@ __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
 _GROUPS = {
+    "alerts": "pipeline.cli.alerts",
     "audit": "pipeline.cli.audit",
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
