@@ -216,28 +216,31 @@ class _Asking:
     config: DriftConfig
     own: Mapping[str, float]
 
-    def of(self, counts: Counts) -> list[Any]:
-        """Return the tests of one window."""
-        pairs = column_pairs(self.reference, reference_counts(self.reference), counts)
+    def of(self, counts: Counts, before: Counts | None = None) -> list[Any]:
+        """Return the tests of one window, against the reference or another baseline."""
+        pairs = column_pairs(self.reference, before or reference_counts(self.reference), counts)
         return [one for pair in pairs for one in column_tests(pair, self.config, self.config.alpha, self.own)]
 
     def drawn(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> Windows:
-        """Return windows without drift; columns are drawn independently of each other."""
+        """Return windows without drift; columns are drawn independently of each other.
+
+        The baseline of each is drawn as well: training rows were a sample too, and a small one is off by chance.
+        """
+        before, now = (self._counts(n, n_draws, rng) for n in (self.reference.n_rows, n_rows))
+        return Windows.of([self.of(now[i], before[i]) for i in range(n_draws)])
+
+    def _counts(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> list[Counts]:
         said = zip(OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True)
         features = {bins.name: _draws(_shares(bins), n_rows, n_draws, rng) for bins in self.reference.columns}
         outputs = {name: _draws(_shares(bins), n_rows, n_draws, rng) for name, bins in said}
-        return Windows.of(
-            [
-                self.of(
-                    Counts(
-                        n_rows,
-                        {name: counts[i] for name, counts in features.items()},
-                        {name: counts[i] for name, counts in outputs.items()},
-                    )
-                )
-                for i in range(n_draws)
-            ]
-        )
+        return [
+            Counts(
+                n_rows,
+                {name: counts[i] for name, counts in features.items()},
+                {name: counts[i] for name, counts in outputs.items()},
+            )
+            for i in range(n_draws)
+        ]
 
     def moved(
         self, calm: Windows, n_rows: int, n_draws: int, rng: np.random.Generator
@@ -250,10 +253,12 @@ class _Asking:
             for words, change in _changes(column, bins):
                 movement = plan_movements([change], self.schema, values.to_frame(column.name))[0]
                 counts = bins.finest.count(movement.of(values, rng))
-                draws = _draws(counts / counts.sum(), n_rows, n_draws, rng)
-                windows = calm.with_tests(
-                    Windows.of([self.of(Counts(n_rows, {bins.name: draws[i]})) for i in range(n_draws)])
+                n_reference = self.reference.n_rows
+                before, now = (
+                    [Counts(n, {bins.name: one}) for one in _draws(shares, n, n_draws, rng)]
+                    for n, shares in ((n_reference, _shares(bins)), (n_rows, counts / counts.sum()))
                 )
+                windows = calm.with_tests(Windows.of([self.of(*both) for both in zip(now, before, strict=True)]))
                 which = np.array([name[:2] == ("feature", bins.name) for name in windows.names])
                 found.append((bins.name, words, windows, which))
         return found
