@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli import deciding, scoring, track, upkeep
 from pipeline.cli.serve import serve
+from pipeline.cli.simulate import simulate
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["app", "main"]
 
 # Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
 _GROUPS = {
+    "alerts": "pipeline.cli.alerts",
     "audit": "pipeline.cli.audit",
     "config": "pipeline.cli.config",
     "data": "pipeline.cli.data",
@@ -42,6 +44,7 @@ _COMMANDS: list[Callable[..., None]] = [
     scoring.predict,
     scoring.feedback,
     serve,
+    simulate,
 ]
 
 app = typer.Typer(

@@ -1,0 +1,143 @@
+"""Commands about incidents: see them, say that somebody looks, ask for quiet, end them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.registered import spoken_moment
+from pipeline.errors import UsageError
+from pipeline.files import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.alerts import Actor
+    from pipeline.state import Incident, Silence, State
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="See incidents, acknowledge, silence and resolve them, and send their messages.", no_args_is_help=True
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
+Number = Annotated[int, typer.Argument(help="Number of the incident, as `mlops alerts list` shows it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for those who read the audit trail.")]
+
+
+@contextmanager
+def _state() -> Iterator[State]:
+    from pipeline import state as store
+    from pipeline.tracking.store import find_root
+
+    opened = store.open_state(find_root())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _actor() -> Actor:
+    from pipeline.alerts import Actor
+    from pipeline.registry.decisions import actor
+
+    return Actor(actor())
+
+
+@app.command("list")
+def list_(
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="Of one model.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, newest first."""
+    from pipeline.alerts import holding_silences, list_incidents
+
+    with _state() as state:
+        found = list_incidents(state, name, resolved_too=everything)
+        quiet = holding_silences(state, name)
+    if as_json:
+        told = {"incidents": [one.as_dict() for one in found], "silences": [one.as_dict() for one in quiet]}
+        typer.echo(canonical_json(told), nl=False)
+        return
+    for one in found:
+        typer.echo(_line(one))
+    if not found:
+        typer.echo("no incident" if everything else "no open incident")
+    for silence_ in quiet:
+        typer.echo(_silence_line(silence_))
+
+
+@app.command()
+def show(number: Number, *, as_json: AsJson = False) -> None:
+    """Show the message of one incident."""
+    from pipeline import state as store
+
+    with _state() as state, state.reading() as connection:
+        found = store.find_incident(connection, number)
+    typer.echo(canonical_json(found.as_dict()), nl=False) if as_json else typer.echo(f"{_line(found)}\n{found.message}")
+
+
+@app.command()
+def ack(number: Number, *, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Say that somebody looks at it: receivers hear no more of it until it gets worse or ends."""
+    from pipeline.alerts import acknowledge
+
+    with _state() as state:
+        _tell(acknowledge(state, number, actor=_actor(), reason=reason), as_json=as_json)
+
+
+@app.command()
+def resolve(number: Number, *, reason: Reason = "", as_json: AsJson = False) -> None:
+    """End an incident; one that is still there opens again after its cool-down."""
+    from pipeline.alerts import resolve as end
+
+    with _state() as state:
+        _tell(end(state, number, actor=_actor(), reason=reason), as_json=as_json)
+
+
+@app.command()
+def silence(
+    *,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="For how long.")] = None,
+    incident: Annotated[str | None, typer.Option("--group", help="One group of incidents; all when left out.")] = None,
+    end: Annotated[int | None, typer.Option("--end", help="End the silence with this number instead.")] = None,
+    reason: Reason = "",
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for quiet until a moment; incidents are still kept, and told if they last longer."""
+    from pipeline.alerts import silence as ask
+    from pipeline.alerts import unsilence
+    from pipeline.config.load import load_params
+
+    if (minutes is None) == (end is None):
+        raise UsageError("mlops alerts silence: say either `--minutes 60` or `--end NUMBER`")
+    with _state() as state:
+        if end is not None:
+            made = unsilence(state, end, actor=_actor(), reason=reason)
+        else:
+            model = name if name is not None else load_params().name
+            made = ask(state, model, minutes=minutes or 0, incident=incident, actor=_actor(), reason=reason)
+    typer.echo(canonical_json(made.as_dict()) if as_json else _silence_line(made), nl=not as_json)
+
+
+def _tell(incident: Incident, *, as_json: bool) -> None:
+    typer.echo(canonical_json(incident.as_dict()) if as_json else _line(incident), nl=not as_json)
+
+
+def _line(one: Incident) -> str:
+    by = {"acknowledged": one.acknowledged_by, "resolved": one.resolved_by}.get(one.status)
+    status = f"{one.status} by {by}" if by else one.status
+    return f"{one.seq:5}  {spoken_moment(one.at)}  {one.severity:8}  {status:12}  {one.title}"
+
+
+def _silence_line(one: Silence) -> str:
+    about = one.incident if one.incident is not None else "everything"
+    reason = f" ({one.reason})" if one.reason else ""
+    return f"silence {one.seq}: {about} of {one.model} until {spoken_moment(one.until)}, by {one.actor}{reason}"

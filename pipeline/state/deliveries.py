@@ -1,0 +1,96 @@
+"""Keep messages to receivers until they have left: written with the incident itself, claimed by one sender at a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from pipeline.files import canonical_json
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import alert_deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sqlalchemy import Connection, Row
+
+__all__ = ["Delivery", "add_delivery", "claim_delivery", "delivered", "deliveries", "undelivered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message to one receiver; `key` is the same in every attempt, so that a receiver can tell a double."""
+
+    seq: int
+    alert: int
+    sink: str
+    key: str
+    payload: dict[str, Any]
+    at: int
+    due_at: int
+    attempts: int
+    error: str | None
+    done_at: int | None
+
+
+def add_delivery(
+    connection: Connection, alert: int, sink: str, key: str, payload: Mapping[str, Any], *, at: int
+) -> bool:
+    """Add a message in the caller's transaction; False when one with this key was added before."""
+    if connection.execute(select(alert_deliveries.c.seq).where(alert_deliveries.c.key == key)).first() is not None:
+        return False
+    row = {
+        "seq": next_number(connection, "alert_deliveries"),
+        "alert": alert,
+        "sink": sink,
+        "key": key,
+        "payload": canonical_json(dict(payload)),
+        "at": at,
+        "due_at": at,
+        "claimed_until": 0,
+        "attempts": 0,
+    }
+    connection.execute(insert(alert_deliveries).values(**row))
+    return True
+
+
+def claim_delivery(connection: Connection, *, at: int, until: int, but: Collection[str] = ()) -> Delivery | None:
+    """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
+
+    A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out.
+    """
+    table = alert_deliveries.c
+    query = select(alert_deliveries).where(table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at)
+    row = connection.execute(query.where(table.sink.not_in(but)).order_by(table.due_at, table.seq).limit(1)).first()
+    if row is None:
+        return None
+    connection.execute(update(alert_deliveries).where(table.seq == row.seq).values(claimed_until=until))
+    return _delivery(row)
+
+
+def delivered(connection: Connection, delivery: Delivery, *, at: int, note: str | None = None) -> None:
+    """Note that a message has left, or that it never will, and why."""
+    values = {"done_at": at, "error": note, "attempts": delivery.attempts + 1}
+    connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
+
+
+def undelivered(connection: Connection, delivery: Delivery, error: str, *, due_at: int) -> None:
+    """Note that a message did not leave, and when to try again."""
+    values = {"due_at": due_at, "claimed_until": 0, "error": error[:500], "attempts": delivery.attempts + 1}
+    connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
+
+
+def deliveries(connection: Connection, *, is_waiting: bool = True, limit: int = 1000) -> list[Delivery]:
+    """Return messages, newest first: those that wait, or all."""
+    query = select(alert_deliveries).order_by(alert_deliveries.c.seq.desc()).limit(limit)
+    if is_waiting:
+        query = query.where(alert_deliveries.c.done_at.is_(None))
+    return [_delivery(row) for row in connection.execute(query)]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    kept = {name: getattr(row, name) for name in Delivery.__slots__ if name != "payload"}
+    return Delivery(**kept, payload=json.loads(row.payload))

@@ -1,0 +1,54 @@
+"""Keep what each run of the monitor found, as figures that other processes show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select
+
+from pipeline.files import canonical_json
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import monitor_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["MonitorRun", "add_monitor_run", "last_monitor_run"]
+
+_KEPT = 10_000  # of a model: a month of a run every five minutes
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRun:
+    """One run: what it looked at, [since, until) in microseconds since 1970, and what it found."""
+
+    model: str
+    version: int | None
+    at: int
+    since: int
+    until: int
+    verdict: str
+    severity: str | None
+    figures: dict[str, Any]
+    seq: int = 0
+
+
+def add_monitor_run(connection: Connection, run: MonitorRun) -> int:
+    """Add a run in the caller's transaction and return its number; runs of long ago make room."""
+    seq = next_number(connection, "monitor_runs")
+    values = {**asdict(run), "seq": seq, "figures": canonical_json(run.figures)}
+    connection.execute(insert(monitor_runs).values(**values))
+    old = select(monitor_runs.c.seq).where(monitor_runs.c.model == run.model).order_by(monitor_runs.c.seq.desc())
+    last = connection.execute(old.offset(_KEPT).limit(1)).scalar()
+    if last is not None:
+        connection.execute(delete(monitor_runs).where(monitor_runs.c.model == run.model, monitor_runs.c.seq <= last))
+    return seq
+
+
+def last_monitor_run(connection: Connection, model: str) -> MonitorRun | None:
+    """Return the newest run of a model."""
+    query = select(monitor_runs).where(monitor_runs.c.model == model).order_by(monitor_runs.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else MonitorRun(**{**row._asdict(), "figures": json.loads(row.figures)})

@@ -1,0 +1,95 @@
+"""What people do about incidents is one transaction with its audit entry, and needs the role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import alerts
+from pipeline import state as store
+from pipeline.errors import NotAllowed, UsageError
+from tests.pipeline.state.conftest import address, postgresql, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["address", "postgresql", "state"]
+
+ADA = alerts.Actor("ada")
+VIEWER = alerts.Actor("eve", frozenset({"viewer"}))
+ACTS: dict[str, Callable[[store.State, alerts.Actor], object]] = {
+    "acknowledge": lambda state, actor: alerts.acknowledge(state, 1, actor=actor),
+    "resolve": lambda state, actor: alerts.resolve(state, 1, actor=actor),
+    "silence": lambda state, actor: alerts.silence(state, "m", minutes=5, actor=actor),
+    "unsilence": lambda state, actor: alerts.unsilence(state, 1, actor=actor),
+}
+
+
+def an_incident(state: store.State, group: str = "quality", **more: object) -> int:
+    values = {"severity": "warning", "title": "two columns drifted", "message": "in words", "details": {"n": 1}, **more}
+    with state.writing() as connection:
+        made = store.Incident(group, "m", ("drift",), **values, at=1, last_at=1)  # type: ignore[arg-type]
+        return store.add_incident(connection, made)
+
+
+def test_an_incident_is_seen_acknowledged_and_resolved_and_the_audit_trail_tells_by_whom(state: store.State) -> None:
+    number = an_incident(state)
+    (seen,) = alerts.list_incidents(state, "m")
+    acknowledged = alerts.acknowledge(state, number, actor=ADA, reason="I look")
+    resolved = alerts.resolve(state, number, actor=alerts.Actor("bob", frozenset({"admin"})))
+    assert (seen.rules, seen.details, seen.status) == (("drift",), {"n": 1}, "open")
+    assert (acknowledged.status, acknowledged.acknowledged_by) == ("acknowledged", "ada")
+    assert (resolved.status, resolved.resolved_by, alerts.list_incidents(state)) == ("resolved", "bob", [])
+    assert [one.status for one in alerts.list_incidents(state, resolved_too=True)] == ["resolved"]
+    with state.reading() as connection:
+        told = [(entry.actor, entry.action, entry.reason) for entry in store.entries(connection)]
+        assert store.verify(connection) == []
+    assert told == [("ada", "acknowledge alert", "I look"), ("bob", "resolve alert", "")]
+
+
+def test_a_silence_ends_by_itself_or_by_somebody(state: store.State) -> None:
+    made = alerts.silence(state, "m", minutes=1, incident="quality", actor=ADA, reason="deployment")
+    assert made.until - made.at == 60_000_000
+    assert (made.covers("quality", made.at), made.covers("service", made.at)) == (True, False)
+    assert made.covers("quality", made.until) is False
+    assert alerts.holding_silences(state, "m") == [made]
+    alerts.unsilence(state, made.seq, actor=ADA)
+    assert alerts.holding_silences(state) == []
+    with pytest.raises(UsageError, match="no silence that holds has the number 1"):
+        alerts.unsilence(state, made.seq, actor=ADA)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
+    """A database in a file, for what does not depend on the kind of database."""
+    monkeypatch.delenv(store.URL_ENV, raising=False)
+    opened = store.open_state(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_one_who_may_only_look_changes_nothing(act: str, file: store.State) -> None:
+    an_incident(file)
+    with pytest.raises(NotAllowed, match=r"eve: to .* needs the role operator"):
+        ACTS[act](file, VIEWER)
+    assert [one.status for one in alerts.list_incidents(file)] == ["open"]
+    with file.reading() as connection:
+        assert store.entries(connection) == []
+
+
+@pytest.mark.parametrize("minutes", [0, 0.5, 90 * 24 * 60 + 1, float("nan")])
+def test_a_silence_has_an_end_within_90_days(minutes: float, file: store.State) -> None:
+    with pytest.raises(UsageError, match="accepted are 1 minute to 90 days"):
+        alerts.silence(file, "m", minutes=minutes, actor=ADA)
+
+
+def test_a_resolved_incident_is_not_acknowledged(file: store.State) -> None:
+    number = an_incident(file)
+    alerts.resolve(file, number, actor=ADA)
+    with pytest.raises(UsageError, match="is resolved already"):
+        alerts.acknowledge(file, number, actor=ADA)
+    with pytest.raises(UsageError, match="no incident has the number 7"):
+        alerts.acknowledge(file, 7, actor=ADA)
