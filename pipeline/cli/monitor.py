@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from pipeline.cli.backtest import backtest
+from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Watch live predictions: drift, performance, and their hourly counts.", no_args_is_help=True)
+app.command()(backtest)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
@@ -22,18 +26,33 @@ def _name(name: str | None) -> str:
     return name if name is not None else load_params().name
 
 
+def _moment(word: str) -> int:
+    """Return a moment in microseconds since 1970."""
+    from datetime import UTC, datetime
+
+    try:
+        found = datetime.fromisoformat(word)
+    except ValueError as error:
+        raise UsageError(f"--until {word!r}: accepted is a moment such as 2026-03-01T12:00:00Z") from error
+    return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
 @app.command()
 def report(
     *,
     name: Name = None,
-    hours: Annotated[float | None, typer.Option("--hours", help="Length of the window, up to now.")] = None,
+    hours: Annotated[float | None, typer.Option("--hours", help="Length of the window, up to its end.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now when left out.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the last hours: each column in words, then performance as measured and as expected."""
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.page import headline, lines
 
-    found = ModelMonitor(_name(name)).generate_monitoring_report(hours)
+    clock = None if until is None else partial(_moment, until)
+    found = ModelMonitor(_name(name), clock=clock).generate_monitoring_report(hours)
     if as_json:
         typer.echo(canonical_json(found), nl=False)
         return

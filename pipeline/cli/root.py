@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli import deciding, scoring, track, upkeep
 from pipeline.cli.serve import serve
+from pipeline.cli.simulate import simulate
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _COMMANDS: list[Callable[..., None]] = [
     scoring.predict,
     scoring.feedback,
     serve,
+    simulate,
 ]
 
 app = typer.Typer(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from pipeline import paths
+from pipeline.config.groups.scenario import ScenarioConfig
 from pipeline.config.guard import check_targets
 from pipeline.config.reader import read_yaml
 from pipeline.config.types import Config
@@ -15,13 +17,14 @@ from pipeline.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from pipeline.config.compose import Origin
 
-__all__ = ["build", "load_params"]
+__all__ = ["build", "load_params", "load_scenario"]
 
 _MAX_SHOWN = 10
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_params(path: Path = paths.PARAMS) -> Config:
@@ -57,22 +60,50 @@ def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = (
     """
     check_targets(values, place=where)
     files = {entry.key: entry.override or entry.file for entry in origin}
+    return _checked(Config, values, where, files)
+
+
+def load_scenario(word: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
+    """Return the scenario of a name in conf/scenario/, or of a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the known scenarios, or file and key.
+    """
+    folder = conf / "scenario"
+    path = Path(word) if word.endswith((".yaml", ".yml")) else folder / f"{word}.yaml"
+    if not path.is_file():
+        known = sorted(one.stem for one in folder.glob("*.yaml"))
+        raise ConfigError(
+            f"{word!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file{did_you_mean(word, known)}"
+        )
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for what belongs there")
+    return _checked(ScenarioConfig, values, str(path), {})
+
+
+def _checked(model: type[M], values: Mapping[str, Any], where: str, files: Mapping[str, str | None]) -> M:
     try:
-        return Config.model_validate_json(json.dumps(values))
+        return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        lines = [_line(problem, values, where, files) for problem in error.errors(include_url=False)[:_MAX_SHOWN]]
+        found = error.errors(include_url=False)[:_MAX_SHOWN]
+        lines = [_line(model, problem, values, where, files) for problem in found]
         raise ConfigError("\n".join(lines)) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _line(problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]) -> str:
+def _line(
+    model: type[BaseModel], problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]
+) -> str:
     keys = _spoken_path(problem["loc"], values)
     path = ".".join(keys)
     place = next((file for key in _from_nearest(path, files) if (file := files[key])), None) or where
     kind, said = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
-        known = _known_keys(keys[:-1], values)
+        known = _known_keys(model, keys[:-1], values)
         said = f"is not a key here; known: {', '.join(known)}{did_you_mean(keys[-1], known)}"
     elif kind == "missing":
         said = "is missing; write it down (nothing is assumed)"
@@ -120,10 +151,13 @@ def _from_nearest(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
         above = above.rpartition(".")[0]
 
 
-def _known_keys(keys: list[str], values: Any) -> list[str]:
+def _known_keys(model: type[BaseModel], keys: list[str], values: Any) -> list[str]:
     """Return the keys that the section at `keys` has; for a union, those of the member that was chosen."""
-    models: list[type[BaseModel]] = [Config]
+    models: list[type[BaseModel]] = [model]
     for key in keys:
+        if isinstance(values, list):
+            values = _member(values, int(key))
+            continue
         values = _member(values, key)
         found = [field for model in models if (field := model.model_fields.get(key)) is not None]
         inner = [model for field in found for model in _models(field.annotation)]

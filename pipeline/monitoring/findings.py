@@ -73,9 +73,9 @@ class Finding:
         return self.value / self.limit * (1.0 if self.importance is None else self.importance)
 
     @property
-    def order(self) -> tuple[int, float, str]:
-        """A key by which findings sort, the most worrying first."""
-        return _ORDER.index(self.verdict), -self.concern, self.column
+    def order(self) -> tuple[int, bool, float, str]:
+        """A key by which findings sort, the most worrying first; columns before predictions, which follow from them."""
+        return _ORDER.index(self.verdict), self.part == "prediction", -self.concern, self.column
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""

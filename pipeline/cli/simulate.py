@@ -1,0 +1,79 @@
+"""The command that drives a running server with traffic of a scenario."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.files import canonical_json
+
+if TYPE_CHECKING:
+    from pipeline.simulation import Totals
+
+__all__ = ["simulate"]
+
+_INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
+
+
+def simulate(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A file of conf/scenario/, or a path to one.")],
+    *,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Address of the server; that of conf/serving when left out.")
+    ] = None,
+    rows_per_s: Annotated[
+        float | None, typer.Option("--rows-per-s", min=0.01, help="Another rate than the scenario's.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.01, help="20: the same rows in a twentieth of the time.")
+    ] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Send real-looking rows and late outcomes to a running server, with drift or outages as the scenario declares."""
+    from pipeline.config.load import load_params, load_scenario
+    from pipeline.serving.starting import find_project
+    from pipeline.simulation import Server, fetch_pool, simulate
+
+    root = find_project()
+    config = load_params(root / "params.yaml")
+    declared = load_scenario(scenario, conf=root / "conf")
+    if rows_per_s is not None:
+        declared = declared.model_copy(update={"rows_per_s": rows_per_s})
+    address = url if url is not None else f"http://{config.serving.host}:{config.serving.port}"
+    with closing(Server(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
+        served = server.ask()
+        pool = fetch_pool(declared.rows, config.data, served, root=root, seed=declared.seed)
+        _say(f"{served.name}, version {served.version}, at {server.url}; Ctrl-C ends it early")
+        totals = simulate(declared, pool, server, speed=speed, told=_say)
+    if as_json:
+        typer.echo(
+            canonical_json({**totals.as_dict(), "model": served.name, "next": _next(totals, served.name)}), nl=False
+        )
+    else:
+        for line in totals.lines():
+            typer.echo(line)
+        for command in _next(totals, served.name):
+            typer.echo(f"next: {command}")
+    if totals.is_interrupted:
+        sys.exit(_INTERRUPTED)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _next(totals: Totals, name: str) -> list[str]:
+    """Return the commands that look at what was sent: exactly the last phase with answers, then everything."""
+    if totals.last is None:
+        return []
+    first, last = totals.phases[0], totals.last
+    until = last.as_dict()["until"]
+    said = [f"mlops monitor report --name {name} --hours {last.hours:.6f} --until {until}"]
+    if first is not last:
+        whole = (last.until - first.since) / 3600
+        said.append(f"mlops monitor report --name {name} --hours {whole:.6f} --until {until}")
+    return said
