@@ -14,8 +14,17 @@ from pipeline.state.alert_rows import (
 )
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
 from pipeline.state.database import URL_ENV, State, connect, exists, open_state
-from pipeline.state.deliveries import Delivery, add_delivery, claim_delivery, delivered, deliveries, undelivered
+from pipeline.state.deliveries import (
+    Delivery,
+    add_delivery,
+    claim_delivery,
+    delivered,
+    deliveries,
+    has_due,
+    undelivered,
+)
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
+from pipeline.state.freshness import Freshness, freshness
 from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
 from pipeline.state.migration import Revision, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
@@ -58,6 +67,7 @@ __all__ = [
     "Break",
     "Change",
     "Delivery",
+    "Freshness",
     "HourCount",
     "Incident",
     "Journal",
@@ -105,6 +115,8 @@ __all__ = [
     "failed",
     "find_incident",
     "find_version",
+    "freshness",
+    "has_due",
     "incidents",
     "keys",
     "known_predictions",
