@@ -79,6 +79,10 @@ def _tables(change: Change) -> Iterator[str]:
         ],
     )
     yield _pictures(change)
+    yield from _judged(change)
+
+
+def _judged(change: Change) -> Iterator[str]:
     yield _table(
         f"Gates: {change.verdicts[0] or 'not judged'} before, {change.verdicts[1] or 'not judged'} after",
         ("gate", "before", "after", "why"),

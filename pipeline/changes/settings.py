@@ -66,7 +66,7 @@ def read_by(key: str, graph: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _words(key: str, values: Mapping[str, Any]) -> str:
-    """Return `drift limit of Time_spent_Alone` for an entry of a mapping, otherwise the key with its unit."""
+    """Return `drift limit of COLUMN` for an entry of a mapping, otherwise the key with its unit."""
     parts = key.split(".")
     if parts[:2] == ["data", "columns"] and len(parts) > 3:
         return f"{' '.join(parts[3:]).replace('_', ' ')} of {parts[2]}"
