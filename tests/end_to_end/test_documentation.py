@@ -42,7 +42,7 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _ABOUT = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate|report)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
