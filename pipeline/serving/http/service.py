@@ -23,6 +23,7 @@ from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.oidc import OidcTokens
 from pipeline.serving.http.operations import Routes
 from pipeline.serving.http.server import Server, check_address, is_loopback, listen
+from pipeline.serving.http.watched import Watched
 
 if TYPE_CHECKING:
     import socket
@@ -129,6 +130,7 @@ def _application(
         },
         is_draining=lambda: made[0].is_draining,
         has_page=is_loopback(config.host),
+        watched=Watched(engine.model),
     )
     application = Application(
         Routes(api.operations()),
