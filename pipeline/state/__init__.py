@@ -27,7 +27,7 @@ from pipeline.state.deliveries import (
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
 from pipeline.state.freshness import Freshness, freshness
 from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
-from pipeline.state.migration import Revision, revision, upgrade
+from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, StoredAnswer
@@ -96,6 +96,7 @@ __all__ = [
     "add_version",
     "all_versions",
     "append",
+    "back_up",
     "change_incident",
     "claim_delivery",
     "clear_rollups",
