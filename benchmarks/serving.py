@@ -190,7 +190,7 @@ def resident_mb(group: int) -> float:
     return total / 1024
 
 
-def loaded(port: int, asked: Bodies, connections: int, seconds: float, folder: Path) -> Measured:
+def loaded(port: int, asked: Bodies, connections: int, seconds: int, folder: Path) -> Measured:
     """Send bodies in turn by `wrk`."""
     for at, body in enumerate(asked.bodies):
         (folder / f"body{at}").write_bytes(body)
@@ -207,7 +207,7 @@ def loaded(port: int, asked: Bodies, connections: int, seconds: float, folder: P
         function request() at = (at + 1) % {len(asked.bodies)}; return made[at] end""",
         encoding="utf-8",
     )
-    words = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "--latency", "-s", str(script)]
+    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script)]
     said = subprocess.run(
         ["wrk", *words, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
     ).stdout
@@ -228,7 +228,7 @@ def _ms(share: str, said: str) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]] if found else float("nan")
 
 
-def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[int, Bodies], seconds: float) -> Server:
+def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[int, Bodies], seconds: int) -> Server:
     """Start a server, load it in every way of `asked` (bodies by rows), and stop it."""
     found = Server(name)
     with running(start, port, folder, asked[1]) as (pid, ready_s):
@@ -282,7 +282,7 @@ def of_ours(home: Path, rows: list[dict[str, Any]], words: argparse.Namespace) -
     return found
 
 
-def of_peer(peer: Peer, home: Path, rows: list[dict[str, Any]], seconds: float) -> Server | None:
+def of_peer(peer: Peer, home: Path, rows: list[dict[str, Any]], seconds: int) -> Server | None:
     """Measure a peer; None, and the reason on the screen, when it does not come up."""
     port = free_port()
     try:
@@ -296,7 +296,7 @@ def of_peer(peer: Peer, home: Path, rows: list[dict[str, Any]], seconds: float) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--models", default=",".join(MODELS), help="by comma")
     parser.add_argument("--peers", default=",".join(PEERS), help="by comma; empty for none")
     parser.add_argument("--cached-rows", type=int, default=10_000, help="our serving.engine.cached_rows; 0 keeps none")

@@ -12,6 +12,7 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 import uvloop
 from uvicorn.server import ServerState
@@ -24,7 +25,7 @@ from pipeline.serving.http.access import Access
 from pipeline.serving.http.application import Application, Hosts
 from pipeline.serving.http.calls import JSON, Answer
 from pipeline.serving.http.connection import Connection
-from pipeline.serving.http.limits import Admission, Buckets
+from pipeline.serving.http.limits import Admission
 from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.operations import Operation, Routes
 from pipeline.serving.rows import Rows
@@ -50,7 +51,7 @@ def rehearse(bundle: Bundle) -> None:
     golden = bundle.package.golden
     names = list(golden["columns"])
     rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
-    bodies = [("/predict", {"features": row}) for row in rows]
+    bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
     bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
     bodies.append(("/predict/batch", {"instances": rows}))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -83,11 +84,17 @@ def _check(bundle: Bundle, row: int, found: dict[str, Any], way: str) -> None:
 
 async def _ask_all(bundle: Bundle, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
     config = uvicorn.Config(
-        _application(bundle), http=Connection, ws="none", lifespan="off", log_config=None, access_log=False
+        _application(bundle),
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
     )
     config.load()
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)
+    ours.settimeout(0)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_accepted_socket(
         lambda: Connection(config=config, server_state=ServerState(), app_state={}), ours
@@ -132,11 +139,11 @@ def _application(bundle: Bundle) -> Application:
                 Operation("predict_batch", "POST", "/predict/batch", "predict", many, accepts),
             )
         ),
-        Access(False, (), None, Buckets(1.0, 1.0)),
+        Access(is_required=False, verifiers=(), requests=None),
         Hosts(frozenset()),
         Admission(8, _BODY),
         Metrics(),
-        logs.RequestLog(None, every=False),
+        logs.RequestLog(structlog.wrap_logger(structlog.ReturnLogger(), processors=[]), every=False),
         max_body=_BODY,
         max_connections=8,
     )
