@@ -22,6 +22,7 @@ from pipeline.serving.http.limits import Admission, Buckets
 from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.oidc import OidcTokens
 from pipeline.serving.http.operations import Routes
+from pipeline.serving.http.rehearsal import rehearse
 from pipeline.serving.http.server import Server, check_address, is_loopback, listen
 from pipeline.serving.http.watched import Watched
 
@@ -102,6 +103,7 @@ def serve(engine: Engine, config: ServingConfig, *, began: float, environment: M
     is_protected = config.authentication == "required"
     check_address(config.host, is_protected=is_protected)
     logger = logs.configure()
+    engine.prove = rehearse
     keys = ApiKeys()
     application = _application(engine, keys, config, logger, os.environ if environment is None else environment)
     limits = config.limits
