@@ -24,6 +24,7 @@ from pipeline.serving.http.oidc import OidcTokens
 from pipeline.serving.http.operations import Routes
 from pipeline.serving.http.rehearsal import rehearse
 from pipeline.serving.http.server import Server, check_address, is_loopback, listen
+from pipeline.serving.http.watched import Watched
 
 if TYPE_CHECKING:
     import socket
@@ -131,6 +132,7 @@ def _application(
         },
         is_draining=lambda: made[0].is_draining,
         has_page=is_loopback(config.host),
+        watched=Watched(engine.model),
     )
     application = Application(
         Routes(api.operations()),
