@@ -149,7 +149,7 @@ def _codes(bins: Bins, column: Column, values: Any) -> Ints:
         found = encoded.dictionary.to_pylist()
         positions = encoded.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
         by_position: Ints = bins.finest.codes(pd.Series([*found, None], dtype="object"))
-        return np.take(by_position, positions)
+        return by_position[np.asarray(positions, dtype=np.int64)]
     return bins.finest.codes(values.to_numpy(zero_copy_only=False))
 
 

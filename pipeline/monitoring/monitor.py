@@ -154,7 +154,7 @@ class ModelMonitor:
         """
         with self._state() as state:
             window, judged = self._performance(state, window_hours, window_rows)
-            delay_us = int(self._settings.monitoring.label_delay_hours * HOUR_US)
+            delay_us = int(self.settings.monitoring.label_delay_hours * HOUR_US)
             is_early = is_provisional(judged.measured, window, now=state.clock(), label_delay_us=delay_us)
         measured, expected = judged.measured, judged.expected
         figures = {_NAMES.get(name, name): one.as_dict() for name, one in measured.figures.items()}
@@ -202,13 +202,13 @@ class ModelMonitor:
         with self._state() as state:
             package, _, _ = self._production(state)
             window = self._window(state, window_hours, window_rows)
-            limits = with_threshold(self._settings.drift, drift_threshold)
+            limits = with_threshold(self.settings.drift, drift_threshold)
             if reference_data is None:
                 report = self._drift(state, package, window, limits, is_relative=baseline == "previous")
             else:
                 with state.reading() as connection:
                     rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
-                report = drift_from_rows(rows, package, reference_data, self._settings, limits)
+                report = drift_from_rows(rows, package, reference_data, self.settings, limits)
         return {
             "drift_detected": report.verdict == "drift",
             "drifted_features": list(report.drifted),
@@ -263,7 +263,7 @@ class ModelMonitor:
         self, window_hours: float | None = None, *, window_rows: int | None = None
     ) -> dict[str, Any]:
         """Return everything about one window: traffic, drift, performance, degradation, as plain values."""
-        hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
+        hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
         return {
             "model": self.model_name,
             "dashboard": self.get_monitoring_dashboard_data(hours, window_rows=window_rows),
@@ -271,6 +271,14 @@ class ModelMonitor:
             "performance": self.calculate_performance_metrics(hours, window_rows=window_rows),
             "degradation": self.detect_performance_degradation(window_hours=hours, window_rows=window_rows),
         }
+
+    @contextmanager
+    def watching(self) -> Iterator[tuple[State, Package]]:
+        """Yield the state database and the package in production, with the hourly counts up to date."""
+        with self._state() as state:
+            package, _, _ = self._production(state)
+            roll_up(state, self.model_name, self._package)
+            yield state, package
 
     def rebuild(self) -> int:
         """Make the hourly counts anew from the log; return how many predictions there were."""
@@ -282,7 +290,8 @@ class ModelMonitor:
         return (self.root if self.root is not None else find_root()).resolve()
 
     @property
-    def _settings(self) -> Config:
+    def settings(self) -> Config:
+        """The limits and windows that it goes by."""
         return self.config if self.config is not None else load_params(self._root / "params.yaml")
 
     @contextmanager
@@ -319,7 +328,7 @@ class ModelMonitor:
 
     def _window(self, state: State, hours: float | None, n_rows: int | None) -> Window:
         """Return the last rows or hours, with everything counted that the log has."""
-        length = hours if hours is not None else self._settings.monitoring.window_hours
+        length = hours if hours is not None else self.settings.monitoring.window_hours
         if not (math.isfinite(length) and length > 0):
             raise UsageError(f"window: {length} hours; accepted: more than 0")
         if n_rows is not None and n_rows < 1:
@@ -335,7 +344,7 @@ class ModelMonitor:
     ) -> DriftReport:
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
-            "min_rows": self._settings.monitoring.min_rows,
+            "min_rows": self.settings.monitoring.min_rows,
             "limits": own,
             "importance": known_importance(self._root, package.digest),
         }
@@ -355,7 +364,7 @@ class ModelMonitor:
     def _performance(self, state: State, hours: float | None, n_rows: int | None) -> tuple[Window, Judged]:
         """Return a window and the performance of the version in production in it."""
         package, _, _ = self._production(state)
-        window, settings = self._window(state, hours, n_rows), self._settings
+        window, settings = self._window(state, hours, n_rows), self.settings
         judged = judge_window(
             state,
             self.model_name,

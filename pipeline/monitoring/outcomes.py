@@ -210,4 +210,4 @@ def _slices(layout: Layout, outcomes: Tally, confidence: float) -> Iterator[Slic
 
 def is_provisional(measured: Performance, window: Window, *, now: int, label_delay_us: int) -> bool:
     """Whether more outcomes are still to be expected: the delay has not passed for all rows, and some have none."""
-    return measured.n_outcomes < measured.n_rows and window.until > now - label_delay_us
+    return measured.n_outcomes < measured.n_rows and window.until - 1 > now - label_delay_us
