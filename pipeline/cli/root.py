@@ -41,6 +41,7 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     deciding.promote,
     deciding.rollback,
+    deciding.deploy,
     scoring.predict,
     scoring.feedback,
     serve,

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.errors import ConfigError, DependencyUnavailable, IntegrityError
 from pipeline.package import PackageStore
-from tests.pipeline.package.packing import pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +16,13 @@ if TYPE_CHECKING:
 PLACE = "packages"
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("package") / "one"
-    pack(folder, "personality", "model=logistic_regression", n_rows=400)
-    return folder
+# One worker packs the models that these tests share.
+pytestmark = pytest.mark.xdist_group("deploy")
+
+
+@pytest.fixture
+def package(packages: tuple[Path, Path]) -> Path:
+    return packages[0]
 
 
 @pytest.fixture
