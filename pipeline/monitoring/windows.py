@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
 from pipeline.monitoring.layout import ANSWERS, FEATURES, UNCOUNTED, Layout
@@ -12,8 +12,6 @@ from pipeline.state import DAY_US, HOUR_US, RollupKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from sqlalchemy import Connection
 
     from pipeline.monitoring.counting import Counts
     from pipeline.package import Package
@@ -130,7 +128,7 @@ def window_counts(state: State, model: str, package: Package, window: Window) ->
     return layout.counts(*sums)
 
 
-def _whole_hours(connection: Connection, model: str, since: int, until: int) -> tuple[int, int]:
+def _whole_hours(connection: Any, model: str, since: int, until: int) -> tuple[int, int]:
     """Return begin and end of the hours that lie in a window as a whole, or have no rows outside of it."""
     first, last = -(-since // HOUR_US) * HOUR_US, until // HOUR_US * HOUR_US
     if last < until and not store.has_predictions(connection, model, since=until, until=last + HOUR_US):
