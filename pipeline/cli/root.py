@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import deciding, scoring, track, upkeep
+from pipeline.cli.report import report
 from pipeline.cli.serve import serve
 from pipeline.cli.simulate import simulate
 from pipeline.errors import MlopsError
@@ -44,6 +45,7 @@ _COMMANDS: list[Callable[..., None]] = [
     deciding.deploy,
     scoring.predict,
     scoring.feedback,
+    report,
     serve,
     simulate,
 ]

@@ -62,7 +62,7 @@ def test_a_package_that_was_changed_in_the_store_is_refused(package: Path, share
 
 
 def test_a_store_that_is_away_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"
+    away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"  # pragma: allowlist secret
     monkeypatch.setenv("MLOPS_PACKAGES_URL", away)
     with pytest.raises(DependencyUnavailable, match="s3://bucket/models") as caught:
         PackageStore(tmp_path / "first").load("0" * 64)

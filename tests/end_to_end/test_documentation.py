@@ -26,13 +26,15 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|test|check|pictures|lock|setup|clean)\b")
+_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|audit|test|check|pictures|lock|setup|clean)\b")
 # The front page repeats what the guides tell; what takes long of it is tried there.
 _LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
 _ELSEWHERE = re.compile(
     r"dvc exp run (--run-all|-S data=(breast_cancer|wine)|-S experiment=winner)$|mlops models reproduce 1$"
+    r"|python -m stages\.train -m .*hydra/launcher=joblib"
+    r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # Our own server goes on answering while the commands behind it on the page are tried.
@@ -40,7 +42,7 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _ABOUT = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate|report)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
