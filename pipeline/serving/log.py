@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ class Tally:
     n_unlogged: int = 0
     n_groups: int = 0
     n_failures: int = 0
-    by_class: dict[str, int] = field(default_factory=dict)
+    by_class: Counter[str] = field(default_factory=Counter)
     # Rows by confidence: in [0, 0.1), [0.1, 0.2) ... [0.9, 1].
     by_confidence: list[int] = field(default_factory=lambda: [0] * 10)
     last_commit_s: float = 0.0
@@ -65,7 +66,7 @@ class LogWriter:
         self._journal = journal
         self._config = config
         self._now = now
-        self._answerer = Answerer(sample=config.sample)
+        self._answerer = Answerer(sample=0.0 if config.mode == "none" else config.sample)
         self._queue: SimpleQueue[Work | Callable[[Journal], None] | None] = SimpleQueue()
         self._n_waiting = 0
         self._lock = threading.Lock()
@@ -250,10 +251,10 @@ class LogWriter:
         tally.n_logged += n_logged
         for one in outcomes:
             if isinstance(one, Answered):
-                tally.n_rows += len(one.kept)
-                for row in one.kept:
-                    tally.by_class[row.prediction] = tally.by_class.get(row.prediction, 0) + 1
-                    tally.by_confidence[min(int(row.confidence * 10), 9)] += 1
+                tally.n_rows += len(one.labels)
+                tally.by_class.update(one.labels)
+                for confidence in one.confidences:
+                    tally.by_confidence[min(int(confidence * 10), 9)] += 1
 
 
 def _settle(works: Sequence[Work], outcomes: Sequence[Any]) -> None:
