@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.backtest import backtest
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Watch live predictions: drift, performance, and their hourly counts.", no_args_is_help=True)
+app.command()(backtest)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]

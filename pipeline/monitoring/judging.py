@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["DEFAULT_LIMIT", "find_drift", "hold", "with_threshold"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "ColumnPair",
+    "ColumnTest",
+    "column_pairs",
+    "column_tests",
+    "find_drift",
+    "hold",
+    "with_threshold",
+]
 
 DEFAULT_LIMIT = 0.1
 
@@ -32,7 +41,7 @@ _WATCHED = 0.5  # share of the limit from which a change beyond chance is watche
 
 
 @dataclass(frozen=True, slots=True)
-class _Test:
+class ColumnTest:
     """One question about one column: its effect against its limit, and its chance under no drift."""
 
     column: str
@@ -46,6 +55,7 @@ class _Test:
 
     @property
     def verdict(self) -> Verdict:
+        """What the test says at its level."""
         if self.p_value >= self.alpha:
             return "stable"
         if self.value > self.limit:
@@ -54,7 +64,7 @@ class _Test:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class ColumnPair:
     """A column on both sides, in its finest bins."""
 
     bins: Bins
@@ -95,12 +105,12 @@ def find_drift(
         How much the model cares, by permutation; findings are ordered by it.
     """
     before = baseline if baseline is not None else reference_counts(reference)
-    pairs = list(_pairs(reference, before, window))
+    pairs = list(column_pairs(reference, before, window))
     m = sum(2 if _is_numeric(pair) else 1 for pair in pairs)
-    tests = [one for pair in pairs for one in _tests(pair, config, config.alpha / max(m, 1), limits or {})]
+    tests = [one for pair in pairs for one in column_tests(pair, config, config.alpha / max(m, 1), limits or {})]
     shares = _importance_shares(importance or {})
     is_enough = min(window.n_rows, before.n_rows) >= min_rows
-    by_column: dict[tuple[str, str], list[_Test]] = {}
+    by_column: dict[tuple[str, str], list[ColumnTest]] = {}
     for test in _corrected(tests, config.alpha):
         by_column.setdefault((test.part, test.column), []).append(test)
     found = [_finding(pair, by_column[pair.part, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
@@ -144,22 +154,26 @@ def hold(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfi
     return replace(report, findings=tuple(sorted(found, key=lambda one: one.order)))
 
 
-def _pairs(reference: Reference, before: Counts, window: Counts) -> Iterator[_Pair]:
+def column_pairs(reference: Reference, before: Counts, window: Counts) -> Iterator[ColumnPair]:
+    """Yield every column and prediction that both sides have counted."""
     for bins in reference.columns:
         if bins.name in window.features and bins.name in before.features:
-            yield _Pair(bins, "feature", before.features[bins.name], window.features[bins.name])
+            yield ColumnPair(bins, "feature", before.features[bins.name], window.features[bins.name])
     said = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
     for name, bins in said:
         if name in window.outputs and name in before.outputs:
-            yield _Pair(bins, "prediction", before.outputs[name], window.outputs[name])
+            yield ColumnPair(bins, "prediction", before.outputs[name], window.outputs[name])
 
 
-def _is_numeric(pair: _Pair) -> bool:
+def _is_numeric(pair: ColumnPair) -> bool:
     """Whether distances on the number line can be taken; a column without spread is judged by its shares."""
     return pair.bins.kind != "words" and bool(pair.bins.deviation)
 
 
-def _tests(pair: _Pair, config: DriftConfig, alpha: float, limits: Mapping[str, float]) -> Iterator[_Test]:
+def column_tests(
+    pair: ColumnPair, config: DriftConfig, alpha: float, limits: Mapping[str, float]
+) -> Iterator[ColumnTest]:
+    """Yield the questions about one column; `alpha` is the level at which their power is told."""
     own = limits.get(pair.bins.name) if pair.part == "feature" else None
     if not _is_numeric(pair):
         yield _shares_test(pair, own if own is not None else config.categorical.jensen_shannon, alpha)
@@ -169,23 +183,23 @@ def _tests(pair: _Pair, config: DriftConfig, alpha: float, limits: Mapping[str, 
     yield _missing_test(pair, config.numeric.missing, alpha)
 
 
-def _distance_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+def _distance_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     name, deviation = pair.bins.name, pair.bins.deviation or 1.0
     both = statistics.ordered(pair.bins, pair.reference, pair.current)
     if both is None:  # a side has no values at all, which the test of missing values sees
-        return _Test(name, pair.part, "wasserstein", 0.0, limit, 1.0, 0.0)
+        return ColumnTest(name, pair.part, "wasserstein", 0.0, limit, 1.0, 0.0)
     p_value = statistics.kolmogorov_p(statistics.kolmogorov_smirnov(both), both.n_reference, both.n_current)
     power = power_of_shift(limit, both.n_reference, both.n_current, alpha=alpha)
-    return _Test(name, pair.part, "wasserstein", statistics.wasserstein(both) / deviation, limit, p_value, power)
+    return ColumnTest(name, pair.part, "wasserstein", statistics.wasserstein(both) / deviation, limit, p_value, power)
 
 
-def _missing_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+def _missing_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     (hits, n), (other, other_n) = ((int(one[-1]), int(one.sum())) for one in (pair.reference, pair.current))
     change = abs(hits / max(n, 1) - other / max(other_n, 1))
     spread = np.sqrt(max(hits / max(n, 1) * (1 - hits / max(n, 1)), limit) * (1 / max(n, 1) + 1 / max(other_n, 1)))
     power = _normal_power(limit / spread, alpha)
     p_value = statistics.two_proportions(hits, n, other, other_n)
-    return _Test(pair.bins.name, pair.part, "missing", change, limit, p_value, power)
+    return ColumnTest(pair.bins.name, pair.part, "missing", change, limit, p_value, power)
 
 
 def _normal_power(effect: float, alpha: float) -> float:
@@ -194,16 +208,16 @@ def _normal_power(effect: float, alpha: float) -> float:
     return float(ndtr(effect - float(ndtri(1 - alpha / 2))))
 
 
-def _shares_test(pair: _Pair, limit: float, alpha: float) -> _Test:
+def _shares_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
     distance = statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
     p_value = statistics.homogeneity(reference, current)
     n, m = int(reference.sum()), int(current.sum())
     power = power_of_shares(limit, reference / max(n, 1), n, m, alpha=alpha)
-    return _Test(pair.bins.name, pair.part, "jensen_shannon", distance, limit, p_value, power)
+    return ColumnTest(pair.bins.name, pair.part, "jensen_shannon", distance, limit, p_value, power)
 
 
-def _corrected(tests: Sequence[_Test], alpha: float) -> list[_Test]:
+def _corrected(tests: Sequence[ColumnTest], alpha: float) -> list[ColumnTest]:
     """Return the tests with Holm's levels: the k-th smallest p-value of m is held to alpha / (m - k + 1), until one fails."""
     order = sorted(range(len(tests)), key=lambda i: tests[i].p_value)
     levels, has_failed = [0.0] * len(tests), False
@@ -218,7 +232,7 @@ def _corrected(tests: Sequence[_Test], alpha: float) -> list[_Test]:
 _LOUDNESS: tuple[Verdict, ...] = ("drift", "watch", "stable")
 
 
-def _finding(pair: _Pair, tests: Sequence[_Test], shares: Mapping[str, float], *, is_enough: bool) -> Finding:
+def _finding(pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str, float], *, is_enough: bool) -> Finding:
     worst = min(tests, key=lambda one: (_LOUDNESS.index(one.verdict), -one.value / one.limit))
     moved = describe(pair.bins, pair.reference, pair.current, missing_first=worst.statistic == "missing")
     return Finding(
@@ -239,12 +253,12 @@ def _finding(pair: _Pair, tests: Sequence[_Test], shares: Mapping[str, float], *
     )
 
 
-def _both_shares(pair: _Pair) -> tuple[tuple[str, float, float], ...]:
+def _both_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
     sides = [pair.bins.fold(one) / max(int(one.sum()), 1) for one in (pair.reference, pair.current)]
     return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
-def _figures(pair: _Pair) -> dict[str, float]:
+def _figures(pair: ColumnPair) -> dict[str, float]:
     """Return every statistic that is defined for the column, for people who know them; only some decide."""
     reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
     figures = {

@@ -182,9 +182,9 @@ class ModelMonitor:
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
+            hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
             since, until = self._window(state, hours)
-            limits = with_threshold(self._settings.drift, drift_threshold)
+            limits = with_threshold(self.settings.drift, drift_threshold)
             if reference_data is None:
                 report = self._drift(state, package, since, until, limits)
             else:
@@ -216,7 +216,7 @@ class ModelMonitor:
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
+            hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
             since, until = self._window(state, hours)
             measured, _ = self._performance(state, since, until)
         own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
@@ -254,7 +254,7 @@ class ModelMonitor:
 
     def generate_monitoring_report(self, window_hours: float | None = None) -> dict[str, Any]:
         """Return everything about one window: traffic, drift, performance, degradation, as plain values."""
-        hours = window_hours if window_hours is not None else self._settings.monitoring.window_hours
+        hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
         return {
             "model": self.model_name,
             "dashboard": self.get_monitoring_dashboard_data(hours),
@@ -262,6 +262,14 @@ class ModelMonitor:
             "performance": self.calculate_performance_metrics(hours),
             "degradation": self.detect_performance_degradation(window_hours=hours),
         }
+
+    @contextmanager
+    def watching(self) -> Iterator[tuple[State, Package]]:
+        """Yield the state database and the package in production, with the hourly counts up to date."""
+        with self._state() as state:
+            package, _, _ = self._production(state)
+            roll_up(state, self.model_name, self._package)
+            yield state, package
 
     def rebuild(self) -> int:
         """Make the hourly counts anew from the log; return how many predictions there were."""
@@ -273,7 +281,8 @@ class ModelMonitor:
         return (self.root if self.root is not None else find_root()).resolve()
 
     @property
-    def _settings(self) -> Config:
+    def settings(self) -> Config:
+        """The limits and windows that it goes by."""
         return self.config if self.config is not None else load_params(self._root / "params.yaml")
 
     @contextmanager
@@ -318,7 +327,7 @@ class ModelMonitor:
         roll_up(state, self.model_name, self._package)
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
-            "min_rows": self._settings.monitoring.min_rows,
+            "min_rows": self.settings.monitoring.min_rows,
             "limits": own,
             "importance": known_importance(self._root, package.digest),
         }
@@ -354,10 +363,10 @@ class ModelMonitor:
         empty = np.zeros(len(rows))
         predicted = np.full(len(rows), package.classes[0])
         reference = describe(
-            rows, schema, score=empty, predicted=predicted, n_bins=self._settings.training.reference_bins
+            rows, schema, score=empty, predicted=predicted, n_bins=self.settings.training.reference_bins
         )
         counts = count_window(reference, live, n_rows=len(logged))
-        monitoring = self._settings.monitoring
+        monitoring = self.settings.monitoring
         report = find_drift(reference, counts, limits, min_rows=monitoring.min_rows)
         frame = pd.DataFrame({one.name: live[one.name] for one in schema.features})
         together = domain_auc(
@@ -367,7 +376,7 @@ class ModelMonitor:
             limits.multivariate,
             min_rows=monitoring.min_rows,
             confidence=1 - limits.alpha,
-            seed=self._settings.seed,
+            seed=self.settings.seed,
         )
         return replace(report, multivariate=together)
 
@@ -377,4 +386,4 @@ class ModelMonitor:
         with state.reading() as connection:
             rows = store.window_predictions(connection, self.model_name, since=since, until=until)
         rows = [row for row in rows if row.digest == package.digest]
-        return judge_rows(rows, package, self._settings.monitoring, seed=self._settings.seed)
+        return judge_rows(rows, package, self.settings.monitoring, seed=self.settings.seed)

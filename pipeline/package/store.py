@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import files
 from pipeline.errors import IntegrityError
 from pipeline.package.loading import load as load_package
+from pipeline.package.shared import shared_packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageStore"]
 
+# Another process of this machine may be fetching the same one.
+_FETCH_S = 60.0
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class PackageStore:
-    """A folder of packages; each lies below its digest and is never changed."""
+    """A folder of packages; each lies below its digest and is never changed.
+
+    Where MLOPS_PACKAGES_URL names a shared store, the folder is this machine's copy of what was needed of it.
+    """
 
     folder: Path
 
@@ -46,12 +52,17 @@ class PackageStore:
         ------
         IntegrityError
             When `source` is no sound package.
+        DependencyUnavailable
+            When the shared store cannot be had.
         """
         found = load_package(source)
         target = self.path(found.digest)
         if not target.exists():
             with files.new_folder(target) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
+        shared = shared_packages()
+        if shared is not None:
+            shared.put(target, found.digest)
         return self.load(found.digest)
 
     def load(self, digest: str) -> Package:
@@ -61,8 +72,20 @@ class PackageStore:
         ------
         IntegrityError
             When it is not there, damaged, or another one.
+        DependencyUnavailable
+            When it would have to come from the shared store, which cannot be had.
         """
+        self._have(digest)
         found = load_package(self.path(digest))
         if found.digest != digest:
             raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
         return found
+
+    def _have(self, digest: str) -> None:
+        """Fetch a package from the shared store when it is not in the folder."""
+        target, shared = self.path(digest), shared_packages()
+        if shared is None or target.exists():
+            return
+        with files.exclusive(self.folder / ".fetching", what="fetching a package", wait_s=_FETCH_S):
+            if not target.exists():
+                shared.fetch(digest, target)

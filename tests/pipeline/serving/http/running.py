@@ -108,10 +108,10 @@ def running(
             log.close()
 
 
-def _first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _first_line(process: subprocess.Popen[str], start_s: float = _START_S) -> dict[str, Any]:
     """Wait for the line that tells the address."""
     assert process.stderr is not None
-    deadline = time.monotonic() + _START_S
+    deadline = time.monotonic() + start_s
     seen = []
     while time.monotonic() < deadline:
         ready, _, _ = select.select([process.stderr], [], [], 0.2)

@@ -1,0 +1,2 @@
+-- The tracking server keeps its tables apart from ours.
+CREATE DATABASE mlflow;

@@ -1,0 +1,46 @@
+"""Give an environment what a lock names, from the packages that are installed already: `linking.py PYTHON LOCK...`.
+
+A stand-in for `pip install --require-hashes`, which would unpack half a gigabyte. Versions are compared.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import sysconfig
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+
+def named(lock: Path) -> list[Requirement]:
+    """Return the packages of a lock that are for this Python."""
+    lines = [line.removesuffix("\\").strip() for line in lock.read_text(encoding="utf-8").splitlines()]
+    found = [Requirement(line) for line in lines if line and not line.startswith(("#", "--hash"))]
+    return [one for one in found if one.marker is None or one.marker.evaluate()]
+
+
+def link(one: Requirement, target: Path) -> None:
+    installed = distribution(one.name)
+    assert installed.version in one.specifier, f"{one}: {installed.version} is installed"
+    for name in {file.parts[0] for file in installed.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+        place = target / name
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)  # what a fresh environment brings is replaced, as pip does
+        if not place.is_symlink():
+            place.unlink(missing_ok=True)
+            place.symlink_to(Path(str(installed.locate_file(name))))
+
+
+def main() -> None:
+    python, *locks = sys.argv[1:]
+    version = f"python{sysconfig.get_python_version()}"
+    target = Path(python).parents[1] / "lib" / version / "site-packages"
+    for lock in locks:
+        for one in named(Path(lock)):
+            link(one, target)
+
+
+if __name__ == "__main__":
+    main()

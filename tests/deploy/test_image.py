@@ -1,0 +1,144 @@
+"""The steps of the Dockerfile are carried out, and what comes out of them serves as its user, from a read-only root.
+
+`MLOPS_IMAGE=full` installs from the locks by pip, as a container engine would; otherwise the installed packages are linked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.deploy import dockerfile
+from tests.pipeline.serving.http.running import ROW, _first_line, make_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# One worker packs the models that these tests share.
+pytestmark = pytest.mark.xdist_group("deploy")
+
+USER = 10001
+FULL = os.environ.get("MLOPS_IMAGE") == "full"
+STAGES = dockerfile.read()
+TARGETS = ("api", "app", "pipeline")
+# What a person finds out about the result, from inside.
+_LOOK = """
+import importlib.util as u, os, json, pathlib
+names = ["mlflow", "dvc", "hydra", "streamlit", "pandera", "pip", "setuptools", "pytest"]
+def can_write(place):
+    try: pathlib.Path(place, ".try").touch(); return True
+    except OSError: return False
+print(json.dumps({"found": [n for n in names if u.find_spec(n)], "uid": os.getuid(), "groups": os.getgroups(),
+    "writable": [p for p in ("/", "/app", "/opt/venv", "/app/state", "/tmp") if can_write(p)], "build": os.path.exists("/build")}))
+"""
+
+
+def _can_mount() -> bool:
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """The API's image, built and started in a mount namespace of its own."""
+    if not _can_mount():
+        pytest.skip("mounting needs root; buildah builds the same file: docs/deploy.md")
+    base = tmp_path_factory.mktemp("image")
+    make_project(base / "project", [packages[0]])
+    state = base / "project/state"
+    for one in (state, *state.rglob("*")):
+        shutil.chown(one, USER, USER)
+    place = base / "build"
+    place.mkdir()
+    program = dockerfile.script(STAGES, "api", place, is_full=FULL) + "\n" + _started(place / "api/root", state)
+    process = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.wait(timeout=10)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _started(root: Path, state: Path) -> str:
+    stage = STAGES["api"]
+    variables = " ".join(f"{key}='{value}'" for key, value in dockerfile.environment(STAGES, stage).items())
+    words = [*stage.words("ENTRYPOINT"), "--host", "127.0.0.1", "--port", "0"]
+    # The interpreter that stands in for the base image's lies where only root may go; its packages, beside the tests.
+    gates = {str(p) for place in (sys.base_prefix, sys.prefix) for p in Path(place).parents if p != Path("/")}
+    inside = f"env -i {variables} chroot --userspec={stage.last('USER')} --groups={USER} {root}"
+    return f"""
+chmod a+rx {" ".join(f"{root}{one}" for one in sorted(gates))}
+mount --bind {state} {root}/app/state
+mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
+mount -o remount,ro {root}
+{inside} sh -c "cd /app && exec python -c '{_LOOK.replace('"', chr(92) + '"')}'"
+exec {inside} sh -c "cd /app && exec {" ".join(words)}"
+"""
+
+
+def test_the_steps_make_a_server_that_answers_as_its_user(image: subprocess.Popen[str]) -> None:
+    started = _first_line(image, 300 if FULL else 30)
+    assert image.stdout is not None
+    inside = json.loads(image.stdout.readline())
+    with httpx.Client(base_url=started["address"], timeout=10) as client:
+        ready, answer = client.get("/readyz"), client.post("/predict", json={"features": ROW})
+    image.send_signal(signal.SIGTERM)
+    assert (ready.status_code, answer.status_code, image.wait(timeout=20)) == (200, 200, 0)
+    assert inside == {"found": [], "uid": USER, "groups": [USER], "writable": ["/app/state", "/tmp"], "build": False}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_ends_as_a_user_without_rights_and_is_its_own_first_process(target: str) -> None:
+    stage = STAGES[target]
+    assert (stage.last("USER"), stage.words("ENTRYPOINT") != []) == (f"{USER}:{USER}", True)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_builds_is_no_part_of_a_result(target: str) -> None:
+    line, stage = [], STAGES[target]
+    while stage.base in STAGES:
+        line.append(stage.name)
+        stage = STAGES[stage.base]
+    assert (line, stage.name) == ([target], "base")
+
+
+def test_every_package_is_installed_by_its_hash() -> None:
+    commands = [
+        one for stage in STAGES.values() for kind, said in stage.steps if kind == "RUN" for one in said.split("&&")
+    ]
+    installs = [one for one in commands if re.search(r"pip\S*( --python \S+)? install", one)]
+    assert [one for one in installs if "--require-hashes" not in one and "--no-deps --no-index" not in one] == []
+    assert len(installs) >= 5
+
+
+def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
+    def lines(name: str) -> set[str]:
+        text = (dockerfile.ROOT / name).read_text(encoding="utf-8")
+        return {line.split()[0] for line in text.splitlines() if "==" in line}
+
+    assert lines("requirements-serving.lock") - lines("requirements.lock") - lines("requirements-dev.lock") == set()
+
+
+def test_the_dockerfile_pleases_the_linter() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run(
+        [linter, "-c", ".hadolint.yaml", dockerfile.FILE],
+        cwd=dockerfile.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

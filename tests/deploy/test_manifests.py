@@ -1,0 +1,186 @@
+"""What the overlays render to is what Kubernetes accepts, and what its restricted policy and ours ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy import dockerfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = dockerfile.ROOT / "deploy/kubernetes"
+FORMS = ("local", "production", "kserve")
+# The oldest and the newest interface that the schemas are shipped for and that clusters of today speak.
+VERSIONS = ("1.32", "1.36")
+OTHERS = ("serving.kserve.io/", "monitoring.coreos.com/")
+_KSERVE = "resources: [../../base]\ncomponents: [../../components/kserve]\nnamespace: mlops\n"
+
+
+@cache
+def rendered(form: str, place: Path) -> tuple[dict[str, Any], ...]:
+    """Return the manifests of an overlay; `kserve` is an overlay as a person would write it."""
+    if shutil.which("kubectl") is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have kubectl")
+        pytest.skip("kubectl is not installed")
+    folder = FOLDER / "overlays" / form
+    if form == "kserve":
+        shutil.copytree(FOLDER, place, dirs_exist_ok=True)
+        folder = place / "overlays/kserve"
+        folder.mkdir(parents=True)
+        (folder / "kustomization.yaml").write_text(_KSERVE, encoding="utf-8")
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(params=FORMS)
+def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], ...]:
+    return rendered(request.param, tmp_path_factory.getbasetemp() / "kustomize")
+
+
+def pods(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each template of pods with the labels that its pods get."""
+    for one in manifests:
+        spec = one.get("spec", {})
+        if one["kind"] == "CronJob":
+            spec = spec["jobTemplate"]["spec"]
+        if one["kind"] == "InferenceService":
+            yield (
+                one["metadata"]["name"],
+                {"spec": spec["predictor"], "metadata": {"labels": spec["predictor"]["labels"]}},
+            )
+        elif "template" in spec:
+            yield one["metadata"]["name"], spec["template"]
+
+
+def restricted(pod: dict[str, Any]) -> list[str]:
+    """Return what the Pod Security Standard `restricted` refuses of a pod."""
+    own = pod["spec"].get("securityContext", {})
+    found = [f"host: {key}" for key in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(key)]
+    allowed = {
+        "emptyDir",
+        "secret",
+        "configMap",
+        "persistentVolumeClaim",
+        "projected",
+        "downwardAPI",
+        "csi",
+        "ephemeral",
+    }
+    found += [f"volume {v['name']}" for v in pod["spec"].get("volumes", []) if not (set(v) - {"name"}) <= allowed]
+    for one in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+        context = own | one.get("securityContext", {})
+        asked = {
+            "runAsNonRoot": context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
+            "allowPrivilegeEscalation": context.get("allowPrivilegeEscalation") is False,
+            "capabilities": context.get("capabilities") == {"drop": ["ALL"]},
+            "seccompProfile": context.get("seccompProfile", {}).get("type") == "RuntimeDefault",
+            "privileged": not context.get("privileged"),
+            "hostPort": not any("hostPort" in port for port in one.get("ports", [])),
+        }
+        found += [f"{one['name']}: {key}" for key, holds in asked.items() if not holds]
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_cluster_accepts_every_field(manifests: tuple[dict[str, Any], ...], version: str) -> None:
+    own = [one for one in manifests if not one["apiVersion"].startswith(OTHERS)]
+    for one in own:
+        kubernetes_validate.validate(one, version, strict=True)
+    assert len(own) >= 12
+
+
+def test_every_pod_is_allowed_by_the_restricted_policy(manifests: tuple[dict[str, Any], ...]) -> None:
+    found = {name: restricted(pod) for name, pod in pods(manifests)}
+    assert (len(found) >= 3, {name: said for name, said in found.items() if said}) == (True, {})
+
+
+def test_the_policy_of_these_tests_refuses_what_is_not_restricted() -> None:
+    pod = {
+        "spec": {"hostNetwork": True, "volumes": [{"name": "disk", "hostPath": {}}], "containers": [{"name": "one"}]}
+    }
+    said = restricted(pod)
+    assert said[:2] == ["host: hostNetwork", "volume disk"]
+    assert len(said) == 6
+
+
+def test_every_pod_has_a_read_only_root_no_token_and_limits(manifests: tuple[dict[str, Any], ...]) -> None:
+    for name, pod in pods(manifests):
+        assert pod["spec"]["automountServiceAccountToken"] is False, name
+        for one in pod["spec"]["containers"]:
+            assert one["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert {"cpu", "memory"} <= set(one["resources"]["requests"]), name
+            assert "memory" in one["resources"]["limits"], name
+
+
+def test_nothing_secret_stands_in_a_manifest(manifests: tuple[dict[str, Any], ...]) -> None:
+    kinds = Counter(one["kind"] for one in manifests)
+    literal = [
+        variable["name"]
+        for _, pod in pods(manifests)
+        for one in pod["spec"]["containers"]
+        for variable in one.get("env", [])
+        if "PASSWORD" in variable["name"] and "value" in variable
+    ]
+    assert (kinds["Secret"], literal) == (0, [])
+
+
+def test_traffic_is_refused_unless_a_policy_allows_it(manifests: tuple[dict[str, Any], ...]) -> None:
+    policies = [one["spec"] for one in manifests if one["kind"] == "NetworkPolicy"]
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    named = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    for policy in policies:
+        labels = policy["podSelector"].get("matchLabels", {}).items()
+        assert any(labels <= one.items() for one in named), f"{labels} selects nobody"
+
+
+def test_a_service_a_budget_and_a_scaler_mean_pods_that_exist(manifests: tuple[dict[str, Any], ...]) -> None:
+    named = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    for one in manifests:
+        if one["kind"] in {"Service", "PodDisruptionBudget"}:
+            selector = one["spec"]["selector"]
+            wanted = selector.get("matchLabels", selector).items()
+            assert any(wanted <= labels.items() for labels in named), one["metadata"]["name"]
+
+
+@pytest.mark.parametrize("form", ["local", "production"])
+def test_replicas_roll_over_without_one_too_few(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = rendered(form, tmp_path_factory.getbasetemp() / "kustomize")
+    spec = next(one["spec"] for one in found if (one["kind"], one["metadata"]["name"]) == ("Deployment", "api"))
+    container = spec["template"]["spec"]["containers"][0]
+    rolling = (spec["replicas"], spec["strategy"]["rollingUpdate"])
+    assert rolling == (3, {"maxUnavailable": 0, "maxSurge": 1})
+    assert {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle"} <= set(container)
+    wait_s = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    # Endpoints forget the pod while it still answers, and ten seconds are left to end what has begun.
+    assert wait_s + 10 < spec["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert len(spec["template"]["spec"]["topologySpreadConstraints"]) == 2
+
+
+def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = rendered("local", tmp_path_factory.getbasetemp() / "kustomize")
+    images = {one["image"] for _, pod in pods(found) for one in pod["spec"]["containers"]}
+    assert {one.removeprefix("mlops-") for one in images if one.startswith("mlops-")} <= set(dockerfile.read())
+
+
+def test_compose_starts_every_part_without_rights() -> None:
+    services = yaml.safe_load((FOLDER.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
+    ours = {name: one for name, one in services.items() if "build" in one}
+    assert set(services) == {"postgres", "migrate", "api", "app", "monitor", "mlflow", "prometheus", "grafana"}
+    targets = set(dockerfile.read())
+    for name, one in ours.items():
+        assert (one["read_only"], one["cap_drop"], one["build"]["target"] in targets) == (True, ["ALL"], True), name
+    published = [port for one in services.values() for port in one.get("ports", [])]
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
