@@ -1,4 +1,4 @@
-"""Walk through the project from Python: check rows, see what is registered, predict, tell outcomes.
+"""Walk through the project from Python: check rows, train and stage a model, predict, tell outcomes, look at drift.
 
 dvc repro                        # once, so that a model is in Production
 python examples/mlops_demo.py
@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
-from pipeline import DataValidator, ModelRegistry, ModelServer
+from pipeline import MLOpsPipeline, ModelServer
 from pipeline.config.load import load_params
 from pipeline.errors import MlopsError
 
@@ -20,14 +21,27 @@ N_ROWS = 200
 def main() -> None:
     config = load_params()
     target = config.data.target.column
-    rows = pd.read_parquet("data/test.parquet").head(N_ROWS)
+    train, test = pd.read_parquet("data/train.parquet"), pd.read_parquet("data/test.parquet")
+    rows = test.head(N_ROWS)
+    mlops = MLOpsPipeline(experiment_name="demo", model_name=config.name)
 
-    validator = DataValidator()
-    validator.validate_dataset(rows, "recent rows")
-    print(f"data quality of {len(rows)} rows: {validator.get_data_quality_score('recent rows'):.3f}")
-
-    for version in ModelRegistry().list_models(config.name):
-        print(f"{version.model} version {version.version}: {version.stage}")
+    mlops.validate_and_track_data(train, test, target=target)
+    taught = mlops.train_and_track_model(
+        LogisticRegression(max_iter=1000),
+        train.drop(columns=target),
+        train[target],
+        test.drop(columns=target),
+        test[target],
+        model_params={"max_iter": 1000},
+        register_model=True,
+    )
+    made = taught.version
+    if made is not None:
+        print(f"version {made.version} was registered; its gates say {taught.gates.verdict}")
+        try:
+            mlops.promote_model(made.version, "Staging", reason="the demo")
+        except MlopsError as error:
+            print(f"it stays where it is: {error}")
 
     features = [name for name, column in config.data.columns.items() if column.role == "feature"]
     with ModelServer(config.name) as server:
@@ -38,6 +52,10 @@ def main() -> None:
         ]
         n_stored = server.feedback(outcomes)
     n_right = sum(answer["prediction"] == truth for answer, truth in zip(answers, rows[target], strict=True))
+    found = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
+    print(f"drift: {found['drift']['verdict']}")
+    stands = mlops.generate_mlops_report()
+    print(f"{len(stands.versions)} versions; serving {stands.serving}; the audit trail holds: {stands.audit_holds}")
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
 
