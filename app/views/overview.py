@@ -53,7 +53,7 @@ def _begin() -> None:
 
 
 def _cards(model: str, serving: Version | None) -> None:
-    cards = st.columns(5)
+    cards = st.columns(6)
     now = access.served(model)
     cards[0].metric(
         "Version serving", str(serving.version) if serving is not None else "none", border=True, help=_about(serving)
@@ -66,6 +66,10 @@ def _cards(model: str, serving: Version | None) -> None:
     cards[3].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
     mean = sum(one.confidence * one.rows for one in day) / rows if rows else None
     cards[4].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
+
+    open_ = access.incidents(model)
+    newest = words.plain(open_[0].title) if open_ else "The monitor has raised nothing that is still open"
+    cards[5].metric("Open alerts", len(open_), border=True, help=newest)
 
 
 def _about(serving: Version | None) -> str:
@@ -97,7 +101,7 @@ def _traffic(model: str) -> None:
     if not found:
         st.caption("No prediction in this span. Make one on the page Predict.")
         return
-    first, last = _local([since, now])
+    first, last = frame.local([since, now])
     frame.chart(charts.by_hour(_hours(found), since=first, until=last), alt="Predictions by hour and answer")
 
 
@@ -107,17 +111,19 @@ def _span(hours: int) -> str:
 
 def _hours(found: list[HourCount]) -> pd.DataFrame:
     labels = [words.short(one.prediction) for one in found]
-    return pd.DataFrame({"at": _local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]})
-
-
-def _local(moments: list[int]) -> pd.DatetimeIndex:
-    """Return moments in the reader's zone, which charts do not know."""
-    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(str(frame.zone())).tz_localize(None)
+    return pd.DataFrame(
+        {"at": frame.local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]}
+    )
 
 
 def _steps(versions: list[Version], serving: Version | None) -> list[str]:
     """Return what to do next, the most urgent first."""
     steps = []
+    open_ = access.incidents(versions[0].model)
+    if open_:
+        steps.append(
+            f"{len(open_)} open alerts, the newest: {words.plain(open_[0].title)}; act on the page **Monitoring**."
+        )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")
     if serving is None:

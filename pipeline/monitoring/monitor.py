@@ -268,13 +268,13 @@ class ModelMonitor:
         """Yield the state database and the package in production, with the hourly counts up to date."""
         with self._state() as state:
             package, _, _ = self._production(state)
-            roll_up(state, self.model_name, self._package)
+            roll_up(state, self.model_name, self.package)
             yield state, package
 
     def rebuild(self) -> int:
         """Make the hourly counts anew from the log; return how many predictions there were."""
         with self._state() as state:
-            return rebuild(state, self.model_name, self._package)
+            return rebuild(state, self.model_name, self.package)
 
     @property
     def _root(self) -> Path:
@@ -294,7 +294,8 @@ class ModelMonitor:
         finally:
             state.close()
 
-    def _package(self, digest: str) -> Package | None:
+    def package(self, digest: str) -> Package | None:
+        """Return the package with a digest, read once; None where it is not sound."""
         if digest not in self._packages:
             try:
                 self._packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
@@ -310,7 +311,7 @@ class ModelMonitor:
             raise UsageError(
                 f"{self.model_name}: no version is in production, so there is nothing to watch; run `mlops promote VERSION`"
             )
-        package = self._package(found.digests["Production"])
+        package = self.package(found.digests["Production"])
         if package is None:
             raise IntegrityError(
                 f"{self.model_name}: the package of version {version} is not sound; run `mlops verify`"
@@ -324,7 +325,7 @@ class ModelMonitor:
         return until - int(hours * HOUR_US), until
 
     def _drift(self, state: State, package: Package, since: int, until: int, limits: DriftConfig) -> DriftReport:
-        roll_up(state, self.model_name, self._package)
+        roll_up(state, self.model_name, self.package)
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
             "min_rows": self.settings.monitoring.min_rows,
