@@ -124,8 +124,9 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
 
     `ratio` is the size of a change in shares of its limit: pale below it, orange at it, red at twice of it and above.
     """
+    names = list(dict.fromkeys(frame["name"]))
     base = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=None, axis=_LABEL),
+        y=alt.Y("name:N", sort=names, axis=_LABEL),
         tooltip=[
             alt.Tooltip("name:N", title="Column"),
             alt.Tooltip("at:T", format="%d %b %H:%M", title="From"),
@@ -137,7 +138,7 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
     )
     across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
     legend = alt.Legend(title="Change, of its limit", orient="top", format=".0%", gradientLength=220, values=[0, 1, 2])
-    scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True)
+    scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True, interpolate="rgb")
     colour = alt.condition(
         "datum.verdict == 'few rows'", alt.value("#BBBBBB"), alt.Color("ratio:Q", scale=scale, legend=legend)
     )
@@ -146,9 +147,9 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
     dots = (
         alt.Chart(middle[middle["verdict"] == "drift"])
         .mark_point(filled=True, color="black", size=28, opacity=1)
-        .encode(x="at:T", y=alt.Y("name:N", sort=None))
+        .encode(x="at:T", y=alt.Y("name:N", sort=names))
     )
-    return _sized(alt.layer(squares, dots), 26 * max(frame["name"].nunique(), 1) + 90)
+    return _sized(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
 
 
 def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
-
-if TYPE_CHECKING:
-    from pipeline.monitoring import SlotFinding
 
 __all__ = ["VERDICTS", "show"]
 
@@ -41,7 +38,7 @@ def show(found: access.Drift, titles: dict[str, str], *, before: str) -> None:
     with left, st.container(border=True):
         _effects(found.report, titles)
     with right, st.container(border=True):
-        _matrix(found.slots, titles)
+        _matrix(found, titles)
     with st.container(border=True):
         _column(found.report["findings"], titles, before)
 
@@ -75,11 +72,13 @@ def _effects(drift: dict[str, Any], titles: dict[str, str]) -> None:
     )
 
 
-def _matrix(slots: list[SlotFinding], titles: dict[str, str]) -> None:
+def _matrix(given: access.Drift, titles: dict[str, str]) -> None:
     st.markdown(
         "**When it moved**",
         help="Each square compares its hours with training; a dot marks drift, grey is too few rows",
     )
+    order = [one["column"] for one in given.report["findings"]]
+    slots = sorted(given.slots, key=lambda one: order.index(one.column))
     if not slots:
         st.caption("No row in this span.")
         return

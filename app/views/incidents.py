@@ -51,7 +51,11 @@ def _told(one: Incident, *, is_silent: bool) -> None:
     st.markdown(f"{' '.join(marks)} **{words.plain(one.title)}**")
     st.caption(words.sentence(words.short(one.message, 600)))
     by = f", acknowledged by {words.plain(one.acknowledged_by)}" if one.acknowledged_by else ""
-    st.caption(f"Since {frame.when(one.at)}, seen {one.n_times} times{by}", help=words.plain(words.moment(one.at)))
+    st.caption(f"Since {frame.when(one.at)}, seen {_times(one.n_times)}{by}", help=words.plain(words.moment(one.at)))
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n:,} times"
 
 
 def _acts(one: Incident) -> None:

@@ -53,30 +53,33 @@ def _begin() -> None:
 
 
 def _cards(model: str, serving: Version | None) -> None:
-    cards = st.columns(6)
+    cards = st.columns(5)
     now = access.served(model)
     cards[0].metric(
-        "Version serving", str(serving.version) if serving is not None else "none", border=True, help=_about(serving)
+        "Version serving",
+        str(serving.version) if serving is not None else "none",
+        border=True,
+        help=_about(serving, now.generation),
     )
-    cards[1].metric("Decisions", now.generation, border=True, help="The generation: each decision adds one")
     healthy, why = _health(serving)
-    cards[2].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
+    cards[1].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
     day = access.count_by_hour(model, since=frame.now_us() - _DAY_US, until=frame.now_us() + 1)
     rows = sum(one.rows for one in day)
-    cards[3].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
+    cards[2].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
     mean = sum(one.confidence * one.rows for one in day) / rows if rows else None
-    cards[4].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
+    cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
 
     open_ = access.incidents(model)
     newest = words.plain(open_[0].title) if open_ else "The monitor has raised nothing that is still open"
-    cards[5].metric("Open alerts", len(open_), border=True, help=newest)
+    cards[4].metric("Open alerts", len(open_), border=True, help=newest)
 
 
-def _about(serving: Version | None) -> str:
+def _about(serving: Version | None, generation: int) -> str:
     if serving is None:
         return "Promote a version on the page Models"
     return words.plain(
-        f"{serving.model} {serving.semver}, {serving.tags.get('model', '')}, registered {frame.when(serving.registered_at)}"
+        f"{serving.model} {serving.semver}, {serving.tags.get('model', '')}, registered {frame.when(serving.registered_at)};"
+        f" generation {generation}: each decision adds one"
     )
 
 
@@ -122,7 +125,7 @@ def _steps(versions: list[Version], serving: Version | None) -> list[str]:
     open_ = access.incidents(versions[0].model)
     if open_:
         steps.append(
-            f"{len(open_)} open alerts, the newest: {words.plain(open_[0].title)}; act on the page **Monitoring**."
+            f"{len(open_)} open {'alert' if len(open_) == 1 else 'alerts'}, the newest: {words.plain(open_[0].title)}; act on the page **Monitoring**."
         )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")

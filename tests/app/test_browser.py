@@ -25,7 +25,7 @@ def log_in(page: Any, address: str, provider: Provider, **person: Any) -> None:
     provider.person = person
     open_page(page, address, "predict")
     page.get_by_role("button", name="Log in").click()
-    page.get_by_text(person["name"]).wait_for()
+    page.get_by_role("button", name="Log out").wait_for()
     open_page(page, address, "predict")
 
 
@@ -46,6 +46,7 @@ def test_pages_work_and_fit_in_a_real_browser_for_those_who_log_in(project: Work
             log_in(page, address, provider, sub="eve", name="Eve", roles=["viewer"])
             page.get_by_text("This needs the role predict, and Eve has: viewer").wait_for()
             page.get_by_role("button", name="Log out").click()
+            page.get_by_role("button", name="Log in").wait_for()
             log_in(page, address, provider, sub="ada", name="Ada", roles=["admin"])
             page.get_by_role("button", name="Predict").first.click()
             page.get_by_text("logged as").first.wait_for()
