@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve monitor app up test check pictures lock clean
+.PHONY: help setup run serve monitor app up test check audit pictures lock clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,11 +60,18 @@ up:  ## Start API, app, tracking server, database and monitor in containers (nee
 test: $(VENV)/.dev setup  ## Run every test
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules
+check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules, unsafe code, secrets in files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --severity-level medium --configfile pyproject.toml --recursive pipeline stages app
+	@git ls-files -z -- ':!*.lock' | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
+
+audit: setup  ## Known holes of what is locked (asks the package index), and a list of what is locked: reports/sbom.json
+	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
+	@$(BIN)/python deploy/audit.py .venv-audit/bin
 
 pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs chromium)
 	@$(BIN)/python -m tests.app.pictures
@@ -76,6 +83,7 @@ lock: $(VENV)/.dev  ## Pin every version anew
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
 	@$(BIN)/uv pip compile -q --group serving -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-serving.lock
 	@$(BIN)/uv pip compile -q --group build -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-build.lock
+	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-audit.lock
 	@$(BIN)/uv pip compile -q --group mlflow -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-mlflow.lock
 
 clean:  ## Remove what runs made (not the caches of DVC, not the environment)

@@ -1,29 +1,24 @@
-"""The live window is judged: drift, performance, degradation, as JSON and as a page. Not in the graph: it looks at what is live."""
+"""The live window is judged: drift, performance, degradation, and who has to know. Not in the graph: it looks at what is live."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
+from pipeline.alerts.watching import watch
 from pipeline.config.entry import stage
-from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.page import headline, is_calm, page
+from pipeline.tracking.store import find_root
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config
 
 
-@stage("monitor")
+@stage("monitor", is_in_graph=False)
 def main(config: Config) -> None:
-    """Write what was found; end with `monitoring.exit_code` when something drifted or degraded."""
-    report = ModelMonitor(config.name, config=config).generate_monitoring_report()
-    files.write_json(paths.MONITORING, report)
-    files.write_text(paths.MONITORING_PAGE, page(report))
-    print(f"[monitor] {headline(report)}")
-    print(f"[monitor] {paths.MONITORING_PAGE} has the pictures", flush=True)
-    if not is_calm(report) and config.monitoring.exit_code:
-        sys.exit(config.monitoring.exit_code)
+    """Write what was found, tell who has to know, and end with the declared exit code."""
+    code = watch(config, find_root())
+    if code:
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.registered import spoken_moment
-from pipeline.errors import UsageError
+from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +126,32 @@ def silence(
             model = name if name is not None else load_params().name
             made = ask(state, model, minutes=minutes or 0, incident=incident, actor=_actor(), reason=reason)
     typer.echo(canonical_json(made.as_dict()) if as_json else _silence_line(made), nl=not as_json)
+
+
+@app.command("deliver")
+def deliver_(
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until a signal comes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send the messages that are due; those that no receiver takes wait for the next try."""
+    from pipeline.alerts.delivering import deliver, deliver_until
+    from pipeline.alerts.watching import until_a_signal
+    from pipeline.config.load import load_params
+
+    config = load_params().alerts
+    with _state() as state:
+        done = deliver(state, config)
+        if follow:
+            typer.echo("sending what comes to wait; Ctrl-C ends it", err=True)
+            with until_a_signal() as stop:
+                deliver_until(stop, state, config)
+    if as_json:
+        typer.echo(canonical_json({"sent": done.n_sent, "failed": done.n_failed, "error": done.error}), nl=False)
+    elif not follow:
+        typer.echo(f"{counted(done.n_sent, 'message')} sent")
+    if done.n_failed and not follow:
+        raise DependencyUnavailable(f"{counted(done.n_failed, 'receiver')} could not be told: {done.error}; they wait")
 
 
 def _tell(incident: Incident, *, as_json: bool) -> None:

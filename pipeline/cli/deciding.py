@@ -12,7 +12,7 @@ from pipeline.files import canonical_json
 if TYPE_CHECKING:
     from pipeline.state import Change
 
-__all__ = ["promote", "rollback"]
+__all__ = ["deploy", "promote", "rollback"]
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
 Expected = Annotated[
@@ -53,6 +53,44 @@ def rollback(
     asked = registry()
     change = asked.rollback_model(only(asked, name), to=to, reason=reason, expected_generation=expected)
     _tell(change, as_json=as_json)
+
+
+def deploy(
+    *,
+    stage: Annotated[str, typer.Option("--stage", help="staging or production.")],
+    url: Annotated[str, typer.Option("--url", help="Address of the servers of that stage; MLOPS_API_KEY has the key.")],
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version", help="When left out: the newest; for production, the one in Staging.", show_default=False
+        ),
+    ] = None,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, help="How many servers stand behind the address.")] = 3,
+    wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="How long they may take to serve it.")] = 60.0,
+    reason: Reason = "",
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a version to a stage, wait until it serves, test it there, and take it back when it fails."""
+    import os
+
+    from pipeline.deploying import Address
+    from pipeline.deploying import deploy as bring
+
+    asked = registry()
+    address = Address(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
+    done = bring(asked, only(asked, name), stage, address, version=version, wait_s=wait_s, reason=reason)
+    if as_json:
+        typer.echo(canonical_json(done.as_dict()), nl=False)
+        return
+    if done.stage != stage:
+        typer.echo(f"{done.model}: version {done.version} is in {done.stage} already; there is nothing to try")
+        return
+    how = "now serves" if done.is_new else "serves already"
+    typer.echo(
+        f"{done.model}: version {done.version} {how} in {done.stage} at {url}"
+        f" (generation {done.generation}, {done.n_tests} tests passed)"
+    )
 
 
 def _tell(change: Change, *, as_json: bool) -> None:

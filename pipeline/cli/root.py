@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import deciding, scoring, track, upkeep
+from pipeline.cli.report import report
 from pipeline.cli.serve import serve
 from pipeline.cli.simulate import simulate
 from pipeline.errors import MlopsError
@@ -41,8 +42,10 @@ _COMMANDS: list[Callable[..., None]] = [
     track.adopt,
     deciding.promote,
     deciding.rollback,
+    deciding.deploy,
     scoring.predict,
     scoring.feedback,
+    report,
     serve,
     simulate,
 ]

@@ -35,7 +35,7 @@ _BY_DVC = ["-cd", ".", "-cn", "params"]
 _WAIT_FOR_LOCK_S = 30
 
 
-def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callable[[], None]]:
+def stage(name: str, *, by_hand: Task | None = None, is_in_graph: bool = True) -> Callable[[Task], Callable[[], None]]:
     """Return a decorator that makes `main(config)` a stage which is called without arguments.
 
     Parameters
@@ -45,6 +45,8 @@ def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callabl
     by_hand : callable, optional
         What a person's call runs instead: a trial, say, that leaves the graph's outputs alone. Its return
         value is what a sweep compares.
+    is_in_graph : bool
+        Whether it makes outputs of the graph; one that does not runs beside it, without the project's lock.
 
     Notes
     -----
@@ -58,6 +60,8 @@ def stage(name: str, *, by_hand: Task | None = None) -> Callable[[Task], Callabl
             arguments = sys.argv[1:]
             if {"-h", "--help"} & set(arguments):
                 _show_help(name)
+            elif arguments == _BY_DVC and not is_in_graph:
+                _ended_well(lambda: main(load_params()))
             elif arguments == _BY_DVC:
                 _ended_well(lambda: _run_for_dvc(name, main), on_failure=lambda: _bring_back(name))
             else:

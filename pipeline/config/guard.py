@@ -28,6 +28,8 @@ _HYDRA_CLASSES = {"logging.StreamHandler", "logging.FileHandler", "colorlog.Colo
 _HYDRA_KEYS = re.compile(
     r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose"
 )
+# A word that is a secret's name; `url_env` and the like name an environment variable and are no secrets.
+_SECRET = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
 
 
 def check_targets(values: Mapping[str, Any], *, place: str) -> None:
@@ -103,15 +105,20 @@ def _classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
-    """Refuse overrides of Hydra itself beyond launcher, sweeper, sweep folder and verbosity.
+    """Refuse overrides of Hydra itself beyond launcher, sweeper, sweep folder and verbosity, and every secret.
 
     Raises
     ------
     ConfigError
-        Naming the override.
+        Naming the override; of a secret, the key alone.
     """
     for override in overrides:
         key = override.partition("=")[0].strip().lstrip("+~").partition("@")[0]
+        if _SECRET.search(key):
+            raise ConfigError(
+                f"{key}: looks like a secret, and settings are written to params.yaml, DVC and MLflow for everybody to read;"
+                " put it into an environment variable and name that in the setting, as tracking.uri_env does"
+            )
         if key == "hydra" or (re.match(r"hydra[./]", key) and _HYDRA_KEYS.fullmatch(key) is None):
             raise ConfigError(
                 f"{override}: {key!r} is not open to overrides; accepted of Hydra itself: hydra/launcher, hydra/sweeper,"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-__all__ = ["Setting", "page", "settings"]
+__all__ = ["Setting", "describe", "page", "settings"]
 
 _USAGE = """\
 python -m stages.{name} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
@@ -86,6 +86,11 @@ def page(name: str, *, conf: Path = paths.CONF) -> str:
 def settings(values: Mapping[str, Any]) -> Iterator[Setting]:
     """Yield every setting of a composed tree, in the order of the types; of alike entries only the first."""
     yield from _of_model(Config, values, "")
+
+
+def describe(key: str, values: Mapping[str, Any]) -> Setting | None:
+    """Return one setting of a composed tree; None where the types do not know its key."""
+    return next((one for one in settings(values) if one.key == key), None)
 
 
 def _of_model(model: type[BaseModel], values: Mapping[str, Any], above: str) -> Iterator[Setting]:

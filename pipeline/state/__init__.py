@@ -14,10 +14,19 @@ from pipeline.state.alert_rows import (
 )
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
 from pipeline.state.database import URL_ENV, State, connect, exists, open_state
-from pipeline.state.deliveries import Delivery, add_delivery, claim_delivery, delivered, deliveries, undelivered
+from pipeline.state.deliveries import (
+    Delivery,
+    add_delivery,
+    claim_delivery,
+    delivered,
+    deliveries,
+    has_due,
+    undelivered,
+)
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
+from pipeline.state.freshness import Freshness, freshness
 from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_use, revoke_key, split_key
-from pipeline.state.migration import Revision, revision, upgrade
+from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, StoredAnswer
@@ -58,6 +67,7 @@ __all__ = [
     "Break",
     "Change",
     "Delivery",
+    "Freshness",
     "HourCount",
     "Incident",
     "Journal",
@@ -85,6 +95,7 @@ __all__ = [
     "add_version",
     "all_versions",
     "append",
+    "back_up",
     "change_incident",
     "claim_delivery",
     "clear_rollups",
@@ -105,6 +116,8 @@ __all__ = [
     "failed",
     "find_incident",
     "find_version",
+    "freshness",
+    "has_due",
     "incidents",
     "keys",
     "known_predictions",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-__all__ = ["Delivery", "add_delivery", "claim_delivery", "delivered", "deliveries", "undelivered"]
+__all__ = ["Delivery", "add_delivery", "claim_delivery", "delivered", "deliveries", "has_due", "undelivered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ def add_delivery(
     }
     connection.execute(insert(alert_deliveries).values(**row))
     return True
+
+
+def has_due(connection: Connection, *, at: int) -> bool:
+    """Whether a message could be claimed at a moment."""
+    table = alert_deliveries.c
+    due = select(table.seq).where(table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at)
+    return connection.execute(due.limit(1)).first() is not None
 
 
 def claim_delivery(connection: Connection, *, at: int, until: int, but: Collection[str] = ()) -> Delivery | None:

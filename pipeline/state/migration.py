@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["HEAD", "Revision", "prepare", "revision", "upgrade"]
+__all__ = ["HEAD", "Revision", "back_up", "prepare", "revision", "upgrade"]
 
 HEAD = "0003"
 _VERSION_TABLE = "mlops_schema"
@@ -91,7 +91,7 @@ def upgrade(state: State, backups: Path) -> Path | None:
         return None
     if known.is_newer:
         raise Conflict(_newer(state, known))
-    backup = None if known.found is None else _back_up(state, backups, known.found)
+    backup = None if known.found is None else back_up(state, backups)
     _migrate(state)
     return backup
 
@@ -106,7 +106,7 @@ def _newer(state: State, known: Revision) -> str:
 def _found(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_VERSION_TABLE):
         return None
-    found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+    found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant  # nosec B608
     return None if found is None else str(found)
 
 
@@ -121,7 +121,19 @@ def _migrate(state: State, *, to: str = HEAD) -> None:
         command.upgrade(config, to)
 
 
-def _back_up(state: State, backups: Path, found: str) -> Path:
+def back_up(state: State, backups: Path) -> Path:
+    """Copy the whole database into a new file below `backups` while others read and write, and return the file.
+
+    A copy of the SQLite file, or what `pg_dump` writes.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When there is nothing to copy, or the copy cannot be made; nothing was changed then.
+    """
+    found = revision(state).found
+    if found is None:
+        raise DependencyUnavailable(f"{state.address}: has no tables of ours; there is nothing to back up")
     try:
         backups.mkdir(parents=True, exist_ok=True)
         if state.is_file:

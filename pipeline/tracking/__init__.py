@@ -1,6 +1,6 @@
 """The only door to MLflow: record runs, find and compare them, and project what the graph made into them."""
 
-from pipeline.tracking.publish import Published, publish, tracker_of
+from pipeline.tracking.publish import Published, publish, saying_warnings, tracker_of
 from pipeline.tracking.run import ActiveRun, TrackingWarning
 from pipeline.tracking.search import FoundRun
 from pipeline.tracking.sync import Synced, send, sync
@@ -14,6 +14,7 @@ __all__ = [
     "Synced",
     "TrackingWarning",
     "publish",
+    "saying_warnings",
     "send",
     "sync",
     "tracker_of",

@@ -20,7 +20,7 @@ from pipeline.tracking.revision import git, parse_lock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Commit", "cache_of", "commits", "restored"]
+__all__ = ["Commit", "cache_of", "commits", "restore_output", "restored"]
 
 _LOCK = "dvc.lock"
 
@@ -86,7 +86,7 @@ def restored(root: Path, commit: Commit, *, cache: Path) -> Iterator[Path]:
         for path in PROJECTED:
             md5 = outs.get(path.as_posix())
             if md5 is not None:
-                _restore(cache, md5, folder / path)
+                restore_output(cache, md5, folder / path)
         yield folder
 
 
@@ -107,7 +107,14 @@ def cache_of(root: Path) -> Path:
     return Path(answer.stdout.strip().splitlines()[-1]) / "files" / "md5"
 
 
-def _restore(cache: Path, md5: str, target: Path) -> None:
+def restore_output(cache: Path, md5: str, target: Path) -> None:
+    """Copy one output, a file or a folder, from DVC's cache to `target`.
+
+    Raises
+    ------
+    DataError
+        When the cache does not hold it.
+    """
     if not md5.endswith(".dir"):
         _copy(cache, md5, target)
         return

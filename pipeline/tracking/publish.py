@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,13 @@ from pipeline.tracking.store import find_root
 from pipeline.tracking.tracker import ExperimentTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipeline.config.groups.live import TrackingConfig
     from pipeline.config.types import Config
     from pipeline.tracking.projection import Projection
 
-__all__ = ["Published", "publish", "publish_projection", "tracker_of"]
+__all__ = ["Published", "publish", "publish_projection", "saying_warnings", "tracker_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,21 @@ def publish(root: Path, config: Config) -> Published:
         When there are no finished results below `root`.
     """
     tracker = tracker_of(config.tracking)
+    with saying_warnings():
+        return publish_projection(tracker, project(root), revision_tags(root))
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Turn the warning that the store is down into one line for a person."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TrackingWarning)
-        published = publish_projection(tracker, project(root), revision_tags(root))
+        yield
     for warning in caught:
         if issubclass(warning.category, TrackingWarning):
             sys.stderr.write(f"[tracking] {warning.message}\n")
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return published
 
 
 def publish_projection(tracker: ExperimentTracker, projection: Projection, revision: Mapping[str, str]) -> Published:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import warnings
 from contextlib import closing, contextmanager
@@ -29,6 +31,7 @@ OUTBOX = "state/outbox"
 
 # A store that was found to be down is not asked again for so long: many calls must not wait one by one.
 _REST_S = 30
+_CREDENTIALS = re.compile(r"//[^/\s@]*@")
 _MARKS = ("dvc.yaml", ".git")
 # What MLflow raises when the caller is wrong; everything else means that the store is not to be had.
 _OURS = {
@@ -217,14 +220,16 @@ def _quieten(timeout_s: float) -> None:
 
 def _knock(address: str, timeout_s: float) -> None:
     """Ask the server for its health: a dead one is known at once, before MLflow's own retries."""
+    parts = urllib.parse.urlsplit(address)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=timeout_s):  # noqa: S310 - http(s) by is_server
+        with urllib.request.urlopen(f"{bare}/health", timeout=timeout_s):  # noqa: S310 - http(s) by is_server  # nosec B310
             return
     except urllib.error.HTTPError:
         return  # It answers; whether it will have us is seen at the first call.
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise Unreachable(f"{address} does not answer ({reason})") from error
+        raise Unreachable(f"{bare} does not answer ({reason})") from error
 
 
 def _has_tables(path: Path, timeout_s: float) -> bool:
@@ -250,4 +255,5 @@ def _is_about_the_store(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return _CREDENTIALS.sub("//", said)

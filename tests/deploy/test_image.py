@@ -19,11 +19,13 @@ import httpx
 import pytest
 
 from tests.deploy import dockerfile
-from tests.pipeline.package.packing import pack
 from tests.pipeline.serving.http.running import ROW, _first_line, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# One worker packs the models that these tests share.
+pytestmark = pytest.mark.xdist_group("deploy")
 
 USER = 10001
 FULL = os.environ.get("MLOPS_IMAGE") == "full"
@@ -46,13 +48,12 @@ def _can_mount() -> bool:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """The API's image, built and started in a mount namespace of its own."""
     if not _can_mount():
         pytest.skip("mounting needs root; buildah builds the same file: docs/deploy.md")
     base = tmp_path_factory.mktemp("image")
-    pack(base / "package", "personality", "model=logistic_regression", n_rows=400)
-    make_project(base / "project", [base / "package"])
+    make_project(base / "project", [packages[0]])
     state = base / "project/state"
     for one in (state, *state.rglob("*")):
         shutil.chown(one, USER, USER)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.workspace import BIN, Workspace
+from tests.end_to_end.workspace import BIN, answers_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.end_to_end.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -28,19 +26,23 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|test|check|pictures|lock|setup|clean)\b")
+_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|audit|test|check|pictures|lock|setup|clean)\b")
 # The front page repeats what the guides tell; what takes long of it is tried there.
 _LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
-# The queue has a test of its own, which runs it to the end.
-_ELSEWHERE = re.compile(r"dvc exp run --run-all")
+# These have a test of their own, which runs them to the end and looks at what they made.
+_ELSEWHERE = re.compile(
+    r"dvc exp run (--run-all|-S data=(breast_cancer|wine)|-S experiment=winner)$|mlops models reproduce 1$"
+    r"|python -m stages\.train -m .*hydra/launcher=joblib"
+    r"|python -m stages\.train -m .*hydra/launcher=joblib"
+)
 _SERVER = re.compile(r"mlflow (ui|server)\b")
 # Our own server goes on answering while the commands behind it on the page are tried.
 _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _ABOUT = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate|report)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
@@ -86,7 +88,7 @@ def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
         for command in commands_to_try(page):
             if _SERVE.match(command):
                 servers.close()
-                port = servers.enter_context(_serving(small, command))
+                port = servers.enter_context(small.serving(*command.split()))
             else:
                 _try(
                     small,
@@ -140,7 +142,7 @@ def _answers(project: Workspace, command: str) -> None:
     process = project.start("bash", "-c", f"exec {command} --port {port}", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
     try:
         deadline = time.monotonic() + 60
-        while not _is_up(port):
+        while not answers_at(port):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "the server did not answer within 60 s"
             time.sleep(0.5)
@@ -150,35 +152,6 @@ def _answers(project: Workspace, command: str) -> None:
         process.wait(timeout=30)
         if process.stdout is not None:
             process.stdout.close()
-
-
-@contextmanager
-def _serving(project: Workspace, command: str) -> Iterator[int]:
-    """Start our server on a free port, yield the port, and see at the end that it stops in order."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (project.root / "server.log").open("w", encoding="utf-8") as log:
-        words = [*command.split(), "--port", str(port)]
-        process = subprocess.Popen(words, cwd=project.root, env=project.environment(), stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 60
-            while not _is_up(port):
-                assert process.poll() is None, project.read("server.log")
-                assert time.monotonic() < deadline, "the server did not answer within 60 s"
-                time.sleep(0.2)
-            yield port
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0, project.read("server.log")
-
-
-def _is_up(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def test_make_finds_every_target_that_the_pages_name() -> None:

@@ -41,11 +41,12 @@ def test_a_seed_keeps_the_rows_and_runs_the_rest(small: Workspace) -> None:
     assert small.repro() == set(STAGES) - {"ingest", "validate"}
 
 
-def test_an_applied_experiment_is_up_to_date_and_git_brings_the_old_one_back(small: Workspace) -> None:
+def test_an_experiment_is_worth_reading_and_up_to_date_and_git_brings_the_old_one_back(small: Workspace) -> None:
     before = small.outputs()
-    small.run("dvc", "exp", "run", "-S", "model=random_forest")
+    small.run("dvc", "exp", "run", "-n", "forest", "-S", "model=random_forest")
     experiment = small.outputs()
     assert experiment["models/candidate"] != before["models/candidate"]
+    _differences_are_shown(small)
     assert small.repro() == set()
     small.run("git", "checkout", ".")
     assert small.repro() == {"compose"}
@@ -53,17 +54,13 @@ def test_an_applied_experiment_is_up_to_date_and_git_brings_the_old_one_back(sma
     assert small.run("mlops", "verify").returncode == 0
 
 
-def test_an_edit_and_an_override_both_count(small: Workspace) -> None:
+def test_an_edit_and_an_override_both_count_and_the_origin_is_named(small: Workspace) -> None:
     small.edit("conf/training/default.yaml", "calibration: none ", "calibration: sigmoid ")
-    small.run("dvc", "exp", "run", "-S", "model=logistic_regression")
+    small.run("dvc", "exp", "run", "-S", "model=logistic_regression", "-S", "seed=5")
     composed = small.read("params.yaml")
     assert "calibration: sigmoid" in composed
     assert "sklearn.linear_model.LogisticRegression" in composed
     assert small.repro() == set()
-
-
-def test_the_origin_of_an_override_is_named(small: Workspace) -> None:
-    small.run("dvc", "exp", "run", "-S", "seed=5")
     origin = {entry["key"]: entry for entry in json.loads(small.read("reports/config_origin.json"))}
     assert origin["seed"]["value"] == 5
     assert "seed=5" in str(origin["seed"]["override"])
@@ -76,8 +73,7 @@ def test_another_problem_is_another_file(small: Workspace, data: str) -> None:
     assert 0.85 < metrics["accuracy"] <= 1.0
 
 
-def test_the_differences_are_worth_reading(small: Workspace) -> None:
-    small.run("dvc", "exp", "run", "-n", "forest", "-S", "model=random_forest")
+def _differences_are_shown(small: Workspace) -> None:
     params = small.run("dvc", "params", "diff", "HEAD", "--md").stdout
     metrics = small.run("dvc", "metrics", "diff", "HEAD", "--md").stdout
     shown = small.run("dvc", "exp", "show", "--csv").stdout

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -69,6 +77,31 @@ class Workspace:
             start_new_session=True,
         )
 
+    @contextmanager
+    def serving(self, *command: str, env: dict[str, str] | None = None) -> Iterator[int]:
+        """Start our server on a free port, yield the port, and see at the end that it stops in order.
+
+        What it says is in `server.log`.
+        """
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        with (self.root / "server.log").open("w", encoding="utf-8") as log:
+            words = [*command, "--port", str(port)]
+            process = subprocess.Popen(
+                words, cwd=self.root, env=self.environment(**(env or {})), stdout=log, stderr=log
+            )
+            try:
+                deadline = time.monotonic() + 60
+                while not answers_at(port):
+                    assert process.poll() is None, self.read("server.log")
+                    assert time.monotonic() < deadline, "the server did not answer within 60 s"
+                    time.sleep(0.2)
+                yield port
+            finally:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(timeout=30) == 0, self.read("server.log")
+
     def repro(self, **kwargs: Any) -> set[str]:
         """Run `dvc repro` and return the names of the stages that ran."""
         return stages_run(self.run("dvc", "repro", **kwargs).stdout)
@@ -94,6 +127,15 @@ class Workspace:
     def copy(self, target: Path) -> Workspace:
         shutil.copytree(self.root, target, symlinks=True)
         return Workspace(target, self.env)
+
+
+def answers_at(port: int) -> bool:
+    """Return whether a server on this machine says that it is healthy."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def stages_run(printed: str) -> set[str]:

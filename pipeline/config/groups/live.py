@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pipeline.config.groups.alerts import AlertsConfig, Severity
 from pipeline.config.groups.base import Positive, Section, Share, setting
 from pipeline.config.groups.http import LimitsConfig, OidcConfig
 from pipeline.config.groups.serving import EngineConfig, LogConfig
@@ -64,7 +65,10 @@ class MonitoringConfig(Section):
     window_hours: Positive = setting("Length of the window", unit="h")
     min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
     confidence: float = setting("Level of the intervals of performance", gt=0.5, lt=1)
-    exit_code: int = setting("Exit code of the stage when something drifted or degraded; 0 goes on", ge=0, le=125)
+    exit_code: int = setting("Exit code of the stage when a rule of `exit_severity` spoke; 0 goes on", ge=0, le=125)
+    exit_severity: Severity = setting("Least severity at which the stage ends with that code")
+    every_minutes: float = setting("How often the stage looks again; 0 for once", unit="min", ge=0, le=1440)
+    record: Literal["all", "findings", "none"] = setting("Which runs of the monitor MLflow shows")
     draws: int = setting("Draws from which those intervals are taken", unit="draws", ge=100, le=10_000)
 
 
@@ -98,12 +102,6 @@ class DriftConfig(Section):
     numeric: NumericDriftConfig
     categorical: CategoricalDriftConfig
     multivariate: MultivariateDriftConfig
-
-
-class AlertsConfig(Section):
-    """Who is told."""
-
-    cooldown_minutes: Positive = setting("The same incident is not told again within it", unit="min")
 
 
 class ServingConfig(Section):

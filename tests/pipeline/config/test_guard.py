@@ -126,3 +126,14 @@ def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path) -> None:
         command = [str(Path(sys.executable).parent / "mlops"), *call]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr, ran.exists()) == (3, False, False)
+
+
+@pytest.mark.parametrize("key", ["password", "+tracking.token", "++alerts.webhook.api_key", "serving.oidc.secret"])
+def test_a_secret_among_the_overrides_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(ConfigError, match="looks like a secret") as caught:
+        check_overrides([f"{key}=hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_name_of_an_environment_variable_is_no_secret() -> None:
+    check_overrides(["tracking.uri_env=OTHER", "data.source.url_env=ROWS"])

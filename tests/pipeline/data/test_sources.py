@@ -178,7 +178,7 @@ def test_a_query_without_rows_is_refused(database: Path) -> None:
     [
         (None, "PEOPLE_URL is not set"),
         ("nonsense", "not an address that SQLAlchemy reads"),
-        ("postgresql+nodriver://me:secret@host/db", "no driver"),
+        ("postgresql+nodriver://me:secret@host/db", "no driver"),  # pragma: allowlist secret
         ("sqlite:////no/such/folder/secret.db", "unable to open database file"),
     ],
 )

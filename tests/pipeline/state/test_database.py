@@ -138,7 +138,7 @@ def test_an_address_that_is_none_is_refused(
 def test_a_server_that_is_not_there_is_named_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")
+    monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")  # pragma: allowlist secret
     with pytest.raises(DependencyUnavailable, match=r"ada:\*\*\*@127\.0\.0\.1:1/x") as caught:
         store.open_state(tmp_path)
     assert "secret" not in str(caught.value)

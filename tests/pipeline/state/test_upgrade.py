@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import time
@@ -142,3 +143,26 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
     assert store.revision(opened).is_current
     assert is_whole(opened)
     opened.close()
+
+
+def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path: Path) -> None:
+    state = store.connect(tmp_path)
+    _migrate(state)
+    with state.writing() as connection:
+        store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
+    with state.writing() as connection:
+        store.add_version(connection, "m", "1" * 64, at=2, semver="1.1.0", description="", tags={})
+        made = store.back_up(state, tmp_path / "backups")
+    state.close()
+    copied = sqlite3.connect(made)
+    assert copied.execute("SELECT digest FROM versions").fetchall() == [("0" * 64,)]
+    assert copied.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    copied.close()
+
+
+def test_nothing_is_backed_up_of_an_empty_database(tmp_path: Path) -> None:
+    state = store.connect(tmp_path)
+    with pytest.raises(DependencyUnavailable, match="nothing to back up"):
+        store.back_up(state, tmp_path / "backups")
+    state.close()
+    assert not (tmp_path / "backups").exists()

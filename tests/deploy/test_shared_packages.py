@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.errors import ConfigError, DependencyUnavailable, IntegrityError
 from pipeline.package import PackageStore
-from tests.pipeline.package.packing import pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +16,13 @@ if TYPE_CHECKING:
 PLACE = "packages"
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("package") / "one"
-    pack(folder, "personality", "model=logistic_regression", n_rows=400)
-    return folder
+# One worker packs the models that these tests share.
+pytestmark = pytest.mark.xdist_group("deploy")
+
+
+@pytest.fixture
+def package(packages: tuple[Path, Path]) -> Path:
+    return packages[0]
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_package_that_was_changed_in_the_store_is_refused(package: Path, share
 
 
 def test_a_store_that_is_away_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"
+    away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"  # pragma: allowlist secret
     monkeypatch.setenv("MLOPS_PACKAGES_URL", away)
     with pytest.raises(DependencyUnavailable, match="s3://bucket/models") as caught:
         PackageStore(tmp_path / "first").load("0" * 64)

@@ -1,0 +1,92 @@
+"""Write one message in the forms that receivers know: ours, Slack's, Alertmanager's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.files import sha256
+from pipeline.kinds import Kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["BODIES", "subject", "text"]
+
+BODIES: Kinds[Callable[[Mapping[str, Any]], dict[str, Any]]] = Kinds("alerts.sinks.body")
+_SLACK_MAX = 2900  # a block of Slack takes 3,000 signs
+
+
+def subject(payload: Mapping[str, Any]) -> str:
+    """Return the line that a person sees first."""
+    word = "resolved" if payload["event"] == "resolved" else payload["severity"]
+    again = " (still there)" if payload["event"] == "still there" else ""
+    return f"[{word}] {payload['title']}{again}"
+
+
+def text(payload: Mapping[str, Any]) -> str:
+    """Return what stands below the subject."""
+    if payload["event"] == "resolved":
+        return f"Incident {payload['number']} is over.\n{payload['message']}"
+    return f"{payload['message']}\nWhen somebody looks at it: {payload['acknowledge']}"
+
+
+@BODIES.add("json")
+def _json(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {**payload, "subject": subject(payload), "text": text(payload)}
+
+
+@BODIES.add("slack")
+def _slack(payload: Mapping[str, Any]) -> dict[str, Any]:
+    head, below = _escaped(subject(payload)), _escaped(text(payload))
+    said = f"*{head[:_SLACK_MAX]}*"
+    return {
+        "text": head,
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": said}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": below[:_SLACK_MAX]}},
+        ],
+    }
+
+
+@BODIES.add("alertmanager")
+def _alertmanager(payload: Mapping[str, Any]) -> dict[str, Any]:
+    status = "resolved" if payload["event"] == "resolved" else "firing"
+    labels = {
+        "alertname": f"mlops_{payload['group']}",
+        "model": payload["model"],
+        "group": payload["group"],
+        "severity": payload["severity"],
+    }
+    notes = {"summary": payload["title"], "description": text(payload)}
+    ended = payload["last_at"] if status == "resolved" else None
+    group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
+    alert = {
+        "status": status,
+        "labels": labels,
+        "annotations": notes,
+        "startsAt": _moment(payload["at"]),
+        "endsAt": "0001-01-01T00:00:00Z" if ended is None else _moment(ended),
+        "generatorURL": "",
+        "fingerprint": sha256(group_key.encode())[:16],
+    }
+    return {
+        "version": "4",
+        "groupKey": group_key,
+        "truncatedAlerts": 0,
+        "status": status,
+        "receiver": "mlops",
+        "groupLabels": {"model": payload["model"], "group": payload["group"]},
+        "commonLabels": labels,
+        "commonAnnotations": notes,
+        "externalURL": "",
+        "alerts": [alert],
+    }
+
+
+def _escaped(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,88 @@
+"""Send what waits: at least once, by one sender at a time, again with growing pauses until the receiver takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline import state as store
+from pipeline.alerts.sinks import send
+from pipeline.errors import MlopsError
+
+if TYPE_CHECKING:
+    import threading
+
+    from pipeline.config.groups.alerts import AlertsConfig
+    from pipeline.state import Delivery, State
+
+__all__ = ["Delivered", "deliver", "deliver_until"]
+
+_US = 1_000_000
+# A sender that is killed is taken for dead after this, longer than any way of sending may take.
+_CLAIM_S = 30
+_LONGEST_PAUSE_S = 30
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a call sent, what it could not send, and why the last of these did not leave."""
+
+    n_sent: int = 0
+    n_failed: int = 0
+    error: str | None = None
+
+
+def deliver(state: State, config: AlertsConfig) -> Delivered:
+    """Send every message that is due, oldest first; a receiver that refuses one gets no other in this call.
+
+    A message is noted as sent after it was taken, so a kill in between sends that one again; its key is the same.
+    """
+    with state.reading() as connection:
+        if not store.has_due(connection, at=state.clock()):
+            return Delivered()
+    n_sent, failed, error = 0, set[str](), None
+    while True:
+        at = state.clock()
+        with state.writing() as connection:
+            one = store.claim_delivery(connection, at=at, until=at + _CLAIM_S * _US, but=failed)
+        if one is None:
+            return Delivered(n_sent, len(failed), error)
+        told = _try(config, one)
+        with state.writing() as connection:
+            if told is None:
+                store.delivered(connection, one, at=state.clock())
+            else:
+                store.undelivered(connection, one, told, due_at=state.clock() + _pause_s(one.attempts) * _US)
+        if told is None:
+            n_sent += 1
+        else:
+            failed.add(one.sink)
+            error = f"{one.sink}: {told}"
+
+
+def deliver_until(stop: threading.Event, state: State, config: AlertsConfig) -> None:
+    """Send what comes to wait, looking every second, until `stop` is set; a database that is away is waited for."""
+    while not stop.wait(_LOOK_EVERY_S):
+        try:
+            deliver(state, config)
+        except MlopsError:
+            continue  # it is locked or away; what waits there still waits
+
+
+def _try(config: AlertsConfig, one: Delivery) -> str | None:
+    """Return None when the message was taken, otherwise why not."""
+    sink = config.sinks.get(one.sink)
+    if sink is None:
+        return f"alerts.sinks has no {one.sink} any more; declare it again, or resolve the incident"
+    try:
+        send(sink, one.payload, config)
+    except MlopsError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a receiver does to one message must not stop the others
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _pause_s(attempts: int) -> int:
+    return int(min(2 ** min(attempts, 10), _LONGEST_PAUSE_S))

@@ -1,0 +1,106 @@
+"""Everything that rules look at, gathered once for a run of the monitor."""
+
+from __future__ import annotations
+
+import http.client
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config.groups.alerts import ServerConfig
+    from pipeline.config.groups.live import ServingConfig
+    from pipeline.state import Freshness, MonitorRun
+
+__all__ = ["Facts", "ServerFigures", "read_server"]
+
+_TIMEOUT_S = 3.0
+_MAX_BYTES = 8_000_000
+_REQUESTS = "mlops_http_requests_total"
+_QUEUE, _FAILING = "mlops_log_queue_rows", "mlops_log_failing"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFigures:
+    """What a server says of itself since it started: answers, those that were its own fault, and rows that wait."""
+
+    n_answers: float
+    n_errors: float
+    n_waiting: float
+    is_failing: bool
+
+    def as_dict(self) -> dict[str, float]:
+        """Return plain values, from which the next run takes the difference."""
+        return {"n_answers": self.n_answers, "n_errors": self.n_errors}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at a moment (microseconds since 1970, UTC).
+
+    `server` is None where no server answered; `before` is the run before this one, None for the first.
+    """
+
+    model: str
+    at: int
+    report: Mapping[str, Any]
+    fresh: Freshness
+    before: MonitorRun | None
+    server: ServerFigures | None
+    min_rows: int
+
+    @property
+    def answers_since(self) -> tuple[float, float] | None:
+        """Answers and errors since the run before; None where that is not known, or none was given."""
+        if self.server is None or self.before is None or not self.before.figures.get("server"):
+            return None
+        then = self.before.figures["server"]
+        if self.server.n_answers < then["n_answers"]:  # the server started anew: what it says is what was since
+            then = {"n_answers": 0.0, "n_errors": 0.0}
+        n_answers = self.server.n_answers - then["n_answers"]
+        return (n_answers, max(self.server.n_errors - then["n_errors"], 0.0)) if n_answers > 0 else None
+
+
+def read_server(config: ServerConfig, serving: ServingConfig) -> ServerFigures | None:
+    """Return the figures of the server; None where none answers with them.
+
+    Raises
+    ------
+    ConfigError
+        When the address in the environment is none.
+    """
+    address = os.environ.get(config.url_env) or f"http://{serving.host}:{serving.port}"
+    parts = urlsplit(address)
+    kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+    if parts.scheme not in kinds or not parts.hostname:
+        raise ConfigError(f"{config.url_env}: is no address; accepted: http://HOST:PORT or https://HOST:PORT")
+    key = os.environ.get(config.key_env)
+    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
+        answer = connection.getresponse()
+        text = answer.read(_MAX_BYTES).decode("utf-8", "replace")
+        return _figures(text) if answer.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def _figures(text: str) -> ServerFigures | None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    answers = [one for one in samples if one.name == _REQUESTS]
+    single = {one.name: one.value for one in samples if one.name in (_QUEUE, _FAILING)}
+    if _QUEUE not in single:
+        return None  # another program answers at this address
+    errors = [one.value for one in answers if one.labels["status"].startswith("5")]
+    return ServerFigures(
+        sum(one.value for one in answers), sum(errors), single[_QUEUE], bool(single.get(_FAILING, 0.0))
+    )

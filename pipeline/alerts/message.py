@@ -1,0 +1,130 @@
+"""Say one incident in words: likeliest causes, share of rows, loss, window, and what to type next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.alerts.rules import SEVERITIES
+from pipeline.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.alerts.rules import Judged
+
+__all__ = ["Message", "compose", "worst"]
+
+_MAX_CAUSES = 3
+_MAX_WORDS = 300  # of one cause: a message is read on a telephone
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A title of one line, the text below it, and the same as plain values."""
+
+    title: str
+    text: str
+    details: dict[str, Any]
+
+
+def worst(said: Sequence[Judged]) -> str:
+    """Return the highest severity of some rules."""
+    return max((one.severity for one in said), key=SEVERITIES.index)
+
+
+def compose(model: str, said: Sequence[Judged], report: Mapping[str, Any]) -> Message:
+    """Return the message about what the rules of one group say of a window; `said` are those that speak."""
+    ranked = sorted(said, key=lambda one: -SEVERITIES.index(one.severity))
+    title = f"{model}: {'; '.join(one.words for one in ranked)}"
+    is_about_rows = any(one.when in ("drift", "degradation", "not_trusted") for one in said)
+    causes = _causes(report) if is_about_rows else []
+    details = {
+        "rules": [one.as_dict() for one in ranked],
+        "causes": causes,
+        "affected_share": _affected(report, ranked) if is_about_rows else _affected_by_service(ranked),
+        "loss": _loss(report) if is_about_rows else None,
+        "window": dict(report["drift"]["window"]),
+        "n_predictions": report["dashboard"]["total_predictions"],
+        "next": ranked[0].next,
+    }
+    return Message(title, "\n".join(_lines(details)), details)
+
+
+def _lines(details: Mapping[str, Any]) -> list[str]:
+    window = details["window"]
+    found = [
+        f"Window: {window['since']} to {window['until']} ({counted(details['n_predictions'], 'prediction')})",
+        *(f"{number}. {cause['words']}" for number, cause in enumerate(details["causes"], start=1)),
+    ]
+    if details["causes"]:
+        found.insert(1, "Likeliest causes:" if len(details["causes"]) > 1 else "Likeliest cause:")
+    if details["affected_share"] is not None:
+        found.append(f"Affected: at least {100 * details['affected_share']:.0f} % of rows")
+    if details["loss"] is not None:
+        found.append(f"Estimated loss: {details['loss']['words']}")
+    return [*found, f"Next: {details['next']}"]
+
+
+def _causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the three columns that worry most: how often each passes its limit, times what it is worth to the model.
+
+    What the model says is no cause of what it is given: it counts only where no column drifted.
+    """
+    drifted = [one for one in report["drift"]["findings"] if one["verdict"] == "drift"]
+    moved = [one for one in drifted if one["part"] == "feature"] or drifted
+    ranked = sorted(moved, key=lambda one: (-(one["concern"] or 0.0), one["column"]))
+    total = sum(one["concern"] or 0.0 for one in moved)
+    return [
+        {
+            "column": one["column"],
+            "concern": one["concern"],
+            "share_of_concern": (one["concern"] or 0.0) / total if total else None,
+            "importance": one["importance"],
+            "words": _cause_words(one, total),
+        }
+        for one in ranked[:_MAX_CAUSES]
+    ]
+
+
+def _cause_words(finding: Mapping[str, Any], total: float) -> str:
+    share = f" ({100 * (finding['concern'] or 0.0) / total:.0f} % of the concern)" if total else ""
+    words = finding["words"]
+    short = words if len(words) <= _MAX_WORDS else f"{words[: _MAX_WORDS - 3]}..."
+    return f"{finding['column']}: {short}{share}"
+
+
+def _affected(report: Mapping[str, Any], said: Sequence[Judged]) -> float | None:
+    """Return the least share of rows that cannot be as in training: the total variation of the worst column."""
+    if not any(one.when == "drift" for one in said):
+        return None
+    moved = [one["statistics"] for one in report["drift"]["findings"] if one["verdict"] == "drift"]
+    return max((float(one["total_variation"]) for one in moved if "total_variation" in one), default=None)
+
+
+def _affected_by_service(said: Sequence[Judged]) -> float | None:
+    return next((one.value for one in said if one.when == "error_rate"), None)
+
+
+def _loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return by how many answers more than usual are wrong: measured where the rules could measure it, else as estimated."""
+    performance, n_rows = report["performance"], report["performance"]["total_predictions"]
+    known = {one["metric"]: one for one in report["degradation"]["findings"]}.get("accuracy")
+    expected = performance["expected"].get("accuracy")
+    if known is None or not n_rows:
+        return None
+    is_measured = known["verdict"] != "not_enough_data" and performance.get("accuracy") is not None
+    value = performance["accuracy"] if is_measured else None if expected is None else expected["value"]
+    usual = known["baseline"]
+    if value is None or usual is None:
+        return None
+    n_lost = max(round((usual - value) * n_rows), 0)
+    how = "measured" if is_measured else "expected"
+    told = f"about {n_lost:,} more wrong answers than usual" if n_lost else "no more wrong answers than usual"
+    return {
+        "n_wrong": n_lost,
+        "is_measured": is_measured,
+        "accuracy": value,
+        "usual": usual,
+        "words": f"{told} among {n_rows:,} (accuracy {how} {value:.3g}, usual {usual:.3g})",
+    }

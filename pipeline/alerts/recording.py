@@ -1,0 +1,34 @@
+"""Show a run of the monitor in MLflow; a store that is down delays nothing, the run waits in the outbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.alerts.figures import flat
+from pipeline.tracking import saying_warnings, tracker_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.state import MonitorRun
+
+__all__ = ["record"]
+
+
+def record(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], page: str) -> None:
+    """Make one run of MLflow from one run of the monitor: its figures as metrics, its findings as files."""
+    tracker = tracker_of(config, root)
+    tags = {
+        "mlops.kind": "monitoring",
+        "mlops.model": run.model,
+        "mlops.verdict": run.verdict,
+        "mlops.severity": run.severity or "none",
+        "mlops.window.since": report["drift"]["window"]["since"],
+        "mlops.window.until": report["drift"]["window"]["until"],
+    }
+    with saying_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
+        tracker.log_metrics(flat(run.figures))
+        tracker.log_dict(dict(report), "monitoring.json")
+        tracker.log_text(page, "monitoring.html")

@@ -1,0 +1,135 @@
+"""Send one message by one of the declared ways: log, webhook, e-mail, Apprise."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import smtplib
+import ssl
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pipeline.alerts.bodies import BODIES, subject, text
+from pipeline.alerts.guarded import Hosts, deadline, post
+from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.kinds import Kinds
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.alerts import AlertsConfig, AppriseSink, MailSink, Sink, WebhookSink
+
+__all__ = ["send"]
+
+_Sender = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
+SINKS: Kinds[_Sender] = Kinds("alerts.sinks.kind")
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
+_LOG = logging.getLogger("mlops.alerts")
+
+
+def send(sink: Sink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+    """Send a message, or raise an error that says why it did not leave.
+
+    Raises
+    ------
+    ConfigError
+        When an environment variable is not set, or the address is none that may be used.
+    DependencyUnavailable
+        When the receiver did not take it.
+    """
+    SINKS[sink.kind](sink, payload, config)
+
+
+def _from_environment(name: str) -> str:
+    found = os.environ.get(name)
+    if not found:
+        raise ConfigError(f"the environment variable {name} is not set; set it where messages are sent")
+    return found
+
+
+@SINKS.add("log")
+def _log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    _LOG.log(_LEVELS[payload["severity"]], "%s\n%s", subject(payload), text(payload))
+
+
+@SINKS.add("webhook")
+def _webhook(sink: WebhookSink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "declarative-mlops",
+        "Idempotency-Key": str(payload["key"]),
+    }
+    if sink.token_env is not None:
+        headers["Authorization"] = f"Bearer {_from_environment(sink.token_env)}"
+    post(
+        _from_environment(sink.url_env),
+        json.dumps(BODIES[sink.body](payload), ensure_ascii=False).encode(),
+        headers,
+        hosts=Hosts(config.hosts, config.local_hosts),
+        timeout_s=sink.timeout_s,
+        key=sink.url_env,
+    )
+
+
+@SINKS.add("smtp")
+def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    parts = urlsplit(_from_environment(sink.url_env))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ConfigError(f"{sink.url_env}: is no address; accepted: smtp://USER:PASSWORD@HOST:587, smtps://...")
+    letter = _letter(payload, _from_environment(sink.sender_env), _from_environment(sink.to_env))
+    secure = ssl.create_default_context()
+    try:
+        if parts.scheme == "smtps":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                parts.hostname, parts.port or 465, timeout=sink.timeout_s, context=secure
+            )
+        else:
+            server = smtplib.SMTP(parts.hostname, parts.port or 587, timeout=sink.timeout_s)
+        with server, deadline(_socket(server), sink.timeout_s):
+            if parts.scheme == "smtp" and sink.starttls:
+                server.starttls(context=secure)
+            if parts.username is not None:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(letter)
+    except (OSError, smtplib.SMTPException) as error:
+        raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
+
+
+def _socket(server: smtplib.SMTP) -> Any:
+    if server.sock is None:
+        raise DependencyUnavailable("the mail server closed the connection")
+    return server.sock
+
+
+def _letter(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
+    letter = EmailMessage()
+    # A title holds names that others gave: none may end the line.
+    letter["Subject"] = " ".join(subject(payload).split())
+    letter["From"], letter["To"] = sender, to
+    letter["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(text(payload))
+    return letter
+
+
+@SINKS.add("apprise")
+def _apprise(sink: AppriseSink, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    addresses = _from_environment(sink.url_env).split()
+    try:
+        import apprise
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            "Apprise is not installed; run `pip install 'declarative-mlops[alerts]'`"
+        ) from error
+    kinds = {
+        "info": apprise.NotifyType.INFO,
+        "warning": apprise.NotifyType.WARNING,
+        "critical": apprise.NotifyType.FAILURE,
+    }
+    teller = apprise.Apprise()
+    if not teller.add(addresses):
+        raise ConfigError(f"{sink.url_env}: Apprise does not know one of its addresses")
+    kind = apprise.NotifyType.SUCCESS if payload["event"] == "resolved" else kinds[payload["severity"]]
+    if not teller.notify(title=subject(payload), body=text(payload), notify_type=kind):
+        raise DependencyUnavailable("Apprise could not tell all of its receivers")

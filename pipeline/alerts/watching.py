@@ -1,0 +1,173 @@
+"""Run the monitor once or again and again: judge, write down, raise, tell, show."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline import files, paths
+from pipeline import state as store
+from pipeline.alerts.delivering import Delivered, deliver, deliver_until
+from pipeline.alerts.facts import Facts, read_server
+from pipeline.alerts.figures import figures_of
+from pipeline.alerts.message import worst
+from pipeline.alerts.raising import raise_incidents
+from pipeline.alerts.recording import record
+from pipeline.alerts.rules import SEVERITIES, Judged, judge_rules
+from pipeline.errors import ConfigError, MlopsError
+from pipeline.monitoring import ModelMonitor
+from pipeline.monitoring.page import headline, page
+from pipeline.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.config.types import Config
+    from pipeline.state import Incident, MonitorRun, State
+
+__all__ = ["Watched", "until_a_signal", "watch", "watch_once"]
+
+_LOCK = "state/monitor.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one run of the monitor found, said and sent."""
+
+    report: dict[str, Any]
+    judged: tuple[Judged, ...]
+    incidents: tuple[Incident, ...]
+    delivered: Delivered
+    severity: str | None
+
+    def exit_code(self, config: Config) -> int:
+        """Return the declared code when something of the declared severity was found, 0 otherwise."""
+        wanted = SEVERITIES.index(config.monitoring.exit_severity)
+        is_loud = self.severity is not None and SEVERITIES.index(self.severity) >= wanted
+        return config.monitoring.exit_code if is_loud else 0
+
+
+def watch(config: Config, root: Path) -> int:
+    """Run the monitor once, or every `monitoring.every_minutes` until a signal; return the exit code of the last run.
+
+    Raises
+    ------
+    Conflict
+        When another process watches this project.
+    """
+    with files.exclusive(root / _LOCK, what="the monitor"):
+        if config.monitoring.every_minutes == 0:
+            return _told(watch_once(config, root)).exit_code(config)
+        return _watch_on(config, root)
+
+
+def _watch_on(config: Config, root: Path) -> int:
+    """Look again and again; messages that wait are sent all the while, beside the looking."""
+    code, every_s = 0, 60 * config.monitoring.every_minutes
+    with until_a_signal() as stop, _sending(config, root, stop):
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                code = _told(watch_once(config, root)).exit_code(config)
+            except ConfigError:
+                raise
+            except MlopsError as error:
+                sys.stderr.write(f"[monitor] {error}; looking again in {config.monitoring.every_minutes:g} min\n")
+            stop.wait(max(every_s - (time.monotonic() - began), 0.0))
+    return code
+
+
+@contextmanager
+def until_a_signal() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM or Ctrl-C sets; afterwards signals do what they did before."""
+    stop = threading.Event()
+    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def _sending(config: Config, root: Path, stop: threading.Event) -> Iterator[None]:
+    state = store.open_state(root)
+    sender = threading.Thread(target=deliver_until, args=(stop, state, config.alerts))
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
+        state.close()
+
+
+def watch_once(config: Config, root: Path) -> Watched:
+    """Judge the window, write it down with its incidents in one transaction, send what is due, show it in MLflow."""
+    monitor = ModelMonitor(config.name, root=root, config=config)
+    report = monitor.generate_monitoring_report()
+    drawn = page(report)
+    files.write_json(root / paths.MONITORING, report)
+    files.write_text(root / paths.MONITORING_PAGE, drawn)
+    state = store.open_state(root)
+    try:
+        run, judged, incidents = _write_down(state, config, report)
+        sent = deliver(state, config.alerts)
+    finally:
+        state.close()
+    if config.monitoring.record == "all" or (config.monitoring.record == "findings" and run.severity is not None):
+        record(root, config.tracking, run, report, drawn)
+    return Watched(report, judged, incidents, sent, run.severity)
+
+
+def _write_down(
+    state: State, config: Config, report: dict[str, Any]
+) -> tuple[MonitorRun, tuple[Judged, ...], tuple[Incident, ...]]:
+    server = read_server(config.alerts.server, config.serving)
+    with state.writing() as connection:
+        at = state.clock()
+        fresh, before = store.freshness(connection, config.name), store.last_monitor_run(connection, config.name)
+        facts = Facts(config.name, at, report, fresh, before, server, config.monitoring.min_rows)
+        judged = judge_rules(config.alerts.rules, facts)
+        speaking = [one for one in judged if one.speaks]
+        window = report["drift"]["window"]
+        run = store.MonitorRun(
+            config.name,
+            store.served(connection, config.name).version("Production"),
+            at,
+            _microseconds(window["since"]),
+            _microseconds(window["until"]),
+            report["drift"]["verdict"],
+            worst(speaking) if speaking else None,
+            figures_of(report, judged, server),
+        )
+        store.add_monitor_run(connection, run)
+        return run, judged, raise_incidents(connection, config.alerts, config.name, judged, report, at=at)
+
+
+def _microseconds(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1_000_000)
+
+
+def _told(found: Watched) -> Watched:
+    """Say on the terminal what a run came to."""
+    lines = [headline(found.report)]
+    lines += [f"incident {one.seq} ({one.status}, {one.severity}): {one.title}" for one in found.incidents]
+    if found.delivered.n_sent or found.delivered.n_failed:
+        lines.append(f"{counted(found.delivered.n_sent, 'message')} sent")
+    if found.delivered.n_failed:
+        waits = counted(found.delivered.n_failed, "receiver")
+        lines.append(
+            f"{waits} could not be told ({found.delivered.error}); `mlops alerts deliver --follow` goes on trying"
+        )
+    lines.append(f"{paths.MONITORING_PAGE} has the pictures")
+    sys.stdout.write("".join(f"[monitor] {line}\n" for line in lines))
+    sys.stdout.flush()
+    return found

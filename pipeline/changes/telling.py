@@ -1,0 +1,137 @@
+"""Write a change as Markdown for a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.changes.report import Change, Figure, Interval
+
+__all__ = ["difference_words", "headline", "interval_words", "markdown"]
+
+_MAX_SETTINGS = 50
+_MAX_SLICES = 10
+
+
+def headline(change: Change) -> str:
+    """Return one sentence: settings, stages, what the figures say, the gates."""
+    worse = [one.name for one in change.figures if one.verdict == "worse"]
+    better = [one.name for one in change.figures if one.verdict == "better"]
+    said = [f"{len(change.settings)} settings differ" if len(change.settings) != 1 else "1 setting differs"]
+    said.append(f"{len(change.to_run)} stages are still to run" if change.to_run else "nothing is left to run")
+    if change.is_same_model and not change.is_stale:
+        said.append("the model is the same, byte for byte")
+    if worse:
+        said.append(f"worse: {', '.join(worse)}")
+    if better:
+        said.append(f"better: {', '.join(better)}")
+    if change.is_same_model is False and not change.is_stale and not worse and not better:
+        said.append("the figures cannot tell the two models apart")
+    before, after = change.verdicts
+    if after is not None:
+        said.append(f"gates: {after}" if before in (None, after) else f"gates: {before} -> {after}")
+    return "; ".join(said)
+
+
+def markdown(change: Change) -> str:
+    """Return the whole report; equal changes give equal text."""
+    return "\n".join(_lines(change)).rstrip() + "\n"
+
+
+def _lines(change: Change) -> Iterator[str]:
+    yield f"## What this changes, against {_safe(change.base)}"
+    yield ""
+    yield f"{_safe(headline(change)).capitalize()}."
+    yield ""
+    for note in change.notes:
+        yield f"> **Note:** {_safe(note)}"
+        yield ">"
+    yield ""
+    yield from _settings(change)
+    yield from _table(
+        "Columns, for those who send rows",
+        ("column", "change", "breaks callers"),
+        [(one.column, one.what, "**yes**" if one.breaks else "no") for one in change.schema],
+    )
+    yield from _table("Stages that ran", ("stage", "because of"), [(one.stage, one.why) for one in change.ran])
+    yield from _table(
+        "Stages that `dvc repro` would run", ("stage", "because of"), [(one.stage, one.why) for one in change.to_run]
+    )
+    yield from _figures(change)
+    yield from _rest(change)
+
+
+def _settings(change: Change) -> Iterator[str]:
+    shown = change.settings[:_MAX_SETTINGS]
+    rows = [(one.words, one.before, one.after, ", ".join(one.stages) or "none") for one in shown]
+    yield from _table("Settings", ("setting", "before", "after", "stages that read it"), rows)
+    if len(change.settings) > len(shown):
+        yield f"{len(change.settings) - len(shown)} more settings differ; `--json` has them all."
+        yield ""
+
+
+def _figures(change: Change) -> Iterator[str]:
+    rows = [
+        (one.name, interval_words(one.before), interval_words(one.after), difference_words(one), one.verdict)
+        for one in change.figures
+        if not change.is_same_model
+    ]
+    yield from _table("Figures on the test rows", ("figure", "before", "after", "difference", ""), rows)
+
+
+def _rest(change: Change) -> Iterator[str]:
+    rows = [(one.name, one.before or "", one.after or "", one.reason) for one in change.gates]
+    verdicts = ("verdict", change.verdicts[0] or "", change.verdicts[1] or "", "")
+    yield from _table("Gates", ("gate", "before", "after", "why"), [*rows, verdicts] if rows else [])
+    worse = [
+        (f"{one.column} = {one.part}", f"{one.rows:,}", one.metric, f"{one.before:.4g}", f"{one.after:.4g}",
+         "**yes**" if one.is_beyond_chance else "no")
+        for one in change.slices[:_MAX_SLICES]
+    ]  # fmt: skip
+    head = ("slice", "rows", "figure", "before", "after", "left its earlier interval")
+    yield from _table("Slices that got worse", head, worse)
+    if len(change.slices) > _MAX_SLICES:
+        yield f"{len(change.slices) - _MAX_SLICES} more got worse by less."
+        yield ""
+    facts = []
+    if None not in change.size_mb:
+        facts.append(("package", f"{change.size_mb[0]:g} MB", f"{change.size_mb[1]:g} MB"))
+    if change.latency_ms is not None:
+        facts.append(("one row", f"{change.latency_ms[0]:.3g} ms", f"{change.latency_ms[1]:.3g} ms"))
+    yield from _table("Size and time", ("", "before", "after"), facts)
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"### {title}"
+    yield ""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(_safe(cell) for cell in row)} |"
+    yield ""
+
+
+def interval_words(found: Interval | None) -> str:
+    """Return `0.142 (0.124 to 0.161)`."""
+    if found is None or found[0] is None:
+        return ""
+    value, low, high = found
+    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} ({low:.4g} to {high:.4g})"
+
+
+def difference_words(figure: Figure) -> str:
+    """Return the difference with its sign."""
+    if figure.difference is None or figure.difference[0] is None:
+        return ""
+    value, low, high = figure.difference
+    return f"{value:+.4g}" if low is None or high is None else f"{value:+.4g} ({low:+.4g} to {high:+.4g})"
+
+
+def _safe(text: str) -> str:
+    """Return text that neither ends a cell nor becomes markup of its own."""
+    plain = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return plain.replace("@", "@\u200b")  # a name in a setting calls nobody

@@ -1,0 +1,37 @@
+"""Say when something last came: a prediction, an outcome, a new version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from pipeline.state.tables import deployments, outcomes, predictions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["Freshness", "freshness"]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Moments of the last of each, in microseconds since 1970, UTC; None where there never was one."""
+
+    prediction_at: int | None
+    outcome_at: int | None
+    production_since: int | None
+
+
+def freshness(connection: Connection, model: str) -> Freshness:
+    """Return when a model last answered, learned what came true, and changed in production."""
+    last = select(func.max(predictions.c.at)).where(predictions.c.model == model)
+    joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
+    known = select(outcomes.c.at).select_from(joined).where(predictions.c.model == model)
+    since = select(deployments.c.since).where(deployments.c.model == model, deployments.c.stage == "Production")
+    return Freshness(
+        connection.execute(last).scalar(),
+        connection.execute(known.order_by(outcomes.c.seq.desc()).limit(1)).scalar(),
+        connection.execute(since).scalar(),
+    )

@@ -1,0 +1,24 @@
+"""Two packages, and a database and a store of packages that replicas share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.package.packing import pack
+from tests.pipeline.state.conftest import postgresql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["postgresql"]
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders of two packages of one problem."""
+    folder = tmp_path_factory.mktemp("packages")
+    pack(folder / "first", "personality", "model=logistic_regression", n_rows=400)
+    pack(folder / "second", "personality", "model=naive_bayes", n_rows=400)
+    return folder / "first", folder / "second"

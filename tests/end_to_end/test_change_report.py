@@ -1,0 +1,107 @@
+"""`mlops report` says what a branch does, from git and DVC's cache alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.changes import Change, page, report
+from pipeline.changes.sides import both_sides
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from tests.end_to_end.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch that changes a model and a drift limit: as reported before it ran, and after."""
+
+    project: Workspace
+    unrun: Change
+    run: Change
+
+
+@pytest.fixture(scope="module")
+def branch(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Branch:
+    project = finished_small.copy(tmp_path_factory.mktemp("branch") / "project")
+    project.run("git", "checkout", "-q", "-b", "change")
+    project.edit("conf/model/hist_gradient_boosting.yaml", "max_iter: 100", "max_iter: 20")
+    project.edit("conf/drift/default.yaml", "wasserstein: 0.1,", "wasserstein: 0.15,")
+    unrun = report(project.root, "main")
+    project.repro()
+    project.commit("Fewer trees")
+    return Branch(project, unrun, report(project.root, "main"))
+
+
+def test_settings_are_named_with_both_values_and_who_reads_them(branch: Branch) -> None:
+    assert {(str(one), one.stages) for one in branch.unrun.settings} == {
+        ("model.estimator.max_iter 100 -> 20", ("train",)),
+        ("drift.numeric.wasserstein (reference standard deviations) 0.1 -> 0.15", ()),
+    }
+
+
+def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(branch: Branch) -> None:
+    assert {one.stage: one.why for one in branch.unrun.to_run} == {
+        "compose": "conf",
+        "train": "setting model.estimator.max_iter",
+        "evaluate": "follows train",
+        "register": "follows evaluate, follows train",
+    }
+    assert any("run `dvc repro` to see what the change does" in note for note in branch.unrun.notes)
+
+
+def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> None:
+    assert (branch.run.to_run, branch.run.notes, branch.run.is_same_model) == ((), (), False)
+    loss = next(one for one in branch.run.figures if one.name == "log_loss")
+    assert loss.before
+    assert loss.after
+    assert loss.difference
+    told = json.loads(branch.project.read("metrics/test.json"))["log_loss"]
+    assert loss.after[0] == pytest.approx(told, rel=1e-9)
+    assert loss.difference[0] == pytest.approx((loss.after[0] or 0) - (loss.before[0] or 0), rel=1e-6)
+    assert loss.verdict == "worse"
+    assert [one.stage for one in branch.run.ran] == ["compose", "train", "evaluate", "register"]
+
+
+def test_slices_gates_and_size_are_told(branch: Branch) -> None:
+    assert any(one.is_beyond_chance for one in branch.run.slices)
+    assert {one.name for one in branch.run.gates} >= {"validation", "size", "better than majority"}
+    before, after = branch.run.size_mb
+    assert before is not None
+    assert after is not None
+    assert after < before
+
+
+def test_the_page_has_its_pictures_in_it_and_is_the_same_each_time(branch: Branch) -> None:
+    branch.project.run("mlops", "report", "--base", "main", "-o", "change.html")
+    written = branch.project.read("change.html")
+    assert not re.search(r"(src|href)=|url\(|@import", written)
+    assert written.count("<svg") >= 10
+    assert written == page(branch.run)
+
+
+def test_a_base_without_results_says_what_to_do(branch: Branch) -> None:
+    project = branch.project.copy(branch.project.root.parent / "bare")
+    lock = project.run("git", "show", "main:dvc.lock").stdout
+    md5 = re.search(r"path: reports/evaluation.json\n\s+hash: md5\n\s+md5: (\w+)", lock.partition("evaluate:")[2])
+    assert md5 is not None
+    (project.root / ".dvc/cache/files/md5" / md5[1][:2] / md5[1][2:]).unlink()
+    with both_sides(project.root, "main") as (before, after):
+        assert "cache does not hold reports/evaluation.json; `dvc fetch --all-commits`" in (before.problem or "")
+        assert (before.package() is None, after.problem) == (False, None)
+    project.run("git", "rm", "-q", "--cached", "dvc.lock")
+    project.run("git", "commit", "-q", "-m", "Without a lock")
+    with both_sides(project.root, "HEAD") as (before, _):
+        assert "has no dvc.lock" in (before.problem or "")
+    with (
+        pytest.raises(UsageError, match="git knows no such commit here; fetch it first"),
+        both_sides(project.root, "x"),
+    ):
+        pass
