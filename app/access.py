@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Drift",
     "Evaluation",
-    "act_on",
     "api_address",
     "composition",
     "config",
@@ -74,6 +73,7 @@ __all__ = [
     "served",
     "shown",
     "silences",
+    "state",
     "versions",
 ]
 
@@ -143,7 +143,8 @@ def _has_state() -> bool:
     return bool(os.environ.get(store.URL_ENV)) or (root() / DATABASE).exists()
 
 
-def _state() -> State:
+def state() -> State:
+    """Return the state database, open as long as the process lives."""
     return _opened(str(root()), os.environ.get(store.URL_ENV), _inode(root() / DATABASE))
 
 
@@ -170,7 +171,7 @@ def versions(model: str) -> list[Version]:
     """Return the versions of a model, oldest first; none while nothing was registered."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.all_versions(connection, model)
 
 
@@ -178,7 +179,7 @@ def served(model: str) -> Served:
     """Return what serves of a model."""
     if not _has_state():
         return store.Served(model, 0, {}, {})
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.served(connection, model)
 
 
@@ -186,7 +187,7 @@ def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
     """Return the last `limit` entries of the audit trail, newest first."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return list(reversed(store.entries(connection, model=model, limit=limit)))
 
 
@@ -194,7 +195,7 @@ def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]
     """Return a page of the prediction log, newest first."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.search_predictions(connection, search, limit=limit, offset=offset)
 
 
@@ -202,7 +203,7 @@ def n_logged(search: Search, *, at_most: int) -> int:
     """Return how many predictions a search finds, counted up to `at_most`."""
     if not _has_state():
         return 0
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.count_predictions(connection, search, at_most=at_most)
 
 
@@ -210,7 +211,7 @@ def count_by_hour(model: str, *, since: int, until: int) -> list[HourCount]:
     """Return the predictions of a span of time by hour and class."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.count_by_hour(connection, model, since=since, until=until)
 
 
@@ -291,42 +292,28 @@ def _drifted(
     slot_hours: int,
     is_to_before: bool,  # noqa: FBT001 - a key of the cache
 ) -> Drift:
-    state, package, settings = _state(), _package(f"{folder}/state/packages", which[1]), config()
-    roll_up(state, which[0], ModelMonitor(which[0], Path(folder)).package)
-    until = state.clock() + 1
+    opened, package, settings = state(), _package(f"{folder}/state/packages", which[1]), config()
+    roll_up(opened, which[0], ModelMonitor(which[0], Path(folder)).package)
+    until = opened.clock() + 1
     since = until - hours * HOUR_US
     before = (2 * since - until, since) if is_to_before else None
-    found = compare_windows(state, package, settings, root=Path(folder), window=(since, until), before=before)
+    found = compare_windows(opened, package, settings, root=Path(folder), window=(since, until), before=before)
     columns = {one.column for one in found.findings[:_MAX_COLUMNS]}
     n_slots = max(hours, 24) // slot_hours
     slots = drift_by_time(
-        state, package, settings, until=until, slot_hours=slot_hours, n_slots=n_slots, columns=columns
+        opened, package, settings, until=until, slot_hours=slot_hours, n_slots=n_slots, columns=columns
     )
     return Drift(found.as_dict(), slots)
 
 
 def incidents(model: str) -> list[Incident]:
     """Return the incidents of a model that are not resolved, newest first."""
-    return alerts.list_incidents(_state(), model) if _has_state() else []
+    return alerts.list_incidents(state(), model) if _has_state() else []
 
 
 def silences(model: str) -> list[Silence]:
     """Return the silences that hold now."""
-    return alerts.holding_silences(_state(), model) if _has_state() else []
-
-
-def act_on(incident: Incident, what: str, *, reason: str, minutes: float = 0) -> None:
-    """Acknowledge, resolve or silence an incident as this session's reader; NotAllowed without the role."""
-    who = reads()
-    actor = alerts.Actor(who.id, who.roles)
-    if what == "acknowledge":
-        alerts.acknowledge(_state(), incident.seq, actor=actor, reason=reason)
-    elif what == "resolve":
-        alerts.resolve(_state(), incident.seq, actor=actor, reason=reason)
-    else:
-        alerts.silence(
-            _state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason
-        )
+    return alerts.holding_silences(state(), model) if _has_state() else []
 
 
 def composition() -> Composition:

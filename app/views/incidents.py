@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import access, frame, words
+from pipeline import alerts
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -75,8 +76,18 @@ def _act(one: Incident, what: str) -> None:
     reason = st.text_input("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
     if st.button("Confirm", type="primary", key=f"{key}_confirm"):
         try:
-            access.act_on(one, what, reason=reason, minutes=minutes)
+            _decide(one, what, reason=reason, minutes=minutes)
         except MlopsError as error:
             frame.tell(error)
         else:
             st.rerun()
+
+
+def _decide(one: Incident, what: str, *, reason: str, minutes: float) -> None:
+    who = access.reads()
+    actor = alerts.Actor(who.id, who.roles)
+    if what == "silence":
+        alerts.silence(access.state(), one.model, minutes=minutes, actor=actor, incident=one.incident, reason=reason)
+        return
+    act = alerts.acknowledge if what == "acknowledge" else alerts.resolve
+    act(access.state(), one.seq, actor=actor, reason=reason)
