@@ -1,8 +1,10 @@
-"""Requests a second and latencies of our server with the log on and off, beside a bare echo in the same run.
+"""Our server with the log on and off beside a bare echo and other servers, in one run, and what became of the bars.
 
     python benchmarks/serving.py --seconds 5
+    python benchmarks/serving.py --peers mlflow,fastapi --models boosting --seconds 2
 
-Needs `wrk`. For each model a project is made in a temporary folder: trained, registered, put into Production.
+Needs `wrk`. For each model a project is made in a temporary folder: trained, registered, put into Production. Peers are
+installed by pip below `~/.cache/declarative-mlops/peers/`; one that cannot be had is left out with the reason.
 """
 
 from __future__ import annotations
@@ -11,18 +13,26 @@ import argparse
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving_bars import judge
+from serving_peers import PEERS, installed, save_pipeline, version_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from serving_peers import Peer
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -70,7 +80,9 @@ def trained(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[st
         training=config.training,
         model=config.model.name,
     )
-    features = parts.test.drop(columns=config.data.target.column)
+    target = config.data.target.column
+    save_pipeline(folder.parent / "model.joblib", result.classifier.estimator, parts.train, target)
+    features = parts.test.drop(columns=target).dropna()  # not every peer takes a missing value
     return config.name, json.loads(features.to_json(orient="records"))
 
 
@@ -97,109 +109,214 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """A path and the bodies that are sent to it in turn, as many as there are."""
+
+    path: str
+    bodies: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `wrk` saw: answers a second, median and 99th percentile in milliseconds, answers that were no 2xx."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    errors: str = ""
+
+
+@dataclass(slots=True)
+class Server:
+    """Everything that was measured of one server with one model; `figures` by rows and connections."""
+
+    name: str
+    figures: dict[tuple[int, int], Measured] = field(default_factory=dict)
+    ready_s: float = 0.0
+    resident_mb: float = 0.0
+
+
 @contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[tuple[int, float]]:
-    """Yield the process's id and how long it took until it answered."""
+def running(command: list[str], port: int, folder: Path, first: Bodies) -> Iterator[tuple[int, float]]:
+    """Yield the process's id and how long it took until it answered the first body."""
     started = time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLSERVER_LOGGING_LEVEL": "ERROR"}
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        while time.perf_counter() - started < 60:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.02)
+        while not _answers(port, first):
+            if process.poll() is not None or time.perf_counter() - started > 90:
+                said = (folder / "server.log").read_text(errors="replace")[-600:]
+                raise RuntimeError(f"{' '.join(command)}: does not answer\n{said}")
+            time.sleep(0.02)
         yield process.pid, time.perf_counter() - started
     finally:
-        process.terminate()
-        process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
-def resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else 0.0
+def _answers(port: int, first: Bodies) -> bool:
+    address = f"http://127.0.0.1:{port}{first.path}"
+    request = urllib.request.Request(address, first.bodies[0], {"Content-Type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=5).close()
+    except urllib.error.HTTPError as error:
+        if error.code < 500 and error.code != 404:
+            raise RuntimeError(f"{address}: {error.code} {error.read()[:600]!r}") from error
+        return False
+    except OSError:
+        return False
+    return True
 
 
-def loaded(port: int, path: str, body: str, connections: int, seconds: float, folder: Path) -> str:
-    """Return requests a second, p50 and p99 as one line, from wrk."""
+def resident_mb(group: int) -> float:
+    """Return what all processes of a group hold together."""
+    total = 0
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            if os.getpgid(int(folder.name)) == group:
+                found = re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text(encoding="ascii"))
+                total += int(found[1]) if found else 0
+        except OSError:
+            continue
+    return total / 1024
+
+
+def loaded(port: int, asked: Bodies, connections: int, seconds: int, folder: Path) -> Measured:
+    """Send bodies in turn by `wrk`."""
+    for at, body in enumerate(asked.bodies):
+        (folder / f"body{at}").write_bytes(body)
     script = folder / "post.lua"
-    header = 'wrk.headers["Content-Type"] = "application/json"'
-    script.write_text(f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n{header}\n", encoding="utf-8")
-    address = f"http://127.0.0.1:{port}{path}"
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds:g}s",
-        "--timeout",
-        "20s",
-        "--latency",
-        "-s",
-        str(script),
-        address,
-    ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    figures = [re.search(pattern, said) for pattern in (r"Requests/sec:\s+(\S+)", r"50%\s+(\S+)", r"99%\s+(\S+)")]
-    rate, median, tail = (found[1] if found else "?" for found in figures)
-    errors = "  ERRORS: " + said.partition("Non-2xx")[2].split("\n")[0] if "Non-2xx" in said else ""
-    return f"{float(rate):10,.1f}/s   p50 {median:>9}   p99 {tail:>9}{errors}"
+    script.write_text(
+        f"""local made, at = {{}}, 0
+        function init(args)
+          for i = 0, {len(asked.bodies) - 1} do
+            local file = io.open("{folder}/body" .. i, "rb")
+            made[i] = wrk.format("POST", "{asked.path}", {{["Content-Type"] = "application/json"}}, file:read("*a"))
+            file:close()
+          end
+        end
+        function request() at = (at + 1) % {len(asked.bodies)}; return made[at] end""",
+        encoding="utf-8",
+    )
+    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script)]
+    said = subprocess.run(
+        ["wrk", *words, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
+    ).stdout
+    errors = (
+        said.partition("Non-2xx or 3xx responses: ")[2].split("\n")[0]
+        or said.partition("Socket errors: ")[2].split("\n")[0]
+    )
+    return Measured(float(_found(r"Requests/sec:\s+(\S+)", said)), _ms("50%", said), _ms("99%", said), errors)
 
 
-def measure(name: str, port: int, path: str, rows: list[dict[str, Any]], seconds: float, folder: Path) -> None:
-    one = json.dumps({"features": rows[0]})
-    for connections in (1, 16, 64):
-        print(
-            f"{name:32} single row, {connections:3} connections {loaded(port, path, one, connections, seconds, folder)}"
+def _found(pattern: str, said: str) -> str:
+    found = re.search(pattern, said)
+    return found[1] if found else "nan"
+
+
+def _ms(share: str, said: str) -> float:
+    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s|m)\b", said)
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]] if found else float("nan")
+
+
+def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[int, Bodies], seconds: int) -> Server:
+    """Start a server, load it in every way of `asked` (bodies by rows), and stop it."""
+    found = Server(name)
+    with running(start, port, folder, asked[1]) as (pid, ready_s):
+        found.ready_s = ready_s
+        for n_rows, bodies in asked.items():
+            for connections in {1: (1, 16, 64), 100: (4,), 10_000: (1,)}[n_rows]:
+                told = loaded(port, bodies, connections, seconds, folder)
+                found.figures[n_rows, connections] = told
+                print(
+                    f"{name:24} {n_rows:6} rows, {connections:2} connections {told.rate:10,.1f}/s"
+                    f"   p50 {told.p50_ms:9.2f} ms   p99 {told.p99_ms:9.2f} ms{told.errors and '   ERRORS: ' + told.errors}",
+                    flush=True,
+                )
+        found.resident_mb = resident_mb(pid)
+    print(f"{name:24} ready after {found.ready_s:.2f} s, {found.resident_mb:.0f} MB resident", flush=True)
+    return found
+
+
+def bodies_of(
+    rows: list[dict[str, Any]], one: tuple[str, Callable[[Any], Any]], many: tuple[str, Callable[[Any], Any]]
+) -> dict[int, Bodies]:
+    """Return what a server is asked, by the number of rows: 500 different rows in turn, and batches."""
+    asked = {1: Bodies(one[0], [json.dumps(one[1](row)).encode() for row in rows[:500]])}
+    for n in (100, 10_000):
+        parts = [[rows[(start + at) % len(rows)] for at in range(n)] for start in range(4)]
+        asked[n] = Bodies(many[0], [json.dumps(many[1](part)).encode() for part in parts])
+    return asked
+
+
+def settings(folder: Path, mode: str, cached_rows: int) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("mode: durable", f"mode: {mode}")
+    (folder / "params.yaml").write_text(
+        re.sub(r"cached_rows: \d+", f"cached_rows: {cached_rows}", text), encoding="utf-8"
+    )
+
+
+def of_ours(home: Path, rows: list[dict[str, Any]], words: argparse.Namespace) -> dict[str, Server]:
+    """Measure the echo and ourselves with the log on and off."""
+    asked = bodies_of(
+        rows, ("/predict", lambda row: {"features": row}), ("/predict/batch", lambda many: {"instances": many})
+    )
+    port = free_port()
+    echo = [sys.executable, "-m", "uvicorn", "echo:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
+    (home / "echo.py").write_text(ECHO, encoding="utf-8")
+    found = {"echo": measure("bare echo", echo, port, home, {1: asked[1]}, words.seconds)}
+    for mode, name in (("durable", "log on"), ("none", "log off")):
+        settings(home, mode, words.cached_rows)
+        port = free_port()
+        command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
+        found[name] = measure(f"ours, {name}", command, port, home, asked, words.seconds)
+    return found
+
+
+def of_peer(peer: Peer, home: Path, rows: list[dict[str, Any]], seconds: int) -> Server | None:
+    """Measure a peer; None, and the reason on the screen, when it does not come up."""
+    port = free_port()
+    try:
+        return measure(
+            peer.name, peer.started_by(home, port), port, home, bodies_of(rows, peer.one, peer.many), seconds
         )
-    if path == "/predict":
-        for n, connections in ((100, 4), (10_000, 1)):
-            many = json.dumps({"instances": [rows[at % len(rows)] for at in range(n)]})
-            told = loaded(port, "/predict/batch", many, connections, seconds, folder)
-            print(f"{name:32} batch of {n:6}, {connections} connections {told}")
-
-
-def settings(folder: Path, mode: str) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    (folder / "params.yaml").write_text(text.replace("mode: durable", f"mode: {mode}"), encoding="utf-8")
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        print(f"{peer.name}: left out ({error}) {getattr(error, 'stderr', b'') or b''!r}", flush=True)
+        return None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--models", default=",".join(MODELS))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--models", default=",".join(MODELS), help="by comma")
+    parser.add_argument("--peers", default=",".join(PEERS), help="by comma; empty for none")
+    parser.add_argument("--cached-rows", type=int, default=10_000, help="our serving.engine.cached_rows; 0 keeps none")
     words = parser.parse_args()
     sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
+    peers = [PEERS[name] for name in words.peers.split(",") if name]
+    for peer in list(peers):
+        if reason := installed(peer):
+            print(f"{peer.name}: left out, it cannot be installed ({reason})")
+            peers.remove(peer)
+    print("; ".join(f"{peer.name} {version_of(peer)}" for peer in peers))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "echo.py").write_text(ECHO, encoding="utf-8")
         for model in words.models.split(","):
-            rows = project(folder / model.replace(" ", "_"), MODELS[model])
-            port = free_port()
-            echo = [
-                sys.executable,
-                "-m",
-                "uvicorn",
-                "echo:app",
-                "--port",
-                str(port),
-                "--no-access-log",
-                "--log-level",
-                "error",
-            ]
-            with running(echo, port, folder):
-                measure("bare echo", port, "/", rows, words.seconds, folder)
-            for mode in ("durable", "none"):
-                home = folder / model.replace(" ", "_")
-                settings(home, mode)
-                port = free_port()
-                command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
-                with running(command, port, home) as (pid, ready_s):
-                    measure(f"{model}, log {mode}", port, "/predict", rows, words.seconds, folder)
-                    print(f"{model}, log {mode}: ready after {ready_s:.2f} s, {resident_mb(pid):.0f} MB resident")
+            print(f"\n{model}", flush=True)
+            home = Path(name) / model.replace(" ", "_")
+            rows = project(home, MODELS[model])
+            ours = of_ours(home, rows, words)
+            others = [of_peer(peer, home, rows, words.seconds) for peer in peers]
+            for line in judge(ours, [one for one in others if one is not None]):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ from pipeline import paths
 from pipeline.config.load import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import Evidence
+from pipeline.lifecycle.live_rows import judge_live_rows
 from pipeline.lifecycle.report import BestModel, MlopsReport
 from pipeline.lifecycle.teaching import Taught, declared_model, joined, teach
 from pipeline.metrics import metric_named
+from pipeline.monitoring import ModelMonitor
+from pipeline.monitoring.values import known_importance
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
@@ -59,6 +62,7 @@ class MLOpsPipeline:
     >>> mlops.validate_and_track_data(train_data, test_data)["train"]["quality_score"]  # doctest: +SKIP
     >>> trained = mlops.train_and_track_model(model, X_train, y_train, X_test, y_test, register_model=True)  # doctest: +SKIP
     >>> mlops.promote_model(model_version=trained.version.version, stage="Production")  # doctest: +SKIP
+    >>> mlops.monitor_production_model(recent_predictions, reference_dataset)["drift"]["summary"]  # doctest: +SKIP
     """
 
     experiment_name: str
@@ -213,6 +217,49 @@ class MLOpsPipeline:
         return self.registry.promote_model(
             self.model_name, model_version, stage, reason=reason, expected_generation=expected_generation, force=force
         )
+
+    def monitor_production_model(
+        self,
+        prediction_data: pd.DataFrame | None = None,
+        reference_data: pd.DataFrame | None = None,
+        *,
+        window_hours: float | None = None,
+    ) -> dict[str, Any]:
+        """Return how far live rows moved, and how well the version in production does on them.
+
+        Parameters
+        ----------
+        prediction_data : DataFrame, optional
+            Recent rows, with the target's column where it is known what came true; the rows that servers
+            logged in the last hours when None.
+        reference_data : DataFrame, optional
+            Rows to compare with; those that the version was trained on when None.
+        window_hours : float, optional
+            Hours of the log; `monitoring.window_hours` when None.
+
+        Returns
+        -------
+        dict
+            `model`, `dashboard`, `drift`, `performance`, `degradation`: keys of `reports/monitoring.json`.
+
+        Raises
+        ------
+        DataError
+            When a frame has no rows, or none of the columns.
+        UsageError
+            When nothing is in production.
+        """
+        monitor = ModelMonitor(self.model_name, root=self.root, config=self._settings)
+        if prediction_data is None:
+            report = monitor.generate_monitoring_report(window_hours)
+            if reference_data is not None:
+                report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
+            return report
+        package = self.registry.load_model(self.model_name, stage="Production")
+        root = self.root if self.root is not None else find_root()
+        importance = known_importance(root, package.digest)
+        judged = judge_live_rows(package, prediction_data, reference_data, self._settings, importance=importance)
+        return {"model": self.model_name, **judged}
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
         """Return the registered version with the best mean of a metric over its folds; `training.objective` when None.

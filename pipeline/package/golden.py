@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.classifier import Classifier
+    from pipeline.schema import Column, Schema
 
-__all__ = ["check_golden", "golden_rows"]
+__all__ = ["GOLDEN_TOLERANCE", "check_golden", "golden_rows"]
 
-_TOLERANCE = 1e-6
+GOLDEN_TOLERANCE = 1e-6
 
 
 def golden_rows(classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], n_rows: int) -> dict[str, Any]:
-    """Return `n_rows` of `frame` spread evenly over `score`, as columns of plain values, and what is expected."""
+    """Return `n_rows` of `frame` spread evenly over `score`, then hard ones, as columns, and what is expected.
+
+    Hard rows are the middle one with one value changed: the smallest and the largest of the training rows, missing, a
+    category that the training rows lack; then all values missing. Each is one that the schema accepts.
+    """
     n_rows = min(n_rows, len(frame))
     order = np.argsort(score, kind="stable")
     picked = order[np.linspace(0, len(frame) - 1, n_rows).round().astype(int)]
-    rows = frame[list(classifier.encoder.names_in_)].iloc[picked]
+    names = [name for name in frame.columns if name in classifier.schema.feature_names]
+    rows = _with_hard_rows(frame[names], picked, classifier.schema)
     return {
         "columns": {name: [_plain(value) for value in rows[name].astype(object)] for name in rows},
         "probabilities": classifier.predict_proba(rows).tolist(),
@@ -47,10 +53,40 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
         found = predict_proba(golden["columns"])
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"golden.json: not what a package writes ({error})") from error
-    if found.shape != expected.shape or np.abs(found - expected).max(initial=0.0) > _TOLERANCE:
+    if found.shape != expected.shape:
+        raise IntegrityError(f"golden.json: {len(expected)} answers are recorded for {len(found)} rows")
+    differs = ~(np.abs(found - expected).max(axis=1, initial=0.0) <= GOLDEN_TOLERANCE)
+    if differs.any():
         raise IntegrityError(
-            "golden.json: the model no longer answers as it did when it was packaged; other library versions, or damage"
+            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the model no longer answers as it did when it was"
+            " packaged; other library versions, or damage"
         )
+
+
+def _with_hard_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema: Schema) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = [frame.iloc[picked]]
+    base = frame.iloc[[picked[len(picked) // 2]]]
+    for column in (one for one in schema.features if one.name in frame):
+        for value in _hard_values(column, frame[column.name]):
+            changed = base.copy()
+            changed[column.name] = pd.Series([value], index=base.index, dtype=frame[column.name].dtype)
+            parts.append(changed)
+    if all(one.nullable for one in schema.features):
+        parts.append(pd.DataFrame({name: pd.Series([None], dtype=frame[name].dtype) for name in frame}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _hard_values(column: Column, values: pd.Series) -> list[object]:
+    found: list[object] = [None] if column.nullable else []
+    known = values.dropna()
+    if column.is_numeric and not known.empty:
+        found += [known.min(), known.max()]
+    if column.kind == "category":
+        seen = set(known.astype(object))
+        found += [one for one in column.categories or () if one not in seen][:1]
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -14,9 +14,10 @@ from pipeline.errors import IntegrityError
 from pipeline.features import Encoder
 from pipeline.package import skops_file
 from pipeline.package.golden import check_golden
-from pipeline.package.manifest import Manifest, verify
+from pipeline.package.manifest import Manifest, verify, verify_some
 from pipeline.package.onnx_file import OnnxModel
 from pipeline.package.reference import Reference
+from pipeline.package.rule import RULE, read_rule
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Package", "load"]
+__all__ = ["Package", "load", "load_rule"]
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A loaded package: rows in, probabilities out, by ONNX where it has it."""
+    """A loaded package: rows in, probabilities out, by ONNX where it has it.
+
+    `golden` are the rows of golden.json as columns, with the probabilities and classes that belong to them.
+    """
 
     manifest: Manifest
     schema: Schema
@@ -42,6 +46,7 @@ class Package:
     card: str
     served: Classifier
     stored: bytes
+    golden: dict[str, Any]
 
     @property
     def digest(self) -> str:
@@ -121,7 +126,29 @@ def load(path: Path) -> Package:
     check_golden(golden, served.predict_proba)
     reference = Reference.from_dict(plain["reference.json"])
     metrics, lineage = plain["metrics.json"], plain["lineage.json"]
-    return Package(manifest, schema, reference, metrics, lineage, card, served, contents["model.skops"])
+    return Package(manifest, schema, reference, metrics, lineage, card, served, contents["model.skops"], golden)
+
+
+def load_rule(path: Path) -> Package:
+    """Return the rule baseline of a package in its place, from the few files that it needs.
+
+    The package's own model, figures and card are not there: `stored` is empty and `metrics` and `lineage` hold nothing.
+
+    Raises
+    ------
+    IntegrityError
+        When one of these files is not as it was written, or the package was written without a rule.
+    """
+    manifest, contents = verify_some(path, (RULE, "reference.json", "schema.yaml"))
+    try:
+        schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
+        plain = json.loads(contents[RULE])
+        reference = Reference.from_dict(json.loads(contents["reference.json"]))
+    except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
+    served = read_rule(plain, schema)
+    card = "The rule baseline of this package: a tree of two questions, because no model could be loaded."
+    return Package(manifest, schema, reference, {}, {}, card, served, b"", plain["golden"])
 
 
 def _sklearn_form(served: Classifier, stored: bytes) -> Classifier:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FORMAT", "MANIFEST", "FileEntry", "Manifest", "OnnxProof", "list_files", "verify"]
+__all__ = ["FORMAT", "MANIFEST", "FileEntry", "Manifest", "OnnxProof", "list_files", "verify", "verify_some"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -30,7 +30,8 @@ REQUIRED = (
     "reference.json",
     "schema.yaml",
 )
-OPTIONAL = ("model.onnx",)
+# A package that was written before the rule was has none.
+OPTIONAL = ("model.onnx", "rule.json")
 _MAX_MANIFEST = 1 << 16
 _MAX_FILE = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -126,16 +127,35 @@ def verify(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     IntegrityError
         When anything is missing, too much, not a plain file, of another size or of other bytes.
     """
-    manifest_path = folder / MANIFEST
-    if not folder.is_dir() or not manifest_path.exists():
-        raise IntegrityError(f"{folder}: no model package (there is no {MANIFEST}); run `dvc repro train` to make one")
-    if _plain_size(manifest_path) > _MAX_MANIFEST:
-        raise IntegrityError(f"{manifest_path}: larger than any manifest; the package is damaged, restore it")
-    manifest = Manifest.from_bytes(manifest_path.read_bytes())
+    manifest = _manifest(folder)
     extra = sorted({path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST})
     if extra:
         raise IntegrityError(f"{folder}: holds {', '.join(map(repr, extra[:3]))}, which the manifest does not list")
     return manifest, {name: _read(folder / name, entry) for name, entry in manifest.files.items()}
+
+
+def verify_some(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest and only the files called `names`; the others may be damaged or away.
+
+    Raises
+    ------
+    IntegrityError
+        When the manifest or one of these files is not as it was written.
+    """
+    manifest = _manifest(folder)
+    absent = [name for name in names if name not in manifest.files]
+    if absent:
+        raise IntegrityError(f"{folder}: the package holds no {', '.join(absent)}; train and register it again")
+    return manifest, {name: _read(folder / name, manifest.files[name]) for name in names}
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    if not folder.is_dir() or not path.exists():
+        raise IntegrityError(f"{folder}: no model package (there is no {MANIFEST}); run `dvc repro train` to make one")
+    if _plain_size(path) > _MAX_MANIFEST:
+        raise IntegrityError(f"{path}: larger than any manifest; the package is damaged, restore it")
+    return Manifest.from_bytes(path.read_bytes())
 
 
 def _plain_size(path: Path) -> int:

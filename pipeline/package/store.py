@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import files
 from pipeline.errors import IntegrityError
 from pipeline.package.loading import load as load_package
+from pipeline.package.loading import load_rule
 from pipeline.package.shared import shared_packages
 
 if TYPE_CHECKING:
@@ -76,7 +77,14 @@ class PackageStore:
             When it would have to come from the shared store, which cannot be had.
         """
         self._have(digest)
-        found = load_package(self.path(digest))
+        return self._is(load_package(self.path(digest)), digest)
+
+    def load_rule(self, digest: str) -> Package:
+        """Return the rule baseline of the package with this digest; raises as `load` does."""
+        self._have(digest)
+        return self._is(load_rule(self.path(digest)), digest)
+
+    def _is(self, found: Package, digest: str) -> Package:
         if found.digest != digest:
             raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
         return found

@@ -18,6 +18,7 @@ from pipeline.package.manifest import MANIFEST, REQUIRED, Manifest, OnnxProof, l
 from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert
 from pipeline.package.parity import TOLERANCE, onnx_classifier, prove
 from pipeline.package.reference import describe
+from pipeline.package.rule import RULE, fit_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +93,7 @@ def write(  # noqa: PLR0913 - a package has this many parts, each given by name
         "encoder.json": classifier.encoder.as_dict(),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
+        RULE: fit_rule(train, classifier.schema),
         **_watched(classifier, onnx, train, scores, training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}

@@ -12,6 +12,8 @@ from pipeline.serving.bundle import Bundle, ServedBy, load_bundle
 from pipeline.state import ServingEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.config.groups.serving import EngineConfig
     from pipeline.package import PackageStore
     from pipeline.state import Served, State
@@ -52,7 +54,9 @@ class Activation:
     """Loads what the state database says should serve; used by one thread at a time.
 
     Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
-    `engine.last_good` allows it) the one that was taken up before, or else nothing.
+    `engine.last_good` allows it) the one that was taken up before, or else (where `engine.rule_baseline` allows it) the
+    rule baseline of one of these packages, or else nothing. `prove` sees each bundle before it serves and raises an
+    `MlopsError` when it may not.
     """
 
     state: State
@@ -61,6 +65,7 @@ class Activation:
     stage: str
     config: EngineConfig
     secret: bytes
+    prove: Callable[[Bundle], None] | None = None
     _refused: _Refusal | None = field(default=None, init=False)
 
     def look(self, now: Bundle | None, *, is_asked: bool = False) -> Found:
@@ -112,25 +117,34 @@ class Activation:
     def _step_down(self, now: Bundle | None, served: Served, reason: str, *, is_new: bool) -> Found:
         if now is not None:
             return Found(now, reason)
-        if not self.config.last_good:
-            return Found(None, reason)
-        with self.state.reading() as connection:
-            taken_up = store.events(connection, self.model, kind="activated")
-        for event in taken_up:
-            if event.digest is None or event.version is None or event.digest == served.digests[self.stage]:
-                continue
+        earlier = self._taken_up_before(served)
+        steps: list[tuple[ServedBy, int, str]] = []
+        if self.config.last_good:
+            steps += [("last_good", version, digest) for version, digest in earlier]
+        if self.config.rule_baseline:
+            decided = (served.versions[self.stage], served.digests[self.stage])
+            steps += [("rule", version, digest) for version, digest in (decided, *earlier)]
+        for served_by, version, digest in steps:
             try:
-                bundle = self._load(event.version, event.digest, served.generation, "last_good")
+                bundle = self._load(version, digest, served.generation, served_by)
             except MlopsError:
                 continue
             if is_new:
-                self._note("fell_back", served, event.digest, f"version {event.version} serves instead")
+                what = "the rule baseline of version" if served_by == "rule" else "version"
+                self._note("fell_back", served, digest, f"{what} {version} serves instead")
             return Found(bundle, reason)
         return Found(None, reason)
 
+    def _taken_up_before(self, served: Served) -> list[tuple[int, str]]:
+        """Return versions and digests that served before what is decided now, the last one first."""
+        with self.state.reading() as connection:
+            events = store.events(connection, self.model, kind="activated")
+        found = [(one.version, one.digest) for one in events if one.version is not None and one.digest is not None]
+        return [one for one in dict.fromkeys(found) if one[1] != served.digests[self.stage]]
+
     def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> Bundle:
         try:
-            return load_bundle(
+            bundle = load_bundle(
                 self.packages,
                 model=self.model,
                 version=version,
@@ -140,10 +154,13 @@ class Activation:
                 config=self.config,
                 secret=self.secret,
             )
+            if self.prove is not None:
+                self.prove(bundle)
         except MlopsError:
             raise
         except Exception as error:  # a damaged file may break any reader in its own way
             raise IntegrityError(f"{self.packages.path(digest)}: cannot be loaded ({error})") from error
+        return bundle
 
     def _note(self, kind: str, served: Served, digest: str | None, message: str) -> None:
         """Write an event; what cannot be written now must not keep a sound model from serving."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bundle", "ServedBy", "load_bundle"]
 
-ServedBy = Literal["champion", "last_good"]
+ServedBy = Literal["champion", "last_good", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,14 @@ def load_bundle(
 ) -> Bundle:
     """Return the bundle of a registered version: digests, types and golden rows were found right.
 
+    With `served_by="rule"` it is the rule baseline of its package, for which the model's files are not looked at.
+
     Raises
     ------
     IntegrityError
         When the package is damaged, missing, or answers otherwise than when it was packaged.
     """
-    package = packages.load(digest)
+    package = packages.load_rule(digest) if served_by == "rule" else packages.load(digest)
     codec = RowCodec(package.schema, max_rows=config.max_rows)
     scorer = RowScorer(package, many_missing=config.many_missing, secret=secret, cached_rows=config.cached_rows)
     return Bundle(model, version, digest, generation, served_by, package, codec, scorer)

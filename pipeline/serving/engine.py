@@ -26,7 +26,7 @@ from pipeline.serving.variation import variation
 from pipeline.state import Journal, open_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.config.groups.serving import EngineConfig, LogConfig
@@ -57,6 +57,8 @@ class Engine:
         The sections of group `serving`.
     stage : str
         Which stage serves.
+
+    `prove`, set before the start, is shown each bundle before it serves; what it raises keeps the bundle out.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Engine:
         self.stage = stage
         self.bundle: Bundle | None = None
         self.previous: Bundle | None = None
+        self.prove: Callable[[Bundle], None] | None = None
         self._root = root
         self._config = engine
         self._log_config = log
@@ -92,7 +95,7 @@ class Engine:
         self._state = await asyncio.to_thread(open_state, self._root)
         packages = PackageStore(self._root / _PACKAGES)
         secret = log_secret(self._root)
-        self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret)
+        self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret, self.prove)
         self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock)
         self._writer.start(asyncio.get_running_loop())
         await self._look(is_asked=True)

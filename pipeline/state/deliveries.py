@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from pipeline.files import canonical_json
 from pipeline.state.sequence import next_number
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-__all__ = ["Delivery", "add_delivery", "claim_delivery", "delivered", "deliveries", "has_due", "undelivered"]
+__all__ = [
+    "Delivery",
+    "add_delivery",
+    "claim_delivery",
+    "count_waiting",
+    "delivered",
+    "deliveries",
+    "has_due",
+    "undelivered",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,12 @@ def deliveries(connection: Connection, *, is_waiting: bool = True, limit: int = 
     if is_waiting:
         query = query.where(alert_deliveries.c.done_at.is_(None))
     return [_delivery(row) for row in connection.execute(query)]
+
+
+def count_waiting(connection: Connection) -> int:
+    """Return how many messages have not left."""
+    waiting = select(func.count()).select_from(alert_deliveries).where(alert_deliveries.c.done_at.is_(None))
+    return connection.execute(waiting).scalar() or 0
 
 
 def _delivery(row: Row[Any]) -> Delivery:

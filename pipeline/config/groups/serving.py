@@ -19,6 +19,9 @@ class EngineConfig(Section):
     last_good: bool = setting(
         "Whether a start falls back to the version that served before, when the newest is damaged"
     )
+    rule_baseline: bool = setting(
+        "Whether the package's rule of two questions answers when no model can be loaded; answers say so"
+    )
 
 
 class LogConfig(Section):

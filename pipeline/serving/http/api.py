@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.serving.http.calls import Call
     from pipeline.serving.http.limits import Admission
     from pipeline.serving.http.metrics import Metrics
+    from pipeline.serving.http.watched import Watched
 
 __all__ = ["Api"]
 
@@ -49,6 +50,7 @@ class Api:
     gauges: Callable[[], dict[str, float]]
     is_draining: Callable[[], bool]
     has_page: bool
+    watched: Watched
     _described: tuple[Any, bytes, bytes] | None = field(default=None)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -224,7 +226,8 @@ class Api:
         """Write every figure for Prometheus."""
         gauges = {**self.gauges(), "http_requests_in_work": float(self.admission.n_requests)}
         counters = {"http_shed": float(self.admission.n_shed)}
-        return Answer(self.metrics.exposition(gauges, counters, self.engine.status()), media_type=METRICS_TYPE)
+        watched = await self.watched.families(self.engine.state)
+        return Answer(self.metrics.exposition(gauges, counters, self.engine.status(), watched), media_type=METRICS_TYPE)
 
     async def activate(self, _call: Call) -> Answer:
         """Look at the state database now."""

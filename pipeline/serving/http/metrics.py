@@ -41,14 +41,18 @@ class Metrics:
         times.total += seconds
 
     def exposition(
-        self, gauges: Mapping[str, float], counters: Mapping[str, float], engine: Mapping[str, Any]
+        self,
+        gauges: Mapping[str, float],
+        counters: Mapping[str, float],
+        engine: Mapping[str, Any],
+        watched: Iterable[Any] = (),
     ) -> bytes:
-        """Return everything in Prometheus' text form; `engine` is what the engine says of itself."""
+        """Return everything in Prometheus' text form; `engine` is what the engine says of itself, `watched` what the monitor found."""
         from prometheus_client import CollectorRegistry
         from prometheus_client.exposition import generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected([*self._families(gauges, counters), *_of_engine(engine)]))
+        registry.register(_Collected([*self._families(gauges, counters), *_of_engine(engine), *watched]))
         return bytes(generate_latest(registry))
 
     def _families(self, gauges: Mapping[str, float], counters: Mapping[str, float]) -> Iterable[Any]:

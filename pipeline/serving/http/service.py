@@ -22,7 +22,9 @@ from pipeline.serving.http.limits import Admission, Buckets
 from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.oidc import OidcTokens
 from pipeline.serving.http.operations import Routes
+from pipeline.serving.http.rehearsal import rehearse
 from pipeline.serving.http.server import Server, check_address, is_loopback, listen
+from pipeline.serving.http.watched import Watched
 
 if TYPE_CHECKING:
     import socket
@@ -101,6 +103,7 @@ def serve(engine: Engine, config: ServingConfig, *, began: float, environment: M
     is_protected = config.authentication == "required"
     check_address(config.host, is_protected=is_protected)
     logger = logs.configure()
+    engine.prove = rehearse
     keys = ApiKeys()
     application = _application(engine, keys, config, logger, os.environ if environment is None else environment)
     limits = config.limits
@@ -129,6 +132,7 @@ def _application(
         },
         is_draining=lambda: made[0].is_draining,
         has_page=is_loopback(config.host),
+        watched=Watched(engine.model),
     )
     application = Application(
         Routes(api.operations()),

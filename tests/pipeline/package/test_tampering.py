@@ -33,6 +33,7 @@ FILES = (
     "model.onnx",
     "model.skops",
     "reference.json",
+    "rule.json",
     "schema.yaml",
 )
 
@@ -188,7 +189,7 @@ def test_an_onnx_file_with_operators_of_others_is_refused(folder: Path) -> None:
 def test_a_model_that_answers_otherwise_is_found_by_its_golden_rows(folder: Path, tmp_path: Path) -> None:
     pack(tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400)
     _relist(folder, "model.onnx", (tmp_path / "other/model.onnx").read_bytes())
-    with pytest.raises(IntegrityError, match="no longer answers as it did"):
+    with pytest.raises(IntegrityError, match="row 0: the model no longer answers as it did"):
         package.load(folder)
 
 

@@ -1,0 +1,213 @@
+"""Messages leave in the form that receivers know, to declared hosts alone, within their time."""
+
+from __future__ import annotations
+
+import socket
+import time
+from email import message_from_string
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.alerts import guarded
+from pipeline.alerts.guarded import Hosts, _is_public, post
+from pipeline.alerts.sinks import send
+from pipeline.config.compose import compose
+from pipeline.config.groups.alerts import AppriseSink, LogSink, MailSink, WebhookSink
+from pipeline.config.load import build, load_params
+from pipeline.errors import ConfigError, DependencyUnavailable
+from tests.pipeline.alerts.receivers import free_port, http_receiver, smtp_receiver
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.alerts import AlertsConfig
+
+URL = "MLOPS_TEST_URL"
+PAYLOAD: dict[str, Any] = {
+    "key": "k" * 64, "event": "opened", "number": 3, "group": "quality", "rules": ["drift"], "model": "m",
+    "severity": "warning", "status": "open", "title": "m: 2 of 9 distributions drifted <now>\nX-Evil: 1",
+    "message": "Likeliest cause:\n1. a: mean rose\nNext: mlops monitor report", "details": {"causes": []},
+    "at": 1_770_000_000_000_000, "last_at": 1_770_000_000_000_000, "n_times": 1, "acknowledge": "mlops alerts ack 3",
+}  # fmt: skip
+
+
+def settings(**changes: Any) -> AlertsConfig:
+    return load_params(ROOT / "params.yaml").alerts.model_copy(update={"local_hosts": ("localhost",), **changes})
+
+
+def webhook(body: str = "json", **more: Any) -> WebhookSink:
+    return WebhookSink(kind="webhook", url_env=URL, body=body, **more)
+
+
+def test_a_webhook_gets_the_message_with_a_key_that_tells_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_TEST_TOKEN", "secret")
+    with http_receiver() as receiver:
+        monkeypatch.setenv(URL, receiver.url)
+        send(webhook(token_env="MLOPS_TEST_TOKEN"), PAYLOAD, settings())
+    (body,), (head,) = receiver.bodies, receiver.heads
+    assert (body["key"], head["Idempotency-Key"], head["Authorization"]) == ("k" * 64, "k" * 64, "Bearer secret")
+    assert (body["number"], body["text"].splitlines()[-1]) == (3, "When somebody looks at it: mlops alerts ack 3")
+
+
+def test_slack_gets_text_in_which_nothing_is_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as receiver:
+        monkeypatch.setenv(URL, receiver.url)
+        send(webhook("slack"), PAYLOAD, settings())
+    (body,) = receiver.bodies
+    assert set(body) == {"text", "blocks"}
+    assert "&lt;now&gt;" in body["text"]
+    assert all(block["type"] == "section" for block in body["blocks"])
+
+
+@pytest.mark.parametrize(("event", "status"), [("opened", "firing"), ("resolved", "resolved")])
+def test_alertmanagers_receivers_get_version_4(event: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as receiver:
+        monkeypatch.setenv(URL, receiver.url)
+        send(webhook("alertmanager"), {**PAYLOAD, "event": event}, settings())
+    (body,) = receiver.bodies
+    assert (body["version"], body["status"], body["alerts"][0]["status"]) == ("4", status, status)
+    assert body["alerts"][0]["labels"] == {
+        "alertname": "mlops_quality", "model": "m", "group": "quality", "severity": "warning",
+    }  # fmt: skip
+    assert body["alerts"][0]["startsAt"] == "2026-02-02T02:40:00Z"
+
+
+def test_mail_arrives_with_one_subject_whatever_a_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_TO", starttls=False)
+    monkeypatch.setenv("MLOPS_TEST_FROM", "mlops@example.org")
+    monkeypatch.setenv("MLOPS_TEST_TO", "ada@example.org, bob@example.org")
+    with smtp_receiver() as receiver:
+        monkeypatch.setenv(URL, f"smtp://127.0.0.1:{receiver.port}")
+        send(sink, PAYLOAD, settings())
+    letter = message_from_string(receiver.letters[0])
+    assert (letter["X-Evil"], letter["Message-ID"]) == (None, f"<{'k' * 64}@mlops.invalid>")
+    assert letter["Subject"].replace("\r\n", "").startswith("[warning] m: 2 of 9 distributions drifted")
+    assert "Next: mlops monitor report" in letter.get_payload()
+
+
+def test_mail_that_must_be_secret_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM")
+    monkeypatch.setenv("MLOPS_TEST_FROM", "mlops@example.org")
+    with smtp_receiver() as receiver:
+        monkeypatch.setenv(URL, f"smtp://127.0.0.1:{receiver.port}")
+        with pytest.raises(DependencyUnavailable, match="STARTTLS"):
+            send(sink, PAYLOAD, settings())
+    assert receiver.letters == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_apprise_tells_its_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as receiver:
+        monkeypatch.setenv(URL, f"json://127.0.0.1:{receiver.port}/hook")
+        send(AppriseSink(kind="apprise", url_env=URL), PAYLOAD, settings())
+        receiver.status = 500
+        with pytest.raises(DependencyUnavailable, match="could not tell all"):
+            send(AppriseSink(kind="apprise", url_env=URL), PAYLOAD, settings())
+    assert receiver.bodies[0]["title"].startswith("[warning] m: 2 of 9")
+
+
+def test_the_log_gets_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="mlops.alerts"):
+        send(LogSink(kind="log"), PAYLOAD, settings())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as other, http_receiver() as receiver:
+        receiver.status, receiver.headers = status, {"Location": other.url}
+        monkeypatch.setenv(URL, receiver.url)
+        with pytest.raises(DependencyUnavailable, match=f"answered {status}; redirects are not followed"):
+            send(webhook(), PAYLOAD, settings())
+    assert other.bodies == []
+
+
+@pytest.mark.parametrize("way", [{"wait_s": 1.0}, {"drip_s": 0.05}])
+def test_a_slow_receiver_costs_its_deadline_and_no_more(way: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as receiver:
+        receiver.wait_s, receiver.drip_s = way.get("wait_s", 0.0), way.get("drip_s", 0.0)
+        monkeypatch.setenv(URL, receiver.url)
+        began = time.monotonic()
+        with pytest.raises(DependencyUnavailable, match=r"within 0.3 s|timed out"):
+            send(webhook(timeout_s=0.3), PAYLOAD, settings())
+        assert time.monotonic() - began < 0.9
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://elsewhere.example/hook", "host elsewhere.example is not declared"),
+        ("https://localhost.evil.example/", "is not declared"),
+        ("http://public.example/hook", "http to public.example could be read by others"),
+        ("ftp://localhost/", "is no address"),
+        ("https://localhost@evil.example/", "is no address"),
+        ("http://localhost:99999/", "has no port"),
+    ],
+)
+def test_other_hosts_get_nothing_and_the_address_is_not_told(
+    address: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URL, address)
+    with pytest.raises(ConfigError, match=message) as caught:
+        send(webhook(), PAYLOAD, settings(hosts=("public.example",)))
+    assert "/hook" not in str(caught.value)
+
+
+def test_an_address_that_is_not_set_is_named_by_its_variable() -> None:
+    with pytest.raises(ConfigError, match="MLOPS_TEST_URL is not set"):
+        send(webhook(), PAYLOAD, settings())
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public"),
+    [
+        ("93.184.215.14", True), ("2606:2800:21f::1", True),
+        ("127.0.0.1", False), ("10.1.2.3", False), ("172.16.0.1", False), ("192.168.1.1", False),
+        ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False),
+        ("::1", False), ("fe80::1%eth0", False), ("fd00::1", False), ("::ffff:10.0.0.1", False),
+        ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
+    ],
+)  # fmt: skip
+def test_private_addresses_are_told_from_public_ones(address: str, is_public: bool) -> None:
+    assert _is_public(address) is is_public
+
+
+def test_a_name_that_is_bound_to_a_private_address_is_refused_at_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name server says what it likes: what is connected to is what was checked, looked up once."""
+    asked = []
+
+    def look_up(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(guarded.socket, "getaddrinfo", look_up)
+    hosts = Hosts(("hooks.example",), ())
+    with http_receiver() as receiver, pytest.raises(DependencyUnavailable, match="has only private addresses"):
+        post(f"https://hooks.example:{receiver.port}/", b"{}", {}, hosts=hosts, timeout_s=1, key=URL)
+    assert (asked, receiver.bodies) == (["hooks.example"], [])
+
+
+def test_a_receiver_that_is_down_is_named_without_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(URL, f"http://localhost:{free_port()}/secret")
+    with pytest.raises(DependencyUnavailable, match="localhost: ConnectionRefusedError") as caught:
+        send(webhook(), PAYLOAD, settings())
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_in_the_settings_themselves_is_refused() -> None:
+    words = ["alerts=chat_and_mail", "alerts.sinks.chat.url_env='https://hooks.slack.com/x'"]
+    with pytest.raises(ConfigError, match=r"alerts\.sinks\.chat\.url_env"):
+        build(compose(words, conf=ROOT / "conf").values, where="conf/")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("+alerts.rules.drift.above=0.1", "takes no `above`"),
+        ("~alerts.rules.no_traffic.above", "needs `above`, its limit"),
+        ("alerts.rules.drift.severity=loud", "alerts.rules.drift.severity"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(word: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(compose([word], conf=ROOT / "conf").values, where="conf/")

@@ -1,0 +1,118 @@
+"""Where no model file can be read, the package's rule answers if that is allowed; and each answer says who it came from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline.baselines import fit_baseline
+from pipeline.errors import IntegrityError
+from pipeline.package import PackageStore, load
+from pipeline.package.rule import fit_rule, read_rule
+from pipeline.schema import Schema
+from pipeline.serving import NotReady
+from tests.pipeline.package.packing import parts
+from tests.pipeline.problems import settings
+from tests.pipeline.serving.conftest import engine_of, engine_settings, one, promote, rows
+from tests.pipeline.serving.test_activation import folder_of, kinds, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def damage(folder: Path) -> None:
+    for name in ("model.onnx", "model.skops", "encoder.json", "card.md"):
+        (folder / name).unlink()
+
+
+def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_back_by_itself(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.serving.activation._RETRY_S", 0.1)
+    kept = tmp_path / "kept"
+    shutil.copytree(folder_of(project, 1), kept)
+    damage(folder_of(project, 1))
+
+    async def run() -> None:
+        engine = engine_of(project, engine=engine_settings(rule_baseline=True))
+        await engine.start()
+        answer = json.loads(await engine.predict_one(one(rows(1)[0])))
+        assert (answer["served_by"], answer["model_version"]) == ("rule", 1)
+        assert kinds(engine) == ["refused", "fell_back"]
+        with engine.state.reading() as connection:
+            (logged,) = connection.exec_driver_sql("SELECT served_by FROM predictions").scalars()
+        assert logged == "rule"
+        shutil.copytree(kept, folder_of(project, 1), dirs_exist_ok=True)
+        await until(lambda: engine.bundle is not None and engine.bundle.served_by == "champion")
+        await engine.close()
+
+    asyncio.run(run())
+
+
+def test_the_last_good_model_comes_before_any_rule(project: Path) -> None:
+    async def run() -> None:
+        engine = engine_of(project, engine=engine_settings(rule_baseline=True))
+        await engine.start()
+        await engine.close()
+        promote(project, 2)
+        damage(folder_of(project, 2))
+        restarted = engine_of(project, engine=engine_settings(rule_baseline=True))
+        await restarted.start()
+        assert json.loads(await restarted.predict_one(one(rows(1)[0])))["served_by"] == "last_good"
+        await restarted.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("what", ["not allowed", "the rule is damaged"])
+def test_without_a_rule_that_may_serve_nothing_does(project: Path, what: str) -> None:
+    folder = folder_of(project, 1)
+    damage(folder)
+    if what == "the rule is damaged":
+        rule = folder / "rule.json"
+        rule.write_bytes(rule.read_bytes().replace(b"0.", b"1.", 1))
+
+    async def run() -> None:
+        engine = engine_of(project, engine=engine_settings(rule_baseline=what != "not allowed"))
+        await engine.start()
+        with pytest.raises(NotReady):
+            await engine.predict_one(one(rows(1)[0]))
+        await engine.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("problem", ["personality", "wine"])
+def test_the_rule_in_plain_figures_answers_as_the_tree_of_scikit_learn_does(problem: str) -> None:
+    frame, schema = parts(problem).train, Schema.from_config(settings(f"data={problem}").data)
+    expected = fit_baseline("depth_2_tree", frame, schema, seed=0)
+    rule = read_rule(json.loads(json.dumps(fit_rule(frame, schema))), schema)
+    features = frame.drop(columns=schema.target.column)
+    gaps = features.copy()
+    for name in list(gaps)[::2]:
+        gaps[name] = gaps[name].where(np.arange(len(gaps)) % 3 > 0)
+    for tried in (features, gaps):
+        np.testing.assert_allclose(rule.predict_proba(tried), expected.predict_proba(tried), rtol=0, atol=1e-12)
+
+
+def test_a_rule_that_points_beyond_itself_is_refused(project: Path) -> None:
+    folder = folder_of(project, 1)
+    plain = json.loads((folder / "rule.json").read_text(encoding="utf-8"))
+    plain["tree"]["left"][0] = 7
+    with pytest.raises(IntegrityError, match=r"rule\.json"):
+        read_rule(plain, load(folder).schema)
+
+
+def test_the_rule_of_a_package_is_found_by_its_digest_alone(project: Path) -> None:
+    folder = folder_of(project, 1)
+    damage(folder)
+    store = PackageStore(project / "state/packages")
+    assert store.load_rule(folder.name).digest == folder.name
+    folder.rename(folder.with_name("0" * 64))
+    with pytest.raises(IntegrityError, match="restore"):
+        store.load_rule("0" * 64)
