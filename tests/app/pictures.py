@@ -51,7 +51,7 @@ def _predict(page: Any, address: str) -> None:
 
 
 def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
-    """Send a file of 1,500 rows, so that the log has something to show."""
+    """Send a file of up to 1,500 rows, so that the log has something to show."""
     import pandas as pd
 
     from pipeline.package import load
@@ -62,7 +62,7 @@ def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> N
     open_page(page, address, "predict")
     page.get_by_role("tab", name="File").click()
     page.locator("input[type=file]").set_input_files(folder / "rows.csv")
-    page.get_by_role("button", name="Predict 1,500 rows").click()
+    page.get_by_role("button", name=f"Predict {len(rows):,} rows").click()
     page.get_by_text("Download all answers").wait_for()
     settle(page)
 
