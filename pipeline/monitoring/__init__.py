@@ -1,12 +1,12 @@
 """Watch live rows: how far they moved from training, and how well the model does, before and after outcomes arrive."""
 
+from pipeline.monitoring.cells import Cells
 from pipeline.monitoring.counting import Counts, count_window, reference_counts
 from pipeline.monitoring.findings import DriftReport, Finding
 from pipeline.monitoring.judging import find_drift, hold
 from pipeline.monitoring.monitor import ModelMonitor
 from pipeline.monitoring.multivariate import DomainAuc, domain_auc
 from pipeline.monitoring.performance import (
-    Cells,
     Degradation,
     Performance,
     expected_performance,
@@ -15,7 +15,7 @@ from pipeline.monitoring.performance import (
     measured_performance,
 )
 from pipeline.monitoring.rollups import roll_up
-from pipeline.monitoring.windows import SlotFinding, compare_windows, drift_by_time
+from pipeline.monitoring.slots import SlotFinding, compare_windows, drift_by_time
 
 __all__ = [
     "Cells",
