@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from pipeline.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -40,7 +42,7 @@ def headline(report: Mapping[str, Any]) -> str:
     """Return one line: traffic, drift, degradation."""
     drift, worse = report["drift"], report["degradation"]["degraded_metrics"]
     performance = f"degraded: {', '.join(worse)}" if worse else "no degradation was found"
-    return f"{report['model']}: {drift['summary']}; {performance} ({report['performance']['n_outcomes']:,} outcomes)"
+    return f"{report['model']}: {drift['summary']}; {performance} ({counted(report['performance']['n_outcomes'], 'outcome')})"
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
