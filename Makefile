@@ -60,6 +60,10 @@ up:  ## Start API, app, tracking server, database and monitor in containers (nee
 test: $(VENV)/.dev setup  ## Run every test
 	@$(BIN)/python -m pytest
 
+generated-client: $(VENV)/.dev setup  ## Write a client from our OpenAPI document and talk to a server with it
+	@$(PYTHON) -m venv .venv-generator && .venv-generator/bin/pip install --quiet openapi-python-client ruff
+	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/test_generated_client.py
+
 check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules, unsafe code, secrets in files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -141,7 +141,8 @@ class Server:
 def running(command: list[str], port: int, folder: Path, first: Bodies) -> Iterator[tuple[int, float]]:
     """Yield the process's id and how long it took until it answered the first body."""
     started = time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLSERVER_LOGGING_LEVEL": "ERROR"}
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # a peer may call programs beside its own
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -175,18 +176,20 @@ def _answers(port: int, first: Bodies) -> bool:
     return True
 
 
-def resident_mb(group: int) -> float:
-    """Return what all processes of a group hold together."""
-    total = 0
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            if os.getpgid(int(folder.name)) == group:
-                found = re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text(encoding="ascii"))
-                total += int(found[1]) if found else 0
-        except OSError:
-            continue
+def resident_mb(pid: int) -> float:
+    """Return what a process and all that it started hold together."""
+    parents: dict[int, list[int]] = {}
+    held: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            status = (folder / "status").read_text(encoding="ascii", errors="replace")
+            parents.setdefault(int(_found(r"PPid:\s+(\d+)", status)), []).append(int(folder.name))
+            held[int(folder.name)] = int(found[1]) if (found := re.search(r"VmRSS:\s+(\d+)", status)) else 0
+    todo, total = [pid], 0
+    while todo:
+        one = todo.pop()
+        total += held.get(one, 0)
+        todo += parents.get(one, [])
     return total / 1024
 
 

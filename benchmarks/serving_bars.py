@@ -45,7 +45,8 @@ def _bars(ours: Mapping[str, Server], peers: Sequence[Server]) -> Iterator[tuple
 
 
 def _best(peers: Sequence[Server], n_rows: int, connections: int) -> float:
-    return max(one.figures[n_rows, connections].rate for one in peers)
+    """Return the highest rate; not a number where no peer finished a request in the time that it had."""
+    return max(one.figures[n_rows, connections].rate for one in peers) or float("nan")
 
 
 def _least(what: str, bar: float, found: float) -> tuple[str, str, str, bool]:

@@ -92,7 +92,7 @@ def example(url: str) -> dict[str, object]:
         request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, timeout=10) as answer:
         described = json.load(answer)
-    features = described["components"]["schemas"]["Row"]["properties"]["features"]
+    features = described["components"]["schemas"]["Features"]
     if "examples" not in features:
         raise SystemExit(f"{url}: has no example of a row; is a model in Production? See {url}/readyz")
     found: dict[str, object] = features["examples"][0]

@@ -46,6 +46,7 @@ def report(
     until: Annotated[
         str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now when left out.")
     ] = None,
+    rows: Annotated[int | None, typer.Option("--rows", help="The last so many predictions instead of hours.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the last hours: each column in words, then performance as measured and as expected."""
@@ -53,7 +54,7 @@ def report(
     from pipeline.monitoring.page import headline, lines
 
     clock = None if until is None else partial(_moment, until)
-    found = ModelMonitor(_name(name), clock=clock).generate_monitoring_report(hours)
+    found = ModelMonitor(_name(name), clock=clock).generate_monitoring_report(hours, window_rows=rows)
     if as_json:
         typer.echo(canonical_json(found), nl=False)
         return

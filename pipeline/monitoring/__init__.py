@@ -1,12 +1,12 @@
 """Watch live rows: how far they moved from training, and how well the model does, before and after outcomes arrive."""
 
+from pipeline.monitoring.cells import Cells
 from pipeline.monitoring.counting import Counts, count_window, reference_counts
 from pipeline.monitoring.findings import DriftReport, Finding
 from pipeline.monitoring.judging import find_drift, hold
 from pipeline.monitoring.monitor import ModelMonitor
 from pipeline.monitoring.multivariate import DomainAuc, domain_auc
 from pipeline.monitoring.performance import (
-    Cells,
     Degradation,
     Performance,
     expected_performance,

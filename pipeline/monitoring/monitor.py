@@ -6,23 +6,22 @@ import json
 import math
 import uuid
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, IntegrityError, UsageError
-from pipeline.monitoring.counting import count_window
+from pipeline.monitoring.handed import drift_from_rows
 from pipeline.monitoring.judging import DEFAULT_LIMIT, find_drift, hold, with_threshold
-from pipeline.monitoring.multivariate import domain_auc
-from pipeline.monitoring.outcomes import judge_rows
+from pipeline.monitoring.logged import logged_reference
+from pipeline.monitoring.outcomes import Judged, is_provisional, judge_window
 from pipeline.monitoring.performance import ESTIMABLE, find_degradation, is_trusted
-from pipeline.monitoring.rollups import HOUR_US, LoggedRows, logged_reference, rebuild, roll_up, window_counts
-from pipeline.monitoring.values import kept_features, known_importance, moment, n_by_word, plain_row, window_words
-from pipeline.package.reference import describe
+from pipeline.monitoring.rollups import HOUR_US, rebuild, roll_up
+from pipeline.monitoring.traffic import traffic_of
+from pipeline.monitoring.values import kept_features, known_importance, plain_row, window_words
+from pipeline.monitoring.windows import Window, window_counts, window_of, window_of_rows
 from pipeline.package.store import PackageStore
 from pipeline.tracking.store import find_root
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import DriftConfig
     from pipeline.config.types import Config
     from pipeline.monitoring.findings import DriftReport
-    from pipeline.monitoring.performance import Performance
     from pipeline.package import Package
     from pipeline.state import State
 
@@ -135,29 +133,44 @@ class ModelMonitor:
         with self._state() as state, state.writing() as connection:
             store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
 
-    def calculate_performance_metrics(self, window_hours: float = 24) -> dict[str, Any]:
+    def calculate_performance_metrics(
+        self, window_hours: float = 24, *, window_rows: int | None = None
+    ) -> dict[str, Any]:
         """Return figures of the last hours: from outcomes where they are known, and as expected without them.
+
+        Parameters
+        ----------
+        window_hours : float
+        window_rows : int, optional
+            The last so many predictions instead.
 
         Returns
         -------
         dict
             `accuracy`, `f1_score`, `precision`, `recall`, `roc_auc`, `pr_auc`, `log_loss`, `brier` (None
-            without outcomes), `total_predictions`, `n_outcomes`, `coverage`, `intervals`, `expected` and
-            `trusted`: whether what was expected agrees with what came true, by figure.
+            without outcomes), `total_predictions`, `n_outcomes`, `coverage`, `intervals`, `expected`,
+            `trusted`: whether what was expected agrees with what came true, by figure; `provisional`: whether
+            outcomes may still come; `by_version`, `by_variant`, `slices`.
         """
         with self._state() as state:
-            since, until = self._window(state, window_hours)
-            measured, expected = self._performance(state, since, until)
+            window, judged = self._performance(state, window_hours, window_rows)
+            delay_us = int(self.settings.monitoring.label_delay_hours * HOUR_US)
+            is_early = is_provisional(judged.measured, window, now=state.clock(), label_delay_us=delay_us)
+        measured, expected = judged.measured, judged.expected
         figures = {_NAMES.get(name, name): one.as_dict() for name, one in measured.figures.items()}
         return {
             **{name: one["value"] for name, one in figures.items()},
             "total_predictions": measured.n_rows,
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
+            "provisional": is_early,
             "intervals": {name: [one["low"], one["high"]] for name, one in figures.items()},
             "expected": {_NAMES.get(name, name): one.as_dict() for name, one in expected.figures.items()},
             "trusted": {_NAMES.get(name, name): one for name, one in is_trusted(expected, measured).items()},
-            "window": window_words(since, until),
+            "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
+            "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
+            "slices": [asdict(one) for one in judged.slices],
+            "window": window_words(window.since, window.until),
         }
 
     def detect_data_drift(
@@ -166,6 +179,8 @@ class ModelMonitor:
         drift_threshold: float = DEFAULT_LIMIT,
         *,
         window_hours: float | None = None,
+        window_rows: int | None = None,
+        baseline: Literal["training", "previous"] = "training",
     ) -> dict[str, Any]:
         """Return the verdict on each column of the last hours.
 
@@ -179,20 +194,25 @@ class ModelMonitor:
             default leaves both to conf/drift.
         window_hours : float, optional
             `monitoring.window_hours` when None.
+        window_rows : int, optional
+            The last so many predictions instead.
+        baseline : "training" or "previous"
+            What to compare with where no rows are given: the training rows, or the window of the same length before.
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
-            since, until = self._window(state, hours)
+            window = self._window(state, window_hours, window_rows)
             limits = with_threshold(self.settings.drift, drift_threshold)
             if reference_data is None:
-                report = self._drift(state, package, since, until, limits)
+                report = self._drift(state, package, window, limits, is_relative=baseline == "previous")
             else:
-                report = self._drift_from(state, package, reference_data, (since, until), limits)
+                with state.reading() as connection:
+                    rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
+                report = drift_from_rows(rows, package, reference_data, self.settings, limits)
         return {
             "drift_detected": report.verdict == "drift",
             "drifted_features": list(report.drifted),
-            "window": window_words(since, until),
+            "window": window_words(window.since, window.until),
             **report.as_dict(),
         }
 
@@ -202,6 +222,7 @@ class ModelMonitor:
         degradation_threshold: float = 0.05,
         *,
         window_hours: float | None = None,
+        window_rows: int | None = None,
     ) -> dict[str, Any]:
         """Return which figures worsened by more than a share of their baseline, and by more than chance.
 
@@ -213,12 +234,13 @@ class ModelMonitor:
             Relative worsening that counts: 0.05 is 5 %.
         window_hours : float, optional
             `monitoring.window_hours` when None.
+        window_rows : int, optional
+            The last so many predictions instead.
         """
         with self._state() as state:
             package, _, _ = self._production(state)
-            hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
-            since, until = self._window(state, hours)
-            measured, _ = self._performance(state, since, until)
+            window, judged = self._performance(state, window_hours, window_rows)
+        measured = judged.measured
         own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
         baseline = baseline_metrics if baseline_metrics is not None else own
         found = find_degradation(measured, baseline, limit=degradation_threshold)
@@ -228,39 +250,26 @@ class ModelMonitor:
             "findings": [{**asdict(one), "verdict": one.verdict} for one in found],
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
-            "window": window_words(since, until),
+            "window": window_words(window.since, window.until),
         }
 
-    def get_monitoring_dashboard_data(self, hours: float = 24) -> dict[str, Any]:
+    def get_monitoring_dashboard_data(self, hours: float = 24, *, window_rows: int | None = None) -> dict[str, Any]:
         """Return what a page shows of the last hours: traffic, classes, confidence, latency, by hour as well."""
         with self._state() as state:
-            since, until = self._window(state, hours)
-            with state.reading() as connection:
-                rows = store.window_predictions(connection, self.model_name, since=since, until=until)
-        by_hour: dict[int, int] = {}
-        for row in rows:
-            by_hour[row.at - row.at % HOUR_US] = by_hour.get(row.at - row.at % HOUR_US, 0) + 1
-        latencies = np.array([row.latency_us for row in rows if row.latency_us > 0]) / 1000
-        return {
-            "total_predictions": len(rows),
-            "average_confidence": float(np.mean([row.confidence for row in rows])) if rows else None,
-            "predictions_by_class": n_by_word(row.prediction for row in rows),
-            "predictions_by_hour": [{"at": moment(at), "n": n} for at, n in sorted(by_hour.items())],
-            "predictions_by_version": n_by_word(row.version for row in rows),
-            "n_outcomes": sum(row.outcome is not None for row in rows),
-            "latency_ms": {str(q): float(np.percentile(latencies, q)) for q in (50, 95, 99)} if len(latencies) else {},
-            "window": window_words(since, until),
-        }
+            window = self._window(state, hours, window_rows)
+            return traffic_of(state, self.model_name, window, self._package)
 
-    def generate_monitoring_report(self, window_hours: float | None = None) -> dict[str, Any]:
+    def generate_monitoring_report(
+        self, window_hours: float | None = None, *, window_rows: int | None = None
+    ) -> dict[str, Any]:
         """Return everything about one window: traffic, drift, performance, degradation, as plain values."""
         hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
         return {
             "model": self.model_name,
-            "dashboard": self.get_monitoring_dashboard_data(hours),
-            "drift": self.detect_data_drift(window_hours=hours),
-            "performance": self.calculate_performance_metrics(hours),
-            "degradation": self.detect_performance_degradation(window_hours=hours),
+            "dashboard": self.get_monitoring_dashboard_data(hours, window_rows=window_rows),
+            "drift": self.detect_data_drift(window_hours=hours, window_rows=window_rows),
+            "performance": self.calculate_performance_metrics(hours, window_rows=window_rows),
+            "degradation": self.detect_performance_degradation(window_hours=hours, window_rows=window_rows),
         }
 
     @contextmanager
@@ -317,73 +326,52 @@ class ModelMonitor:
             )
         return package, version, found.generation
 
-    def _window(self, state: State, hours: float) -> tuple[int, int]:
-        if not (math.isfinite(hours) and hours > 0):
-            raise UsageError(f"window: {hours} hours; accepted: more than 0")
-        until = state.clock() + 1
-        return until - int(hours * HOUR_US), until
-
-    def _drift(self, state: State, package: Package, since: int, until: int, limits: DriftConfig) -> DriftReport:
+    def _window(self, state: State, hours: float | None, n_rows: int | None) -> Window:
+        """Return the last rows or hours, with everything counted that the log has."""
+        length = hours if hours is not None else self.settings.monitoring.window_hours
+        if not (math.isfinite(length) and length > 0):
+            raise UsageError(f"window: {length} hours; accepted: more than 0")
+        if n_rows is not None and n_rows < 1:
+            raise UsageError(f"window: {n_rows} rows; accepted: 1 or more")
         roll_up(state, self.model_name, self._package)
+        until = state.clock() + 1
+        if n_rows is not None:
+            return window_of_rows(state, self.model_name, n_rows, until=until)
+        return window_of(state, self.model_name, since=until - int(length * HOUR_US), until=until)
+
+    def _drift(
+        self, state: State, package: Package, window: Window, limits: DriftConfig, *, is_relative: bool
+    ) -> DriftReport:
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
             "min_rows": self.settings.monitoring.min_rows,
             "limits": own,
             "importance": known_importance(self._root, package.digest),
         }
-        reference, length = logged_reference(package), until - since
+        length, n_windows = window.until - window.since, limits.hold_windows + is_relative
+        windows = [window] + [
+            window_of(state, self.model_name, since=window.since - back * length, until=window.until - back * length)
+            for back in range(1, n_windows)
+        ]
+        counts = [window_counts(state, self.model_name, package, one) for one in windows]
+        reference = logged_reference(package)
         judged = [
-            find_drift(
-                reference,
-                window_counts(
-                    state, self.model_name, package, since=since - back * length, until=until - back * length
-                ),
-                limits,
-                **more,
-            )
-            for back in range(limits.hold_windows)
+            find_drift(reference, counts[at], limits, baseline=counts[at + 1] if is_relative else None, **more)
+            for at in range(limits.hold_windows)
         ]
         return hold(judged[0], judged[1:], limits)
 
-    def _drift_from(
-        self, state: State, package: Package, rows: pd.DataFrame, window: tuple[int, int], limits: DriftConfig
-    ) -> DriftReport:
-        """Compare with rows that somebody hands in, column by column and together."""
-        import pandas as pd
-
-        with state.reading() as connection:
-            logged = store.window_predictions(connection, self.model_name, since=window[0], until=window[1])
-        live = LoggedRows(logged, package).features()
-        schema = replace(
-            package.schema,
-            columns=tuple(
-                one for one in package.schema.columns if one.name in rows and one.store == "full" and one.name in live
-            ),
-        )
-        empty = np.zeros(len(rows))
-        predicted = np.full(len(rows), package.classes[0])
-        reference = describe(
-            rows, schema, score=empty, predicted=predicted, n_bins=self.settings.training.reference_bins
-        )
-        counts = count_window(reference, live, n_rows=len(logged))
-        monitoring = self.settings.monitoring
-        report = find_drift(reference, counts, limits, min_rows=monitoring.min_rows)
-        frame = pd.DataFrame({one.name: live[one.name] for one in schema.features})
-        together = domain_auc(
-            rows,
-            frame,
-            schema,
-            limits.multivariate,
-            min_rows=monitoring.min_rows,
-            confidence=1 - limits.alpha,
-            seed=self.settings.seed,
-        )
-        return replace(report, multivariate=together)
-
-    def _performance(self, state: State, since: int, until: int) -> tuple[Performance, Performance]:
-        """Return measured and expected performance of the version in production."""
+    def _performance(self, state: State, hours: float | None, n_rows: int | None) -> tuple[Window, Judged]:
+        """Return a window and the performance of the version in production in it."""
         package, _, _ = self._production(state)
-        with state.reading() as connection:
-            rows = store.window_predictions(connection, self.model_name, since=since, until=until)
-        rows = [row for row in rows if row.digest == package.digest]
-        return judge_rows(rows, package, self.settings.monitoring, seed=self.settings.seed)
+        window, settings = self._window(state, hours, n_rows), self.settings
+        judged = judge_window(
+            state,
+            self.model_name,
+            package,
+            window,
+            settings.monitoring,
+            packages=self._package,
+            seed=settings.seed,
+        )
+        return window, judged

@@ -1,38 +1,117 @@
-"""Judge logged predictions by the outcomes that have arrived, and by what their probabilities promise."""
+"""Judge the predictions of a window by the outcomes that have arrived, and by what their probabilities promise."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline import state as store
+from pipeline.monitoring.cells import Cells
+from pipeline.monitoring.layout import ANSWERS, OUTCOMES, Layout
+from pipeline.monitoring.logged import LoggedRows
 from pipeline.monitoring.performance import (
     ESTIMABLE,
-    Cells,
     Performance,
     expected_performance,
     measured_performance,
 )
-from pipeline.monitoring.rollups import LoggedRows
+from pipeline.monitoring.windows import window_tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.config.groups.live import MonitoringConfig
+    from pipeline.monitoring.windows import Window
     from pipeline.package import Package
+    from pipeline.state import CountedRow, State, Tally
 
-__all__ = ["judge_rows"]
+__all__ = ["Judged", "SliceFigure", "is_provisional", "judge_rows", "judge_window"]
+
+_FROM_ROWS = 20_000  # up to so many, figures are those of the rows to the last digit
+_CLASS_FIGURES = ("accuracy", "f1_weighted", "precision", "recall")
+_FEW = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFigure:
+    """How often the model was right where one column lay in one bin; `stands_out` when that is worse than chance allows.
+
+    The interval holds for all slices together (Wilson 1927, corrected by Bonferroni).
+    """
+
+    column: str
+    value: str
+    n_outcomes: int
+    accuracy: float
+    low: float
+    high: float
+    stands_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Performance of a window: as measured, as expected, and its parts, by version, variant and slice."""
+
+    measured: Performance
+    expected: Performance
+    by_version: Mapping[str, Performance]
+    by_variant: Mapping[str, Performance]
+    slices: tuple[SliceFigure, ...]
+
+
+def judge_window(
+    state: State,
+    model: str,
+    package: Package,
+    window: Window,
+    config: MonitoringConfig,
+    *,
+    packages: Callable[[str], Package | None],
+    seed: int,
+) -> Judged:
+    """Return the performance of the predictions that one package gave in a window; `by_version` speaks of all packages.
+
+    Figures come from roll-ups: those of classes are exact, those of scores within 0.001. Up to 20,000 rows,
+    and with more than two classes, they come from the rows themselves and are exact.
+    """
+    answers = window_tallies(state, model, window, ANSWERS, packages)
+    outcomes = window_tallies(state, model, window, OUTCOMES, packages)
+    n_rows = sum(one.n_rows for (digest, _), one in answers.items() if digest == package.digest)
+    how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
+    layout = Layout(package)
+    if n_rows <= _FROM_ROWS or not layout.is_scored:
+        with state.reading() as connection:
+            rows = store.window_predictions(connection, model, since=window.since, until=window.until)
+        measured, expected = judge_rows(
+            [row for row in rows if row.digest == package.digest], package, config, seed=seed
+        )
+    else:
+        mine = [_sum(layout, part, kept, package.digest) for part, kept in ((ANSWERS, answers), (OUTCOMES, outcomes))]
+        measured = _measured(layout, mine[1], n_rows, how)
+        said = layout.split(ANSWERS, mine[0].counts)["said"].reshape(-1, 2)
+        expected = expected_performance(
+            Cells.from_counts(package.reference.score, said, package.schema.target), ESTIMABLE, **how
+        )
+    return Judged(
+        measured,
+        expected,
+        dict(_by_version(state, model, answers, outcomes, packages, how)),
+        dict(_by_variant(layout, answers, outcomes, how)),
+        tuple(_slices(layout, _sum(layout, OUTCOMES, outcomes, package.digest), config.confidence)),
+    )
 
 
 def judge_rows(
-    rows: Sequence[Any], package: Package, config: MonitoringConfig, *, seed: int
+    rows: Sequence[CountedRow], package: Package, config: MonitoringConfig, *, seed: int
 ) -> tuple[Performance, Performance]:
     """Return measured and expected performance of rows that one package gave.
 
     Parameters
     ----------
-    rows : sequence of rows of the log, each with `outcome`
-        None, or a word that is no class, counts as not known.
+    rows : sequence of CountedRow
+        An outcome that is None, or a word that is no class, counts as not known.
     package : Package
     config : MonitoringConfig
         `confidence` and `draws` are read.
@@ -50,3 +129,85 @@ def judge_rows(
     everything = Cells.from_rows(probabilities, said, positive=positive)
     measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
     return measured, expected_performance(everything, ESTIMABLE, **how)
+
+
+def _sum(
+    layout: Layout, part: str, kept: Mapping[tuple[str, str], Tally], digest: str, variant: str | None = None
+) -> Tally:
+    own = (one for (its, name), one in kept.items() if its == digest and variant in (None, name))
+    return sum(own, layout.empty(part))
+
+
+def _measured(layout: Layout, outcomes: Tally, n_rows: int, how: Mapping[str, Any]) -> Performance:
+    k = len(layout.package.classes)
+    table = layout.split(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
+    target = layout.package.schema.target
+    if layout.is_scored:
+        cells = Cells.from_counts(layout.package.reference.score, table, target)
+        return measured_performance(cells, ESTIMABLE, n_rows=n_rows, **how)
+    # Without scores one cell for each class that was said: enough for figures that look at classes alone.
+    confusion = table.sum(axis=0)
+    cells = Cells(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
+    return measured_performance(cells, _CLASS_FIGURES, n_rows=n_rows, **how)
+
+
+def _by_version(
+    state: State,
+    model: str,
+    answers: Mapping[tuple[str, str], Tally],
+    outcomes: Mapping[tuple[str, str], Tally],
+    packages: Callable[[str], Package | None],
+    how: Mapping[str, Any],
+) -> Iterator[tuple[str, Performance]]:
+    with state.reading() as connection:
+        versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
+    for digest in sorted({its for its, _ in answers}):
+        package = packages(digest)
+        if package is None:
+            continue
+        layout = Layout(package)
+        n_rows = _sum(layout, ANSWERS, answers, digest).n_rows
+        yield (
+            versions.get(digest, digest[:12]),
+            _measured(layout, _sum(layout, OUTCOMES, outcomes, digest), n_rows, how),
+        )
+
+
+def _by_variant(
+    layout: Layout,
+    answers: Mapping[tuple[str, str], Tally],
+    outcomes: Mapping[tuple[str, str], Tally],
+    how: Mapping[str, Any],
+) -> Iterator[tuple[str, Performance]]:
+    digest = layout.package.digest
+    for variant in sorted({name for its, name in answers if its == digest}):
+        n_rows = answers[digest, variant].n_rows
+        yield variant, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
+
+
+def _slices(layout: Layout, outcomes: Tally, confidence: float) -> Iterator[SliceFigure]:
+    """Yield the slices with thirty outcomes or more, the worst first."""
+    from scipy.special import ndtri
+
+    k, parts = len(layout.package.classes), layout.split(OUTCOMES, outcomes.counts)
+    whole = parts["@all"].reshape(-1, k, k).sum(axis=0)
+    found = []
+    for bins in layout.reference.columns:
+        for label, table in zip(bins.labels, parts[bins.name].reshape(-1, k, k), strict=True):
+            n = int(table.sum())
+            if n >= _FEW:
+                found.append((bins.name, label, n, int(np.trace(table))))
+    overall = float(np.trace(whole)) / max(int(whole.sum()), 1)
+    z = float(ndtri(1 - (1 - confidence) / 2 / max(len(found), 1)))
+    figures = []
+    for column, label, n, hits in found:
+        share = hits / n
+        middle, reach = (share + z * z / (2 * n)), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        low, high = ((middle + side * reach) / (1 + z * z / n) for side in (-1, 1))
+        figures.append(SliceFigure(column, label, n, share, float(low), float(high), bool(high < overall)))
+    yield from sorted(figures, key=lambda one: (one.high, one.column, one.value))
+
+
+def is_provisional(measured: Performance, window: Window, *, now: int, label_delay_us: int) -> bool:
+    """Whether more outcomes are still to be expected: the delay has not passed for all rows, and some have none."""
+    return measured.n_outcomes < measured.n_rows and window.until - 1 > now - label_delay_us

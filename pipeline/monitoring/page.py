@@ -42,7 +42,10 @@ def headline(report: Mapping[str, Any]) -> str:
     """Return one line: traffic, drift, degradation."""
     drift, worse = report["drift"], report["degradation"]["degraded_metrics"]
     performance = f"degraded: {', '.join(worse)}" if worse else "no degradation was found"
-    return f"{report['model']}: {drift['summary']}; {performance} ({counted(report['performance']['n_outcomes'], 'outcome')})"
+    if report["performance"]["provisional"]:
+        performance += ", provisional while outcomes may still come"
+    outcomes = counted(report["performance"]["n_outcomes"], "outcome")
+    return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +54,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {one['verdict']:16} {one['column']}: {one['words']}"
     for name, low_high in report["performance"]["intervals"].items():
         expected = report["performance"]["expected"][name]["value"]
-        yield f"  {name:16} {_figure(report['performance'][name], low_high)}, expected {_figure(expected)}"
+        doubt = ", which is not trusted: what came true lies elsewhere" if _is_doubted(report, name) else ""
+        yield f"  {name:16} {_figure(report['performance'][name], low_high)}, expected {_figure(expected)}{doubt}"
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -97,8 +101,7 @@ def _performance(report: Mapping[str, Any]) -> str:
     for name, low_high in performance["intervals"].items():
         expected = performance["expected"][name]
         said = verdicts.get(name, verdicts.get("f1_weighted" if name == "f1_score" else name))
-        trusted = performance["trusted"].get(name)
-        note = "" if trusted is not False else " <span class='badge warn'>not trusted</span>"
+        note = " <span class='badge warn'>not trusted</span>" if _is_doubted(report, name) else ""
         rows.append(
             f"<tr><td>{escape(name)}</td><td>{_figure(performance[name], low_high)}</td>"
             f"<td>{_figure(expected['value'], [expected['low'], expected['high']])}{note}</td>"
@@ -106,6 +109,11 @@ def _performance(report: Mapping[str, Any]) -> str:
         )
     head = "<tr><th>figure</th><th>measured</th><th>expected without outcomes</th><th>baseline</th><th></th></tr>"
     return f"<div class=card><table>{head}{''.join(rows)}</table></div>"
+
+
+def _is_doubted(report: Mapping[str, Any], name: str) -> bool:
+    """Whether what came true lies outside of what was expected."""
+    return report["performance"]["trusted"].get(name) is False
 
 
 def _column(finding: Mapping[str, Any]) -> str:

@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.errors import DataError
 from pipeline.metrics import METRICS, Estimate, metric_named
 from pipeline.metrics.rows import Scored, Weighted
+from pipeline.monitoring.cells import Cells, coarser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.package import Bins
-    from pipeline.schema import Target
-
     Floats = NDArray[np.float64]
 
 __all__ = [
     "ESTIMABLE",
-    "Cells",
     "Degradation",
     "Performance",
     "expected_performance",
@@ -32,105 +28,8 @@ __all__ = [
     "measured_performance",
 ]
 
-_CELLS = 4000
-_FEW_CELLS = 64
 # Figures that calibrated probabilities settle by themselves; the calibration error would always come out as none.
 ESTIMABLE = ("accuracy", "f1_weighted", "precision", "recall", "roc_auc", "pr_auc", "log_loss", "brier")
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Predictions grouped by what was said: the same probabilities, within a hair, and the same class.
-
-    `probabilities` has shape (n_cells, n_classes), `predicted` and `counts` have one entry for each cell;
-    `outcomes` counts the rows of each true class where outcomes are known, shape (n_cells, n_classes).
-    """
-
-    probabilities: Floats
-    predicted: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    positive: int | None
-    outcomes: NDArray[np.int64] | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """Predictions in all cells."""
-        return int(self.counts.sum())
-
-    @classmethod
-    def from_histogram(cls, bins: Bins, counts: NDArray[np.int64], target: Target, *, threshold: float | None) -> Cells:
-        """Return the cells of the score's counts in the bins of `bins.finest` (two classes only).
-
-        Raises
-        ------
-        DataError
-            When there are more than two classes: one score does not say how probable the others were.
-        """
-        if not target.is_binary or target.positive is None:
-            raise DataError(f"{target.column}: expected performance from a histogram needs two classes; pass rows")
-        points = np.array(bins.finest.points, dtype=np.float64)
-        if len(points) == 0:
-            points = np.array([0.0, 1.0])
-        centres = np.concatenate([(points[:-1] + points[1:]) / 2, [points[0] / 2, (points[-1] + 1) / 2]])
-        # A bin holds its upper edge: one that ends below the threshold is called negative.
-        upper = np.concatenate([points[1:], [points[0], 1.0]])
-        held = np.asarray(counts[: len(centres)], dtype=np.int64)
-        is_used = held > 0
-        positive = target.classes.index(target.positive)
-        says = upper >= (0.5 if threshold is None else threshold)
-        return _binary(centres[is_used], says[is_used], held[is_used], positive)
-
-    @classmethod
-    def from_rows(
-        cls,
-        probabilities: Floats,
-        predicted: NDArray[np.integer[Any]],
-        *,
-        positive: int | None,
-        outcomes: NDArray[np.integer[Any]] | None = None,
-    ) -> Cells:
-        """Return the cells of rows; with two classes at most a few thousand, otherwise one for each row.
-
-        Parameters
-        ----------
-        probabilities : float, shape (n_rows, n_classes)
-        predicted, outcomes : int, shape (n_rows,)
-            Positions of classes.
-        positive : int or None
-            The class that scores speak of, with two classes.
-        """
-        n_classes = probabilities.shape[1]
-        said = np.asarray(predicted, dtype=np.int64)
-        if positive is None:
-            true = None if outcomes is None else np.eye(n_classes, dtype=np.int64)[outcomes]
-            return cls(probabilities, said, np.ones(len(said), dtype=np.int64), None, true)
-        score = probabilities[:, positive]
-        code = np.minimum((score * _CELLS).astype(np.int64), _CELLS - 1) * 2 + (said == positive)
-        counts = np.bincount(code, minlength=2 * _CELLS)
-        used = np.flatnonzero(counts)
-        mean = np.bincount(code, weights=score, minlength=2 * _CELLS)[used] / counts[used]
-        cells = _binary(mean, used % 2 == 1, counts[used], positive)
-        if outcomes is None:
-            return cells
-        true = np.bincount(code * 2 + outcomes, minlength=4 * _CELLS).reshape(-1, 2)[used]
-        return cls(cells.probabilities, cells.predicted, cells.counts, positive, true)
-
-    def scored(self) -> Scored:
-        """Return one row for each cell and class: as many weights make it any set of outcomes."""
-        n_cells, n_classes = self.probabilities.shape
-        y = np.tile(np.arange(n_classes), n_cells)
-        return Scored(
-            y,
-            np.repeat(self.probabilities, n_classes, axis=0),
-            np.repeat(self.predicted, n_classes),
-            self.positive,
-        )
-
-
-def _binary(score: Floats, says: NDArray[np.bool_], counts: NDArray[np.int64], positive: int) -> Cells:
-    probabilities = np.empty((len(score), 2))
-    probabilities[:, positive], probabilities[:, 1 - positive] = score, 1.0 - score
-    return Cells(probabilities, np.where(says, positive, 1 - positive), counts, positive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +84,7 @@ def expected_performance(
     """
     if cells.n_rows == 0:
         return Performance({name: Estimate(None, None, None) for name in names}, 0, 0, is_expected=True)
-    coarse, rng = _coarser(cells), np.random.default_rng(seed)
+    coarse, rng = coarser(cells), np.random.default_rng(seed)
     fine, middle = (_values(one.scored(), _expected(one), names) for one in (cells, coarse))
     drawn = _values(coarse.scored(), _drawn_outcomes(coarse, draws, rng), names)
     # The band of fewer cells is as wide, and lies where their figure lies: it is moved to the figure of all.
@@ -211,29 +110,22 @@ def measured_performance(
     """
     if cells.outcomes is None or cells.outcomes.sum() == 0:
         return Performance({name: Estimate(None, None, None) for name in names}, n_rows, 0, is_expected=False)
-    flat = cells.outcomes.reshape(-1)
+    value = _values(cells.scored(), cells.outcomes.reshape(1, -1).astype(np.float64), names)
+    # How much luck moves a figure is told well enough by few cells; where it lies, by all of them.
+    few = coarser(cells)
+    flat = np.asarray(few.outcomes).reshape(-1)
     total = int(flat.sum())
-    drawn = np.random.default_rng(seed).multinomial(total, flat / total, size=draws).astype(np.float64)
-    scored = cells.scored()
-    values, spread = (_values(scored, one, names) for one in (flat[None, :].astype(np.float64), drawn))
-    figures = {name: _interval(values[name], spread[name], confidence) for name in names}
+    drawn = np.random.default_rng(seed).multinomial(total, flat / total, size=draws)
+    spread = _values(few.scored(), np.concatenate([flat[None, :], drawn]).astype(np.float64), names)
+    figures = {
+        name: _interval(value[name], spread[name][1:] + (value[name][0] - spread[name][0]), confidence)
+        for name in names
+    }
     return Performance(figures, n_rows, total, is_expected=False)
 
 
 def _expected(cells: Cells) -> Floats:
     return np.asarray((cells.probabilities * cells.counts[:, None]).reshape(1, -1))
-
-
-def _coarser(cells: Cells) -> Cells:
-    """Return the same predictions in at most a hundred or so cells, where one score tells all."""
-    if cells.positive is None or len(cells.counts) <= _FEW_CELLS:
-        return cells
-    score, said = cells.probabilities[:, cells.positive], cells.predicted == cells.positive
-    code = np.minimum((score * _FEW_CELLS).astype(np.int64), _FEW_CELLS - 1) * 2 + said
-    counts = np.bincount(code, weights=cells.counts)
-    used = np.flatnonzero(counts)
-    mean = np.bincount(code, weights=score * cells.counts)[used] / counts[used]
-    return _binary(mean, used % 2 == 1, counts[used].astype(np.int64), cells.positive)
 
 
 def _drawn_outcomes(cells: Cells, draws: int, rng: np.random.Generator) -> Floats:

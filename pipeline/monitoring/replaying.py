@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.monitoring.backtest import Backtest, Budget, Draws, Past, backtest
-from pipeline.monitoring.rollups import HOUR_US, logged_reference, window_counts
+from pipeline.monitoring.logged import logged_reference
+from pipeline.monitoring.rollups import HOUR_US
 from pipeline.monitoring.values import moment
+from pipeline.monitoring.windows import window_counts, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +82,11 @@ def replay(
 
 
 def _past(state: State, model: str, package: Package, since: int, until: int) -> Past:
-    return Past(moment(since), moment(until), window_counts(state, model, package, since=since, until=until))
+    return Past(
+        moment(since),
+        moment(until),
+        window_counts(state, model, package, window_of(state, model, since=since, until=until)),
+    )
 
 
 def _without_empty_start(past: list[Past]) -> list[Past]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,11 @@ from pipeline.errors import DataError
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from pipeline.package import Package
 
-__all__ = ["kept_features", "known_importance", "moment", "n_by_word", "plain_row", "window_words"]
+__all__ = ["kept_features", "known_importance", "moment", "plain_row", "window_words"]
 
 
 def plain_row(features: Any) -> dict[str, Any]:
@@ -95,8 +93,3 @@ def moment(at: int) -> str:
 def window_words(since: int, until: int) -> dict[str, str]:
     """Return a window [since, until) in words."""
     return {"since": moment(since), "until": moment(until)}
-
-
-def n_by_word(values: Iterable[Any]) -> dict[str, int]:
-    """Return how often each value occurs, by its text."""
-    return dict(sorted(Counter(str(one) for one in values).items()))

@@ -1,50 +1,84 @@
-"""Keep counts of logged predictions by hour, each row counted once, and sum them over any window of hours."""
+"""Keep counts of logged predictions by hour and day, each row counted once, and hand them out for any hours."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, text, update
+import numpy as np
+from sqlalchemy import delete, func, insert, select, tuple_, update
 
-from pipeline.errors import Conflict
-from pipeline.state.tables import counters, outcomes, predictions, rollups
+from pipeline.errors import Conflict, IntegrityError
+from pipeline.state.tables import counters, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
 __all__ = [
+    "DAY_US",
+    "HOUR_US",
+    "Reach",
+    "RollupKey",
+    "Tally",
     "add_rollups",
     "clear_rollups",
-    "predictions_after",
+    "read_rollups",
+    "rolled_hours",
     "rolled_until",
-    "sum_rollups",
-    "window_predictions",
 ]
 
-# SQLite and PostgreSQL read this alike; one statement for many rows.
-_ADD = """
-INSERT INTO rollups (model, digest, hour, "column", bin, count, is_closed)
-VALUES (:model, :digest, :hour, :column, :bin, :count, :no)
-ON CONFLICT (model, digest, hour, "column", bin) DO UPDATE SET count = rollups.count + excluded.count
-"""
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+_SPANS = {"hour": HOUR_US, "day": DAY_US}
+_AT_ONCE = 200
 
 
-def rolled_until(connection: Connection, model: str) -> int:
-    """Return the number of the last prediction that the roll-ups of a model have seen; 0 for none."""
-    found = connection.execute(select(counters.c.value).where(counters.c.name == _counter(model))).scalar()
-    return int(found or 0)
+class Reach(NamedTuple):
+    """Numbers of the last prediction and of the last outcome that the roll-ups of a model have seen; 0 for none."""
+
+    predictions: int
+    outcomes: int
 
 
-def predictions_after(connection: Connection, model: str, seq: int, *, limit: int) -> list[Any]:
-    """Return at most `limit` predictions of a model with a number above `seq`, in their order."""
-    query = select(predictions).where(predictions.c.model == model, predictions.c.seq > seq)
-    return list(connection.execute(query.order_by(predictions.c.seq).limit(limit)))
+class RollupKey(NamedTuple):
+    """What a row of counts is of; `hour` is the first microsecond of an hour (UTC)."""
+
+    part: str
+    digest: str
+    variant: str
+    hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change."""
+
+    n_rows: int
+    total: float
+    counts: NDArray[np.int64]
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the tally of the rows of both."""
+        if len(self.counts) != len(other.counts):
+            raise IntegrityError(
+                f"roll-ups: {len(other.counts)} counts where {len(self.counts)} are kept; run `mlops monitor rebuild`"
+            )
+        return Tally(self.n_rows + other.n_rows, self.total + other.total, self.counts + other.counts)
+
+
+def rolled_until(connection: Connection, model: str) -> Reach:
+    """Return how far the roll-ups of a model reach."""
+    query = select(counters.c.name, counters.c.value).where(counters.c.name.in_(_counters(model)))
+    found = {name: int(value) for name, value in connection.execute(query)}
+    return Reach(*(found.get(name, 0) for name in _counters(model)))
 
 
 def add_rollups(
-    connection: Connection, model: str, cells: Mapping[tuple[str, int, str, int], int], *, after: int, until: int
+    connection: Connection, model: str, changes: Mapping[RollupKey, Tally], *, after: Reach, until: Reach
 ) -> None:
     """Add counts and move on, in the caller's writing transaction: both or neither.
 
@@ -52,9 +86,9 @@ def add_rollups(
     ----------
     connection : Connection
     model : str
-    cells : mapping of (digest, hour, column, bin) to count
-        `hour` is its first microsecond.
-    after, until : int
+    changes : mapping of RollupKey to Tally
+        They are added to the hour and to its day.
+    after, until : Reach
         The rows counted are those with numbers in (after, until].
 
     Raises
@@ -64,65 +98,110 @@ def add_rollups(
     """
     if rolled_until(connection, model) != after:
         raise Conflict(f"{model}: another process rolled predictions up in between; run it again")
-    rows = [
-        {"model": model, "digest": digest, "hour": hour, "column": column, "bin": position, "count": n, "no": False}
-        for (digest, hour, column, position), n in cells.items()
-    ]
-    if rows:
-        connection.execute(text(_ADD), rows)
-    _set_counter(connection, model, until)
+    spread: dict[tuple[Any, ...], Tally] = {}
+    for key, tally in changes.items():
+        for span, length in _SPANS.items():
+            place = (key.part, span, key.hour - key.hour % length, key.digest, key.variant)
+            spread[place] = spread[place] + tally if place in spread else tally
+    places = list(spread)
+    for at in range(0, len(places), _AT_ONCE):
+        part = places[at : at + _AT_ONCE]
+        _replace(connection, model, {place: spread[place] for place in part})
+    for name, value, old in zip(_counters(model), until, after, strict=True):
+        if value != old:
+            _set_counter(connection, name, value)
 
 
-def clear_rollups(connection: Connection, model: str) -> None:
-    """Forget the counts of a model, so that they are made anew from the log."""
-    connection.execute(delete(rollups).where(rollups.c.model == model))
-    _set_counter(connection, model, 0)
+def clear_rollups(connection: Connection, model: str, *, since: int | None = None) -> None:
+    """Forget the counts of a model, or those of the days from `since` on, so that they are made anew from the log."""
+    where = rollups.c.model == model
+    if since is not None:
+        where = where & (rollups.c.start >= since - since % DAY_US)
+    connection.execute(delete(rollups).where(where))
+    for name in _counters(model):
+        _set_counter(connection, name, 0)
 
 
-def sum_rollups(
-    connection: Connection, model: str, digest: str, *, since: int, until: int
-) -> dict[tuple[str, int], int]:
-    """Return counts by column and bin over the hours that begin in [since, until)."""
-    where = (
+def read_rollups(
+    connection: Connection,
+    model: str,
+    part: str,
+    *,
+    since: int,
+    until: int,
+    span: Literal["hour", "day"],
+    digest: str | None = None,
+) -> list[tuple[RollupKey, Tally]]:
+    """Return the counts of the hours, or days, that begin in [since, until)."""
+    where = [
         rollups.c.model == model,
-        rollups.c.digest == digest,
-        rollups.c.hour >= since,
-        rollups.c.hour < until,
+        rollups.c.part == part,
+        rollups.c.span == span,
+        rollups.c.start >= since,
+        rollups.c.start < until,
+    ]
+    if digest is not None:
+        where.append(rollups.c.digest == digest)
+    rows = connection.execute(select(rollups).where(*where))
+    return [(RollupKey(part, row.digest, row.variant, row.start), _tally(row)) for row in rows]
+
+
+def rolled_hours(connection: Connection, model: str, part: str, *, since: int, until: int) -> dict[int, int]:
+    """Return how many rows were counted in each hour that begins in [since, until), without reading their counts."""
+    query = select(rollups.c.start, func.sum(rollups.c.n_rows)).where(
+        rollups.c.model == model,
+        rollups.c.part == part,
+        rollups.c.span == "hour",
+        rollups.c.start >= since,
+        rollups.c.start < until,
     )
-    query = select(rollups.c.column, rollups.c.bin, func.sum(rollups.c.count)).where(*where)
-    return {
-        (column, position): int(n)
-        for column, position, n in connection.execute(query.group_by(rollups.c.column, rollups.c.bin))
+    return {start: int(n) for start, n in connection.execute(query.group_by(rollups.c.start))}
+
+
+def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], Tally]) -> None:
+    """Write what is kept plus what changed."""
+    columns = rollups.c
+    place = (columns.part, columns.span, columns.start, columns.digest, columns.variant)
+    is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
+    kept = {
+        (row.part, row.span, row.start, row.digest, row.variant): _tally(row)
+        for row in connection.execute(select(rollups).where(is_one))
     }
+    if kept:
+        connection.execute(delete(rollups).where(is_one))
+    rows = []
+    for key, change in changes.items():
+        tally = kept[key] + change if key in kept else change
+        if (tally.counts < 0).any() or tally.n_rows < 0:
+            raise IntegrityError(f"{model}: roll-ups would fall below zero; run `mlops monitor rebuild`")
+        names = ("part", "span", "start", "digest", "variant")
+        rows.append(
+            {
+                "model": model,
+                **dict(zip(names, key, strict=True)),
+                "n_rows": tally.n_rows,
+                "total": tally.total,
+                "counts": zlib.compress(tally.counts.astype("<u4").tobytes(), 1),
+            }
+        )
+    connection.execute(insert(rollups), rows)
 
 
-def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[Any]:
-    """Return the predictions of a model in [since, until) with their last outcome, or None in `outcome`.
-
-    Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
-    """
-    last = (
-        select(outcomes.c.prediction_id, func.max(outcomes.c.seq).label("seq"))
-        .group_by(outcomes.c.prediction_id)
-        .subquery()
-    )
-    joined = predictions.outerjoin(last, last.c.prediction_id == predictions.c.prediction_id).outerjoin(
-        outcomes, outcomes.c.seq == last.c.seq
-    )
-    query = (
-        select(predictions, outcomes.c.outcome)
-        .select_from(joined)
-        .where(predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
-    )
-    return list(connection.execute(query.order_by(predictions.c.seq)))
+def _tally(row: Any) -> Tally:
+    try:
+        counts = np.frombuffer(zlib.decompress(row.counts), dtype="<u4").astype(np.int64)
+    except (zlib.error, ValueError) as error:
+        raise IntegrityError(
+            f"{row.model}: roll-ups of {row.start} cannot be read ({error}); run `mlops monitor rebuild`"
+        ) from error
+    return Tally(int(row.n_rows), float(row.total), counts)
 
 
-def _counter(model: str) -> str:
-    return f"rollups {model}"[:200]
+def _counters(model: str) -> tuple[str, str]:
+    return f"rollups {model}"[:190], f"rollups outcomes {model}"[:190]
 
 
-def _set_counter(connection: Connection, model: str, value: int) -> None:
-    name = _counter(model)
+def _set_counter(connection: Connection, name: str, value: int) -> None:
     changed = connection.execute(update(counters).where(counters.c.name == name).values(value=value))
     if changed.rowcount == 0:
         connection.execute(insert(counters).values(name=name, value=value))

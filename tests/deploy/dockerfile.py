@@ -102,7 +102,7 @@ def _stage(stages: dict[str, Stage], stage: Stage, place: Path, *, is_full: bool
             folder = said
             lines.append(f"mkdir -p {home}/root{folder}")
         elif kind == "RUN":
-            command = said if is_full else _INSTALL.sub(_linked, said)
+            command = said if is_full else _quick(said)
             run = shlex.quote(f"cd {folder} && {command}")
             lines.append(f"env -i {variables} chroot {home}/root sh -euc {run} >&2")
         elif kind == "COPY":
@@ -136,6 +136,12 @@ def _copy(said: str, root: Path, folder: str, place: Path) -> list[str]:
             for p in (source / one.lstrip("/") for one in what)
         ],
     ]
+
+
+def _quick(said: str) -> str:
+    """Return a step in which packages are linked instead of installed, pip among them."""
+    linked = _INSTALL.sub(_linked, said).replace("-m venv tools", "-m venv --without-pip tools")
+    return linked.replace("tools/bin/pip ", "tools/bin/python -m pip ")
 
 
 def _linked(match: re.Match[str]) -> str:

@@ -37,6 +37,8 @@ def main() -> None:
     python, *locks = sys.argv[1:]
     version = f"python{sysconfig.get_python_version()}"
     target = Path(python).parents[1] / "lib" / version / "site-packages"
+    if Path(python).parents[1].name == "tools":
+        link(Requirement("pip"), target)
     for lock in locks:
         for one in named(Path(lock)):
             link(one, target)

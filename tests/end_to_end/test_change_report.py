@@ -80,8 +80,7 @@ def test_slices_gates_and_size_are_told(branch: Branch) -> None:
 
 
 def test_the_page_has_its_pictures_in_it_and_is_the_same_each_time(branch: Branch) -> None:
-    branch.project.run("mlops", "report", "--base", "main", "-o", "change.html")
-    written = branch.project.read("change.html")
+    written = page(report(branch.project.root, "main"))
     assert not re.search(r"(src|href)=|url\(|@import", written)
     assert written.count("<svg") >= 10
     assert written == page(branch.run)

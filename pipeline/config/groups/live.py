@@ -63,6 +63,7 @@ class MonitoringConfig(Section):
     """Which window is judged."""
 
     window_hours: Positive = setting("Length of the window", unit="h")
+    label_delay_hours: float = setting("How late outcomes may come; until then figures are provisional", unit="h", ge=0)
     min_rows: Positive = setting("Fewer rows: not enough data, which is not the same as no drift", unit="rows")
     confidence: float = setting("Level of the intervals of performance", gt=0.5, lt=1)
     exit_code: int = setting("Exit code of the stage when a rule of `exit_severity` spoke; 0 goes on", ge=0, le=125)

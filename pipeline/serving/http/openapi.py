@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.http import problems
+from pipeline.serving.http import problems, shapes
 from pipeline.serving.http.access import PUBLIC
-from pipeline.serving.http.shapes import SHAPES, batch, explanation, feedback, inference, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,18 +29,22 @@ def describe(
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, named)
     own = {
-        "Row": row(schema),
-        "Batch": batch(),
-        "Feedback": feedback(schema),
-        "Explanation": explanation(),
-        "Inference": inference(schema),
+        "Features": shapes.features(schema),
+        "Row": shapes.row(),
+        "Batch": shapes.batch(),
+        "Outcome": shapes.outcome(schema),
+        "Outcomes": shapes.outcomes(),
+        "Feedback": shapes.feedback(),
+        "Explanation": shapes.explanation(),
+        "Tensor": shapes.tensor(schema),
+        "Inference": shapes.inference(),
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "Predictions of the model that serves."},
         "paths": paths,
         "components": {
-            "schemas": {**own, **SHAPES},
+            "schemas": {**own, **shapes.SHAPES},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -8,7 +8,18 @@ if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
     from pipeline.schema.declaration import Kind
 
-__all__ = ["SHAPES", "batch", "explanation", "feedback", "inference", "row"]
+__all__ = [
+    "SHAPES",
+    "batch",
+    "explanation",
+    "features",
+    "feedback",
+    "inference",
+    "outcome",
+    "outcomes",
+    "row",
+    "tensor",
+]
 
 _TYPES: dict[Kind, str] = {
     "integer": "integer",
@@ -25,13 +36,13 @@ _WORD = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def row(schema: Schema | None) -> dict[str, Any]:
+def row() -> dict[str, Any]:
     """Return the body of one row: ``{"features": {...}}``."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["features"],
-        "properties": {"features": features(schema)},
+        "properties": {"features": _ref("Features")},
     }
 
 
@@ -72,7 +83,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 def batch() -> dict[str, Any]:
     """Return the body of many rows: ``{"instances": [{...}, ...]}``."""
-    rows = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Row/properties/features"}}
+    rows = {"type": "array", "minItems": 1, "items": _ref("Features")}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -81,34 +92,42 @@ def batch() -> dict[str, Any]:
     }
 
 
-def feedback(schema: Schema | None) -> dict[str, Any]:
+def feedback() -> dict[str, Any]:
     """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
-    outcome = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _WORD
-    word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
-    one = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["prediction_id", "outcome"],
-        "properties": {"prediction_id": word, "outcome": outcome, "source": word},
-    }
-    many = {
+    return {"oneOf": [_ref("Outcome"), _ref("Outcomes")]}
+
+
+def outcomes() -> dict[str, Any]:
+    """Return the body of many outcomes."""
+    return {
         "type": "object",
         "additionalProperties": False,
         "required": ["outcomes"],
-        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": one}},
+        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": _ref("Outcome")}},
     }
-    return {"oneOf": [one, many]}
+
+
+def outcome(schema: Schema | None) -> dict[str, Any]:
+    """Return what was true in the end of one prediction."""
+    known = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _WORD
+    word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["prediction_id", "outcome"],
+        "properties": {"prediction_id": word, "outcome": known, "source": word},
+    }
 
 
 def explanation() -> dict[str, Any]:
     """Return the body of a row to explain: that of a row to predict."""
-    return {"$ref": "#/components/schemas/Row"}
+    return _ref("Row")
 
 
-def inference(schema: Schema | None) -> dict[str, Any]:
-    """Return the body of the Open Inference Protocol."""
+def tensor(schema: Schema | None) -> dict[str, Any]:
+    """Return one input of the Open Inference Protocol."""
     name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _WORD
-    tensor = {
+    return {
         "type": "object",
         "additionalProperties": False,
         "required": ["name", "shape", "datatype", "data"],
@@ -117,9 +136,13 @@ def inference(schema: Schema | None) -> dict[str, Any]:
             "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
             "datatype": _WORD,
             "parameters": _ANY,
-            "data": {"type": "array"},
+            "data": {"type": "array", "items": {}},
         },
     }
+
+
+def inference() -> dict[str, Any]:
+    """Return the body of the Open Inference Protocol."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -127,13 +150,18 @@ def inference(schema: Schema | None) -> dict[str, Any]:
         "properties": {
             "id": _WORD,
             "parameters": _ANY,
-            "inputs": {"type": "array", "minItems": 1, "items": tensor},
+            "inputs": {"type": "array", "minItems": 1, "items": _ref("Tensor")},
             "outputs": {
                 "type": "array",
                 "items": {"type": "object", "required": ["name"], "properties": {"name": _WORD}},
             },
         },
     }
+
+
+def _ref(name: str) -> dict[str, Any]:
+    """Point to a named shape: programs that write clients follow no other pointers."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:

@@ -30,23 +30,23 @@ REFERENCE = reference()
 LOUD = CONFIG.model_copy(update={"alpha": 0.2})
 
 
-def drawn(budget: Budget, seed: int, *, config: Any = LOUD, past: list[Past] | None = None, n: int = 300) -> Backtest:
+def drawn(budget: Budget, seed: int, *, config: Any = LOUD, past: list[Past] | None = None, n: int = 200) -> Backtest:
     draws = Draws(n, seed, 200)
     return backtest(REFERENCE, SCHEMA, config, budget, past=past or [], min_rows=200, draws=draws)
 
 
 def test_proposed_limits_keep_the_budget_on_other_draws() -> None:
     budget = Budget(1.0, 4.0)  # 1 of 42 windows may raise something
-    before = drawn(budget, seed=1, n=int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "300")))
+    before = drawn(budget, seed=1, n=int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "250")))
     assert before.false_alarms[1] > budget.share  # the lower end: the budget is not kept beyond chance
     assert before.proposal
-    rounds = int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "300"))
+    rounds = int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "250"))
     others = drawn(budget, seed=2, config=_settings(before), n=rounds)
     assert others.false_alarms[1] <= budget.share
 
 
 def test_equal_seeds_give_equal_backtests() -> None:
-    one, other, third = (drawn(Budget(1.0, 4.0), seed=seed, n=100).as_dict() for seed in (1, 1, 2))
+    one, other, third = (drawn(Budget(1.0, 4.0), seed=seed, n=40).as_dict() for seed in (1, 1, 2))
     assert one == other
     assert one != third
 
@@ -77,7 +77,7 @@ def test_a_budget_that_is_kept_changes_nothing_and_larger_shifts_are_found_more_
 def test_windows_are_decided_as_the_monitor_decides_them() -> None:
     frames = [rows(300, seed, shift=0.1 * (seed % 5), missing=0.06 + 0.01 * (seed % 7)) for seed in range(30)]
     past = [Past(str(i), str(i + 1), window(REFERENCE, frame)) for i, frame in enumerate(frames)]
-    found = drawn(Budget(1000.0, 24.0), seed=0, config=CONFIG, past=past, n=100)
+    found = drawn(Budget(1000.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
     said = [judged(frame, REFERENCE).verdict == "drift" for frame in frames]
     assert sum(one.n_windows for one in found.incidents) == sum(said)
     assert len(found.incidents) == n_incidents(np.array(said))
@@ -87,7 +87,7 @@ def test_limits_of_the_column_that_cries_most_are_raised_until_the_past_keeps_th
     odd = {2, 5, 8, 11}
     frames = [rows(2_000, i, shift=0.2 + 0.01 * i if i in odd else 0.0) for i in range(14)]
     past = [Past(str(i), str(i + 1), window(REFERENCE, frame)) for i, frame in enumerate(frames)]
-    found = drawn(Budget(1.0, 24.0), seed=0, config=CONFIG, past=past, n=100)
+    found = drawn(Budget(1.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
     assert (len(found.incidents), found.n_incidents_with_proposal) == (4, 2)
     assert found.proposal is not None
     assert list(found.proposal) == ["data.columns.size.drift_limit"]
@@ -103,7 +103,7 @@ def test_drift_must_hold_over_windows_in_a_row() -> None:
     counts = [window(REFERENCE, rows(2_000, i, shift=0.5 if i in (1, 4, 5, 6) else 0.0)) for i in range(8)]
     held = CONFIG.model_copy(update={"hold_windows": 2})
     past = [Past(str(i), str(i + 1), one) for i, one in enumerate(counts)]
-    found = drawn(Budget(100.0, 24.0), seed=0, config=held, past=past, n=100)
+    found = drawn(Budget(100.0, 24.0), seed=0, config=held, past=past, n=40)
     assert [(one.since, one.until) for one in found.incidents] == [("5", "7")]
 
 

@@ -14,7 +14,11 @@ from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, UsageError
 from pipeline.monitoring import ModelMonitor, count_window
-from pipeline.monitoring.rollups import logged_reference, rebuild, roll_up, window_counts
+from pipeline.monitoring.layout import ANSWERS
+from pipeline.monitoring.logged import logged_reference
+from pipeline.monitoring.rollups import rebuild, roll_up
+from pipeline.monitoring.windows import window_counts as counts_in
+from pipeline.monitoring.windows import window_of
 from pipeline.state import open_state
 from tests.pipeline.monitoring.logs import (
     NAME,
@@ -30,6 +34,13 @@ from tests.pipeline.monitoring.logs import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pipeline.monitoring import Counts
+    from pipeline.package import Package
+
+
+def window_counts(state: store.State, model: str, package: Package, *, since: int, until: int) -> Counts:
+    return counts_in(state, model, package, window_of(state, model, since=since, until=until))
 
 
 def test_the_monitor_is_a_public_class() -> None:
@@ -84,8 +95,9 @@ def test_a_kill_between_counting_and_committing_counts_nothing_twice(project: Pa
     package, _ = production(project)
     state = open_state(project)
     with pytest.raises(KeyboardInterrupt), state.writing() as connection:
-        cells = {(package.digest, 0, "@rows", 0): 100}
-        store.add_rollups(connection, NAME, cells, after=0, until=100)
+        tally = store.Tally(100, 0.0, np.ones(5, dtype=np.int64))
+        key = store.RollupKey(ANSWERS, package.digest, "champion", 0)
+        store.add_rollups(connection, NAME, {key: tally}, after=store.Reach(0, 0), until=store.Reach(100, 0))
         raise KeyboardInterrupt
     assert roll_up(state, NAME, lambda _: package) == 100
     found = window_counts(state, NAME, package, since=0, until=NOW + hours(1))

@@ -66,7 +66,7 @@ def test_every_operation_says_its_role_and_bodies_have_the_types_of_the_schema(c
     document = client.get("/openapi.json").json()
     roles = {told["x-required-role"] for methods in document["paths"].values() for told in methods.values()}
     assert roles <= {PUBLIC, *ROLES}
-    features = document["components"]["schemas"]["Row"]["properties"]["features"]
+    features = document["components"]["schemas"]["Features"]
     assert set(features["properties"]) == set(ROW)
     assert features["properties"]["Time_spent_Alone"] == {
         "title": "Time spent alone",

@@ -1,0 +1,177 @@
+"""Turn rows of the prediction log into columns, and into the bins of the package that gave them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.package import Bins, Package, Reference
+    from pipeline.schema import Column
+    from pipeline.state import CountedRow
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["LoggedRows", "logged_reference"]
+
+_BLOCK = 1 << 24
+
+
+def logged_reference(package: Package) -> Reference:
+    """Return the package's reference as far as the log can be compared with it.
+
+    A column that the log keeps as bins has no grid here; one that it hashes or drops is left out.
+    """
+    kept = []
+    for bins in package.reference.columns:
+        policy = package.schema.column(bins.name).store
+        if policy in ("full", "bin"):
+            kept.append(bins if policy == "full" else replace(bins, grid=None))
+    return replace(package.reference, columns=tuple(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRows:
+    """Rows of the log that one package gave, as columns."""
+
+    rows: Sequence[CountedRow]
+    package: Package
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the logged probabilities in the order of the package's classes, shape (n_rows, n_classes)."""
+        import pyarrow as pa
+
+        names = self.package.classes
+        texts = [row.probabilities for row in self.rows]
+        table = _parsed(texts, {name: pa.float64() for name in names})
+        if table is not None:
+            columns = [np.nan_to_num(table[name].to_numpy()) for name in names]
+            return np.column_stack(columns).astype(np.float64)
+        said = [json.loads(text) for text in texts]
+        found = [[float(one.get(name, 0.0)) for name in names] for one in said]
+        return np.array(found, dtype=np.float64).reshape(len(found), len(names))
+
+    def scores(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of the positive class, or of the likeliest one where there are more than two."""
+        target = self.package.schema.target
+        if target.positive is None:
+            return np.asarray(probabilities.max(axis=1))
+        return np.asarray(probabilities[:, target.classes.index(target.positive)])
+
+    def codes(self, reference: Reference) -> dict[str, Ints]:
+        """Return the position in `Bins.finest` of each row, by column; -1 where a value has another kind.
+
+        `reference` is that of `logged_reference`.
+        """
+        wanted = {bins.name: bins for bins in reference.columns}
+        columns = [one for one in self.package.schema.features if one.name in wanted]
+        texts = [row.features for row in self.rows]
+        table = _parsed(texts, {one.name: _arrow(one) for one in columns})
+        if table is None:
+            said = [json.loads(text) for text in texts]
+            return {
+                one.name: _slow_codes(wanted[one.name], one, [row.get(one.name) for row in said]) for one in columns
+            }
+        return {one.name: _codes(wanted[one.name], one, table[one.name]) for one in columns}
+
+    def features(self) -> dict[str, Any]:
+        """Return what the log kept of each feature, ready to be counted."""
+        import pandas as pd
+
+        from pipeline.schema import DTYPES
+
+        said = [json.loads(row.features) for row in self.rows]
+        columns: dict[str, Any] = {}
+        for column in self.package.schema.features:
+            if column.store not in ("full", "bin") or column.kind == "text":
+                continue
+            values = [one.get(column.name) for one in said]
+            if column.store == "bin":
+                columns[column.name] = values
+                continue
+            dtype = "string" if column.kind == "category" else DTYPES[column.kind]
+            columns[column.name] = pd.Series(values, dtype="object" if column.kind == "datetime" else dtype)
+            if column.kind == "datetime":
+                columns[column.name] = pd.to_datetime(columns[column.name])
+        return columns
+
+
+def _parsed(texts: Sequence[str], fields: dict[str, Any]) -> Any:
+    """Return JSON objects as a table of these fields, read by columns; None where a value has another kind."""
+    import pyarrow as pa
+    from pyarrow import json as reader
+
+    if not texts or not fields:
+        return None
+    source = io.BytesIO(("\n".join(texts)).encode())
+    options = reader.ParseOptions(
+        explicit_schema=pa.schema(list(fields.items())), newlines_in_values=False, unexpected_field_behavior="ignore"
+    )
+    try:
+        table = reader.read_json(source, reader.ReadOptions(use_threads=False, block_size=_BLOCK), options)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table if table.num_rows == len(texts) else None
+
+
+def _arrow(column: Column) -> Any:
+    import pyarrow as pa
+
+    if column.store == "bin":
+        return pa.struct([("bin", pa.int64())])
+    if column.kind in ("category", "datetime"):
+        return pa.string()
+    return pa.bool_() if column.kind == "boolean" else pa.float64()
+
+
+def _codes(bins: Bins, column: Column, values: Any) -> Ints:
+    import pandas as pd
+    from pyarrow import compute
+
+    values = values.combine_chunks()
+    if column.store == "bin":
+        codes = compute.struct_field(values, "bin").to_numpy(zero_copy_only=False)
+        return _whole(np.where(np.isnan(codes.astype(np.float64)), len(bins.labels) - 1, codes), len(bins.labels))
+    if column.kind == "datetime":
+        return _slow_codes(bins, column, values.to_pylist())
+    if column.kind in ("category", "boolean"):
+        encoded = values.dictionary_encode()
+        found = encoded.dictionary.to_pylist()
+        positions = encoded.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
+        by_position: Ints = bins.finest.codes(pd.Series([*found, None], dtype="object"))
+        return by_position[np.asarray(positions, dtype=np.int64)]
+    return bins.finest.codes(values.to_numpy(zero_copy_only=False))
+
+
+def _slow_codes(bins: Bins, column: Column, values: list[Any]) -> Ints:
+    """Return codes value by value; those of another kind count nowhere."""
+    import pandas as pd
+
+    codes = np.full(len(values), -1, dtype=np.int64)
+    last = len(bins.labels) - 1
+    for at, value in enumerate(values):
+        try:
+            if column.store == "bin":
+                codes[at] = value["bin"] if isinstance(value, dict) and "bin" in value else last
+            elif column.kind == "datetime":
+                codes[at] = bins.finest.codes(pd.to_datetime(pd.Series([value])))[0]
+            elif not isinstance(value, dict):
+                codes[at] = bins.finest.codes([value])[0]
+        except (DataError, ValueError, TypeError):
+            continue
+    return _whole(codes, len(bins.finest.labels))
+
+
+def _whole(codes: Any, n: int) -> Ints:
+    whole = np.asarray(codes).astype(np.int64)
+    return np.where(whole < n, whole, -1)

@@ -1,0 +1,138 @@
+"""Sum roll-ups over any window: whole days and hours as they are kept, the rows at its two ends one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline import state as store
+from pipeline.monitoring.layout import ANSWERS, FEATURES, UNCOUNTED, Layout
+from pipeline.monitoring.rollups import count_rows
+from pipeline.state import DAY_US, HOUR_US, RollupKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.monitoring.counting import Counts
+    from pipeline.package import Package
+    from pipeline.state import CountedRow, State, Tally
+
+__all__ = ["Window", "window_counts", "window_hours", "window_of", "window_of_rows", "window_tallies"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Moments [since, until) in microseconds since 1970, UTC, and how they are made up of hours and of rows.
+
+    `first` to `last` are whole hours, none where `first` is not below `last`; `edges` are the rows outside of them.
+    """
+
+    since: int
+    until: int
+    first: int
+    last: int
+    edges: tuple[CountedRow, ...] = field(default=(), repr=False)
+
+    def parts(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
+        """Yield span, begin and end of the roll-ups that make it up."""
+        day, end = -(-self.first // DAY_US) * DAY_US, self.last // DAY_US * DAY_US
+        if day >= end:
+            yield "hour", self.first, self.last
+            return
+        yield "hour", self.first, day
+        yield "day", day, end
+        yield "hour", end, self.last
+
+
+def window_of(state: State, model: str, *, since: int, until: int) -> Window:
+    """Return a window. One of a day or more begins at the full hour, so that no length of it needs to read rows.
+
+    `roll_up` must have been called before: what was logged since then is not in it.
+    """
+    if until - since >= DAY_US:
+        since -= since % HOUR_US
+    with state.reading() as connection:
+        first, last = _whole_hours(connection, model, since, until)
+        pieces = ((since, first), (last, until)) if first < last else ((since, until),)
+        edges = [
+            row
+            for begin, end in pieces
+            if begin < end
+            for row in store.window_predictions(connection, model, since=begin, until=end)
+        ]
+    return Window(since, until, first, last, tuple(edges))
+
+
+def window_of_rows(state: State, model: str, n: int, *, until: int) -> Window:
+    """Return the window of the last `n` rows before `until`, or of all where there are fewer; equal moments stay together."""
+    with state.reading() as connection:
+        hours: dict[int, int] = {}
+        for part in (ANSWERS, UNCOUNTED):
+            for hour, held in store.rolled_hours(connection, model, part, since=0, until=until).items():
+                hours[hour] = hours.get(hour, 0) + held
+        left, end = n, until
+        for hour in sorted(hours, reverse=True):
+            # The latest hour may hold rows that lie after `until`, so it is looked at row by row as well.
+            if hours[hour] >= left or hour + HOUR_US > until:
+                since = store.moment_back(connection, model, left, before=end)
+                break
+            left, end = left - hours[hour], hour
+        else:
+            since = None
+    oldest = min(hours, default=until - 1)
+    return window_of(state, model, since=since if since is not None else min(oldest, until - 1), until=until)
+
+
+def window_tallies(
+    state: State, model: str, window: Window, part: str, packages: Callable[[str], Package | None]
+) -> dict[tuple[str, str], Tally]:
+    """Return one part of the roll-ups of a window, by digest and variant."""
+    found: dict[tuple[str, str], Tally] = {}
+
+    def take(key: RollupKey, tally: Tally) -> None:
+        place = (key.digest, key.variant)
+        found[place] = found[place] + tally if place in found else tally
+
+    with state.reading() as connection:
+        for span, since, until in window.parts():
+            if since < until:
+                for key, tally in store.read_rollups(connection, model, part, since=since, until=until, span=span):
+                    take(key, tally)
+    if window.edges:
+        for key, tally in count_rows(window.edges, packages).items():
+            if key.part == part:
+                take(key, tally)
+    return found
+
+
+def window_hours(state: State, model: str, window: Window) -> dict[int, int]:
+    """Return the number of predictions of each hour of a window that has any, by its first microsecond."""
+    found: dict[int, int] = {}
+    with state.reading() as connection:
+        for part in (ANSWERS, UNCOUNTED):
+            kept = store.rolled_hours(connection, model, part, since=window.first, until=window.last)
+            for hour, n in kept.items():
+                found[hour] = found.get(hour, 0) + n
+    for row in window.edges:
+        hour = row.at - row.at % HOUR_US
+        found[hour] = found.get(hour, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def window_counts(state: State, model: str, package: Package, window: Window) -> Counts:
+    """Return the counts of the predictions that one package gave in a window."""
+    layout, sums = Layout(package), []
+    for part in (FEATURES, ANSWERS):
+        own = window_tallies(state, model, window, part, lambda digest: package if digest == package.digest else None)
+        sums.append(sum((one for (digest, _), one in own.items() if digest == package.digest), layout.empty(part)))
+    return layout.counts(*sums)
+
+
+def _whole_hours(connection: Any, model: str, since: int, until: int) -> tuple[int, int]:
+    """Return begin and end of the hours that lie in a window as a whole, or have no rows outside of it."""
+    first, last = -(-since // HOUR_US) * HOUR_US, until // HOUR_US * HOUR_US
+    if last < until and not store.has_predictions(connection, model, since=until, until=last + HOUR_US):
+        last += HOUR_US
+    if since < first and not store.has_predictions(connection, model, since=first - HOUR_US, until=since):
+        first -= HOUR_US
+    return first, last

@@ -1,0 +1,146 @@
+"""Read the rows of the log that a roll-up counts: predictions with the outcome known by then, and changes of outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import and_, func, literal, select
+
+from pipeline.state.tables import outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection, Select
+
+    from pipeline.state.rollup_rows import Reach
+
+__all__ = [
+    "CountedRow",
+    "changed_outcomes",
+    "has_predictions",
+    "moment_back",
+    "oldest_prediction",
+    "predictions_after",
+    "window_predictions",
+]
+
+_COLUMNS = ("seq", "at", "digest", "variant", "version", "features", "prediction", "probabilities", "confidence")
+
+
+class CountedRow(NamedTuple):
+    """A logged prediction as far as it is counted; `outcome` is its last one, None while there is none."""
+
+    seq: int
+    at: int
+    digest: str
+    variant: str
+    version: int
+    features: str
+    prediction: str
+    probabilities: str
+    confidence: float
+    latency_us: int
+    outcome: str | None
+
+
+def predictions_after(connection: Connection, model: str, reach: Reach, *, limit: int) -> list[CountedRow]:
+    """Return at most `limit` predictions of a model beyond `reach`, in their order, with their last outcome within it."""
+    where = (predictions.c.model == model, predictions.c.seq > reach.predictions)
+    return _counted(connection, _select(until=reach.outcomes).where(*where).order_by(predictions.c.seq).limit(limit))
+
+
+def changed_outcomes(
+    connection: Connection, model: str, reach: Reach, *, limit: int
+) -> tuple[list[CountedRow], list[str | None], int]:
+    """Return predictions within `reach` whose outcome is another after the next `limit` outcomes.
+
+    Returns
+    -------
+    rows : list of CountedRow
+        With the new outcome.
+    before : list of str or None
+        The outcome that each had within `reach`.
+    until : int
+        Number of the last outcome that was looked at.
+    """
+    next_ones = (
+        select(outcomes.c.seq).where(outcomes.c.seq > reach.outcomes).order_by(outcomes.c.seq).limit(limit).subquery()
+    )
+    until = connection.execute(select(func.max(next_ones.c.seq))).scalar()
+    if until is None:
+        return [], [], reach.outcomes
+    fresh = (
+        select(outcomes.c.prediction_id)
+        .where(outcomes.c.seq > reach.outcomes, outcomes.c.seq <= until)
+        .distinct()
+        .scalar_subquery()
+    )
+    query = _select(until=until).add_columns(_last_outcome(reach.outcomes))
+    where = (
+        predictions.c.prediction_id.in_(fresh),
+        predictions.c.model == model,
+        predictions.c.seq <= reach.predictions,
+    )
+    found = [tuple(row) for row in connection.execute(query.where(*where).order_by(predictions.c.seq))]
+    return [CountedRow(*row[:-1]) for row in found], [row[-1] for row in found], int(until)
+
+
+def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[CountedRow]:
+    """Return the predictions of a model in [since, until), in their order, with their last outcome.
+
+    Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
+    """
+    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    return _counted(connection, _select(until=None).where(*where).order_by(predictions.c.seq))
+
+
+def has_predictions(connection: Connection, model: str, *, since: int, until: int) -> bool:
+    """Whether a model gave any prediction in [since, until)."""
+    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    return connection.execute(select(literal(1)).select_from(predictions).where(*where).limit(1)).first() is not None
+
+
+def oldest_prediction(connection: Connection, model: str) -> int | None:
+    """Return the moment of the oldest prediction of a model that the log still has."""
+    return connection.execute(select(func.min(predictions.c.at)).where(predictions.c.model == model)).scalar()
+
+
+def moment_back(connection: Connection, model: str, n: int, *, before: int) -> int | None:
+    """Return the moment of the n-th last prediction of a model before a moment; None where there are fewer."""
+    query = (
+        select(predictions.c.at)
+        .where(predictions.c.model == model, predictions.c.at < before)
+        .order_by(predictions.c.at.desc())
+    )
+    return connection.execute(query.limit(1).offset(n - 1)).scalar()
+
+
+def _select(*, until: int | None) -> Select[Any]:
+    columns = (*(predictions.c[name] for name in _COLUMNS), predictions.c.latency_us)
+    return select(*columns, _last_outcome(until))
+
+
+def _last_outcome(until: int | None) -> Any:
+    """Return the last outcome of a prediction, among those with numbers up to `until`; by index, one row at a time."""
+    is_its = outcomes.c.prediction_id == predictions.c.prediction_id
+    where = is_its if until is None else and_(is_its, outcomes.c.seq <= until)
+    return select(outcomes.c.outcome).where(where).order_by(outcomes.c.seq.desc()).limit(1).scalar_subquery()
+
+
+def _counted(connection: Connection, query: Select[Any]) -> list[CountedRow]:
+    """Return rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
+    compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
+    rows: Iterable[Any]
+    if compiled.positional:
+        names = compiled.positiontup or []
+        values: Any = tuple(compiled.params[name] for name in names)
+    else:
+        values = compiled.params
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(str(compiled), values)
+        rows = cursor.fetchall()
+    finally:
+        cursor.close()
+    return [CountedRow(*row) for row in rows]

@@ -1,0 +1,270 @@
+"""Sums of hours and days say of any window what pandas says of its rows, whatever outcomes and processes did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
+
+from pipeline import state as store
+from pipeline.config.load import load_params
+from pipeline.monitoring import outcomes as judging
+from pipeline.monitoring.layout import ANSWERS, OUTCOMES, latency_quantile
+from pipeline.monitoring.logged import LoggedRows, logged_reference
+from pipeline.monitoring.rollups import rebuild, roll_up
+from pipeline.monitoring.windows import window_of, window_of_rows, window_tallies
+from pipeline.state import open_state
+from tests.pipeline.monitoring.logs import (
+    NAME,
+    NOW,
+    hours,
+    live_rows,
+    monitor_of,
+    production,
+    write_log,
+    write_outcomes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.package import Package
+    from pipeline.state import State
+
+
+def kept(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
+    window = window_of(state, NAME, since=since, until=until)
+    found = window_tallies(state, NAME, window, part, lambda _: package)
+    return {variant: [one.n_rows, *one.counts.tolist()] for (_, variant), one in sorted(found.items())}
+
+
+def outcomes_of(ids: list[str], truth: np.ndarray[Any, Any], classes: tuple[str, ...]) -> list[list[tuple[str, str]]]:
+    """Return outcomes in the batches in which they come: 30 % twice, 10 % late, 5 % in conflict, 2 % for nobody."""
+    rng = np.random.default_rng(5)
+    other = dict(zip(classes, reversed(classes), strict=True))
+    order = rng.permutation(len(ids)).tolist()
+    n = len(order)
+    late, prompt = order[: n // 10], order[n // 10 :]
+    first = [(ids[i], truth[i]) for i in prompt]
+    twice = [(ids[i], truth[i]) for i in prompt[: n * 3 // 10]]
+    conflict = [(ids[i], other[truth[i]]) for i in prompt[-n // 20 :]]
+    unknown = [(f"nobody{i}", classes[0]) for i in range(n // 50)]
+    return [[*first[::2], *unknown], [*first[1::2], *twice], [*conflict, *((ids[i], truth[i]) for i in late)]]
+
+
+@pytest.mark.parametrize("is_from_rows", [True, False])
+def test_ten_thousand_outcomes_in_any_order_give_the_figures_of_pandas(
+    project: Path, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
+) -> None:
+    monkeypatch.setattr(judging, "_FROM_ROWS", 20_000 if is_from_rows else 0)
+    frame = live_rows(10_000)
+    ids = write_log(project, frame, start=NOW - hours(20), stop=NOW)
+    package, _ = production(project)
+    target = package.schema.target
+    truth = frame[target.column].astype(str).to_numpy()
+    monitor = monitor_of(project)
+    batches = outcomes_of(ids, truth, target.classes)
+    for batch in batches:  # counted in between, as a monitor that runs every hour does
+        write_outcomes(project, batch)
+        found = monitor.calculate_performance_metrics(window_hours=24)
+    table = pd.DataFrame([one for batch in batches for one in batch], columns=["id", "outcome"]).groupby("id").last()
+    table = table[table.index.isin(ids)]
+    rows = frame.set_axis(ids).loc[table.index]
+    y, said = table["outcome"].to_numpy(), package.predict(rows)
+    score = package.predict_proba(rows)[:, target.classes.index(target.positive)]
+    is_positive = y == target.positive
+    assert (found["n_outcomes"], found["total_predictions"]) == (len(table), 10_000)
+    assert found["accuracy"] == pytest.approx(accuracy_score(y, said), abs=1e-9)
+    assert found["f1_score"] == pytest.approx(f1_score(y, said, average="weighted"), abs=1e-9)
+    within = 1e-9 if is_from_rows else 0.001
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=within)
+    assert found["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=within)
+    assert found["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=within)
+    assert found["by_variant"]["champion"]["figures"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
+    column = next(one for one in found["slices"] if one["n_outcomes"] < len(table))
+    assert 0 <= column["low"] <= column["accuracy"] <= column["high"] <= 1
+
+
+def test_outcomes_counted_step_by_step_are_those_of_a_rebuild(project: Path) -> None:
+    package, _ = production(project)
+    frame = live_rows(600)
+    truth = frame[package.schema.target.column].astype(str).to_numpy()
+    state = open_state(project)
+    write_outcomes(project, [(f"p{i}", truth[i]) for i in range(0, 600, 3)])  # before their predictions
+    roll_up(state, NAME, lambda _: package)
+    ids = write_log(project, frame, start=NOW - hours(50), stop=NOW)
+    for batch in outcomes_of(ids, truth, package.classes):
+        write_outcomes(project, batch)
+        roll_up(state, NAME, lambda _: package)
+    whole = (NOW - hours(60), NOW + hours(1))
+    before = kept(state, package, OUTCOMES, *whole)
+    assert rebuild(state, NAME, lambda _: package) == 600
+    assert (before["champion"][0], kept(state, package, OUTCOMES, *whole)) == (600, before)
+    state.close()
+
+
+def test_a_kill_while_outcomes_are_counted_counts_none_of_them_twice(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, _ = production(project)
+    frame = live_rows(200)
+    truth = frame[package.schema.target.column].astype(str).to_numpy()
+    ids = write_log(project, frame, start=NOW - hours(5), stop=NOW)
+    state = open_state(project)
+    roll_up(state, NAME, lambda _: package)
+    write_outcomes(project, list(zip(ids, truth.tolist(), strict=True)))
+    add = store.add_rollups
+
+    def killed(*given: Any, **named: Any) -> None:
+        add(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "add_rollups", killed)
+        with pytest.raises(KeyboardInterrupt):
+            roll_up(state, NAME, lambda _: package)
+    roll_up(state, NAME, lambda _: package)
+    assert kept(state, package, OUTCOMES, NOW - hours(6), NOW + 1)["champion"][0] == 200
+    state.close()
+
+
+def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -> None:
+    package, version = production(project)
+    rng = np.random.default_rng(0)
+    latency = np.exp(rng.normal(7, 1, 500)).astype(int) + 1
+    rows = [
+        store.PredictionRow(
+            f"v{i}", NOW - hours(3) + i, NAME, version, package.digest, 1, "{}", package.classes[0],
+            json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}), 0.7, "champion",
+            "champion" if i % 4 else "challenger", int(latency[i]), 1.0, None, None,
+        )
+        for i in range(500)
+    ]  # fmt: skip
+    state = open_state(project)
+    journal = store.Journal(state)
+    journal.append(rows)
+    journal.close()
+    roll_up(state, NAME, lambda _: package)
+    found = kept(state, package, ANSWERS, NOW - hours(4), NOW)
+    assert {name: one[0] for name, one in found.items()} == {"challenger": 125, "champion": 375}
+    shown = monitor_of(project).get_monitoring_dashboard_data(4)
+    assert shown["predictions_by_variant"] == {"challenger": 125, "champion": 375}
+    for percent in (50, 95, 99):
+        exact = np.percentile(latency, percent, method="inverted_cdf") / 1000
+        assert shown["latency_ms"][str(percent)] == pytest.approx(exact, rel=0.025)
+    state.close()
+
+
+def test_no_rows_have_no_latency() -> None:
+    assert latency_quantile(np.zeros(5, dtype=np.int64), 0.5) is None
+
+
+@pytest.mark.parametrize("n", [1, 37, 399, 400, 1_000])
+def test_a_window_of_rows_has_the_last_of_them(project: Path, n: int) -> None:
+    write_log(project, live_rows(400), start=NOW - hours(9), stop=NOW)
+    monitor = monitor_of(project)
+    assert monitor.get_monitoring_dashboard_data(window_rows=n)["total_predictions"] == min(n, 400)
+    assert monitor.detect_data_drift(window_rows=n)["n_rows"] == min(n, 400)
+
+
+def test_a_window_of_rows_looks_past_rows_of_the_future(project: Path) -> None:
+    """A clock that jumped back leaves rows that lie after this moment."""
+    write_log(project, live_rows(50), start=NOW - hours(3), stop=NOW)
+    write_log(project, live_rows(20), start=NOW + 10, stop=NOW + hours(2), prefix="future")
+    package, _ = production(project)
+    state = open_state(project)
+    roll_up(state, NAME, lambda _: package)
+    window = window_of_rows(state, NAME, 50, until=NOW + 1)
+    assert kept(state, package, ANSWERS, window.since, window.until)["champion"][0] == 50
+    state.close()
+
+
+def test_a_window_of_a_month_is_the_sum_of_its_days_and_hours(project: Path) -> None:
+    package, _ = production(project)
+    write_log(project, live_rows(900), start=NOW - hours(24 * 30), stop=NOW)
+    state = open_state(project)
+    roll_up(state, NAME, lambda _: package)
+    at = np.linspace(NOW - hours(24 * 30), NOW, 900, endpoint=False).astype(np.int64)
+    for since, until in ((NOW - hours(24 * 29.3), NOW - hours(24 * 2.7)), (NOW - hours(47.5), NOW - hours(2.2))):
+        window = window_of(state, NAME, since=since, until=until)
+        assert kept(state, package, ANSWERS, since, until)["champion"][0] == ((at >= window.since) & (at < until)).sum()
+        assert since - window.since < hours(1)
+    state.close()
+
+
+def test_figures_are_provisional_until_outcomes_had_their_time(project: Path) -> None:
+    frame = live_rows(60)
+    ids = write_log(project, frame, start=NOW - hours(5), stop=NOW)
+    monitor = monitor_of(project)
+    config = load_params(project / "params.yaml")
+
+    def is_provisional(delay: float) -> bool:
+        declared = config.monitoring.model_copy(update={"label_delay_hours": delay})
+        monitor.config = config.model_copy(update={"monitoring": declared})
+        return bool(monitor.calculate_performance_metrics()["provisional"])
+
+    said = [is_provisional(24.0), is_provisional(0.0)]
+    truth = frame[production(project)[0].schema.target.column].astype(str).tolist()
+    write_outcomes(project, list(zip(ids, truth, strict=True)))
+    assert [*said, is_provisional(24.0)] == [True, False, False]
+
+
+def test_an_earlier_window_can_be_the_baseline(project: Path) -> None:
+    frame = live_rows(800)
+    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    frame[number] = frame[number].max()
+    write_log(project, frame, start=NOW - hours(4), stop=NOW)
+    monitor = monitor_of(project)
+    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous")}
+    assert number in against["training"]["drifted_features"]
+    assert against["previous"]["drifted_features"] == []
+
+
+def test_values_of_another_kind_count_nowhere_and_spoil_no_others(project: Path) -> None:
+    package, _ = production(project)
+    names = list(package.schema.feature_names)
+    plain = json.loads(live_rows(50)[names].to_json(orient="records"))
+    number = next(one.name for one in package.schema.features if one.is_numeric)
+    rows = [
+        store.CountedRow(i, NOW, package.digest, "champion", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, None)
+        for i, one in enumerate(plain)
+    ]
+    reference = logged_reference(package)
+    fast = LoggedRows(rows, package).codes(reference)
+    odd = rows[0]._replace(features=json.dumps({**plain[0], number: {"not": "a number"}}))
+    slow = LoggedRows([odd, *rows[1:]], package).codes(reference)
+    assert slow[number][0] == -1
+    slow[number][0] = fast[number][0]
+    assert {name: one.tolist() for name, one in slow.items()} == {name: one.tolist() for name, one in fast.items()}
+
+
+def test_what_the_log_keeps_as_bins_is_counted_by_column_and_row_alike(project: Path) -> None:
+    package, _ = production(project)
+    number = next(one.name for one in package.schema.features if one.is_numeric)
+    columns = tuple(replace(one, store="bin") if one.name == number else one for one in package.schema.columns)
+    binned = replace(package, schema=replace(package.schema, columns=columns))
+    texts = [json.dumps({number: {"bin": 2}}), json.dumps({number: None}), json.dumps({})]
+    rows = [
+        store.CountedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, None)
+        for i, one in enumerate(texts)
+    ]
+    last = len(package.reference.column(number).labels) - 1
+    assert LoggedRows(rows, binned).codes(logged_reference(binned))[number].tolist() == [2, last, last]
+
+
+def test_rows_whose_package_is_gone_are_still_told_of(project: Path) -> None:
+    write_log(project, live_rows(30), start=NOW - hours(2), stop=NOW)
+    package, _ = production(project)
+    state = open_state(project)
+    assert roll_up(state, NAME, lambda _: None) == 30
+    window = window_of(state, NAME, since=NOW - hours(3), until=NOW)
+    uncounted = window_tallies(state, NAME, window, "uncounted", lambda _: None)
+    assert [one.n_rows for one in uncounted.values()] == [30]
+    assert rebuild(state, NAME, lambda _: package) == 30
+    assert kept(state, package, ANSWERS, NOW - hours(3), NOW)["champion"][0] == 30
+    state.close()
