@@ -59,7 +59,8 @@ class Classifier:
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
-        found = np.asarray(self.estimator.predict_proba(_wide(matrix)), dtype=np.float64)
+        rows = matrix if hasattr(self.estimator, "takes_float32") else _wide(matrix)
+        found = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
         if found.shape[1] == len(self.classes):
             return found
         scattered = np.zeros((len(matrix), len(self.classes)))

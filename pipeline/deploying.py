@@ -136,15 +136,15 @@ def deploy(
         change = registry.promote_model(
             model, wanted, STAGES[stage], reason=why, expected_generation=now.generation or None
         )
+    generation = (change.after if change is not None else now).generation
     golden = _golden(registry, model, wanted)
     try:
-        waited_s = _wait(address, golden, wanted, wait_s)
+        waited_s = _wait(address, golden, wanted, generation, wait_s)
         n_tests = _test(address, golden, wanted)
     except MlopsError as error:
         if change is None:
             raise
         raise type(error)(f"{error}; {_take_back(registry, change, wanted, STAGES[stage])}") from error
-    generation = (change.after if change is not None else now).generation
     return Deployed(model, wanted, stage, generation, change is not None, n_tests, round(waited_s, 3))
 
 
@@ -172,18 +172,18 @@ def _rows(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _wait(address: Address, golden: Mapping[str, Any], version: int, wait_s: float) -> float:
-    """Return how long it took until so many answers in a row came from `version`."""
+def _wait(address: Address, golden: Mapping[str, Any], version: int, generation: int, wait_s: float) -> float:
+    """Return how long it took until so many answers in a row came from `version` by this decision or a later one."""
     body = json.dumps({"features": _rows(golden)[0]}).encode()
     began, n_right, last = time.monotonic(), 0, "nothing"
     while n_right < address.in_a_row:
         try:
             status, said = address.post("/predict", body)
-            found = said.get("model_version") if isinstance(said, dict) else None
-            last = f"version {found}" if found is not None else f"status {status}"
+            found, by = (said.get("model_version"), said.get("generation", 0)) if isinstance(said, dict) else (None, 0)
+            last = f"version {found} by decision {by}" if found is not None else f"status {status}"
             if status in (401, 403):
                 raise UsageError(f"{address.url}: refuses the key ({status}); set MLOPS_API_KEY to one of role predict")
-            n_right = n_right + 1 if status == 200 and found == version else 0
+            n_right = n_right + 1 if status == 200 and found == version and by >= generation else 0
         except DependencyUnavailable as error:
             n_right, last = 0, str(error)
         if n_right == 0:

@@ -156,7 +156,7 @@ class Encoder:
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
         """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are not looked at.
 
-        A row gets the same bits alone as among others.
+        A column may be an Arrow array. A row gets the same bits alone as among others.
 
         Raises
         ------
@@ -278,6 +278,8 @@ def _numbers(plan: _Plan, values: Any) -> NDArray[np.float64]:
 
 
 def _floats(values: Any) -> NDArray[np.float64]:
+    if hasattr(values, "dictionary_encode"):
+        return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
         return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
@@ -285,6 +287,11 @@ def _floats(values: Any) -> NDArray[np.float64]:
 
 def _codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
     known = {word: float(code) for code, word in enumerate(words)}
+    if hasattr(values, "dictionary_encode"):
+        encoded = values.dictionary_encode()
+        lookup = [known.get(word, float(len(words))) for word in encoded.dictionary.to_pylist()]
+        positions = encoded.indices.fill_null(len(lookup)).to_numpy(zero_copy_only=False)
+        return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
     if hasattr(values, "factorize"):
         positions, found = values.factorize()
         lookup = [known.get(word, float(len(words))) for word in found]
@@ -294,6 +301,8 @@ def _codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
 
 
 def _moments(values: Any) -> NDArray[np.datetime64]:
+    if hasattr(values, "dictionary_encode"):
+        return np.asarray(values.cast("timestamp[us]").to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
         return np.asarray(values.to_numpy(dtype="datetime64[us]"))
     return np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
@@ -337,9 +346,10 @@ def _encode(plan: _Plan, numbers: NDArray[np.float64], out: NDArray[np.float32])
             out[is_missing, : len(plan.words)] = 0.0
         return
     replacement = plan.missing_code if plan.fill is None else plan.fill
-    settled = _float32(numbers)
+    settled = np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32)
     if replacement is not None:
-        settled = np.where(is_missing, replacement, settled)
+        settled[is_missing] = replacement
     if plan.center is not None and plan.scale is not None:
-        settled = np.clip((settled - plan.center) / plan.scale, -_LARGEST, _LARGEST)
+        out[:, 0] = np.clip((settled.astype(np.float64) - plan.center) / plan.scale, -_LARGEST, _LARGEST)
+        return
     out[:, 0] = settled

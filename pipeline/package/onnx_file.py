@@ -152,6 +152,8 @@ class OnnxModel:
         When the bytes are no ONNX model, point to tensors in other files, or use operators of others.
     """
 
+    takes_float32 = True
+
     def __init__(self, data: bytes, classes: Sequence[int]) -> None:
         _check(data)
         self.classes_ = np.asarray(classes, dtype=np.int64)
@@ -174,7 +176,7 @@ class OnnxModel:
             return np.empty((0, len(self.classes_)))
         # One row alone is multiplied by another kernel, whose sums differ in the last bit.
         rows = np.repeat(matrix, 2, axis=0) if len(matrix) == 1 else matrix
-        (found,) = self._session.run([self._output], {self._input: rows.astype(np.float32)})
+        (found,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
         wide = np.asarray(found, dtype=np.float64)[: len(matrix)]
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, repeat
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.serving.contracts import Answers
-from pipeline.state import PredictionRow
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pipeline.serving.bundle import Bundle
     from pipeline.serving.rows import Rows
-    from pipeline.serving.scoring import RowAnswer
 
 __all__ = ["Answered", "Answerer", "Work"]
 
@@ -42,10 +41,15 @@ class Work:
 
 @dataclass(slots=True)
 class Answered:
-    """The answer to a request, and the rows that the log keeps of it."""
+    """The answer to a request, what it says of each row, and the rows that the log keeps of it.
+
+    `kept` holds the values of `PredictionRow`s, as plain tuples: naming them would cost a fifth of a large batch.
+    """
 
     answer: bytes | Answers
-    kept: list[PredictionRow] = field(default_factory=list)
+    labels: Sequence[str] = ()
+    confidences: Sequence[float] = ()
+    kept: Sequence[tuple[Any, ...]] = ()
 
     @property
     def body(self) -> bytes:
@@ -59,7 +63,7 @@ class Answerer:
     Parameters
     ----------
     sample : float
-        Share of the rows that the log keeps; each kept row stands for 1 / `sample` rows.
+        Share of the rows that the log keeps, each standing for 1 / `sample` rows; 0 where there is no log.
     """
 
     def __init__(self, *, sample: float) -> None:
@@ -72,6 +76,8 @@ class Answerer:
         groups: dict[int, list[Work]] = {}
         for work in works:
             groups.setdefault(id(work.bundle), []).append(work)
+        if len(groups) == 1:
+            return list(self._group(list(works)))
         found: dict[int, Answered] = {}
         for group in groups.values():
             for work, answered in zip(group, self._group(group), strict=True):
@@ -80,41 +86,52 @@ class Answerer:
 
     def _group(self, works: list[Work]) -> Iterator[Answered]:
         bundle = works[0].bundle
-        scored = bundle.scorer.score([row for work in works for row in work.rows.rows])
+        scored = bundle.scorer.score(list(chain.from_iterable([work.rows.rows for work in works])))
         about = bundle.about
         at = 0
         for work in works:
             end = at + len(work.rows.rows)
-            answers, ids = scored[at:end], self._ids.take(end - at)
+            answers = _Columns._make(zip(*scored[at:end], strict=True))
+            ids = self._ids.take(end - at)
             at = end
-            yield Answered(_whole(work, about, answers, ids), self._rows(work, answers, ids))
+            kept = self._rows(work, answers, ids) if self._sample > 0.0 else ()
+            yield Answered(_whole(work, about, answers, ids), answers.label, answers.confidence, kept)
 
-    def _rows(self, work: Work, answers: list[RowAnswer], ids: list[str]) -> list[PredictionRow]:
+    def _rows(self, work: Work, answers: _Columns, ids: list[str]) -> list[tuple[Any, ...]]:
         bundle = work.bundle
         now_us = time.time_ns() // 1000
         latency_us = (time.perf_counter_ns() - work.started_ns) // 1000
-        fixed = (now_us, bundle.name, bundle.version, bundle.digest, bundle.generation)
-        tail = (bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject)
-        rows = [
-            PredictionRow._make((name, *fixed, stored, label, shares, confidence, *tail))
-            for name, (_, _, stored, label, shares, confidence, _) in zip(ids, answers, strict=True)
-        ]
+        fixed = map(repeat, (now_us, bundle.name, bundle.version, bundle.digest, bundle.generation))
+        said = (answers.stored, answers.label, answers.shares, answers.confidence)
+        tail = map(repeat, (bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject))
+        rows = list(zip(ids, *fixed, *said, *tail, strict=False))
         if self._sample < 1.0:
             return [row for row in rows if self._random.random() < self._sample]
         return rows
 
 
-def _whole(work: Work, about: str, answers: list[RowAnswer], ids: list[str]) -> bytes | Answers:
-    items = [f"{one[0]}{name}{one[1]}" for one, name in zip(answers, ids, strict=True)]
+class _Columns(NamedTuple):
+    """The members of `RowAnswer`, each over all rows of a request."""
+
+    before: tuple[str, ...]
+    behind: tuple[str, ...]
+    stored: tuple[str, ...]
+    label: tuple[str, ...]
+    shares: tuple[str, ...]
+    confidence: tuple[float, ...]
+    probabilities: tuple[list[float], ...]
+
+
+def _whole(work: Work, about: str, answers: _Columns, ids: list[str]) -> bytes | Answers:
     if work.form == "one":
-        return f"{items[0][:-1]},{about}}}".encode()
-    body = _batch(work, about, items)
+        return f"{answers.before[0]}{ids[0]}{answers.behind[0]},{about}}}".encode()
+    body = _batch(work, about, answers, ids)
     if work.form == "batch":
         return body
     return Answers(
-        [one.label for one in answers],
-        [one.confidence for one in answers],
-        [one.probabilities for one in answers],
+        list(answers.label),
+        list(answers.confidence),
+        list(answers.probabilities),
         ids,
         work.rows.positions,
         work.rows.problems,
@@ -122,24 +139,27 @@ def _whole(work: Work, about: str, answers: list[RowAnswer], ids: list[str]) -> 
     )
 
 
-def _batch(work: Work, about: str, items: list[str]) -> bytes:
+def _batch(work: Work, about: str, answers: _Columns, ids: list[str]) -> bytes:
     n_refused = 0
+    parts = zip(answers.before, ids, answers.behind, repeat("},"), strict=False)
     if work.rows.problems:
         refused = _refused(work.rows)
         n_refused = len(refused)
-        placed = {**refused, **dict(zip(work.rows.positions, items, strict=True))}
-        items = [placed[at] for at in sorted(placed)]
-    return f'{{"predictions":[{",".join(items)}],"n_refused":{n_refused},{about}}}'.encode()
+        placed = {**refused, **dict(zip(work.rows.positions, map("".join, parts), strict=True))}
+        items = "".join(placed[at] for at in sorted(placed))
+    else:
+        items = "".join(chain.from_iterable(parts))
+    return f'{{"predictions":[{items[:-1]}],"n_refused":{n_refused},{about}}}'.encode()
 
 
 def _refused(rows: Rows) -> dict[int, str]:
-    """Return for each bad row, by its position, an item that says what is wrong with it."""
+    """Return for each bad row, by its position, an item that says what is wrong with it, and a comma."""
     by_row: dict[int, list[dict[str, str]]] = {}
     for problem in rows.problems:
         position = int(problem.path.partition("[")[2].partition("]")[0])
         plain = {"path": problem.path, "rule": problem.rule, "message": problem.message}
         by_row.setdefault(position, []).append(plain)
-    return {at: json.dumps({"problems": problems}) for at, problems in by_row.items()}
+    return {at: f"{json.dumps({'problems': problems})}," for at, problems in by_row.items()}
 
 
 class _Ids:
@@ -157,5 +177,4 @@ class _Ids:
     def take(self, n: int) -> list[str]:
         first = self._last + 1
         self._last += n
-        prefix = self._prefix
-        return [f"{prefix}{number:012x}" for number in range(first, first + n)]
+        return list(map(f"{self._prefix}%012x".__mod__, range(first, first + n)))

@@ -108,6 +108,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await self._follower
             self._follower = None
+        self._writer.hand_over()
         await asyncio.to_thread(self._writer.stop)
         await asyncio.sleep(0)  # answers that were handed over by the writer's last call reach their requests
         self._reason = "the engine was closed"

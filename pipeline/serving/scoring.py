@@ -40,7 +40,7 @@ class _Cell(NamedTuple):
 
 
 class RowAnswer(NamedTuple):
-    """The answer to one row: its JSON before and behind the identifier, and what the log keeps.
+    """The answer to one row: its JSON before and behind the identifier without the last brace, and what the log keeps.
 
     `shares` are the probabilities as JSON by class; `stored` are the features in their stored form, as JSON.
     """
@@ -118,7 +118,7 @@ class RowScorer:
             f'{{"prediction":{self._labels[code]},"confidence":{texts[code]},"probabilities":{shares},"prediction_id":"'
         )
         stored = ",".join([cell[1] for cell in cells if cell[1]])
-        behind = f'","warnings":[{self._warnings(cells, row)}]}}'
+        behind = f'","warnings":[{self._warnings(cells, row)}]'
         return RowAnswer(
             before, behind, f"{{{stored}}}", self._classes[code], shares, probabilities[code], probabilities
         )

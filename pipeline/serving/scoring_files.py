@@ -1,14 +1,17 @@
 """Score a file of any size in constant memory: the work of a killed run is taken up, and nothing is half written.
 
 Rows are scored in parts of a fixed number of rows. Each finished part lies in a folder beside the output until
-all are there; how many rows are scored at once changes nothing of what is written.
+all are there; how many rows are scored at once changes nothing of what is written. Reading the next part, scoring
+this one and writing the one before go on at the same time, each in a thread of its own.
 """
 
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +19,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from pipeline import files
-from pipeline.classifier import decide
-from pipeline.data.cells import to_frame
+from pipeline.classifier import decide_codes
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.file_log import row_ids
 from pipeline.serving.file_rows import ValueChecks, column_names, file_tables, n_rows_of
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["PART_ROWS", "FileScores", "score_file"]
 
 PART_ROWS = 131_072
+_Item = TypeVar("_Item")
 _FORMS = (".csv", ".parquet")
 
 
@@ -82,30 +85,59 @@ def score_file(
         raise UsageError(f"{target}: accepted are files that end with {' or '.join(_FORMS)}")
     if chunk_rows < 1:
         raise UsageError(f"chunk rows: {chunk_rows} is too few; give 1 or more")
-    checks = ValueChecks(package.schema, where=str(source))
     digest = _digest(source)
     plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
     parts = _Parts(target, plan)
     total = n_rows_of(source)
     n_done = n_resumed = 0
-    for at, part in enumerate(_parts_of(package, source)):
-        if parts.has(at):
-            n_resumed += part.num_rows
-        else:
-            checks.check(part, first_row=n_done + 1)
-            chunks = [_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
-            scored = pa.concat_tables(chunks).combine_chunks()
-            if log is not None:
-                ids = row_ids(digest, package.digest, n_done + 1, part.num_rows)
-                log.keep(part, ids)
-                scored = scored.append_column("prediction_id", pa.array(ids, pa.string()))
-            parts.add(at, scored)
-        n_done += part.num_rows
-        told(n_done, total)
-    if n_done == 0:
-        raise DataError(f"{source}: has no rows")
-    parts.assemble()
+    with parts.assembling() as assembled:
+        pieces = _ahead(_checked(package, source))
+        for at, (rows, scored) in enumerate(_ahead(_scored(package, pieces, parts, chunk_rows))):
+            if scored is None:
+                n_resumed += rows.num_rows
+            elif log is None:
+                parts.add(at, scored)
+            else:
+                ids = row_ids(digest, package.digest, n_done + 1, rows.num_rows)
+                log.keep(rows, ids)
+                parts.add(at, scored.append_column("prediction_id", pa.array(ids, pa.string())))
+            assembled.write(parts.read(at))
+            n_done += rows.num_rows
+            told(n_done, total)
+        if n_done == 0:
+            raise DataError(f"{source}: has no rows")
+    parts.remove()
     return FileScores(target, n_done, n_resumed, package.digest)
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield `items`, the next of which is made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
+
+
+def _checked(package: Package, source: Path) -> Iterator[pa.Table]:
+    checks = ValueChecks(package.schema, where=str(source))
+    n_rows = 0
+    for part in _parts_of(package, source):
+        checks.check(part, first_row=n_rows + 1)
+        n_rows += part.num_rows
+        yield part
+
+
+def _scored(
+    package: Package, pieces: Iterator[pa.Table], parts: _Parts, chunk_rows: int
+) -> Iterator[tuple[pa.Table, pa.Table | None]]:
+    """Yield each part with its scores, None where an earlier run has kept them."""
+    for at, part in enumerate(pieces):
+        if parts.has(at):
+            yield part, None
+            continue
+        chunks = [_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
+        yield part, pa.concat_tables(chunks).combine_chunks()
 
 
 def _digest(source: Path) -> str:
@@ -135,17 +167,16 @@ def _parts_of(package: Package, source: Path) -> Iterator[pa.Table]:
 
 
 def _chunk(package: Package, rows: pa.Table) -> pa.Table:
-    probabilities = package.predict_proba(to_frame(rows))
-    labels = decide(probabilities, package.schema.target, package.threshold)
-    codes = np.zeros(len(labels), dtype=np.int64)
-    for code, name in enumerate(package.classes):
-        codes[labels == name] = code
+    probabilities = package.predict_proba(
+        {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
+    )
+    codes = decide_codes(probabilities, package.schema.target, package.threshold)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)
         for column in package.schema.columns
         if column.role == "id" and column.name in rows.column_names
     }
-    columns["prediction"] = pa.array(labels, pa.string())
+    columns["prediction"] = pa.array(package.classes, pa.string()).take(pa.array(codes))
     columns["confidence"] = probabilities[np.arange(len(codes)), codes]
     for code, name in enumerate(package.classes):
         columns[f"probability_{name}"] = np.ascontiguousarray(probabilities[:, code])
@@ -160,12 +191,10 @@ class _Parts:
         self._folder = target.with_name(f".{target.name}.parts")
         known = self._folder / "plan.json"
         if not known.exists() or files.read_json(known) != plan:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self.remove()
             files.write_json(known, plan)
-        self._n = 0
 
     def has(self, at: int) -> bool:
-        self._n = max(self._n, at + 1)
         return self._path(at).exists()
 
     def add(self, at: int, table: pa.Table) -> None:
@@ -176,26 +205,48 @@ class _Parts:
         ):
             writer.write_table(table)
 
-    def assemble(self) -> None:
-        with files.new_file(self._target) as temporary:
-            self._write(temporary)
+    def read(self, at: int) -> pa.Table:
+        with pa.memory_map(str(self._path(at))) as stream:
+            return pa.ipc.open_file(stream).read_all()
+
+    def remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write(self, path: Path) -> None:
-        schema = self._read(0).schema
-        if self._target.suffix == ".parquet":
-            with pq.ParquetWriter(path, schema, compression="zstd", version="2.6") as writer:
-                for at in range(self._n):
-                    writer.write_table(self._read(at), row_group_size=PART_ROWS)
-            return
-        options = csv.WriteOptions(quoting_style="needed")
-        with csv.CSVWriter(path, schema, write_options=options) as lines:
-            for at in range(self._n):
-                lines.write_table(self._read(at))
-
-    def _read(self, at: int) -> pa.Table:
-        with pa.OSFile(str(self._path(at)), "rb") as stream:
-            return pa.ipc.open_file(stream).read_all()
+    @contextmanager
+    def assembling(self) -> Iterator[_Assembled]:
+        """Yield what writes tables behind each other; the output appears when the block ends well."""
+        with files.new_file(self._target) as temporary:
+            assembled = _Assembled(temporary, is_parquet=self._target.suffix == ".parquet")
+            try:
+                yield assembled
+            finally:
+                assembled.close()
 
     def _path(self, at: int) -> Path:
         return self._folder / f"{at:06d}.arrow"
+
+
+class _Assembled:
+    """The output while it grows; its columns are those of the first table."""
+
+    def __init__(self, path: Path, *, is_parquet: bool) -> None:
+        self._path = path
+        self._is_parquet = is_parquet
+        self._writer: Any = None
+
+    def write(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = self._opened(table.schema)
+        if self._is_parquet:
+            self._writer.write_table(table, row_group_size=PART_ROWS)
+        else:
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _opened(self, schema: pa.Schema) -> Any:
+        if self._is_parquet:
+            return pq.ParquetWriter(self._path, schema, compression="zstd", version="2.6")
+        return csv.CSVWriter(self._path, schema, write_options=csv.WriteOptions(quoting_style="needed"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import exc
@@ -63,8 +64,10 @@ _LOCK = (
 )
 _COUNT = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
 _FIRST_COUNT = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
-_INSERT = "INSERT INTO predictions (seq, {columns}) VALUES ({marks})"
-_KEEP = "INSERT INTO answers ({columns}) VALUES ({marks})"
+_INSERT = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
+_KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
+# Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
+_AT_ONCE = (128, 32, 8, 1)
 _FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
 
 
@@ -79,8 +82,13 @@ class Journal:
     state: State
     _connection: Any = field(default=None, init=False)
 
-    def append(self, rows: Sequence[PredictionRow], answers: Sequence[StoredAnswer] = ()) -> None:
+    def append(self, rows: Sequence[tuple[Any, ...]], answers: Sequence[StoredAnswer] = ()) -> None:
         """Write rows and stored answers in one transaction; when this returns they are committed and synced.
+
+        Parameters
+        ----------
+        rows : sequence of PredictionRow, or plain tuples of the same values
+        answers : sequence of StoredAnswer
 
         Raises
         ------
@@ -91,11 +99,9 @@ class Journal:
         """
         with self._transaction() as cursor:
             first = self._numbers(cursor, len(rows)) if rows else 0
-            numbered = [(first + at, *row) for at, row in enumerate(rows)]
-            if numbered:
-                cursor.executemany(self._insert(PredictionRow, _INSERT, more=1), numbered)
-            if answers:
-                cursor.executemany(self._insert(StoredAnswer, _KEEP), answers)
+            numbered = [(number, *row) for number, row in enumerate(rows, first)]
+            self._insert(cursor, numbered, _INSERT, PredictionRow._fields)
+            self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
 
     def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         """Return the stored answers of these idempotency keys.
@@ -121,9 +127,16 @@ class Journal:
     def _mark(self) -> str:
         return "?" if self.state.is_file else "%s"
 
-    def _insert(self, form: Any, statement: str, *, more: int = 0) -> str:
-        marks = ", ".join([self._mark] * (len(form._fields) + more))
-        return statement.format(columns=", ".join(form._fields), marks=marks)
+    def _insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], statement: str, columns: tuple[str, ...]) -> None:
+        at = 0
+        for n in _AT_ONCE:
+            if len(rows) - at < n:
+                continue
+            one = f"({', '.join([self._mark] * len(rows[0]))})"
+            said = statement.format(columns=", ".join(columns), marks=", ".join([one] * n))
+            while len(rows) - at >= n:
+                cursor.execute(said, tuple(chain.from_iterable(rows[at : at + n])))
+                at += n
 
     def _numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_COUNT.format(mark=self._mark), (n,))

@@ -184,3 +184,9 @@ def test_compose_starts_every_part_without_rights() -> None:
         assert (one["read_only"], one["cap_drop"], one["build"]["target"] in targets) == (True, ["ALL"], True), name
     published = [port for one in services.values() for port in one.get("ports", [])]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_the_operator_judges_by_the_same_rules_as_a_server_of_ones_own() -> None:
+    own = yaml.safe_load((FOLDER.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
+    rule = yaml.safe_load((FOLDER / "components/prometheus/rules.yaml").read_text(encoding="utf-8"))
+    assert rule["spec"] == own

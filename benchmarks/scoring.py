@@ -1,0 +1,140 @@
+"""Time and memory of `mlops predict` on a Parquet file, beside onnxruntime alone on the same arrays in the same run.
+
+    python benchmarks/scoring.py --rows 10000000
+
+onnxruntime gets the rows encoded already, in memory, in pieces of 131,072, on as many threads as ours: one. Ours
+reads, checks, encodes, infers and writes Parquet; other parts of it go on beside the inference, in threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODELS = {
+    "logistic regression": ("model=logistic_regression",),
+    "boosting": ("model=hist_gradient_boosting",),
+    "forest of 300": ("model=random_forest", "model.estimator.n_estimators=300"),
+}
+_PIECE = 131_072
+_TRAINED = 4_000
+
+
+def prepare(folder: Path, overrides: tuple[str, ...]) -> None:
+    """Write the package of a model, and the rows that it did not learn from."""
+    from pipeline import package
+    from pipeline.config.compose import compose
+    from pipeline.config.load import build
+    from pipeline.data import sources
+    from pipeline.data.split import split
+    from pipeline.schema import Schema
+    from pipeline.training import train
+
+    words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
+    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
+    schema = Schema.from_config(config.data)
+    parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
+    result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
+    package.write(
+        folder / "package",
+        result.classifier,
+        train=parts.train,
+        parity=parts.test,
+        scores=result.out_of_fold,
+        metrics=result.mean,
+        lineage={},
+        training=config.training,
+        model=config.model.name,
+    )
+    parts.test[list(schema.feature_names)].to_parquet(folder / "some.parquet")
+
+
+def repeat(folder: Path, n_rows: int) -> None:
+    """Write `n_rows` rows, drawn from those that the model did not learn from."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    some = pq.read_table(folder / "some.parquet")
+    chance = np.random.default_rng(0)
+    with pq.ParquetWriter(folder / "rows.parquet", some.schema) as writer:
+        for start in range(0, n_rows, _PIECE):
+            writer.write_table(some.take(chance.integers(0, len(some), min(_PIECE, n_rows - start))))
+
+
+def ours(folder: Path) -> None:
+    """Print the seconds of scoring the file, and the process's peak in megabytes."""
+    from pipeline.package import load
+    from pipeline.serving.scoring_files import score_file
+
+    package = load(folder / "package")
+    started, used = time.perf_counter(), time.process_time()
+    score_file(package, folder / "rows.parquet", folder / "scored.parquet")
+    print(time.perf_counter() - started, time.process_time() - used, _peak_mb())
+
+
+def alone(folder: Path) -> None:
+    """Print the seconds of onnxruntime on the rows of the file, encoded before the clock starts."""
+    import onnxruntime as ort
+    import pyarrow.parquet as pq
+
+    from pipeline.package import load
+
+    encoder = load(folder / "package").served.encoder
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(folder / "package/model.onnx", options, providers=["CPUExecutionProvider"])
+    (name,) = [one.name for one in session.get_inputs()]
+    file = pq.ParquetFile(folder / "rows.parquet")
+    pieces = [
+        encoder.transform({column: batch.column(column) for column in batch.schema.names})
+        for batch in file.iter_batches(batch_size=_PIECE)
+    ]
+    started, used = time.perf_counter(), time.process_time()
+    for piece in pieces:
+        session.run([session.get_outputs()[-1].name], {name: piece})
+    print(time.perf_counter() - started, time.process_time() - used, _peak_mb())
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def apart(step: str, folder: Path) -> tuple[float, ...]:
+    """Return the figures that a step prints in a process of its own."""
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; import runpy, pathlib; "
+    code += f"runpy.run_path({__file__!r}, run_name='step')[{step!r}](pathlib.Path({str(folder)!r}))"
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return tuple(map(float, said.split()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--models", default=",".join(MODELS))
+    words = parser.parse_args()
+    sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
+    sys.path.insert(0, str(ROOT))
+    print(
+        f"{words.rows:,} rows{'':18} {'ours':>9} {'of it CPU':>9} {'alone':>9} {'of it CPU':>9} {'ratio':>6} {'peak':>8}"
+    )
+    for model in words.models.split(","):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            prepare(folder, MODELS[model])
+            repeat(folder, words.rows)
+            seconds, used, peak = apart("ours", folder)
+            bare, bare_used, _ = apart("alone", folder)
+            figures = (
+                f"{seconds:8.2f}s {used:8.2f}s {bare:8.2f}s {bare_used:8.2f}s {seconds / bare:6.2f} {peak:5.0f} MB"
+            )
+            print(f"{model:28} {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
