@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app import reader
+from app.remote import URL_ENV, Remote
 from app.resident import Resident
-from pipeline import paths
+from pipeline import alerts, paths
 from pipeline import state as store
 from pipeline.config.compose import compose
 from pipeline.config.groups.data import CsvSource
@@ -23,7 +25,7 @@ from pipeline.config.load import load_params
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
-from pipeline.monitoring import ModelMonitor
+from pipeline.monitoring import ModelMonitor, compare_windows, drift_by_time, roll_up
 from pipeline.package import PackageStore
 from pipeline.registry import registry_of
 from pipeline.state.database import DATABASE, State
@@ -38,25 +40,31 @@ if TYPE_CHECKING:
 
     from pipeline.config.compose import Composition
     from pipeline.config.types import Config
+    from pipeline.monitoring import SlotFinding
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
-    from pipeline.state import AuditEntry, HourCount, LoggedPrediction, Search, Served, Version
+    from pipeline.state import AuditEntry, HourCount, Incident, LoggedPrediction, Search, Served, Silence, Version
     from pipeline.tracking.search import FoundRun
 
 __all__ = [
+    "Drift",
     "Evaluation",
+    "api_address",
     "composition",
     "config",
     "count_by_hour",
+    "drift",
     "engine",
     "evaluation_of",
     "history",
+    "incidents",
     "logged",
     "mlflow_address",
     "monitoring",
     "n_logged",
     "package_of",
     "package_run",
+    "reads",
     "registry",
     "report",
     "root",
@@ -64,10 +72,14 @@ __all__ = [
     "scoring_rows",
     "served",
     "shown",
+    "silences",
+    "state",
     "versions",
 ]
 
 Stamp = tuple[int, int]
+HOUR_US = 3_600_000_000
+_MAX_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,14 @@ class Evaluation:
 
     report: dict[str, Any]
     curves: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far each column moved in a window, as plain values, and the same slot by slot."""
+
+    report: dict[str, Any]
+    slots: list[SlotFinding]
 
 
 def root() -> Path:
@@ -123,7 +143,8 @@ def _has_state() -> bool:
     return bool(os.environ.get(store.URL_ENV)) or (root() / DATABASE).exists()
 
 
-def _state() -> State:
+def state() -> State:
+    """Return the state database, open as long as the process lives."""
     return _opened(str(root()), os.environ.get(store.URL_ENV), _inode(root() / DATABASE))
 
 
@@ -136,16 +157,21 @@ def _opened(folder: str, url: str | None, inode: int) -> State:  # noqa: ARG001 
     return store.open_state(Path(folder))
 
 
+def reads() -> reader.Reader:
+    """Return who reads in this session."""
+    return reader.reader(config().serving.oidc.roles_claim)
+
+
 def registry() -> ModelRegistry:
-    """Return the registry, through which decisions go."""
-    return registry_of(config().tracking, root())
+    """Return the registry, through which decisions of this session's reader go."""
+    return registry_of(config().tracking, root(), actor=reads().id)
 
 
 def versions(model: str) -> list[Version]:
     """Return the versions of a model, oldest first; none while nothing was registered."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.all_versions(connection, model)
 
 
@@ -153,7 +179,7 @@ def served(model: str) -> Served:
     """Return what serves of a model."""
     if not _has_state():
         return store.Served(model, 0, {}, {})
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.served(connection, model)
 
 
@@ -161,7 +187,7 @@ def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
     """Return the last `limit` entries of the audit trail, newest first."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return list(reversed(store.entries(connection, model=model, limit=limit)))
 
 
@@ -169,7 +195,7 @@ def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]
     """Return a page of the prediction log, newest first."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.search_predictions(connection, search, limit=limit, offset=offset)
 
 
@@ -177,7 +203,7 @@ def n_logged(search: Search, *, at_most: int) -> int:
     """Return how many predictions a search finds, counted up to `at_most`."""
     if not _has_state():
         return 0
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.count_predictions(connection, search, at_most=at_most)
 
 
@@ -185,7 +211,7 @@ def count_by_hour(model: str, *, since: int, until: int) -> list[HourCount]:
     """Return the predictions of a span of time by hour and class."""
     if not _has_state():
         return []
-    with _state().reading() as connection:
+    with state().reading() as connection:
         return store.count_by_hour(connection, model, since=since, until=until)
 
 
@@ -199,8 +225,16 @@ def _package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
 
 
-def engine() -> Resident:
-    """Return the engine of this process, which serves what is in Production and logs what it answers."""
+def api_address() -> str | None:
+    """Return the address of the HTTP API that answers; None where an engine of this process does."""
+    return os.environ.get(URL_ENV) or None
+
+
+def engine() -> Resident | Remote:
+    """Return what answers and logs: the HTTP API where an address is given, otherwise the engine of this process."""
+    address = api_address()
+    if address is not None:
+        return Remote(address, reader.token(), config().serving.engine.max_rows)
     if not _has_state():
         raise DataError("no model is registered yet; run `make run`: the first one that passes its gates serves")
     params = root() / paths.PARAMS
@@ -239,6 +273,47 @@ def monitoring(model: str, hours: int) -> dict[str, Any]:
 @st.cache_data(ttl=10, max_entries=16, show_spinner="Looking at the log ...")
 def _watched(folder: str, url: str | None, model: str, hours: int) -> dict[str, Any]:  # noqa: ARG001 - another database is another entry
     return ModelMonitor(model, Path(folder)).generate_monitoring_report(hours)
+
+
+def drift(model: str, digest: str, hours: int, *, slot_hours: int, is_to_before: bool) -> Drift:
+    """Return how far the rows of the last hours moved that one package answered, and how it came slot by slot.
+
+    `is_to_before` compares with as many hours before instead of the training rows.
+    """
+    return _drifted(str(root()), os.environ.get(store.URL_ENV), (model, digest), hours, slot_hours, is_to_before)
+
+
+@st.cache_data(ttl=10, max_entries=16, show_spinner="Comparing the windows ...")
+def _drifted(
+    folder: str,
+    url: str | None,  # noqa: ARG001 - another database is another entry
+    which: tuple[str, str],
+    hours: int,
+    slot_hours: int,
+    is_to_before: bool,  # noqa: FBT001 - a key of the cache
+) -> Drift:
+    opened, package, settings = state(), _package(f"{folder}/state/packages", which[1]), config()
+    roll_up(opened, which[0], ModelMonitor(which[0], Path(folder)).package)
+    until = opened.clock() + 1
+    since = until - hours * HOUR_US
+    before = (2 * since - until, since) if is_to_before else None
+    found = compare_windows(opened, package, settings, root=Path(folder), window=(since, until), before=before)
+    columns = {one.column for one in found.findings[:_MAX_COLUMNS]}
+    n_slots = max(hours, 24) // slot_hours
+    slots = drift_by_time(
+        opened, package, settings, until=until, slot_hours=slot_hours, n_slots=n_slots, columns=columns
+    )
+    return Drift(found.as_dict(), slots)
+
+
+def incidents(model: str) -> list[Incident]:
+    """Return the incidents of a model that are not resolved, newest first."""
+    return alerts.list_incidents(state(), model) if _has_state() else []
+
+
+def silences(model: str) -> list[Silence]:
+    """Return the silences that hold now."""
+    return alerts.holding_silences(state(), model) if _has_state() else []
 
 
 def composition() -> Composition:

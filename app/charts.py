@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "by_hour",
+    "by_time",
     "calibration",
     "confusion",
     "contributions",
     "curve",
     "distribution",
+    "drift_matrix",
     "effects",
     "intervals",
     "parallel",
     "probabilities",
     "shares",
+    "then_and_now",
     "variation",
 ]
 
@@ -114,6 +117,80 @@ def effects(frame: pd.DataFrame) -> Chart:
     )
     limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x="at:Q")
     return _sized(alt.layer(bars, limit), _height(len(shown)) + 30)
+
+
+def drift_matrix(frame: pd.DataFrame) -> Chart:
+    """Squares by `name` and time (`at` to `until`); the colour is `ratio`, and a dot stands where `verdict` is drift.
+
+    `ratio` is the size of a change in shares of its limit: pale below it, orange at it, red at twice of it and above.
+    """
+    names = list(dict.fromkeys(frame["name"]))
+    base = alt.Chart(frame).encode(
+        y=alt.Y("name:N", sort=names, axis=_LABEL),
+        tooltip=[
+            alt.Tooltip("name:N", title="Column"),
+            alt.Tooltip("at:T", format="%d %b %H:%M", title="From"),
+            alt.Tooltip("verdict:N", title="Verdict"),
+            alt.Tooltip("ratio:Q", format=".0%", title="Of its limit"),
+            alt.Tooltip("n_rows:Q", format=",", title="Rows"),
+            alt.Tooltip("words:N", title="How it moved"),
+        ],
+    )
+    across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
+    legend = alt.Legend(title="Change, of its limit", orient="top", format=".0%", gradientLength=220, values=[0, 1, 2])
+    scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True, interpolate="rgb")
+    colour = alt.condition(
+        "datum.verdict == 'few rows'", alt.value("#BBBBBB"), alt.Color("ratio:Q", scale=scale, legend=legend)
+    )
+    squares = base.mark_rect(stroke="white", strokeWidth=0.5).encode(x=across, x2="until:T", color=colour)
+    middle = frame.assign(at=frame["at"] + (frame["until"] - frame["at"]) / 2)
+    dots = (
+        alt.Chart(middle[middle["verdict"] == "drift"])
+        .mark_point(filled=True, color="black", size=28, opacity=1)
+        .encode(x="at:T", y=alt.Y("name:N", sort=names))
+    )
+    return _sized(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
+
+
+def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
+    """Draw pairs of bars of `share` by `value`, one for each `side`, in the order of the frame."""
+    return _sized(
+        alt.Chart(frame)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
+            xOffset=alt.XOffset("side:N", sort=list(sides)),
+            y=alt.Y("share:Q", axis=alt.Axis(format="%", title="Share of the rows")),
+            color=alt.Color(
+                "side:N",
+                scale=alt.Scale(domain=list(sides), range=[GREY, BLUE]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            tooltip=[
+                alt.Tooltip("side:N", title="Rows of"),
+                alt.Tooltip("value:N", title="Value"),
+                alt.Tooltip("share:Q", format=".2%", title="Share"),
+            ],
+        ),
+        260,
+    )
+
+
+def by_time(frame: pd.DataFrame, *, title: str) -> Chart:
+    """Draw a line of `value`, a share, over `at` (the reader's time without its zone)."""
+    return _sized(
+        alt.Chart(frame)
+        .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
+        .encode(
+            x=alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True)),
+            y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title=title)),
+            tooltip=[
+                alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
+                alt.Tooltip("value:Q", format=".1%", title=title),
+            ],
+        ),
+        200,
+    )
 
 
 def contributions(frame: pd.DataFrame) -> Chart:

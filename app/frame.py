@@ -6,9 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
 
-from app import words
+from app import access, words
 from pipeline.errors import (
     ConfigError,
     Conflict,
@@ -17,11 +18,12 @@ from pipeline.errors import (
     GateRefused,
     IntegrityError,
     MlopsError,
+    NotAllowed,
     UsageError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "chart",
     "edge",
     "empty",
+    "local",
     "may_act",
     "now_us",
     "page",
@@ -40,13 +43,13 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger("app")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KINDS: tuple[tuple[type[MlopsError], str, str], ...] = (
     (ConfigError, "A setting is refused", "Mend the file that is named; `mlops config check` says the same."),
     (GateRefused, "The gates say no", "Look at the gates of this version below."),
     (Conflict, "Somebody else was first", "Load the page again and look at what was decided."),
     (DependencyUnavailable, "Something that is needed cannot be reached", "It may come back by itself; try again."),
     (IntegrityError, "Bytes are not those that were written", "`mlops verify` says what is damaged; restore a backup."),
+    (NotAllowed, "This is not allowed", ""),
     (DataError, "Nothing to show here yet", ""),
     (UsageError, "This does not work", ""),
 )
@@ -132,16 +135,17 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def local(moments: Sequence[int]) -> pd.DatetimeIndex:
+    """Return moments (microseconds since 1970, UTC) in the reader's zone but without it, as charts want them."""
+    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(zone()).tz_localize(None)
+
+
 def when(at_us: int) -> str:
     """Return a moment in the reader's zone, and how long ago it was."""
     return f"{words.moment(at_us, zone())} ({words.ago(at_us, now_us())})"
 
 
-def may_act() -> tuple[bool, str]:
-    """Return whether this session may decide and predict, and why not: only where the app serves this machine alone."""
-    if st.get_option("server.address") in _LOOPBACK:
-        return True, ""
-    return False, (
-        "This app answers other machines, so it only shows. Decide with `mlops promote` and `mlops rollback` on the"
-        " machine itself, or start the app on 127.0.0.1."
-    )
+def may_act(role: str) -> tuple[bool, str]:
+    """Return whether this session's reader has a role, and if not, why, in words."""
+    why_not = access.reads().lacks(role)
+    return not why_not, words.sentence(why_not)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, words
+from app import access, frame, reader, words
 from app.views import configuration, data, experiments, history, models, monitoring, overview, predict
 from pipeline.errors import MlopsError
 
@@ -31,6 +31,7 @@ def main() -> None:
     chosen = st.navigation(pages)
     with st.sidebar:
         _side()
+        frame.edge(_log_in)
     chosen.run()
 
 
@@ -41,6 +42,18 @@ def _side() -> None:
         st.caption("No results yet: run `make run`.")
         return
     st.caption(f"Problem **{words.plain(settings.data.name)}**  \nModel **{words.plain(settings.name)}**")
+
+
+def _log_in() -> None:
+    if not reader.has_log_in():
+        return
+    who = access.reads()
+    if who.why_not:
+        st.button("Log in", icon=":material/login:", on_click=st.login, key="log_in")
+        return
+    roles = ", ".join(sorted(who.roles)) or "no role that is known here"
+    st.caption(f"**{words.plain(who.name)}**  \n{words.plain(roles)}")
+    st.button("Log out", icon=":material/logout:", on_click=st.logout, key="log_out")
 
 
 main()

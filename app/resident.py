@@ -78,6 +78,13 @@ class Resident:
         )
         return found
 
+    def vary(self, features: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the model says when one feature alone is another."""
+        found: dict[str, Any] = json.loads(
+            self._ask(self._engine.vary(json.dumps({"features": dict(features)}).encode()))
+        )
+        return found
+
     def feedback(self, prediction_id: str, outcome: str) -> None:
         """Keep what became true of an earlier prediction."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}

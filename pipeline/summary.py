@@ -10,6 +10,7 @@ from pipeline import paths
 from pipeline.config.load import load_params
 from pipeline.errors import DataError
 from pipeline.files import read_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,10 +85,10 @@ class Summary:
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
-            f"  {self.problem}: {self.rows['raw']:,} rows, quality {self.quality:.1f} of 100{warnings}",
+            f"  {self.problem}: {counted(self.rows['raw'], 'row')}, quality {self.quality:.1f} of 100{warnings}",
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE}, served by {served}",
             "",
-            f"  on {self.rows['test']:,} rows that it never saw ({self.confidence:.0%} intervals)",
+            f"  on {counted(self.rows['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
             *(f"    {_line(figure)}" for figure in self.figures),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",

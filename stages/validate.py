@@ -9,6 +9,7 @@ from pipeline.config.entry import stage
 from pipeline.errors import DataError
 from pipeline.schema import Schema
 from pipeline.validation import page, quarantine, validate
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config
@@ -20,7 +21,9 @@ def main(config: Config) -> None:
     report = validate(paths.RAW, Schema.from_config(config.data), config.validation, name=config.data.name)
     files.write_json(paths.VALIDATION, report.as_dict())
     files.write_text(paths.VALIDATION_PAGE, page(report))
-    print(f"[validate] {report.n_rows:,} rows, quality {report.quality.score:.1f} of 100, level {report.level}")
+    print(
+        f"[validate] {counted(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
+    )
     if report.stops:
         raise DataError(
             f"{paths.RAW}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_PAGE} shows them."

@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import access, charts, frame, words
 from app.views import feedback
-from pipeline.serving.variation import vary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +75,7 @@ def _why(features: Mapping[str, Any], package: Package) -> None:
 
 
 def _what_if(features: Mapping[str, Any], package: Package, label: str, origin: str) -> None:
-    found = vary(package, features, label=label)
+    found = pd.DataFrame(access.engine().vary(features)["variations"])
     if found.empty:
         st.caption("Nothing is known about the columns of the training rows.")
         return

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _ANSWERS = "batch_answers"
+_DONE = "batch_done"
 _SHOWN = 1000
 
 
@@ -45,6 +46,9 @@ def show(package: Package) -> None:
         f"Predict {len(found.frame):,} rows", type="primary", icon=":material/play_arrow:", key="batch_predict"
     ):
         st.session_state[_ANSWERS] = (mark, _predict(found.frame, package))
+    if st.session_state.get("batch_cancel"):
+        done, total = st.session_state.get(_DONE, (0, 0))
+        st.info(f"Cancelled after {done:,} of {total:,} rows. Those answers stay in the log; see the page History.")
     kept = st.session_state.get(_ANSWERS)
     if kept is not None and kept[0] == mark:
         _answers(kept[1], package)
@@ -72,7 +76,11 @@ def _problems(name: str, problems: tuple[Problem, ...]) -> None:
 def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
     """Return the answers to all rows, asked for in pieces of the size that the engine takes."""
     engine = access.engine()
-    progress = st.progress(0.0, "Predicting ...")
+    place = st.empty()
+    with place.container():
+        # A click starts the page anew, which ends this loop between two pieces.
+        st.button("Cancel", key="batch_cancel", icon=":material/stop_circle:")
+        progress = st.progress(0.0, "Predicting ...")
     parts = []
     for start in range(0, len(rows), engine.max_rows):
         piece = rows.iloc[start : start + engine.max_rows]
@@ -84,8 +92,9 @@ def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
         }
         parts.append(pd.DataFrame({**answered, **chances, "prediction_id": found.prediction_ids}))
         done = min(start + engine.max_rows, len(rows))
+        st.session_state[_DONE] = (done, len(rows))
         progress.progress(done / len(rows), f"{done:,} of {len(rows):,} rows")
-    progress.empty()
+    place.empty()
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
 
@@ -108,7 +117,7 @@ def _answers(found: pd.DataFrame, package: Package) -> None:
         st.metric("Mean confidence", f"{found['confidence'].mean():.1%}", border=True)
         st.download_button(
             "Download all answers",
-            found.to_csv(index=False).encode(),
+            lambda: found.to_csv(index=False).encode(),
             "predictions.csv",
             "text/csv",
             icon=":material/download:",

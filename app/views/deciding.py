@@ -30,7 +30,7 @@ def buttons(version: Version, versions: list[Version]) -> None:
         st.warning("Somebody decided in the meantime; what you see is as it is now.", icon=":material/update:")
     if said is not None:
         st.success(said, icon=":material/check_circle:")
-    allowed, why_not = frame.may_act()
+    allowed, why_not = frame.may_act("operator")
     if not allowed:
         st.info(why_not, icon=":material/lock:")
         return

@@ -12,7 +12,7 @@ __all__ = ["ask"]
 
 def ask(prediction_id: str, classes: tuple[str, ...], *, known: str | None = None) -> None:
     """Show a button for each class; the one that is pressed is kept as the outcome."""
-    allowed, why_not = frame.may_act()
+    allowed, why_not = frame.may_act("feedback")
     if not allowed:
         st.caption(why_not)
         return

@@ -8,20 +8,18 @@ import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
+from app.views import drift, incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.state import Version
+
 __all__ = ["render"]
 
 _SPANS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
-_VERDICTS = {
-    "stable": "stable",
-    "watch": "watch",
-    "drift": "drift",
-    "not_enough_data": "few rows",
-    "not_evaluated": "not evaluated",
-}
+_SLOT_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
+_BASELINES = {"training": "Training", "before": "The window before"}
 
 
 def render() -> None:
@@ -37,17 +35,39 @@ def _body() -> None:
             "run `make run`, or promote a version on the page Models; then there is something to watch",
         )
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         hours = st.segmented_control(
-            "Window",
-            list(_SPANS),
-            default=24,
-            format_func=_SPANS.__getitem__,
-            key="window",
-            label_visibility="collapsed",
+            "Window", list(_SPANS), default=24, format_func=_SPANS.__getitem__, key="window", bind="query-params"
         )
+        baseline = st.segmented_control(
+            "Compare with",
+            list(_BASELINES),
+            default="training",
+            format_func=_BASELINES.__getitem__,
+            key="baseline",
+            bind="query-params",
+            help="Training: the rows that the model learned from. The window before: as many hours just before.",
+        )
+        version = _version(model)
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
-    _again(15 if is_live else None, lambda: _window(model, hours or 24))
+    is_to_before = baseline == "before"
+    _again(15 if is_live else None, lambda: _window(version, hours or 24, is_to_before=is_to_before))
+
+
+def _version(model: str) -> Version:
+    versions = {one.version: one for one in access.versions(model)}
+    serving = access.served(model).versions["Production"]
+    numbers = sorted(versions, reverse=True)
+    chosen = st.selectbox(
+        "Version",
+        numbers,
+        index=numbers.index(serving),
+        format_func=lambda one: f"{one}, {versions[one].stage}",
+        key="monitoring_version",
+        width=180,
+        help="Whose rows are compared; the figures of performance are of all that was answered",
+    )
+    return versions[chosen if chosen is not None else serving]
 
 
 def _again(every_s: int | None, show: Callable[[], None]) -> None:
@@ -58,26 +78,51 @@ def _again(every_s: int | None, show: Callable[[], None]) -> None:
     look()
 
 
-def _window(model: str, hours: int) -> None:
-    found = access.monitoring(model, hours)
-    traffic, drift, performance = found["dashboard"], found["drift"], found["performance"]
-    _cards(traffic, drift, performance)
+def _window(version: Version, hours: int, *, is_to_before: bool) -> None:
+    found = access.monitoring(version.model, hours)
+    traffic, performance = found["dashboard"], found["performance"]
+    moved = access.drift(version.model, version.digest, hours, slot_hours=_SLOT_HOURS[hours], is_to_before=is_to_before)
+    _cards(traffic, moved.report, performance)
+    with st.container(border=True):
+        frame.edge(lambda: incidents.show(version.model))
     if not traffic["total_predictions"]:
         frame.empty("No prediction in this window", "choose a longer one, or make a prediction on the page Predict")
         return
+    titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
+    drift.show(moved, titles, before="the window before" if is_to_before else "training")
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        _drift(drift)
+        frame.edge(lambda: _over_time(version.model, hours))
     with right, st.container(border=True):
         _answers(traffic)
     with st.container(border=True):
         _performance(performance, found["degradation"])
 
 
-def _cards(traffic: dict[str, Any], drift: dict[str, Any], performance: dict[str, Any]) -> None:
+def _over_time(model: str, hours: int) -> None:
+    st.markdown("**What it answered over time, and how sure it was**")
+    now = frame.now_us()
+    since = now - hours * 3_600_000_000
+    found = access.count_by_hour(model, since=since, until=now + 1)
+    counted = pd.DataFrame(
+        {
+            "at": frame.local([one.at for one in found]),
+            "label": [words.short(one.prediction) for one in found],
+            "rows": [one.rows for one in found],
+            "sure": [one.confidence * one.rows for one in found],
+        }
+    )
+    first, last = frame.local([since, now])
+    frame.chart(charts.by_hour(counted, since=first, until=last), alt="Predictions by hour and answer")
+    summed = counted.groupby("at", as_index=False)[["rows", "sure"]].sum()
+    sure = pd.DataFrame({"at": summed["at"], "value": summed["sure"] / summed["rows"]})
+    frame.chart(charts.by_time(sure, title="Mean confidence"), alt="Mean confidence by hour")
+
+
+def _cards(traffic: dict[str, Any], moved: dict[str, Any], performance: dict[str, Any]) -> None:
     cards = st.columns(5)
     cards[0].metric(
-        "Drift", _VERDICTS[drift["verdict"]], border=True, help=words.plain(words.short(drift["summary"], 300))
+        "Drift", drift.VERDICTS[moved["verdict"]], border=True, help=words.plain(words.short(moved["summary"], 300))
     )
     cards[1].metric("Predictions", f"{traffic['total_predictions']:,}", border=True)
     coverage = performance["coverage"]
@@ -91,35 +136,13 @@ def _cards(traffic: dict[str, Any], drift: dict[str, Any], performance: dict[str
         "Latency",
         "-" if latency is None else f"{latency:.1f} ms",
         border=True,
-        help="95 of 100 answers took at most this",
+        help=_latencies(traffic["latency_ms"]),
     )
 
 
-def _drift(drift: dict[str, Any]) -> None:
-    st.markdown(
-        "**How far each column moved**",
-        help="A verdict needs a change above its limit and beyond chance; the line is the limit",
-    )
-    st.caption(words.sentence(drift["summary"]))
-    titles = {one.name: one.label for one in _columns()}
-    rows = [
-        {
-            "name": words.short(titles.get(one["column"], one["column"]), 40),
-            "ratio": one["value"] / one["limit"] if one["value"] is not None and one["limit"] else 0.0,
-            "verdict": _VERDICTS[one["verdict"]],
-            "words": words.short(one["words"], 200),
-        }
-        for one in drift["findings"]
-    ]
-    found = pd.DataFrame(rows, columns=["name", "ratio", "verdict", "words"])
-    frame.chart(charts.effects(found), alt="Size of the change by column")
-    with st.expander("In words"):
-        frame.table(found[["name", "verdict", "words"]].set_axis(["Column", "Verdict", "How it moved"], axis=1))
-
-
-def _columns() -> tuple[Any, ...]:
-    digest = access.served(access.config().name).digests["Production"]
-    return access.package_of(digest).schema.columns
+def _latencies(found: dict[str, float]) -> str:
+    told = [f"{q} of 100 answers took at most {ms:.2f} ms" for q, ms in found.items()]
+    return ". ".join(told) or "No answer was timed in this window"
 
 
 def _answers(traffic: dict[str, Any]) -> None:

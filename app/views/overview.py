@@ -56,23 +56,30 @@ def _cards(model: str, serving: Version | None) -> None:
     cards = st.columns(5)
     now = access.served(model)
     cards[0].metric(
-        "Version serving", str(serving.version) if serving is not None else "none", border=True, help=_about(serving)
+        "Version serving",
+        str(serving.version) if serving is not None else "none",
+        border=True,
+        help=_about(serving, now.generation),
     )
-    cards[1].metric("Decisions", now.generation, border=True, help="The generation: each decision adds one")
     healthy, why = _health(serving)
-    cards[2].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
+    cards[1].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
     day = access.count_by_hour(model, since=frame.now_us() - _DAY_US, until=frame.now_us() + 1)
     rows = sum(one.rows for one in day)
-    cards[3].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
+    cards[2].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
     mean = sum(one.confidence * one.rows for one in day) / rows if rows else None
-    cards[4].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
+    cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
+
+    open_ = access.incidents(model)
+    newest = words.plain(open_[0].title) if open_ else "The monitor has raised nothing that is still open"
+    cards[4].metric("Open alerts", len(open_), border=True, help=newest)
 
 
-def _about(serving: Version | None) -> str:
+def _about(serving: Version | None, generation: int) -> str:
     if serving is None:
         return "Promote a version on the page Models"
     return words.plain(
-        f"{serving.model} {serving.semver}, {serving.tags.get('model', '')}, registered {frame.when(serving.registered_at)}"
+        f"{serving.model} {serving.semver}, {serving.tags.get('model', '')}, registered {frame.when(serving.registered_at)};"
+        f" generation {generation}: each decision adds one"
     )
 
 
@@ -97,7 +104,7 @@ def _traffic(model: str) -> None:
     if not found:
         st.caption("No prediction in this span. Make one on the page Predict.")
         return
-    first, last = _local([since, now])
+    first, last = frame.local([since, now])
     frame.chart(charts.by_hour(_hours(found), since=first, until=last), alt="Predictions by hour and answer")
 
 
@@ -107,17 +114,19 @@ def _span(hours: int) -> str:
 
 def _hours(found: list[HourCount]) -> pd.DataFrame:
     labels = [words.short(one.prediction) for one in found]
-    return pd.DataFrame({"at": _local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]})
-
-
-def _local(moments: list[int]) -> pd.DatetimeIndex:
-    """Return moments in the reader's zone, which charts do not know."""
-    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(str(frame.zone())).tz_localize(None)
+    return pd.DataFrame(
+        {"at": frame.local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]}
+    )
 
 
 def _steps(versions: list[Version], serving: Version | None) -> list[str]:
     """Return what to do next, the most urgent first."""
     steps = []
+    open_ = access.incidents(versions[0].model)
+    if open_:
+        steps.append(
+            f"{len(open_)} open {'alert' if len(open_) == 1 else 'alerts'}, the newest: {words.plain(open_[0].title)}; act on the page **Monitoring**."
+        )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")
     if serving is None:

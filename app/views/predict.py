@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import access, fields, frame
+from app import access, fields, frame, words
 from app.views import answer, batch
 from pipeline.errors import MlopsError
 from pipeline.serving import BodyRefused
@@ -29,10 +29,12 @@ def render() -> None:
 
 
 def _body() -> None:
-    allowed, why_not = frame.may_act()
+    allowed, why_not = frame.may_act("predict")
     if not allowed:
         st.info(why_not, icon=":material/lock:")
         return
+    if access.api_address() is not None and not (told := access.engine().status())["is_ready"]:
+        st.warning(words.plain(told["reason"]), icon=":material/hourglass_top:")
     model = access.config().name
     digest = access.served(model).digests.get("Production")
     if digest is None:

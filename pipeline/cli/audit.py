@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.registered import AsJson, Name, registry, spoken_moment
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.registry import ServedThen
@@ -71,9 +72,11 @@ def verify(*, as_json: AsJson = False) -> None:
     else:
         for one in breaks:
             typer.echo(f"entry {one.seq}: {one.reason}")
-        typer.echo(f"{len(asked.history())} entries read")
+        typer.echo(f"{counted(len(asked.history()), 'entry', 'entries')} read")
     if breaks:
-        raise IntegrityError(f"the audit trail does not hold at {len(breaks)} places; restore a backup of the database")
+        raise IntegrityError(
+            f"the audit trail does not hold at {counted(len(breaks), 'place')}; restore a backup of the database"
+        )
 
 
 def _decision(entry: AuditEntry) -> str:

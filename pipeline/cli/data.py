@@ -10,6 +10,7 @@ import typer
 
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.config.groups.data import DataConfig
@@ -59,7 +60,7 @@ def init(
     if as_json:
         typer.echo(canonical_json(declared.as_dict()), nl=False)
         return
-    typer.echo(f"{declared.path}: {declared.rows:,} rows, classes {', '.join(declared.classes)}")
+    typer.echo(f"{declared.path}: {counted(declared.rows, 'row')}, classes {', '.join(declared.classes)}")
     for what, names in (
         ("features", declared.features),
         ("ids, set aside", declared.ids),

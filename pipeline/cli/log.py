@@ -10,6 +10,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.state import State
@@ -54,7 +55,7 @@ def export(
         typer.echo(canonical_json(written), nl=False)
         return
     for name, n_rows in written.items():
-        typer.echo(f"{folder / name}.parquet: {n_rows:,} predictions")
+        typer.echo(f"{folder / name}.parquet: {counted(n_rows, 'prediction')}")
     if not written:
         typer.echo("no predictions in these days")
 
@@ -73,7 +74,8 @@ def erase(
     finally:
         state.close()
     typer.echo(
-        canonical_json({"removed": n_removed}) if as_json else f"{n_removed} predictions removed", nl=not as_json
+        canonical_json({"removed": n_removed}) if as_json else f"{counted(n_removed, 'prediction')} removed",
+        nl=not as_json,
     )
 
 
@@ -90,7 +92,9 @@ def prune(*, as_json: AsJson = False) -> None:
         n_removed = work(state, config)
     finally:
         state.close()
-    typer.echo(canonical_json({"removed": n_removed}) if as_json else f"{n_removed} rows removed", nl=not as_json)
+    typer.echo(
+        canonical_json({"removed": n_removed}) if as_json else f"{counted(n_removed, 'row')} removed", nl=not as_json
+    )
 
 
 def _day(text: str, option: str) -> date:

@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.backtest import backtest
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 __all__ = ["app"]
 
@@ -69,5 +70,6 @@ def rebuild(*, name: Name = None, as_json: AsJson = False) -> None:
 
     n_rows = ModelMonitor(_name(name)).rebuild()
     typer.echo(
-        canonical_json({"n_rows": n_rows}) if as_json else f"{n_rows:,} predictions counted anew", nl=not as_json
+        canonical_json({"n_rows": n_rows}) if as_json else f"{counted(n_rows, 'prediction')} counted anew",
+        nl=not as_json,
     )

@@ -11,6 +11,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def predict(
         typer.echo(canonical_json(told), nl=False)
         return
     resumed = f", {done.n_resumed:,} of them by an earlier run" if done.n_resumed else ""
-    typer.echo(f"{done.path}: {done.n_rows:,} rows scored{resumed}")
+    typer.echo(f"{done.path}: {counted(done.n_rows, 'row')} scored{resumed}")
 
 
 def feedback(
@@ -76,7 +77,9 @@ def feedback(
     with _served(model_name, None) as found:
         outcomes = read_outcomes({"outcomes": rows}, found.package.classes, max_rows=10_000_000)
         n_stored = store_outcomes(found.state, outcomes)
-    typer.echo(canonical_json({"stored": n_stored}) if as_json else f"{n_stored} outcomes stored", nl=not as_json)
+    typer.echo(
+        canonical_json({"stored": n_stored}) if as_json else f"{counted(n_stored, 'outcome')} stored", nl=not as_json
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +128,4 @@ def _served(name: str | None, version: int | None) -> Iterator[_Served]:
 
 def _progress(n_done: int, n_all: int | None) -> None:
     whole = "" if not n_all else f" of {n_all:,} ({n_done / n_all:.0%})"
-    typer.echo(f"{n_done:,} rows{whole}", err=True)
+    typer.echo(f"{counted(n_done, 'row')}{whole}", err=True)

@@ -10,6 +10,7 @@ import typer
 from pipeline import paths
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.config.groups.live import TrackingConfig
@@ -51,11 +52,11 @@ def sync(
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return
     n_new = sum(one.is_new for one in done.published)
-    parts = [f"MLflow has {_count(len(done.published), 'run')} of the results, {n_new or 'none'} of them new"]
+    parts = [f"MLflow has {counted(len(done.published), 'run')} of the results, {n_new or 'none'} of them new"]
     if done.sent:
-        parts.append(f"{_count(len(done.sent), 'run')} sent from the outbox")
+        parts.append(f"{counted(len(done.sent), 'run')} sent from the outbox")
     if done.skipped:
-        parts.append(f"{_count(len(done.skipped), 'commit')} left out")
+        parts.append(f"{counted(len(done.skipped), 'commit')} left out")
     typer.echo("; ".join(parts))
     _mirror()
 
@@ -73,10 +74,6 @@ def _mirror() -> None:
         typer.echo(f"{alias} had been moved in MLflow, and was put back")
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
 @app.command()
 def send(
     *,
@@ -89,7 +86,7 @@ def send(
     from pipeline.tracking import send as work
 
     sent = work(_settings(), unfinished=unfinished)
-    typer.echo(canonical_json(list(sent)) if as_json else f"{_count(len(sent), 'run')} sent\n", nl=False)
+    typer.echo(canonical_json(list(sent)) if as_json else f"{counted(len(sent), 'run')} sent\n", nl=False)
 
 
 @app.command()

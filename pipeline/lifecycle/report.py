@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -71,7 +73,7 @@ class MlopsReport:
     def _lines(self) -> Iterator[str]:
         yield f"# {self.model}"
         yield ""
-        runs = "MLflow does not answer" if self.n_runs is None else f"{self.n_runs} runs"
+        runs = "MLflow does not answer" if self.n_runs is None else counted(self.n_runs, "run")
         yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
         yield f"The audit trail {'holds' if self.audit_holds else '**does not hold**'}."
         yield ""

@@ -14,6 +14,8 @@ from pipeline.monitoring.performance import (
     is_trusted,
     measured_performance,
 )
+from pipeline.monitoring.rollups import roll_up
+from pipeline.monitoring.slots import SlotFinding, compare_windows, drift_by_time
 
 __all__ = [
     "Cells",
@@ -24,8 +26,11 @@ __all__ = [
     "Finding",
     "ModelMonitor",
     "Performance",
+    "SlotFinding",
+    "compare_windows",
     "count_window",
     "domain_auc",
+    "drift_by_time",
     "expected_performance",
     "find_degradation",
     "find_drift",
@@ -33,4 +38,5 @@ __all__ = [
     "is_trusted",
     "measured_performance",
     "reference_counts",
+    "roll_up",
 ]

@@ -257,7 +257,7 @@ class ModelMonitor:
         """Return what a page shows of the last hours: traffic, classes, confidence, latency, by hour as well."""
         with self._state() as state:
             window = self._window(state, hours, window_rows)
-            return traffic_of(state, self.model_name, window, self._package)
+            return traffic_of(state, self.model_name, window, self.package)
 
     def generate_monitoring_report(
         self, window_hours: float | None = None, *, window_rows: int | None = None
@@ -277,13 +277,13 @@ class ModelMonitor:
         """Yield the state database and the package in production, with the hourly counts up to date."""
         with self._state() as state:
             package, _, _ = self._production(state)
-            roll_up(state, self.model_name, self._package)
+            roll_up(state, self.model_name, self.package)
             yield state, package
 
     def rebuild(self) -> int:
         """Make the hourly counts anew from the log; return how many predictions there were."""
         with self._state() as state:
-            return rebuild(state, self.model_name, self._package)
+            return rebuild(state, self.model_name, self.package)
 
     @property
     def _root(self) -> Path:
@@ -303,7 +303,8 @@ class ModelMonitor:
         finally:
             state.close()
 
-    def _package(self, digest: str) -> Package | None:
+    def package(self, digest: str) -> Package | None:
+        """Return the package with a digest, read once; None where it is not sound."""
         if digest not in self._packages:
             try:
                 self._packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
@@ -319,7 +320,7 @@ class ModelMonitor:
             raise UsageError(
                 f"{self.model_name}: no version is in production, so there is nothing to watch; run `mlops promote VERSION`"
             )
-        package = self._package(found.digests["Production"])
+        package = self.package(found.digests["Production"])
         if package is None:
             raise IntegrityError(
                 f"{self.model_name}: the package of version {version} is not sound; run `mlops verify`"
@@ -333,7 +334,7 @@ class ModelMonitor:
             raise UsageError(f"window: {length} hours; accepted: more than 0")
         if n_rows is not None and n_rows < 1:
             raise UsageError(f"window: {n_rows} rows; accepted: 1 or more")
-        roll_up(state, self.model_name, self._package)
+        roll_up(state, self.model_name, self.package)
         until = state.clock() + 1
         if n_rows is not None:
             return window_of_rows(state, self.model_name, n_rows, until=until)
@@ -371,7 +372,7 @@ class ModelMonitor:
             package,
             window,
             settings.monitoring,
-            packages=self._package,
+            packages=self.package,
             seed=settings.seed,
         )
         return window, judged

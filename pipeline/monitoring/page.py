@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from pipeline.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -42,7 +44,8 @@ def headline(report: Mapping[str, Any]) -> str:
     performance = f"degraded: {', '.join(worse)}" if worse else "no degradation was found"
     if report["performance"]["provisional"]:
         performance += ", provisional while outcomes may still come"
-    return f"{report['model']}: {drift['summary']}; {performance} ({report['performance']['n_outcomes']:,} outcomes)"
+    outcomes = counted(report["performance"]["n_outcomes"], "outcome")
+    return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:

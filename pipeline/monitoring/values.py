@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline import files, paths
 from pipeline.errors import DataError
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,9 @@ def plain_row(features: Any) -> dict[str, Any]:
     """
     if hasattr(features, "iloc") and hasattr(features, "columns"):
         if len(features) != 1:
-            raise DataError(f"features: {len(features)} rows; accepted: a frame of one row, log others one by one")
+            raise DataError(
+                f"features: {counted(len(features), 'row')}; accepted: a frame of one row, log others one by one"
+            )
         features = features.iloc[0]
     if hasattr(features, "to_dict"):
         features = features.to_dict()

@@ -104,8 +104,11 @@ def promote(
     reason: str = "",
     expected: int | None = None,
     force: bool = False,
+    by: str | None = None,
 ) -> Change:
     """Move a version to a stage in one transaction; to Staging and Production only what its gates let through.
+
+    `by` names who decides; `actor()` when None.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def promote(
         if stage in ("Staging", "Production") and not force:
             _check_gates(found, gates)
         action = "force" if force else "promote"
-        act = store.Act(actor(), action, state.clock(), reason, evidence=gates or {})
+        act = store.Act(by or actor(), action, state.clock(), reason, evidence=gates or {})
         change = store.decide(connection, found, stage, act, expected=expected)
         store.enqueue(connection, "mirror", {"model": model}, at=act.at)
         return change
@@ -145,7 +148,13 @@ def _check_gates(version: Version, gates: Mapping[str, Any] | None) -> None:
 
 
 def rollback(
-    state: State, model: str, *, to: int | None = None, reason: str = "", expected: int | None = None
+    state: State,
+    model: str,
+    *,
+    to: int | None = None,
+    reason: str = "",
+    expected: int | None = None,
+    by: str | None = None,
 ) -> Change:
     """Put a version back into Production that served there before: `to`, or the one before the present one.
 
@@ -163,7 +172,7 @@ def rollback(
         history = store.entries(connection, model=model)
         target = _before(history, now, model) if to is None else _served_once(history, to, model)
         found = store.find_version(connection, model, target)
-        act = store.Act(actor(), "rollback", state.clock(), reason)
+        act = store.Act(by or actor(), "rollback", state.clock(), reason)
         change = store.decide(connection, found, "Production", act, expected=expected)
         store.enqueue(connection, "mirror", {"model": model}, at=act.at)
         return change

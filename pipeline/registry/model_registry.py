@@ -50,6 +50,8 @@ class ModelRegistry:
         Folder of the project; found from the present folder when None.
     tracking_uri : str, optional
         MLflow's address; the SQLite file of the project when None.
+    actor : str, optional
+        Who promotes and rolls back, for the audit trail; `MLOPS_ACTOR` or the user of this process when None.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class ModelRegistry:
 
     root: Path | None = None
     tracking_uri: str | None = None
+    actor: str | None = None
 
     @property
     def _root(self) -> Path:
@@ -165,7 +168,14 @@ class ModelRegistry:
         """
         with self._state() as state:
             change = decisions.promote(
-                state, name, _number(version), stage, reason=reason, expected=expected_generation, force=force
+                state,
+                name,
+                _number(version),
+                stage,
+                reason=reason,
+                expected=expected_generation,
+                force=force,
+                by=self.actor,
             )
             self._tell(state)
             return change
@@ -184,7 +194,9 @@ class ModelRegistry:
         """
         with self._state() as state:
             target = None if to is None else _number(to)
-            change = decisions.rollback(state, name, to=target, reason=reason, expected=expected_generation)
+            change = decisions.rollback(
+                state, name, to=target, reason=reason, expected=expected_generation, by=self.actor
+            )
             self._tell(state)
             return change
 
@@ -331,9 +343,9 @@ class ModelRegistry:
             yield inner if inner.is_dir() else fetched, run_id
 
 
-def registry_of(config: TrackingConfig, root: Path | None = None) -> ModelRegistry:
+def registry_of(config: TrackingConfig, root: Path | None = None, *, actor: str | None = None) -> ModelRegistry:
     """Return the registry whose MLflow is that of the settings; the address is read from the environment now."""
-    return ModelRegistry(root, os.environ.get(config.uri_env) or None)
+    return ModelRegistry(root, os.environ.get(config.uri_env) or None, actor)
 
 
 def _number(version: int | str) -> int:

@@ -22,6 +22,7 @@ from pipeline.serving.feedback import read_outcomes, store_outcomes
 from pipeline.serving.log import LogWriter
 from pipeline.serving.rows import Rows, parse_json
 from pipeline.serving.upkeep import prune
+from pipeline.serving.variation import variation
 from pipeline.state import Journal, open_state
 
 if TYPE_CHECKING:
@@ -194,6 +195,12 @@ class Engine:
         bundle = self._ready_bundle()
         row = bundle.codec.one(body)
         return await asyncio.to_thread(explain, bundle, row)
+
+    async def vary(self, body: bytes) -> bytes:
+        """Answer a body `{"features": {...}}` with what would change the answer; nothing is logged."""
+        bundle = self._ready_bundle()
+        row = bundle.codec.one(body)
+        return await asyncio.to_thread(variation, bundle, row)
 
     async def activate(self) -> Bundle:
         """Look at the state database now.

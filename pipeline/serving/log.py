@@ -19,6 +19,7 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.serving.answering import Answered, Answerer, Work
 from pipeline.serving.contracts import BodyRefused, NotReady, Problem
 from pipeline.state import KeyTaken, StoredAnswer
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     import asyncio
@@ -113,7 +114,7 @@ class LogWriter:
         n_rows = len(work.rows.rows)
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
-                said = f"{self._n_waiting} rows wait to be logged, and no more are taken; try again"
+                said = f"{counted(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
                 raise NotReady(said, retry_after_s=1)
             self._n_waiting += n_rows
         if not self._arrived and self._loop is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.files import sha256
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.config.groups.serving import LogConfig
@@ -44,6 +45,6 @@ def erase(state: State, subject: str, *, actor: str) -> int:
     """
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
-        act = store.Act(actor, "erase", state.clock(), f"{n_removed} predictions of a subject")
+        act = store.Act(actor, "erase", state.clock(), f"{counted(n_removed, 'prediction')} of a subject")
         store.append(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
     return n_removed

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
+    from pipeline.serving.bundle import Bundle
 
-__all__ = ["vary"]
+__all__ = ["Varied", "variation", "vary"]
 
 _MAX_VALUES = 15
 _MAX_ROWS = 20_000
 
 
-def vary(package: Package, row: Mapping[str, Any], *, label: str) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """What the model says when `column` has `value` (as text) and the others are as they were.
+
+    `probability` is that of the class that was asked about; `is_present` marks the value that the row has.
+    """
+
+    column: str
+    value: str
+    probability: float
+    prediction: str
+    is_present: bool
+
+
+def variation(bundle: Bundle, row: tuple[Any, ...]) -> bytes:
+    """Return the answer of `POST /v1/variation` as JSON: each feature varied alone, for the class that was answered."""
+    (answer,) = bundle.scorer.score([row])
+    named = dict(zip(bundle.schema.feature_names, row, strict=True))
+    tried = [asdict(one) for one in vary(bundle.package, named, label=answer.label)]
+    told = {"prediction": answer.label, "unit": f"probability of {answer.label}", "variations": tried}
+    return f"{json.dumps(told)[:-1]},{bundle.about}}}".encode()
+
+
+def vary(package: Package, row: Mapping[str, Any], *, label: str) -> list[Varied]:
     """Return what the model says when one feature of a row is another, the others as they are.
 
     Parameters
@@ -32,9 +57,8 @@ def vary(package: Package, row: Mapping[str, Any], *, label: str) -> pd.DataFram
 
     Returns
     -------
-    DataFrame
-        `column`, `value` (as text), `probability` of `label`, `prediction`, `is_present` (the value that the
-        row has); for each column its values in their order. A column of which nothing is known is left out.
+    list of Varied
+        For each column its values in their order. A column of which nothing is known is left out.
     """
     found = {bins.name: bins for bins in package.reference.columns}
     tried = [
@@ -44,20 +68,15 @@ def vary(package: Package, row: Mapping[str, Any], *, label: str) -> pd.DataFram
         for value in _values(column, found[column.name], row.get(column.name))
     ][:_MAX_ROWS]
     if not tried:
-        return pd.DataFrame(columns=["column", "value", "probability", "prediction", "is_present"])
+        return []
     names = package.schema.feature_names
     columns = {name: [value if name == one else row.get(name) for one, value in tried] for name in names}
-    probabilities = package.predict_proba(columns)
+    probabilities = package.predict_proba(columns)[:, package.classes.index(label)]
     predictions = package.predict(columns)
-    return pd.DataFrame(
-        {
-            "column": [name for name, _ in tried],
-            "value": [_text(value) for _, value in tried],
-            "probability": probabilities[:, package.classes.index(label)],
-            "prediction": predictions,
-            "is_present": [value == row.get(name) for name, value in tried],
-        }
-    )
+    return [
+        Varied(name, _text(value), float(probability), str(prediction), value == row.get(name))
+        for (name, value), probability, prediction in zip(tried, probabilities, predictions, strict=True)
+    ]
 
 
 def _values(column: Column, bins: Bins, present: Any) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from pipeline.words import counted
+
 if TYPE_CHECKING:
     from pipeline.validation.findings import Finding
     from pipeline.validation.profile import Profile
@@ -45,7 +47,7 @@ def page(report: ValidationReport) -> str:
     """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
     parts = [
         f"<h1>{escape(report.name)}</h1>",
-        f"<p class=soft>{report.n_rows:,} rows, {len(report.profiles)} columns {_badge(report.level)}</p>",
+        f"<p class=soft>{counted(report.n_rows, 'row')}, {counted(len(report.profiles), 'column')} {_badge(report.level)}</p>",
         _tiles(report),
         "<h2>What was found</h2>",
         _findings(report),

@@ -28,10 +28,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(workspace: Workspace, **env: str) -> Iterator[str]:
+def serving(workspace: Workspace, *words: str, port: int | None = None, **env: str) -> Iterator[str]:
     """Serve the app on the results of a workspace; yield its address."""
-    port = free_port()
-    command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port))
+    port = port if port is not None else free_port()
+    command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port), *words)
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -55,7 +55,9 @@ def _wait(address: str, process: Any) -> None:
 
 
 @contextmanager
-def chromium(*, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna") -> Iterator[Any]:
+def chromium(
+    *, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna", cookies: Any = ()
+) -> Iterator[Any]:
     """Yield a page of a browser."""
     from playwright.sync_api import sync_playwright
 
@@ -70,6 +72,7 @@ def chromium(*, width: int = 1280, height: int = 900, dark: bool = False, zone: 
             locale="en-GB",
         )
         page.set_default_timeout(30_000)
+        page.context.add_cookies(list(cookies))
         try:
             yield page
         finally:

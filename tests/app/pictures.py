@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tests.app.browser import chromium, open_page, overflow, serving, settle, whole_height
+from tests.app.day import log_day
 from tests.end_to_end import workspace
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
@@ -49,7 +51,7 @@ def _predict(page: Any, address: str) -> None:
 
 
 def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
-    """Send a file of 1,500 rows, so that the log has something to show."""
+    """Send a file of up to 1,500 rows, so that the log has something to show."""
     import pandas as pd
 
     from pipeline.package import load
@@ -60,7 +62,7 @@ def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> N
     open_page(page, address, "predict")
     page.get_by_role("tab", name="File").click()
     page.locator("input[type=file]").set_input_files(folder / "rows.csv")
-    page.get_by_role("button", name="Predict 1,500 rows").click()
+    page.get_by_role("button", name=f"Predict {len(rows):,} rows").click()
     page.get_by_text("Download all answers").wait_for()
     settle(page)
 
@@ -68,6 +70,10 @@ def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> N
 def take(project: workspace.Workspace, folder: Path) -> None:
     """Take every picture on the results of a project."""
     folder.mkdir(parents=True, exist_ok=True)
+    log_day(project.root, n=8_000)
+    project.start(
+        sys.executable, "-m", "stages.monitor"
+    ).communicate()  # says that it drifted, and tells whom it may concern
     with serving(project) as address, tempfile.TemporaryDirectory() as scratch:
         with chromium() as page:
             _some_predictions(page, address, project.root, Path(scratch))
@@ -82,6 +88,8 @@ def take(project: workspace.Workspace, folder: Path) -> None:
         with chromium(dark=True) as page:
             open_page(page, address, "")
             _shot(page, "overview-dark", folder)
+            open_page(page, address, "monitoring")
+            _shot(page, "monitoring-dark", folder)
         with chromium(width=390, height=844) as page:
             for name in PAGES:
                 open_page(page, address, name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.app.browser import CHROMIUM, PROBLEMS, chromium, open_page, overflow, serving, settle
+from tests.app.browser import CHROMIUM, PROBLEMS, chromium, free_port, open_page, overflow, serving, settle
+from tests.app.provider import Provider, providing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.end_to_end.workspace import Workspace
 
 NARROW = ("overview", "predict", "monitoring", "models")
@@ -18,10 +21,33 @@ pytestmark = [
 ]
 
 
-def test_pages_work_and_fit_in_a_real_browser(project: Workspace) -> None:
-    with serving(project) as address:
+def log_in(page: Any, address: str, provider: Provider, **person: Any) -> None:
+    provider.person = person
+    open_page(page, address, "predict")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()
+    open_page(page, address, "predict")
+
+
+def test_pages_work_and_fit_in_a_real_browser_for_those_who_log_in(project: Workspace, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        providing() as provider,
+        serving(
+            project,
+            "--secrets.files",
+            str(provider.secrets(tmp_path / "secrets.toml", f"http://127.0.0.1:{port}")),
+            port=port,
+        ) as address,
+    ):
         with chromium() as page:
             open_page(page, address, "predict")
+            page.get_by_text("You are not logged in").wait_for()
+            log_in(page, address, provider, sub="eve", name="Eve", roles=["viewer"])
+            page.get_by_text("This needs the role predict, and Eve has: viewer").wait_for()
+            page.get_by_role("button", name="Log out").click()
+            page.get_by_role("button", name="Log in").wait_for()
+            log_in(page, address, provider, sub="ada", name="Ada", roles=["admin"])
             page.get_by_role("button", name="Predict").first.click()
             page.get_by_text("logged as").first.wait_for()
             settle(page)
@@ -32,7 +58,8 @@ def test_pages_work_and_fit_in_a_real_browser(project: Workspace) -> None:
             page.get_by_role("heading", name="History").wait_for()
             settle(page)
             assert page.locator(PROBLEMS).count() == 0
-        with chromium(width=390, height=844, dark=True) as page:
+            cookies = page.context.cookies()
+        with chromium(width=390, height=844, dark=True, cookies=cookies) as page:
             wide = {}
             for name in NARROW:
                 open_page(page, address, "" if name == "overview" else name)

@@ -35,6 +35,14 @@ DRAWN: dict[str, Any] = {
     "by_hour": lambda names: charts.by_hour(
         pd.DataFrame({"at": SINCE, "label": names, "rows": 1}), since=SINCE, until=UNTIL
     ),
+    "drift_matrix": lambda names: charts.drift_matrix(
+        pd.DataFrame(
+            {"name": names, "at": SINCE, "until": UNTIL, "ratio": 1.5, "verdict": "drift", "n_rows": 9, "words": ""}
+        )
+    ),
+    "then_and_now": lambda names: charts.then_and_now(
+        pd.DataFrame({"value": names, "side": "then", "share": 0.5}), sides=("then", "now")
+    ),
     "parallel": lambda names: charts.parallel(pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]),
 }
 

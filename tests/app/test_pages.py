@@ -55,7 +55,7 @@ def test_the_models_page_shows_gates_and_the_audit_trail(project: Workspace) -> 
     gates = next(one for one in tables if "Gate" in one.columns)
     audit = next(one for one in tables if "Generation" in one.columns)
     assert set(gates["Result"]) == {"pass"}
-    assert list(audit["What"]) == ["promote", "register"]
+    assert list(audit["What"])[-2:] == ["promote", "register"]  # what other tests decided stands above
 
 
 def test_a_broken_configuration_is_told_with_its_file(empty: Path) -> None:

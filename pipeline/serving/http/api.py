@@ -86,6 +86,7 @@ class Api:
             self._post("predict", "/predict", "predict", self.predict, "Predict one row", "Row", "Prediction", _LOGGED),
             batch,
             self._post("explain", "/v1/explain", "predict", self.explain, "What each value contributes", "Explanation"),
+            self._post("vary", "/v1/variation", "predict", self.vary, "What would change the answer", "Explanation"),
             self._post("feedback", "/feedback", "feedback", self.feedback, "Tell what was true in the end", "Feedback"),
         ]
 
@@ -198,6 +199,10 @@ class Api:
     async def explain(self, call: Call) -> Answer:
         """Say what each value of a row contributes."""
         return Answer(await self.engine.explain(call.body))
+
+    async def vary(self, call: Call) -> Answer:
+        """Say what would change the answer to a row."""
+        return Answer(await self.engine.vary(call.body))
 
     async def feedback(self, call: Call) -> Answer:
         """Take outcomes."""

@@ -17,9 +17,9 @@ from pipeline.errors import ConfigError
 from pipeline.serving.http.access import Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["OidcTokens"]
+__all__ = ["OidcTokens", "caller_of"]
 
 _FETCH_TIMEOUT_S = 5
 _FETCH_PAUSE_S = 30
@@ -75,9 +75,7 @@ class OidcTokens:
         claims = await self._claims(token)
         if claims is None:
             return None
-        roles = claims.get(self.roles_claim, [])
-        words = roles.split() if isinstance(roles, str) else roles if isinstance(roles, list) else []
-        caller = Principal.of(_identifier(str(claims["sub"])), tuple(word for word in words if isinstance(word, str)))
+        caller = caller_of(claims, self.roles_claim)
         self._remember(name, min(float(claims["exp"]), self.clock() + 60), caller)
         return caller
 
@@ -133,6 +131,13 @@ class OidcTokens:
     def _read(self) -> Any:
         where = _json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
         return _json(str(where["jwks_uri"]))
+
+
+def caller_of(claims: Mapping[str, Any], roles_claim: str) -> Principal:
+    """Return the caller whom verified claims name, with the roles of one claim: a list, or words in one string."""
+    roles = claims.get(roles_claim, [])
+    words = roles.split() if isinstance(roles, str) else roles if isinstance(roles, list) else []
+    return Principal.of(_identifier(str(claims["sub"])), tuple(word for word in words if isinstance(word, str)))
 
 
 def _identifier(subject: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from pipeline import package
-from pipeline.serving.variation import vary
+from pipeline.serving import variation
 from tests.pipeline.package.packing import pack
 
 if TYPE_CHECKING:
     from pipeline.package import Package
+
+
+def vary(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
+    return pd.DataFrame(variation.vary(package, row, label=label))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def test_the_present_value_is_marked_once_for_each_column(loaded: Package) -> No
     found = vary(loaded, row, label=loaded.classes[0])
     marked = found[found["is_present"]]
     assert sorted(marked["column"]) == sorted(loaded.schema.feature_names)
-    assert marked["probability"].nunique() == 1
+    assert len(set(marked["probability"])) == 1
 
 
 def test_a_value_that_training_never_had_is_among_those_that_are_tried(loaded: Package) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
 from pipeline.state.migration import _migrate  # the way back is for tests only
-from pipeline.state.tables import answers, predictions
+from pipeline.state.tables import METADATA, answers, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,19 +89,13 @@ def test_what_is_about_a_subject_goes_with_its_outcomes(state: store.State, jour
 
 
 def test_predictions_of_the_first_form_are_kept_by_the_second(state: store.State) -> None:
-    tables = ("api_keys", "serving_events", "answers", "predictions")
     with state.writing() as connection:
-        for table in tables:
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("UPDATE mlops_schema SET version_num = '0001'"))
-        connection.execute(
-            text(
-                "CREATE TABLE predictions (seq BIGINT NOT NULL PRIMARY KEY, prediction_id VARCHAR(36) NOT NULL UNIQUE,"
-                " at BIGINT NOT NULL, model VARCHAR(200) NOT NULL, version INTEGER NOT NULL, digest VARCHAR(64) NOT NULL,"
-                " generation BIGINT NOT NULL, features TEXT NOT NULL, prediction VARCHAR(200) NOT NULL,"
-                " probabilities TEXT NOT NULL)"
-            )
-        )
+        METADATA.drop_all(connection)
+        connection.execute(text("DROP TABLE mlops_schema"))
+        if not state.is_file:
+            connection.execute(text("DROP FUNCTION refuse_audit_change"))
+    _migrate(state, to="0001")
+    with state.writing() as connection:
         connection.execute(text("INSERT INTO predictions VALUES (1, 'old', 5, 'm', 1, 'd', 3, '{}', 'yes', '{}')"))
     _migrate(state)
     with state.reading() as connection:

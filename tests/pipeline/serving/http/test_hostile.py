@@ -38,6 +38,7 @@ GOOD: dict[str, Any] = {
     "/predict": {"features": ROW},
     "/predict/batch": {"instances": [ROW, ROW]},
     "/v1/explain": {"features": ROW},
+    "/v1/variation": {"features": ROW},
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
     f"/v2/models/{MODEL}/infer": tensors(),
 }

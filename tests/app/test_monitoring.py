@@ -1,0 +1,73 @@
+"""A day on which a column moved is shown in its hours; incidents are acted on by those who may."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import streamlit as st
+
+from pipeline import state as store
+from tests.app.conftest import failures_of, page, text_of
+from tests.app.day import log_day
+from tests.pipeline.monitoring.logs import NAME
+
+if TYPE_CHECKING:
+    from tests.end_to_end.workspace import Workspace
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+def incident(project: Workspace, **other: Any) -> int:
+    now = time.time_ns() // 1000
+    told = {"incident": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>moved</b>"}
+    made = store.Incident(**{**told, **other}, model=NAME, message="up", details={}, at=now, last_at=now)
+    state = store.open_state(project.root)
+    try:
+        with state.writing() as connection:
+            return store.add_incident(connection, made)
+    finally:
+        state.close()
+
+
+def status(project: Workspace, seq: int) -> tuple[str, str | None]:
+    state = store.open_state(project.root)
+    try:
+        with state.reading() as connection:
+            found = store.find_incident(connection, seq)
+            return found.status, found.acknowledged_by
+    finally:
+        state.close()
+
+
+def test_a_day_that_moved_names_its_column_against_training_and_the_window_before(project: Workspace) -> None:
+    label = log_day(project.root)
+    shown = page("monitoring").run()
+    chosen = shown.selectbox(key="drift_column")
+    assert failures_of(shown) == []
+    assert chosen.options[0] == f"{label}: drift"
+    shown.segmented_control(key="baseline").set_value("before").run()
+    shown.segmented_control(key="window").set_value(1).run()
+    assert failures_of(shown) == []
+
+
+def test_an_incident_is_acknowledged_with_the_name_of_the_reader(project: Workspace) -> None:
+    seq = incident(project)
+    shown = page("monitoring").run()
+    assert "x \\<b\\>moved" in text_of(shown)
+    shown.button(key=f"acknowledge_{seq}_confirm").click().run()
+    assert (failures_of(shown), status(project, seq)) == ([], ("acknowledged", "ada"))
+    shown.button(key=f"silence_{seq}_confirm").click().run()
+    assert "silent" in text_of(shown)
+    shown.button(key=f"resolve_{seq}_confirm").click().run()
+    assert (failures_of(shown), status(project, seq)[0]) == ([], "resolved")
+
+
+def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> None:
+    seq = incident(project, incident="drift:y", title="y moved")
+    st.config.set_option("server.address", "0.0.0.0")
+    shown = page("monitoring").run()
+    assert ("y moved" in text_of(shown), list(shown.button)) == (True, [])
+    assert any(" open alert" in one.value for one in page("overview").run().markdown)
+    assert status(project, seq) == ("open", None)
