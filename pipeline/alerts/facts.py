@@ -75,12 +75,17 @@ def read_server(config: ServerConfig, serving: ServingConfig) -> ServerFigures |
         When the address in the environment is none.
     """
     address = os.environ.get(config.url_env) or f"http://{serving.host}:{serving.port}"
-    parts = urlsplit(address)
+    wrong = ConfigError(f"{config.url_env}: is no address; accepted: http://HOST:PORT or https://HOST:PORT")
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-    if parts.scheme not in kinds or not parts.hostname:
-        raise ConfigError(f"{config.url_env}: is no address; accepted: http://HOST:PORT or https://HOST:PORT")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme not in kinds or not host:
+        raise wrong
     key = os.environ.get(config.key_env)
-    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=_TIMEOUT_S)
+    connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
         answer = connection.getresponse()

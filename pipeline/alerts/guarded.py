@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -137,11 +138,13 @@ def _is_public(address: str) -> bool:
 @contextlib.contextmanager
 def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
     """Cut a connection after some seconds, however slowly the other side goes on talking."""
+    # TLS takes the connection over and leaves the socket that it was begun with empty; a second handle stays.
+    handle = socket.socket(fileno=os.dup(open_socket.fileno()))
 
     def cut() -> None:
         is_over.set()
         with contextlib.suppress(OSError):
-            open_socket.shutdown(socket.SHUT_RDWR)
+            handle.shutdown(socket.SHUT_RDWR)
 
     is_over = threading.Event()
     timer = threading.Timer(seconds, cut)
@@ -155,3 +158,5 @@ def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+        timer.join()
+        handle.close()

@@ -131,7 +131,7 @@ def unsilence(state: State, number: int, *, actor: Actor, reason: str = "") -> S
         at = state.clock()
         found = [one for one in store.silences(connection, at=at) if one.seq == number]
         if not found:
-            raise UsageError(f"no silence that holds has the number {number}; `mlops alerts silences` shows them")
+            raise UsageError(f"no silence that holds has the number {number}; `mlops alerts list` shows them")
         ended = replace(found[0], until=at)
         store.end_silence(connection, number, at=at)
         act = store.Act(actor.name, "end silence", at, reason)

@@ -43,6 +43,7 @@ def compose(model: str, said: Sequence[Judged], report: Mapping[str, Any]) -> Me
         "rules": [one.as_dict() for one in ranked],
         "causes": causes,
         "affected_share": _affected(report, ranked) if is_about_rows else _affected_by_service(ranked),
+        "affected": "rows" if is_about_rows else "answers",
         "loss": _loss(report) if is_about_rows else None,
         "window": dict(report["drift"]["window"]),
         "n_predictions": report["dashboard"]["total_predictions"],
@@ -60,10 +61,15 @@ def _lines(details: Mapping[str, Any]) -> list[str]:
     if details["causes"]:
         found.insert(1, "Likeliest causes:" if len(details["causes"]) > 1 else "Likeliest cause:")
     if details["affected_share"] is not None:
-        found.append(f"Affected: at least {100 * details['affected_share']:.0f} % of rows")
+        least = "at least " if details["affected"] == "rows" else ""
+        found.append(f"Affected: {least}{_percent(details['affected_share'])} of {details['affected']}")
     if details["loss"] is not None:
         found.append(f"Estimated loss: {details['loss']['words']}")
     return [*found, f"Next: {details['next']}"]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:

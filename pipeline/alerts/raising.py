@@ -49,10 +49,15 @@ def raise_incidents(
         speaking = [one for one in members if one.speaks]
         known = store.last_incident(connection, model, group)
         if speaking:
-            found.append(_raise(moment, known, group, speaking, compose(model, speaking, report), model))
+            found.append(_raise(moment, known, members, compose(model, speaking, report), model))
         elif known is not None and known.status != "resolved" and _is_over(known, members):
             found.append(_end(moment, known))
     return tuple(found)
+
+
+def _held(known: Incident | None) -> tuple[str, ...]:
+    """Return the rules that spoke of an incident that is not over."""
+    return known.rules if known is not None and known.status != "resolved" else ()
 
 
 def _is_over(known: Incident, members: Sequence[Judged]) -> bool:
@@ -61,11 +66,20 @@ def _is_over(known: Incident, members: Sequence[Judged]) -> bool:
 
 
 def _raise(
-    moment: _Moment, known: Incident | None, group: str, said: Sequence[Judged], message: Message, model: str
+    moment: _Moment, known: Incident | None, members: Sequence[Judged], message: Message, model: str
 ) -> Incident:
-    severity, rules = worst(said), tuple(sorted(one.rule for one in said))
+    severity, held = worst([one for one in members if one.speaks]), _held(known)
+    rules = sorted(one.rule for one in members if one.speaks or (one.speaks is None and one.rule in held))
     fresh = store.Incident(
-        group, model, rules, severity, message.title, message.text, message.details, moment.at, moment.at
+        members[0].group,
+        model,
+        tuple(rules),
+        severity,
+        message.title,
+        message.text,
+        message.details,
+        moment.at,
+        moment.at,
     )
     if known is None or (known.status == "resolved" and not _is_warm(moment, known)):
         made = replace(fresh, seq=store.add_incident(moment.connection, fresh))

@@ -22,7 +22,9 @@ def backtest(
     ] = "1/week",
     hours: Annotated[
         float | None,
-        typer.Option("--hours", min=0.001, help="Length of a window; monitoring.window_hours when left out."),
+        typer.Option(
+            "--hours", min=0.001, max=1_000_000, help="Length of a window; monitoring.window_hours when left out."
+        ),
     ] = None,
     windows: Annotated[
         int, typer.Option("--windows", min=0, max=10_000, help="How many to look back in the log.")

@@ -35,6 +35,8 @@ def _moment(word: str) -> int:
         found = datetime.fromisoformat(word)
     except ValueError as error:
         raise UsageError(f"--until {word!r}: accepted is a moment such as 2026-03-01T12:00:00Z") from error
+    if not 1970 < found.year < 9999:
+        raise UsageError(f"--until {word!r}: accepted is a moment of the years 1971 to 9998")
     return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 

@@ -143,7 +143,8 @@ def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, confi
     measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
     expected = expected_performance(Cells.from_rows(probabilities, said, positive=positive), ESTIMABLE, **how)
     own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
-    found = find_degradation(measured, own, limit=_WORSENING)
+    few = config.monitoring.min_rows
+    found = find_degradation(measured, own, limit=_WORSENING, min_outcomes=few)
     return {
         "performance": {
             **{name: one.value for name, one in measured.figures.items()},
@@ -151,7 +152,7 @@ def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, confi
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
             "expected": {name: one.as_dict() for name, one in expected.figures.items()},
-            "trusted": is_trusted(expected, measured),
+            "trusted": is_trusted(expected, measured, min_outcomes=few),
         },
         "degradation": {
             "degradation_detected": any(one.verdict == "degraded" for one in found),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelMonitor"]
 
 _PACKAGES = Path("state/packages")
+_MAX_HOURS = 1_000_000
 _NAMES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
 
 
@@ -157,6 +157,7 @@ class ModelMonitor:
             delay_us = int(self.settings.monitoring.label_delay_hours * HOUR_US)
             is_early = is_provisional(judged.measured, window, now=state.clock(), label_delay_us=delay_us)
         measured, expected = judged.measured, judged.expected
+        trusted = is_trusted(expected, measured, min_outcomes=self.settings.monitoring.min_rows)
         figures = {_NAMES.get(name, name): one.as_dict() for name, one in measured.figures.items()}
         return {
             **{name: one["value"] for name, one in figures.items()},
@@ -166,7 +167,7 @@ class ModelMonitor:
             "provisional": is_early,
             "intervals": {name: [one["low"], one["high"]] for name, one in figures.items()},
             "expected": {_NAMES.get(name, name): one.as_dict() for name, one in expected.figures.items()},
-            "trusted": {_NAMES.get(name, name): one for name, one in is_trusted(expected, measured).items()},
+            "trusted": {_NAMES.get(name, name): one for name, one in trusted.items()},
             "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
             "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
             "slices": [asdict(one) for one in judged.slices],
@@ -243,7 +244,8 @@ class ModelMonitor:
         measured = judged.measured
         own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
         baseline = baseline_metrics if baseline_metrics is not None else own
-        found = find_degradation(measured, baseline, limit=degradation_threshold)
+        few = self.settings.monitoring.min_rows
+        found = find_degradation(measured, baseline, limit=degradation_threshold, min_outcomes=few)
         return {
             "degradation_detected": any(one.verdict == "degraded" for one in found),
             "degraded_metrics": [one.metric for one in found if one.verdict == "degraded"],
@@ -281,8 +283,19 @@ class ModelMonitor:
             yield state, package
 
     def rebuild(self) -> int:
-        """Make the hourly counts anew from the log; return how many predictions there were."""
+        """Make the hourly counts anew from the log; return how many predictions there were.
+
+        Raises
+        ------
+        UsageError
+            When no such model is registered.
+        """
         with self._state() as state:
+            with state.reading() as connection:
+                if not store.all_versions(connection, self.model_name):
+                    raise UsageError(
+                        f"{self.model_name}: no such model is registered; `mlops models list` shows those that are"
+                    )
             return rebuild(state, self.model_name, self.package)
 
     @property
@@ -330,8 +343,8 @@ class ModelMonitor:
     def _window(self, state: State, hours: float | None, n_rows: int | None) -> Window:
         """Return the last rows or hours, with everything counted that the log has."""
         length = hours if hours is not None else self.settings.monitoring.window_hours
-        if not (math.isfinite(length) and length > 0):
-            raise UsageError(f"window: {length} hours; accepted: more than 0")
+        if not 0 < length <= _MAX_HOURS:
+            raise UsageError(f"window: {length:g} hours; accepted: more than 0, at most {_MAX_HOURS:,}")
         if n_rows is not None and n_rows < 1:
             raise UsageError(f"window: {n_rows} rows; accepted: 1 or more")
         roll_up(state, self.model_name, self.package)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -156,11 +156,13 @@ def _interval(value: Floats, drawn: Floats, confidence: float) -> Estimate:
     return Estimate(figure, float(low), float(high))
 
 
-def is_trusted(expected: Performance, measured: Performance) -> dict[str, bool]:
+def is_trusted(expected: Performance, measured: Performance, *, min_outcomes: int = 1) -> dict[str, bool]:
     """Return for each figure whether what was expected agrees with what came true: their intervals overlap.
 
-    A figure without outcomes is not judged and left out.
+    A figure of fewer than `min_outcomes` outcomes is not judged and left out.
     """
+    if measured.n_outcomes < min_outcomes:
+        return {}
     said = {}
     for name, one in expected.figures.items():
         other = measured.figures.get(name)
@@ -203,6 +205,7 @@ def find_degradation(
     *,
     limit: float,
     kind: Literal["relative", "absolute"] = "relative",
+    min_outcomes: int = 1,
 ) -> tuple[Degradation, ...]:
     """Return how each figure of `baseline` compares with the window, the worst first.
 
@@ -212,13 +215,19 @@ def find_degradation(
     baseline : mapping of metric to figure
     limit : float
         Worsening that counts: a share of the baseline, or in the unit of the metric where `kind` is absolute.
+    min_outcomes : int
+        With fewer there is not enough data: few rows that are alike leave the bootstrap no luck to tell of.
 
     Raises
     ------
     UnknownKind
         When a name is no metric.
     """
-    found = [_degradation(name, value, performance, limit, kind) for name, value in baseline.items()]
+    is_enough = performance.n_outcomes >= min_outcomes
+    found = [
+        one if is_enough else replace(one, at_least=None)
+        for one in (_degradation(name, value, performance, limit, kind) for name, value in baseline.items())
+    ]
     return tuple(sorted(found, key=lambda one: -(one.worsening if one.worsening is not None else -np.inf)))
 
 

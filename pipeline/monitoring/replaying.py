@@ -63,7 +63,8 @@ def replay(
     with monitor.watching() as (state, package):
         now = state.clock() + 1
         end = math.ceil(now / HOUR_US) * HOUR_US if length % HOUR_US == 0 else now
-        ends = [end - back * length for back in range(n_windows)]
+        # The log begins after 1970, whatever the length of the windows that are asked for.
+        ends = [end - back * length for back in range(n_windows) if end - (back + 1) * length >= 0]
         past = _without_empty_start(
             [_past(state, monitor.model_name, package, until - length, until) for until in reversed(ends)]
         )

@@ -15,7 +15,7 @@ from pipeline.state.tables import alert_deliveries
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
 
 __all__ = [
     "Delivery",
@@ -68,19 +68,17 @@ def add_delivery(
 
 def has_due(connection: Connection, *, at: int) -> bool:
     """Whether a message could be claimed at a moment."""
-    table = alert_deliveries.c
-    due = select(table.seq).where(table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at)
-    return connection.execute(due.limit(1)).first() is not None
+    return connection.execute(_due(at).limit(1)).first() is not None
 
 
 def claim_delivery(connection: Connection, *, at: int, until: int, but: Collection[str] = ()) -> Delivery | None:
     """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
 
-    A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out.
+    A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out. To one sink
+    no message of an incident overtakes an earlier one of it: that it is over is told after that it began.
     """
     table = alert_deliveries.c
-    query = select(alert_deliveries).where(table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at)
-    row = connection.execute(query.where(table.sink.not_in(but)).order_by(table.due_at, table.seq).limit(1)).first()
+    row = connection.execute(_due(at).where(table.sink.not_in(but)).order_by(table.due_at, table.seq).limit(1)).first()
     if row is None:
         return None
     connection.execute(update(alert_deliveries).where(table.seq == row.seq).values(claimed_until=until))
@@ -111,6 +109,19 @@ def count_waiting(connection: Connection) -> int:
     """Return how many messages have not left."""
     waiting = select(func.count()).select_from(alert_deliveries).where(alert_deliveries.c.done_at.is_(None))
     return connection.execute(waiting).scalar() or 0
+
+
+def _due(at: int) -> Select[Any]:
+    table, earlier = alert_deliveries.c, alert_deliveries.alias()
+    waits_before = select(earlier.c.seq).where(
+        earlier.c.alert == table.alert,
+        earlier.c.sink == table.sink,
+        earlier.c.seq < table.seq,
+        earlier.c.done_at.is_(None),
+    )
+    return select(alert_deliveries).where(
+        table.done_at.is_(None), table.due_at <= at, table.claimed_until <= at, ~waits_before.exists()
+    )
 
 
 def _delivery(row: Row[Any]) -> Delivery:

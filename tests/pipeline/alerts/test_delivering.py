@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # The long proof: MLOPS_OUTAGE_S=120 is the outage that the requirement names; MLOPS_KILLS=50.
 OUTAGE_S = float(os.environ.get("MLOPS_OUTAGE_S", "2"))
+INCIDENTS = itertools.count(1)
 KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
 
 _DELIVER = """
@@ -55,10 +57,12 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.Sta
     opened.close()
 
 
-def add(state: store.State, *keys: str, sink: str = "hook") -> None:
+def add(state: store.State, *keys: str, sink: str = "hook", incident: int | None = None) -> None:
+    """Add messages, each of an incident of its own unless one is given."""
     with state.writing() as connection:
         for key in keys:
-            store.add_delivery(connection, 1, sink, key, {**PAYLOAD, "key": key}, at=state.clock())
+            alert = incident if incident is not None else next(INCIDENTS)
+            store.add_delivery(connection, alert, sink, key, {**PAYLOAD, "key": key}, at=state.clock())
 
 
 def waiting(state: store.State) -> list[store.Delivery]:
@@ -94,6 +98,25 @@ def test_a_receiver_that_answers_500_gets_it_later_and_holds_up_no_other(
         add(state, "c", sink="good")
         assert deliver(state, settings("bad", "good")).n_sent == 2
     assert keys(receiver) == ["a", "b", "c"]
+
+
+def test_that_an_incident_is_over_is_never_told_before_that_it_began(
+    state: store.State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_receiver() as receiver:
+        monkeypatch.setenv(URL, receiver.url)
+        receiver.status = 500
+        add(state, "began", incident=1)
+        deliver(state, settings())
+        receiver.status = 200
+        receiver.bodies.clear()
+        add(state, "over", incident=1)
+        add(state, "another", incident=2)
+        deliver(state, settings())  # "began" still waits for its next try
+        assert keys(receiver) == ["another"]
+        time.sleep(1.1)
+        deliver(state, settings())
+    assert keys(receiver) == ["another", "began", "over"]
 
 
 def test_pauses_grow_to_half_a_minute() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from email import message_from_string
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.alerts import guarded
-from pipeline.alerts.guarded import Hosts, _is_public, post
+from pipeline.alerts.guarded import Hosts, _is_public, deadline, post
 from pipeline.alerts.sinks import send
 from pipeline.config.compose import compose
 from pipeline.config.groups.alerts import AppriseSink, LogSink, MailSink, WebhookSink
@@ -131,6 +132,16 @@ def test_a_slow_receiver_costs_its_deadline_and_no_more(way: dict[str, float], m
         with pytest.raises(DependencyUnavailable, match=r"within 0.3 s|timed out"):
             send(webhook(timeout_s=0.3), PAYLOAD, settings())
         assert time.monotonic() - began < 0.9
+
+
+def test_the_deadline_holds_for_tls_too() -> None:
+    """TLS takes over the socket that it is given; a handshake that nobody answers ends all the same."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(30)
+    began = time.monotonic()
+    with theirs, pytest.raises(TimeoutError, match=r"within 0\.2 s"), deadline(ours, 0.2):
+        ssl.create_default_context().wrap_socket(ours, server_hostname="localhost")
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

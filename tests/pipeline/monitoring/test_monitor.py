@@ -240,6 +240,25 @@ def test_a_model_that_is_not_in_production_is_told_what_to_do(project: Path) -> 
         monitor.detect_data_drift()
 
 
+@pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_window_of_no_length_or_of_ages_is_refused(length: float, project: Path) -> None:
+    with pytest.raises(UsageError, match=r"window: .* hours; accepted: more than 0, at most 1,000,000"):
+        monitor_of(project).generate_monitoring_report(length)
+
+
+def test_a_rebuild_of_an_unknown_model_is_refused_and_one_without_rows_keeps_the_past(project: Path) -> None:
+    monitor = monitor_of(project)
+    write_log(project, live_rows(20), start=NOW - hours(5), stop=NOW)
+    assert monitor.rebuild() == 20
+    state = open_state(project)
+    with state.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM predictions")
+    state.close()
+    assert (monitor.rebuild(), monitor.get_monitoring_dashboard_data(48)["total_predictions"]) == (0, 20)
+    with pytest.raises(UsageError, match="another: no such model is registered"):
+        ModelMonitor("another", root=project, config=monitor.settings).rebuild()
+
+
 def test_degradation_is_told_with_its_baseline(project: Path) -> None:
     frame = live_rows(1_000)
     ids = write_log(project, frame, start=NOW - hours(5), stop=NOW)

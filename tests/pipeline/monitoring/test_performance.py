@@ -162,6 +162,16 @@ def test_a_figure_degrades_when_it_worsens_beyond_limit_and_chance(
     assert found.verdict == expected
 
 
+def test_a_handful_of_outcomes_neither_degrades_a_figure_nor_costs_its_trust() -> None:
+    """The bootstrap of three rows that are all wrong knows of no luck: its interval is a point."""
+    score = np.full(3, 0.9)
+    measured = measured_performance(cells(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, **HOW)
+    expected = expected_performance(cells(score), ["accuracy"], **HOW)
+    (found,) = find_degradation(measured, {"accuracy": 0.9}, limit=0.05, min_outcomes=200)
+    assert (measured.figures["accuracy"].high, found.verdict) == (0.0, "not_enough_data")
+    assert is_trusted(expected, measured, min_outcomes=200) == {}
+
+
 def test_a_larger_loss_is_worse() -> None:
     (found,) = find_degradation(figures(0.5, 0.45, 0.55, "log_loss"), {"log_loss": 0.3}, limit=0.1, kind="absolute")
     assert (found.verdict, found.worsening, found.at_least) == ("degraded", pytest.approx(0.2), pytest.approx(0.15))

@@ -13,7 +13,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import state as store
+from pipeline.alerts.facts import read_server
 from pipeline.alerts.figures import figures_of
+from pipeline.config.load import load_params
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.http.running import MODEL, ROW
 
@@ -76,6 +78,16 @@ def samples(server: Running) -> dict[str, list[tuple[dict[str, str], float]]]:
         for one in family.samples:
             found.setdefault(one.name, []).append((dict(one.labels), one.value))
     return found
+
+
+def test_the_monitor_reads_what_a_server_says_of_itself(
+    server: Running, samples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_params(server.root / "params.yaml")
+    monkeypatch.setenv(config.alerts.server.url_env, server.address)
+    said = read_server(config.alerts.server, config.serving)
+    assert said is not None
+    assert (said.n_answers >= 1, said.n_errors, said.is_failing) == (bool(samples), 0, False)
 
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:

@@ -1,0 +1,121 @@
+"""Each rule about outcomes and about the server says what it has to say, in its unit."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.alerts import watching
+from pipeline.alerts.facts import ServerFigures, read_server
+from pipeline.config.groups.alerts import RuleConfig
+from pipeline.config.load import load_params
+from pipeline.errors import ConfigError
+from tests.pipeline.alerts.test_watching import now, settings_of
+from tests.pipeline.monitoring.logs import hours, live_rows, production, write_log, write_outcomes
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RULES = {
+    "degradation": RuleConfig(when="degradation", severity="critical", group="quality"),
+    "not_trusted": RuleConfig(when="not_trusted", severity="warning", group="quality"),
+    "errors": RuleConfig(when="error_rate", above=0.01, severity="critical", group="service"),
+    "log_lag": RuleConfig(when="log_lag", above=100.0, severity="critical", group="service"),
+    "stale_outcomes": RuleConfig(when="stale_outcomes", above=1.0, severity="warning", group="freshness"),
+}
+
+
+@contextmanager
+def saying(lines: list[str]) -> Iterator[str]:
+    """Yield the address of a server whose /metrics has these lines."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.end_headers()
+            self.wfile.write("".join(f"{line}\n" for line in lines).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def figures(*, good: int, bad: int, waiting: int, failing: int = 0) -> list[str]:
+    requests = 'mlops_http_requests_total{{operation="predict",status="{}"}} {}'
+    return [
+        "# TYPE mlops_http_requests counter", requests.format(200, good), requests.format(503, bad),
+        "# TYPE mlops_log_queue_rows gauge", f"mlops_log_queue_rows {waiting}",
+        "# TYPE mlops_log_failing gauge", f"mlops_log_failing {failing}",
+    ]  # fmt: skip
+
+
+def test_outcomes_that_turn_and_a_server_that_fails_make_each_rule_speak(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings_of(project, rules=RULES)
+    ids = write_log(project, frame := live_rows(400), start=now() - hours(3), stop=now() - hours(2))
+    first, second = production(project)[0].schema.target.classes
+    turned = [second if word == first else first for word in frame[production(project)[0].schema.target.column]]
+    with saying(said := figures(good=1000, bad=50, waiting=0)) as address:
+        monkeypatch.setenv("MLOPS_SERVER_URL", address)
+        before = watching.watch_once(config, project)
+        write_outcomes(project, list(zip(ids, turned, strict=True)))  # they carry a moment of months ago
+        said[:] = figures(good=1090, bad=60, waiting=101)
+        after = watching.watch_once(config, project)
+    assert {one.rule: one.speaks for one in before.judged} == {
+        "degradation": None, "not_trusted": None, "errors": None, "log_lag": False, "stale_outcomes": None,
+    }  # fmt: skip
+    words = {one.rule: one.words for one in after.judged if one.speaks}
+    assert set(words) == set(RULES)
+    assert words["errors"] == "10 % of 100 answers were errors of the server"
+    assert words["log_lag"] == "101 rows wait for the log"
+    assert words["degradation"].startswith("worse than the baseline: ")
+    assert words["not_trusted"].startswith("estimates are off, as outcomes show: accuracy")
+    assert words["stale_outcomes"].startswith("no outcome for ")
+    (service,) = (one for one in after.incidents if one.incident == "service")
+    assert "Affected: 10 % of answers" in service.message
+
+
+def test_a_rule_that_cannot_be_judged_holds_its_incident_open_beside_one_that_can(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings_of(project, rules={name: RULES[name] for name in ("errors", "log_lag")})
+    statuses = []
+    with saying(said := figures(good=1000, bad=0, waiting=0)) as address:
+        monkeypatch.setenv("MLOPS_SERVER_URL", address)
+        for good, bad, waiting in ((1000, 0, 0), (1090, 10, 0), (1090, 10, 500), (1090, 10, 0), (1190, 10, 0)):
+            said[:] = figures(good=good, bad=bad, waiting=waiting)
+            statuses.append([one.status for one in watching.watch_once(config, project).incidents])
+    assert statuses == [[], ["open"], ["open"], [], ["resolved"]]
+
+
+@pytest.mark.parametrize("address", ["http://localhost:99999", "http://[::1", "localhost:5000", "ftp://localhost"])
+def test_an_address_of_the_server_that_is_none_is_refused_by_its_variable(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_params(ROOT / "params.yaml")
+    monkeypatch.setenv("MLOPS_SERVER_URL", address)
+    with pytest.raises(ConfigError, match=r"^MLOPS_SERVER_URL: is no address; accepted: http://HOST:PORT"):
+        read_server(config.alerts.server, config.serving)
+
+
+def test_a_log_that_cannot_be_written_speaks_whatever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_params(ROOT / "params.yaml")
+    with saying(figures(good=9, bad=1, waiting=3, failing=1)) as address:
+        monkeypatch.setenv("MLOPS_SERVER_URL", address)
+        assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=True)
