@@ -1,169 +1,324 @@
-"""How long does it take to judge a window? Ours beside scipy on the raw rows, and beside others where they are installed.
+"""How long does it take to judge a window, and do others find the same? Parts can be run alone.
 
-Each way runs in a process of its own. `--peers PYTHON` names the interpreter of an environment that has `evidently`,
-`nannyml` or both with the pandas that they want.
+    python benchmarks/monitoring.py --parts drift,state,estimate,agreement,wide,run
+
+Each way runs in a process of its own. Peers (Evidently, NannyML) are installed by pip in an environment of their own,
+below the user's cache; where that cannot be, their rows are left out with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from monitoring_ways import NUMBERS, WHOLE, WORDS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402 - needs the path above
-import pandas as pd  # noqa: E402 - needs the path above
+_HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "declarative-mlops/peers/monitoring"
+_PACKAGES = ("evidently", "nannyml", "pandas<3", "pyarrow")
+_N_WIDE, _WIDE_ROWS, _PIECE = 1_000, 300_000, 50_000
 
-NUMBERS, WHOLE, WORDS = ("income", "spent", "age"), ("visits", "friends"), ("plan", "region")
+
+def row(what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None) -> None:
+    """Print a figure with its bar, met or missed."""
+    said = ""
+    if at_most is not None:
+        said = f"bar: at most {at_most:g}   {'met' if value <= at_most else 'MISSED'}"
+    if at_least is not None:
+        said = f"bar: at least {at_least:g}   {'met' if value >= at_least else 'MISSED'}"
+    print(f"  {what:62} {value:12,.4g} {unit:6} {said}", flush=True)
 
 
-def make_rows(n: int, seed: int) -> pd.DataFrame:
+def peers() -> Path | None:
+    """Return the interpreter of the peers' environment, made by pip where it is not there."""
+    python = _HOME / "bin/python"
+    asked = [str(python), "-c", "import evidently, nannyml, pyarrow"]
+    if python.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+        return python
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(_HOME)], check=True, capture_output=True, text=True)
+        command = [str(python), "-m", "pip", "install", "--quiet", *_PACKAGES]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        print(f"  peers are left out: {said[-1] if said else 'pip failed'}")
+        return None
+    return python
+
+
+def run_way(way: str, folder: Path, python: Path | str = sys.executable) -> dict[str, Any] | None:
+    """Run one way in a process of its own; None, with the reason printed, where it fails."""
+    command = [str(python), str(Path(__file__).with_name("monitoring_ways.py")), way, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        print(f"  {way} is left out: {last[0][:150]}")
+        return None
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def make_rows(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    columns: dict[str, Any] = {name: rng.normal(size=n) for name in NUMBERS}
-    columns |= {name: rng.integers(0, 12, n).astype(float) for name in WHOLE}
-    columns |= {name: rng.choice([f"{name} {i}" for i in range(4)], n, p=[0.4, 0.3, 0.2, 0.1]) for name in WORDS}
+    columns: dict[str, Any] = {name: rng.normal(shift, size=n) for name in NUMBERS}
+    columns |= {name: np.minimum(rng.binomial(12, 0.4 + shift / 5, n), 12).astype(float) for name in WHOLE}
+    shares = np.array([0.4, 0.3, 0.2, 0.1]) + shift * np.array([-0.2, 0.1, 0.1, 0.0])
+    columns |= {name: rng.choice([f"{name} {i}" for i in range(4)], n, p=shares) for name in WORDS}
     frame = pd.DataFrame(columns)
     for name in (*NUMBERS, *WHOLE):
         frame.loc[rng.random(n) < 0.05, name] = np.nan
     return frame
 
 
-def by_counts(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, dict[str, float], dict[str, float]]:
-    """Return seconds for a window against a stored reference, and statistics of each column."""
-    from pipeline.config.compose import compose
-    from pipeline.config.load import build
-    from pipeline.monitoring import Cells, count_window, expected_performance, find_drift
+def described(frame: pd.DataFrame) -> Any:
+    """Return the reference of rows, with scores that fit no model: they are not compared here."""
     from pipeline.package.reference import describe
     from pipeline.schema import Column, Schema, Target
 
-    columns = [
-        *(Column(one, "float", "Float64", nullable=True) for one in NUMBERS),
-        *(Column(one, "integer", "Int64", nullable=True) for one in WHOLE),
-        *(Column(one, "category", "category", categories=tuple(f"{one} {i}" for i in range(4))) for one in WORDS),
-    ]
+    columns = []
+    for name in frame.columns:
+        if name.startswith(WORDS):
+            words = tuple(f"{name} {i}" for i in range(4))
+            columns.append(Column(name, "category", "category", categories=words))
+        else:
+            is_whole = name.startswith(WHOLE)
+            columns.append(
+                Column(name, "integer" if is_whole else "float", "Int64" if is_whole else "Float64", nullable=True)
+            )
     schema = Schema("bench", tuple(columns), Target("y", ("no", "yes"), "yes"))
-    score = np.random.default_rng(0).beta(1, 2, len(before))
-    made = describe(before, schema, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10, threshold=0.5)
-    config = build(compose([], conf=ROOT / "conf").values, where="conf").drift
-    find_drift(made, count_window(made, after.head(300), n_rows=300), config, min_rows=200)  # imports
-    started = time.perf_counter()
-    window = count_window(made, after, n_rows=len(after))
-    counted = time.perf_counter()
-    report = find_drift(made, window, config, min_rows=200)
-    judged = time.perf_counter()
-    scores = made.score.finest.count(score)
-    at = time.perf_counter()
-    expected_performance(
-        Cells.from_histogram(made.score, scores, schema.target, threshold=0.5), confidence=0.95, draws=200, seed=0
+    score = np.random.default_rng(0).beta(1, 2, len(frame))
+    said = np.where(score < 0.5, "no", "yes")
+    return describe(frame, schema, score=score, predicted=said, n_bins=10, threshold=0.5)
+
+
+def write_rows(folder: Path, n: int, shift: float = 0.1) -> None:
+    before = make_rows(n, 0)
+    before.to_parquet(folder / "before.parquet")
+    make_rows(n, 1, shift).to_parquet(folder / "after.parquet")
+    (folder / "reference.json").write_text(json.dumps(described(before).as_dict()), encoding="utf-8")
+
+
+def drift(folder: Path, n: int) -> None:
+    """A window of raw rows against a stored reference: time without reading and imports, peak of the whole process."""
+    write_rows(folder, n)
+    ours = run_way("ours", folder)
+    if ours is None:
+        sys.exit(1)
+    row("ours: counting, every statistic, verdicts", ours["seconds"], "s")
+    row("ours: peak", ours["peak_mb"], "MB")
+    python = peers()
+    others: dict[str, Path | str] = {"by_scipy": sys.executable}
+    if python is not None:
+        others |= {"by_nannyml": python, "by_evidently": python}
+    for way, interpreter in others.items():
+        if (found := run_way(way, folder, interpreter)) is None:
+            continue
+        row(f"{way}: time", found["seconds"], "s")
+        bar = 50 if way == "by_evidently" else 12
+        row(f"{way}: times slower than ours", found["seconds"] / ours["seconds"], "", at_least=bar)
+        bar = 0.25 if way == "by_evidently" else None
+        row(
+            f"{way}: our peak, as a part of its {found['peak_mb']:,.0f} MB",
+            ours["peak_mb"] / found["peak_mb"],
+            "",
+            at_most=bar,
+        )
+
+
+def state(_: Path, n: int) -> None:
+    """What follows from counts alone."""
+    from pipeline.config.load import load_params
+    from pipeline.monitoring import Cells, count_window, expected_performance, find_drift
+    from pipeline.schema import Target
+
+    before, after = make_rows(min(n, 100_000), 0), make_rows(min(n, 100_000), 1, 0.1)
+    made, config = described(before), load_params(ROOT / "params.yaml").drift
+    whole = count_window(made, after, n_rows=len(after))
+    half = len(after) // 2
+    parts = [count_window(made, one, n_rows=len(one)) for one in (after[:half], after[half:])]
+    merged = parts[0].merge(parts[1])
+    unequal = sum(int((merged.features[name] != counts).sum()) for name, counts in whole.features.items())
+    score = np.random.default_rng(0).beta(1, 2, 1_000_000)
+    target, scores = Target("y", ("no", "yes"), "yes"), made.score.finest.count(score)
+
+    def estimate() -> None:
+        cells = Cells.from_histogram(made.score, scores, target, threshold=0.5)
+        expected_performance(cells, confidence=0.95, draws=200, seed=0)
+
+    row(
+        "statistics and verdicts from the counts, median of 15",
+        milliseconds(lambda: find_drift(made, whole, config, min_rows=200)),
+        "ms",
+        at_most=5,
     )
-    parts = {
-        "statistics and verdicts from the counts, ms": 1000 * (judged - counted),
-        "expected performance from the score's counts, ms": 1000 * (time.perf_counter() - at),
-        "state of the window, KB": window.n_bytes / 1000,
-    }
-    figures = {}
-    for one in report.findings:
-        name = "kolmogorov_smirnov" if one.column in (*NUMBERS, *WHOLE) else "jensen_shannon"
-        figures[one.column] = one.statistics[name]
-    return judged - started, figures, parts
+    row("expected performance from the score's counts, median of 15", milliseconds(estimate), "ms", at_most=10)
+    row("state of the window", whole.n_bytes / 1000, "KB", at_most=50)
+    row("bins in which merge(A, B) is not count(A + B)", unequal, "", at_most=0)
 
 
-def by_scipy(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, dict[str, float], dict[str, float]]:
-    from scipy.spatial.distance import jensenshannon
-    from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
-
-    started, figures = time.perf_counter(), {}
-    for name in (*NUMBERS, *WHOLE):
-        p, q = before[name].dropna().to_numpy(), after[name].dropna().to_numpy()
-        figures[name] = float(ks_2samp(p, q, method="asymp").statistic)
-        wasserstein_distance(p, q)
-    for name in WORDS:
-        table = pd.concat([before[name].value_counts(), after[name].value_counts()], axis=1).fillna(0).to_numpy().T
-        chi2_contingency(table)
-        figures[name] = float(jensenshannon(table[0], table[1], base=2))
-    return time.perf_counter() - started, figures, {}
+def milliseconds(task: Any, rounds: int = 15) -> float:
+    """Return the median time of the processor: that of the clock is also that of whoever else is here."""
+    spent = []
+    for _ in range(rounds + 1):
+        started = time.process_time()
+        task()
+        spent.append(1000 * (time.process_time() - started))
+    return median(spent[1:])
 
 
-def by_evidently(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, dict[str, float], dict[str, float]]:
-    from evidently import Report
-    from evidently.presets import DataDriftPreset
+def estimate(folder: Path, n: int) -> None:
+    """Performance before outcomes, from a million probabilities that are calibrated."""
+    for name, seed in (("scores", 1), ("known", 0)):
+        rng = np.random.default_rng(seed)
+        score = rng.beta(1, 2 - seed / 2, n if name == "scores" else 50_000)
+        frame = pd.DataFrame({"y_pred_proba": score, "y_pred": (score >= 0.5).astype(int)})
+        if name == "known":
+            frame["y_true"] = (rng.random(len(score)) < score).astype(int)
+        frame.to_parquet(folder / f"{name}.parquet")
+    ours, python = run_way("our_estimate", folder), peers()
+    if ours is None:
+        sys.exit(1)
+    row("ours, with its band of 200 draws", ours["seconds"], "s")
+    other = run_way("nannyml_estimate", folder, python) if python is not None else None
+    if other is None:
+        return
+    row("NannyML, without its fit", other["seconds"], "s")
+    row("times slower than ours", other["seconds"] / ours["seconds"], "", at_least=10)
+    for name, value in other["figures"]["all"].items():
+        mine = ours["figures"]["all"][name]
+        row(f"{name}: {mine:.6f}, NannyML {value:.6f}, difference", abs(mine - value), "", at_most=0.001)
 
-    started = time.perf_counter()
-    Report([DataDriftPreset()]).run(current_data=after, reference_data=before).dict()
-    return time.perf_counter() - started, {}, {}
+
+def agreement(folder: Path, _: int) -> None:
+    """The same statistics of the same rows, where they are defined alike."""
+    write_rows(folder, 100_000)
+    ours, python = run_way("ours", folder), peers()
+    ways: dict[str, Path | str] = {"by_scipy": sys.executable}
+    if python is not None:
+        ways |= {"evidently_figures": python, "nannyml_figures": python}
+    if ours is None:
+        sys.exit(1)
+    for figures in ours["figures"].values():
+        if "wasserstein" in figures:
+            figures["wasserstein, clipped"] = figures["wasserstein"]
+    for way, interpreter in ways.items():
+        if (found := run_way(way, folder, interpreter)) is None:
+            continue
+        worst = _worst(ours["figures"], found["figures"])
+        for (statistic, kind), off in worst.items():
+            row(
+                f"{way}: {statistic}, {kind}: largest difference",
+                off,
+                "",
+                at_most=0.001 if kind == "continuous" or statistic == "wasserstein" else 1e-9,
+            )
 
 
-def by_nannyml(before: pd.DataFrame, after: pd.DataFrame) -> tuple[float, dict[str, float], dict[str, float]]:
-    import nannyml as nml
+def wide(folder: Path, _: int) -> None:
+    """300,000 rows by 1,000 columns from a file, against a stored reference of 100,000 rows; ten columns have moved."""
+    from pyarrow import Table, parquet
 
-    names = [*NUMBERS, *WHOLE, *WORDS]
-    calculator = nml.UnivariateDriftCalculator(
-        column_names=names,
-        chunk_size=len(after),
-        continuous_methods=["kolmogorov_smirnov", "jensen_shannon", "wasserstein"],
-        categorical_methods=["chi2", "jensen_shannon"],
+    sections, moved = [], []
+    for at in range(0, _N_WIDE, 100):
+        part = _wide_rows(100_000, range(at, at + 100), seed=at, moved=False)
+        sections.append(described(part))
+        moved.append(next(iter(part.columns)))
+    made = replace(sections[0], columns=tuple(bins for one in sections for bins in one.columns))
+    (folder / "reference.json").write_text(json.dumps(made.as_dict()), encoding="utf-8")
+    writer = None
+    for at in range(0, _WIDE_ROWS, _PIECE):
+        table = Table.from_pandas(_wide_rows(_PIECE, range(_N_WIDE), seed=10_000 + at, moved=True))
+        writer = writer or parquet.ParquetWriter(folder / "after.parquet", table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+    if (found := run_way("wide", folder)) is None:
+        sys.exit(1)
+    row("reading, counting, statistics, verdicts", found["seconds"], "s", at_most=60)
+    row("peak", found["peak_mb"], "MB", at_most=1500)
+    wrong = set(found["figures"]["drifted"]) ^ set(moved)
+    row("columns that moved and were not named, or the other way round", len(wrong), "", at_most=0)
+
+
+def _worst(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the largest difference by statistic and kind of column; that of chi-squared is relative."""
+    kinds = {"continuous": NUMBERS, "whole numbers": WHOLE, "words": WORDS}
+    worst: dict[tuple[str, str], float] = {}
+    for kind, column in ((kind, column) for kind, names in kinds.items() for column in names):
+        for statistic, value in theirs.get(column, {}).items():
+            off = abs(ours[column][statistic] - value)
+            off /= max(abs(value), 1.0) if statistic == "chi_squared" else 1.0
+            worst[statistic, kind] = max(worst.get((statistic, kind), 0.0), off)
+    return worst
+
+
+def _wide_rows(n: int, numbers: range, *, seed: int, moved: bool) -> pd.DataFrame:
+    """Return seven tenths real numbers, two whole ones and one of words; each hundredth column may have moved."""
+    rng, columns = np.random.default_rng(seed), {}
+    for at in numbers:
+        if at % 10 < 7:
+            shift = 0.5 if moved and at % 100 == 0 else 0.0
+            columns[f"income_{at}"] = np.round(rng.standard_normal(n, dtype=np.float32) + np.float32(shift), 3)
+        elif at % 10 < 9:
+            columns[f"visits_{at}"] = rng.integers(0, 12, n, dtype=np.int8)
+        else:
+            words = [f"plan_{at} {i}" for i in range(4)]
+            columns[f"plan_{at}"] = pd.Categorical.from_codes(rng.integers(0, 4, n), words)
+    return pd.DataFrame(columns)
+
+
+def run(folder: Path, n: int) -> None:
+    """`python -m stages.monitor` in a project whose log has a million rows that nobody counted yet."""
+    from making import log_rows, make_live, make_package
+
+    from pipeline.state import open_state
+
+    made, opened = make_package(folder), open_state(folder)
+    make_live(opened, made, folder)
+    log_rows(opened, made, n, until=opened.clock(), days=0.9)
+    opened.close()
+    for name in ("conf", "params.yaml"):
+        (folder / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params"]
+    before, started = os.times(), time.perf_counter()
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
-    calculator.fit(before)
-    started = time.perf_counter()
-    calculator.calculate(after)
-    return time.perf_counter() - started, {}, {}
-
-
-WAYS = {"ours": by_counts, "scipy": by_scipy, "evidently": by_evidently, "nannyml": by_nannyml}
-
-
-def run_here(way: str, n: int) -> None:
-    before, after = make_rows(n, 0), make_rows(n, 1)
-    seconds, figures, parts = WAYS[way](before, after)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "figures": figures, "parts": parts}))
-
-
-def measure(way: str, n: int, python: str) -> dict[str, Any] | None:
-    command = [python, __file__, "--way", way, "--rows", str(n)]
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    spent, after = time.perf_counter() - started, os.times()
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        print(f"{way}: cannot be run here ({last[0][:150]})")
-        return None
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        sys.exit(done.stderr)
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    row("start-up, counting, judging, report, MLflow's new store", spent, "s", at_most=5)
+    row("the same, time of the processor", used, "s")
+
+
+PARTS = {"drift": drift, "state": state, "estimate": estimate, "agreement": agreement, "wide": wide, "run": run}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the window, and of the reference")
-    parser.add_argument("--peers", help="interpreter of an environment with evidently or nannyml")
-    parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
+    parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
     given = parser.parse_args()
-    if given.way is not None:
-        run_here(given.way, given.rows)
-        return
-    print(f"{given.rows:,} rows against {given.rows:,}, seven columns; seconds exclude reading and imports")
-    ours = measure("ours", given.rows, sys.executable)
-    if ours is None:
-        sys.exit(1)
-    others = {"scipy": sys.executable, **(dict.fromkeys(("evidently", "nannyml"), given.peers) if given.peers else {})}
-    print(f"{'ours':12} {ours['seconds']:8.3f} s {ours['peak_mb']:7.0f} MB")
-    for way, python in others.items():
-        found = measure(way, given.rows, python)
-        if found is None:
-            continue
-        times = found["seconds"] / ours["seconds"]
-        print(f"{way:12} {found['seconds']:8.3f} s {found['peak_mb']:7.0f} MB  {times:6.1f} times")
-        for column, value in found["figures"].items():
-            print(f"    {column:8} {value:.9f}, ours {ours['figures'][column]:.9f}")
-    for what, value in ours["parts"].items():
-        print(f"{what}: {value:.1f}")
+    if unknown := set(given.parts.split(",")) - set(PARTS):
+        parser.error(f"--parts: {', '.join(sorted(unknown))}; accepted: {', '.join(PARTS)}")
+    for part in given.parts.split(","):
+        print(f"{part}: {(PARTS[part].__doc__ or '').strip()}")
+        with tempfile.TemporaryDirectory() as name:
+            PARTS[part](Path(name), given.rows)
 
 
 if __name__ == "__main__":

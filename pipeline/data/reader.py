@@ -12,7 +12,7 @@ from pyarrow import csv
 
 from pipeline.data.cells import GRAMMARS, to_frame, typed
 from pipeline.data.lines import MAX_LINE_BYTES, LineReader
-from pipeline.data.problems import Problem, Problems, refusal, shown
+from pipeline.data.problems import MAX_PROBLEMS, Problem, Problems, refusal, shown
 from pipeline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.data.lines import Block
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Parsed", "csv_tables", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
+__all__ = ["Parsed", "Streamed", "csv_tables", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
 
 # Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
 _THREADS = 4
@@ -41,6 +41,15 @@ class Parsed:
     """
 
     frame: pd.DataFrame
+    numbers: NDArray[np.int64]
+    problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """The same of a stream, as a table."""
+
+    table: pa.Table
     numbers: NDArray[np.int64]
     problems: list[Problem]
 
@@ -109,26 +118,24 @@ def read_words(path: Path, source: CsvSource) -> tuple[pa.Table, list[Problem]]:
 
 
 def parse_stream(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str
-) -> tuple[pa.Table, list[Problem]]:
-    """Return what can be read of CSV that is no file, such as the body of a request, and its problems.
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str, limit: int = MAX_PROBLEMS
+) -> Streamed:
+    """Return what can be read of CSV that is no file, such as the body of a request, and its problems up to a limit.
 
     Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
     """
-    table, _, problems = _read(stream, kinds, source, where)
-    return table, problems
+    return Streamed(*_read(stream, kinds, source, Problems(where, limit)))
 
 
 def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
     with _opened(path) as stream:
-        table, numbers, problems = _read(stream, kinds, source, str(path))
+        table, numbers, problems = _read(stream, kinds, source, Problems(str(path)))
     return Parsed(to_frame(table), numbers, problems)
 
 
 def _read(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, where: str
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, problems: Problems
 ) -> tuple[pa.Table, NDArray[np.int64], list[Problem]]:
-    problems = Problems(where)
     tables = [_empty(kinds)]
     numbers = [np.empty(0, np.int64)]
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -97,8 +97,8 @@ def judge_window(
     return Judged(
         measured,
         expected,
-        dict(_by_version(state, model, answers, outcomes, packages, how)),
-        dict(_by_variant(layout, answers, outcomes, how)),
+        dict(_by_version(state, model, answers, outcomes, packages, how, {package.digest: measured})),
+        dict(_by_variant(layout, answers, outcomes, how, measured)),
         tuple(_slices(layout, _sum(layout, OUTCOMES, outcomes, package.digest), config.confidence)),
     )
 
@@ -158,19 +158,19 @@ def _by_version(
     outcomes: Mapping[tuple[str, str], Tally],
     packages: Callable[[str], Package | None],
     how: Mapping[str, Any],
+    known: Mapping[str, Performance],
 ) -> Iterator[tuple[str, Performance]]:
+    """Yield the performance of each version; `known` holds that of packages, by digest, for which it is there already."""
     with state.reading() as connection:
         versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
     for digest in sorted({its for its, _ in answers}):
-        package = packages(digest)
-        if package is None:
-            continue
-        layout = Layout(package)
-        n_rows = _sum(layout, ANSWERS, answers, digest).n_rows
-        yield (
-            versions.get(digest, digest[:12]),
-            _measured(layout, _sum(layout, OUTCOMES, outcomes, digest), n_rows, how),
-        )
+        name, package = versions.get(digest, digest[:12]), packages(digest)
+        if digest in known:
+            yield name, known[digest]
+        elif package is not None:
+            layout = Layout(package)
+            n_rows = _sum(layout, ANSWERS, answers, digest).n_rows
+            yield name, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest), n_rows, how)
 
 
 def _by_variant(
@@ -178,9 +178,15 @@ def _by_variant(
     answers: Mapping[tuple[str, str], Tally],
     outcomes: Mapping[tuple[str, str], Tally],
     how: Mapping[str, Any],
+    whole: Performance,
 ) -> Iterator[tuple[str, Performance]]:
+    """Yield the performance of each variant of one package, whose own is `whole`."""
     digest = layout.package.digest
-    for variant in sorted({name for its, name in answers if its == digest}):
+    variants = sorted({name for its, name in answers if its == digest})
+    if len(variants) == 1:
+        yield variants[0], whole
+        return
+    for variant in variants:
         n_rows = answers[digest, variant].n_rows
         yield variant, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
 

@@ -45,10 +45,9 @@ def roll_up(state: State, model: str, packages: Packages) -> int:
     while True:
         with state.reading() as connection:
             after = store.rolled_until(connection, model)
-            rows = store.predictions_after(connection, model, after, limit=_AT_ONCE)
-            changed, before, last = (
-                ([], [], after.outcomes) if rows else store.changed_outcomes(connection, model, after, limit=_AT_ONCE)
-            )
+            # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
+            changed, before, last = store.changed_outcomes(connection, model, after, limit=_AT_ONCE)
+            rows = store.predictions_after(connection, model, after, limit=_AT_ONCE) if last == after.outcomes else []
         until = Reach(rows[-1].seq if rows else after.predictions, last)
         if until == after:
             return n_rows

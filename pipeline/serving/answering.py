@@ -155,8 +155,7 @@ def _batch(work: Work, about: str, answers: _Columns, ids: list[str]) -> bytes:
 def _refused(rows: Rows) -> dict[int, str]:
     """Return for each bad row, by its position, an item that says what is wrong with it, and a comma."""
     by_row: dict[int, list[dict[str, str]]] = {}
-    for problem in rows.problems:
-        position = int(problem.path.partition("[")[2].partition("]")[0])
+    for position, problem in zip(rows.places, rows.problems, strict=True):
         plain = {"path": problem.path, "rule": problem.rule, "message": problem.message}
         by_row.setdefault(position, []).append(plain)
     return {at: f"{json.dumps({'problems': problems})}," for at, problems in by_row.items()}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.errors import DataError, DependencyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Answers", "BodyRefused", "NotReady", "Notice", "Problem", "Readiness", "Status"]
+__all__ = ["Answers", "BodyRefused", "Lines", "NotReady", "Notice", "Problem", "Readiness", "Status"]
 
 Status = Literal[400, 413, 422]
 _MAX_KEPT = 20
@@ -26,6 +26,20 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where in a text rows stood: the line of each, and what could not be read, with the line of each problem."""
+
+    numbers: Sequence[int]
+    problems: tuple[Problem, ...] = ()
+    unread: tuple[int, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """How many lines there are, read or not."""
+        return len(self.numbers) + len(set(self.unread))
 
 
 class BodyRefused(DataError):

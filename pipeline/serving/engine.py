@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving import EngineConfig, LogConfig
     from pipeline.serving.activation import Found
     from pipeline.serving.bundle import Bundle
+    from pipeline.serving.contracts import Lines
     from pipeline.state import State
 
 __all__ = ["Engine", "log_secret"]
@@ -165,13 +166,17 @@ class Engine:
         key: str | None = None,
         subject: str | None = None,
         on_error: OnError = "refuse",
+        lines: Lines | None = None,
     ) -> Answers:
-        """Answer rows given as columns by name, None or NaN where a value is missing; raises as `predict_one` does."""
+        """Answer rows given as columns by name, None or NaN where a value is missing; raises as `predict_one` does.
+
+        With `lines` the rows were lines of a text, and problems name them so.
+        """
         bundle = self._ready_bundle()
-        rows = bundle.codec.columns_of(columns, partial=on_error == "partial")
+        rows = bundle.codec.columns_of(columns, partial=on_error == "partial", lines=lines)
         if not rows.rows:
             raise BodyRefused(422, rows.problems)
-        body = repr([rows.positions, rows.rows]).encode() if key is not None else b""
+        body = repr([rows.positions, rows.rows, *rows.problems]).encode() if key is not None else b""
         answer = await self._submit(bundle, rows, "columns", body, key, subject)
         return answer if isinstance(answer, Answers) else _stored_columns(answer, rows)
 

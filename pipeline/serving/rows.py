@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Column, Schema
     from pipeline.serving.checks import Rule
+    from pipeline.serving.contracts import Lines
 
 __all__ = ["RowCodec", "Rows", "parse_json"]
 
 Row = tuple[Any, ...]
 
 _COLON = b":"
+# Of a text, after the one that names the columns.
+_FIRST_LINE = 2
 _WHOLE = 2**63 - 1
 # Checks that the decoder itself makes; a column with any other is checked once more behind it.
 _DECODED = frozenset({"in_range", "between", "ge", "gt", "le", "lt", "isin"})
@@ -38,12 +41,15 @@ _STRICT = frozenset({"greater_than", "less_than"})
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows that were accepted, each a tuple in the order of the features, with their positions among those given."""
+    """Rows that were accepted, each a tuple in the order of the features, with their positions among those given.
+
+    `places` has the position of the row that each of `problems` is about.
+    """
 
     rows: list[Row]
     positions: list[int]
     problems: tuple[Problem, ...] = ()
-    n_problems: int = 0
+    places: tuple[int, ...] = ()
 
 
 class RowCodec:
@@ -118,8 +124,10 @@ class RowCodec:
             return self._many_slowly(body, partial=partial)
         return Rows(rows, list(range(len(rows))))
 
-    def columns_of(self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False) -> Rows:
-        """Return the rows of columns by name, None or NaN where a value is missing.
+    def columns_of(
+        self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False, lines: Lines | None = None
+    ) -> Rows:
+        """Return the rows of columns by name, None or NaN where a value is missing; `lines` says where in a text they stood.
 
         Raises
         ------
@@ -130,14 +138,15 @@ class RowCodec:
         if len(lengths) > 1:
             raise BodyRefused(422, [Problem("", "shape", "columns have different numbers of values")])
         n_rows = next(iter(lengths), 0)
-        self._bounded(n_rows, "rows")
+        self._bounded(n_rows if lines is None else lines.n_rows, "rows")
         unknown = self._unknown(columns, "")
         if unknown:
             raise BodyRefused(422, unknown)
         given = [columns.get(name) for name in self.names]
         raw = zip(*([None] * n_rows if values is None else values for values in given), strict=True)
         plain = (tuple(None if value != value else value for value in row) for row in raw)  # noqa: PLR0124 - NaN
-        return self._checked([dict(zip(self.names, row, strict=True)) for row in plain], "rows", partial=partial)
+        rows = [dict(zip(self.names, row, strict=True)) for row in plain]
+        return self._checked(rows, "rows", partial=partial, lines=lines)
 
     def _passes(self, row: Row) -> bool:
         for at in self._later:
@@ -165,19 +174,25 @@ class RowCodec:
         if n_rows == 0:
             raise BodyRefused(422, [Problem(path, "min_rows", "has no rows; at least one is needed")])
 
-    def _checked(self, rows: list[Any], path: str, *, partial: bool) -> Rows:
+    def _checked(self, rows: list[Any], path: str, *, partial: bool, lines: Lines | None = None) -> Rows:
         good: list[Row] = []
         positions: list[int] = []
         problems: list[Problem] = []
+        places: list[int] = []
+        if lines is not None:
+            problems.extend(lines.problems)
+            places.extend(number - _FIRST_LINE for number in lines.unread)
         for at, values in enumerate(rows):
-            row, found = self._row(values, f"{path}[{at}]")
+            row, found = self._row(values, f"{path}[{at}]" if lines is None else f"line {lines.numbers[at]}")
+            place = at if lines is None else lines.numbers[at] - _FIRST_LINE
             problems.extend(found)
+            places.extend([place] * len(found))
             if not found:
                 good.append(row)
-                positions.append(at)
+                positions.append(place)
         if problems and not partial:
             raise BodyRefused(422, problems)
-        return Rows(good, positions, tuple(problems), len(problems))
+        return Rows(good, positions, tuple(problems), tuple(places))
 
     def _inner(self, body: bytes, key: str, kind: type, expected: str) -> Any:
         found = parse_json(body)

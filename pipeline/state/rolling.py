@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, literal, select
 from pipeline.state.tables import outcomes, predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Select
 
@@ -46,7 +46,7 @@ class CountedRow(NamedTuple):
 
 def predictions_after(connection: Connection, model: str, reach: Reach, *, limit: int) -> list[CountedRow]:
     """Return at most `limit` predictions of a model beyond `reach`, in their order, with their last outcome within it."""
-    where = (predictions.c.model == model, predictions.c.seq > reach.predictions)
+    where = (_is_of(model), predictions.c.seq > reach.predictions)
     return _counted(connection, _select(until=reach.outcomes).where(*where).order_by(predictions.c.seq).limit(limit))
 
 
@@ -79,11 +79,11 @@ def changed_outcomes(
     query = _select(until=until).add_columns(_last_outcome(reach.outcomes))
     where = (
         predictions.c.prediction_id.in_(fresh),
-        predictions.c.model == model,
+        _is_of(model),
         predictions.c.seq <= reach.predictions,
     )
-    found = [tuple(row) for row in connection.execute(query.where(*where).order_by(predictions.c.seq))]
-    return [CountedRow(*row[:-1]) for row in found], [row[-1] for row in found], int(until)
+    found = list(_fetched(connection, query.where(*where).order_by(predictions.c.seq)))
+    return [CountedRow._make(row[:-1]) for row in found], [row[-1] for row in found], int(until)
 
 
 def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[CountedRow]:
@@ -116,6 +116,15 @@ def moment_back(connection: Connection, model: str, n: int, *, before: int) -> i
     return connection.execute(query.limit(1).offset(n - 1)).scalar()
 
 
+def _is_of(model: str) -> Any:
+    """Whether a prediction is of a model, in a form that no index serves.
+
+    By the index of models and moments a database would read and sort every row of the model for each part of them;
+    what is asked here goes by the number of the row, or by its identifier.
+    """
+    return func.coalesce(predictions.c.model, "") == model
+
+
 def _select(*, until: int | None) -> Select[Any]:
     columns = (*(predictions.c[name] for name in _COLUMNS), predictions.c.latency_us)
     return select(*columns, _last_outcome(until))
@@ -129,9 +138,12 @@ def _last_outcome(until: int | None) -> Any:
 
 
 def _counted(connection: Connection, query: Select[Any]) -> list[CountedRow]:
-    """Return rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
+    return list(map(CountedRow._make, _fetched(connection, query)))
+
+
+def _fetched(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
     compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
-    rows: Iterable[Any]
     if compiled.positional:
         names = compiled.positiontup or []
         values: Any = tuple(compiled.params[name] for name in names)
@@ -140,7 +152,8 @@ def _counted(connection: Connection, query: Select[Any]) -> list[CountedRow]:
     cursor = connection.connection.cursor()
     try:
         cursor.execute(str(compiled), values)
-        rows = cursor.fetchall()
+        # One by one: what is made of a row takes its place, and the collector of garbage has half as much to look at.
+        while row := cursor.fetchone():
+            yield row
     finally:
         cursor.close()
-    return [CountedRow(*row) for row in rows]

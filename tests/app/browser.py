@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from tests.end_to_end.workspace import Workspace
@@ -30,13 +31,22 @@ def free_port() -> int:
 @contextmanager
 def serving(workspace: Workspace, *words: str, port: int | None = None, **env: str) -> Iterator[str]:
     """Serve the app on the results of a workspace; yield its address."""
+    with serving_process(workspace, *words, port=port, **env) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving_process(
+    workspace: Workspace, *words: str, port: int | None = None, **env: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve the app on the results of a workspace; yield its address and its process."""
     port = port if port is not None else free_port()
     command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port), *words)
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(f"{address}/_stcore/health", process)
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -10,7 +10,7 @@ from app.remote import Remote
 from pipeline import state as store
 from pipeline.errors import ConfigError, DependencyUnavailable
 from tests.app.conftest import failures_of, page, text_of
-from tests.app.test_predict import logged, rows
+from tests.app.test_predict import logged, n_logged, rows
 from tests.pipeline.serving.http.issuer import issuing
 from tests.pipeline.serving.http.running import Running, running
 
@@ -48,10 +48,10 @@ def api(server: Running, keys: dict[str, str], project: Workspace, monkeypatch: 
 
 
 def test_the_form_is_answered_explained_and_varied_by_the_api(api: Workspace) -> None:
-    before = len(logged(api))
+    before = n_logged(api)
     shown = page("predict").run()
     shown.button[0].click().run()
-    assert (failures_of(shown), len(logged(api)) - before) == ([], 1)
+    assert (failures_of(shown), n_logged(api) - before) == ([], 1)
     assert shown.metric[0].value == logged(api)[0].prediction
     assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
 

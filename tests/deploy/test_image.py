@@ -78,11 +78,14 @@ def _started(root: Path, state: Path) -> str:
     words = [*stage.words("ENTRYPOINT"), "--host", "127.0.0.1", "--port", "0"]
     # The interpreter that stands in for the base image's lies where only root may go; its packages, beside the tests.
     gates = {str(p) for place in (sys.base_prefix, sys.prefix) for p in Path(place).parents if p != Path("/")}
+    hidden = [place for place in {sys.base_prefix, sys.prefix} if place.startswith("/tmp/")]  # by the tmpfs below
+    shown = "\n".join(f"mkdir -p {root}{one}\nmount --bind {one} {root}{one}" for one in hidden)
     inside = f"env -i {variables} chroot --userspec={stage.last('USER')} --groups={USER} {root}"
     return f"""
 chmod a+rx {" ".join(f"{root}{one}" for one in sorted(gates))}
 mount --bind {state} {root}/app/state
 mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
+{shown}
 mount -o remount,ro {root}
 {inside} sh -c "cd /app && exec python -c '{_LOOK.replace('"', chr(92) + '"')}'"
 exec {inside} sh -c "cd /app && exec {" ".join(words)}"
@@ -90,7 +93,7 @@ exec {inside} sh -c "cd /app && exec {" ".join(words)}"
 
 
 def test_the_steps_make_a_server_that_answers_as_its_user(image: subprocess.Popen[str]) -> None:
-    started = _first_line(image, 300 if FULL else 30)
+    started = _first_line(image, 300 if FULL else 120)
     assert image.stdout is not None
     inside = json.loads(image.stdout.readline())
     with httpx.Client(base_url=started["address"], timeout=10) as client:

@@ -190,10 +190,13 @@ class Api:
             body = await self.engine.predict_batch(call.body, key=call.key, subject=call.subject, on_error=on_error)
             return Answer(body)
         schema = self._bundle().schema
-        columns = await asyncio.to_thread(
-            tabular.read_columns, call.media_type, call.body, schema, max_rows=self.max_rows
+        is_partial = on_error == "partial"
+        read = await asyncio.to_thread(
+            tabular.read_columns, call.media_type, call.body, schema, max_rows=self.max_rows, partial=is_partial
         )
-        answers = await self.engine.predict_columns(columns, key=call.key, subject=call.subject, on_error=on_error)
+        answers = await self.engine.predict_columns(
+            read.columns, key=call.key, subject=call.subject, on_error=on_error, lines=read.lines
+        )
         return Answer(answers.body)
 
     async def explain(self, call: Call) -> Answer:

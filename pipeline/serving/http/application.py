@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Application", "Hosts"]
 
 _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-_SHED_PAUSE_S = 0.2
+_SHED_PAUSE_S = 0.5
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
 

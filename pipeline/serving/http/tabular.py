@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.contracts import BodyRefused, Problem
+from pipeline.serving.contracts import BodyRefused, Lines, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,37 +16,59 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.serving.contracts import Status
 
-__all__ = ["MEDIA_TYPES", "read_columns"]
+__all__ = ["MEDIA_TYPES", "Read", "read_columns"]
 
 
-def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int) -> dict[str, list[Any]]:
-    """Return the columns of a body, by name, with None for a missing value.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The columns of a body, by name, with None for a missing value; and of a text its lines."""
+
+    columns: dict[str, list[Any]]
+    lines: Lines | None = None
+
+
+def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int, partial: bool = False) -> Read:
+    """Return what a body holds; with `partial`, lines of CSV that cannot be read are named and left out.
 
     Raises
     ------
     BodyRefused
         When it cannot be read, has other columns than the features, or too many rows.
     """
-    table = _READERS[media_type](body, schema)
+    lines = None
+    if media_type == _CSV:
+        table, lines = _csv(body, schema, max_rows=max_rows if partial else None)
+    else:
+        table = _READERS[media_type](body)
     if table.num_rows > max_rows:
         raise _refused(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
     _check_names(table.column_names, schema)
-    return {name: _plain(table.column(name)) for name in schema.feature_names if name in table.column_names}
+    given = [name for name in schema.feature_names if name in table.column_names]
+    return Read({name: _plain(table.column(name)) for name in given}, lines)
 
 
-def _csv(body: bytes, schema: Schema) -> pa.Table:
+def _csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, Lines]:
+    """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
+    import numpy as np
+
     from pipeline.config.groups.data import CsvSource
+    from pipeline.data.problems import MAX_PROBLEMS
     from pipeline.data.reader import parse_stream
 
     kinds = {column.name: column.kind for column in schema.features}
     form = CsvSource(kind="csv", path="data/external/body.csv")
-    table, problems = parse_stream(io.BytesIO(body), kinds, form, where="body")
-    if problems:
-        raise BodyRefused(422, [Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in problems])
-    return table
+    limit = MAX_PROBLEMS if max_rows is None else max_rows * len(kinds)
+    read = parse_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
+    problems = tuple(Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
+    unread = tuple(one.line for one in read.problems)
+    # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
+    if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
+        raise BodyRefused(422, problems)
+    is_read = ~np.isin(read.numbers, unread)
+    return read.table.filter(is_read), Lines(read.numbers[is_read].tolist(), problems, unread)
 
 
-def _parquet(body: bytes, _schema: Schema) -> pa.Table:
+def _parquet(body: bytes) -> pa.Table:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -57,7 +80,7 @@ def _parquet(body: bytes, _schema: Schema) -> pa.Table:
         raise _refused(400, "body", "parquet", "this is no Parquet file that can be read") from error
 
 
-def _arrow(body: bytes, _schema: Schema) -> pa.Table:
+def _arrow(body: bytes) -> pa.Table:
     import pyarrow as pa
 
     open_it = pa.ipc.open_file if body.startswith(b"ARROW1") else pa.ipc.open_stream
@@ -69,13 +92,13 @@ def _arrow(body: bytes, _schema: Schema) -> pa.Table:
     return table
 
 
-_READERS: dict[str, Callable[[bytes, Any], Any]] = {
-    "text/csv": _csv,
+_CSV = "text/csv"
+_READERS: dict[str, Callable[[bytes], Any]] = {
     "application/vnd.apache.parquet": _parquet,
     "application/vnd.apache.arrow.stream": _arrow,
     "application/vnd.apache.arrow.file": _arrow,
 }
-MEDIA_TYPES = tuple(_READERS)
+MEDIA_TYPES = (_CSV, *_READERS)
 
 _MAX_CELLS = 100_000_000
 

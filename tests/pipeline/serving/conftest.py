@@ -12,14 +12,18 @@ from pipeline.gates import Gate, GateReport
 from pipeline.package import PackageStore
 from pipeline.registry import decisions
 from pipeline.serving import Engine
-from pipeline.state import open_state
+from pipeline.state import URL_ENV, open_state
 from tests.pipeline.package.packing import pack, unseen
 from tests.pipeline.problems import settings
+from tests.pipeline.state import server
+from tests.pipeline.state.conftest import postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.serving import EngineConfig, LogConfig
+
+__all__ = ["postgresql"]
 
 NAME = "personality_model"
 PASSED = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.01 of at most 0.015"),)).as_dict()
@@ -43,22 +47,46 @@ def registered(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     """A project with two versions, of which the first is in Production."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLOPS_STATE_URL", raising=False)
-        state = open_state(root)
-        kept = PackageStore(root / "state/packages")
-        for folder in packages.values():
-            decisions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
-        state.close()
-        promote(root, 1)
+        patch.delenv(URL_ENV, raising=False)
+        _register(root, packages)
     return root
 
 
 @pytest.fixture
 def project(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the registered project."""
-    monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
+    monkeypatch.delenv(URL_ENV, raising=False)
     shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where state is kept from here on: in a file below the project, or in a database of a server."""
+    if request.param == "postgresql":
+        monkeypatch.setenv(URL_ENV, server.new_database(request.getfixturevalue("postgresql")))
+    else:
+        monkeypatch.delenv(URL_ENV, raising=False)
+    return str(request.param)
+
+
+@pytest.fixture
+def project_on(state_database: str, registered: Path, packages: dict[str, Path], tmp_path: Path) -> Path:
+    """The registered project, once on each kind of state database."""
+    if state_database == "sqlite":
+        shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
+    else:
+        _register(tmp_path, packages)
+    return tmp_path
+
+
+def _register(root: Path, packages: dict[str, Path]) -> None:
+    state = open_state(root)
+    kept = PackageStore(root / "state/packages")
+    for folder in packages.values():
+        decisions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
+    state.close()
+    promote(root, 1)
 
 
 def promote(root: Path, version: int, stage: str = "Production") -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.serving import Engine
 
-N_SWAPS = int(os.environ.get("MLOPS_SWAPS", "6"))
+N_SWAPS = int(os.environ.get("MLOPS_SWAPS", "3"))
 
 
 def _cut(path: Path) -> None:
@@ -74,7 +74,7 @@ def serves(engine: Engine) -> int | None:
     return None if engine.bundle is None else engine.bundle.version
 
 
-def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themselves(project: Path) -> None:
+def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themselves(project_on: Path) -> None:
     row = rows(1)[0]
     answers: list[dict[str, Any]] = []
 
@@ -83,13 +83,13 @@ def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themse
             answers.append(json.loads(await engine.predict_one(one(row))))
 
     async def run() -> None:
-        engine = engine_of(project, engine=engine_settings(follow_s=1.0))
+        engine = engine_of(project_on, engine=engine_settings(follow_s=1.0))
         await engine.start()
         is_done = asyncio.Event()
         clients = [asyncio.create_task(ask(engine, is_done)) for _ in range(4)]
         for at in range(N_SWAPS):
             version = 2 - at % 2
-            await asyncio.to_thread(promote, project, version)
+            await asyncio.to_thread(promote, project_on, version)
             await until(lambda wanted=version: serves(engine) == wanted, within_s=2.5)
             await asyncio.sleep(0.05)
         is_done.set()

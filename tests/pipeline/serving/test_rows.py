@@ -123,7 +123,7 @@ def test_a_bad_row_refuses_its_batch_and_is_named() -> None:
     with pytest.raises(BodyRefused, match=r"^instances\[1\]\.count: expected a whole number from 0 to 11"):
         CODEC.many(raw)
     rows = CODEC.many(raw, partial=True)
-    assert (rows.positions, rows.n_problems) == ([0], 1)
+    assert (rows.positions, rows.places) == ([0], (1,))
 
 
 @pytest.mark.parametrize(("n_rows", "status"), [(0, 422), (4, 413)])

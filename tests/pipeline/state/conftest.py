@@ -7,7 +7,6 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from pipeline import state as store
 from tests.pipeline.state import server
@@ -15,8 +14,6 @@ from tests.pipeline.state import server
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -36,15 +33,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
-    server_address = request.getfixturevalue("postgresql")
-    name = f"state_{next(_NUMBERS)}"
-    engine = create_engine(
-        f"{server_address}/postgres".replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return f"{server_address}/{name}"
+    return server.new_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

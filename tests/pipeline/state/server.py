@@ -8,13 +8,18 @@ import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["programs", "running"]
+__all__ = ["away", "new_database", "programs", "running"]
+
+_NUMBERS = count(1)
 
 
 def programs() -> Path | None:
@@ -30,20 +35,64 @@ def programs() -> Path | None:
 def running(folder: Path) -> Iterator[str]:
     """Yield the address of a fresh server without databases of ours; it is stopped at the end."""
     base = Path(tempfile.mkdtemp(prefix="mlops-postgres-"))
-    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    user = _user()
     if user is not None:
         shutil.chown(base, user)
     data, port = base / "data", _free_port()
     try:
         _run(user, folder / "initdb", "-D", data, "-U", "tester", "--auth", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {base} -c fsync=off"
-        _run(user, folder / "pg_ctl", "-D", data, "-w", "-l", base / "log", "-o", options, "start")
+        lines = (
+            "listen_addresses = '127.0.0.1'",
+            f"port = {port}",
+            f"unix_socket_directories = '{base}'",
+            "fsync = off",
+        )
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write("".join(f"{line}\n" for line in lines))
+        _start(folder, data)
         try:
             yield f"postgresql://tester@127.0.0.1:{port}"
         finally:
-            _run(user, folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+            _stop(folder, data)
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def new_database(address: str) -> str:
+    """Make an empty database on a server and return its address."""
+    name = f"made_{next(_NUMBERS)}"
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload, unused-ignore] - a name of ours
+    return f"{address}/{name}"
+
+
+@contextmanager
+def away(address: str) -> Iterator[None]:
+    """Stop a server of ours at once, as a failure would, for as long as a block lasts; then start it again."""
+    folder = programs()
+    assert folder is not None
+    with psycopg.connect(f"{address}/postgres") as connection:
+        found = connection.execute("SHOW data_directory").fetchone()
+    assert found is not None
+    data = Path(found[0])
+    _stop(folder, data)
+    try:
+        yield
+    finally:
+        _start(folder, data)
+
+
+def _user() -> str | None:
+    """Return who runs the server, which refuses to run as root; None for whoever runs the tests."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def _start(folder: Path, data: Path) -> None:
+    _run(_user(), folder / "pg_ctl", "-D", data, "-w", "-l", data.parent / "log", "start")
+
+
+def _stop(folder: Path, data: Path) -> None:
+    _run(_user(), folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
 def _run(user: str | None, *command: object) -> None:

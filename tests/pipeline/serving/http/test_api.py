@@ -131,6 +131,43 @@ def test_with_partial_the_good_rows_are_answered_and_the_bad_one_is_named(client
     assert answer["predictions"][1]["problems"][0]["path"] == "instances[1].Time_spent_Alone"
 
 
+def test_with_partial_lines_of_csv_that_cannot_be_read_or_are_out_of_range_are_named_and_the_others_answered(
+    client: httpx.Client,
+) -> None:
+    header, *good = _csv(pa.Table.from_pylist(rows(3))).decode().splitlines()
+    cells = good[0].split(",")
+    unread, far = (",".join([word, *cells[1:]]) for word in ("four", "99"))
+    body = "\n".join([header, good[0], unread, good[1], "1,2", far, good[2]]).encode()
+    answer = client.post("/predict/batch?on_error=partial", content=body, headers={"Content-Type": "text/csv"}).json()
+    expected = client.post("/predict/batch", json={"instances": rows(3)}).json()["predictions"]
+    items = answer["predictions"]
+    assert [items[at]["confidence"] for at in (0, 2, 5)] == [one["confidence"] for one in expected]
+    assert [items[at]["problems"][0]["path"] for at in (1, 3, 4)] == [
+        "line 3.Time_spent_Alone",
+        "line 5.2",
+        "line 6.Time_spent_Alone",
+    ]
+    assert (len(items), answer["n_refused"]) == (6, 3)
+
+
+@pytest.mark.parametrize("body", ["Time_spent_Alone,other\n4,4\n", "{header}\n{bad}\n", "{header}\n"])
+def test_partial_csv_without_one_row_that_can_be_answered_is_refused(client: httpx.Client, body: str) -> None:
+    header, line = _csv(pa.Table.from_pylist(rows(1))).decode().splitlines()
+    text = body.format(header=header, bad=f"four,{line.partition(',')[2]}")
+    headers = {"Content-Type": "text/csv"}
+    answer = client.post("/predict/batch?on_error=partial", content=text.encode(), headers=headers)
+    assert (answer.status_code, answer.json()["problems"][0]["path"][:5]) == (422, "line ")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORMS if kind != "text/csv"])
+def test_with_partial_bad_rows_of_a_table_are_named_and_the_others_answered(client: httpx.Client, kind: str) -> None:
+    table = pa.Table.from_pylist([ROW, {**ROW, "Time_spent_Alone": 99}, ROW])
+    headers = {"Content-Type": kind}
+    answer = client.post("/predict/batch?on_error=partial", content=FORMS[kind](table), headers=headers).json()
+    assert ["prediction" in one for one in answer["predictions"]] == [True, False, True]
+    assert answer["predictions"][1]["problems"][0]["path"] == "rows[1].Time_spent_Alone"
+
+
 def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.Client) -> None:
     answer = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
     assert (answer.status_code, answer.json()["detail"]) == (

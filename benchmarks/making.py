@@ -1,0 +1,105 @@
+"""What benchmarks start from: a trained package, a project in which it is live, a log of its answers."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.package import Package
+    from pipeline.state import State
+
+__all__ = ["DAY_US", "Made", "log_rows", "make_live", "make_package"]
+
+ROOT = Path(__file__).parents[1]
+DAY_US = 86_400_000_000
+_AT_ONCE = 50_000
+_TRAINED = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A package of the default problem, the model's name, and the rows that it learned from."""
+
+    name: str
+    package: Package
+    train: pd.DataFrame
+
+
+def make_package(folder: Path) -> Made:
+    """Train a logistic regression on a few thousand rows and add its package to the store in `folder`/state/packages."""
+    from pipeline import package
+    from pipeline.config.compose import compose
+    from pipeline.config.load import build
+    from pipeline.data import sources
+    from pipeline.data.split import split
+    from pipeline.package import PackageStore
+    from pipeline.schema import Schema
+    from pipeline.training import train
+
+    words = ("model=logistic_regression", "training.folds=2", f"data.source.rows={_TRAINED}")
+    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
+    schema = Schema.from_config(config.data)
+    parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
+    result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
+    package.write(
+        folder / "candidate",
+        result.classifier,
+        train=parts.train,
+        parity=parts.test,
+        scores=result.out_of_fold,
+        metrics=result.mean,
+        lineage={},
+        training=config.training,
+        model=config.model.name,
+    )
+    return Made(config.name, PackageStore(folder / "state/packages").add(folder / "candidate"), parts.train)
+
+
+def make_live(state: State, made: Made, root: Path) -> None:
+    """Put a package into Production."""
+    from pipeline.gates import Gate, GateReport
+    from pipeline.package import PackageStore
+    from pipeline.registry import decisions
+
+    passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
+    store = PackageStore(root / "state/packages")
+    version, _ = decisions.register(state, store, made.name, made.package, tags={}, gates=passed, description="")
+    decisions.promote(state, made.name, version.version, "Production")
+
+
+def log_rows(state: State, made: Made, n: int, *, until: int, days: float) -> float:
+    """Log rows evenly over the days before `until`, every second with its outcome; return the seconds it took."""
+    from pipeline import state as store
+
+    frame, package, started = made.train, made.package, time.perf_counter()
+    names = list(package.schema.feature_names)
+    features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
+    shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
+    said, truth = package.predict(frame).tolist(), frame[package.schema.target.column].astype(str).tolist()
+    probabilities = [json.dumps(one) for one in shares]
+    at = np.linspace(until - days * DAY_US, until, n, endpoint=False).astype(np.int64).tolist()
+    journal = store.Journal(state)
+    for start in range(0, n, _AT_ONCE):
+        rows = []
+        for i in range(start, min(start + _AT_ONCE, n)):
+            j = i % len(frame)
+            rows.append(
+                store.PredictionRow(
+                    f"p{i}", at[i], made.name, 1, package.digest, 1, features[j], said[j], probabilities[j],
+                    shares[j][said[j]], "champion", "champion", 900 + j, 1.0, None, None,
+                )
+            )  # fmt: skip
+        journal.append(rows)
+        with state.writing() as connection:
+            known = range(start, min(start + _AT_ONCE, n), 2)
+            store.add_outcomes(connection, [(f"p{i}", at[i], truth[i % len(frame)], "bench") for i in known])
+    journal.close()
+    return time.perf_counter() - started

@@ -1,0 +1,86 @@
+"""What breaks under the real server, on both databases: the process is killed, or the database goes away and comes back."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
+from tests.pipeline.serving.http.load import Load
+from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.state import server as database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+
+# The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
+KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+
+
+def logged(root: Path) -> list[str]:
+    state = open_state(root)
+    with state.reading() as connection:
+        found = list(connection.execute(select(predictions.c.prediction_id)).scalars())
+    state.close()
+    return found
+
+
+@pytest.mark.usefixtures("state_database")
+def test_a_killed_server_loses_no_acknowledged_row_and_is_ready_again(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package])
+    acknowledged: list[str] = []
+    ready_s: list[float] = []
+    for _ in range(KILLS):
+        with running(tmp_path) as server:
+            load = Load(server)
+            time.sleep(0.4)
+            server.process.kill()
+            load.join()
+        acknowledged += load.answered
+        began = time.monotonic()
+        with running(tmp_path) as server, server.client() as client:
+            assert client.get("/readyz").status_code == 200
+            ready_s.append(time.monotonic() - began)
+    found = logged(tmp_path)
+    print(f"ready again after {sorted(ready_s)[KILLS // 2]:.2f} s, at most {max(ready_s):.2f} s")
+    assert len(acknowledged) > 10 * KILLS
+    assert set(acknowledged) - set(found) == set()
+    assert len(found) == len(set(found))
+
+
+def test_a_database_server_that_goes_and_comes_back_costs_answers_but_no_row_and_no_restart(
+    package: Path, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_STATE_URL", database.new_database(postgresql))
+    make_project(tmp_path, [package])
+    answers: list[tuple[int, str]] = []
+    given: list[str] = []
+    with running(tmp_path) as server, server.client() as client:
+
+        def ask() -> int:
+            answer = client.post("/predict", json={"features": ROW})
+            answers.append((answer.status_code, answer.headers.get("retry-after", "")))
+            if answer.status_code == 200:
+                given.append(answer.json()["prediction_id"])
+            return answer.status_code
+
+        assert [ask() for _ in range(10)] == [200] * 10
+        with database.away(postgresql):
+            assert [ask() for _ in range(10)] == [503] * 10
+            assert client.get("/livez").status_code == 200
+            assert client.get("/readyz").status_code == 503
+        began = time.monotonic()
+        while ask() != 200 and time.monotonic() - began < 10:
+            time.sleep(0.1)
+        print(f"answered again after {time.monotonic() - began:.2f} s")
+        assert [ask() for _ in range(10)] == [200] * 10
+        assert client.get("/readyz").status_code == 200
+    assert set(answers) == {(200, ""), (503, "2")}
+    assert sorted(logged(tmp_path)) == sorted(given)
