@@ -111,4 +111,4 @@ def test_a_changed_audit_trail_ends_with_code_8(project: Path) -> None:
     state.close()
     printed, told = mlops(project, "audit", "verify", expect=8)
     assert "entry 2: was changed after it was written" in printed
-    assert "does not hold at 1 places" in told
+    assert "does not hold at 1 place;" in told
