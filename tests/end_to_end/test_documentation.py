@@ -26,7 +26,9 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(r"make (run|serve|monitor|app|up|audit|generated-client|test|check|pictures|lock|setup|clean)\b")
+_NOT_AGAIN = re.compile(
+    r"make (run|serve|monitor|app|up|audit|generated-client|test|check|pictures|lock|setup|clean)\b"
+)
 # The front page repeats what the guides tell; what takes long of it is tried there.
 _LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
