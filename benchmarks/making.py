@@ -13,15 +13,33 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.classifier import Classifier
     from pipeline.package import Package
     from pipeline.state import State
 
-__all__ = ["DAY_US", "Made", "log_rows", "make_live", "make_package"]
+__all__ = ["DAY_US", "MODELS", "Made", "Trained", "log_rows", "make_live", "make_package", "train_package"]
 
 ROOT = Path(__file__).parents[1]
+MODELS = {
+    "logistic regression": ("model=logistic_regression",),
+    "boosting": ("model=hist_gradient_boosting",),
+    "forest of 300": ("model=random_forest", "model.estimator.n_estimators=300"),
+}
 DAY_US = 86_400_000_000
 _AT_ONCE = 50_000
 _TRAINED = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a package in a folder was written from: the model's name, the classifier, the rows it saw and those it did not."""
+
+    name: str
+    classifier: Classifier
+    train: pd.DataFrame
+    test: pd.DataFrame
+    features: list[str]
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +51,23 @@ class Made:
     train: pd.DataFrame
 
 
-def make_package(folder: Path) -> Made:
-    """Train a logistic regression on a few thousand rows and add its package to the store in `folder`/state/packages."""
+def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
+    """Train a model of the default problem on a few thousand rows and write its package."""
     from pipeline import package
     from pipeline.config.compose import compose
     from pipeline.config.load import build
     from pipeline.data import sources
     from pipeline.data.split import split
-    from pipeline.package import PackageStore
     from pipeline.schema import Schema
     from pipeline.training import train
 
-    words = ("model=logistic_regression", "training.folds=2", f"data.source.rows={_TRAINED}")
+    words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
     config = build(compose(words, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
     parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
     result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
     package.write(
-        folder / "candidate",
+        folder,
         result.classifier,
         train=parts.train,
         parity=parts.test,
@@ -60,7 +77,16 @@ def make_package(folder: Path) -> Made:
         training=config.training,
         model=config.model.name,
     )
-    return Made(config.name, PackageStore(folder / "state/packages").add(folder / "candidate"), parts.train)
+    features, target = list(schema.feature_names), config.data.target.column
+    return Trained(config.name, result.classifier, parts.train, parts.test, features, target)
+
+
+def make_package(folder: Path) -> Made:
+    """Train a logistic regression and add its package to the store in `folder`/state/packages."""
+    from pipeline.package import PackageStore
+
+    trained = train_package(folder / "candidate", MODELS["logistic regression"])
+    return Made(trained.name, PackageStore(folder / "state/packages").add(folder / "candidate"), trained.train)
 
 
 def make_live(state: State, made: Made, root: Path) -> None:

@@ -16,43 +16,16 @@ import tempfile
 import time
 from pathlib import Path
 
+from making import MODELS, train_package
+
 ROOT = Path(__file__).parents[1]
-MODELS = {
-    "logistic regression": ("model=logistic_regression",),
-    "boosting": ("model=hist_gradient_boosting",),
-    "forest of 300": ("model=random_forest", "model.estimator.n_estimators=300"),
-}
 _PIECE = 131_072
-_TRAINED = 4_000
 
 
 def prepare(folder: Path, overrides: tuple[str, ...]) -> None:
     """Write the package of a model, and the rows that it did not learn from."""
-    from pipeline import package
-    from pipeline.config.compose import compose
-    from pipeline.config.load import build
-    from pipeline.data import sources
-    from pipeline.data.split import split
-    from pipeline.schema import Schema
-    from pipeline.training import train
-
-    words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
-    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
-    schema = Schema.from_config(config.data)
-    parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
-    result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
-    package.write(
-        folder / "package",
-        result.classifier,
-        train=parts.train,
-        parity=parts.test,
-        scores=result.out_of_fold,
-        metrics=result.mean,
-        lineage={},
-        training=config.training,
-        model=config.model.name,
-    )
-    parts.test[list(schema.feature_names)].to_parquet(folder / "some.parquet")
+    trained = train_package(folder / "package", overrides)
+    trained.test[trained.features].to_parquet(folder / "some.parquet")
 
 
 def repeat(folder: Path, n_rows: int) -> None:
@@ -107,7 +80,7 @@ def _peak_mb() -> float:
 
 def apart(step: str, folder: Path) -> tuple[float, ...]:
     """Return the figures that a step prints in a process of its own."""
-    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; import runpy, pathlib; "
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; sys.path.append({str(ROOT / 'benchmarks')!r}); import runpy, pathlib; "
     code += f"runpy.run_path({__file__!r}, run_name='step')[{step!r}](pathlib.Path({str(folder)!r}))"
     said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
     return tuple(map(float, said.split()))

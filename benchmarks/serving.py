@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from making import MODELS, Made, make_live, train_package
 from serving_bars import judge
 from serving_peers import PEERS, installed, save_pipeline, version_of
 
@@ -35,11 +36,6 @@ if TYPE_CHECKING:
     from serving_peers import Peer
 
 ROOT = Path(__file__).parents[1]
-MODELS = {
-    "logistic regression": ("model=logistic_regression",),
-    "boosting": ("model=hist_gradient_boosting",),
-    "forest of 300": ("model=random_forest", "model.estimator.n_estimators=300"),
-}
 ECHO = """
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -54,52 +50,19 @@ async def app(scope, receive, send):
 """
 
 
-def trained(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
-    """Write the package of a model; return the model's name and rows that it did not learn from."""
-    from pipeline import package
-    from pipeline.config.compose import compose
-    from pipeline.config.load import build
-    from pipeline.data import sources
-    from pipeline.data.split import split
-    from pipeline.schema import Schema
-    from pipeline.training import train
-
-    words = (*overrides, "training.folds=2", "data.source.rows=4000")
-    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
-    schema = Schema.from_config(config.data)
-    parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
-    result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
-    package.write(
-        folder,
-        result.classifier,
-        train=parts.train,
-        parity=parts.test,
-        scores=result.out_of_fold,
-        metrics=result.mean,
-        lineage={},
-        training=config.training,
-        model=config.model.name,
-    )
-    target = config.data.target.column
-    save_pipeline(folder.parent / "model.joblib", result.classifier.estimator, parts.train, target)
-    features = parts.test.drop(columns=target).dropna()  # not every peer takes a missing value
-    return config.name, json.loads(features.to_json(orient="records"))
-
-
 def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
     """Put a model into Production in a fresh project and return rows that it did not learn from."""
-    from pipeline.gates import Gate, GateReport
     from pipeline.package import PackageStore
-    from pipeline.registry import decisions
     from pipeline.state import open_state
 
-    name, rows = trained(folder / "candidate", overrides)
-    state, store = open_state(folder), PackageStore(folder / "state/packages")
-    passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
-    found = store.add(folder / "candidate")
-    version, _ = decisions.register(state, store, name, found, tags={}, gates=passed, description="")
-    decisions.promote(state, name, version.version, "Production")
+    trained = train_package(folder / "candidate", overrides)
+    save_pipeline(folder / "model.joblib", trained.classifier.estimator, trained.train, trained.target)
+    found = PackageStore(folder / "state/packages").add(folder / "candidate")
+    state = open_state(folder)
+    make_live(state, Made(trained.name, found, trained.train), folder)
     state.close()
+    features = trained.test.drop(columns=trained.target).dropna()  # not every peer takes a missing value
+    rows: list[dict[str, Any]] = json.loads(features.to_json(orient="records"))
     return rows
 
 

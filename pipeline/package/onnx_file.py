@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import warnings
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,14 +185,26 @@ class OnnxModel:
 
 
 def _check(data: bytes) -> None:
-    import onnx
-
+    messages = _messages()
     try:
-        model = onnx.load_model_from_string(data)
+        model = messages.ModelProto.FromString(data)
     except Exception as error:  # protobuf raises classes of its own for every defect
         raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
     if len(model.functions) or any(one.domain not in _DOMAINS for one in model.opset_import):
         raise IntegrityError("model.onnx: uses operators that are not ONNX's own")
     tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
-    if any(one.data_location == onnx.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
+    if any(one.data_location == messages.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
         raise IntegrityError("model.onnx: points to tensors in another file; a package is whole in itself")
+
+
+@cache
+def _messages() -> Any:
+    """Return the message types of ONNX alone; the rest of its package costs a server 9 MB and is not needed to read."""
+    package = importlib.util.find_spec("onnx")
+    place = Path(str(None if package is None else package.origin)).with_name("onnx_ml_pb2.py")
+    types = importlib.util.spec_from_file_location("onnx_ml_pb2", place)
+    if types is None or types.loader is None or not place.exists():
+        raise ModuleNotFoundError(f"{place}: onnx is not installed whole; run `pip install onnx` again", name="onnx")
+    made = importlib.util.module_from_spec(types)
+    types.loader.exec_module(made)
+    return made

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.serving.contracts import Answers
+from pipeline.state import RowGroup
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.serving.bundle import Bundle
     from pipeline.serving.rows import Rows
+    from pipeline.serving.scoring import RowAnswer
 
 __all__ = ["Answered", "Answerer", "Work"]
 
@@ -43,13 +45,14 @@ class Work:
 class Answered:
     """The answer to a request, what it says of each row, and the rows that the log keeps of it.
 
-    `kept` holds the values of `PredictionRow`s, as plain tuples: naming them would cost a fifth of a large batch.
+    `row` has the values of a `PredictionRow`, for a request of one row; `group` those of a larger one.
     """
 
     answer: bytes | Answers
     labels: Sequence[str] = ()
     confidences: Sequence[float] = ()
-    kept: Sequence[tuple[Any, ...]] = ()
+    row: tuple[Any, ...] | None = None
+    group: RowGroup | None = None
 
     @property
     def body(self) -> bytes:
@@ -84,30 +87,56 @@ class Answerer:
                 found[id(work)] = answered
         return [found[id(work)] for work in works]
 
+    def at_once(self, bundle: Bundle, row: tuple[Any, ...]) -> Answered | None:
+        """Return the answer to a row that came before and is kept, for which the model need not be asked."""
+        scored = bundle.scorer.kept(row)
+        return None if scored is None else Answered(self._single(bundle, scored, self._ids.one()), *_said(scored))
+
     def _group(self, works: list[Work]) -> Iterator[Answered]:
         bundle = works[0].bundle
         scored = bundle.scorer.score(list(chain.from_iterable([work.rows.rows for work in works])))
-        about = bundle.about
         at = 0
         for work in works:
             end = at + len(work.rows.rows)
-            answers = _Columns._make(zip(*scored[at:end], strict=True))
-            ids = self._ids.take(end - at)
+            yield self._one(work, scored[at]) if work.form == "one" else self._many(work, scored[at:end])
             at = end
-            kept = self._rows(work, answers, ids) if self._sample > 0.0 else ()
-            yield Answered(_whole(work, about, answers, ids), answers.label, answers.confidence, kept)
 
-    def _rows(self, work: Work, answers: _Columns, ids: list[str]) -> list[tuple[Any, ...]]:
-        bundle = work.bundle
-        now_us = time.time_ns() // 1000
-        latency_us = (time.perf_counter_ns() - work.started_ns) // 1000
-        fixed = map(repeat, (now_us, bundle.name, bundle.version, bundle.digest, bundle.generation))
-        said = (answers.stored, answers.label, answers.shares, answers.confidence)
-        tail = map(repeat, (bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject))
-        rows = list(zip(ids, *fixed, *said, *tail, strict=False))
+    def _one(self, work: Work, scored: RowAnswer) -> Answered:
+        identifier = self._ids.one()
+        row = None
+        if self._sample == 1.0 or (self._sample > 0.0 and self._random.random() < self._sample):
+            shared = self._shared(work)
+            row = (identifier, *shared[:5], *scored[2:6], *shared[5:])
+        return Answered(self._single(work.bundle, scored, identifier), *_said(scored), row)
+
+    def _many(self, work: Work, scored: list[RowAnswer]) -> Answered:
+        answers = _Columns._make(zip(*scored, strict=True))
+        ids = self._ids.take(len(scored))
+        group = self._group_of(work, answers, ids) if self._sample > 0.0 else None
+        return Answered(_whole(work, answers, ids), answers.label, answers.confidence, group=group)
+
+    @staticmethod
+    def _single(bundle: Bundle, scored: RowAnswer, identifier: str) -> bytes:
+        return f"{scored.before}{identifier}{scored.behind},{bundle.about}}}".encode()
+
+    def _group_of(self, work: Work, answers: _Columns, ids: list[str]) -> RowGroup:
+        rows = list(zip(ids, answers.stored, answers.label, answers.shares, answers.confidence, strict=True))
         if self._sample < 1.0:
-            return [row for row in rows if self._random.random() < self._sample]
-        return rows
+            rows = [row for row in rows if self._random.random() < self._sample]
+        return RowGroup(self._shared(work), rows)
+
+    def _shared(self, work: Work) -> tuple[Any, ...]:
+        """Return what all rows of a request have in common, as `RowGroup` wants it."""
+        bundle = work.bundle
+        latency_us = (time.perf_counter_ns() - work.started_ns) // 1000
+        return (
+            time.time_ns() // 1000, bundle.name, bundle.version, bundle.digest, bundle.generation,
+            bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject,
+        )  # fmt: skip
+
+
+def _said(scored: RowAnswer) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    return (scored.label,), (scored.confidence,)
 
 
 class _Columns(NamedTuple):
@@ -122,10 +151,8 @@ class _Columns(NamedTuple):
     probabilities: tuple[list[float], ...]
 
 
-def _whole(work: Work, about: str, answers: _Columns, ids: list[str]) -> bytes | Answers:
-    if work.form == "one":
-        return f"{answers.before[0]}{ids[0]}{answers.behind[0]},{about}}}".encode()
-    body = _batch(work, about, answers, ids)
+def _whole(work: Work, answers: _Columns, ids: list[str]) -> bytes | Answers:
+    body = _batch(work, work.bundle.about, answers, ids)
     if work.form == "batch":
         return body
     return Answers(
@@ -172,6 +199,10 @@ class _Ids:
         chance = os.urandom(4).hex()
         self._prefix = f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-8{chance[3:6]}-"
         self._last = int.from_bytes(os.urandom(4)) << 8
+
+    def one(self) -> str:
+        self._last += 1
+        return f"{self._prefix}{self._last:012x}"
 
     def take(self, n: int) -> list[str]:
         first = self._last + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.serving.rows import RowCodec
@@ -21,7 +21,10 @@ ServedBy = Literal["champion", "last_good", "rule"]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What answers: a request takes one at its start and keeps it to its end."""
+    """What answers: a request takes one at its start and keeps it to its end.
+
+    `about` has the members of an answer that name this bundle, as JSON without the braces around it.
+    """
 
     name: str
     version: int
@@ -31,6 +34,7 @@ class Bundle:
     package: Package
     codec: RowCodec
     scorer: RowScorer
+    about: str = field(init=False)
 
     @property
     def schema(self) -> Schema:
@@ -47,20 +51,16 @@ class Bundle:
         """Classes in the order of the probabilities."""
         return self.package.classes
 
-    @property
-    def about(self) -> str:
-        """The members of an answer that name this bundle, as JSON without the braces around it."""
-        return json.dumps(
-            {
-                "model_name": self.name,
-                "model_version": self.version,
-                "model_digest": self.digest,
-                "generation": self.generation,
-                "served_by": self.served_by,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )[1:-1]
+    def __post_init__(self) -> None:
+        """Write once what every answer says of the bundle."""
+        told = {
+            "model_name": self.name,
+            "model_version": self.version,
+            "model_digest": self.digest,
+            "generation": self.generation,
+            "served_by": self.served_by,
+        }
+        object.__setattr__(self, "about", json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-1])
 
 
 def load_bundle(

@@ -141,6 +141,8 @@ class Engine:
         """
         bundle = self._ready_bundle()
         row = bundle.codec.one(body)
+        if key is None and subject is None and (known := self._writer.at_once(bundle, row)) is not None:
+            return known
         answer: bytes = await self._submit(bundle, Rows([row], [0]), "one", body, key, subject)
         return answer
 

@@ -3,7 +3,7 @@
 An answer is handed out when its rows are committed and synced. While a group is on its way to the disk the
 next one gathers, so the groups are as large as the load asks for, and nobody waits for company. What arrives in one
 turn of the event loop is handed over at its end: a thread that is woken for each request would fight the loop for
-the interpreter. Without a log, small groups are answered by the loop itself.
+the interpreter. Without a log, small groups are answered by the loop itself, and a row that came before at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.config.groups.serving import LogConfig
+    from pipeline.serving.bundle import Bundle
     from pipeline.state import Journal
 
 __all__ = ["LogWriter", "Tally"]
@@ -102,6 +103,16 @@ class LogWriter:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
+
+    def at_once(self, bundle: Bundle, row: tuple[Any, ...]) -> bytes | None:
+        """Return the answer to a row, for which neither log nor model is needed; None where either is."""
+        if self._config.mode != "none":
+            return None
+        answered = self._answerer.at_once(bundle, row)
+        if answered is None:
+            return None
+        self._count((answered,), n_logged=0)
+        return answered.body
 
     def submit(self, work: Work) -> None:
         """Queue a request; called on the event loop.
@@ -209,23 +220,25 @@ class LogWriter:
             known = self._known(works)
             fresh = [work for work in works if id(work) not in known]
             scored, kept = self._scored(fresh)
-            rows = [row for one in kept for row in one.kept]
+            rows = [one.row for one in kept if one.row is not None]
+            groups = [one.group for one in kept if one.group is not None and one.group.rows]
             answers = [
                 StoredAnswer(work.key, self._now(), work.digest, one.body.decode(), work.subject)
                 for work, one in zip(fresh, scored, strict=True)
                 if work.key is not None and isinstance(one, Answered)
             ]
-            if not rows and not answers:
+            n_logged = len(rows) + sum(len(group.rows) for group in groups)
+            if not n_logged and not answers:
                 break
             started = time.perf_counter()
             try:
-                self._journal.append(rows, answers)
+                self._journal.append(rows, answers, groups)
             except KeyTaken:
                 continue
             self.tally.last_commit_s = time.perf_counter() - started
             break
         found = {**known, **{id(work): one for work, one in zip(fresh, scored, strict=True)}}
-        return [found[id(work)] for work in works], len(rows)
+        return [found[id(work)] for work in works], n_logged
 
     def _known(self, works: list[Work]) -> dict[int, Outcome]:
         keys = [work.key for work in works if work.key is not None]

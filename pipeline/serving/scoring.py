@@ -80,11 +80,15 @@ class RowScorer:
         self._max_kept = cached_rows
         # 0.0 and -0.0 are equal to a dictionary and not to a model.
         self._is_kept = cached_rows > 0 and all(one.kind in _LOOKED_UP for one in package.schema.features)
-        self._kept: dict[tuple[Any, ...], RowAnswer] = {}
+        self._kept: dict[tuple[Any, ...], RowAnswer] = {}  # stays empty unless `_is_kept`
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
         return self._predict(self._cells(rows), len(rows))
+
+    def kept(self, row: tuple[Any, ...]) -> RowAnswer | None:
+        """Return the answer to a row that came before, where it is still known."""
+        return self._kept.get(row)
 
     def score(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
         """Return the answers to rows that a codec accepted, in order."""

@@ -30,7 +30,7 @@ from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_us
 from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
-from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, StoredAnswer
+from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
     erase_subject,
@@ -96,6 +96,7 @@ __all__ = [
     "Reach",
     "Revision",
     "RollupKey",
+    "RowGroup",
     "Search",
     "Served",
     "ServingEvent",

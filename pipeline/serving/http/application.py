@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from pipeline.serving.contracts import BodyRefused, NotReady
 from pipeline.serving.http import problems
 from pipeline.serving.http.access import EVERYBODY
 from pipeline.serving.http.calls import Answer, Call, Disconnected, check_single, request_id_of
-from pipeline.serving.http.connection import CYCLE, write_answer
+from pipeline.serving.http.connection import CYCLE, whole_body, write_answer
 from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Application", "Hosts"]
 
 _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+_HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n" + b"".join(
+    b"%b: %b\r\n" % one for one in _FIXED
+)
 _SHED_PAUSE_S = 0.5
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
@@ -53,6 +57,7 @@ class Hosts:
             raise Refused("origin-refused", "web pages of other sites are not answered; call from a program")
 
 
+@lru_cache(256)
 def _name(host: bytes) -> bytes:
     """Return a host without its port."""
     if host.startswith(b"["):
@@ -79,7 +84,6 @@ class Application:
     connections: Any = ()
     is_draining: bool = False
     n_buffered: int = 0
-    _failed: Any = field(default=None)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,7 +101,7 @@ class Application:
             operation, parameters = self.routes.find(scope["method"], scope["path"])
             call = await self._let_in(scope, fields, operation, parameters, request_id)
             caller = call.principal.id
-            answer = await self._answer(operation, call, receive)
+            answer = await self._answer(operation, call, receive, scope.get(CYCLE))
         except (Disconnected, asyncio.CancelledError):
             self.metrics.observe(operation.name if operation else "unmatched", 499, perf_counter() - began)
             return
@@ -105,7 +109,13 @@ class Application:
             refused = self._told(error, request_id)
             kind = refused.kind
             answer = _problem(refused, request_id, is_inference=scope["path"].startswith("/v2/"))
-        await _send(scope, send, answer, request_id)
+        cycle = scope.get(CYCLE)
+        if cycle is None:
+            await _send(send, answer, request_id)
+        else:
+            if cycle.flow.write_paused and not cycle.disconnected:
+                await cycle.flow.drain()
+            _write(cycle, answer, request_id)
         name, seconds = operation.name if operation else "unmatched", perf_counter() - began
         self.metrics.observe(name, answer.status, seconds)
         if self.log.wants(answer.status, seconds):
@@ -130,11 +140,13 @@ class Application:
         principal = EVERYBODY if access.is_open else await access.admit(fields, operation.role or "", address)
         return Call(scope["method"], scope["path"], scope["query_string"], fields, request_id, principal, parameters)
 
-    async def _answer(self, operation: Operation, call: Call, receive: Receive) -> Answer:
+    async def _answer(self, operation: Operation, call: Call, receive: Receive, cycle: Any) -> Answer:
         if not operation.accepts:
             return await operation.handler(call)
         self._check_kind(operation, call)
-        call.body = await self._body(call.fields, receive)
+        self._check_length(call.fields)
+        body = None if cycle is None else whole_body(cycle)
+        call.body = await self._body(receive) if body is None else self._bounded(body)
         size = len(call.body)
         if not self.admission.enter(size):
             call.body = b""
@@ -147,9 +159,10 @@ class Application:
             self.admission.leave(size)
 
     def _check_kind(self, operation: Operation, call: Call) -> None:
-        if call.media_type not in operation.accepts and not (operation.kind_may_be_missing and not call.media_type):
+        kind = call.media_type
+        if kind not in operation.accepts and not (operation.kind_may_be_missing and not kind):
             hint = ""
-            if call.media_type in ("", "application/x-www-form-urlencoded"):
+            if kind in ("", "application/x-www-form-urlencoded"):
                 hint = "; with curl, add -H 'Content-Type: application/json'"
             raise Refused(
                 "unsupported-media-type", f"header Content-Type: accepted is {' or '.join(operation.accepts)}{hint}"
@@ -157,19 +170,23 @@ class Application:
         if call.fields.get(b"content-encoding", b"identity") != b"identity":
             raise Refused("unsupported-media-type", "header Content-Encoding: send the body as it is, not packed")
 
-    async def _body(self, fields: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """Return the body, read within limits; what has arrived of bodies counts for all requests together."""
+    def _check_length(self, fields: Mapping[bytes, bytes]) -> None:
         length = fields.get(b"content-length")
         if length is not None and int(length) > self.max_body:
             raise self._too_large()
+
+    def _bounded(self, body: bytes) -> bytes:
+        if len(body) > self.max_body:
+            raise self._too_large()
+        return body
+
+    async def _body(self, receive: Receive) -> bytes:
+        """Return the body, read within limits; what has arrived of bodies counts for all requests together."""
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         if not message["more_body"]:
-            body: bytes = message["body"]
-            if len(body) > self.max_body:
-                raise self._too_large()
-            return body
+            return self._bounded(message["body"])
         return await self._rest_of_body(message, receive)
 
     async def _rest_of_body(self, message: Any, receive: Receive) -> bytes:
@@ -235,7 +252,17 @@ def _problem(refused: Refused, request_id: str, *, is_inference: bool) -> Answer
     )
 
 
-async def _send(scope: Any, send: Send, answer: Answer, request_id: str) -> None:
+def _write(cycle: Any, answer: Answer, request_id: str) -> None:
+    """Answer a request of our own server, in one piece."""
+    head = _HEAD % (answer.media_type, len(answer.body), request_id.encode())
+    closes = False
+    for name, value in answer.headers:
+        head += b"%b: %b\r\n" % (name, value)
+        closes = closes or name == b"connection"
+    write_answer(cycle, answer.status, head, answer.body, closes=closes)
+
+
+async def _send(send: Send, answer: Answer, request_id: str) -> None:
     headers = [
         (b"content-type", answer.media_type),
         (b"content-length", str(len(answer.body)).encode()),
@@ -243,9 +270,5 @@ async def _send(scope: Any, send: Send, answer: Answer, request_id: str) -> None
         *_FIXED,
         *answer.headers,
     ]
-    cycle = scope.get(CYCLE)
-    if cycle is not None:
-        await write_answer(cycle, answer.status, headers, answer.body)
-        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

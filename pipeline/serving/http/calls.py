@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["JSON", "Answer", "Call", "Disconnected", "check_single", "request_id_of"]
 
 JSON = b"application/json"
+_JSON = JSON.decode()
 
 # Twice in one request, these would mean one thing to a proxy and another to us.
 _SINGLE = {b"host", b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"x-subject-id"}
@@ -63,7 +64,8 @@ class Call:
     @property
     def media_type(self) -> str:
         """What the body says it is, without parameters, in small letters."""
-        return self.fields.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+        sent = self.fields.get(b"content-type", b"")
+        return _JSON if sent == JSON else sent.partition(b";")[0].strip().lower().decode("latin-1")
 
     @property
     def key(self) -> str | None:

@@ -1,11 +1,13 @@
 """A connection with deadlines: head, body and the reading of answers must get on, or it is cut.
 
 uvicorn waits for a slow sender for ever and lets a head grow without end. The deadlines are moments that a sweep
-of all connections looks at ten times a second, so that a request costs no timer.
+of all connections looks at ten times a second, so that a request costs no timer. A request that came whole is begun
+at once and gets a task only when it has to wait for something, as most do not.
 """
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,9 @@ from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine, Generator
 
-__all__ = ["CYCLE", "Connection", "Deadlines", "sweep", "write_answer"]
+__all__ = ["CYCLE", "Connection", "Deadlines", "sweep", "whole_body", "write_answer"]
 
 # Where the application finds what uvicorn knows of a request.
 CYCLE = "mlops.cycle"
@@ -47,6 +50,9 @@ class Connection(HttpToolsProtocol):
         self._n_head = 0
         self._in_head = True
         self._is_last = False
+        self._is_reading = False
+        self._begun: tuple[Any, Any] | None = None
+        self._idle_until: float | None = None
         self._stuck_since: float | None = None
         self._due: float | None = self.loop.time() + self.deadlines.head_s
 
@@ -54,11 +60,35 @@ class Connection(HttpToolsProtocol):
         """Take bytes of a request; of a head only so many."""
         if self.transport.is_closing():
             return
+        self._idle_until = None
         if self._in_head:
             self._n_head += len(data)
+        self._is_reading = True
         super().data_received(data)
+        self._is_reading = False
+        if self._begun is not None:
+            (cycle, app), self._begun = self._begun, None
+            if cycle.more_body:
+                super()._start_asgi_task(cycle, app)
+            else:
+                self._run(cycle.run_asgi(app))
         if self._in_head and self._n_head > _MAX_HEAD:
             self._refuse("head-too-large", f"the head of a request has at most {_MAX_HEAD:,} bytes")
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if self._is_reading and self._begun is None:
+            self._begun = (cycle, app)  # the body may be among the bytes that are being read
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _run(self, answering: Coroutine[Any, Any, None]) -> None:
+        try:
+            waited = answering.send(None)
+        except StopIteration:
+            return
+        task = self.loop.create_task(_rest(answering, waited))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def on_message_begin(self) -> None:
         """Start the clock of the head."""
@@ -82,6 +112,17 @@ class Connection(HttpToolsProtocol):
         self._due = None
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on to the next request; between two the connection may be idle, for as long as the sweep allows."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            super()._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_until = self.loop.time() + self.timeout_keep_alive
+
     def pause_writing(self) -> None:
         """Start the clock of the answer: the client does not take it up."""
         self._stuck_since = self.loop.time()
@@ -96,6 +137,8 @@ class Connection(HttpToolsProtocol):
         """Cut the connection when a deadline is over."""
         if self._stuck_since is not None and now > self._stuck_since + self.deadlines.answer_s:
             self.transport.abort()
+        elif self._idle_until is not None and now > self._idle_until:
+            self.timeout_keep_alive_handler()
         elif self._due is not None and now > self._due:
             if self._is_answering_another():
                 self._due = now + self.deadlines.head_s
@@ -146,27 +189,48 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-async def write_answer(cycle: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+@types.coroutine
+def _rest(answering: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
+    """Run what is left of a coroutine that was begun without a task and waits for something."""
+    step: Any
+    given: Any
+    while True:
+        try:
+            given = yield waited
+        except BaseException as error:  # noqa: BLE001 - handed on
+            step, given = answering.throw, error
+        else:
+            step = answering.send
+        try:
+            waited = step(given)
+        except StopIteration:
+            return
+
+
+def whole_body(cycle: Any) -> bytes | None:
+    """Return the body of a request that came whole, as uvicorn's `receive` would; None where that has to be asked."""
+    if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected or cycle.response_complete:
+        return None
+    body = bytes(cycle.body)
+    cycle.body = bytearray()
+    return body
+
+
+def write_answer(cycle: Any, status: int, head: bytes, body: bytes, *, closes: bool) -> None:
     """Write a whole answer at once: one packet instead of two, and our own fields are not searched for faults.
 
-    The same as uvicorn's `send` called twice, for an answer whose length is among its headers.
+    The same as uvicorn's `send` called twice, by a caller who has waited for room. `head` has the lines of the fields, the length among them; `closes` says
+    that one of them ends the connection.
     """
-    if cycle.flow.write_paused and not cycle.disconnected:
-        await cycle.flow.drain()
     if cycle.disconnected:
         return
     cycle.response_started, cycle.waiting_for_100_continue = True, False
-    parts = [STATUS_LINE[status]]
-    for name, value in (*cycle.default_headers, *headers):
-        parts += (name, b": ", value, b"\r\n")
-        if name == b"connection":
-            cycle.keep_alive = False
-    if not cycle.keep_alive and (b"connection", b"close") not in headers:
-        parts.append(b"connection: close\r\n")
-    parts.append(b"\r\n")
-    if cycle.scope["method"] != "HEAD":
-        parts.append(body)
-    cycle.transport.write(b"".join(parts))
+    own = b"".join([b"%b: %b\r\n" % field for field in cycle.default_headers])
+    if closes:
+        cycle.keep_alive = False
+    end = b"\r\n" if cycle.keep_alive or closes else b"connection: close\r\n\r\n"
+    said = b"" if cycle.scope["method"] == "HEAD" else body
+    cycle.transport.write(b"".join((STATUS_LINE[status], own, head, end, said)))
     cycle.response_complete = True
     cycle.message_event.set()
     if not cycle.keep_alive:

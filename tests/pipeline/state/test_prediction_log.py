@@ -45,6 +45,20 @@ def test_rows_are_numbered_without_a_gap_over_groups_and_writers(state: store.St
     assert kept(state) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
+def test_rows_of_one_request_are_stored_as_the_same_rows_one_by_one(state: store.State, journal: store.Journal) -> None:
+    rows = [
+        row(f"r{at}", "key", "subject")._replace(features=f'{{"a":{at}}}', confidence=at / 200) for at in range(170)
+    ]
+    own = ("prediction_id", "features", "prediction", "probabilities", "confidence")
+    shared = tuple(value for name, value in rows[0]._asdict().items() if name not in own)
+    group = store.RowGroup(shared, [tuple(getattr(one, name) for name in own) for one in rows])
+    journal.append([row("before")], groups=[group, store.RowGroup(shared, [("last", "{}", "no", "{}", 0.5)])])
+    with state.reading() as connection:
+        found = [tuple(one) for one in connection.execute(select(predictions).order_by(predictions.c.seq))]
+    last = row("last", "key", "subject")._replace(features="{}", prediction="no", probabilities="{}", confidence=0.5)
+    assert found == [(at, *one) for at, one in enumerate([row("before"), *rows, last], 1)]
+
+
 def test_a_group_that_cannot_be_written_leaves_nothing_and_the_next_one_goes_on(
     state: store.State, journal: store.Journal
 ) -> None:

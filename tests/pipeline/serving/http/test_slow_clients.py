@@ -39,6 +39,7 @@ def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         f"serving.limits.head_s={min(5, DEADLINE_S)}",
         f"serving.limits.body_s={DEADLINE_S}",
         f"serving.limits.answer_s={DEADLINE_S}",
+        f"serving.limits.idle_s={DEADLINE_S + 2}",
         "serving.limits.concurrent=8",
     )
     with running(root) as one:
@@ -144,6 +145,26 @@ def test_an_idle_connection_between_two_requests_is_left_alone(server: Running) 
         client.get("/livez")
         time.sleep(DEADLINE_S + 0.7)
         assert client.get("/livez").status_code == 200
+
+
+def test_a_connection_that_stays_idle_is_closed(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S + 6) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        began, first = time.monotonic(), connection.recv(65_536)
+        assert (first[:15], connection.recv(1)) == (b"HTTP/1.1 200 OK", b"")
+    assert time.monotonic() - began > DEADLINE_S + 1
+
+
+def test_requests_that_come_in_one_packet_are_answered_in_their_order(server: Running) -> None:
+    body = json.dumps({"features": ROW}).encode()
+    predict = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    probe = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall((predict + probe) * 20 + last)
+        said = b"".join(iter(lambda: connection.recv(65_536), b""))
+    kinds = re.findall(rb'"prediction_id"|"live"|not-found', said)
+    assert kinds[:41] == [b'"prediction_id"', b'"live"'] * 20 + [b"not-found"]
 
 
 def test_senders_whose_bodies_are_under_way_hold_no_slot(server: Running) -> None:
