@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # uv installs in seconds what takes pip minutes; pip knows mirrors and proxies that uv may not have been told of.
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || \
 	  { echo "uv could not; once more with pip, which takes a few minutes ..."; $(PIP) install --quiet --require-hashes -r $(1); }
 
 # Telemetry is off, whatever is started from here.
