@@ -23,6 +23,7 @@ __all__ = ["away", "new_database", "prepared", "programs", "running"]
 
 _NUMBERS = count(1)
 _PREPARED = "prepared"
+_MEMORY, _ROOM = Path("/dev/shm"), 2 * 2**30
 
 
 def programs() -> Path | None:
@@ -37,7 +38,7 @@ def programs() -> Path | None:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Yield the address of a fresh server without databases of ours; it is stopped at the end."""
-    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-"))
+    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=_memory()))
     user = _user()
     if user is not None:
         shutil.chown(base, user)
@@ -98,6 +99,12 @@ def away(address: str) -> Iterator[None]:
         yield
     finally:
         _start(folder, data)
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory with room for many databases, of which each is 300 files; None where there is none."""
+    is_there = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return _MEMORY if is_there else None
 
 
 def _user() -> str | None:
