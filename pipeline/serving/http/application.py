@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pipeline.serving.http import problems
 from pipeline.serving.http.access import EVERYBODY
 from pipeline.serving.http.calls import Answer, Call, Disconnected, check_single, request_id_of
 from pipeline.serving.http.connection import CYCLE, whole_body, write_answer
+from pipeline.serving.http.limits import Pace
 from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store
 _HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n" + b"".join(
     b"%b: %b\r\n" % one for one in _FIXED
 )
-_SHED_PAUSE_S = 0.5
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
 
@@ -84,6 +84,7 @@ class Application:
     connections: Any = ()
     is_draining: bool = False
     n_buffered: int = 0
+    refusals: Pace = field(default_factory=Pace)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -143,6 +144,8 @@ class Application:
     async def _answer(self, operation: Operation, call: Call, receive: Receive, cycle: Any) -> Answer:
         if not operation.accepts:
             return await operation.handler(call)
+        if call.query_string:
+            call.check_query(operation.queries)
         self._check_kind(operation, call)
         self._check_length(call.fields)
         body = None if cycle is None else whole_body(cycle)
@@ -150,8 +153,7 @@ class Application:
         size = len(call.body)
         if not self.admission.enter(size):
             call.body = b""
-            # Who does not heed Retry-After and comes back at once is answered late, so that shedding costs little.
-            await asyncio.sleep(_SHED_PAUSE_S)
+            await asyncio.sleep(self.refusals.wait_s())
             raise Refused("overloaded", _OVERLOADED, headers={"Retry-After": "1"})
         try:
             return await operation.handler(call)

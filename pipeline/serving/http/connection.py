@@ -8,6 +8,7 @@ at once and gets a task only when it has to wait for something, as most do not.
 from __future__ import annotations
 
 import types
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +83,12 @@ class Connection(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _run(self, answering: Coroutine[Any, Any, None]) -> None:
+        context = copy_context()  # its own, as a task would have it, from the first step to the last
         try:
-            waited = answering.send(None)
+            waited = context.run(answering.send, None)
         except StopIteration:
             return
-        task = self.loop.create_task(_rest(answering, waited))
+        task = self.loop.create_task(_rest(answering, waited), context=context)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
