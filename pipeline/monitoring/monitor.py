@@ -183,7 +183,7 @@ class ModelMonitor:
         *,
         window_hours: float | None = None,
         window_rows: int | None = None,
-        baseline: Literal["training", "previous"] = "training",
+        baseline: Literal["training", "previous"] | None = None,
     ) -> dict[str, Any]:
         """Return the verdict on each column of the last hours.
 
@@ -199,15 +199,17 @@ class ModelMonitor:
             `monitoring.window_hours` when None.
         window_rows : int, optional
             The last so many predictions instead.
-        baseline : "training" or "previous"
-            What to compare with where no rows are given: the training rows, or the window of the same length before.
+        baseline : "training" or "previous", optional
+            What to compare with where no rows are given: the training rows, or the window of the same length before;
+            `monitoring.baseline` when None.
         """
         with self._state() as state:
             package, _, _ = self._production(state)
             window = self._window(state, window_hours, window_rows)
             limits = with_threshold(self.settings.drift, drift_threshold)
+            before = baseline if baseline is not None else self.settings.monitoring.baseline
             if reference_data is None:
-                report = self._drift(state, package, window, limits, is_relative=baseline == "previous")
+                report = self._drift(state, package, window, limits, is_relative=before == "previous")
             else:
                 with state.reading() as connection:
                     rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
