@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ __all__ = [
     "drift",
     "engine",
     "evaluation_of",
+    "evaluation_of_run",
     "history",
     "incidents",
     "logged",
@@ -75,6 +77,8 @@ __all__ = [
     "silences",
     "state",
     "versions",
+    "warm",
+    "warm_rest",
 ]
 
 Stamp = tuple[int, int]
@@ -225,6 +229,24 @@ def _package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
 
 
+def warm() -> None:
+    """Load what serves, so that the first reader does not wait for it; what fails is told on the page that needs it."""
+    with suppress(MlopsError):
+        digest = served(config().name).digests.get("Production")
+        if digest is not None:
+            package_of(digest)
+    with suppress(MlopsError):
+        engine()
+
+
+def warm_rest() -> None:
+    """Load what takes long and only some pages need: the runs of MLflow, and conf/ as it composes."""
+    with suppress(MlopsError):
+        runs()
+    with suppress(MlopsError):
+        composition()
+
+
 def api_address() -> str | None:
     """Return the address of the HTTP API that answers; None where an engine of this process does."""
     return os.environ.get(URL_ENV) or None
@@ -369,27 +391,39 @@ def package_run(digest: str) -> FoundRun | None:
         return None
 
 
+@st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
+def _evaluated(folder: str, uri: str | None, run_id: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+    tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
+    with tempfile.TemporaryDirectory() as target, needing_the_store():
+        found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
+        curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
+        return Evaluation(read_json(found), _curves(curves))
+
+
+def evaluation_of_run(run_id: str) -> Evaluation:
+    """Return what a run found on the test rows, as it recorded it; a MlopsError where it recorded none."""
+    return _evaluated(str(root()), os.environ.get(config().tracking.uri_env), run_id)
+
+
 def evaluation_of(digest: str) -> Evaluation | None:
     """Return what was found on the test rows of a package: from the last run's files, otherwise from its MLflow run."""
     if (root() / paths.EVALUATION).exists():
         found = report(paths.EVALUATION)
         if found["package"] == digest:
             return Evaluation(found, _curves(root() / paths.PLOTS))
+    try:
+        return _recorded(str(root()), os.environ.get(config().tracking.uri_env), digest)
+    except MlopsError:
+        return None
+
+
+@st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
+def _recorded(folder: str, uri: str | None, digest: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+    """Return what the run of a package recorded; it never changes, so it is fetched once."""
     run = package_run(digest)
-    return None if run is None else _recorded(str(root()), os.environ.get(config().tracking.uri_env), run.run_id)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Fetching the evaluation from MLflow ...")
-def _recorded(folder: str, uri: str | None, run_id: str) -> Evaluation | None:  # noqa: ARG001 - another store is another entry
-    tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
-    with tempfile.TemporaryDirectory() as target:
-        try:
-            with needing_the_store():
-                found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
-                curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        except MlopsError:
-            return None
-        return Evaluation(read_json(found), _curves(curves))
+    if run is None:
+        raise DataError(f"MLflow has no run of the package {digest[:12]}")
+    return evaluation_of_run(run.run_id)
 
 
 def _curves(folder: Path) -> dict[str, pd.DataFrame]:

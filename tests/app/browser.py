@@ -41,7 +41,7 @@ def serving_process(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve the app on the results of a workspace; yield its address and its process."""
     port = port if port is not None else free_port()
-    command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port), *words)
+    command = (sys.executable, "-m", "streamlit", "run", "app/serve.py", "--server.port", str(port), *words)
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
