@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv installs in seconds what takes pip minutes; pip knows mirrors and proxies that uv may not have been told of.
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || \
+	  { echo "uv could not; once more with pip, which takes a few minutes ..."; $(PIP) install --quiet --require-hashes -r $(1); }
 
 # Telemetry is off, whatever is started from here.
 export DVC_NO_ANALYTICS := 1
@@ -16,23 +19,24 @@ export DO_NOT_TRACK := 1
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.run: requirements.lock pyproject.toml
+$(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "make: Python 3.11, 3.12 or 3.13 is needed; found: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 7; }
-	@echo "Setting up .venv (once, a minute or two) ..."
+	@echo "Setting up .venv (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --require-hashes -r requirements-build.lock
+	@$(call install,requirements.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Adding the tools for tests and checks ..."
-	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@$(call install,requirements-dev.lock)
 	@touch $@
 
 $(VENV)/.app: requirements-app.lock $(VENV)/.run
 	@echo "Adding the app ..."
-	@$(PIP) install --quiet --require-hashes -r requirements-app.lock
+	@$(call install,requirements-app.lock)
 	@touch $@
 
 setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
@@ -81,7 +85,6 @@ pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs ch
 	@$(BIN)/python -m tests.app.pictures
 
 lock: $(VENV)/.dev  ## Pin every version anew
-	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-app.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock

@@ -26,7 +26,7 @@ def ask(url: str, path: str, body: dict[str, Any], *, timeout_s: float = 5) -> d
         headers["Authorization"] = f"Bearer {key}"
     data = json.dumps(body).encode()
     for attempt in range(1, _TRIES + 1):
-        request = urllib.request.Request(url + path, data=data, headers=headers)
+        request = urllib.request.Request(url.rstrip("/") + path, data=data, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:
                 return json.load(answer)

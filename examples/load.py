@@ -69,7 +69,7 @@ async def run(url: str, path: str, body: bytes, *, connections: int, seconds: fl
     key = os.environ.get("MLOPS_API_KEY")
     credential = f"Authorization: Bearer {key}\r\n" if key else ""
     request = (
-        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
+        f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     tally = Tally()
@@ -87,7 +87,7 @@ async def run(url: str, path: str, body: bytes, *, connections: int, seconds: fl
 
 def example(url: str) -> dict[str, object]:
     """Return a typical row, as the server's own description has it."""
-    request = urllib.request.Request(f"{url}/openapi.json")
+    request = urllib.request.Request(f"{url.rstrip('/')}/openapi.json")
     if key := os.environ.get("MLOPS_API_KEY"):
         request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, timeout=10) as answer:

@@ -87,7 +87,9 @@ def read_server(config: ServerConfig, serving: ServingConfig) -> ServerFigures |
     key = os.environ.get(config.key_env)
     connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
+        connection.request(
+            "GET", f"{parts.path.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {}
+        )
         answer = connection.getresponse()
         text = answer.read(_MAX_BYTES).decode("utf-8", "replace")
         return _figures(text) if answer.status == 200 else None

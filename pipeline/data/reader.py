@@ -207,7 +207,7 @@ def _matching(header: list[str], kinds: Mapping[str, Kind], problems: Problems) 
     """Return the header when it names exactly the declared columns, in any order, else nothing."""
     if not header:
         return []
-    if len(header) == 1:
+    if len(header) == 1 and header[0] not in kinds:
         other = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
         hint = f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_listed(kinds)}"
         problems.add(1, 1, "delimiter", f"one field, {shown(header[0])}", hint)

@@ -16,6 +16,7 @@ from pipeline.monitoring.performance import (
 )
 from pipeline.monitoring.rollups import roll_up
 from pipeline.monitoring.slots import SlotFinding, compare_windows, drift_by_time
+from pipeline.monitoring.traffic import HourOfAnswers, answers_by_hour
 
 __all__ = [
     "Cells",
@@ -24,9 +25,11 @@ __all__ = [
     "DomainAuc",
     "DriftReport",
     "Finding",
+    "HourOfAnswers",
     "ModelMonitor",
     "Performance",
     "SlotFinding",
+    "answers_by_hour",
     "compare_windows",
     "count_window",
     "domain_auc",

@@ -30,19 +30,20 @@ class Cells:
     """Predictions grouped by what was said: the same probabilities, within a hair, and the same class.
 
     `probabilities` has shape (n_cells, n_classes), `predicted` and `counts` have one entry for each cell;
-    `outcomes` counts the rows of each true class where outcomes are known, shape (n_cells, n_classes).
+    `outcomes` counts the rows of each true class where outcomes are known, shape (n_cells, n_classes). Counts are
+    whole numbers unless rows weigh differently.
     """
 
     probabilities: Floats
     predicted: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    counts: NDArray[Any]
     positive: int | None
-    outcomes: NDArray[np.int64] | None = None
+    outcomes: NDArray[Any] | None = None
 
     @property
     def n_rows(self) -> int:
         """Predictions in all cells."""
-        return int(self.counts.sum())
+        return round(float(self.counts.sum()))
 
     @classmethod
     def from_histogram(cls, bins: Bins, counts: NDArray[np.int64], target: Target, *, threshold: float | None) -> Cells:
@@ -63,7 +64,7 @@ class Cells:
         return cls.from_counts(bins, table, target)
 
     @classmethod
-    def from_counts(cls, bins: Bins, counts: NDArray[np.int64], target: Target) -> Cells:
+    def from_counts(cls, bins: Bins, counts: NDArray[Any], target: Target) -> Cells:
         """Return the cells of counts by score, said class and, where known, true class (two classes only).
 
         `counts` has shape (n_bins, 2), or (n_bins, 2, 2) with outcomes, in the bins of `bins.finest`; rows
@@ -71,7 +72,7 @@ class Cells:
         """
         positive = _positive(target)
         centres, _ = _score_bins(bins)
-        held = np.asarray(counts[: len(centres)], dtype=np.int64)
+        held = np.asarray(counts[: len(centres)])
         table = held if held.ndim == 2 else held.sum(axis=2)
         score, said = np.nonzero(table)
         cells = _binary(centres[score], said == positive, table[score, said], positive)
@@ -87,6 +88,7 @@ class Cells:
         *,
         positive: int | None,
         outcomes: NDArray[np.integer[Any]] | None = None,
+        shares: Floats | None = None,
     ) -> Cells:
         """Return the cells of rows; with two classes at most a few thousand, otherwise one for each row.
 
@@ -97,33 +99,42 @@ class Cells:
             Positions of classes.
         positive : int or None
             The class that scores speak of, with two classes.
+        shares : float, shape (n_rows,), optional
+            For how many rows each row counts; one each when None.
         """
         n_classes = probabilities.shape[1]
         said = np.asarray(predicted, dtype=np.int64)
         if positive is None:
-            true = None if outcomes is None else np.eye(n_classes, dtype=np.int64)[outcomes]
-            return cls(probabilities, said, np.ones(len(said), dtype=np.int64), None, true)
+            counts = np.ones(len(said), dtype=np.int64) if shares is None else shares
+            true = None if outcomes is None else np.eye(n_classes, dtype=np.int64)[outcomes] * counts[:, None]
+            return cls(probabilities, said, counts, None, true)
         score = probabilities[:, positive]
         if len(score) <= _EXACT_ROWS and outcomes is not None:
-            return cls._exactly(score, said, outcomes, positive)
+            return cls._exactly(score, said, outcomes, positive, shares)
         code = np.minimum((score * _CELLS).astype(np.int64), _CELLS - 1) * 2 + (said == positive)
-        counts = np.bincount(code, minlength=2 * _CELLS)
+        counts = np.bincount(code, weights=shares, minlength=2 * _CELLS)
         used = np.flatnonzero(counts)
-        mean = np.bincount(code, weights=score, minlength=2 * _CELLS)[used] / counts[used]
+        summed = score if shares is None else score * shares
+        mean = np.bincount(code, weights=summed, minlength=2 * _CELLS)[used] / counts[used]
         cells = _binary(mean, used % 2 == 1, counts[used], positive)
         if outcomes is None:
             return cells
-        true = np.bincount(code * 2 + outcomes, minlength=4 * _CELLS).reshape(-1, 2)[used]
+        true = np.bincount(code * 2 + outcomes, weights=shares, minlength=4 * _CELLS).reshape(-1, 2)[used]
         return cls(cells.probabilities, cells.predicted, cells.counts, positive, true)
 
     @classmethod
     def _exactly(
-        cls, score: Floats, said: NDArray[np.int64], outcomes: NDArray[np.integer[Any]], positive: int
+        cls,
+        score: Floats,
+        said: NDArray[np.int64],
+        outcomes: NDArray[np.integer[Any]],
+        positive: int,
+        shares: Floats | None,
     ) -> Cells:
         """Return one cell for each score and class that occur, whatever lies close to it."""
         values, at = np.unique(score, return_inverse=True)
         code = at * 2 + (said == positive)
-        true = np.bincount(code * 2 + outcomes, minlength=4 * len(values)).reshape(-1, 2)
+        true = np.bincount(code * 2 + outcomes, weights=shares, minlength=4 * len(values)).reshape(-1, 2)
         used = np.flatnonzero(true.sum(axis=1))
         cells = _binary(values[used // 2], used % 2 == 1, true.sum(axis=1)[used], positive)
         return cls(cells.probabilities, cells.predicted, cells.counts, positive, true[used])
@@ -155,7 +166,7 @@ def _score_bins(bins: Bins) -> tuple[Floats, Floats]:
     return centres, np.concatenate([points[1:], [points[0], 1.0]])
 
 
-def _binary(score: Floats, says: NDArray[np.bool_], counts: NDArray[np.int64], positive: int) -> Cells:
+def _binary(score: Floats, says: NDArray[np.bool_], counts: NDArray[Any], positive: int) -> Cells:
     probabilities = np.empty((len(score), 2))
     probabilities[:, positive], probabilities[:, 1 - positive] = score, 1.0 - score
     return Cells(probabilities, np.where(says, positive, 1 - positive), counts, positive)
@@ -170,8 +181,9 @@ def coarser(cells: Cells) -> Cells:
     counts = np.bincount(code, weights=cells.counts)
     used = np.flatnonzero(counts)
     mean = np.bincount(code, weights=score * cells.counts)[used] / counts[used]
-    few = _binary(mean, used % 2 == 1, counts[used].astype(np.int64), cells.positive)
+    kind = cells.counts.dtype
+    few = _binary(mean, used % 2 == 1, counts[used].astype(kind), cells.positive)
     if cells.outcomes is None:
         return few
-    true = np.column_stack([np.bincount(code, weights=one)[used] for one in cells.outcomes.T]).astype(np.int64)
+    true = np.column_stack([np.bincount(code, weights=one)[used] for one in cells.outcomes.T]).astype(kind)
     return Cells(few.probabilities, few.predicted, few.counts, few.positive, true)

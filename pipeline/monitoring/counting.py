@@ -28,6 +28,8 @@ OUTPUTS = ("score", "confidence", "class")
 class Counts:
     """Rows of a window by bin: all that drift and expected performance need to know of them.
 
+    Counts are whole numbers unless rows weigh differently (`pooled` says how those add up).
+
     `features` and `outputs` hold one vector for each column, in the order of `Bins.finest.labels`; `outputs`
     has some of `OUTPUTS`. `problems` says why a column has none.
     """

@@ -11,6 +11,7 @@ from pipeline.monitoring.counting import count_window
 from pipeline.monitoring.judging import find_drift
 from pipeline.monitoring.logged import LoggedRows
 from pipeline.monitoring.multivariate import domain_auc
+from pipeline.monitoring.weighing import evenly
 from pipeline.package.reference import describe
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def drift_from_rows(
     """Return the verdict on logged rows against `rows`, in bins that these fix, with the multivariate test."""
     import pandas as pd
 
+    logged = evenly(logged, seed=config.seed)
     live = LoggedRows(logged, package).features()
     schema = replace(
         package.schema,

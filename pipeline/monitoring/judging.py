@@ -194,7 +194,7 @@ def _distance_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
 
 
 def _missing_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
-    (hits, n), (other, other_n) = ((int(one[-1]), int(one.sum())) for one in (pair.reference, pair.current))
+    (hits, n), (other, other_n) = ((float(one[-1]), float(one.sum())) for one in (pair.reference, pair.current))
     change = abs(hits / max(n, 1) - other / max(other_n, 1))
     spread = np.sqrt(max(hits / max(n, 1) * (1 - hits / max(n, 1)), limit) * (1 / max(n, 1) + 1 / max(other_n, 1)))
     power = _normal_power(limit / spread, alpha)
@@ -212,7 +212,7 @@ def _shares_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
     distance = statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
     p_value = statistics.homogeneity(reference, current)
-    n, m = int(reference.sum()), int(current.sum())
+    n, m = float(reference.sum()), float(current.sum())
     power = power_of_shares(limit, reference / max(n, 1), n, m, alpha=alpha)
     return ColumnTest(pair.bins.name, pair.part, "jensen_shannon", distance, limit, p_value, power)
 
@@ -254,7 +254,7 @@ def _finding(pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str,
 
 
 def _both_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
-    sides = [pair.bins.fold(one) / max(int(one.sum()), 1) for one in (pair.reference, pair.current)]
+    sides = [pair.bins.fold(one) / max(float(one.sum()), 1.0) for one in (pair.reference, pair.current)]
     return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
@@ -266,9 +266,9 @@ def _figures(pair: ColumnPair) -> dict[str, float]:
         "jensen_shannon": statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
         "chi_squared": statistics.chi_squared(reference, current),
         "total_variation": statistics.total_variation(reference, current),
-        "missing_before": int(reference[-1]) / max(int(reference.sum()), 1),
-        "missing_now": int(current[-1]) / max(int(current.sum()), 1),
-        "new": int(current[reference == 0].sum()) / max(int(current.sum()), 1),
+        "missing_before": float(reference[-1]) / max(float(reference.sum()), 1.0),
+        "missing_now": float(current[-1]) / max(float(current.sum()), 1.0),
+        "new": float(current[reference == 0].sum()) / max(float(current.sum()), 1.0),
     }
     both = statistics.ordered(pair.bins, pair.reference, pair.current) if pair.bins.kind != "words" else None
     if both is not None:

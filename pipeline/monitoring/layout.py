@@ -86,7 +86,9 @@ class Layout:
     def counts(self, features: Tally, answers: Tally) -> Counts:
         """Return what `find_drift` compares."""
         said = self.split(ANSWERS, answers.counts)
-        return Counts(answers.n_rows, self.split(FEATURES, features.counts), {name: said[name] for name in OUTPUTS})
+        return Counts(
+            round(answers.n_rows), self.split(FEATURES, features.counts), {name: said[name] for name in OUTPUTS}
+        )
 
     def empty(self, part: str) -> Tally:
         """Return the tally of no rows."""
@@ -183,9 +185,9 @@ class _Placed:
         return np.bincount(places, minlength=self.n_groups * size).reshape(self.n_groups, size).astype(np.int64)
 
 
-def latency_quantile(counts: Ints, share: float) -> float | None:
+def latency_quantile(counts: NDArray[Any], share: float) -> float | None:
     """Return the latency in milliseconds that a share of the rows stay below, within 2.5 %; None without rows."""
-    total = int(counts.sum())
+    total = float(counts.sum())
     if total == 0:
         return None
     at = int(np.searchsorted(np.cumsum(counts), share * total))

@@ -25,7 +25,7 @@ from pipeline.package.store import PackageStore
 from pipeline.tracking.store import find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -104,9 +104,9 @@ class ModelMonitor:
         with self._state() as state:
             package, version, generation = self._production(state)
             classes = package.classes
-            for what, word in (("prediction", prediction), ("actual", actual)):
-                if str(word) not in classes and not (what == "actual" and word is None):
-                    raise DataError(f"{what}: {word!r} is no class; accepted: {', '.join(classes)}")
+            _check_class("prediction", prediction, classes)
+            if actual is not None:
+                _check_class("actual", actual, classes)
             if not 0.0 <= confidence <= 1.0:
                 raise DataError(f"confidence: {confidence!r} is no probability; accepted: 0 to 1")
             one = request_id if request_id is not None else str(uuid.uuid4())
@@ -129,9 +129,11 @@ class ModelMonitor:
         return one
 
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:
-        """Log what came true; the last one counts, and one whose prediction is not known yet waits for it."""
-        with self._state() as state, state.writing() as connection:
-            store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
+        """Log what came true, a class of the model; the last one counts, and one without its prediction waits for it."""
+        with self._state() as state:
+            _check_class("actual", actual, self._production(state)[0].classes)
+            with state.writing() as connection:
+                store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
 
     def calculate_performance_metrics(
         self, window_hours: float = 24, *, window_rows: int | None = None
@@ -389,3 +391,8 @@ class ModelMonitor:
             seed=settings.seed,
         )
         return window, judged
+
+
+def _check_class(what: str, word: Any, classes: Sequence[str]) -> None:
+    if str(word) not in classes:
+        raise DataError(f"{what}: {word!r} is no class; accepted: {', '.join(classes)}")

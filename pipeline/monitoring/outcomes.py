@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipeline.monitoring.performance import (
     expected_performance,
     measured_performance,
 )
+from pipeline.monitoring.weighing import pooled, row_shares
 from pipeline.monitoring.windows import window_tallies
 
 if TYPE_CHECKING:
@@ -78,9 +79,10 @@ def judge_window(
     """
     answers = window_tallies(state, model, window, ANSWERS, packages)
     outcomes = window_tallies(state, model, window, OUTCOMES, packages)
-    n_rows = sum(one.n_rows for (digest, _), one in answers.items() if digest == package.digest)
     how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
     layout = Layout(package)
+    said = _sum(layout, ANSWERS, answers, package.digest)
+    n_rows = round(said.n_rows)
     if n_rows <= _FROM_ROWS or not layout.is_scored:
         with state.reading() as connection:
             rows = store.window_predictions(connection, model, since=window.since, until=window.until)
@@ -88,11 +90,10 @@ def judge_window(
             [row for row in rows if row.digest == package.digest], package, config, seed=seed
         )
     else:
-        mine = [_sum(layout, part, kept, package.digest) for part, kept in ((ANSWERS, answers), (OUTCOMES, outcomes))]
-        measured = _measured(layout, mine[1], n_rows, how)
-        said = layout.split(ANSWERS, mine[0].counts)["said"].reshape(-1, 2)
+        measured = _measured(layout, _sum(layout, OUTCOMES, outcomes, package.digest), n_rows, how)
+        scores = layout.split(ANSWERS, said.counts)["said"].reshape(-1, 2)
         expected = expected_performance(
-            Cells.from_counts(package.reference.score, said, package.schema.target), ESTIMABLE, **how
+            Cells.from_counts(package.reference.score, scores, package.schema.target), ESTIMABLE, **how
         )
     return Judged(
         measured,
@@ -125,17 +126,21 @@ def judge_rows(
     said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
     is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
     y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)
-    known = Cells.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=y)
-    everything = Cells.from_rows(probabilities, said, positive=positive)
+    judged = [row for row in rows if row.outcome in codes]
+    known = Cells.from_rows(
+        probabilities[is_known], said[is_known], positive=positive, outcomes=y, shares=row_shares(judged)
+    )
+    everything = Cells.from_rows(probabilities, said, positive=positive, shares=row_shares(rows))
     measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-    return measured, expected_performance(everything, ESTIMABLE, **how)
+    expected = expected_performance(everything, ESTIMABLE, **how)
+    return replace(measured, n_outcomes=len(judged)), replace(expected, n_rows=len(rows))
 
 
 def _sum(
-    layout: Layout, part: str, kept: Mapping[tuple[str, str], Tally], digest: str, variant: str | None = None
+    layout: Layout, part: str, kept: Mapping[tuple[str, str, float], Tally], digest: str, variant: str | None = None
 ) -> Tally:
-    own = (one for (its, name), one in kept.items() if its == digest and variant in (None, name))
-    return sum(own, layout.empty(part))
+    own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and variant in (None, name))
+    return pooled(own, layout.empty(part))
 
 
 def _measured(layout: Layout, outcomes: Tally, n_rows: int, how: Mapping[str, Any]) -> Performance:
@@ -144,18 +149,20 @@ def _measured(layout: Layout, outcomes: Tally, n_rows: int, how: Mapping[str, An
     target = layout.package.schema.target
     if layout.is_scored:
         cells = Cells.from_counts(layout.package.reference.score, table, target)
-        return measured_performance(cells, ESTIMABLE, n_rows=n_rows, **how)
+        found = measured_performance(cells, ESTIMABLE, n_rows=n_rows, **how)
+        return replace(found, n_outcomes=round(outcomes.n_rows))
     # Without scores one cell for each class that was said: enough for figures that look at classes alone.
     confusion = table.sum(axis=0)
     cells = Cells(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
-    return measured_performance(cells, _CLASS_FIGURES, n_rows=n_rows, **how)
+    found = measured_performance(cells, _CLASS_FIGURES, n_rows=n_rows, **how)
+    return replace(found, n_outcomes=round(outcomes.n_rows))
 
 
 def _by_version(
     state: State,
     model: str,
-    answers: Mapping[tuple[str, str], Tally],
-    outcomes: Mapping[tuple[str, str], Tally],
+    answers: Mapping[tuple[str, str, float], Tally],
+    outcomes: Mapping[tuple[str, str, float], Tally],
     packages: Callable[[str], Package | None],
     how: Mapping[str, Any],
     known: Mapping[str, Performance],
@@ -163,31 +170,31 @@ def _by_version(
     """Yield the performance of each version; `known` holds that of packages, by digest, for which it is there already."""
     with state.reading() as connection:
         versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
-    for digest in sorted({its for its, _ in answers}):
+    for digest in sorted({its for its, _, _ in answers}):
         name, package = versions.get(digest, digest[:12]), packages(digest)
         if digest in known:
             yield name, known[digest]
         elif package is not None:
             layout = Layout(package)
-            n_rows = _sum(layout, ANSWERS, answers, digest).n_rows
+            n_rows = round(_sum(layout, ANSWERS, answers, digest).n_rows)
             yield name, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest), n_rows, how)
 
 
 def _by_variant(
     layout: Layout,
-    answers: Mapping[tuple[str, str], Tally],
-    outcomes: Mapping[tuple[str, str], Tally],
+    answers: Mapping[tuple[str, str, float], Tally],
+    outcomes: Mapping[tuple[str, str, float], Tally],
     how: Mapping[str, Any],
     whole: Performance,
 ) -> Iterator[tuple[str, Performance]]:
     """Yield the performance of each variant of one package, whose own is `whole`."""
     digest = layout.package.digest
-    variants = sorted({name for its, name in answers if its == digest})
+    variants = sorted({name for its, name, _ in answers if its == digest})
     if len(variants) == 1:
         yield variants[0], whole
         return
     for variant in variants:
-        n_rows = answers[digest, variant].n_rows
+        n_rows = round(_sum(layout, ANSWERS, answers, digest, variant).n_rows)
         yield variant, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
 
 
@@ -200,17 +207,17 @@ def _slices(layout: Layout, outcomes: Tally, confidence: float) -> Iterator[Slic
     found = []
     for bins in layout.reference.columns:
         for label, table in zip(bins.labels, parts[bins.name].reshape(-1, k, k), strict=True):
-            n = int(table.sum())
+            n = float(table.sum())
             if n >= _FEW:
-                found.append((bins.name, label, n, int(np.trace(table))))
-    overall = float(np.trace(whole)) / max(int(whole.sum()), 1)
+                found.append((bins.name, label, n, float(np.trace(table))))
+    overall = float(np.trace(whole)) / max(float(whole.sum()), 1.0)
     z = float(ndtri(1 - (1 - confidence) / 2 / max(len(found), 1)))
     figures = []
     for column, label, n, hits in found:
         share = hits / n
         middle, reach = (share + z * z / (2 * n)), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
         low, high = ((middle + side * reach) / (1 + z * z / n) for side in (-1, 1))
-        figures.append(SliceFigure(column, label, n, share, float(low), float(high), bool(high < overall)))
+        figures.append(SliceFigure(column, label, round(n), share, float(low), float(high), bool(high < overall)))
     yield from sorted(figures, key=lambda one: (one.high, one.column, one.value))
 
 

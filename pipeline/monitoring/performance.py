@@ -114,8 +114,8 @@ def measured_performance(
     # How much luck moves a figure is told well enough by few cells; where it lies, by all of them.
     few = coarser(cells)
     flat = np.asarray(few.outcomes).reshape(-1)
-    total = int(flat.sum())
-    drawn = np.random.default_rng(seed).multinomial(total, flat / total, size=draws)
+    total = round(float(flat.sum()))
+    drawn = np.random.default_rng(seed).multinomial(total, flat / flat.sum(), size=draws)
     spread = _values(few.scored(), np.concatenate([flat[None, :], drawn]).astype(np.float64), names)
     figures = {
         name: _interval(value[name], spread[name][1:] + (value[name][0] - spread[name][0]), confidence)
@@ -130,13 +130,15 @@ def _expected(cells: Cells) -> Floats:
 
 def _drawn_outcomes(cells: Cells, draws: int, rng: np.random.Generator) -> Floats:
     n_classes = cells.probabilities.shape[1]
+    n = np.ceil(cells.counts).astype(np.int64)  # more than the counts only where rows weigh differently
     if n_classes == 2:
-        first = rng.binomial(cells.counts, cells.probabilities[:, 0], size=(draws, len(cells.counts)))
-        drawn = np.stack([first, cells.counts - first], axis=2)
+        first = rng.binomial(n, cells.probabilities[:, 0], size=(draws, len(n)))
+        drawn = np.stack([first, n - first], axis=2)
     else:
         shares = cells.probabilities / cells.probabilities.sum(axis=1, keepdims=True)
-        drawn = rng.multinomial(cells.counts, shares, size=(draws, len(cells.counts)))
-    return drawn.reshape(draws, -1).astype(np.float64)
+        drawn = rng.multinomial(n, shares, size=(draws, len(n)))
+    scale = np.divide(cells.counts, n, out=np.ones(len(n)), where=n > 0)
+    return np.asarray((drawn * scale[:, None]).reshape(draws, -1))
 
 
 def _values(scored: Scored, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:

@@ -14,14 +14,14 @@ __all__ = ["power_of_shares", "power_of_shift"]
 _PEAK = 0.3989  # density of the normal distribution at its mean: how far a small shift parts two of them
 
 
-def power_of_shift(shift: float, n_reference: int, n_current: int, *, alpha: float) -> float:
+def power_of_shift(shift: float, n_reference: float, n_current: float, *, alpha: float) -> float:
     """Return the chance that a Kolmogorov-Smirnov test at level `alpha` sees a normal column shift.
 
     Parameters
     ----------
     shift : float
         In standard deviations; small shifts part two normal distributions by 0.4 of it.
-    n_reference, n_current : int
+    n_reference, n_current : float
     alpha : float between 0 and 1
 
     Notes
@@ -37,7 +37,7 @@ def power_of_shift(shift: float, n_reference: int, n_current: int, *, alpha: flo
 
 
 def power_of_shares(
-    distance: float, shares: NDArray[np.float64], n_reference: int, n_current: int, *, alpha: float
+    distance: float, shares: NDArray[np.float64], n_reference: float, n_current: float, *, alpha: float
 ) -> float:
     """Return the chance that a chi-squared test at level `alpha` sees a Jensen-Shannon distance (base 2).
 

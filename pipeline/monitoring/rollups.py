@@ -84,7 +84,7 @@ def rebuild(state: State, model: str, packages: Packages) -> int:
 
 
 def count_rows(rows: Sequence[CountedRow], packages: Packages) -> Changes:
-    """Return the tallies of rows of the log by part, package, variant and hour."""
+    """Return the tallies of rows of the log by part, package, variant, hour and weight."""
     changes: Changes = {}
     for digest, members in _by_digest(rows):
         keys, groups = _groups(members)
@@ -92,14 +92,14 @@ def count_rows(rows: Sequence[CountedRow], packages: Packages) -> Changes:
         if package is None:
             n_rows = np.bincount(groups, minlength=len(keys))
             total = np.bincount(groups, weights=[row.confidence for row in members], minlength=len(keys))
-            for at, (variant, hour) in enumerate(keys):
+            for at, key in enumerate(keys):
                 tally = Tally(int(n_rows[at]), float(total[at]), _NO_COUNTS)
-                changes[RollupKey(UNCOUNTED, digest, variant, hour)] = tally
+                changes[RollupKey(UNCOUNTED, digest, *key)] = tally
             continue
         for part, tallies in Layout(package).tally(members, groups, len(keys)).items():
-            for (variant, hour), tally in zip(keys, tallies, strict=True):
+            for key, tally in zip(keys, tallies, strict=True):
                 if tally.n_rows:
-                    changes[RollupKey(part, digest, variant, hour)] = tally
+                    changes[RollupKey(part, digest, *key)] = tally
     return changes
 
 
@@ -115,10 +115,10 @@ def _revised(rows: Sequence[CountedRow], before: Sequence[str | None], packages:
         keys, groups = _groups(members)
         came = layout.outcomes(members, groups, len(keys))
         went = layout.outcomes([row._replace(outcome=earlier[row.seq]) for row in members], groups, len(keys))
-        for (variant, hour), new, old in zip(keys, came, went, strict=True):
+        for key, new, old in zip(keys, came, went, strict=True):
             change = Tally(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
             if change.n_rows or change.counts.any():
-                changes[RollupKey(OUTCOMES, digest, variant, hour)] = change
+                changes[RollupKey(OUTCOMES, digest, *key)] = change
     return changes
 
 
@@ -129,8 +129,10 @@ def _by_digest(rows: Sequence[CountedRow]) -> Iterable[tuple[str, list[CountedRo
     return [(digest, list(members)) for digest, members in groupby(ordered, key=lambda row: row.digest)]
 
 
-def _groups(rows: Sequence[CountedRow]) -> tuple[list[tuple[str, int]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Return the variants and hours among rows, and the position of each row's."""
-    keys: dict[tuple[str, int], int] = {}
-    at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US), len(keys)) for row in rows]
+def _groups(
+    rows: Sequence[CountedRow],
+) -> tuple[list[tuple[str, int, float]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Return the variants, hours and weights among rows, and the position of each row's."""
+    keys: dict[tuple[str, int, float], int] = {}
+    at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US, row.weight), len(keys)) for row in rows]
     return list(keys), np.array(at, dtype=np.int64)

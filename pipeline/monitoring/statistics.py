@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.package import Bins
 
-    Counts = NDArray[np.int64]
+    Counts = NDArray[np.int64] | NDArray[np.float64]  # whole numbers unless rows weigh differently
     Floats = NDArray[np.float64]
 
 __all__ = [
@@ -64,8 +64,8 @@ class Ordered:
     points: Floats
     reference: Floats
     current: Floats
-    n_reference: int
-    n_current: int
+    n_reference: float
+    n_current: float
     is_step: bool
 
 
@@ -78,7 +78,7 @@ def ordered(bins: Bins, reference: Counts, current: Counts) -> Ordered | None:
     points = np.array(finest.points, dtype=np.float64)
     n = len(points) if finest.kind == "values" else len(points) - 1
     sides = [np.concatenate([one[n : n + 1], one[:n], one[n + 1 : n + 2]]) for one in (reference, current)]
-    totals = [int(one.sum()) for one in sides]
+    totals = [float(one.sum()) for one in sides]
     if n < 1 or min(totals) == 0:
         return None
     below, above = (np.cumsum(one)[:-1] / total for one, total in zip(sides, totals, strict=True))
@@ -118,7 +118,7 @@ def wasserstein(both: Ordered) -> float:
     return float((areas * widths).sum())
 
 
-def kolmogorov_p(distance: float, n_reference: int, n_current: int) -> float:
+def kolmogorov_p(distance: float, n_reference: float, n_current: float) -> float:
     """Return the p-value of a Kolmogorov-Smirnov distance, in the large-sample form with Stephens' correction (1970).
 
     With ties, as among whole numbers, it errs on the side of silence.
@@ -153,7 +153,7 @@ def homogeneity(reference: Counts, current: Counts) -> float:
         return 1.0
     both = reference + current
     is_rare = both * min(n, m) / (n + m) < _FEW
-    rare = [int(one[is_rare].sum()) for one in (reference, current)]
+    rare = [float(one[is_rare].sum()) for one in (reference, current)]
     parts = [np.append(one[~is_rare], rest) for one, rest in zip((reference, current), rare, strict=True)]
     if sum(rare) * min(n, m) / (n + m) < _FEW:
         parts = [one[:-1] for one in parts]
@@ -161,10 +161,10 @@ def homogeneity(reference: Counts, current: Counts) -> float:
     common = float(chdtrc(n_bins - 1, chi_squared(*parts))) if n_bins > 1 else 1.0
     if sum(rare) == 0:
         return common
-    return min(1.0, 2 * min(common, _binomial(rare[1], sum(rare), m / (n + m))))
+    return min(1.0, 2 * min(common, _binomial(round(rare[1]), round(sum(rare)), m / (n + m))))
 
 
-def two_proportions(hits: int, n: int, other_hits: int, other_n: int) -> float:
+def two_proportions(hits: float, n: float, other_hits: float, other_n: float) -> float:
     """Return the p-value of two shares being equal; exact where few hits are expected."""
     if min(n, other_n) == 0:
         return 1.0

@@ -1,7 +1,8 @@
-"""Say what a page shows of a window: how many predictions, of which classes, how sure and how fast."""
+"""Say what a page shows of a window: how many answers, of which classes, how sure and how fast, in all and by hour."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,54 +10,135 @@ import numpy as np
 from pipeline import state as store
 from pipeline.monitoring.layout import ANSWERS, OUTCOMES, UNCOUNTED, Layout, latency_quantile
 from pipeline.monitoring.values import moment, window_words
+from pipeline.monitoring.weighing import answered
 from pipeline.monitoring.windows import window_hours, window_tallies
+from pipeline.state import HOUR_US, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.monitoring.windows import Window
     from pipeline.package import Package
     from pipeline.state import State
 
-__all__ = ["traffic_of"]
+    Packages = Callable[[str], Package | None]
+
+__all__ = ["HourOfAnswers", "answers_by_hour", "traffic_of"]
 
 _PERCENTILES = (50, 95, 99)
+_NONE = Tally(0, 0.0, np.zeros(0, dtype=np.int64))
 
 
-def traffic_of(state: State, model: str, window: Window, packages: Callable[[str], Package | None]) -> dict[str, Any]:
-    """Return plain values about all predictions of a window, whatever their version; latencies within 2.5 %."""
+@dataclass(frozen=True, slots=True)
+class HourOfAnswers:
+    """The answers of the hour that begins at `at`, in microseconds since 1970.
+
+    Of a log that keeps a sample they are estimates of all that were given, and no whole numbers. `by_class` leaves
+    out answers of packages that are not to be had; `confidence` is the mean over all.
+    """
+
+    at: int
+    n_answers: float
+    by_class: Mapping[str, float]
+    confidence: float
+
+
+def answers_by_hour(
+    state: State, model: str, packages: Packages, *, since: int, until: int
+) -> tuple[HourOfAnswers, ...]:
+    """Return the answers of each hour (UTC) that has any, from the first one that touches [since, until) to the last.
+
+    They come from the roll-ups alone, whatever the number of rows; `roll_up` brings those up to date.
+
+    Parameters
+    ----------
+    state : State
+    model : str
+    packages : callable
+        As for `roll_up`.
+    since, until : int
+        In microseconds since 1970.
+    """
+    hours: dict[int, dict[str, list[tuple[float, Tally]]]] = {}
+    with state.reading() as connection:
+        for part in (ANSWERS, UNCOUNTED):
+            kept = store.read_rollups(connection, model, part, since=since - since % HOUR_US, until=until, span="hour")
+            for key, tally in kept:
+                hours.setdefault(key.hour, {}).setdefault(key.digest, []).append((key.weight, tally))
+    return tuple(_hour(at, hours[at], packages) for at in sorted(hours))
+
+
+def _hour(at: int, by_digest: Mapping[str, list[tuple[float, Tally]]], packages: Packages) -> HourOfAnswers:
+    by_class: dict[str, float] = {}
+    n, total = 0.0, 0.0
+    for digest, kept in by_digest.items():
+        package = packages(digest)
+        for name, answers in _classes(package, kept):
+            by_class[name] = by_class.get(name, 0.0) + answers
+        for weight, tally in kept:
+            n, total = n + weight * tally.n_rows, total + weight * tally.total
+    return HourOfAnswers(at, n, dict(sorted(by_class.items())), total / n if n else 0.0)
+
+
+def _classes(package: Package | None, kept: Iterable[tuple[float, Tally]]) -> Iterable[tuple[str, float]]:
+    """Return the classes that were said, with how often."""
+    counted = [one for one in kept if len(one[1].counts)]
+    if package is None or not counted:
+        return ()
+    layout = Layout(package)
+    said = layout.split(ANSWERS, answered(counted, layout.empty(ANSWERS)).counts)["class"].tolist()
+    return [(name, float(n)) for name, n in zip(package.classes, said, strict=False) if n]
+
+
+def traffic_of(state: State, model: str, window: Window, packages: Packages) -> dict[str, Any]:
+    """Return plain values about all predictions of a window, whatever their version; latencies within 2.5 %.
+
+    Of a log that keeps a sample they are estimates of all answers that were given.
+    """
     answers = window_tallies(state, model, window, ANSWERS, packages)
     uncounted = window_tallies(state, model, window, UNCOUNTED, packages)
     known = window_tallies(state, model, window, OUTCOMES, packages)
     with state.reading() as connection:
         versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
-    by_class: dict[str, int] = {}
-    by_version: dict[str, int] = {}
-    by_variant: dict[str, int] = {}
-    latency = None
-    for (digest, variant), tally in [*answers.items(), *uncounted.items()]:
+    everything = [*answers.items(), *uncounted.items()]
+    by_version: dict[str, float] = {}
+    by_variant: dict[str, float] = {}
+    for (digest, variant, weight), tally in everything:
         version = versions.get(digest, digest[:12])
-        by_version[version] = by_version.get(version, 0) + tally.n_rows
-        by_variant[variant] = by_variant.get(variant, 0) + tally.n_rows
-        package = packages(digest)
-        if package is None or not len(tally.counts):
-            continue
-        said = Layout(package).split(ANSWERS, tally.counts)
-        latency = said["latency"] if latency is None else latency + said["latency"]
-        for name, n in zip(package.classes, said["class"].tolist(), strict=False):
-            by_class[name] = by_class.get(name, 0) + n
-    everything = [*answers.values(), *uncounted.values()]
-    total = sum(one.n_rows for one in everything)
-    spent = latency if latency is not None else np.zeros(0, dtype=np.int64)
-    quantiles = {str(q): latency_quantile(spent, q / 100) for q in _PERCENTILES}
+        by_version[version] = by_version.get(version, 0.0) + tally.n_rows * weight
+        by_variant[variant] = by_variant.get(variant, 0.0) + tally.n_rows * weight
+    by_class, latency = _said(answers, packages)
+    total = sum(by_variant.values())
+    sure = sum(tally.total * weight for (_, _, weight), tally in everything)
+    quantiles = {str(q): latency_quantile(latency, q / 100) for q in _PERCENTILES}
     return {
-        "total_predictions": total,
-        "average_confidence": sum(one.total for one in everything) / total if total else None,
-        "predictions_by_class": {name: n for name, n in sorted(by_class.items()) if n},
+        "total_predictions": round(total),
+        "average_confidence": sure / total if total else None,
+        "predictions_by_class": _whole(by_class),
         "predictions_by_hour": [{"at": moment(at), "n": n} for at, n in window_hours(state, model, window).items()],
-        "predictions_by_version": dict(sorted(by_version.items())),
-        "predictions_by_variant": dict(sorted(by_variant.items())),
-        "n_outcomes": sum(one.n_rows for one in known.values()),
+        "predictions_by_version": _whole(by_version),
+        "predictions_by_variant": _whole(by_variant),
+        "n_outcomes": round(sum(tally.n_rows * weight for (_, _, weight), tally in known.items())),
         "latency_ms": {q: one for q, one in quantiles.items() if one is not None},
         "window": window_words(window.since, window.until),
     }
+
+
+def _said(
+    answers: Mapping[tuple[str, str, float], Tally], packages: Packages
+) -> tuple[dict[str, float], np.ndarray[Any, Any]]:
+    """Return how often each class was said, and the counts of latencies."""
+    by_class: dict[str, float] = {}
+    latency = np.zeros(1)
+    for (digest, _, weight), tally in answers.items():
+        package = packages(digest)
+        if package is None:
+            continue
+        for name, n in _classes(package, [(weight, tally)]):
+            by_class[name] = by_class.get(name, 0.0) + n
+        latency = latency + weight * Layout(package).split(ANSWERS, tally.counts)["latency"]
+    return by_class, latency
+
+
+def _whole(found: Mapping[str, float]) -> dict[str, int]:
+    return {name: round(n) for name, n in sorted(found.items())}

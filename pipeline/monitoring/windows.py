@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline import state as store
 from pipeline.monitoring.layout import ANSWERS, FEATURES, UNCOUNTED, Layout
 from pipeline.monitoring.rollups import count_rows
+from pipeline.monitoring.weighing import pooled
 from pipeline.state import DAY_US, HOUR_US, RollupKey
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def window_of_rows(state: State, model: str, n: int, *, until: int) -> Window:
     with state.reading() as connection:
         hours: dict[int, int] = {}
         for part in (ANSWERS, UNCOUNTED):
-            for hour, held in store.rolled_hours(connection, model, part, since=0, until=until).items():
+            for hour, (held, _) in store.rolled_hours(connection, model, part, since=0, until=until).items():
                 hours[hour] = hours.get(hour, 0) + held
         left, end = n, until
         for hour in sorted(hours, reverse=True):
@@ -85,12 +86,12 @@ def window_of_rows(state: State, model: str, n: int, *, until: int) -> Window:
 
 def window_tallies(
     state: State, model: str, window: Window, part: str, packages: Callable[[str], Package | None]
-) -> dict[tuple[str, str], Tally]:
-    """Return one part of the roll-ups of a window, by digest and variant."""
-    found: dict[tuple[str, str], Tally] = {}
+) -> dict[tuple[str, str, float], Tally]:
+    """Return one part of the roll-ups of a window, by digest, variant and weight of the rows."""
+    found: dict[tuple[str, str, float], Tally] = {}
 
     def take(key: RollupKey, tally: Tally) -> None:
-        place = (key.digest, key.variant)
+        place = (key.digest, key.variant, key.weight)
         found[place] = found[place] + tally if place in found else tally
 
     with state.reading() as connection:
@@ -106,17 +107,17 @@ def window_tallies(
 
 
 def window_hours(state: State, model: str, window: Window) -> dict[int, int]:
-    """Return the number of predictions of each hour of a window that has any, by its first microsecond."""
-    found: dict[int, int] = {}
+    """Return the number of answers of each hour of a window that has any, by its first microsecond."""
+    found: dict[int, float] = {}
     with state.reading() as connection:
         for part in (ANSWERS, UNCOUNTED):
             kept = store.rolled_hours(connection, model, part, since=window.first, until=window.last)
-            for hour, n in kept.items():
-                found[hour] = found.get(hour, 0) + n
+            for hour, (_, n) in kept.items():
+                found[hour] = found.get(hour, 0.0) + n
     for row in window.edges:
         hour = row.at - row.at % HOUR_US
-        found[hour] = found.get(hour, 0) + 1
-    return dict(sorted(found.items()))
+        found[hour] = found.get(hour, 0.0) + row.weight
+    return {hour: round(n) for hour, n in sorted(found.items())}
 
 
 def window_counts(state: State, model: str, package: Package, window: Window) -> Counts:
@@ -124,7 +125,8 @@ def window_counts(state: State, model: str, package: Package, window: Window) ->
     layout, sums = Layout(package), []
     for part in (FEATURES, ANSWERS):
         own = window_tallies(state, model, window, part, lambda digest: package if digest == package.digest else None)
-        sums.append(sum((one for (digest, _), one in own.items() if digest == package.digest), layout.empty(part)))
+        kept = ((weight, one) for (digest, _, weight), one in own.items() if digest == package.digest)
+        sums.append(pooled(kept, layout.empty(part)))
     return layout.counts(*sums)
 
 

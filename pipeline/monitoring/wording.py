@@ -31,7 +31,7 @@ class Moved:
 def describe(bins: Bins, reference: Ints, current: Ints, *, missing_first: bool = False) -> Moved:
     """Return how counts in `bins.finest` moved: values, then missing ones, or the other way round."""
     coarse = bins.fold(reference), bins.fold(current)
-    shares = [one / max(int(one.sum()), 1) for one in coarse]
+    shares = [one / max(float(one.sum()), 1.0) for one in coarse]
     parts: list[str] = []
     if bins.kind == "words":
         parts = _words(bins, *shares)
@@ -82,7 +82,7 @@ def _mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
     centres = points if bins.kind == "values" else (points[:-1] + points[1:]) / 2
     places = np.concatenate([centres, points[[0, -1]]])
     sides = [one[: len(places)] for one in (before, after)]
-    if min(int(one.sum()) for one in sides) == 0:
+    if min(float(one.sum()) for one in sides) == 0:
         return 0.0, ""
     means = [float((places * one).sum() / one.sum()) for one in sides]
     size = (means[1] - means[0]) / bins.deviation if bins.deviation else 0.0

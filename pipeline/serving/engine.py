@@ -16,6 +16,7 @@ from pipeline.files import exclusive
 from pipeline.package import PackageStore
 from pipeline.serving.activation import Activation
 from pipeline.serving.answering import Work
+from pipeline.serving.apart import apart
 from pipeline.serving.contracts import Answers, BodyRefused, NotReady, Problem, Readiness
 from pipeline.serving.explain import explain
 from pipeline.serving.feedback import read_outcomes, store_outcomes
@@ -43,6 +44,9 @@ _PACKAGES = "state/packages"
 _SECRET = "state/log.key"  # noqa: S105 - where it lies, not what it is
 _PRUNE_S = 60.0
 _MAX_WORD = 200
+_OUTCOME_COMMAS = 20
+# What a value of a column is in a body, roughly.
+_VALUE_BYTES = 24
 
 
 class Engine:
@@ -140,7 +144,7 @@ class Engine:
             When no model serves, or the answer cannot be logged.
         """
         bundle = self._ready_bundle()
-        row = bundle.codec.one(body)
+        row = await apart(len(body), bundle.codec.one, body)
         answer: bytes = await self._submit(bundle, Rows([row], [0]), "one", body, key, subject)
         return answer
 
@@ -153,7 +157,7 @@ class Engine:
         Raises as `predict_one` does.
         """
         bundle = self._ready_bundle()
-        rows = bundle.codec.many(body, partial=on_error == "partial")
+        rows = await apart(len(body), bundle.codec.many, body, partial=on_error == "partial")
         if not rows.rows:
             raise BodyRefused(422, rows.problems)
         answer: bytes = await self._submit(bundle, rows, "batch", body, key, subject)
@@ -173,7 +177,9 @@ class Engine:
         With `lines` the rows were lines of a text, and problems name them so.
         """
         bundle = self._ready_bundle()
-        rows = bundle.codec.columns_of(columns, partial=on_error == "partial", lines=lines)
+        size = _VALUE_BYTES * sum(map(len, columns.values()))
+        is_partial = on_error == "partial"
+        rows = await apart(size, bundle.codec.columns_of, columns, partial=is_partial, lines=lines)
         if not rows.rows:
             raise BodyRefused(422, rows.problems)
         body = repr([rows.positions, rows.rows, *rows.problems]).encode() if key is not None else b""
@@ -191,21 +197,18 @@ class Engine:
             When no model serves, or the state database cannot be written.
         """
         bundle = self._ready_bundle()
-        outcomes = read_outcomes(parse_json(body), bundle.classes, max_rows=self._config.max_rows)
-        n_stored = await self._with_state(store_outcomes, self._state, outcomes)
+        n_stored = await self._with_state(self._keep_outcomes, body, bundle.classes)
         return json.dumps({"stored": n_stored}).encode()
 
     async def explain(self, body: bytes) -> bytes:
         """Answer a body `{"features": {...}}` with what each feature contributed; nothing is logged."""
         bundle = self._ready_bundle()
-        row = bundle.codec.one(body)
-        return await asyncio.to_thread(explain, bundle, row)
+        return await asyncio.to_thread(lambda: explain(bundle, bundle.codec.one(body)))
 
     async def vary(self, body: bytes) -> bytes:
         """Answer a body `{"features": {...}}` with what would change the answer; nothing is logged."""
         bundle = self._ready_bundle()
-        row = bundle.codec.one(body)
-        return await asyncio.to_thread(variation, bundle, row)
+        return await asyncio.to_thread(lambda: variation(bundle, bundle.codec.one(body)))
 
     async def activate(self) -> Bundle:
         """Look at the state database now.
@@ -316,6 +319,11 @@ class Engine:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+
+    def _keep_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
+        max_rows = self._config.max_rows
+        value = parse_json(body, max_commas=max_rows * _OUTCOME_COMMAS)
+        return store_outcomes(self._state, read_outcomes(value, classes, max_rows=max_rows))
 
     async def _with_state(self, work: Any, *args: Any) -> Any:
         try:

@@ -18,15 +18,18 @@ __all__ = ["Outcome", "read_outcomes", "store_outcomes"]
 
 _FIELDS = ("prediction_id", "outcome", "source")
 _MAX_WORD = 200
+# A refusal shows as many problems; to look for a word that is near costs more than everything else.
+_MAX_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became true of one prediction; `source` says who knows."""
+    """What became true of one prediction; `source` says who knows, `path` where it stood in the body."""
 
     prediction_id: str
     outcome: str
     source: str = "api"
+    path: str = ""
 
 
 def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[Outcome]:
@@ -45,12 +48,13 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
     if len(given) > max_rows:
         said = f"has {len(given)} entries; at most {max_rows} are accepted in one request, send several"
         raise BodyRefused(413, [Problem("outcomes", "max_rows", said)])
+    paths = [f"outcomes[{at}]" if is_many else "" for at in range(len(given))]
     problems: list[Problem] = []
-    for at, one in enumerate(given):
-        problems.extend(_problems(one, f"outcomes[{at}]" if is_many else "", classes))
+    for one, path in zip(given, paths, strict=True):
+        problems.extend(_problems(one, path, classes, hints=len(problems) < _MAX_HINTS))
     if problems:
         raise BodyRefused(422, problems)
-    return [Outcome(**one) for one in given]
+    return [Outcome(**one, path=path) for one, path in zip(given, paths, strict=True)]
 
 
 def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
@@ -67,8 +71,8 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
     with state.writing() as connection:
         known = store.known_predictions(connection, [one.prediction_id for one in outcomes])
         unknown = [
-            Problem(f"outcomes[{position}].prediction_id", "unknown", "no such prediction is in the log")
-            for position, one in enumerate(outcomes)
+            Problem(f"{one.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
+            for one in outcomes
             if one.prediction_id not in known
         ]
         if unknown:
@@ -77,15 +81,16 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
     return len(outcomes)
 
 
-def _problems(value: Any, path: str, classes: Sequence[str]) -> list[Problem]:
+def _problems(value: Any, path: str, classes: Sequence[str], *, hints: bool) -> list[Problem]:
     prefix = f"{path}." if path else ""
     if not isinstance(value, dict):
         said = 'expected an object such as {"prediction_id": "...", "outcome": "..."}'
         return [Problem(path, "type", said)]
+    unknown = [name for name in value if name not in _FIELDS]
+    said = f"is not known here; fields: {', '.join(_FIELDS)}"
     found = [
-        Problem(f"{prefix}{name[:60]!a}", "unknown", f"is not known here; fields: {', '.join(_FIELDS)}")
-        for name in value
-        if name not in _FIELDS
+        Problem(f"{prefix}{name[:60]!a}", "unknown", f"{said}{_hint(name, _FIELDS, wanted=hints and at < _MAX_HINTS)}")
+        for at, name in enumerate(unknown)
     ]
     required = ("prediction_id", "outcome")
     found += [Problem(f"{prefix}{name}", "missing", "is missing") for name in required if name not in value]
@@ -94,6 +99,10 @@ def _problems(value: Any, path: str, classes: Sequence[str]) -> list[Problem]:
         if not isinstance(word, str) or not 0 < len(word) <= _MAX_WORD or not word.isprintable():
             found.append(Problem(f"{prefix}{name}", "type", f"expected text of 1 to {_MAX_WORD} signs"))
         elif name == "outcome" and name in value and word not in classes:
-            said = f"expected one of {', '.join(classes)}{did_you_mean(word, classes)}"
+            said = f"expected one of {', '.join(classes)}{_hint(word, classes, wanted=hints)}"
             found.append(Problem(f"{prefix}{name}", "isin", said))
     return found
+
+
+def _hint(word: str, known: Sequence[str], *, wanted: bool) -> str:
+    return did_you_mean(word[:60], known) if wanted else ""

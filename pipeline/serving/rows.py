@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.serving.checks import Rule
     from pipeline.serving.contracts import Lines
 
-__all__ = ["RowCodec", "Rows", "parse_json"]
+__all__ = ["RowCodec", "Rows", "parse_json", "row_commas"]
 
 Row = tuple[Any, ...]
 
@@ -36,7 +36,15 @@ _FIRST_LINE = 2
 _WHOLE = 2**63 - 1
 # Checks that the decoder itself makes; a column with any other is checked once more behind it.
 _DECODED = frozenset({"in_range", "between", "ge", "gt", "le", "lt", "isin"})
+# Who sends one to the place of the other is told where it belongs.
+_ELSEWHERE = {"features": "POST /predict", "instances": "POST /predict/batch"}
 _STRICT = frozenset({"greater_than", "less_than"})
+# Suggestions cost more than the check itself; as many are made as a refusal shows.
+_MAX_HINTS = 20
+_HINTED_SIGNS = 60
+# A body of this size is weighed before it is decoded, others only when something is wrong with them.
+_LARGE = 4_000_000
+_SPARE_COMMAS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class RowCodec:
         self._one: Any = msgspec.json.Decoder(one)
         self._many: Any = msgspec.json.Decoder(many)
         self._has_gaps = any(not column.nullable for column in self.columns)
+        self._row_commas = row_commas(schema)
 
     def one(self, body: bytes) -> Row:
         """Return the row of a body `{"features": {...}}`.
@@ -109,6 +118,8 @@ class RowCodec:
         BodyRefused
             Naming each field of each row that is wrong; with `partial`, only when there is no list of rows.
         """
+        if len(body) > _LARGE:
+            check_weight(body, self.max_rows * self._row_commas)
         try:
             rows: list[Row] = list(map(msgspec.structs.astuple, self._many.decode(body).instances))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -156,14 +167,14 @@ class RowCodec:
         return True
 
     def _one_slowly(self, body: bytes) -> Row:
-        inner = self._inner(body, "features", dict, "an object of features by name")
+        inner = self._inner(body, "features", dict, "an object of features by name", 1)
         row, problems = self._row(inner, "features")
         if problems:
             raise BodyRefused(422, problems)
         return row
 
     def _many_slowly(self, body: bytes, *, partial: bool) -> Rows:
-        rows = self._inner(body, "instances", list, "a list of objects, one for each row")
+        rows = self._inner(body, "instances", list, "a list of objects, one for each row", self.max_rows)
         self._bounded(len(rows), "instances")
         return self._checked(rows, "instances", partial=partial)
 
@@ -183,7 +194,8 @@ class RowCodec:
             problems.extend(lines.problems)
             places.extend(number - _FIRST_LINE for number in lines.unread)
         for at, values in enumerate(rows):
-            row, found = self._row(values, f"{path}[{at}]" if lines is None else f"line {lines.numbers[at]}")
+            where = f"{path}[{at}]" if lines is None else f"line {lines.numbers[at]}"
+            row, found = self._row(values, where, n_hints=_MAX_HINTS - len(problems))
             place = at if lines is None else lines.numbers[at] - _FIRST_LINE
             problems.extend(found)
             places.extend([place] * len(found))
@@ -194,12 +206,14 @@ class RowCodec:
             raise BodyRefused(422, problems)
         return Rows(good, positions, tuple(problems), tuple(places))
 
-    def _inner(self, body: bytes, key: str, kind: type, expected: str) -> Any:
-        found = parse_json(body)
+    def _inner(self, body: bytes, key: str, kind: type, expected: str, max_rows: int) -> Any:
+        found = parse_json(body, max_commas=max_rows * self._row_commas)
         if not isinstance(found, dict) or key not in found:
-            raise BodyRefused(
-                422, [Problem(key, "missing", f'is missing; the body is {{"{key}": ...}} with {expected}')]
-            )
+            said = f'is missing; the body is {{"{key}": ...}} with {expected}'
+            elsewhere = next((one for one in _ELSEWHERE if isinstance(found, dict) and one in found), None)
+            if elsewhere is not None:
+                said += f"; {elsewhere} are for {_ELSEWHERE[elsewhere]}"
+            raise BodyRefused(422, [Problem(key, "missing", said)])
         others = [name for name in found if name != key]
         if others:
             raise BodyRefused(
@@ -209,10 +223,10 @@ class RowCodec:
             raise BodyRefused(422, [Problem(key, "type", f"expected {expected}")])
         return found[key]
 
-    def _row(self, values: Any, path: str) -> tuple[Row, list[Problem]]:
+    def _row(self, values: Any, path: str, *, n_hints: int = _MAX_HINTS) -> tuple[Row, list[Problem]]:
         if not isinstance(values, dict):
             return (), [Problem(path, "type", "expected an object of features by name")]
-        problems = self._unknown(values, f"{path}.")
+        problems = self._unknown(values, f"{path}.", n_hints=n_hints)
         row = []
         for column, rules in zip(self.columns, self._rules, strict=True):
             value, problem = check_value(column, rules, values.get(column.name), f"{path}.{column.name}")
@@ -221,17 +235,17 @@ class RowCodec:
                 problems.append(problem)
         return tuple(row), problems
 
-    def _unknown(self, given: Mapping[str, Any], prefix: str) -> list[Problem]:
+    def _unknown(self, given: Mapping[str, Any], prefix: str, *, n_hints: int = _MAX_HINTS) -> list[Problem]:
         known = set(self.names)
+        said = f"is no feature of this model; features: {', '.join(self.names)}"
+        unknown = [name for name in given if name not in known]
         return [
-            Problem(
-                f"{prefix}{_shown(name)}",
-                "unknown",
-                f"is no feature of this model; features: {', '.join(self.names)}{did_you_mean(name, self.names)}",
-            )
-            for name in given
-            if name not in known
+            Problem(f"{prefix}{_shown(name)}", "unknown", f"{said}{self._hint(name) if at < n_hints else ''}")
+            for at, name in enumerate(unknown)
         ]
+
+    def _hint(self, name: str) -> str:
+        return did_you_mean(name[:_HINTED_SIGNS], self.names)
 
 
 def _shown(name: str) -> str:
@@ -273,14 +287,39 @@ def _ceiling(number: float) -> int:
     return int(-(-number // 1))
 
 
-def parse_json(body: bytes) -> Any:
-    """Return the value of a JSON body: strict about what the standard forbids, with each key once.
+def row_commas(schema: Schema) -> int:
+    """Return how many commas a row of JSON may have on average, with room for those in words and texts."""
+    in_words = [max((word.count(",") for word in column.categories), default=0) for column in schema.features]
+    in_texts = 100 * sum(column.kind == "text" for column in schema.features)
+    return len(schema.features) + sum(in_words) + in_texts + 8
+
+
+def check_weight(body: bytes, max_commas: int) -> None:
+    """Refuse a body that would take long to read, only to be refused for having far too many values.
 
     Raises
     ------
     BodyRefused
-        With status 400.
+        With status 413.
     """
+    if body.count(b",") > max_commas + _SPARE_COMMAS:
+        said = "has far more values than the rows that one request may have; send fewer at a time"
+        raise BodyRefused(413, [Problem("", "max_values", f"the body {said}")])
+
+
+def parse_json(body: bytes, *, max_commas: int) -> Any:
+    """Return the value of a JSON body: strict about what the standard forbids, with each key once.
+
+    `max_commas` is how many commas it has at most when it is what it should be.
+
+    Raises
+    ------
+    BodyRefused
+        With status 400; or 413 when it has far more values.
+    """
+    check_weight(body, max_commas)
+    if not body.strip():
+        raise BodyRefused(400, [Problem("", "json", "the body is empty; with curl, send it with -d '{...}'")])
     try:
         return json.loads(
             body.decode("utf-8"),

@@ -99,7 +99,7 @@ class Server:
         began = time.perf_counter()
         connection = self._connection()
         try:
-            connection.request(method, path, body, headers)
+            connection.request(method, urlsplit(self.url).path.rstrip("/") + path, body, headers)
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException):

@@ -25,11 +25,16 @@ __all__ = [
     "window_predictions",
 ]
 
-_COLUMNS = ("seq", "at", "digest", "variant", "version", "features", "prediction", "probabilities", "confidence")
+_COLUMNS = (
+    "seq", "at", "digest", "variant", "version", "features", "prediction", "probabilities", "confidence", "latency_us", "weight",
+)  # fmt: skip
 
 
 class CountedRow(NamedTuple):
-    """A logged prediction as far as it is counted; `outcome` is its last one, None while there is none."""
+    """A logged prediction as far as it is counted.
+
+    It stands for `weight` answers of which the log kept this one; `outcome` is its last one, None while there is none.
+    """
 
     seq: int
     at: int
@@ -41,6 +46,7 @@ class CountedRow(NamedTuple):
     probabilities: str
     confidence: float
     latency_us: int
+    weight: float
     outcome: str | None
 
 
@@ -126,8 +132,7 @@ def _is_of(model: str) -> Any:
 
 
 def _select(*, until: int | None) -> Select[Any]:
-    columns = (*(predictions.c[name] for name in _COLUMNS), predictions.c.latency_us)
-    return select(*columns, _last_outcome(until))
+    return select(*(predictions.c[name] for name in _COLUMNS), _last_outcome(until))
 
 
 def _last_outcome(until: int | None) -> Any:

@@ -45,21 +45,25 @@ class Reach(NamedTuple):
 
 
 class RollupKey(NamedTuple):
-    """What a row of counts is of; `hour` is the first microsecond of an hour (UTC)."""
+    """What a row of counts is of; `hour` is the first microsecond of an hour (UTC), `weight` that of each of its rows."""
 
     part: str
     digest: str
     variant: str
     hour: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change."""
+    """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change.
 
-    n_rows: int
+    Whole numbers, but for sums of rows that weigh differently.
+    """
+
+    n_rows: float
     total: float
-    counts: NDArray[np.int64]
+    counts: NDArray[Any]
 
     def __add__(self, other: Tally) -> Tally:
         """Return the tally of the rows of both."""
@@ -101,7 +105,7 @@ def add_rollups(
     spread: dict[tuple[Any, ...], Tally] = {}
     for key, tally in changes.items():
         for span, length in _SPANS.items():
-            place = (key.part, span, key.hour - key.hour % length, key.digest, key.variant)
+            place = (key.part, span, key.hour - key.hour % length, key.digest, key.variant, key.weight)
             spread[place] = spread[place] + tally if place in spread else tally
     places = list(spread)
     for at in range(0, len(places), _AT_ONCE):
@@ -143,28 +147,32 @@ def read_rollups(
     if digest is not None:
         where.append(rollups.c.digest == digest)
     rows = connection.execute(select(rollups).where(*where))
-    return [(RollupKey(part, row.digest, row.variant, row.start), _tally(row)) for row in rows]
+    return [(RollupKey(part, row.digest, row.variant, row.start, row.weight), _tally(row)) for row in rows]
 
 
-def rolled_hours(connection: Connection, model: str, part: str, *, since: int, until: int) -> dict[int, int]:
-    """Return how many rows were counted in each hour that begins in [since, until), without reading their counts."""
-    query = select(rollups.c.start, func.sum(rollups.c.n_rows)).where(
+def rolled_hours(
+    connection: Connection, model: str, part: str, *, since: int, until: int
+) -> dict[int, tuple[int, float]]:
+    """Return how many rows were counted in each hour that begins in [since, until), and how many answers they stand for."""
+    sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
+    query = select(rollups.c.start, *sums).where(
         rollups.c.model == model,
         rollups.c.part == part,
         rollups.c.span == "hour",
         rollups.c.start >= since,
         rollups.c.start < until,
     )
-    return {start: int(n) for start, n in connection.execute(query.group_by(rollups.c.start))}
+    rows = connection.execute(query.group_by(rollups.c.start))
+    return {start: (int(n), float(answers)) for start, n, answers in rows}
 
 
 def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], Tally]) -> None:
     """Write what is kept plus what changed."""
     columns = rollups.c
-    place = (columns.part, columns.span, columns.start, columns.digest, columns.variant)
+    place = (columns.part, columns.span, columns.start, columns.digest, columns.variant, columns.weight)
     is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
     kept = {
-        (row.part, row.span, row.start, row.digest, row.variant): _tally(row)
+        (row.part, row.span, row.start, row.digest, row.variant, row.weight): _tally(row)
         for row in connection.execute(select(rollups).where(is_one))
     }
     if kept:
@@ -174,7 +182,7 @@ def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...
         tally = kept[key] + change if key in kept else change
         if (tally.counts < 0).any() or tally.n_rows < 0:
             raise IntegrityError(f"{model}: roll-ups would fall below zero; run `mlops monitor rebuild`")
-        names = ("part", "span", "start", "digest", "variant")
+        names = ("part", "span", "start", "digest", "variant", "weight")
         rows.append(
             {
                 "model": model,

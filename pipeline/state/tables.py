@@ -306,8 +306,9 @@ rollups = Table(
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", _DIGEST, primary_key=True),
     Column("variant", _NAME, primary_key=True),
+    Column("weight", Float, primary_key=True, autoincrement=False),
     Column("n_rows", BigInteger, nullable=False),
     Column("total", Float, nullable=False),
     Column("counts", LargeBinary, nullable=False),
-    comment="Rows by bin of the package's reference, by hour and by day: any window is a sum of these.",
+    comment="Rows of one weight by bin of the package's reference, by hour and by day: any window is a sum of these.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.serving.apart import apart
 from pipeline.serving.contracts import NotReady
 from pipeline.serving.http import inference, page, tabular
 from pipeline.serving.http.access import PUBLIC
@@ -81,6 +82,7 @@ class Api:
             body="Batch",
             answer="Predictions",
             parameters=("on_error", *_LOGGED),
+            queries=("on_error",),
         )
         return [
             self._post("predict", "/predict", "predict", self.predict, "Predict one row", "Row", "Prediction", _LOGGED),
@@ -260,9 +262,8 @@ class Api:
     async def v2_infer(self, call: Call) -> Answer:
         """Answer the rows of tensors."""
         bundle = self._named(call)
-        asked = inference.parse(
-            call.body, call.fields.get(inference.HEADER_LENGTH), bundle.schema, max_rows=self.max_rows
-        )
+        cut_at = call.fields.get(inference.HEADER_LENGTH)
+        asked = await apart(len(call.body), inference.parse, call.body, cut_at, bundle.schema, max_rows=self.max_rows)
         answers = await self.engine.predict_columns(asked.columns, key=call.key, subject=call.subject)
         body, length = inference.answer(asked, answers, name=bundle.name, version=str(bundle.version))
         if length is None:

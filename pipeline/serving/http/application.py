@@ -13,6 +13,7 @@ from pipeline.serving.http import problems
 from pipeline.serving.http.access import EVERYBODY
 from pipeline.serving.http.calls import Answer, Call, Disconnected, check_single, request_id_of
 from pipeline.serving.http.connection import CYCLE, write_answer
+from pipeline.serving.http.limits import Pace
 from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Application", "Hosts"]
 
 _FIXED = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-_SHED_PAUSE_S = 0.5
 _OVERLOADED = "the server has as much work as it can do; come back in 1 s"
 
 
@@ -79,6 +79,7 @@ class Application:
     connections: Any = ()
     is_draining: bool = False
     n_buffered: int = 0
+    refusals: Pace = field(default_factory=Pace)
     _failed: Any = field(default=None)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -133,13 +134,14 @@ class Application:
     async def _answer(self, operation: Operation, call: Call, receive: Receive) -> Answer:
         if not operation.accepts:
             return await operation.handler(call)
+        if call.query_string:
+            call.check_query(operation.queries)
         self._check_kind(operation, call)
         call.body = await self._body(call.fields, receive)
         size = len(call.body)
         if not self.admission.enter(size):
             call.body = b""
-            # Who does not heed Retry-After and comes back at once is answered late, so that shedding costs little.
-            await asyncio.sleep(_SHED_PAUSE_S)
+            await asyncio.sleep(self.refusals.wait_s())
             raise Refused("overloaded", _OVERLOADED, headers={"Retry-After": "1"})
         try:
             return await operation.handler(call)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from pipeline.errors import did_you_mean
 from pipeline.serving.http.problems import Refused
 
 if TYPE_CHECKING:
@@ -78,6 +79,14 @@ class Call:
     def subject(self) -> str | None:
         """Whom the rows speak of, so that they can be erased; None where nobody said."""
         return _text(self.fields, b"x-subject-id", "X-Subject-Id")
+
+    def check_query(self, known: tuple[str, ...]) -> None:
+        """Refuse parameters of the query that the operation does not have: one that is misspelt must not be ignored."""
+        for name in parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True):
+            if name not in known:
+                accepted = f"accepted is {', '.join(known)}" if known else "none is accepted here"
+                said = f"a query parameter is not known; {accepted}{did_you_mean(name[:64], known)}"
+                raise Refused("bad-request", said)
 
     def query(self, name: str, accepted: tuple[str, ...], default: str) -> str:
         """Return a parameter of the query, one of the accepted words.

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from pipeline.serving.contracts import BodyRefused, Problem
-from pipeline.serving.rows import parse_json
+from pipeline.serving.rows import parse_json, row_commas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def parse(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows:
     """
     head, tail = _cut(body, header_length)
     try:
-        request = msgspec.convert(parse_json(head), _Request)
+        request = msgspec.convert(parse_json(head, max_commas=max_rows * row_commas(schema)), _Request)
         (request.id or "").encode()
     except msgspec.ValidationError as error:
         raise _refused(422, "body", "type", str(error)) from error

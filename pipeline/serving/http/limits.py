@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Admission", "Buckets"]
+__all__ = ["Admission", "Buckets", "Pace"]
 
 
 @dataclass(slots=True)
@@ -67,3 +67,23 @@ class Admission:
         """Let it out again."""
         self.n_requests -= 1
         self.n_bytes -= size
+
+
+@dataclass(slots=True)
+class Pace:
+    """Spread refusals over time: each waits `pause_s` at least, and at most `per_s` of them go out in a second.
+
+    Who does not heed Retry-After and comes back at once is answered late, so that refusing costs little however many
+    ask; and one after the other, so that they do not all come back together and hold up the loop for everybody.
+    """
+
+    pause_s: float = 0.5
+    per_s: float = 250.0
+    clock: Callable[[], float] = time.monotonic
+    _last: float = field(default=float("-inf"))
+
+    def wait_s(self) -> float:
+        """Return after how many seconds the next refusal may go out."""
+        now = self.clock()
+        self._last = max(self._last + 1 / self.per_s, now + self.pause_s)
+        return self._last - now

@@ -25,7 +25,7 @@ class Operation:
 
     `path` may hold `{name}` parts. `accepts` are media types of the body; empty where there is none. A probe is
     answered whatever happens: it is never shed, limited, or asked for its host. `body` and `answer` name shapes of
-    the OpenAPI document, `parameters` those that it describes.
+    the OpenAPI document, `parameters` those that it describes, and `queries` those of them that stand in the query.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Operation:
     answer: str | None = "Status"
     answers_with: str = "application/json"
     parameters: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
     is_probe: bool = False
     kind_may_be_missing: bool = False
 

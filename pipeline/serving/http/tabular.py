@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import did_you_mean
 from pipeline.serving.contracts import BodyRefused, Lines, Problem
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int,
         table = _READERS[media_type](body)
     if table.num_rows > max_rows:
         raise _refused(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
-    _check_names(table.column_names, schema)
+    _check_names(table.column_names, schema, "")
     given = [name for name in schema.feature_names if name in table.column_names]
     return Read({name: _plain(table.column(name)) for name in given}, lines)
 
@@ -56,6 +59,10 @@ def _csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table
     from pipeline.data.reader import parse_stream
 
     kinds = {column.name: column.kind for column in schema.features}
+    named = _first_line(body)
+    if named:
+        _check_names(named, schema, "line 1.")
+        kinds = {name: kinds[name] for name in named}
     form = CsvSource(kind="csv", path="data/external/body.csv")
     limit = MAX_PROBLEMS if max_rows is None else max_rows * len(kinds)
     read = parse_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
@@ -101,6 +108,8 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 MEDIA_TYPES = (_CSV, *_READERS)
 
 _MAX_CELLS = 100_000_000
+_MAX_LINE = 65_536
+_MAX_NAMES = 1_000
 
 
 def _check_size(n_rows: int, n_columns: int) -> None:
@@ -109,17 +118,32 @@ def _check_size(n_rows: int, n_columns: int) -> None:
         raise _refused(413, "body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
 
 
-def _check_names(names: list[str], schema: Schema) -> None:
+def _first_line(body: bytes) -> list[str]:
+    """Return the names of the columns of a text; none where the reader has to say what is wrong with them."""
+    line = body[:_MAX_LINE].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
+    try:
+        names = next(csv.reader([line.removeprefix("\ufeff")]), [])
+    except csv.Error:
+        return []
+    return names if len(names) <= _MAX_NAMES and all(names) else []
+
+
+def _check_names(names: list[str], schema: Schema, prefix: str) -> None:
     known = schema.feature_names
+    said = f"no such feature; known: {', '.join(known)}"
     problems = [
-        Problem(name[:64], "unknown", f"no such feature; known: {', '.join(known)}")
+        Problem(f"{prefix}{_shown(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
         for name in names
         if name not in known
     ]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [Problem(name[:64], "duplicate", "a column stands there once") for name in twice]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    problems += [Problem(f"{prefix}{_shown(name)}", "duplicate", "a column stands there once") for name in twice]
     if problems:
         raise BodyRefused(422, problems)
+
+
+def _shown(name: str) -> str:
+    return name[:64].encode("ascii", "backslashreplace").decode()
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:

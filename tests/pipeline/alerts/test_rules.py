@@ -32,12 +32,12 @@ RULES = {
 
 
 @contextmanager
-def saying(lines: list[str]) -> Iterator[str]:
-    """Yield the address of a server whose /metrics has these lines."""
+def saying(lines: list[str], below: str = "") -> Iterator[str]:
+    """Yield the address of a server whose /metrics has these lines; it may stand below a path, as behind a proxy."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/metrics" else 404)
+            self.send_response(200 if self.path == f"{below}/metrics" else 404)
             self.end_headers()
             self.wfile.write("".join(f"{line}\n" for line in lines).encode())
 
@@ -48,7 +48,7 @@ def saying(lines: list[str]) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}{below}"
     finally:
         server.shutdown()
         thread.join()
@@ -119,3 +119,11 @@ def test_a_log_that_cannot_be_written_speaks_whatever_waits(monkeypatch: pytest.
     with saying(figures(good=9, bad=1, waiting=3, failing=1)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=True)
+
+
+def test_a_server_below_a_path_of_a_proxy_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_params(ROOT / "params.yaml")
+    with saying(figures(good=9, bad=1, waiting=3), below="/models/personality") as address:
+        for written in (address, f"{address}/"):
+            monkeypatch.setenv("MLOPS_SERVER_URL", written)
+            assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=False)

@@ -16,6 +16,7 @@ from tests.pipeline.package.packing import parts
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -45,7 +46,15 @@ def live_rows(n: int, seed: int = 0) -> pd.DataFrame:
     return frame.sample(n, random_state=seed, replace=True).reset_index(drop=True)
 
 
-def write_log(root: Path, frame: pd.DataFrame, *, start: int, stop: int, prefix: str = "p") -> list[str]:
+def write_log(
+    root: Path,
+    frame: pd.DataFrame,
+    *,
+    start: int,
+    stop: int,
+    prefix: str = "p",
+    weights: Sequence[float] | None = None,
+) -> list[str]:
     """Log rows evenly over [start, stop), in an order that is not that of their moments; return their identifiers."""
     package, version = production(root)
     probabilities = package.predict_proba(frame)
@@ -72,7 +81,7 @@ def write_log(root: Path, frame: pd.DataFrame, *, start: int, stop: int, prefix:
                 "champion",
                 "champion",
                 900,
-                1.0,
+                1.0 if weights is None else weights[i],
                 None,
                 None,
             )

@@ -233,6 +233,15 @@ def test_what_cannot_be_logged_is_refused(project: Path, given: dict[str, object
         monitor_of(project).log_prediction(**{**usual, **given})
 
 
+def test_an_outcome_that_is_no_class_is_refused_with_the_classes_and_not_kept(project: Path) -> None:
+    monitor = monitor_of(project)
+    package, _ = production(project)
+    one = monitor.log_prediction(package.classes[0], {}, 0.9)
+    with pytest.raises(DataError, match=f"actual: 'nobody' is no class; accepted: {', '.join(package.classes)}"):
+        monitor.log_outcome(one, "nobody")
+    assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
+
+
 def test_a_model_that_is_not_in_production_is_told_what_to_do(project: Path) -> None:
     monitor = monitor_of(project)
     monitor.model_name = "another"

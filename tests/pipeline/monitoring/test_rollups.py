@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def kept(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
     window = window_of(state, NAME, since=since, until=until)
     found = window_tallies(state, NAME, window, part, lambda _: package)
-    return {variant: [one.n_rows, *one.counts.tolist()] for (_, variant), one in sorted(found.items())}
+    return {variant: [one.n_rows, *one.counts.tolist()] for (_, variant, _), one in sorted(found.items())}
 
 
 def outcomes_of(ids: list[str], truth: np.ndarray[Any, Any], classes: tuple[str, ...]) -> list[list[tuple[str, str]]]:
@@ -231,7 +231,9 @@ def test_values_of_another_kind_count_nowhere_and_spoil_no_others(project: Path)
     plain = json.loads(live_rows(50)[names].to_json(orient="records"))
     number = next(one.name for one in package.schema.features if one.is_numeric)
     rows = [
-        store.CountedRow(i, NOW, package.digest, "champion", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, None)
+        store.CountedRow(
+            i, NOW, package.digest, "champion", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, 1.0, None
+        )
         for i, one in enumerate(plain)
     ]
     reference = logged_reference(package)
@@ -250,7 +252,7 @@ def test_what_the_log_keeps_as_bins_is_counted_by_column_and_row_alike(project: 
     binned = replace(package, schema=replace(package.schema, columns=columns))
     texts = [json.dumps({number: {"bin": 2}}), json.dumps({number: None}), json.dumps({})]
     rows = [
-        store.CountedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, None)
+        store.CountedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
         for i, one in enumerate(texts)
     ]
     last = len(package.reference.column(number).labels) - 1

@@ -160,3 +160,22 @@ def outcome(raw: bytes) -> Any:
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_do_more_than_be_refused(raw: bytes) -> None:
     assert refusal(raw).n_problems >= 1
+
+
+def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_read() -> None:
+    said = refusal(b'{"features": [' + b"1," * 200_000 + b"1]}")
+    assert (said.status, said.problems[0].rule) == (413, "max_values")
+    with pytest.raises(BodyRefused, match="has far more values"):
+        CODEC.many(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
+
+
+def test_the_words_of_texts_and_categories_are_not_counted_as_values() -> None:
+    schema = Schema("one", (Column("note", "text", "string"),), Target("answer", ("no", "yes"), "yes"))
+    long = "a, b: " * 10_000
+    assert RowCodec(schema, max_rows=1).one(json.dumps({"features": {"note": long}}).encode()) == (long,)
+
+
+def test_as_many_near_words_are_looked_for_as_a_refusal_shows() -> None:
+    said = refusal(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
+    assert (said.n_problems, len(said.problems)) == (100, 20)
+    assert all("did you mean 'count'?" in one.message for one in said.problems)

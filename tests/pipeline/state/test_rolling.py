@@ -55,7 +55,7 @@ def test_counts_are_added_to_their_hour_and_its_day(state: State) -> None:
         days = store.read_rollups(connection, "m", "answers", since=0, until=store.DAY_US, span="day")
         hours = store.rolled_hours(connection, "m", "answers", since=0, until=store.DAY_US)
     assert [(tally.n_rows, tally.total, tally.counts.tolist()) for _, tally in days] == [(4, 1.0, [2, 0, 2])]
-    assert hours == {5 * store.HOUR_US: 4}
+    assert hours == {5 * store.HOUR_US: (4, 4.0)}
 
 
 def test_counts_of_another_length_ask_for_a_rebuild() -> None:

@@ -176,6 +176,60 @@ def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.C
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        (
+            "/predict/batch?onerror=partial",
+            "a query parameter is not known; accepted is on_error; did you mean 'on_error'?",
+        ),
+        ("/predict?on_error=partial", "a query parameter is not known; none is accepted here"),
+    ],
+)
+def test_a_misspelt_parameter_is_refused_and_not_ignored(client: httpx.Client, path: str, detail: str) -> None:
+    answer = client.post(path, json={"instances": [ROW]})
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/predict", {"instances": [ROW]}, "instances are for POST /predict/batch"),
+        ("/predict/batch", {"features": ROW}, "features are for POST /predict"),
+        ("/predict", ROW, 'the body is {"features": ...} with an object of features by name'),
+        ("/predict/batch", [ROW], 'the body is {"instances": ...} with a list of objects'),
+    ],
+)
+def test_a_body_for_another_place_is_told_where_it_belongs(
+    client: httpx.Client, path: str, body: Any, said: str
+) -> None:
+    assert said in client.post(path, json=body).json()["detail"]
+
+
+def test_an_empty_body_is_told_how_to_send_one(client: httpx.Client) -> None:
+    answer = client.post("/predict", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "the body is empty; with curl, send it with -d" in answer.json()["detail"]) == (
+        400,
+        True,
+    )
+
+
+@pytest.mark.parametrize("names", [["Time_spent_Alone"], ["Stage_fear", "Going_outside"]])
+def test_columns_of_csv_that_are_absent_are_missing_values(client: httpx.Client, names: list[str]) -> None:
+    some = [{name: row[name] for name in names} for row in rows(4)]
+    body = _csv(pa.Table.from_pylist(some))
+    answer = client.post("/predict/batch", content=body, headers={"Content-Type": "text/csv"})
+    expected = client.post("/predict/batch", json={"instances": some})
+    assert without_ids(answer.json()) == without_ids(expected.json())
+
+
+def test_a_misspelt_column_of_csv_is_named_with_the_near_one(client: httpx.Client) -> None:
+    answer = client.post("/predict/batch", content=b"Stage_fears,x\nNo,1\n", headers={"Content-Type": "text/csv"})
+    first = answer.json()["problems"][0]
+    assert (answer.status_code, first["path"]) == (422, "line 1.Stage_fears")
+    assert "did you mean 'Stage_fear'?" in first["message"]
+
+
 def test_a_missing_value_is_null_or_absent(client: httpx.Client) -> None:
     absent = {name: value for name, value in ROW.items() if name != "Stage_fear"}
     answers = [
@@ -222,7 +276,15 @@ def test_feedback_is_taken_for_a_known_prediction_only(client: httpx.Client) -> 
     assert client.post("/feedback", json=outcome).json() == {"stored": 1}
     assert client.post("/feedback", json={"outcomes": [outcome, outcome]}).json() == {"stored": 2}
     answer = client.post("/feedback", json={"prediction_id": "nobody", "outcome": "Extrovert"})
-    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (404, "unknown")
+    assert (answer.status_code, answer.json()["problems"][0]) == (
+        404,
+        {"path": "prediction_id", "rule": "unknown", "message": "no such prediction is in the log"},
+    )
+
+
+def test_a_misspelt_field_of_feedback_is_named_with_the_near_one(client: httpx.Client) -> None:
+    answer = client.post("/feedback", json={"predictionid": "nobody", "outcome": "Extrovert"}).json()
+    assert "did you mean 'prediction_id'?" in answer["detail"]
 
 
 def test_an_explanation_has_a_contribution_of_each_feature(client: httpx.Client) -> None:

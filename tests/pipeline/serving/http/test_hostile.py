@@ -76,6 +76,21 @@ def test_every_hostile_body_is_refused_and_a_good_one_works_after_it(client: htt
     assert n_sent >= 400
 
 
+# Bodies within the limit of bytes that hold far more values than any request may have.
+_MEGABYTES = {
+    "numbers": b"[" + b"1," * 10_000_000 + b"1]",
+    "keys": b"{" + b",".join(b'"k%d":1' % at for at in range(1_500_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/feedback"])
+@pytest.mark.parametrize("kind", _MEGABYTES)
+def test_a_body_of_millions_of_values_is_refused_unread(client: httpx.Client, path: str, kind: str) -> None:
+    body = b'{"%s": %s}' % (next(iter(GOOD[path])).encode(), _MEGABYTES[kind])
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (413, "max_values")
+
+
 def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: Running, client: httpx.Client) -> None:
     wrong = []
     for name, data in raw_requests(f"127.0.0.1:{server.port}"):

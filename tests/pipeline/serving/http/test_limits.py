@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.serving.http.limits import Admission, Buckets
+from pipeline.serving.http.limits import Admission, Buckets, Pace
 
 
 class Clock:
@@ -61,3 +61,21 @@ def test_one_request_more_than_the_limit_is_shed_and_counted() -> None:
 
 def test_a_large_body_is_let_in_while_nothing_else_is_answered() -> None:
     assert Admission(max_requests=2, max_bytes=10).enter(1_000_000)
+
+
+def test_a_refusal_alone_waits_the_pause() -> None:
+    assert Pace(pause_s=0.5, per_s=4, clock=Clock()).wait_s() == 0.5
+
+
+def test_refusals_of_one_moment_go_out_one_after_the_other() -> None:
+    pace = Pace(pause_s=0.5, per_s=4, clock=Clock())
+    assert [pace.wait_s() for _ in range(4)] == [0.5, 0.75, 1.0, 1.25]
+
+
+def test_after_a_quiet_time_refusals_wait_no_longer_than_the_pause() -> None:
+    clock = Clock()
+    pace = Pace(pause_s=0.5, per_s=4, clock=clock)
+    for _ in range(20):
+        pace.wait_s()
+    clock.now = 100
+    assert pace.wait_s() == 0.5

@@ -11,6 +11,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +23,13 @@ from tests.pipeline.serving.http.running import ROW, Running, make_project, runn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_SLOW_CLIENTS=400 MLOPS_TEST_DEADLINE_S=9, once before a release.
 N = int(os.environ.get("MLOPS_TEST_SLOW_CLIENTS", "60"))
+# And MLOPS_TEST_LARGE_BODIES=200, which offers 780 MB at once.
+N_LARGE = int(os.environ.get("MLOPS_TEST_LARGE_BODIES", "48"))
 DEADLINE_S = int(os.environ.get("MLOPS_TEST_DEADLINE_S", "2"))
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
@@ -176,3 +180,30 @@ def test_overload_is_shed_with_a_time_to_come_back_and_probes_are_answered(serve
     assert set(statuses) == {"200", "503"}, told
     assert shed <= {"503 1"}
     assert max(times) < 2
+
+
+def test_memory_is_bounded_however_many_large_bodies_come_at_once(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.limits.body_mb=4", "serving.limits.work_mb=4")
+    body = json.dumps({"instances": [ROW] * 10_000}).encode().ljust(3_900_000)
+    head = HEAD.replace(b"/predict", b"/predict/batch") + f"Content-Length: {len(body)}\r\n\r\n".encode()
+    with running(tmp_path) as server:
+        usual = _status(server, head + body)
+        before_mb = _highest_mb(server)
+        with ThreadPoolExecutor(N_LARGE) as pool:
+            told = Counter(pool.map(lambda _: _status(server, head + body), range(N_LARGE)))
+        grown_mb = _highest_mb(server) - before_mb
+    print(f"{N_LARGE} bodies of 3.9 MB at once: {grown_mb:.0f} MB more; {dict(told)}")
+    assert (usual, set(told) - {200, 503}, told[503] > 0) == (200, set(), True)
+    # Bodies that have arrived count together; of each other connection at most what was read at once is held.
+    assert grown_mb < 90 + 0.25 * N_LARGE
+
+
+def _status(server: Running, request: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(request)
+        return int(connection.recv(65536).split(b" ", 2)[1])
+
+
+def _highest_mb(server: Running) -> float:
+    status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
