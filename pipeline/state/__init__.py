@@ -41,10 +41,8 @@ from pipeline.state.prediction_rows import (
     remove_predictions,
 )
 from pipeline.state.prediction_search import (
-    HourCount,
     LoggedPrediction,
     Search,
-    count_by_hour,
     count_predictions,
     search_predictions,
 )
@@ -85,7 +83,6 @@ __all__ = [
     "CountedRow",
     "Delivery",
     "Freshness",
-    "HourCount",
     "Incident",
     "Journal",
     "KeyRecord",
@@ -121,7 +118,6 @@ __all__ = [
     "claim_delivery",
     "clear_rollups",
     "connect",
-    "count_by_hour",
     "count_predictions",
     "count_waiting",
     "create_key",

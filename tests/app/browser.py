@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import sys
@@ -119,3 +120,9 @@ def overflow(page: Any) -> int:
             " ...[...document.querySelectorAll('[data-testid=\"stMain\"]')].map(e => e.scrollWidth - e.clientWidth))"
         )
     )
+
+
+def answered(page: Any) -> str:
+    """Return the identifier of the answer that a page shows."""
+    page.get_by_text("logged as").first.wait_for()
+    return str(page.locator("code").filter(has_text=re.compile(r"^[0-9a-f-]{36}$")).first.inner_text())
