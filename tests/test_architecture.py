@@ -108,6 +108,7 @@ _BENEATH = (
     "pipeline.outputs",
     "pipeline.paths",
     "pipeline.config",
+    "pipeline.tracing",
 )
 _PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.figures")
 

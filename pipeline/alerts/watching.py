@@ -23,6 +23,7 @@ from pipeline.alerts.rules import SEVERITIES, Judged, judge_rules
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.page import headline, page
+from pipeline.tracing import step, traced
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -111,15 +112,23 @@ def _sending(config: Config, root: Path, stop: threading.Event) -> Iterator[None
 
 def watch_once(config: Config, root: Path) -> Watched:
     """Judge the window, write it down with its incidents in one transaction, send what is due, show it in MLflow."""
+    with traced("monitor run", "mlops-monitor"):
+        return _watched(config, root)
+
+
+def _watched(config: Config, root: Path) -> Watched:
     monitor = ModelMonitor(config.name, root=root, config=config)
-    report = monitor.generate_monitoring_report()
+    with step("judge the window"):
+        report = monitor.generate_monitoring_report()
     drawn = page(report)
     files.write_json(root / paths.MONITORING, report)
     files.write_text(root / paths.MONITORING_PAGE, drawn)
     state = store.open_state(root)
     try:
-        run, judged, incidents = _write_down(state, config, report)
-        sent = deliver(state, config.alerts)
+        with step("raise incidents"):
+            run, judged, incidents = _write_down(state, config, report)
+        with step("send messages"):
+            sent = deliver(state, config.alerts)
     finally:
         state.close()
     if config.monitoring.record == "all" or (config.monitoring.record == "findings" and run.severity is not None):

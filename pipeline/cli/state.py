@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.words import counted
+
+if TYPE_CHECKING:
+    from pipeline.state import CopiedTable, State
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Look after the state database.", no_args_is_help=True)
 
 _BACKUPS = "state/backups"
+_SAID_EVERY = 100_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -55,3 +62,62 @@ def backup(*, as_json: AsJson = False) -> None:
         state.close()
     told = {"backup": str(made), "bytes": made.stat().st_size}
     typer.echo(canonical_json(told) if as_json else f"{made}: {told['bytes']:,} bytes\n", nl=False)
+
+
+@app.command()
+def copy(
+    *,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", envvar="MLOPS_STATE_COPY_TO", show_envvar=True, help="Address of an empty database, of either kind."
+        ),
+    ],
+    source: Annotated[
+        str, typer.Option("--from", help="Address of the database to copy; that of this project by default.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Copy every row into an empty database and compare both sides, in one transaction; stop what writes first."""
+    from pipeline import state as store
+    from pipeline.registry.decisions import actor
+
+    old = _source(source)
+    try:
+        new = store.connect_to(target, named="--to")
+        try:
+            if old.engine.url == new.engine.url:
+                raise UsageError(f"--to: {new.address} is the database to copy from; name another")
+            copied = store.copy_state(old, new, actor=actor(), told=_told)
+        finally:
+            new.close()
+    finally:
+        old.close()
+    _say_copied(copied, old, new, as_json=as_json)
+
+
+def _source(address: str) -> State:
+    from pipeline import state as store
+    from pipeline.tracking.store import find_root
+
+    return store.connect_to(address, named="--from") if address else store.connect(find_root())
+
+
+def _say_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
+    if as_json:
+        told = {"from": old.address, "to": new.address, "tables": [asdict(one) for one in copied]}
+        typer.echo(canonical_json(told), nl=False)
+        return
+    for one in copied:
+        if one.n_rows:
+            typer.echo(f"{one.name:<16} {one.n_rows:>12,} rows, the same on both sides (SHA-256 {one.sha256[:12]})")
+    n_rows = sum(one.n_rows for one in copied)
+    typer.echo(
+        f"{new.address}: has all {counted(n_rows, 'row')} of {old.address}; set MLOPS_STATE_URL to serve from it"
+    )
+
+
+def _told(done: str, table: str, n_done: int, n_all: int) -> None:
+    """Say how far a long table is."""
+    if n_all > _SAID_EVERY and (n_done % _SAID_EVERY == 0 or n_done == n_all):
+        typer.echo(f"{done} {n_done:,} of {counted(n_all, 'row')} of {table} ({n_done / n_all:.0%})", err=True)

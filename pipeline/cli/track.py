@@ -10,6 +10,7 @@ import typer
 from pipeline import paths
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.tracing import traced
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def sync(
     from pipeline.tracking import sync as work
 
     told = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
-    done = work(Path(), _settings(), all_commits=all_commits, told=told)
+    with traced("mlops track sync"):
+        done = work(Path(), _settings(), all_commits=all_commits, told=told)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return

@@ -21,6 +21,7 @@ from pipeline.config.orphan import end_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive
 from pipeline.outputs import bring_back
+from pipeline.tracing import traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ __all__ = ["run_compose", "stage"]
 
 _BY_DVC = ["-cd", ".", "-cn", "params"]
 _WAIT_FOR_LOCK_S = 30
+_SERVICE = "mlops-stages"
 
 
 def stage(name: str, *, by_hand: Task | None = None, is_in_graph: bool = True) -> Callable[[Task], Callable[[], None]]:
@@ -55,21 +57,32 @@ def stage(name: str, *, by_hand: Task | None = None, is_in_graph: bool = True) -
     """
 
     def decorate(main: Task) -> Callable[[], None]:
+        task = _traced(name, main) if is_in_graph else main
+        alone = task if by_hand is None else _traced(name, by_hand)
+
         @wraps(main)
         def called() -> None:
             arguments = sys.argv[1:]
             if {"-h", "--help"} & set(arguments):
                 _show_help(name)
             elif arguments == _BY_DVC and not is_in_graph:
-                _ended_well(lambda: main(load_params()))
+                _ended_well(lambda: task(load_params()))
             elif arguments == _BY_DVC:
-                _ended_well(lambda: _run_for_dvc(name, main), on_failure=lambda: _bring_back(name))
+                _ended_well(lambda: _run_for_dvc(name, task), on_failure=lambda: _bring_back(name))
             else:
-                _ended_well(lambda: _run_by_hand(name, by_hand if by_hand is not None else main, arguments))
+                _ended_well(lambda: _run_by_hand(name, alone, arguments))
 
         return called
 
     return decorate
+
+
+def _traced(name: str, task: Task) -> Task:
+    def run(config: Config) -> float | None:
+        with traced(f"stage {name}", _SERVICE):
+            return task(config)
+
+    return run
 
 
 def run_compose() -> None:
@@ -89,7 +102,7 @@ def _compose() -> None:
             " lasting changes into conf/"
         )
     end_with_dvc()
-    with exclusive(paths.LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S):
+    with exclusive(paths.LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S), traced("stage compose", _SERVICE):
         for line in stage_params(Path()):
             sys.stdout.write(f"[compose] {line}\n")
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.serving.activation import Found
     from pipeline.serving.bundle import Bundle
     from pipeline.serving.contracts import Lines
+    from pipeline.serving.log import Watch
     from pipeline.state import State
 
 __all__ = ["Engine", "log_secret"]
@@ -64,6 +65,7 @@ class Engine:
         Which stage serves.
 
     `prove`, set before the start, is shown each bundle before it serves; what it raises keeps the bundle out.
+    `watch`, set before the start, is told when requests are handed to the log and when they are on the disk.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Engine:
         self.bundle: Bundle | None = None
         self.previous: Bundle | None = None
         self.prove: Callable[[Bundle], None] | None = None
+        self.watch: Watch | None = None
         self._root = root
         self._config = engine
         self._log_config = log
@@ -101,7 +104,7 @@ class Engine:
         packages = PackageStore(self._root / _PACKAGES)
         secret = log_secret(self._root)
         self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret, self.prove)
-        self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock)
+        self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock, self.watch)
         self._writer.start(asyncio.get_running_loop())
         await self._look(is_asked=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")

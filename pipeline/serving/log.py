@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.answering import Answered, Answerer, Work
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving import LogConfig
     from pipeline.state import Journal
 
-__all__ = ["LogWriter", "Tally"]
+__all__ = ["LogWriter", "Tally", "Watch"]
 
 _MAX_GROUP = 20_000
 _PAUSE_S = 1.0
@@ -54,6 +54,16 @@ class Tally:
     last_error: str | None = None
 
 
+class Watch(Protocol):
+    """Somebody who wants to know what becomes of requests."""
+
+    def submitted(self, work: Work) -> None:
+        """Hear of a request that was handed over; called on the event loop."""
+
+    def committed(self, works: Sequence[Work], began_s: float, scored_s: float, committed_s: float) -> None:
+        """Hear of a group on the disk; called by the writer's thread, moments are those of `time.perf_counter`."""
+
+
 class LogWriter:
     """Takes requests from the event loop and gives their answers back to it.
 
@@ -64,13 +74,16 @@ class LogWriter:
     config : LogConfig
     now : callable
         Returns the moment in microseconds since 1970, UTC.
+    watch : Watch, optional
+        Is told of each request and each group.
     """
 
-    def __init__(self, journal: Journal, config: LogConfig, now: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, config: LogConfig, now: Callable[[], int], watch: Watch | None = None) -> None:
         self.tally = Tally()
         self._journal = journal
         self._config = config
         self._now = now
+        self._watch = watch
         self._answerer = Answerer(sample=0.0 if config.mode == "none" else config.sample)
         self._queue: SimpleQueue[list[Work] | Callable[[Journal], None] | None] = SimpleQueue()
         self._arrived: list[Work] = []
@@ -117,6 +130,8 @@ class LogWriter:
                 said = f"{counted(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
                 raise NotReady(said, retry_after_s=1)
             self._n_waiting += n_rows
+        if self._watch is not None:
+            self._watch.submitted(work)
         if not self._arrived and self._loop is not None:
             self._loop.call_soon(self.hand_over)
         self._arrived.append(work)
@@ -208,6 +223,7 @@ class LogWriter:
         while True:
             known = self._known(works)
             fresh = [work for work in works if id(work) not in known]
+            began = time.perf_counter()
             scored, kept = self._scored(fresh)
             rows = [row for one in kept for row in one.kept]
             answers = [
@@ -222,7 +238,10 @@ class LogWriter:
                 self._journal.append(rows, answers)
             except KeyTaken:
                 continue
-            self.tally.last_commit_s = time.perf_counter() - started
+            ended = time.perf_counter()
+            self.tally.last_commit_s = ended - started
+            if self._watch is not None:
+                self._watch.committed(fresh, began, started, ended)
             break
         found = {**known, **{id(work): one for work, one in zip(fresh, scored, strict=True)}}
         return [found[id(work)] for work in works], len(rows)

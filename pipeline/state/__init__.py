@@ -13,7 +13,8 @@ from pipeline.state.alert_rows import (
     silences,
 )
 from pipeline.state.audit import Act, AuditEntry, Break, append, entries, verify
-from pipeline.state.database import URL_ENV, State, connect, exists, open_state
+from pipeline.state.copying import CopiedTable, copy_state
+from pipeline.state.database import URL_ENV, State, connect, connect_to, exists, open_state
 from pipeline.state.deliveries import (
     Delivery,
     add_delivery,
@@ -80,6 +81,7 @@ __all__ = [
     "AuditEntry",
     "Break",
     "Change",
+    "CopiedTable",
     "CountedRow",
     "Delivery",
     "Freshness",
@@ -118,6 +120,8 @@ __all__ = [
     "claim_delivery",
     "clear_rollups",
     "connect",
+    "connect_to",
+    "copy_state",
     "count_predictions",
     "count_waiting",
     "create_key",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "exists", "now", "open_state"]
+__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "connect_to", "exists", "now", "open_state"]
 
 URL_ENV = "MLOPS_STATE_URL"
 DATABASE = Path("state/state.db")
@@ -152,30 +152,40 @@ def connect(root: Path, *, clock: Callable[[], int] = now) -> State:
     ConfigError
         When the address is none.
     """
-    return State(_engine(root), clock)
+    return connect_to(os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE}", named=URL_ENV, clock=clock)
 
 
-def _engine(root: Path) -> Engine:
-    address = os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE}"
+def connect_to(address: str, *, named: str, clock: Callable[[], int] = now) -> State:
+    """Return the state database at an address whatever the form of its tables; `named` says where the address stood.
+
+    Raises
+    ------
+    ConfigError
+        When the address is none.
+    """
+    return State(_engine(address, named), clock)
+
+
+def _engine(address: str, named: str) -> Engine:
     try:
         url = make_url(address)
         kind = url.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
-            raise ConfigError(f"{URL_ENV}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://...")
+            raise ConfigError(f"{named}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://...")
         if kind == "sqlite":
-            return _sqlite(address, url.database)
+            return _sqlite(address, url.database, named)
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except exc.ArgumentError as error:
-        raise ConfigError(f"{URL_ENV}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME") from error
+        raise ConfigError(f"{named}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME") from error
     except ModuleNotFoundError as error:
         raise DependencyUnavailable(
-            f"{URL_ENV}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
+            f"{named}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
         ) from error
 
 
-def _sqlite(address: str, database: str | None) -> Engine:
+def _sqlite(address: str, database: str | None, named: str) -> Engine:
     if not database or database == ":memory:":
-        raise ConfigError(f"{URL_ENV}: a state database in memory would forget; name a file: sqlite:///state/state.db")
+        raise ConfigError(f"{named}: a state database in memory would forget; name a file: sqlite:///state/state.db")
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_S, "isolation_level": None})
     event.listen(engine, "connect", _durable)

@@ -33,6 +33,8 @@ OUTBOX = "state/outbox"
 _REST_S = 30
 _CREDENTIALS = re.compile(r"//[^/\s@]*@")
 _MARKS = ("dvc.yaml", ".git")
+# How MLflow's client says that a server wants an account, or another one.
+_REFUSED = re.compile(r"error code 40[13]\b|not authenticated|Permission denied", re.IGNORECASE)
 # What MLflow raises when the caller is wrong; everything else means that the store is not to be had.
 _OURS = {
     "INVALID_PARAMETER_VALUE",
@@ -256,4 +258,6 @@ def _is_about_the_store(error: Exception) -> bool:
 
 def _first_line(error: Exception) -> str:
     said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if _REFUSED.search(said):
+        said = f"{said[:160]} ...; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to an account that may do this"
     return _CREDENTIALS.sub("//", said)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.figures import draw
+from pipeline.tracing import current_id
 from pipeline.tracking import flavors, frames, plots, search
 from pipeline.tracking.operations import Batch, Files, Point
 from pipeline.tracking.run import ActiveRun, now_ms
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["FINGERPRINT_TAG", "ExperimentTracker"]
 
 FINGERPRINT_TAG = "mlops.fingerprint"
+TRACE_TAG = "mlops.trace_id"
 _MAX_PARAM = 6000
 _MAX_TAG = 8000
 _NOT_IN_NAMES = re.compile(r"[^\w\-. /:]")
@@ -108,6 +110,9 @@ class ExperimentTracker:
                 f"start_run: run {self._runs[-1].name!r} is open; end it first, or say nested=True for a child of it"
             )
         marks = _tags(tags, description, fingerprint)
+        trace_id = current_id()
+        if trace_id is not None:
+            marks[TRACE_TAG] = trace_id
         if parent_id is not None:
             marks["mlflow.parentRunId"] = parent_id
         parent = self._runs[-1] if self._runs else None

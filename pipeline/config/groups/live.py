@@ -115,6 +115,7 @@ class ServingConfig(Section):
         "Names that the server answers to besides its address; empty with credentials: all"
     )
     log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
+    traced_share: Share = setting("Requests without a trace of their caller that get one, where traces are asked for")
     limits: LimitsConfig
     oidc: OidcConfig
     engine: EngineConfig

@@ -19,9 +19,13 @@ _SLOW_S = 1.0
 _LINES_PER_S = 50
 
 
-def configure() -> Any:
-    """Send our lines, and those of the server's library, to standard error as JSON; return our logger."""
+def configure(*more: Any) -> Any:
+    """Send our lines, and those of the server's library, to standard error as JSON; return our logger.
+
+    `more` are processors that add to each line.
+    """
     shared: list[Any] = [
+        *more,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pipeline.serving.http.application import Application
+    from pipeline.serving.http.traced import TracedApplication
 
 __all__ = ["Server", "check_address", "is_loopback", "listen"]
 
@@ -74,12 +75,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with deadlines, an own order of stopping, and no signal raised again at the end."""
+    """uvicorn's server with deadlines, an own order of stopping, and no signal raised again at the end.
 
-    def __init__(self, application: Application, *, deadlines: Deadlines, idle_s: int) -> None:
+    `front` stands before the application, where something wants to see each request first.
+    """
+
+    def __init__(
+        self, application: Application, *, deadlines: Deadlines, idle_s: int, front: TracedApplication | None = None
+    ) -> None:
         Connection.deadlines = deadlines
         config = uvicorn.Config(
-            application,
+            front if front is not None else application,
+            interface="asgi3",
             http=Connection,
             ws="none",
             loop="uvloop",

@@ -24,7 +24,9 @@ from pipeline.serving.http.oidc import OidcTokens
 from pipeline.serving.http.operations import Routes
 from pipeline.serving.http.rehearsal import rehearse
 from pipeline.serving.http.server import Server, check_address, is_loopback, listen
+from pipeline.serving.http.traced import CommitWatch, TracedApplication, TracedMetrics, with_trace
 from pipeline.serving.http.watched import Watched
+from pipeline.tracing import open_tracing
 
 if TYPE_CHECKING:
     import socket
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Service", "serve"]
 
 _MEGA = 1_000_000
+_SERVICE = "mlops-api"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -98,27 +101,46 @@ def serve(engine: Engine, config: ServingConfig, *, began: float, environment: M
     NotAllowed
         When others could reach a server that asks for no credentials.
     DependencyUnavailable
-        When the address cannot be had.
+        When the address cannot be had; or the environment asks for traces, and what sends them is not installed.
+    ConfigError
+        When a variable of OpenTelemetry is not understood.
     """
     is_protected = config.authentication == "required"
     check_address(config.host, is_protected=is_protected)
-    logger = logs.configure()
+    known = os.environ if environment is None else environment
+    tracing = open_tracing(known, _SERVICE, share=config.traced_share)
+    logger = logs.configure() if tracing is None else logs.configure(with_trace)
     engine.prove = rehearse
     keys = ApiKeys()
-    application = _application(engine, keys, config, logger, os.environ if environment is None else environment)
+    application = _application(
+        engine, keys, config, logger, known, metrics=Metrics() if tracing is None else TracedMetrics()
+    )
     limits = config.limits
     deadlines = Deadlines(limits.head_s, limits.body_s, limits.answer_s)
     listening = listen(config.host, config.port)
-    server = Server(application, deadlines=deadlines, idle_s=limits.idle_s)
+    front = None
+    if tracing is not None:
+        engine.watch = CommitWatch()
+        front = TracedApplication(application, tracing)
+    server = Server(application, deadlines=deadlines, idle_s=limits.idle_s, front=front)
     service = Service(engine, application, server, keys, listening, logger, began)
-    uvloop.run(service.run())
+    try:
+        uvloop.run(service.run())
+    finally:
+        if tracing is not None:
+            tracing.close()
 
 
 def _application(
-    engine: Engine, keys: ApiKeys, config: ServingConfig, logger: Any, environment: Mapping[str, str]
+    engine: Engine,
+    keys: ApiKeys,
+    config: ServingConfig,
+    logger: Any,
+    environment: Mapping[str, str],
+    *,
+    metrics: Metrics,
 ) -> Application:
     limits = config.limits
-    metrics = Metrics()
     admission = Admission(limits.concurrent, limits.work_mb * _MEGA)
     made: list[Application] = []
     api = Api(

@@ -29,17 +29,29 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of state database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def address(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
     return server.new_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture
-def state(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
-    """An open database whose clock counts 1, 2, 3 ..."""
-    monkeypatch.setenv(store.URL_ENV, address)
+def state(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[store.State]:
+    """An open database with our tables, without rows, whose clock counts 1, 2, 3 ..."""
+    if kind == "sqlite":
+        monkeypatch.setenv(store.URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
+    else:
+        on = request.getfixturevalue("postgresql")
+        monkeypatch.setenv(store.URL_ENV, server.new_database(on, like=server.prepared(on)))
     ticks = count(1)
     opened = store.open_state(tmp_path, clock=lambda: next(ticks))
     yield opened

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from pipeline import state as store
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["away", "new_database", "programs", "running"]
+__all__ = ["away", "new_database", "prepared", "programs", "running"]
 
 _NUMBERS = count(1)
+_PREPARED = "prepared"
+_MEMORY, _ROOM = Path("/dev/shm"), 2 * 2**30
 
 
 def programs() -> Path | None:
@@ -34,7 +38,7 @@ def programs() -> Path | None:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Yield the address of a fresh server without databases of ours; it is stopped at the end."""
-    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-"))
+    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=_memory()))
     user = _user()
     if user is not None:
         shutil.chown(base, user)
@@ -58,12 +62,27 @@ def running(folder: Path) -> Iterator[str]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def new_database(address: str) -> str:
-    """Make an empty database on a server and return its address."""
+def new_database(address: str, *, like: str = "template1") -> str:
+    """Make a database on a server, a copy of another that nobody uses (empty otherwise), and return its address."""
     name = f"made_{next(_NUMBERS)}"
-    with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload, unused-ignore] - a name of ours
+    _sql(address, f"CREATE DATABASE {name} TEMPLATE {like}")
     return f"{address}/{name}"
+
+
+def prepared(address: str) -> str:
+    """Return the name of a database with our tables and without rows, for others to be copies of; it is made once."""
+    if not _sql(address, f"SELECT 1 FROM pg_database WHERE datname = '{_PREPARED}'"):
+        _sql(address, f"CREATE DATABASE {_PREPARED}")
+        state = store.connect_to(f"{address}/{_PREPARED}", named="the tests' server")
+        store.upgrade(state, Path())
+        state.close()
+    return _PREPARED
+
+
+def _sql(address: str, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []
 
 
 @contextmanager
@@ -80,6 +99,12 @@ def away(address: str) -> Iterator[None]:
         yield
     finally:
         _start(folder, data)
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory with room for many databases, of which each is 300 files; None where there is none."""
+    is_there = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return _MEMORY if is_there else None
 
 
 def _user() -> str | None:

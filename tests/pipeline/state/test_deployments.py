@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -105,14 +106,14 @@ print(wins)
 """
 
 
-def test_of_four_promoters_at_once_one_wins_each_round(state: store.State, address: str, tmp_path: Path) -> None:
+def test_of_four_promoters_at_once_one_wins_each_round(state: store.State, tmp_path: Path) -> None:
     n_rounds = 100
     register(state, 4)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", PROMOTER, str(tmp_path), str(number), str(n_rounds)],
             cwd=ROOT,
-            env={"MLOPS_STATE_URL": address, "PATH": "/usr/bin:/bin"},
+            env={store.URL_ENV: os.environ[store.URL_ENV], "PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -53,15 +53,23 @@ def dead_address() -> str:
 
 
 @contextmanager
-def server(store: Path, folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def server(store: Path, folder: Path, port: int, *words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a real `mlflow server` on a copy of `store` in `folder`, and end it by its process id."""
     if not (folder / "server.db").exists():
         shutil.copy(store / "mlflow.db", folder / "server.db")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/kept"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/server.db",
+        "--artifacts-destination",
+        f"{folder}/kept",
+        *words,
+    ]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **quiet, **environment}, stdout=log, stderr=log
+        )
         try:
             wait_for(f"http://127.0.0.1:{port}", process)
             yield process

@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
 KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+# The full proof: MLOPS_TEST_STOPS=10; it prints how soon the server answered again.
+STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
 
 
 def logged(root: Path) -> list[str]:
@@ -84,3 +86,33 @@ def test_a_database_server_that_goes_and_comes_back_costs_answers_but_no_row_and
         assert client.get("/readyz").status_code == 200
     assert set(answers) == {(200, ""), (503, "2")}
     assert sorted(logged(tmp_path)) == sorted(given)
+
+
+def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
+    package: Path, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_STATE_URL", database.new_database(postgresql))
+    make_project(tmp_path, [package])
+    back_s: list[float] = []
+    with running(tmp_path) as server, server.client() as client:
+        load = Load(server)
+        for _ in range(STOPS):
+            time.sleep(0.3)
+            with database.away(postgresql):
+                time.sleep(0.3)
+            began = time.monotonic()
+            while client.post("/predict", json={"features": ROW}).status_code != 200:
+                assert time.monotonic() - began < 30, "the server does not reconnect"
+                time.sleep(0.05)
+            back_s.append(time.monotonic() - began)
+        assert server.stop() == 0
+        load.join()
+    found = logged(tmp_path)
+    print(
+        f"{len(load.answered)} answered, {len(load.failed)} refused or cut off in {STOPS} stops;"
+        f" answered again after {max(back_s):.2f} s at the latest"
+    )
+    assert len(load.answered) >= STOPS
+    assert {one.partition(" ")[0] for one in load.failed if one[0].isdigit()} == {"503"}
+    assert set(load.answered) - set(found) == set()
+    assert len(found) == len(set(found))

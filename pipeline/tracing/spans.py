@@ -1,0 +1,193 @@
+"""Make spans and hand them to the exporter that the environment names. The only module that knows OpenTelemetry."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError, DependencyUnavailable, did_you_mean
+from pipeline.tracing.current import Trace, current, named
+from pipeline.tracing.sampling import Sampler, is_on, parent_of, sampler_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from pipeline.tracing.sampling import Parent
+
+__all__ = ["Tracing", "open_tracing", "step", "traced", "tracing_to"]
+
+_EXPORTERS = ("otlp", "console", "none")
+_SCOPE = "declarative-mlops"
+# A collector that is away holds up the end of a stage by so much, and no longer.
+_CLOSE_S = 3.0
+
+
+@dataclass(slots=True, eq=False)
+class Tracing:
+    """Makes spans. `sampler` says which work gets some; everything here is for work that does."""
+
+    sampler: Sampler
+    provider: Any
+    tracer: Any
+    processor: Any
+
+    def start(self, name: str, parent: Parent | None = None, *, is_server: bool = False) -> Trace:
+        """Begin the first span of our part of a trace."""
+        from opentelemetry.trace import SpanKind
+
+        kind = SpanKind.SERVER if is_server else SpanKind.INTERNAL
+        span = self.tracer.start_span(name, context=_context(parent), kind=kind)
+        return Trace(f"{span.get_span_context().trace_id:032x}", span, self)
+
+    def add(self, trace: Trace, name: str, began_ns: int, ended_ns: int, **told: Any) -> None:
+        """Add a step that is over: moments are nanoseconds since 1970."""
+        from opentelemetry.trace import set_span_in_context
+
+        context = set_span_in_context(trace.span)
+        self.tracer.start_span(name, context=context, start_time=began_ns, attributes=told).end(ended_ns)
+
+    @contextmanager
+    def within(self, trace: Trace, name: str, **told: Any) -> Iterator[Trace]:
+        """Do what follows as a step of a trace."""
+        from opentelemetry.trace import set_span_in_context
+
+        span = self.tracer.start_span(name, context=set_span_in_context(trace.span), attributes=told)
+        with named(Trace(trace.trace_id, span, self)) as inner, _ending(inner):
+            yield inner
+
+    def fail(self, trace: Trace, why: str) -> None:
+        """Mark the work as failed."""
+        from opentelemetry.trace import Status, StatusCode
+
+        trace.span.set_status(Status(StatusCode.ERROR, why))
+
+    def close(self) -> None:
+        """Send what waits, for three seconds at most."""
+        sending = threading.Thread(target=self.processor.shutdown, name="last-spans", daemon=True)
+        sending.start()
+        sending.join(_CLOSE_S)
+
+
+def open_tracing(environment: Mapping[str, str], service: str, *, share: float = 1.0) -> Tracing | None:
+    """Return what makes spans, or None where the environment asks for none.
+
+    Parameters
+    ----------
+    environment : mapping
+        With the standard variables OTEL_*.
+    service : str
+        Name of the service where neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names one.
+    share : float, from 0 to 1
+        How much of the work without a parent is traced where OTEL_TRACES_SAMPLER says nothing.
+
+    Raises
+    ------
+    ConfigError
+        When a variable has a value that is not understood.
+    DependencyUnavailable
+        When the extra `otel` is not installed.
+    """
+    if not is_on(environment):
+        return None
+    sampler = sampler_of(environment, share)
+    try:
+        return tracing_to(_exporter(environment), sampler, environment, service)
+    except ImportError as error:
+        raise DependencyUnavailable(
+            f"the environment (OTEL_...) asks for traces, and what sends them is not installed ({error});"
+            " run pip install 'declarative-mlops[otel]', or set OTEL_SDK_DISABLED=true"
+        ) from error
+
+
+def tracing_to(exporter: Any, sampler: Sampler, environment: Mapping[str, str], service: str) -> Tracing:
+    """Return what makes spans for an exporter of OpenTelemetry."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+    is_named = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    resource = Resource.create({} if is_named else {"service.name": service})
+    # The choice is made by our sampler, before anything of OpenTelemetry is called.
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
+    processor = BatchSpanProcessor(exporter)
+    provider.add_span_processor(processor)
+    return Tracing(sampler, provider, provider.get_tracer(_SCOPE), processor)
+
+
+def _exporter(environment: Mapping[str, str]) -> Any:
+    word = environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    if word == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+        return ConsoleSpanExporter()
+    if word != "otlp":
+        known = ", ".join(_EXPORTERS)
+        raise ConfigError(f"OTEL_TRACES_EXPORTER {word!r}: accepted is one of {known}{did_you_mean(word, _EXPORTERS)}")
+    protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    name = next((one for one in protocols if environment.get(one)), None)
+    if name is not None and environment[name] != "http/protobuf":
+        raise ConfigError(
+            f"{name} {environment[name]!r}: accepted is http/protobuf, which collectors take at port 4318"
+        )
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
+
+
+def _context(parent: Parent | None) -> Any:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+    if parent is None:
+        return Context()
+    known = SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
+    return set_span_in_context(NonRecordingSpan(known), Context())
+
+
+@contextmanager
+def _ending(trace: Trace) -> Iterator[None]:
+    """End a span when the work is over; of an error it tells the kind alone, since messages may name values."""
+    try:
+        yield
+    except BaseException as error:
+        trace.span.set_attribute("error.type", type(error).__name__)
+        trace.tracing.fail(trace, type(error).__name__)
+        raise
+    finally:
+        trace.span.set_attributes(trace.told)
+        trace.span.end()
+
+
+@contextmanager
+def traced(name: str, service: str = "mlops") -> Iterator[Trace | None]:
+    """Do what follows as a trace of its own, or as part of that which TRACEPARENT names; None where none is asked for.
+
+    Raises
+    ------
+    ConfigError, DependencyUnavailable
+        As `open_tracing` does.
+    """
+    tracing = open_tracing(os.environ, service)
+    parent = None if tracing is None else parent_of(os.environ.get("TRACEPARENT", ""))
+    if tracing is None or not tracing.sampler.wants(parent):
+        yield None
+        return
+    try:
+        with named(tracing.start(name, parent)) as trace, _ending(trace):
+            yield trace
+    finally:
+        tracing.close()
+
+
+def step(name: str, **told: Any) -> AbstractContextManager[Any]:
+    """Do what follows as a step of the present trace; where there is none, just do it."""
+    trace = current()
+    if trace is None or trace.tracing is None:
+        return nullcontext()
+    within: AbstractContextManager[Any] = trace.tracing.within(trace, name, **told)
+    return within

@@ -1,0 +1,266 @@
+"""A state database moves to the other kind and back with every row as it was, wholly or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import insert, select, text, update
+
+from pipeline import state as store
+from pipeline.cli.state import copy as command_of_copy
+from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
+from pipeline.state.tables import METADATA, answers, outcomes
+from tests.pipeline.problems import ROOT
+from tests.pipeline.state import server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Table
+
+KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
+WORDS = [
+    "",
+    "plain",
+    "naïve café",
+    "中文 テスト",
+    "👩‍🔬🧪 \U0010ffff",
+    "'\"\\ \n\t\r\x7f",
+    "\\xe9 %s $1",
+    " e\u0301 é ﬁ",
+]
+FLOATS = [0.1 + 0.2, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, 2.0**53 + 2]
+
+_COPY = """
+import sys
+from pipeline import state as store
+old, new = (store.connect_to(one, named="--to") for one in sys.argv[1:])
+store.revision(new)
+store.copy_state(old, new, actor="ada", told=lambda *said: print(*said, flush=True))
+"""
+
+
+@pytest.fixture
+def source(state: store.State) -> store.State:
+    """A database of either kind with rows of every table, odd ones among them."""
+    return _filled(state)
+
+
+def _filled(state: store.State) -> store.State:
+    with state.writing() as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(insert(table), [_row(table, number) for number in range(1, 9)])
+        connection.execute(text("UPDATE counters SET name = 'audit', value = 8 WHERE name = 'name 1'"))
+    return state
+
+
+def _row(table: Table, number: int) -> dict[str, Any]:
+    """Return a row whose texts, floats and bytes are those that get lost on the way."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        kind = column.type.python_type
+        if column.nullable and number % 2:
+            row[column.name] = None
+        elif kind is str:
+            row[column.name] = WORDS[number - 1]
+        elif kind is float:
+            row[column.name] = FLOATS[number % len(FLOATS)]
+        elif kind is bytes:
+            row[column.name] = bytes(range(256)) * (4_000 if number == 1 else 1)
+        else:
+            row[column.name] = 2**31 - number if str(column.type) == "INTEGER" else 2**63 - number
+        if column.primary_key or column.unique or column.name in ("name", "model", "prediction_id"):
+            row[column.name] = number if kind is int else f"name {number}"
+    known = {"severity": "info", "status": "open", "role": "viewer", "stage": "Staging", "version": number}
+    return {**row, **{name: value for name, value in known.items() if name in row}}
+
+
+@pytest.fixture
+def file_with_rows(tmp_path: Path) -> Iterator[store.State]:
+    """An SQLite file with the same rows, for what does not depend on the direction."""
+    opened = store.connect_to(f"sqlite:///{tmp_path / 'old.db'}", named="--from")
+    store.upgrade(opened, tmp_path)
+    yield _filled(opened)
+    opened.close()
+
+
+@pytest.fixture
+def on_server(postgresql: str) -> Iterator[store.State]:
+    """An empty database of a server."""
+    opened = store.connect_to(server.new_database(postgresql), named="--to")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def empty(source: store.State, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[store.State]:
+    """An empty database of the other kind."""
+    if source.is_file:
+        address = server.new_database(request.getfixturevalue("postgresql"))
+    else:
+        address = f"sqlite:///{tmp_path / 'other.db'}"
+    ticks = count(1_000)
+    opened = store.connect_to(address, named="--to", clock=lambda: next(ticks))
+    yield opened
+    opened.close()
+
+
+def copy(old: store.State, new: store.State, told: Callable[..., None] = lambda *_: None) -> list[store.CopiedTable]:
+    return store.copy_state(old, new, actor="ada", told=told)
+
+
+def rows(state: store.State, *, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    with state.reading() as connection:
+        return {
+            table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+            for table in METADATA.sorted_tables
+            if table.name not in but
+        }
+
+
+def test_every_row_of_every_table_arrives_as_it_was_and_comes_back(
+    source: store.State, empty: store.State, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    copied = copy(source, empty)
+    assert {one.name: one.n_rows for one in copied} == dict.fromkeys(METADATA.tables, 8)
+    told_of = ("audit", "counters")
+    assert rows(empty, but=told_of) == rows(source, but=told_of)
+    with empty.reading() as connection:
+        (last,) = store.entries(connection, limit=1)
+    assert (last.seq, last.actor, last.action) == (9, "ada", "copy state")
+    assert last.evidence["from"] == source.address
+    assert {one["name"]: one["sha256"] for one in last.evidence["tables"]} == {one.name: one.sha256 for one in copied}
+    if source.is_file:
+        address = f"sqlite:///{tmp_path / 'back.db'}"
+    else:
+        address = server.new_database(request.getfixturevalue("postgresql"))
+    back = store.connect_to(address, named="--to")
+    assert [one for one in copy(empty, back) if one.name not in told_of] == [
+        one for one in copied if one.name not in told_of
+    ]
+    back.close()
+
+
+def test_a_copy_goes_on_where_the_source_ended(state: store.State, on_server: store.State) -> None:
+    with state.writing() as connection:
+        store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
+        store.append(connection, store.Act("ada", "register", 1), model="m", version=1)
+        store.add_outcomes(connection, [("p1", 1, "yes", "test")])
+    copy(state, on_server)
+    with on_server.writing() as connection:
+        store.add_outcomes(connection, [("p1", 2, "no", "test")])
+        store.append(connection, store.Act("ada", "promote", 2), model="m", version=1)
+    with on_server.reading() as connection:
+        assert list(connection.execute(select(outcomes.c.seq).order_by(outcomes.c.seq)).scalars()) == [1, 2]
+        assert [entry.action for entry in store.entries(connection)] == ["register", "copy state", "promote"]
+        assert store.verify(connection) == []
+
+
+def test_a_database_with_rows_is_left_alone(source: store.State, empty: store.State) -> None:
+    copy(source, empty)
+    before = rows(empty)
+    with pytest.raises(Conflict, match=r"has rows already, in .*predictions.*; nothing was changed"):
+        copy(source, empty)
+    assert rows(empty) == before
+
+
+def test_nothing_is_kept_when_the_source_grows_under_the_copy(source: store.State, empty: store.State) -> None:
+    def write(done: str, table: str, *_: int) -> None:
+        if (done, table) == ("copied", "predictions"):
+            with source.writing() as connection:
+                store.append(connection, store.Act("eve", "promote", 9), model="m")
+
+    with pytest.raises(Conflict, match=r"was written to while it was copied.*Stop the servers"):
+        copy(source, empty, write)
+    assert set(map(len, rows(empty).values())) == {0}
+
+
+def test_a_row_that_changes_on_the_way_is_found(source: store.State, empty: store.State) -> None:
+    store.migration.prepare(empty)
+    with empty.writing() as connection:
+        for statement in _SPOIL[empty.engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+    with pytest.raises(IntegrityError, match=r"predictions: 8 rows with SHA-256 .* were read back; nothing was kept"):
+        copy(source, empty)
+    assert set(map(len, rows(empty).values())) == {0}
+
+
+# The third prediction gets another confidence, by the last bit.
+_CHANGE = "UPDATE predictions SET confidence = 0.30000000000000010 WHERE seq = 3 AND confidence > 0.3"
+_SPOIL = {
+    "sqlite": [f"CREATE TRIGGER spoil AFTER INSERT ON predictions BEGIN {_CHANGE}; END"],
+    "postgresql": [
+        f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_CHANGE}; RETURN NULL; END $$",
+        "CREATE TRIGGER spoil AFTER INSERT ON predictions FOR EACH STATEMENT EXECUTE FUNCTION spoil()",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("a\0b", "NUL"), ("x" * 201, r"too long for type character varying\(200\)")]
+)
+def test_a_value_that_the_target_cannot_hold_is_named(
+    value: str, said: str, file_with_rows: store.State, on_server: store.State
+) -> None:
+    with file_with_rows.writing() as connection:
+        connection.execute(update(answers).where(answers.c.idempotency_key == "name 2").values(subject=value))
+    with pytest.raises(
+        DataError, match=rf"table answers, row with idempotency_key 'name 2': .*{said}.*nothing was copied"
+    ):
+        copy(file_with_rows, on_server)
+    assert set(map(len, rows(on_server).values())) == {0}
+
+
+def test_a_source_that_is_not_there_is_not_made(on_server: store.State, postgresql: str, tmp_path: Path) -> None:
+    for address in (f"sqlite:///{tmp_path / 'none.db'}", server.new_database(postgresql)):
+        old = store.connect_to(address, named="--from")
+        with pytest.raises(DependencyUnavailable, match="has no tables of ours; there is nothing to copy"):
+            copy(old, on_server)
+        old.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_at_any_moment_leaves_an_empty_database_that_takes_the_next_copy(
+    file_with_rows: store.State, on_server: store.State
+) -> None:
+    moments = random.Random(1)
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _COPY, _address(file_with_rows), _address(on_server)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for _ in range(moments.randint(1, 2 * len(METADATA.tables) - 1)):
+                assert process.stdout.readline()
+            process.kill()
+            process.wait(timeout=30)
+        assert set(map(len, rows(on_server).values())) == {0}
+    copy(file_with_rows, on_server)
+
+
+def test_the_command_copies_to_where_it_is_told_and_says_what_arrived(
+    file_with_rows: store.State, on_server: store.State, tmp_path: Path
+) -> None:
+    old, new = (_address(one) for one in (file_with_rows, on_server))
+    program = str(Path(sys.executable).with_name("mlops"))
+    command = [program, "state", "copy", "--from", old, "--to", new]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "predictions                 8 rows, the same on both sides (SHA-256 " in done.stdout
+    assert done.stdout.endswith("; set MLOPS_STATE_URL to serve from it\n")
+    with pytest.raises(UsageError, match="is the database to copy from; name another"):
+        command_of_copy(target=old, source=old)
+
+
+def _address(state: store.State) -> str:
+    return state.engine.url.set(drivername=state.engine.dialect.name).render_as_string(hide_password=False)

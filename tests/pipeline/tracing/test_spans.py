@@ -1,0 +1,122 @@
+"""Spans of stages and of the monitor: who is whose parent, what they tell of errors, and where they go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.tracing import current_id, named, open_tracing, step, traced
+from pipeline.tracing.sampling import Parent, Sampler
+from pipeline.tracing.spans import tracing_to
+from pipeline.tracking import ExperimentTracker
+from pipeline.tracking.outbox import Letter
+from pipeline.tracking.run import TrackingWarning
+from pipeline.tracking.store import OUTBOX
+from tests.pipeline.tracing.collector import collecting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARENT = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
+HEADER = f"00-{PARENT.trace_id}-{PARENT.span_id}-01"
+
+
+def test_steps_hang_below_the_work_that_they_are_part_of() -> None:
+    kept = InMemorySpanExporter()
+    tracing = tracing_to(kept, Sampler(1.0), {}, "tried")
+    trace = tracing.start("the whole", PARENT)
+    with named(trace), step("one", rows=3), step("inner"):
+        assert current_id() == PARENT.trace_id
+    trace.span.end()
+    tracing.close()
+    found = {span.name: span for span in kept.get_finished_spans()}
+    ids = {f"{span.context.span_id:016x}": name for name, span in found.items()} | {PARENT.span_id: "caller"}
+    parents = {name: ids[f"{span.parent.span_id:016x}"] for name, span in found.items()}
+    assert parents == {"the whole": "caller", "one": "the whole", "inner": "one"}
+    assert {f"{span.context.trace_id:032x}" for span in found.values()} == {PARENT.trace_id}
+    assert dict(found["one"].attributes or {}) == {"rows": 3}
+    assert found["one"].resource.attributes["service.name"] == "tried"
+
+
+def test_of_an_error_the_kind_is_told_and_not_the_message() -> None:
+    kept = InMemorySpanExporter()
+    tracing = tracing_to(kept, Sampler(1.0), {}, "tried")
+    trace = tracing.start("the whole")
+    with pytest.raises(DataError, match="a value of a person"), named(trace), step("one"):
+        raise DataError("a value of a person")
+    trace.span.end()
+    tracing.close()
+    failed = kept.get_finished_spans()[0]
+    assert (failed.status.is_ok, failed.status.description) == (False, "DataError")
+    assert "person" not in failed.to_json()
+
+
+def test_without_a_trace_a_step_is_just_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    monkeypatch.delenv("OTEL_TRACES_EXPORTER", raising=False)
+    with traced("nothing") as trace, step("one"):
+        assert (trace, current_id()) == (None, None)
+
+
+def test_where_nothing_is_asked_for_nothing_of_opentelemetry_is_imported() -> None:
+    code = (
+        "import sys, pipeline.config.entry, pipeline.serving.http.service\n"
+        "from pipeline.tracing import traced\n"
+        "with traced('nothing'): pass\n"
+        "print([one for one in sys.modules if one.startswith('opentelemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "said"),
+    [
+        ("OTEL_TRACES_EXPORTER", "oltp", "accepted is one of otlp, console, none; did you mean 'otlp'"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "accepted is http/protobuf"),
+    ],
+)
+def test_what_is_not_understood_is_refused_in_words(name: str, word: str, said: str) -> None:
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: word}
+    with pytest.raises(ConfigError, match=f"{name} '{word}': {said}"):
+        open_tracing(environment, "tried")
+
+
+def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collecting(tmp_path / "spans") as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address)
+        monkeypatch.setenv("TRACEPARENT", HEADER)
+        tracker = ExperimentTracker("traced", "http://127.0.0.1:1", tmp_path)
+        with traced("stage tried", "mlops-stages"), step("one"), pytest.warns(TrackingWarning):
+            tracker.start_run("a run").end()
+        found = {one.name: one for one in collector.spans()}
+    assert found["stage tried"].parent_id == PARENT.span_id
+    assert found["one"].parent_id == found["stage tried"].span_id
+    assert {(one.service, one.trace_id) for one in found.values()} == {("mlops-stages", PARENT.trace_id)}
+    [letter] = (tmp_path / OUTBOX).iterdir()
+    assert Letter(letter).head().tags["mlops.trace_id"] == PARENT.trace_id
+
+
+def test_a_caller_that_records_nothing_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("TRACEPARENT", HEADER.removesuffix("01") + "00")
+    with traced("stage tried") as trace:
+        assert trace is None
+
+
+def test_a_collector_that_is_away_holds_work_up_for_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.delenv("TRACEPARENT", raising=False)
+    began = time.monotonic()
+    with traced("stage tried"):
+        pass
+    # The bound is a promise to the caller, not a measurement: without it the exporter tries for ten seconds and more.
+    assert time.monotonic() - began < 8
