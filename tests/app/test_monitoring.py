@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.monitoring import ModelMonitor
 from tests.app.conftest import failures_of, page, text_of
 from tests.app.day import log_day
+from tests.app.test_predict import asked_by_form
 from tests.pipeline.monitoring.logs import NAME
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> N
 
 
 def test_the_version_that_is_chosen_is_the_one_whose_answers_are_counted(project: Workspace) -> None:
-    log_day(project.root)
+    asked_by_form()
     shown = page("monitoring").run()
     cards = {one.label: one.value for one in shown.metric}
     monitor = ModelMonitor(NAME, project.root, version=1)
