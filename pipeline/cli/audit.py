@@ -82,7 +82,14 @@ def verify(*, as_json: AsJson = False) -> None:
 def _decision(entry: AuditEntry) -> str:
     version = f" version {entry.version}" if entry.version is not None else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
-    return f"{entry.seq:5}  {spoken_moment(entry.at)}  {entry.actor}: {entry.action} {entry.model}{version}{reason}"
+    about = f"{_about(entry)}{version}{reason}"
+    return f"{entry.seq:5}  {spoken_moment(entry.at)}  {entry.actor}: {entry.action} {about}"
+
+
+def _about(entry: AuditEntry) -> str:
+    """Return what was acted on: a model, or a key with its name and role."""
+    key = entry.after or entry.before
+    return f"{key['id']} ({key['name']}, {key['role']})" if not entry.model and "id" in key else entry.model
 
 
 def _then(one: ServedThen) -> str:

@@ -173,6 +173,8 @@ def test_keys_leave_a_trail(project: Path) -> None:
     made = [entry for entry in trail if entry["action"] == "create key"]
     assert made[-1]["after"]["role"] == "viewer"
     assert "digest" not in json.dumps(made)
+    told = made[-1]["after"]
+    assert f"create key {told['id']} ({told['name']}, viewer)" in mlops(project, "audit", "list").stdout
 
 
 @pytest.mark.parametrize(

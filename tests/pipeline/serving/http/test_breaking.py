@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -15,13 +16,12 @@ from tests.pipeline.serving.http.load import Load
 from tests.pipeline.serving.http.running import ROW, make_project, running
 from tests.pipeline.state import server as database
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
 KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+# A folder on a file system of its own, of some 60 MB, that may be filled: `mount -t tmpfs -o size=60m tmpfs FOLDER`.
+SMALL_DISK = os.environ.get("MLOPS_TEST_SMALL_DISK")
 # The full proof: MLOPS_TEST_STOPS=10; it prints how soon the server answered again.
 STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
 
@@ -86,6 +86,35 @@ def test_a_database_server_that_goes_and_comes_back_costs_answers_but_no_row_and
         assert client.get("/readyz").status_code == 200
     assert set(answers) == {(200, ""), (503, "2")}
     assert sorted(logged(tmp_path)) == sorted(given)
+
+
+@pytest.mark.skipif(SMALL_DISK is None, reason="MLOPS_TEST_SMALL_DISK names no file system that may be filled")
+def test_a_disk_that_is_full_and_freed_again_costs_answers_but_no_row_and_no_restart(package: Path) -> None:
+    disk = Path(str(SMALL_DISK))
+    root, ballast = disk / "project", disk / "ballast"
+    make_project(root, [package])
+    before: list[str] = []
+    with running(root) as server, server.client() as client:
+        load = Load(server)
+        time.sleep(1)
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(4096))
+        time.sleep(3)
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
+        before += load.answered
+        ballast.unlink()
+        time.sleep(5)
+        assert client.get("/readyz").status_code == 200
+        assert server.stop() == 0
+        load.join()
+    print(
+        f"{len(load.answered)} answers, {len(load.answered) - len(before)} after, {len(load.failed)} refused meanwhile"
+    )
+    assert len(load.answered) > len(before)
+    assert {one[:4] for one in load.failed} == {"503 "}
+    assert sorted(logged(root)) == sorted(load.answered)
 
 
 def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
