@@ -55,7 +55,7 @@ monitor: setup  ## Say what has moved in the live window, and how much it matter
 
 app: $(VENV)/.app setup  ## Open the app on the results of `make run` at http://127.0.0.1:8501
 	@echo "The app is at http://127.0.0.1:8501 (end it with Ctrl-C)"
-	@$(BIN)/python -m streamlit run app/main.py
+	@$(BIN)/python -m streamlit run app/serve.py
 
 up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); passwords are made once
 	@test -f deploy/docker/.env || (umask 077; $(PYTHON) -c 'import secrets; print(*(f"{name}={secrets.token_hex(24)}" for name in ("STATE_PASSWORD", "MLFLOW_PASSWORD", "MLFLOW_SECRET")), sep="\n")' > deploy/docker/.env)

@@ -1,6 +1,6 @@
 """Read what pages show, through pipeline; the only place that caches.
 
-What comes from a file is kept until the file changes, what comes from MLflow or the monitor for some seconds, packages by their
+What comes from a file is kept until the file changes, what comes from MLflow for some seconds, packages by their
 digest, the state database and the engine as long as the process lives. What is live is never kept.
 """
 
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
 from app import reader
 from app.remote import URL_ENV, Remote
 from app.resident import Resident
-from pipeline import alerts, paths
+from pipeline import paths
 from pipeline import state as store
 from pipeline.config.compose import compose
 from pipeline.config.groups.data import CsvSource
@@ -25,7 +26,6 @@ from pipeline.config.load import load_params
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
-from pipeline.monitoring import ModelMonitor, compare_windows, drift_by_time, roll_up
 from pipeline.package import PackageStore
 from pipeline.registry import registry_of
 from pipeline.state.database import DATABASE, State
@@ -36,31 +36,30 @@ from pipeline.tracking.store import DATABASE as MLFLOW_DATABASE
 from pipeline.tracking.store import find_root
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from pipeline.config.compose import Composition
     from pipeline.config.types import Config
-    from pipeline.monitoring import SlotFinding
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
-    from pipeline.state import AuditEntry, HourCount, Incident, LoggedPrediction, Search, Served, Silence, Version
+    from pipeline.state import AuditEntry, LoggedPrediction, Search, Served, Version
     from pipeline.tracking.search import FoundRun
 
 __all__ = [
-    "Drift",
     "Evaluation",
     "api_address",
     "composition",
     "config",
-    "count_by_hour",
-    "drift",
     "engine",
     "evaluation_of",
+    "evaluation_of_run",
+    "has_state",
     "history",
-    "incidents",
+    "kept",
     "logged",
     "mlflow_address",
-    "monitoring",
     "n_logged",
     "package_of",
     "package_run",
@@ -72,14 +71,15 @@ __all__ = [
     "scoring_rows",
     "served",
     "shown",
-    "silences",
     "state",
     "versions",
+    "warm",
+    "warm_rest",
 ]
 
 Stamp = tuple[int, int]
-HOUR_US = 3_600_000_000
-_MAX_COLUMNS = 40
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,6 @@ class Evaluation:
 
     report: dict[str, Any]
     curves: dict[str, pd.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far each column moved in a window, as plain values, and the same slot by slot."""
-
-    report: dict[str, Any]
-    slots: list[SlotFinding]
 
 
 def root() -> Path:
@@ -139,7 +131,8 @@ def _json(path: str, stamp: Stamp) -> Any:  # noqa: ARG001 - a new stamp is a ne
     return read_json(Path(path))
 
 
-def _has_state() -> bool:
+def has_state() -> bool:
+    """Return whether there is a state database; one is made when something is registered."""
     return bool(os.environ.get(store.URL_ENV)) or (root() / DATABASE).exists()
 
 
@@ -169,7 +162,7 @@ def registry() -> ModelRegistry:
 
 def versions(model: str) -> list[Version]:
     """Return the versions of a model, oldest first; none while nothing was registered."""
-    if not _has_state():
+    if not has_state():
         return []
     with state().reading() as connection:
         return store.all_versions(connection, model)
@@ -177,7 +170,7 @@ def versions(model: str) -> list[Version]:
 
 def served(model: str) -> Served:
     """Return what serves of a model."""
-    if not _has_state():
+    if not has_state():
         return store.Served(model, 0, {}, {})
     with state().reading() as connection:
         return store.served(connection, model)
@@ -185,7 +178,7 @@ def served(model: str) -> Served:
 
 def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
     """Return the last `limit` entries of the audit trail, newest first."""
-    if not _has_state():
+    if not has_state():
         return []
     with state().reading() as connection:
         return list(reversed(store.entries(connection, model=model, limit=limit)))
@@ -193,7 +186,7 @@ def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
 
 def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]:
     """Return a page of the prediction log, newest first."""
-    if not _has_state():
+    if not has_state():
         return []
     with state().reading() as connection:
         return store.search_predictions(connection, search, limit=limit, offset=offset)
@@ -201,18 +194,10 @@ def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]
 
 def n_logged(search: Search, *, at_most: int) -> int:
     """Return how many predictions a search finds, counted up to `at_most`."""
-    if not _has_state():
+    if not has_state():
         return 0
     with state().reading() as connection:
         return store.count_predictions(connection, search, at_most=at_most)
-
-
-def count_by_hour(model: str, *, since: int, until: int) -> list[HourCount]:
-    """Return the predictions of a span of time by hour and class."""
-    if not _has_state():
-        return []
-    with state().reading() as connection:
-        return store.count_by_hour(connection, model, since=since, until=until)
 
 
 def package_of(digest: str) -> Package:
@@ -225,6 +210,29 @@ def _package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
 
 
+def warm() -> None:
+    """Load what serves, so that the first reader does not wait for it; what fails is told on the page that needs it."""
+    with suppress(MlopsError):
+        digest = served(config().name).digests.get("Production")
+        if digest is not None:
+            package_of(digest)
+    with suppress(MlopsError):
+        engine()
+
+
+def warm_rest() -> None:
+    """Load what takes long and only some pages need: the runs of MLflow, and conf/ as it composes."""
+    with suppress(MlopsError):
+        runs()
+    with suppress(MlopsError):
+        composition()
+
+
+def kept(seconds: float, *, said: str | bool) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Return a decorator that keeps plain values for some seconds; `said` stands on the page while they are read."""
+    return st.cache_data(ttl=seconds, max_entries=32, show_spinner=said)
+
+
 def api_address() -> str | None:
     """Return the address of the HTTP API that answers; None where an engine of this process does."""
     return os.environ.get(URL_ENV) or None
@@ -235,7 +243,7 @@ def engine() -> Resident | Remote:
     address = api_address()
     if address is not None:
         return Remote(address, reader.token(), config().serving.engine.max_rows)
-    if not _has_state():
+    if not has_state():
         raise DataError("no model is registered yet; run `make run`: the first one that passes its gates serves")
     params = root() / paths.PARAMS
     config()
@@ -257,63 +265,6 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
         path = Path(folder) / f"upload{ending}"
         path.write_bytes(content)
         return read_scoring_file(path, package_of(digest).schema, form)
-
-
-def monitoring(model: str, hours: int) -> dict[str, Any]:
-    """Return what the monitor says of the last hours of what is in Production.
-
-    Raises
-    ------
-    UsageError
-        When nothing is in Production.
-    """
-    return _watched(str(root()), os.environ.get(store.URL_ENV), model, hours)
-
-
-@st.cache_data(ttl=10, max_entries=16, show_spinner="Looking at the log ...")
-def _watched(folder: str, url: str | None, model: str, hours: int) -> dict[str, Any]:  # noqa: ARG001 - another database is another entry
-    return ModelMonitor(model, Path(folder)).generate_monitoring_report(hours)
-
-
-def drift(model: str, digest: str, hours: int, *, slot_hours: int, is_to_before: bool) -> Drift:
-    """Return how far the rows of the last hours moved that one package answered, and how it came slot by slot.
-
-    `is_to_before` compares with as many hours before instead of the training rows.
-    """
-    return _drifted(str(root()), os.environ.get(store.URL_ENV), (model, digest), hours, slot_hours, is_to_before)
-
-
-@st.cache_data(ttl=10, max_entries=16, show_spinner="Comparing the windows ...")
-def _drifted(
-    folder: str,
-    url: str | None,  # noqa: ARG001 - another database is another entry
-    which: tuple[str, str],
-    hours: int,
-    slot_hours: int,
-    is_to_before: bool,  # noqa: FBT001 - a key of the cache
-) -> Drift:
-    opened, package, settings = state(), _package(f"{folder}/state/packages", which[1]), config()
-    roll_up(opened, which[0], ModelMonitor(which[0], Path(folder)).package)
-    until = opened.clock() + 1
-    since = until - hours * HOUR_US
-    before = (2 * since - until, since) if is_to_before else None
-    found = compare_windows(opened, package, settings, root=Path(folder), window=(since, until), before=before)
-    columns = {one.column for one in found.findings[:_MAX_COLUMNS]}
-    n_slots = max(hours, 24) // slot_hours
-    slots = drift_by_time(
-        opened, package, settings, until=until, slot_hours=slot_hours, n_slots=n_slots, columns=columns
-    )
-    return Drift(found.as_dict(), slots)
-
-
-def incidents(model: str) -> list[Incident]:
-    """Return the incidents of a model that are not resolved, newest first."""
-    return alerts.list_incidents(state(), model) if _has_state() else []
-
-
-def silences(model: str) -> list[Silence]:
-    """Return the silences that hold now."""
-    return alerts.holding_silences(state(), model) if _has_state() else []
 
 
 def composition() -> Composition:
@@ -369,27 +320,39 @@ def package_run(digest: str) -> FoundRun | None:
         return None
 
 
+@st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
+def _evaluated(folder: str, uri: str | None, run_id: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+    tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
+    with tempfile.TemporaryDirectory() as target, needing_the_store():
+        found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
+        curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
+        return Evaluation(read_json(found), _curves(curves))
+
+
+def evaluation_of_run(run_id: str) -> Evaluation:
+    """Return what a run found on the test rows, as it recorded it; a MlopsError where it recorded none."""
+    return _evaluated(str(root()), os.environ.get(config().tracking.uri_env), run_id)
+
+
 def evaluation_of(digest: str) -> Evaluation | None:
     """Return what was found on the test rows of a package: from the last run's files, otherwise from its MLflow run."""
     if (root() / paths.EVALUATION).exists():
         found = report(paths.EVALUATION)
         if found["package"] == digest:
             return Evaluation(found, _curves(root() / paths.PLOTS))
+    try:
+        return _recorded(str(root()), os.environ.get(config().tracking.uri_env), digest)
+    except MlopsError:
+        return None
+
+
+@st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
+def _recorded(folder: str, uri: str | None, digest: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+    """Return what the run of a package recorded; it never changes, so it is fetched once."""
     run = package_run(digest)
-    return None if run is None else _recorded(str(root()), os.environ.get(config().tracking.uri_env), run.run_id)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Fetching the evaluation from MLflow ...")
-def _recorded(folder: str, uri: str | None, run_id: str) -> Evaluation | None:  # noqa: ARG001 - another store is another entry
-    tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
-    with tempfile.TemporaryDirectory() as target:
-        try:
-            with needing_the_store():
-                found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
-                curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        except MlopsError:
-            return None
-        return Evaluation(read_json(found), _curves(curves))
+    if run is None:
+        raise DataError(f"MLflow has no run of the package {digest[:12]}")
+    return evaluation_of_run(run.run_id)
 
 
 def _curves(folder: Path) -> dict[str, pd.DataFrame]:

@@ -6,15 +6,17 @@ dark ground. Names are data, never field names, so that any name can be shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 __all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "SERIES",
+    "Chart",
     "by_hour",
     "by_time",
     "calibration",
@@ -25,24 +27,25 @@ __all__ = [
     "drift_matrix",
     "effects",
     "intervals",
-    "parallel",
     "probabilities",
     "shares",
+    "sized",
     "then_and_now",
     "variation",
 ]
 
 Chart = alt.Chart | alt.LayerChart
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
-_SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
+SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
 _ROW, _AXIS = 30, 70
 _MAX_NAMES = 40
 _LABEL = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
 
 
-def _sized(chart: Any, height: int) -> Chart:
-    sized: Chart = chart.properties(height=height)
-    return sized
+def sized(chart: Any, height: int) -> Chart:
+    """Return a chart with a height in pixels."""
+    made: Chart = chart.properties(height=height)
+    return made
 
 
 def _height(n: int) -> int:
@@ -63,12 +66,12 @@ def probabilities(frame: pd.DataFrame) -> Chart:
     words = base.mark_text(align="left", dx=5, color=GREY, fontWeight="bold").encode(
         text=alt.Text("probability:Q", format=".1%")
     )
-    return _sized(alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height(len(frame)))
+    return sized(alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height(len(frame)))
 
 
 def distribution(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
     """Bars of `rows` by `value`, in the order of the frame."""
-    return _sized(
+    return sized(
         alt.Chart(frame)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
         .encode(
@@ -83,7 +86,7 @@ def distribution(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
 def shares(frame: pd.DataFrame, *, title: str, limit: float = 1.0) -> Chart:
     """Bars of `share` (0 to `limit`) by `name`."""
     shown = frame.head(_MAX_NAMES)
-    return _sized(
+    return sized(
         alt.Chart(shown)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
         .encode(
@@ -116,7 +119,7 @@ def effects(frame: pd.DataFrame) -> Chart:
         )
     )
     limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x="at:Q")
-    return _sized(alt.layer(bars, limit), _height(len(shown)) + 30)
+    return sized(alt.layer(bars, limit), _height(len(shown)) + 30)
 
 
 def drift_matrix(frame: pd.DataFrame) -> Chart:
@@ -149,12 +152,12 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
         .mark_point(filled=True, color="black", size=28, opacity=1)
         .encode(x="at:T", y=alt.Y("name:N", sort=names))
     )
-    return _sized(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
+    return sized(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
 
 
 def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
     """Draw pairs of bars of `share` by `value`, one for each `side`, in the order of the frame."""
-    return _sized(
+    return sized(
         alt.Chart(frame)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
@@ -178,7 +181,7 @@ def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
 
 def by_time(frame: pd.DataFrame, *, title: str) -> Chart:
     """Draw a line of `value`, a share, over `at` (the reader's time without its zone)."""
-    return _sized(
+    return sized(
         alt.Chart(frame)
         .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
         .encode(
@@ -196,7 +199,7 @@ def by_time(frame: pd.DataFrame, *, title: str) -> Chart:
 def contributions(frame: pd.DataFrame) -> Chart:
     """Draw `contribution` (in probability of the answered class) by `name`, for it to one side, against it to the other."""
     shown = frame.head(_MAX_NAMES)
-    return _sized(
+    return sized(
         alt.Chart(shown)
         .mark_bar(cornerRadius=3)
         .encode(
@@ -229,7 +232,7 @@ def variation(frame: pd.DataFrame, *, label: str) -> Chart:
         ],
     )
     present = base.transform_filter("datum.is_present").mark_point(filled=True, size=140, color=ORANGE, opacity=1)
-    return _sized(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
+    return sized(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
 
 
 def intervals(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:
@@ -246,7 +249,7 @@ def intervals(frame: pd.DataFrame, *, title: str, reference: float | None = None
     if reference is not None:
         line = alt.Chart(pd.DataFrame({"at": [reference]})).mark_rule(color=ORANGE, strokeDash=[5, 4])
         layers.append(line.encode(x="at:Q"))
-    return _sized(alt.layer(*layers), _height(len(shown)))
+    return sized(alt.layer(*layers), _height(len(shown)))
 
 
 def calibration(frame: pd.DataFrame) -> Chart:
@@ -265,7 +268,7 @@ def calibration(frame: pd.DataFrame) -> Chart:
     )
     points = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(size=70, color=BLUE)).encode(y="observed:Q")
     ideal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
-    return _sized(alt.layer(ideal.encode(x="at:Q", y="at:Q"), spans, points), 300)
+    return sized(alt.layer(ideal.encode(x="at:Q", y="at:Q"), spans, points), 300)
 
 
 def curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Chart:
@@ -288,7 +291,7 @@ def curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Cha
     )
     chance = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
     layers = [chance.encode(x="at:Q", y="at:Q"), line] if diagonal else [line]
-    return _sized(alt.layer(*layers), 300)
+    return sized(alt.layer(*layers), 300)
 
 
 def confusion(frame: pd.DataFrame) -> Chart:
@@ -308,13 +311,13 @@ def confusion(frame: pd.DataFrame) -> Chart:
     ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#222222"))
     squares = base.mark_rect(stroke="white").encode(color=colour)
     words = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
-    return _sized(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
+    return sized(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
 
 
 def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions") -> Chart:
     """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
     span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
-    return _sized(
+    return sized(
         alt.Chart(frame)
         .mark_bar()
         .encode(
@@ -325,7 +328,7 @@ def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, ti
             ),
             y=alt.Y("rows:Q", title=title, axis=alt.Axis(tickMinStep=1, format=",d")),
             color=alt.Color(
-                "label:N", scale=alt.Scale(range=list(_SERIES)), legend=alt.Legend(title=None, orient="top")
+                "label:N", scale=alt.Scale(range=list(SERIES)), legend=alt.Legend(title=None, orient="top")
             ),
             tooltip=[
                 alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
@@ -334,29 +337,4 @@ def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, ti
             ],
         ),
         240,
-    )
-
-
-def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
-    """Draw a line for each row of `frame` (its `run` names it) through `columns`, each scaled from its least to its greatest."""
-    numbers = frame[list(columns)].apply(pd.to_numeric, errors="coerce")
-    spread = (numbers.max() - numbers.min()).replace(0, 1)
-    scaled = ((numbers - numbers.min()) / spread).assign(run=frame["run"])
-    long = scaled.melt("run", var_name="name", value_name="height")
-    long["value"] = numbers.assign(run=frame["run"]).melt("run")["value"]
-    return _sized(
-        alt.Chart(long.dropna())
-        .mark_line(point=True, strokeWidth=2, opacity=0.8)
-        .encode(
-            x=alt.X("name:N", sort=list(columns), axis=alt.Axis(title=None, labelAngle=-25, labelLimit=150)),
-            y=alt.Y("height:Q", axis=alt.Axis(title="Least to greatest", labels=False, ticks=False)),
-            color=alt.Color("run:N", scale=alt.Scale(range=list(_SERIES)), legend=None),
-            detail="run:N",
-            tooltip=[
-                alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("name:N", title="Figure"),
-                alt.Tooltip("value:Q", format=".5g", title="Value"),
-            ],
-        ),
-        320,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
+    from app import charts
+
 __all__ = [
     "badge",
     "chart",
+    "clock",
     "edge",
     "empty",
     "local",
@@ -46,7 +50,11 @@ _LOG = logging.getLogger("app")
 _KINDS: tuple[tuple[type[MlopsError], str, str], ...] = (
     (ConfigError, "A setting is refused", "Mend the file that is named; `mlops config check` says the same."),
     (GateRefused, "The gates say no", "Look at the gates of this version below."),
-    (Conflict, "Somebody else was first", "Load the page again and look at what was decided."),
+    (
+        Conflict,
+        "It is not as this page expects",
+        "Somebody else was first, or this program is newer; what to do stands below.",
+    ),
     (DependencyUnavailable, "Something that is needed cannot be reached", "It may come back by itself; try again."),
     (IntegrityError, "Bytes are not those that were written", "`mlops verify` says what is damaged; restore a backup."),
     (NotAllowed, "This is not allowed", ""),
@@ -115,9 +123,20 @@ def _colour(name: str) -> Any:
     return name
 
 
-def chart(drawn: Any, *, alt: str, key: str | None = None) -> None:
+def chart(drawn: charts.Chart, *, alt: str, key: str | None = None) -> None:
     """Show a chart over the whole width; `alt` says in words what it shows."""
-    st.altair_chart(drawn, width="stretch", alt=alt, key=key)
+    unchecked: Any = _Unchecked(drawn)
+    st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
+
+
+class _Unchecked:
+    """A chart that is not held to Vega-Lite's schema each time that it is shown: that takes most of the time, and tests do it."""
+
+    def __init__(self, drawn: charts.Chart) -> None:
+        self._drawn = drawn
+
+    def to_dict(self) -> Any:
+        return self._drawn.to_dict(validate=False)
 
 
 def table(rows: Any, **options: Any) -> Any:
@@ -133,6 +152,13 @@ def zone() -> tzinfo:
 def now_us() -> int:
     """Return this moment in microseconds since 1970, UTC."""
     return time.time_ns() // 1000
+
+
+def clock(*columns: str) -> dict[str, Any]:
+    """Return how columns of moments are shown in a table: hovering over their name says how far the zone is from UTC."""
+    offset = datetime.now(zone()).strftime("%z")
+    told = f"Your time, now UTC{offset[:3]}:{offset[3:]}" if int(offset) else "UTC"
+    return {name: st.column_config.TextColumn(help=told) for name in columns}
 
 
 def local(moments: Sequence[int]) -> pd.DatetimeIndex:

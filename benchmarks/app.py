@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402 - needs the path above
-
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
+from pipeline.state.database import DATABASE  # noqa: E402 - needs the path above
 from tests.app.browser import chromium, serving_process  # noqa: E402 - needs the path above
 from tests.end_to_end import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.logs import NAME, production  # noqa: E402 - needs the path above
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 PAGES = ("Overview", "Predict", "Monitoring", "History", "Models", "Data", "Experiments", "Configuration")
-DAYS, AT_ONCE, ROUNDS, SESSIONS = 30, 50_000, 5, 20
+DAYS, ROUNDS, SESSIONS = 30, 5, 20
 # All is drawn: the page has its title, its script has ended, nothing in sight is busy or a chart without its canvas.
 _DRAWN = """title => {
   const head = document.querySelector('h1'), app = document.querySelector('[data-testid="stApp"]');
@@ -45,32 +46,61 @@ _IDS = "() => [...document.querySelectorAll('code')].map(e => e.innerText)"
 
 
 def fill(root: Path, n: int) -> None:
-    """Log rows evenly over thirty days until now, and roll them up as a monitor does in the meantime."""
+    """Log rows evenly over thirty days until now, and roll them up as a monitor does in the meantime.
+
+    Some thousand rows are logged as a server does it; SQLite itself repeats them with other moments and identifiers.
+    """
     package, version = production(root)
-    frame = read_parquet(root / "data/train.parquet")
+    frame = read_parquet(root / "data/train.parquet").head(n)
+    state = store.open_state(root)
+    journal = store.Journal(state)
+    journal.append(_rows(package, version, frame))
+    journal.close()
+    state.close()
+    with closing(sqlite3.connect(root / DATABASE)) as connection:
+        _repeat(connection, n, len(frame))
+    state = store.open_state(root)
+    roll_up(state, NAME, lambda _: package)
+    state.close()
+
+
+def _rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
     names = list(package.schema.feature_names)
     features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
     shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
-    said = [str(one) for one in package.predict(frame)]
-    told = [json.dumps(one) for one in shares]
-    now = time.time_ns() // 1000
-    at = np.linspace(now - DAYS * store.DAY_US, now, n, endpoint=False).astype(np.int64)
-    state = store.open_state(root)
-    journal = store.Journal(state)
-    for start in range(0, n, AT_ONCE):
-        rows = []
-        for i, moment in enumerate(at[start : start + AT_ONCE].tolist(), start):
-            j = i % len(frame)
-            rows.append(
-                store.PredictionRow(
-                    f"p{i}", moment, NAME, version, package.digest, 1, features[j], said[j], told[j],
-                    shares[j][said[j]], "champion", "champion", 900 + j, 1.0, None, None,
-                )
-            )  # fmt: skip
-        journal.append(rows)
-        roll_up(state, NAME, lambda _: package)
-    journal.close()
-    state.close()
+    start = time.time_ns() // 1000 - DAYS * store.DAY_US
+    return [
+        store.PredictionRow(
+            f"p{i}", start + i, NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
+            shares[i][str(said)], "champion", "champion", 900 + i, 1.0, None, None,
+        )
+        for i, said in enumerate(package.predict(frame))
+    ]  # fmt: skip
+
+
+def _repeat(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
+    """Repeat the first rows until there are n, all moments evenly over the thirty days."""
+    names = [row[1] for row in connection.execute("PRAGMA table_info(predictions)")]
+    first, start = connection.execute("SELECT min(seq), min(at) FROM predictions").fetchone()
+    step = DAYS * store.DAY_US / n
+    changed = {
+        "seq": f"b.seq + r.k * {n_kept}",
+        "at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
+        "prediction_id": "b.prediction_id || '-' || r.k",
+    }
+    values = ", ".join(changed.get(name, f"b.{name}") for name in names)
+    connection.execute("PRAGMA synchronous=OFF")
+    with connection:
+        connection.execute(
+            f"WITH RECURSIVE r(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM r WHERE k < {-(-n // n_kept)})"
+            f" INSERT INTO predictions ({', '.join(names)}) SELECT {values} FROM r CROSS JOIN predictions b"
+            f" WHERE b.seq < {first + n_kept} AND b.seq - {first} + r.k * {n_kept} < {n} ORDER BY r.k, b.seq"
+        )
+        connection.execute(
+            f"UPDATE predictions SET at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
+            f" WHERE seq < {first + n_kept}"
+        )
+        connection.execute("UPDATE counters SET value = (SELECT max(seq) FROM predictions) WHERE name = 'predictions'")
 
 
 def seconds(start: float) -> float:
@@ -88,10 +118,10 @@ def switch(page: Any, title: str) -> float:
     return drawn(page, title, started)
 
 
-def form(page: Any) -> Iterator[float]:
+def form(page: Any, rounds: int) -> Iterator[float]:
     """Yield how long each answer of the form takes from the click until it is on the page."""
     switch(page, "Predict")
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         before = page.evaluate(_IDS)
         started = time.perf_counter()
         page.get_by_role("button", name="Predict").first.click()
@@ -105,7 +135,7 @@ def resident_mb(process: Popen[str]) -> float:
     return int(told.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def measure(project: workspace.Workspace, *, with_sessions: bool = False) -> dict[str, Any]:
+def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -> dict[str, Any]:
     """Return what a person waits for, in seconds, and the memory of the server with many sessions."""
     found: dict[str, Any] = {}
     with chromium() as page, serving_process(project) as (address, process):
@@ -115,11 +145,11 @@ def measure(project: workspace.Workspace, *, with_sessions: bool = False) -> dic
         found["first"] = seconds(started)
         found["whole"] = drawn(page, "Overview", started)
         found["visits"] = {name: switch(page, name) for name in (*PAGES[1:], PAGES[0])}
-        again = [{name: switch(page, name) for name in PAGES} for _ in range(ROUNDS)]
+        again = [{name: switch(page, name) for name in PAGES} for _ in range(rounds)]
         found["again"] = {name: median(one[name] for one in again) for name in PAGES}
-        found["form"] = list(form(page))[1:]
-        if with_sessions:
-            others = [page.context.new_page() for _ in range(SESSIONS - 1)]
+        found["form"] = list(form(page, rounds))[1:]
+        if n_sessions:
+            others = [page.context.new_page() for _ in range(n_sessions - 1)]
             for at, one in enumerate(others):
                 one.goto(f"{address}/{PAGES[at % 4].lower()}")
                 drawn(one, PAGES[at % 4], time.perf_counter())
@@ -140,7 +170,8 @@ def bar(what: str, found: float, limit: float, unit: str) -> None:
     print(f"{what:66} {found:8.2f} {unit:5} at most {limit:g}: {'met' if found <= limit else 'MISSED'}")
 
 
-def report(empty: dict[str, Any], full: dict[str, Any], n: int) -> None:
+def report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespace) -> None:
+    n = given.rows
     print(
         f"{'page, seconds until all is drawn':34} {'first visit':>12} {'again':>8}   {f'with {n:,} rows':>24} {'again':>8}"
     )
@@ -156,12 +187,14 @@ def report(empty: dict[str, Any], full: dict[str, Any], n: int) -> None:
     bar(f"{n:,} predictions, times an empty log: {slowest}", ratios[slowest], 1.5, "times")
     bar("a form's answer on the page, median", 1000 * median(empty["form"]), 300, "ms")
     bar(f"the same with {n:,} predictions", 1000 * median(full["form"]), 300, "ms")
-    bar(f"memory of the server with {SESSIONS} open sessions", full["memory"], 1024, "MB")
+    bar(f"memory of the server with {given.sessions} open sessions", full["memory"], 1024, "MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the long log")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="visits of each page, of which the median counts")
+    parser.add_argument("--sessions", type=int, default=SESSIONS, help="open sessions when memory is read")
     parser.add_argument(
         "--project", type=Path, help="folder of a finished project with an empty log; it stays as it is"
     )
@@ -172,7 +205,7 @@ def main() -> None:
         started = time.perf_counter()
         fill(full.root, given.rows)
         print(f"{given.rows:,} rows logged and rolled up in {seconds(started):.0f} s", flush=True)
-        report(measure(empty), measure(full, with_sessions=True), given.rows)
+        report(measure(empty, given.rounds), measure(full, given.rounds, n_sessions=given.sessions), given)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.registry import ModelRegistry
-    from pipeline.state import Change, Served
+    from pipeline.state import Served
 
 __all__ = ["Address", "Deployed", "deploy"]
 
@@ -117,11 +117,16 @@ def deploy(
     Raises
     ------
     GateRefused
-        When its gates did not let it through, or a test at the address failed; what this call decided was taken back.
+        When its gates did not let it through, or a test at the address failed.
     DependencyUnavailable
-        When the address does not serve it in time; what this call decided was taken back.
+        When the address does not serve it in time.
     UsageError
         When there is nothing to deploy.
+
+    Notes
+    -----
+    A version that fails is taken back when this call brought it to the stage; and in Staging also when it stood there
+    already, since what is on trial there has nobody who relies on it: the graph stages what its gates let through.
     """
     if stage not in STAGES:
         raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
@@ -136,16 +141,17 @@ def deploy(
         change = registry.promote_model(
             model, wanted, STAGES[stage], reason=why, expected_generation=now.generation or None
         )
-    generation = (change.after if change is not None else now).generation
+    standing = change.after if change is not None else now
     golden = _golden(registry, model, wanted)
     try:
-        waited_s = _wait(address, golden, wanted, generation, wait_s)
+        waited_s = _wait(address, golden, wanted, standing.generation, wait_s)
         n_tests = _test(address, golden, wanted)
     except MlopsError as error:
-        if change is None:
+        before = change.before.versions if change is not None else _before_trial(registry, model, wanted, stage)
+        if before is None:
             raise
-        raise type(error)(f"{error}; {_take_back(registry, change, wanted, STAGES[stage])}") from error
-    return Deployed(model, wanted, stage, generation, change is not None, n_tests, round(waited_s, 3))
+        raise type(error)(f"{error}; {_take_back(registry, standing, before, wanted, STAGES[stage])}") from error
+    return Deployed(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
 
 
 def _wanted(registry: ModelRegistry, now: Served, model: str, stage: str) -> int:
@@ -238,23 +244,33 @@ def _beyond(off: float) -> str:
     return "" if off <= _TOLERANCE else f"a probability is off by {off:.3g}"
 
 
-def _take_back(registry: ModelRegistry, change: Change, version: int, stage: str) -> str:
-    """Undo what this call decided, unless somebody has decided since; return in words what was done."""
-    before = change.before.version(stage)
-    why, expected = f"deploying version {version} to {stage} failed", change.after.generation
+def _before_trial(registry: ModelRegistry, model: str, version: int, stage: str) -> Mapping[str, int] | None:
+    """Return the version of each stage before the decision that staged `version`; None for production."""
+    if stage != "staging":
+        return None
+    for entry in reversed(registry.history(model)):
+        before, after = (
+            {name: int(one["version"]) for name, one in side.items()} for side in (entry.before, entry.after)
+        )
+        if entry.generation is not None and after.get("Staging") == version != before.get("Staging"):
+            return before
+    return None
+
+
+def _take_back(registry: ModelRegistry, standing: Served, earlier: Mapping[str, int], version: int, stage: str) -> str:
+    """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
+    before = earlier.get(stage)
+    why, expected = f"deploying version {version} to {stage} failed", standing.generation
     try:
         if before is not None and stage == "Production":
-            registry.rollback_model(change.after.model, to=before, reason=why, expected_generation=expected)
+            registry.rollback_model(standing.model, to=before, reason=why, expected_generation=expected)
         else:
-            to, place = (before, stage) if before is not None else (version, _place_before(change, version))
-            registry.promote_model(change.after.model, to, place, reason=why, expected_generation=expected, force=True)
+            place = next((name for name, one in earlier.items() if one == version), "None")
+            to, place = (before, stage) if before is not None else (version, place)
+            registry.promote_model(standing.model, to, place, reason=why, expected_generation=expected, force=True)
     except MlopsError as error:
         return f"it could NOT be taken back ({error})"
     return f"taken back: {stage} has {f'version {before}' if before is not None else 'nothing'} again"
-
-
-def _place_before(change: Change, version: int) -> str:
-    return next((stage for stage, one in change.before.versions.items() if one == version), "None")
 
 
 def _read(body: bytes) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.data.problems import Problem
@@ -39,16 +40,17 @@ def show(package: Package) -> None:
     if found.frame is None:
         _problems(words.short(given.name), found.problems)
         return
-    st.markdown(f"**{len(found.frame):,}** rows of {words.plain(given.name)} are as declared.")
+    n_rows = counted(len(found.frame), "row")
+    st.markdown(f"**{n_rows}** of {words.plain(given.name)}, as declared.")
     frame.table(found.frame.head(20))
     mark = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
-    if st.button(
-        f"Predict {len(found.frame):,} rows", type="primary", icon=":material/play_arrow:", key="batch_predict"
-    ):
+    if st.button(f"Predict {n_rows}", type="primary", icon=":material/play_arrow:", key="batch_predict"):
         st.session_state[_ANSWERS] = (mark, _predict(found.frame, package))
     if st.session_state.get("batch_cancel"):
         done, total = st.session_state.get(_DONE, (0, 0))
-        st.info(f"Cancelled after {done:,} of {total:,} rows. Those answers stay in the log; see the page History.")
+        st.info(
+            f"Cancelled after {done:,} of {counted(total, 'row')}. Those answers stay in the log; see the page History."
+        )
     kept = st.session_state.get(_ANSWERS)
     if kept is not None and kept[0] == mark:
         _answers(kept[1], package)
@@ -67,8 +69,8 @@ def _example(package: Package) -> bytes:
 
 
 def _problems(name: str, problems: tuple[Problem, ...]) -> None:
-    count = "the first 100" if len(problems) >= 100 else str(len(problems))
-    st.error(f"{words.plain(name)} is refused for {count} problems; nothing was predicted.", icon=":material/error:")
+    count = "the first 100 problems" if len(problems) >= 100 else counted(len(problems), "problem")
+    st.error(f"{words.plain(name)} is refused for {count}; nothing was predicted.", icon=":material/error:")
     rows = [(one.line, one.column, one.rule, one.value, one.hint) for one in problems]
     frame.table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Found", "What to do"]))
 
@@ -93,7 +95,7 @@ def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
         parts.append(pd.DataFrame({**answered, **chances, "prediction_id": found.prediction_ids}))
         done = min(start + engine.max_rows, len(rows))
         st.session_state[_DONE] = (done, len(rows))
-        progress.progress(done / len(rows), f"{done:,} of {len(rows):,} rows")
+        progress.progress(done / len(rows), f"{done:,} of {counted(len(rows), 'row')}")
     place.empty()
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
@@ -107,10 +109,10 @@ def _values(column: pd.Series) -> list[Any]:
 
 def _answers(found: pd.DataFrame, package: Package) -> None:
     left, right = st.columns([2, 3])
-    counted = found["prediction"].value_counts().reindex(package.classes, fill_value=0)
+    by_class = found["prediction"].value_counts().reindex(package.classes, fill_value=0)
     with left:
         shares = pd.DataFrame(
-            {"name": [words.short(one) for one in counted.index], "share": counted.to_numpy() / len(found)}
+            {"name": [words.short(one) for one in by_class.index], "share": by_class.to_numpy() / len(found)}
         )
         frame.chart(charts.shares(shares, title="Share of the answers"), alt="Share of the answers by class")
     with right:

@@ -12,6 +12,7 @@ from app import access, frame, words
 from pipeline import paths
 from pipeline.config.compose import leaves
 from pipeline.config.reader import read_yaml
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ def _values(composed: Composition) -> None:
     ]
     wanted = asked.strip().lower()
     shown = [row for row in rows if wanted in " ".join(row.values()).lower()]
-    st.caption(f"{len(shown)} of {len(rows)} settings. Change one in its file, then run `dvc repro`.")
+    st.caption(f"{len(shown)} of {counted(len(rows), 'setting')}. Change one in its file, then run `dvc repro`.")
     frame.table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
 
 
@@ -61,7 +62,7 @@ def _freshness(composed: Composition) -> None:
     stale = _differences(dict(leaves(written or {})), dict(leaves(composed.values)))
     if stale:
         st.warning(
-            f"{len(stale)} settings of conf/ differ from `params.yaml`, with which the last results were made. Run `dvc repro`.",
+            f"{counted(len(stale), 'setting')} of conf/: not as in `params.yaml`, with which the last results were made. Run `dvc repro`.",
             icon=":material/update:",
         )
         frame.table(_table(stale, "In params.yaml", "In conf/ now"))
@@ -88,7 +89,7 @@ def _changed(composed: Composition) -> None:
         )
         return
     st.markdown(
-        f"{len(differing)} settings that results depend on differ from version {serving.version('Production')}."
+        f"{counted(len(differing), 'setting')} that results depend on: not as in version {serving.version('Production')}."
     )
     frame.table(_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import access, charts, frame, words
 from pipeline import paths
+from pipeline.words import counted
 
 __all__ = ["render"]
 
@@ -46,7 +47,10 @@ def _head(found: dict[str, Any]) -> None:
     cards[2].metric("Set aside", f"{found['quarantined']:,}", border=True, help="Rows that break a declared rule")
     missing = found["missing_data"]["incomplete_rows"]
     cards[3].metric(
-        "Incomplete rows", f"{missing['share']:.1%}", border=True, help=f"{missing['rows']:,} rows lack a value"
+        "Incomplete rows",
+        f"{missing['share']:.1%}",
+        border=True,
+        help=f"{counted(missing['rows'], 'row')} with a value missing",
     )
     left, right = st.columns(2)
     with left, st.container(border=True):
@@ -69,9 +73,9 @@ def _checks(found: dict[str, Any]) -> None:
     loud = [one for one in found["findings"] if one["level"] != "ok"]
     quiet = len(found["findings"]) - len(loud)
     if not loud:
-        st.success(f"All {quiet} checks are quiet.", icon=":material/check_circle:")
+        st.success(f"{counted(quiet, 'check')}, nothing to say.", icon=":material/check_circle:")
     else:
-        st.markdown(f"{len(loud)} of {len(found['findings'])} checks have something to say.")
+        st.markdown(f"Something was found by {len(loud)} of {counted(len(found['findings']), 'check')}.")
     if loud:
         frame.table(pd.DataFrame([_finding(one) for one in loud]))
     shown = [one for one in loud if one["examples"]]
@@ -131,7 +135,11 @@ def _split() -> None:
     found = access.report(paths.SPLIT)
     sizes = found["sizes"]
     st.markdown(
-        ", ".join(f"**{sizes[name]:,}** rows to {words.plain(name)}" for name in sizes if isinstance(sizes[name], int))
+        ", ".join(
+            f"**{counted(sizes[name], 'row')}** to {words.plain(name)}"
+            for name in sizes
+            if isinstance(sizes[name], int)
+        )
     )
     if found["is_valid"]:
         st.success("Both parts look like rows of one source.", icon=":material/check_circle:")

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, frame, words
+from app import charts, frame, watching, words
+from app.views import hourly
 
 __all__ = ["VERDICTS", "show"]
 
@@ -32,7 +33,7 @@ _STATISTICS = {
 _SHARES = ("missing_before", "missing_now", "new", "total_variation")
 
 
-def show(found: access.Drift, titles: dict[str, str], *, before: str) -> None:
+def show(found: watching.Drift, titles: dict[str, str], *, before: str) -> None:
     """Show what was found; `before` says with what the window is compared."""
     left, right = st.columns(2)
     with left, st.container(border=True):
@@ -40,7 +41,7 @@ def show(found: access.Drift, titles: dict[str, str], *, before: str) -> None:
     with right, st.container(border=True):
         _matrix(found, titles)
     with st.container(border=True):
-        _column(found.report["findings"], titles, before)
+        _column(found, titles, before)
 
 
 def _title(titles: dict[str, str], column: str) -> str:
@@ -72,7 +73,7 @@ def _effects(drift: dict[str, Any], titles: dict[str, str]) -> None:
     )
 
 
-def _matrix(given: access.Drift, titles: dict[str, str]) -> None:
+def _matrix(given: watching.Drift, titles: dict[str, str]) -> None:
     st.markdown(
         "**When it moved**",
         help="Each square compares its hours with training; a dot marks drift, grey is too few rows",
@@ -96,8 +97,8 @@ def _matrix(given: access.Drift, titles: dict[str, str]) -> None:
     frame.chart(charts.drift_matrix(found), alt="Size of the change by column and time")
 
 
-def _column(findings: list[dict[str, Any]], titles: dict[str, str], before: str) -> None:
-    by_name = {one["column"]: one for one in findings}
+def _column(found: watching.Drift, titles: dict[str, str], before: str) -> None:
+    by_name = {one["column"]: one for one in found.report["findings"]}
     if not by_name:
         return
     name = st.selectbox(
@@ -119,10 +120,11 @@ def _column(findings: list[dict[str, Any]], titles: dict[str, str], before: str)
     with left:
         drawn = charts.then_and_now(pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides)
         frame.chart(drawn, alt=f"Distribution of {_title(titles, name)} then and now")
+        hourly.missing(found, name)
     with right:
         figures = [
             (words.spoken(key), f"{value:.1%}" if key in _SHARES else words.number(value), _STATISTICS.get(key, ""))
             for key, value in one["statistics"].items()
             if value is not None
         ]
-        frame.table(pd.DataFrame(figures, columns=["Statistic", "Value", "What it says"]))
+        frame.table(pd.DataFrame(figures, columns=["Statistic", "Value", "What it says"]), row_height=56)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, frame, words
+from app import access, frame, run_charts, words
+from app.views import sweeps
+from pipeline.errors import MlopsError
 from pipeline.tracking.search import table
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.tracking.search import FoundRun
@@ -16,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _MAX_DRAWN = 60
+_CURVES = {
+    "roc": ("Found against false alarms", "false_positive_rate", "true_positive_rate"),
+    "pr": ("Right when called against found", "recall", "precision"),
+    "calibration": ("What it said against what came true", "predicted", "observed"),
+}
 
 
 def render() -> None:
@@ -27,7 +35,7 @@ def _body() -> None:
     found = access.runs()
     address = access.mlflow_address()
     with st.container(horizontal=True):
-        st.markdown(f"**{len(found):,}** runs in `{words.short(access.config().tracking.experiment)}`")
+        st.markdown(f"**{counted(len(found), 'run')}** in `{words.short(access.config().tracking.experiment)}`")
         if address is not None:
             st.link_button("Open MLflow", address, icon=":material/open_in_new:")
         else:
@@ -40,7 +48,8 @@ def _body() -> None:
         return
     chosen = _table(found)
     _parallel(found)
-    _compare(found, chosen)
+    frame.edge(lambda: sweeps.show(found))
+    _compare([run for run in found if run.tags.get("mlops.kind") not in ("monitoring", "sweep")], chosen)
 
 
 def _metrics(runs: list[FoundRun]) -> list[str]:
@@ -71,7 +80,8 @@ def _table(found: list[FoundRun]) -> list[FoundRun]:
         }
         for run in found
     ]
-    digits = {words.spoken(name): st.column_config.NumberColumn(format="%.4f") for name in shown}
+    digits: dict[str, Any] = {words.spoken(name): st.column_config.NumberColumn(format="%.4f") for name in shown}
+    digits |= frame.clock("Started")
     marked = frame.table(
         pd.DataFrame(rows), column_config=digits, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
     )
@@ -88,7 +98,9 @@ def _parallel(found: list[FoundRun]) -> None:
     with st.expander("Settings and figures of all runs at a glance", expanded=True):
         drawn = figures.head(_MAX_DRAWN).assign(run=[_label(run) for run in found[:_MAX_DRAWN]])
         spoken = drawn.rename(columns={name: name.partition(".")[2] for name in columns})
-        frame.chart(charts.parallel(spoken, [name.partition(".")[2] for name in columns]), alt="A line for each run")
+        frame.chart(
+            run_charts.parallel(spoken, [name.partition(".")[2] for name in columns]), alt="A line for each run"
+        )
         if len(found) > _MAX_DRAWN:
             st.caption(f"The newest {_MAX_DRAWN} of {len(found):,} runs are drawn.")
 
@@ -103,7 +115,8 @@ def _compare(found: list[FoundRun], marked: list[FoundRun]) -> None:
     if len(found) < 2:
         st.caption("There is only one run; train another model: `dvc exp run -S model=random_forest`")
         return
-    first, second = (marked + [run for run in found if run not in marked])[:2]
+    wanted = [run for run in marked if run in found]
+    first, second = (wanted + [run for run in found if run not in wanted])[:2]
     labels = [_label(run) for run in found]
     left, right = st.columns(2)
     one = left.selectbox(
@@ -113,6 +126,7 @@ def _compare(found: list[FoundRun], marked: list[FoundRun]) -> None:
         "Second", range(len(found)), found.index(second), format_func=labels.__getitem__, key=f"second_{second.run_id}"
     )
     _side_by_side(found[one], found[other])
+    _curves([found[one], found[other]])
 
 
 def _side_by_side(one: FoundRun, other: FoundRun) -> None:
@@ -135,3 +149,29 @@ def _side_by_side(one: FoundRun, other: FoundRun) -> None:
             frame.table(pd.DataFrame(compared, columns=["Figure", "First", "Second", "Second minus first"]))
         else:
             st.caption("They have no figure in common.")
+
+
+def _curves(chosen: list[FoundRun]) -> None:
+    """Draw the curves on the test rows of those runs that recorded them, one over the other."""
+    recorded = {}
+    for run in chosen:
+        try:
+            recorded[_label(run)] = access.evaluation_of_run(run.run_id).curves
+        except MlopsError:
+            continue
+    if not recorded:
+        st.caption("Neither recorded curves: runs of the whole graph do, trials have folds alone.")
+        return
+    for place, (name, (title, x, y)) in zip(st.columns(len(_CURVES)), _CURVES.items(), strict=True):
+        parts = [
+            curves[name][[x, y]].set_axis(["across", "up"], axis=1).assign(run=label)
+            for label, curves in recorded.items()
+            if name in curves and not curves[name].empty
+        ]
+        with place, st.container(border=True):
+            st.markdown(f"**{title}**")
+            if parts:
+                titles = [words.spoken(one).capitalize() for one in (x, y)]
+                frame.chart(run_charts.two_curves(pd.concat(parts), x=titles[0], y=titles[1]), alt=title)
+            else:
+                st.caption("Not recorded.")

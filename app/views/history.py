@@ -11,6 +11,7 @@ import streamlit as st
 from app import access, frame, words
 from app.views import feedback
 from pipeline.state import Search
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.state import LoggedPrediction
@@ -68,15 +69,18 @@ def _found(search: Search, classes: tuple[str, ...]) -> None:
     if not total:
         frame.empty("No prediction is found", "widen the search, or make one on the page Predict")
         return
-    more = " or more" if total >= _COUNTED else ""
-    st.caption(f"{total:,}{more} predictions")
+    st.caption(f"{total:,} predictions or more" if total >= _COUNTED else counted(total, "prediction"))
     pages = math.ceil(total / _PAGE)
     number = st.pagination(pages, key="history_page") if pages > 1 else 1
     rows = access.logged(search, limit=_PAGE, offset=(number - 1) * _PAGE)
     table = pd.DataFrame([_row(one) for one in rows])
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
     marked = frame.table(
-        table, column_config={"Confidence": share}, on_select="rerun", selection_mode="single-row", key="history_rows"
+        table,
+        column_config={"Confidence": share, **frame.clock("When")},
+        on_select="rerun",
+        selection_mode="single-row",
+        key="history_rows",
     )
     chosen = [rows[at] for at in marked.selection.rows if at < len(rows)]
     if chosen:
@@ -101,7 +105,8 @@ def _row(one: LoggedPrediction) -> dict[str, object]:
 def _detail(one: LoggedPrediction, classes: tuple[str, ...]) -> None:
     with st.container(border=True):
         st.markdown(
-            f"**{words.plain(one.prediction)}** at {one.confidence:.1%}, {frame.when(one.at)}, by version {one.version}"
+            f"**{words.plain(one.prediction)}** at {one.confidence:.1%}, {frame.when(one.at)}, by version {one.version}",
+            help=words.plain(words.moment(one.at)),
         )
         left, right = st.columns(2)
         features = [(name, words.cell_text(value)) for name, value in one.features.items()]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import access, frame, words
+from app import access, frame, watching, words
 from pipeline import alerts
 from pipeline.errors import MlopsError
 
@@ -23,17 +23,18 @@ _ACTS = {
 }
 _TIMES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
 _MAX = 20
+_MAX_LINES = 12
 
 
 def show(model: str) -> None:
     """Show the open incidents of a model."""
     st.markdown("**Open alerts**", help="Incidents that the monitor raised by the rules of `conf/alerts`")
-    found = access.incidents(model)
+    found = watching.incidents(model)
     if not found:
         st.caption("None. The monitor raises them: `python -m stages.monitor`, or on a schedule.")
         return
     allowed, why_not = frame.may_act("operator")
-    quiet = access.silences(model)
+    quiet = watching.silences(model)
     for one in found[:_MAX]:
         with st.container(border=True):
             _told(one, is_silent=any(silence.covers(one.incident, frame.now_us()) for silence in quiet))
@@ -49,8 +50,9 @@ def _told(one: Incident, *, is_silent: bool) -> None:
     colour = _SEVERITIES.get(one.severity, "gray")
     marks = [f":{colour}-badge[{words.plain(one.severity)}]", f":gray-badge[{words.plain(one.status)}]"]
     marks += [":gray-badge[silent]"] if is_silent else []
-    st.markdown(f"{' '.join(marks)} **{words.plain(one.title)}**")
-    st.caption(words.sentence(words.short(one.message, 600)))
+    st.markdown(f"{' '.join(marks)} **{words.plain(one.title.removeprefix(f'{one.model}: '))}**")
+    lines = [words.sentence(words.short(line, 300)) for line in one.message.splitlines()[:_MAX_LINES] if line.strip()]
+    st.caption("  \n".join(lines))
     by = f", acknowledged by {words.plain(one.acknowledged_by)}" if one.acknowledged_by else ""
     st.caption(f"Since {frame.when(one.at)}, seen {_times(one.n_times)}{by}", help=words.plain(words.moment(one.at)))
 

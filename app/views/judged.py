@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from app.access import Evaluation
@@ -27,7 +28,7 @@ def show(version: Version) -> None:
         return
     report = found.report
     st.caption(
-        f"On {report['rows']['test']:,} rows that it never saw, with {report['confidence']:.0%} intervals;"
+        f"On {counted(report['rows']['test'], 'row')} that it never saw, with {report['confidence']:.0%} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
     _figures(report)
@@ -84,7 +85,7 @@ def _slices(report: dict[str, Any], titles: dict[str, str]) -> None:
     ]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
     if found.empty:
-        st.caption(f"All {len(report['too_small_slices'])} parts have too few rows to be judged.")
+        st.caption(f"Too few rows to be judged: {counted(len(report['too_small_slices']), 'part')}.")
         return
     overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
     frame.chart(charts.intervals(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows")

@@ -63,7 +63,7 @@ def _list(versions: list[Version]) -> None:
         }
         for one in reversed(versions)
     ]
-    frame.table(pd.DataFrame(rows))
+    frame.table(pd.DataFrame(rows), column_config=frame.clock("Registered"))
 
 
 def _verdict(version: Version) -> str:
@@ -156,7 +156,7 @@ def _audit(entries: list[AuditEntry]) -> None:
         }
         for one in entries
     ]
-    frame.table(pd.DataFrame(rows))
+    frame.table(pd.DataFrame(rows), column_config=frame.clock("When"))
     st.caption("Each entry carries the hash of the one before; `mlops audit verify` proves that nobody changed one.")
 
 

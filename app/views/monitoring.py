@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, frame, words
-from app.views import drift, incidents
+from app import access, charts, frame, watching, words
+from app.views import drift, hourly, incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def _version(model: str) -> Version:
         format_func=lambda one: f"{one}, {versions[one].stage}",
         key="monitoring_version",
         width=180,
-        help="Whose rows are compared; the figures of performance are of all that was answered",
+        help="Everything below is of what this version answered; alerts are of the model",
     )
     return versions[chosen if chosen is not None else serving]
 
@@ -79,9 +79,11 @@ def _again(every_s: int | None, show: Callable[[], None]) -> None:
 
 
 def _window(version: Version, hours: int, *, is_to_before: bool) -> None:
-    found = access.monitoring(version.model, hours)
+    found = watching.monitoring(version.model, version.version, hours)
     traffic, performance = found["dashboard"], found["performance"]
-    moved = access.drift(version.model, version.digest, hours, slot_hours=_SLOT_HOURS[hours], is_to_before=is_to_before)
+    moved = watching.drift(
+        version.model, version.digest, hours, slot_hours=_SLOT_HOURS[hours], is_to_before=is_to_before
+    )
     _cards(traffic, moved.report, performance)
     with st.container(border=True):
         frame.edge(lambda: incidents.show(version.model))
@@ -92,31 +94,19 @@ def _window(version: Version, hours: int, *, is_to_before: bool) -> None:
     drift.show(moved, titles, before="the window before" if is_to_before else "training")
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        frame.edge(lambda: _over_time(version.model, hours))
+        frame.edge(lambda: _over_time(version, hours))
     with right, st.container(border=True):
-        _answers(traffic)
+        _answers(traffic, version)
     with st.container(border=True):
         _performance(performance, found["degradation"])
 
 
-def _over_time(model: str, hours: int) -> None:
-    st.markdown("**What it answered over time, and how sure it was**")
-    now = frame.now_us()
-    since = now - hours * 3_600_000_000
-    found = access.count_by_hour(model, since=since, until=now + 1)
-    counted = pd.DataFrame(
-        {
-            "at": frame.local([one.at for one in found]),
-            "label": [words.short(one.prediction) for one in found],
-            "rows": [one.rows for one in found],
-            "sure": [one.confidence * one.rows for one in found],
-        }
-    )
-    first, last = frame.local([since, now])
-    frame.chart(charts.by_hour(counted, since=first, until=last), alt="Predictions by hour and answer")
-    summed = counted.groupby("at", as_index=False)[["rows", "sure"]].sum()
-    sure = pd.DataFrame({"at": summed["at"], "value": summed["sure"] / summed["rows"]})
-    frame.chart(charts.by_time(sure, title="Mean confidence"), alt="Mean confidence by hour")
+def _over_time(version: Version, hours: int) -> None:
+    st.markdown("**What it answered over time, how sure it was, and how often it was wrong**")
+    found = watching.by_hour(version.model, hours, digest=version.digest)
+    hourly.answers(found, hours)
+    hourly.confidence(found)
+    hourly.wrong(found)
 
 
 def _cards(traffic: dict[str, Any], moved: dict[str, Any], performance: dict[str, Any]) -> None:
@@ -145,7 +135,7 @@ def _latencies(found: dict[str, float]) -> str:
     return ". ".join(told) or "No answer was timed in this window"
 
 
-def _answers(traffic: dict[str, Any]) -> None:
+def _answers(traffic: dict[str, Any], version: Version) -> None:
     st.markdown("**What it answered**")
     total = traffic["total_predictions"]
     rows = [(words.short(name), n / total) for name, n in traffic["predictions_by_class"].items()]
@@ -153,8 +143,8 @@ def _answers(traffic: dict[str, Any]) -> None:
         charts.shares(pd.DataFrame(rows, columns=["name", "share"]), title="Share of the answers"),
         alt="Answers by class",
     )
-    versions = ", ".join(f"version {name}: {n:,}" for name, n in traffic["predictions_by_version"].items())
-    st.caption(f"By {versions}")
+    told = ", ".join(f"{words.plain(name)}: {n:,}" for name, n in traffic["predictions_by_variant"].items())
+    st.caption(f"Version {version.version}, as {told}")
 
 
 def _performance(performance: dict[str, Any], degradation: dict[str, Any]) -> None:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from app import access, charts, frame, words
+from app import access, frame, watching, words
+from app.views import hourly
 from pipeline import paths
 from pipeline.errors import MlopsError
+from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from pipeline.state import HourCount, Version
+    from pipeline.state import Version
 
 __all__ = ["render"]
 
-_DAY_US = 24 * 3_600_000_000
 _SHOWN = ("log_loss", "roc_auc", "accuracy", "ece")
 
 
@@ -63,13 +64,13 @@ def _cards(model: str, serving: Version | None) -> None:
     )
     healthy, why = _health(serving)
     cards[1].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
-    day = access.count_by_hour(model, since=frame.now_us() - _DAY_US, until=frame.now_us() + 1)
-    rows = sum(one.rows for one in day)
-    cards[2].metric("Last 24 hours", f"{rows:,}", border=True, help="Predictions that were logged")
-    mean = sum(one.confidence * one.rows for one in day) / rows if rows else None
+    day = watching.by_hour(model, 24).answers
+    rows = sum(one.n_answers for one in day)
+    cards[2].metric("Last 24 hours", f"{rows:,.0f}", border=True, help="Predictions, in whole hours")
+    mean = sum(one.confidence * one.n_answers for one in day) / rows if rows else None
     cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
 
-    open_ = access.incidents(model)
+    open_ = watching.incidents(model)
     newest = words.plain(open_[0].title) if open_ else "The monitor has raised nothing that is still open"
     cards[4].metric("Open alerts", len(open_), border=True, help=newest)
 
@@ -98,34 +99,25 @@ def _traffic(model: str) -> None:
     hours = st.segmented_control(
         "Span", [24, 72, 168], default=24, format_func=_span, key="span", label_visibility="collapsed"
     )
-    now = frame.now_us()
-    since = now - (hours or 24) * 3_600_000_000
-    found = access.count_by_hour(model, since=since, until=now + 1)
-    if not found:
+    found = watching.by_hour(model, hours or 24)
+    if not found.answers:
         st.caption("No prediction in this span. Make one on the page Predict.")
         return
-    first, last = frame.local([since, now])
-    frame.chart(charts.by_hour(_hours(found), since=first, until=last), alt="Predictions by hour and answer")
+    hourly.answers(found, hours or 24)
+    hourly.confidence(found)
 
 
 def _span(hours: int) -> str:
     return f"{hours} hours" if hours == 24 else f"{hours // 24} days"
 
 
-def _hours(found: list[HourCount]) -> pd.DataFrame:
-    labels = [words.short(one.prediction) for one in found]
-    return pd.DataFrame(
-        {"at": frame.local([one.at for one in found]), "label": labels, "rows": [one.rows for one in found]}
-    )
-
-
 def _steps(versions: list[Version], serving: Version | None) -> list[str]:
     """Return what to do next, the most urgent first."""
     steps = []
-    open_ = access.incidents(versions[0].model)
+    open_ = watching.incidents(versions[0].model)
     if open_:
         steps.append(
-            f"{len(open_)} open {'alert' if len(open_) == 1 else 'alerts'}, the newest: {words.plain(open_[0].title)}; act on the page **Monitoring**."
+            f"{counted(len(open_), 'open alert')}, the newest: {words.plain(open_[0].title.removeprefix(versions[0].model).removeprefix(': '))}; act on the page **Monitoring**."
         )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")
@@ -139,7 +131,9 @@ def _steps(versions: list[Version], serving: Version | None) -> list[str]:
         steps.append(f"Version {newest.version} did not pass its gates; the page **Models** says why.")
     rules = _warnings()
     if rules:
-        steps.append(f"The rows raised {len(rules)} warnings ({words.plain(', '.join(rules))}); see the page **Data**.")
+        steps.append(
+            f"The rows raised {counted(len(rules), 'warning')} ({words.plain(', '.join(rules))}); see the page **Data**."
+        )
     steps += ["Try the model on the page **Predict**.", "Try another model: `dvc exp run -S model=random_forest`"]
     return steps
 

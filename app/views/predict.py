@@ -12,6 +12,7 @@ from app import access, fields, frame, words
 from app.views import answer, batch
 from pipeline.errors import MlopsError
 from pipeline.serving import BodyRefused
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +112,8 @@ def _last(origin: str, package: Package) -> None:
 
 
 def _refused(error: BodyRefused) -> None:
-    st.error(f"Refused for {error.n_problems} problems; nothing was predicted or logged.", icon=":material/error:")
+    st.error(
+        f"Refused for {counted(error.n_problems, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
+    )
     rows = [(one.path, one.message) for one in error.problems]
     frame.table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)

@@ -18,6 +18,7 @@ __all__ = ["SEVERITIES", "Judged", "judge_rules"]
 
 SEVERITIES = ("info", "warning", "critical")
 _US_IN_A_MINUTE = 60_000_000
+_CHANCE = 0.001  # at which errors above the limit are taken for luck
 _US_IN_AN_HOUR = 60 * _US_IN_A_MINUTE
 
 
@@ -127,6 +128,8 @@ def _error_rate(facts: Facts, limit: float) -> _Said:
         return _Said(None, "no answers of a server are known since the run before")
     n_answers, n_errors = since
     share = n_errors / n_answers
+    if share > limit and _chance(n_errors, n_answers, limit) > _CHANCE:
+        return _Said(None, f"{counted(int(n_answers), 'answer')}: too few to tell {100 * share:.2g} % errors from luck")
     return _above(share, limit, f"{100 * share:.2g} % of {counted(int(n_answers), 'answer')} were errors of the server")
 
 
@@ -158,9 +161,11 @@ def _stale_monitor(facts: Facts, limit: float) -> _Said:
 
 @_rule("stale_outcomes", "mlops feedback FILE")
 def _stale_outcomes(facts: Facts, limit: float) -> _Said:
-    if facts.fresh.outcome_at is None or not facts.report["dashboard"]["total_predictions"]:
-        return _Said(None, "no outcomes are known, or no predictions that they could come for")
-    hours = (facts.at - facts.fresh.outcome_at) / _US_IN_AN_HOUR
+    # Where none ever came they are waited for since the version is in production.
+    last = facts.fresh.outcome_at if facts.fresh.outcome_at is not None else facts.fresh.production_since
+    if last is None or not facts.report["dashboard"]["total_predictions"]:
+        return _Said(None, "there are no predictions that outcomes could come for")
+    hours = (facts.at - last) / _US_IN_AN_HOUR
     return _above(hours, limit, f"no outcome for {_spell(hours * _US_IN_AN_HOUR)}")
 
 
@@ -170,6 +175,13 @@ def _stale_model(facts: Facts, limit: float) -> _Said:
         return _Said(None, "nothing is in production")
     hours = (facts.at - facts.fresh.production_since) / _US_IN_AN_HOUR
     return _above(hours, limit, f"the version in production has served for {_spell(hours * _US_IN_AN_HOUR)}")
+
+
+def _chance(n_errors: float, n_answers: float, share: float) -> float:
+    """Return how likely so many errors, or more, are where `share` of the answers are errors."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(n_errors - 1, int(n_answers), share))
 
 
 def _spell(us: float) -> str:

@@ -13,6 +13,7 @@ __all__ = ["difference_words", "headline", "interval_words", "markdown"]
 
 _MAX_SETTINGS = 50
 _MAX_SLICES = 10
+_BAR = 48
 
 
 def headline(change: Change) -> str:
@@ -79,6 +80,41 @@ def _figures(change: Change) -> Iterator[str]:
         if not change.is_same_model
     ]
     yield from _table("Figures on the test rows", ("figure", "before", "after", "difference", ""), rows)
+    yield from _picture([] if change.is_same_model else change.figures)
+
+
+def _picture(figures: Sequence[Figure]) -> Iterator[str]:
+    """Yield the intervals of both sides below each other, over the same axis, in letters that every page shows."""
+    drawn = [one for one in figures if one.before is not None and one.after is not None]
+    known = [
+        (one.name, before, after) for one in drawn if (before := _whole(one.before)) and (after := _whole(one.after))
+    ]
+    if not known:
+        return
+    width = max(len(name) for name, _, _ in known)
+    yield "```text"
+    for name, before, after in known:
+        low, high = min(*before, *after), max(*before, *after)
+        yield f"{name:{width}}  before  {_bar(before, low, high)}  {before[0]:.4g}"
+        yield f"{'':{width}}  after   {_bar(after, low, high)}  {after[0]:.4g}"
+    yield "```"
+    yield ""
+
+
+def _whole(interval: Interval | None) -> tuple[float, float, float] | None:
+    if interval is None:
+        return None
+    value, low, high = interval
+    return None if value is None or low is None or high is None else (value, low, high)
+
+
+def _bar(interval: tuple[float, float, float], low: float, high: float) -> str:
+    """Draw one interval on an axis from `low` to `high`."""
+    at, start, end = (round((one - low) / (high - low) * (_BAR - 1)) if high > low else _BAR // 2 for one in interval)
+    signs = [" "] * _BAR
+    signs[start : end + 1] = "─" * (end + 1 - start)
+    signs[start], signs[end], signs[at] = "├", "┤", "●"
+    return "".join(signs)
 
 
 def _rest(change: Change) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import deciding, scoring, track, upkeep
+from pipeline.cli.profile import profile
 from pipeline.cli.report import report
 from pipeline.cli.serve import serve
 from pipeline.cli.simulate import simulate
@@ -46,6 +47,7 @@ _COMMANDS: list[Callable[..., None]] = [
     scoring.predict,
     scoring.feedback,
     report,
+    profile,
     serve,
     simulate,
 ]

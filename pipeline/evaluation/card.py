@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.metrics import METRICS, Estimate
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,7 +52,7 @@ def _top(report: EvalReport, config: Config) -> Iterator[str]:
     if target.description:
         yield f"{_one_line(target.description)}."
     yield ""
-    yield f"On {report.n_test:,} rows that it never saw: {_sentence(report)}"
+    yield f"On {counted(report.n_test, 'row')} that it never saw: {_sentence(report)}"
 
 
 def _sentence(report: EvalReport) -> str:
@@ -224,7 +225,7 @@ def _making(report: EvalReport, config: Config) -> Iterator[str]:
     if onnx.used:
         yield (
             f"- **Serving**: ONNX; equal classes and probabilities within {report.parity.tolerance:g} of scikit-learn on"
-            f" {report.parity.rows:,} test rows."
+            f" {counted(report.parity.rows, 'test row')}."
         )
     else:
         yield f"- **Serving**: scikit-learn, because {_one_line(onnx.reason or 'there is no ONNX form')}."
@@ -240,7 +241,7 @@ def _limits(report: EvalReport, config: Config) -> Iterator[str]:
     if config.data.source.kind == "synthetic":
         yield "- The rows are **synthetic**: drawn from figures, not observed. Judge it on real rows before relying on it."
     if report.n_test < _UNSURE_BELOW:
-        yield f"- Only {report.n_test} rows judge it: the intervals are wide, and small differences mean nothing."
+        yield f"- Only {counted(report.n_test, 'row')} {'judges' if report.n_test == 1 else 'judge'} it: the intervals are wide, and small differences mean nothing."
     shares = {name: one["rows"] or 0.0 for name, one in report.by_class.items()}
     rarest = min(shares, key=lambda name: shares[name])
     yield f"- The rarest class, `{rarest}`, is {_percent(shares[rarest] / report.n_test)} of the test rows."

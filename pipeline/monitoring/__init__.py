@@ -16,7 +16,7 @@ from pipeline.monitoring.performance import (
 )
 from pipeline.monitoring.rollups import roll_up
 from pipeline.monitoring.slots import SlotFinding, compare_windows, drift_by_time
-from pipeline.monitoring.traffic import HourOfAnswers, answers_by_hour
+from pipeline.monitoring.traffic import HourOfAnswers, HourOfOutcomes, answers_by_hour, outcomes_by_hour
 
 __all__ = [
     "Cells",
@@ -26,6 +26,7 @@ __all__ = [
     "DriftReport",
     "Finding",
     "HourOfAnswers",
+    "HourOfOutcomes",
     "ModelMonitor",
     "Performance",
     "SlotFinding",
@@ -40,6 +41,7 @@ __all__ = [
     "hold",
     "is_trusted",
     "measured_performance",
+    "outcomes_by_hour",
     "reference_counts",
     "roll_up",
 ]

@@ -105,8 +105,7 @@ class Layout:
         """
         placed = _Placed(groups, n_groups)
         coded = self._coded(rows)
-        confidence = np.array([row.confidence for row in rows], dtype=np.float64)
-        total = np.bincount(groups, weights=confidence, minlength=n_groups)
+        total = np.bincount(groups, weights=[row.confidence for row in rows], minlength=n_groups)
         outcomes = self._outcomes(coded, rows)
         n_known = np.bincount(groups[coded["@outcome"] >= 0], minlength=n_groups)
         n_rows = np.bincount(groups, minlength=n_groups)

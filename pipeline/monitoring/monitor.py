@@ -19,13 +19,13 @@ from pipeline.monitoring.outcomes import Judged, is_provisional, judge_window
 from pipeline.monitoring.performance import ESTIMABLE, find_degradation, is_trusted
 from pipeline.monitoring.rollups import HOUR_US, rebuild, roll_up
 from pipeline.monitoring.traffic import traffic_of
-from pipeline.monitoring.values import kept_features, known_importance, plain_row, window_words
+from pipeline.monitoring.values import check_class, kept_features, known_importance, plain_row, window_words
 from pipeline.monitoring.windows import Window, window_counts, window_of, window_of_rows
 from pipeline.package.store import PackageStore
 from pipeline.tracking.store import find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
@@ -59,6 +59,8 @@ class ModelMonitor:
         Limits and windows; those of the project's params.yaml when None.
     clock : callable, optional
         Returns the moment in microseconds since 1970, UTC; of the database when None.
+    version : int, optional
+        The version that it looks at; the one in production when None.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class ModelMonitor:
     root: Path | None = None
     config: Config | None = None
     clock: Callable[[], int] | None = None
+    version: int | None = None
     _packages: dict[str, Package | None] = field(default_factory=dict, init=False, repr=False)
 
     def log_prediction(
@@ -104,9 +107,9 @@ class ModelMonitor:
         with self._state() as state:
             package, version, generation = self._production(state)
             classes = package.classes
-            _check_class("prediction", prediction, classes)
+            check_class("prediction", prediction, classes)
             if actual is not None:
-                _check_class("actual", actual, classes)
+                check_class("actual", actual, classes)
             if not 0.0 <= confidence <= 1.0:
                 raise DataError(f"confidence: {confidence!r} is no probability; accepted: 0 to 1")
             one = request_id if request_id is not None else str(uuid.uuid4())
@@ -131,7 +134,7 @@ class ModelMonitor:
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:
         """Log what came true, a class of the model; the last one counts, and one without its prediction waits for it."""
         with self._state() as state:
-            _check_class("actual", actual, self._production(state)[0].classes)
+            check_class("actual", actual, self._production(state)[0].classes)
             with state.writing() as connection:
                 store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
 
@@ -183,7 +186,7 @@ class ModelMonitor:
         *,
         window_hours: float | None = None,
         window_rows: int | None = None,
-        baseline: Literal["training", "previous"] = "training",
+        baseline: Literal["training", "previous"] | None = None,
     ) -> dict[str, Any]:
         """Return the verdict on each column of the last hours.
 
@@ -199,15 +202,17 @@ class ModelMonitor:
             `monitoring.window_hours` when None.
         window_rows : int, optional
             The last so many predictions instead.
-        baseline : "training" or "previous"
-            What to compare with where no rows are given: the training rows, or the window of the same length before.
+        baseline : "training" or "previous", optional
+            What to compare with where no rows are given: the training rows, or the window of the same length before;
+            `monitoring.baseline` when None.
         """
         with self._state() as state:
             package, _, _ = self._production(state)
             window = self._window(state, window_hours, window_rows)
             limits = with_threshold(self.settings.drift, drift_threshold)
+            before = baseline if baseline is not None else self.settings.monitoring.baseline
             if reference_data is None:
-                report = self._drift(state, package, window, limits, is_relative=baseline == "previous")
+                report = self._drift(state, package, window, limits, is_relative=before == "previous")
             else:
                 with state.reading() as connection:
                     rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
@@ -260,8 +265,9 @@ class ModelMonitor:
     def get_monitoring_dashboard_data(self, hours: float = 24, *, window_rows: int | None = None) -> dict[str, Any]:
         """Return what a page shows of the last hours: traffic, classes, confidence, latency, by hour as well."""
         with self._state() as state:
+            digest = self._production(state)[0].digest if self.version is not None else None
             window = self._window(state, hours, window_rows)
-            return traffic_of(state, self.model_name, window, self.package)
+            return traffic_of(state, self.model_name, window, self.package, digest=digest)
 
     def generate_monitoring_report(
         self, window_hours: float | None = None, *, window_rows: int | None = None
@@ -330,12 +336,15 @@ class ModelMonitor:
     def _production(self, state: State) -> tuple[Package, int, int]:
         with state.reading() as connection:
             found = store.served(connection, self.model_name)
-        version = found.version("Production")
+            digests = {one.version: one.digest for one in store.all_versions(connection, self.model_name)}
+        version = self.version if self.version is not None else found.version("Production")
         if version is None:
             raise UsageError(
                 f"{self.model_name}: no version is in production, so there is nothing to watch; run `mlops promote VERSION`"
             )
-        package = self.package(found.digests["Production"])
+        if version not in digests:
+            raise UsageError(f"{self.model_name}: no version {version}; known: {', '.join(map(str, sorted(digests)))}")
+        package = self.package(digests[version])
         if package is None:
             raise IntegrityError(
                 f"{self.model_name}: the package of version {version} is not sound; run `mlops verify`"
@@ -391,8 +400,3 @@ class ModelMonitor:
             seed=settings.seed,
         )
         return window, judged
-
-
-def _check_class(what: str, word: Any, classes: Sequence[str]) -> None:
-    if str(word) not in classes:
-        raise DataError(f"{what}: {word!r} is no class; accepted: {', '.join(classes)}")

@@ -72,7 +72,7 @@ def _is_added(state: State, model: str, changes: Changes, after: Reach, until: R
 def rebuild(state: State, model: str, packages: Packages) -> int:
     """Make the counts of a model anew from the log; return how many rows there were.
 
-    Days before that of the oldest row that the log still has are left as they are; all of them where it has none.
+    Hours before that of the oldest row that the log still has are left as they are; all of them where it has none.
     """
     with state.reading() as connection:
         oldest = store.oldest_prediction(connection, model)

@@ -26,7 +26,10 @@ __all__ = ["SlotFinding", "compare_windows", "drift_by_time"]
 
 @dataclass(frozen=True, slots=True)
 class SlotFinding:
-    """The verdict on one column in [at, until), in microseconds since 1970; `value` is in the unit of `limit`."""
+    """The verdict on one column in [at, until), in microseconds since 1970; `value` is in the unit of `limit`.
+
+    `missing` is the share of rows that lack the column; None where that cannot be.
+    """
 
     at: int
     until: int
@@ -36,6 +39,7 @@ class SlotFinding:
     value: float | None
     limit: float | None
     words: str
+    missing: float | None
 
 
 def compare_windows(
@@ -97,9 +101,12 @@ def drift_by_time(
             continue
         report = find_drift(reference, counts, config.drift, **_limits(package, config))
         found += [
-            SlotFinding(at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.limit, one.words)
+            SlotFinding(
+                at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.limit, one.words,
+                one.statistics.get("missing_now"),
+            )
             for one in report.findings
-        ]
+        ]  # fmt: skip
     return found
 
 

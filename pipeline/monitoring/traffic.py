@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from pipeline.monitoring.windows import Window
     from pipeline.package import Package
-    from pipeline.state import State
+    from pipeline.state import RollupKey, State
 
     Packages = Callable[[str], Package | None]
 
-__all__ = ["HourOfAnswers", "answers_by_hour", "traffic_of"]
+__all__ = ["HourOfAnswers", "HourOfOutcomes", "answers_by_hour", "outcomes_by_hour", "traffic_of"]
 
 _PERCENTILES = (50, 95, 99)
 _NONE = Tally(0, 0.0, np.zeros(0, dtype=np.int64))
@@ -43,8 +43,20 @@ class HourOfAnswers:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class HourOfOutcomes:
+    """How many answers of the hour that begins at `at` have a known outcome, and how many of them were wrong.
+
+    Of a log that keeps a sample they are estimates, and no whole numbers.
+    """
+
+    at: int
+    n_outcomes: float
+    n_wrong: float
+
+
 def answers_by_hour(
-    state: State, model: str, packages: Packages, *, since: int, until: int
+    state: State, model: str, packages: Packages, *, since: int, until: int, digest: str | None = None
 ) -> tuple[HourOfAnswers, ...]:
     """Return the answers of each hour (UTC) that has any, from the first one that touches [since, until) to the last.
 
@@ -58,14 +70,41 @@ def answers_by_hour(
         As for `roll_up`.
     since, until : int
         In microseconds since 1970.
+    digest : str, optional
+        Of the one package that is asked about; all when None.
     """
     hours: dict[int, dict[str, list[tuple[float, Tally]]]] = {}
     with state.reading() as connection:
         for part in (ANSWERS, UNCOUNTED):
-            kept = store.read_rollups(connection, model, part, since=since - since % HOUR_US, until=until, span="hour")
-            for key, tally in kept:
+            for key, tally in _kept(connection, model, part, since, until, digest):
                 hours.setdefault(key.hour, {}).setdefault(key.digest, []).append((key.weight, tally))
     return tuple(_hour(at, hours[at], packages) for at in sorted(hours))
+
+
+def outcomes_by_hour(
+    state: State, model: str, packages: Packages, *, since: int, until: int, digest: str | None = None
+) -> tuple[HourOfOutcomes, ...]:
+    """Return how many answers of each hour (UTC) turned out wrong; arguments as for `answers_by_hour`."""
+    hours: dict[int, list[float]] = {}
+    with state.reading() as connection:
+        for key, tally in _kept(connection, model, OUTCOMES, since, until, digest):
+            package = packages(key.digest)
+            if package is None or not len(tally.counts):
+                continue
+            k = len(package.classes)
+            pairs = Layout(package).split(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
+            n, n_right = float(pairs.sum()), float(np.trace(pairs))
+            summed = hours.setdefault(key.hour, [0.0, 0.0])
+            summed[0] += key.weight * n
+            summed[1] += key.weight * (n - n_right)
+    return tuple(HourOfOutcomes(at, *hours[at]) for at in sorted(hours) if hours[at][0])
+
+
+def _kept(
+    connection: Any, model: str, part: str, since: int, until: int, digest: str | None
+) -> list[tuple[RollupKey, Tally]]:
+    first = since - since % HOUR_US
+    return store.read_rollups(connection, model, part, since=first, until=until, span="hour", digest=digest)
 
 
 def _hour(at: int, by_digest: Mapping[str, list[tuple[float, Tally]]], packages: Packages) -> HourOfAnswers:
@@ -90,21 +129,32 @@ def _classes(package: Package | None, kept: Iterable[tuple[float, Tally]]) -> It
     return [(name, float(n)) for name, n in zip(package.classes, said, strict=False) if n]
 
 
-def traffic_of(state: State, model: str, window: Window, packages: Packages) -> dict[str, Any]:
-    """Return plain values about all predictions of a window, whatever their version; latencies within 2.5 %.
+def traffic_of(
+    state: State, model: str, window: Window, packages: Packages, *, digest: str | None = None
+) -> dict[str, Any]:
+    """Return plain values about all predictions of a window, or those of one package; latencies within 2.5 %.
 
     Of a log that keeps a sample they are estimates of all answers that were given.
     """
-    answers = window_tallies(state, model, window, ANSWERS, packages)
-    uncounted = window_tallies(state, model, window, UNCOUNTED, packages)
-    known = window_tallies(state, model, window, OUTCOMES, packages)
+    answers, uncounted, known = (
+        {
+            key: tally
+            for key, tally in window_tallies(state, model, window, part, packages).items()
+            if digest in (None, key[0])
+        }
+        for part in (ANSWERS, UNCOUNTED, OUTCOMES)
+    )
+    hours = window_hours(state, model, window)
+    if digest is not None:
+        asked: dict[str, Any] = {"since": window.since, "until": window.until, "digest": digest}
+        hours = {one.at: round(one.n_answers) for one in answers_by_hour(state, model, packages, **asked)}
     with state.reading() as connection:
         versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
     everything = [*answers.items(), *uncounted.items()]
     by_version: dict[str, float] = {}
     by_variant: dict[str, float] = {}
-    for (digest, variant, weight), tally in everything:
-        version = versions.get(digest, digest[:12])
+    for (own, variant, weight), tally in everything:
+        version = versions.get(own, own[:12])
         by_version[version] = by_version.get(version, 0.0) + tally.n_rows * weight
         by_variant[variant] = by_variant.get(variant, 0.0) + tally.n_rows * weight
     by_class, latency = _said(answers, packages)
@@ -115,7 +165,7 @@ def traffic_of(state: State, model: str, window: Window, packages: Packages) -> 
         "total_predictions": round(total),
         "average_confidence": sure / total if total else None,
         "predictions_by_class": _whole(by_class),
-        "predictions_by_hour": [{"at": moment(at), "n": n} for at, n in window_hours(state, model, window).items()],
+        "predictions_by_hour": [{"at": moment(at), "n": n} for at, n in hours.items()],
         "predictions_by_version": _whole(by_version),
         "predictions_by_variant": _whole(by_variant),
         "n_outcomes": round(sum(tally.n_rows * weight for (_, _, weight), tally in known.items())),

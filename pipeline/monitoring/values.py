@@ -14,11 +14,12 @@ from pipeline.errors import DataError
 from pipeline.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.package import Package
 
-__all__ = ["kept_features", "known_importance", "moment", "plain_row", "window_words"]
+__all__ = ["check_class", "kept_features", "known_importance", "moment", "plain_row", "window_words"]
 
 
 def plain_row(features: Any) -> dict[str, Any]:
@@ -83,6 +84,12 @@ def known_importance(root: Path, digest: str) -> dict[str, float]:
     if report.get("package") != digest:
         return {}
     return {one["column"]: one["mean"] for one in report["importance"] if one["mean"] is not None}
+
+
+def check_class(what: str, word: Any, classes: Sequence[str]) -> None:
+    """Raise DataError where a word is none of the classes."""
+    if str(word) not in classes:
+        raise DataError(f"{what}: {word!r} is no class; accepted: {', '.join(classes)}")
 
 
 def moment(at: int) -> str:

@@ -27,6 +27,7 @@ _TAIL = 0.001
 # No bin of a grid holds more than a thousandth of the training rows unless they are equal: no more can be
 # lost of a Kolmogorov-Smirnov statistic. None is wider than a part of the deviation: so of a Wasserstein distance.
 _GRID = 1000
+_AT_ONCE = 1 << 16
 _WIDTH = 0.04
 # Scores lie between 0 and 1: bins of equal width as well, so that expected figures can be read off any model's.
 _SCORE_GRID = 500
@@ -94,7 +95,11 @@ class Bins:
 
     def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
-        return np.bincount(self.codes(values), minlength=len(self.labels)).astype(np.int64)
+        found, rows = np.zeros(len(self.labels), dtype=np.int64), getattr(values, "iloc", values)
+        # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
+        for at in range(0, len(values), _AT_ONCE):
+            found += np.bincount(self.codes(rows[at : at + _AT_ONCE]), minlength=len(found))
+        return found
 
     def _words(self, values: Any) -> NDArray[np.int64]:
         known = {word: code for code, word in enumerate(self.points)}

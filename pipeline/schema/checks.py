@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandera.pandas as pa
-
 from pipeline.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandera.pandas as pa
 
     from pipeline.schema.declaration import Column, Schema
 
@@ -54,6 +54,8 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
     ConfigError
         Naming the key, when a check is not registered with Pandera or refuses its arguments.
     """
+    import pandera.pandas as pa
+
     columns = {
         column.name: pa.Column(
             None,
@@ -72,6 +74,8 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
 
 
 def _check(column: Column, rule: Rule) -> pa.Check:
+    import pandera.pandas as pa
+
     where = f"data.columns.{column.name}.checks.{rule.name}"
     known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS, *_SHORT})
     if rule.name not in known:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pandera.errors import SchemaErrorReason, SchemaErrors
 
 from pipeline.schema.checks import pandera_schema
 
@@ -59,6 +58,8 @@ class Failures:
 
 def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> Failures:
     """Return everything in `frame` that breaks a rule; a rule that cannot be tried hides no other."""
+    from pandera.errors import SchemaErrorReason, SchemaErrors
+
     try:
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
     except SchemaErrors as error:
@@ -88,6 +89,8 @@ def _is_of_no_row(cases: object) -> bool:
 
 
 def _reason(error: SchemaError) -> str | None:
+    from pandera.errors import SchemaErrorReason
+
     if error.reason_code is not SchemaErrorReason.CHECK_ERROR:
         return None
     return str(error).removeprefix("Error while executing check function: ").splitlines()[0]

@@ -112,9 +112,10 @@ class Engine:
     async def close(self) -> None:
         """Answer what is on its way, then let go of everything."""
         if self._follower is not None:
-            self._follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._follower
+            async with self._lock:  # a look that is under way ends first: its thread would keep a connection open
+                self._follower.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._follower
             self._follower = None
         self._writer.hand_over()
         await asyncio.to_thread(self._writer.stop)

@@ -42,10 +42,8 @@ from pipeline.state.prediction_rows import (
     remove_predictions,
 )
 from pipeline.state.prediction_search import (
-    HourCount,
     LoggedPrediction,
     Search,
-    count_by_hour,
     count_predictions,
     search_predictions,
 )
@@ -87,7 +85,6 @@ __all__ = [
     "CountedRow",
     "Delivery",
     "Freshness",
-    "HourCount",
     "Incident",
     "Journal",
     "KeyRecord",
@@ -126,7 +123,6 @@ __all__ = [
     "connect",
     "connect_to",
     "copy_state",
-    "count_by_hour",
     "count_predictions",
     "count_waiting",
     "create_key",

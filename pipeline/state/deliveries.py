@@ -85,9 +85,9 @@ def claim_delivery(connection: Connection, *, at: int, until: int, but: Collecti
     return _delivery(row)
 
 
-def delivered(connection: Connection, delivery: Delivery, *, at: int, note: str | None = None) -> None:
-    """Note that a message has left, or that it never will, and why."""
-    values = {"done_at": at, "error": note, "attempts": delivery.attempts + 1}
+def delivered(connection: Connection, delivery: Delivery, *, at: int) -> None:
+    """Note that a message has left."""
+    values = {"done_at": at, "error": None, "attempts": delivery.attempts + 1}
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 

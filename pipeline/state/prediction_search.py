@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import func, select
 
 from pipeline.state.tables import outcomes, predictions
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-__all__ = ["HourCount", "LoggedPrediction", "Search", "count_by_hour", "count_predictions", "search_predictions"]
+__all__ = ["LoggedPrediction", "Search", "count_predictions", "search_predictions"]
 
 _HOUR_US = 3_600_000_000
 
@@ -53,16 +53,6 @@ class LoggedPrediction:
     outcome: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HourCount:
-    """How many answers of one class were given in the hour that begins at `at`, and their mean confidence."""
-
-    at: int
-    prediction: str
-    rows: int
-    confidence: float
-
-
 def search_predictions(
     connection: Connection, search: Search, *, limit: int = 50, offset: int = 0
 ) -> list[LoggedPrediction]:
@@ -77,27 +67,6 @@ def count_predictions(connection: Connection, search: Search, *, at_most: int = 
     """Return how many predictions a search finds, counted up to `at_most`: a long log must not be read to its end."""
     found = _filtered(select(predictions.c.seq), search).limit(at_most).subquery()
     return int(connection.execute(select(func.count()).select_from(found)).scalar() or 0)
-
-
-def count_by_hour(connection: Connection, model: str, *, since: int, until: int) -> list[HourCount]:
-    """Return the answers of [since, until) by hour and class, oldest first; a row stands for as many as it was sampled for."""
-    hour = cast(predictions.c.at / _HOUR_US, Integer).label("hour")
-    hour = func.floor(predictions.c.at / _HOUR_US).label("hour") if connection.dialect.name != "sqlite" else hour
-    query = (
-        select(
-            hour,
-            predictions.c.prediction,
-            func.sum(predictions.c.weight),
-            func.sum(predictions.c.confidence * predictions.c.weight),
-        )
-        .where(predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
-        .group_by(hour, predictions.c.prediction)
-        .order_by(hour, predictions.c.prediction)
-    )
-    return [
-        HourCount(int(at) * _HOUR_US, label, round(rows), float(sum_of) / float(rows))
-        for at, label, rows, sum_of in connection.execute(query)
-    ]
 
 
 def _filtered(query: Select[Any], search: Search) -> Select[Any]:

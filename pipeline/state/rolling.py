@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, func, literal, select
@@ -143,7 +144,8 @@ def _last_outcome(until: int | None) -> Any:
 
 
 def _counted(connection: Connection, query: Select[Any]) -> list[CountedRow]:
-    return list(map(CountedRow._make, _fetched(connection, query)))
+    # `_make` would look at the length of each row again, which costs as much as reading it.
+    return list(map(partial(tuple.__new__, CountedRow), _fetched(connection, query)))
 
 
 def _fetched(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
@@ -158,7 +160,6 @@ def _fetched(connection: Connection, query: Select[Any]) -> Iterator[Sequence[An
     try:
         cursor.execute(str(compiled), values)
         # One by one: what is made of a row takes its place, and the collector of garbage has half as much to look at.
-        while row := cursor.fetchone():
-            yield row
+        yield from iter(cursor.fetchone, None)
     finally:
         cursor.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import case, delete, func, insert, select, tuple_, update
 
 from pipeline.errors import Conflict, IntegrityError
 from pipeline.state.tables import counters, rollups
@@ -117,11 +117,16 @@ def add_rollups(
 
 
 def clear_rollups(connection: Connection, model: str, *, since: int | None = None) -> None:
-    """Forget the counts of a model, or those of the days from `since` on, so that they are made anew from the log."""
-    where = rollups.c.model == model
+    """Forget the counts of a model, or those of the hours from `since` on, so that they are made anew from the log."""
+    where, kept = rollups.c.model == model, {}
     if since is not None:
-        where = where & (rollups.c.start >= since - since % DAY_US)
+        hour, day = since - since % HOUR_US, since - since % DAY_US
+        kept = _hours_as_day(connection, model, day, until=hour)
+        first = case((rollups.c.span == "hour", hour), else_=day)
+        where = where & (rollups.c.start >= first)
     connection.execute(delete(rollups).where(where))
+    if kept:
+        _replace(connection, model, kept)
     for name in _counters(model):
         _set_counter(connection, name, 0)
 
@@ -164,6 +169,16 @@ def rolled_hours(
     )
     rows = connection.execute(query.group_by(rollups.c.start))
     return {start: (int(n), float(answers)) for start, n, answers in rows}
+
+
+def _hours_as_day(connection: Connection, model: str, day: int, *, until: int) -> dict[tuple[Any, ...], Tally]:
+    """Return the counts of the hours of a day before `until`, as counts of the day."""
+    found: dict[tuple[Any, ...], Tally] = {}
+    is_one = (rollups.c.model == model) & (rollups.c.span == "hour") & rollups.c.start.between(day, until - 1)
+    for row in connection.execute(select(rollups).where(is_one)):
+        place = (row.part, "day", day, row.digest, row.variant, row.weight)
+        found[place] = found[place] + _tally(row) if place in found else _tally(row)
+    return found
 
 
 def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], Tally]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import sys
@@ -41,7 +42,7 @@ def serving_process(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve the app on the results of a workspace; yield its address and its process."""
     port = port if port is not None else free_port()
-    command = (sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port), *words)
+    command = (sys.executable, "-m", "streamlit", "run", "app/serve.py", "--server.port", str(port), *words)
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -119,3 +120,9 @@ def overflow(page: Any) -> int:
             " ...[...document.querySelectorAll('[data-testid=\"stMain\"]')].map(e => e.scrollWidth - e.clientWidth))"
         )
     )
+
+
+def answered(page: Any) -> str:
+    """Return the identifier of the answer that a page shows."""
+    page.get_by_text("logged as").first.wait_for()
+    return str(page.locator("code").filter(has_text=re.compile(r"^[0-9a-f-]{36}$")).first.inner_text())

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app import charts
+from app import charts, run_charts
 
 ODD = ["<b>bold</b>", "a.b[0]", 'it\'s "quoted"', "😀", "שלום", "", "x" * 500]
 SINCE, UNTIL = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-02")
@@ -43,7 +43,19 @@ DRAWN: dict[str, Any] = {
     "then_and_now": lambda names: charts.then_and_now(
         pd.DataFrame({"value": names, "side": "then", "share": 0.5}), sides=("then", "now")
     ),
-    "parallel": lambda names: charts.parallel(pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]),
+    "parallel": lambda names: run_charts.parallel(pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]),
+    "trials": lambda names: run_charts.trials(
+        pd.DataFrame({"trial": range(len(names)), "value": 0.5, "name": names}), title="Loss"
+    ),
+    "two_curves": lambda names: run_charts.two_curves(
+        pd.DataFrame({"across": 0.5, "up": 0.5, "run": names}), x="Recall", y="Precision"
+    ),
+}
+
+
+SHARES = {
+    "by_time": lambda: charts.by_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Wrong answers"),
+    "curve": lambda: charts.curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
 }
 
 
@@ -56,6 +68,11 @@ def values(chart: Any) -> list[dict[str, Any]]:
 def test_any_name_can_be_drawn(drawn: str) -> None:
     held = {str(value) for row in values(DRAWN[drawn](ODD)) for value in row.values()}
     assert set(ODD) <= held
+
+
+@pytest.mark.parametrize("drawn", SHARES)
+def test_a_share_is_drawn_as_it_is(drawn: str) -> None:
+    assert 0.5 in values(SHARES[drawn]())[0].values()
 
 
 @pytest.mark.parametrize("drawn", DRAWN)
@@ -90,7 +107,7 @@ def test_the_squares_tell_the_share_of_the_actual_class() -> None:
 
 def test_parallel_lines_run_from_least_to_greatest() -> None:
     frame = pd.DataFrame({"run": ["one", "two"], "loss": [0.2, 0.4]})
-    assert [(row["run"], row["height"], row["value"]) for row in values(charts.parallel(frame, ["loss"]))] == [
+    assert [(row["run"], row["height"], row["value"]) for row in values(run_charts.parallel(frame, ["loss"]))] == [
         ("one", 0.0, 0.2),
         ("two", 1.0, 0.4),
     ]

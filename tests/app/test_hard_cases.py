@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pipeline import state as store
 from pipeline.files import read_json, write_json
@@ -18,8 +19,6 @@ from tests.pipeline.monitoring.logs import NAME, hours, production
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamlit.testing.v1 import AppTest
-
     from tests.end_to_end.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
@@ -28,6 +27,7 @@ pytestmark = pytest.mark.xdist_group("app")
 N_LOGGED = int(os.environ.get("MLOPS_TEST_LOGGED", "2000"))
 NAMES = ("'quoted' \"twice\"", "<b>bold</b><script>alert(1)</script>", "emoji 😀 **x**", "שלום עולם", "a.b[0]:c\\d $e$")
 WATCHING = ("overview", "monitoring", "history")
+OTHERS = ("predict", "models", "experiments", "configuration", "data")
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def shown(*names: str) -> dict[str, AppTest]:
 def test_pages_that_watch_show_rows_that_miss_everything_and_have_one_answer(n: int, own: Path) -> None:
     emptied(own)
     log(own, n)
-    found = shown(*WATCHING)
-    assert {name: failures_of(one) for name, one in found.items()} == {name: [] for name in WATCHING}
+    found = shown(*WATCHING, *OTHERS)
+    assert {name: failures_of(one) for name, one in found.items()} == {name: [] for name in (*WATCHING, *OTHERS)}
     cards = {one.label: one.value for one in found["overview"].metric}
     assert (cards["Last 24 hours"], cards["Confidence"]) == (f"{n:,}", "75.0%")
 
@@ -102,3 +102,22 @@ def test_the_data_page_shows_500_columns_of_any_name_of_which_none_has_a_value(o
         one.selectbox(key="data_column").set_value(name).run()
         assert failures_of(one) == []
     assert "<script>" not in text_of(one).replace("\\<script\\>", "")
+
+
+def _wide_form() -> None:
+    from app import fields
+    from pipeline.schema import Column
+    from tests.app.test_hard_cases import NAMES
+
+    kinds = ("integer", "float", "boolean", "category", "text", "datetime")
+    for at, name in enumerate([*NAMES, *(f"column {at}" for at in range(495))]):
+        kind = kinds[at % len(kinds)]
+        words = NAMES if kind == "category" else ()
+        fields.field(Column(name, kind, "string", nullable=True, title=name, unit="<i>", categories=words))
+
+
+def test_a_form_has_a_field_for_each_of_500_columns_of_any_name_and_kind() -> None:
+    one = AppTest.from_function(_wide_form, default_timeout=60).run()
+    made = [*one.number_input, *one.selectbox, *one.text_input]
+    assert (failures_of(one), len(made)) == ([], 500)
+    assert not any("<script>" in field.label.replace("\\<script\\>", "") for field in made)

@@ -9,8 +9,11 @@ import pytest
 import streamlit as st
 
 from pipeline import state as store
+from pipeline.errors import UsageError
+from pipeline.monitoring import ModelMonitor
 from tests.app.conftest import failures_of, page, text_of
 from tests.app.day import log_day
+from tests.app.test_predict import asked_by_form
 from tests.pipeline.monitoring.logs import NAME
 
 if TYPE_CHECKING:
@@ -71,3 +74,13 @@ def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> N
     assert ("y moved" in text_of(shown), list(shown.button)) == (True, [])
     assert any(" open alert" in one.value for one in page("overview").run().markdown)
     assert status(project, seq) == ("open", None)
+
+
+def test_the_version_that_is_chosen_is_the_one_whose_answers_are_counted(project: Workspace) -> None:
+    asked_by_form()
+    shown = page("monitoring").run()
+    cards = {one.label: one.value for one in shown.metric}
+    monitor = ModelMonitor(NAME, project.root, version=1)
+    assert cards["Predictions"] == f"{monitor.get_monitoring_dashboard_data(24)['total_predictions']:,}"
+    with pytest.raises(UsageError, match="no version 9; known: 1"):
+        ModelMonitor(NAME, project.root, version=9).get_monitoring_dashboard_data(24)

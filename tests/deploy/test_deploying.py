@@ -94,6 +94,29 @@ def test_what_serves_customers_is_not_taken_back_to_its_trial(registry: ModelReg
     assert (done.stage, done.is_new, registry.served(MODEL).versions) == ("production", False, {"Production": 2})
 
 
+@pytest.fixture
+def two(packages: tuple[Path, Path], tmp_path: Path) -> ModelRegistry:
+    """A project with version 1 in Production, and version 2, which has passed its gates."""
+    make_project(tmp_path, [packages[0]])
+    return judged(tmp_path, packages[1])
+
+
+def test_what_the_graph_staged_gives_way_to_the_one_before_when_its_trial_fails(two: ModelRegistry) -> None:
+    two.promote_model(MODEL, 1, "Staging", force=True, reason="the one before")
+    two.promote_model(MODEL, 2, "Staging", reason="policy staging")
+    with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Staging has version 1 again"):
+        deploy(two, MODEL, "staging", Address("http://127.0.0.1:1"), wait_s=0)
+    entry = two.history(MODEL)[-1]
+    assert (two.served(MODEL).versions, entry.reason) == ({"Staging": 1}, "deploying version 2 to Staging failed")
+
+
+def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) -> None:
+    two.promote_model(MODEL, 2, "Staging", reason="policy staging")
+    with pytest.raises(DependencyUnavailable, match="taken back: Staging has nothing again"):
+        deploy(two, MODEL, "staging", Address("http://127.0.0.1:1"), wait_s=0)
+    assert two.served(MODEL).versions == {"Production": 1}
+
+
 def test_what_no_gate_let_through_is_not_deployed(registry: ModelRegistry, server: Running) -> None:
     deployed(registry, server)
     generation = registry.served(MODEL).generation

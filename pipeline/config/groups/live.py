@@ -69,6 +69,9 @@ class MonitoringConfig(Section):
     exit_code: int = setting("Exit code of the stage when a rule of `exit_severity` spoke; 0 goes on", ge=0, le=125)
     exit_severity: Severity = setting("Least severity at which the stage ends with that code")
     every_minutes: float = setting("How often the stage looks again; 0 for once", unit="min", ge=0, le=1440)
+    baseline: Literal["training", "previous"] = setting(
+        "What drift is measured from: the training rows, or the window of the same length before"
+    )
     record: Literal["all", "findings", "none"] = setting("Which runs of the monitor MLflow shows")
     draws: int = setting("Draws from which those intervals are taken", unit="draws", ge=100, le=10_000)
 

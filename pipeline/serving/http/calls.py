@@ -74,7 +74,8 @@ class Call:
         sent = _text(self.fields, b"idempotency-key", "Idempotency-Key")
         if sent is None:
             return None
-        sent = sent.strip('"')
+        if len(sent) > 2 and sent[0] == sent[-1] == '"':  # as a structured field writes it
+            sent = sent[1:-1]
         return f"{self.principal.id}:{sent}" if self.principal.id else sent
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline import state as store
 from pipeline.alerts import watching
 from pipeline.alerts.facts import ServerFigures, read_server
 from pipeline.config.groups.alerts import RuleConfig
@@ -78,7 +79,7 @@ def test_outcomes_that_turn_and_a_server_that_fails_make_each_rule_speak(
         said[:] = figures(good=1090, bad=60, waiting=101)
         after = watching.watch_once(config, project)
     assert {one.rule: one.speaks for one in before.judged} == {
-        "degradation": None, "not_trusted": None, "errors": None, "log_lag": False, "stale_outcomes": None,
+        "degradation": None, "not_trusted": None, "errors": None, "log_lag": False, "stale_outcomes": False,
     }  # fmt: skip
     words = {one.rule: one.words for one in after.judged if one.speaks}
     assert set(words) == set(RULES)
@@ -127,3 +128,27 @@ def test_a_server_below_a_path_of_a_proxy_is_found(monkeypatch: pytest.MonkeyPat
         for written in (address, f"{address}/"):
             monkeypatch.setenv("MLOPS_SERVER_URL", written)
             assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=False)
+
+
+@pytest.mark.parametrize(("n", "bad", "speaks"), [(3, 1, None), (1, 1, None), (100, 1, False), (5, 4, True)])
+def test_one_error_among_few_answers_pages_nobody(
+    project: Path, monkeypatch: pytest.MonkeyPatch, n: int, bad: int, speaks: bool | None
+) -> None:
+    config = settings_of(project, rules={"errors": RULES["errors"]})
+    with saying(said := figures(good=1000, bad=0, waiting=0)) as address:
+        monkeypatch.setenv("MLOPS_SERVER_URL", address)
+        watching.watch_once(config, project)
+        said[:] = figures(good=1000 + n - bad, bad=bad, waiting=0)
+        (judged,) = watching.watch_once(config, project).judged
+    assert judged.speaks is speaks
+
+
+def test_outcomes_that_never_came_are_missed_since_the_version_serves(project: Path) -> None:
+    config = settings_of(project, rules={"stale_outcomes": RULES["stale_outcomes"]})
+    write_log(project, live_rows(10), start=now() - hours(3), stop=now() - hours(2))
+    state = store.open_state(project)
+    with state.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE deployments SET since = {now() - hours(9)}")
+    state.close()
+    (judged,) = watching.watch_once(config, project).judged
+    assert (judged.speaks, judged.words) == (True, "no outcome for 9 hours")

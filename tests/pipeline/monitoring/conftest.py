@@ -1,5 +1,5 @@
 """The registered project of the serving tests, and a log of known rows in it."""
 
-from tests.pipeline.serving.conftest import packages, project, registered
+from tests.pipeline.serving.conftest import databases, packages, postgresql, project, registered
 
-__all__ = ["packages", "project", "registered"]
+__all__ = ["databases", "packages", "postgresql", "project", "registered"]

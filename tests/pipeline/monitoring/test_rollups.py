@@ -225,6 +225,35 @@ def test_an_earlier_window_can_be_the_baseline(project: Path) -> None:
     assert against["previous"]["drifted_features"] == []
 
 
+def test_the_baseline_is_chosen_by_override(project: Path) -> None:
+    frame = live_rows(800)
+    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    frame[number] = frame[number].max()
+    write_log(project, frame, start=NOW - hours(4), stop=NOW)
+    monitor = monitor_of(project)
+    declared = monitor.settings.monitoring.model_copy(update={"baseline": "previous"})
+    relative = replace(monitor, config=monitor.settings.model_copy(update={"monitoring": declared}))
+    found = [one.generate_monitoring_report(2)["drift"]["drifted_features"] for one in (monitor, relative)]
+    assert (number in found[0], found[1]) == (True, [])
+
+
+def test_a_rebuild_keeps_the_hours_that_have_left_the_log(project: Path) -> None:
+    package, _ = production(project)
+    day = NOW - NOW % store.DAY_US - store.DAY_US
+    write_log(project, live_rows(480), start=day, stop=day + store.DAY_US)
+    state = open_state(project)
+    roll_up(state, NAME, lambda _: package)
+    whole = (day, day + store.DAY_US)
+    before = kept(state, package, ANSWERS, *whole)
+    with state.writing() as connection:
+        assert store.remove_predictions(connection, before=day + hours(7), limit=1_000) == 140
+    assert rebuild(state, NAME, lambda _: package) == 340
+    assert (before["champion"][0], kept(state, package, ANSWERS, *whole)) == (480, before)
+    early = kept(state, package, ANSWERS, day, day + hours(7))
+    assert early["champion"][0] == 140
+    state.close()
+
+
 def test_values_of_another_kind_count_nowhere_and_spoil_no_others(project: Path) -> None:
     package, _ = production(project)
     names = list(package.schema.feature_names)

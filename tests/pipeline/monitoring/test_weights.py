@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 
 from pipeline import state as store
-from pipeline.monitoring import ModelMonitor, answers_by_hour, roll_up
+from pipeline.monitoring import ModelMonitor, answers_by_hour, outcomes_by_hour, roll_up
 from pipeline.monitoring import outcomes as judging
 from pipeline.monitoring.rollups import rebuild
 from pipeline.monitoring.weighing import evenly, pooled
@@ -73,6 +73,22 @@ def test_the_answers_of_each_hour_are_those_of_pandas_with_weights(project: Path
     by_class = logged.pivot_table(index="hour", columns="said", values="weight", aggfunc="sum", fill_value=0.0)
     for name in package.classes:
         assert [one.by_class.get(name, 0.0) for one in found] == pytest.approx(by_class[name].tolist(), rel=1e-12)
+
+
+def test_wrong_answers_of_each_hour_are_those_of_pandas_with_weights(project: Path, logged: pd.DataFrame) -> None:
+    package, _ = production(project)
+    state = open_state(project)
+    roll_up(state, NAME, lambda _: package)
+    asked: dict[str, Any] = {"since": NOW - hours(30), "until": NOW}
+    found = outcomes_by_hour(state, NAME, lambda _: package, digest=package.digest, **asked)
+    assert outcomes_by_hour(state, NAME, lambda _: package, digest="0" * 64, **asked) == ()
+    state.close()
+    known = logged[logged["is_known"]]
+    n_known = known.groupby("hour")["weight"].sum()
+    wrong = known["weight"].where(known["said"] != known["truth"], 0.0).groupby(known["hour"]).sum()
+    assert [one.at for one in found] == n_known.index.tolist()
+    assert [one.n_outcomes for one in found] == pytest.approx(n_known.tolist(), rel=1e-12)
+    assert [one.n_wrong for one in found] == pytest.approx(wrong.tolist(), rel=1e-12)
 
 
 def test_a_dashboard_tells_of_all_answers_and_not_of_the_rows_that_were_kept(

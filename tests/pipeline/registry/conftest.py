@@ -11,9 +11,14 @@ from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
 from pipeline.tracking.store import Store
 from tests.pipeline.package.packing import pack
+from tests.pipeline.state.conftest import databases, postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.pipeline.state.databases import Databases
+
+__all__ = ["databases", "postgresql"]
 
 MODELS = {
     "first": ("model=logistic_regression",),
@@ -32,19 +37,24 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_stores(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with MLflow's store and a state database without a row: their migrations take seconds, so once."""
     root = tmp_path_factory.mktemp("stores")
     Store(root).client()
-    open_state(root).close()
+    (root / "state").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        databases.use(patch, root)
+        open_state(root).close()
     return root
 
 
 @pytest.fixture
-def registry(empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelRegistry:
+def registry(
+    databases: Databases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModelRegistry:
     """A registry without versions."""
     monkeypatch.setenv("MLOPS_ACTOR", "ada")
-    monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
+    databases.use(monkeypatch, tmp_path, like=empty_stores)
     shutil.copy(empty_stores / "mlflow.db", tmp_path / "mlflow.db")
     shutil.copytree(empty_stores / "state", tmp_path / "state")
     return ModelRegistry(tmp_path)

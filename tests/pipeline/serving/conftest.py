@@ -16,14 +16,15 @@ from pipeline.state import URL_ENV, open_state
 from tests.pipeline.package.packing import pack, unseen
 from tests.pipeline.problems import settings
 from tests.pipeline.state import server
-from tests.pipeline.state.conftest import postgresql
+from tests.pipeline.state.conftest import databases, postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.serving import EngineConfig, LogConfig
+    from tests.pipeline.state.databases import Databases
 
-__all__ = ["postgresql"]
+__all__ = ["databases", "postgresql"]
 
 NAME = "personality_model"
 PASSED = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.01 of at most 0.015"),)).as_dict()
@@ -43,19 +44,19 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def registered(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(databases: Databases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two versions, of which the first is in Production."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(URL_ENV, raising=False)
+        databases.use(patch, root)
         _register(root, packages)
     return root
 
 
 @pytest.fixture
-def project(registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(databases: Databases, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the registered project."""
-    monkeypatch.delenv(URL_ENV, raising=False)
+    databases.use(monkeypatch, tmp_path, like=registered)
     shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -71,9 +72,11 @@ def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def project_on(state_database: str, registered: Path, packages: dict[str, Path], tmp_path: Path) -> Path:
+def project_on(
+    state_database: str, databases: Databases, registered: Path, packages: dict[str, Path], tmp_path: Path
+) -> Path:
     """The registered project, once on each kind of state database."""
-    if state_database == "sqlite":
+    if state_database == "sqlite" and databases.address is None:
         shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     else:
         _register(tmp_path, packages)

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import state as store
 from tests.pipeline.state import server
+from tests.pipeline.state.databases import CHOSEN, Databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,12 @@ def postgresql() -> Iterator[str]:
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
     with server.running(folder) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Where the projects of tests keep their state."""
+    return Databases(None if CHOSEN == "sqlite" else request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

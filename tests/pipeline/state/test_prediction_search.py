@@ -89,18 +89,3 @@ def test_the_last_outcome_that_arrived_counts(filled: store.State) -> None:
     with filled.reading() as connection:
         newest, next_one = store.search_predictions(connection, Search("m"), limit=2)
     assert (newest.outcome, next_one.outcome, newest.features["size"]) == ("yes", None, 99)
-
-
-def test_hours_are_counted_by_class_with_their_mean_confidence(filled: store.State) -> None:
-    with filled.reading() as connection:
-        counted = store.count_by_hour(connection, "m", since=0, until=2 * HOUR)
-    told = [(one.at, one.prediction, one.rows, round(one.confidence, 6)) for one in counted]
-    assert told == [(0, "no", 30, 0.29), (0, "yes", 30, 0.30), (HOUR, "no", 20, 0.79), (HOUR, "yes", 20, 0.80)]
-
-
-def test_a_sampled_row_stands_for_as_many_as_it_was_drawn_from(state: store.State) -> None:
-    journal = Journal(state)
-    journal.append([row(1, weight=10.0)])
-    journal.close()
-    with state.reading() as connection:
-        assert [one.rows for one in store.count_by_hour(connection, "m", since=0, until=HOUR)] == [10]

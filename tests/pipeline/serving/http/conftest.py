@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from tests.pipeline.state.databases import Databases
+
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,13 +26,24 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _own_database(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give a test a database of its own, unless it talks to the server of its module, which has one."""
+    if "server" not in request.fixturenames:
+        databases.use(monkeypatch, tmp_path)
+
+
 @pytest.fixture(scope="module")
-def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(databases: Databases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server on loopback that asks for no credentials."""
     root = tmp_path_factory.mktemp("project")
-    make_project(root, [package])
-    with running(root) as one:
-        yield one
+    with pytest.MonkeyPatch.context() as patch:
+        databases.use(patch, root)
+        make_project(root, [package])
+        with running(root) as one:
+            yield one
 
 
 @pytest.fixture

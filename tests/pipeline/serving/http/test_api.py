@@ -270,6 +270,16 @@ def test_a_retry_with_its_key_gets_the_stored_answer(client: httpx.Client) -> No
     assert (other.status_code, other.json()["problems"][0]["rule"]) == (409, "idempotency_key")
 
 
+def test_a_key_in_quotes_is_the_key_and_quotes_alone_are_a_key_too(client: httpx.Client) -> None:
+    def ask(key: str) -> Any:
+        answer = client.post("/predict", json={"features": ROW}, headers={"Idempotency-Key": key})
+        assert answer.status_code == 200
+        return answer.json()["prediction_id"]
+
+    assert ask('"order-67"') == ask("order-67")
+    assert len({ask(key) for key in ('"', '""', '"order-67', "order-67")}) == 4
+
+
 def test_feedback_is_taken_for_a_known_prediction_only(client: httpx.Client) -> None:
     known = client.post("/predict", json={"features": ROW}).json()["prediction_id"]
     outcome = {"prediction_id": known, "outcome": "Extrovert"}

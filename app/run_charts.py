@@ -1,0 +1,83 @@
+"""Draw runs and trials: frames in, Altair charts out, as `charts` does it for all else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import pandas as pd
+
+from app.charts import BLUE, GREY, ORANGE, SERIES, Chart, sized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["parallel", "trials", "two_curves"]
+
+
+def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
+    """Draw a line for each row of `frame` (its `run` names it) through `columns`, each scaled from its least to its greatest."""
+    numbers = frame[list(columns)].apply(pd.to_numeric, errors="coerce")
+    spread = (numbers.max() - numbers.min()).replace(0, 1)
+    scaled = ((numbers - numbers.min()) / spread).assign(run=frame["run"])
+    long = scaled.melt("run", var_name="name", value_name="height")
+    long["value"] = numbers.assign(run=frame["run"]).melt("run")["value"]
+    return sized(
+        alt.Chart(long.dropna())
+        .mark_line(point=True, strokeWidth=2, opacity=0.8)
+        .encode(
+            x=alt.X("name:N", sort=list(columns), axis=alt.Axis(title=None, labelAngle=-25, labelLimit=150)),
+            y=alt.Y("height:Q", axis=alt.Axis(title="Least to greatest", labels=False, ticks=False)),
+            color=alt.Color("run:N", scale=alt.Scale(range=list(SERIES)), legend=None),
+            detail="run:N",
+            tooltip=[
+                alt.Tooltip("run:N", title="Run"),
+                alt.Tooltip("name:N", title="Figure"),
+                alt.Tooltip("value:Q", format=".5g", title="Value"),
+            ],
+        ),
+        320,
+    )
+
+
+def trials(frame: pd.DataFrame, *, title: str) -> Chart:
+    """Points of `value` by number of the `trial`; `name` says what it varies."""
+    return sized(
+        alt.Chart(frame)
+        .mark_line(color=GREY, strokeWidth=1, point=alt.OverlayMarkDef(color=BLUE, size=70))
+        .encode(
+            x=alt.X("trial:O", axis=alt.Axis(title="Trial", labelAngle=0, labelOverlap=True)),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+            tooltip=[
+                alt.Tooltip("trial:O", title="Trial"),
+                alt.Tooltip("name:N", title="Varies"),
+                alt.Tooltip("value:Q", format=".5f", title=title),
+            ],
+        ),
+        220,
+    )
+
+
+def two_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
+    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` say what they are."""
+    share = alt.Scale(domain=[0, 1])
+    return sized(
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("across:Q", scale=share, axis=alt.Axis(format="%", title=x)),
+            y=alt.Y("up:Q", scale=share, axis=alt.Axis(format="%", title=y)),
+            order="across:Q",
+            color=alt.Color(
+                "run:N",
+                scale=alt.Scale(range=[BLUE, ORANGE]),
+                legend=alt.Legend(title=None, orient="top", labelLimit=300),
+            ),
+            tooltip=[
+                alt.Tooltip("run:N", title="Run"),
+                alt.Tooltip("across:Q", format=".1%", title=x),
+                alt.Tooltip("up:Q", format=".1%", title=y),
+            ],
+        ),
+        280,
+    )

@@ -1,0 +1,39 @@
+"""The state databases of a run of the tests: files, or copies in a real server where `MLOPS_TEST_DATABASE=postgresql`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.state import URL_ENV
+from tests.pipeline.state import server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+__all__ = ["CHOSEN", "Databases"]
+
+CHOSEN = os.environ.get("MLOPS_TEST_DATABASE", "sqlite")
+if CHOSEN not in ("sqlite", "postgresql"):
+    raise ValueError(f"MLOPS_TEST_DATABASE={CHOSEN}: accepted is sqlite or postgresql")
+
+
+@dataclass
+class Databases:
+    """Gives each project its own; `address` is that of a server, None for files below the projects."""
+
+    address: str | None
+    _names: dict[Path, str] = field(default_factory=dict)
+
+    def use(self, patch: pytest.MonkeyPatch, root: Path, *, like: Path | None = None) -> None:
+        """Let the project at `root` have a database: empty, or a copy of that of `like` (whose files the caller copies)."""
+        if self.address is None:
+            patch.delenv(URL_ENV, raising=False)
+            return
+        source = server.prepared(self.address) if like is None else self._names[like]
+        url = server.new_database(self.address, like=source)
+        self._names[root] = url.rpartition("/")[2]
+        patch.setenv(URL_ENV, url)
