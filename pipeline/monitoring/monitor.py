@@ -391,12 +391,6 @@ class ModelMonitor:
         package, _, _ = self._production(state)
         window, settings = self._window(state, hours, n_rows), self.settings
         judged = judge_window(
-            state,
-            self.model_name,
-            package,
-            window,
-            settings.monitoring,
-            packages=self.package,
-            seed=settings.seed,
+            state, self.model_name, package, window, settings.monitoring, packages=self.package, seed=settings.seed
         )
         return window, judged

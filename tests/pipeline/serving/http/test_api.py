@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from pyarrow import csv, parquet
 
 from tests.pipeline.serving.http.running import MODEL, ROW
@@ -313,34 +312,6 @@ def test_the_models_page_has_schema_and_card(client: httpx.Client) -> None:
     active = client.get("/v1/models").json()["active"]
     assert [one["name"] for one in active["schema"]["columns"]] == list(ROW)
     assert active["card"].startswith("#")
-
-
-def test_metrics_are_read_by_prometheus_own_parser_and_count_what_was_asked(client: httpx.Client) -> None:
-    def value(name: str, **labels: str) -> float:
-        families = text_string_to_metric_families(client.get("/metrics").text)
-        found = [
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        ]
-        return sum(found)
-
-    before = value("mlops_http_requests_total", operation="predict", status="200")
-    rows_before = value("mlops_predictions_total")
-    client.post("/predict", json={"features": ROW})
-    client.post("/predict/batch", json={"instances": rows(5)})
-    assert value("mlops_http_requests_total", operation="predict", status="200") == before + 1
-    assert value("mlops_predictions_total") == rows_before + 6
-    assert value("mlops_model_generation") == 1
-
-
-def test_labels_are_bounded_whatever_is_asked(client: httpx.Client) -> None:
-    for number in range(200):
-        client.get(f"/nowhere/{number}")
-    operations = set(re.findall(r'operation="([^"]+)"', client.get("/metrics").text))
-    assert not [one for one in operations if "nowhere" in one]
-    assert "unmatched" in operations
 
 
 def test_answers_have_a_request_id_and_say_no_version(client: httpx.Client) -> None:
