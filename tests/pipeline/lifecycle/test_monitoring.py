@@ -11,12 +11,12 @@ from pipeline import MLOpsPipeline
 from pipeline.errors import DataError
 from tests.pipeline.monitoring.logs import NAME, live_rows, production
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.conftest import packages, project, registered
+from tests.pipeline.serving.conftest import databases, packages, postgresql, project, registered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["packages", "project", "registered"]
+__all__ = ["databases", "packages", "postgresql", "project", "registered"]
 
 
 @pytest.fixture

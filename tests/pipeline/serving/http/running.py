@@ -119,6 +119,7 @@ def _first_line(process: subprocess.Popen[str], start_s: float = _START_S) -> di
             continue
         line = process.stderr.readline()
         if not line:
+            process.wait(timeout=10)  # it closed its end, and is about to be gone
             break
         seen.append(line)
         if '"listening"' in line:
