@@ -76,7 +76,8 @@ def _row(table: Table, number: int) -> dict[str, Any]:
             row[column.name] = bytes(range(256)) * (4_000 if number == 1 else 1)
         else:
             row[column.name] = 2**31 - number if str(column.type) == "INTEGER" else 2**63 - number
-        if column.primary_key or column.unique or column.name in ("name", "model", "prediction_id"):
+        is_key = column.primary_key or column.unique or column.name in ("name", "model", "prediction_id")
+        if is_key and kind is not float:
             row[column.name] = number if kind is int else f"name {number}"
     known = {"severity": "info", "status": "open", "role": "viewer", "stage": "Staging", "version": number}
     return {**row, **{name: value for name, value in known.items() if name in row}}
