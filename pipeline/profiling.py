@@ -12,6 +12,7 @@ import sysconfig
 import threading
 import time
 import urllib.request
+from collections import deque
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,27 +103,23 @@ def _check(code: int, said: str, output: Path) -> None:
 @contextmanager
 def _serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a server of this project and its address."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.serving",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--authentication",
-        "none",
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: S603 - our own words
-    try:
-        yield process, _address(process)
-    finally:
-        process.terminate()
+    words = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
+    command = [sys.executable, "-m", "pipeline.serving", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own words
+        # What it says later is read and let go: a full pipe would hold the server up.
+        rest = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            address = _address(process)
+            rest.start()
+            yield process, address
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            if rest.ident is not None:
+                rest.join(timeout=5)
 
 
 def _address(process: subprocess.Popen[str]) -> str:
