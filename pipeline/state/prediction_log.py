@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import exc
 
 from pipeline.errors import DependencyUnavailable
+from pipeline.state.checkpoints import Checkpoints
 from pipeline.state.database import WRITERS_LOCK
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class KeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
-# A large group fills SQLite's usual 1,000 pages at once, and would copy all of them back within its own commit.
-_CHECKPOINT_PAGES = 8_000
+# A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
+_CACHE = "PRAGMA cache_size=-8000"
 # A server may be set to answer before it syncs; not for these rows.
 _LOCK = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
@@ -99,6 +100,11 @@ class Journal:
 
     state: State
     _connection: Any = field(default=None, init=False)
+    _checkpoints: Checkpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what is needed once; nothing is opened."""
+        self._checkpoints = Checkpoints(self.state)
 
     def append(
         self,
@@ -134,6 +140,8 @@ class Journal:
                 _insert_group(cursor, group, first)
                 first += len(group.rows)
             self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
+        if self.state.is_file:
+            self._checkpoints.committed(self._connection, n_rows)
 
     def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         """Return the stored answers of these idempotency keys.
@@ -150,6 +158,7 @@ class Journal:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._checkpoints.close()
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
@@ -184,7 +193,8 @@ class Journal:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
                 if self.state.is_file:
-                    self._connection.cursor().execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+                    self._connection.cursor().execute(_CACHE)
+                    self._checkpoints.take_over(self._connection)
             cursor = self._connection.cursor()
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
