@@ -31,6 +31,7 @@ from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_us
 from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
+from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
@@ -110,6 +111,7 @@ __all__ = [
     "add_incident",
     "add_monitor_run",
     "add_outcomes",
+    "add_partitions",
     "add_rollups",
     "add_silence",
     "add_version",
@@ -130,6 +132,7 @@ __all__ = [
     "delivered",
     "deliveries",
     "done",
+    "drop_partitions",
     "end_silence",
     "enqueue",
     "entries",
@@ -145,6 +148,7 @@ __all__ = [
     "incidents",
     "keys",
     "known_predictions",
+    "lacking_partitions",
     "last_incident",
     "last_monitor_run",
     "last_outcomes",
@@ -152,6 +156,7 @@ __all__ = [
     "note_use",
     "oldest_prediction",
     "open_state",
+    "partition_start",
     "prediction_rows",
     "predictions_after",
     "read_rollups",

@@ -87,6 +87,8 @@ _KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
 _AT_ONCE = (128, 32, 8, 1)
 _OWN = ("prediction_id", "features", "prediction", "probabilities", "confidence")
 _SHARED = tuple(name for name in PredictionRow._fields if name not in _OWN)
+# A partition refuses identifiers that it has; those that callers choose must be in no other either.
+_TAKEN = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
 _FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
 
 
@@ -111,6 +113,8 @@ class Journal:
         rows: Sequence[tuple[Any, ...]],
         answers: Sequence[StoredAnswer] = (),
         groups: Sequence[RowGroup] = (),
+        *,
+        has_chosen_ids: bool = False,
     ) -> None:
         """Write rows and stored answers in one transaction; when this returns they are committed and synced.
 
@@ -120,18 +124,23 @@ class Journal:
         answers : sequence of StoredAnswer
         groups : sequence of RowGroup
             More rows; they are numbered behind `rows`.
+        has_chosen_ids : bool
+            Whether identifiers of `rows` were chosen, so that the log may have them; those made by chance are new.
 
         Raises
         ------
         KeyTaken
             When an answer with one of these keys is there already.
         DependencyUnavailable
-            When the database cannot be written; nothing was, unless the connection was lost in the commit itself.
+            When the database cannot be written, or has one of the identifiers; nothing was written then, unless the
+            connection was lost in the commit itself.
         """
         if not self.state.is_file:
             rows, groups = [*rows, *chain.from_iterable(group.plain() for group in groups)], ()
         n_rows = len(rows) + sum(len(group.rows) for group in groups)
         with self._transaction() as cursor:
+            if has_chosen_ids and not self.state.is_file:
+                self._refuse_taken(cursor, [row[0] for row in rows])
             first = self._numbers(cursor, n_rows) if n_rows else 0
             numbered = [(number, *row) for number, row in enumerate(rows, first)]
             self._insert(cursor, numbered, _INSERT, PredictionRow._fields)
@@ -178,6 +187,13 @@ class Journal:
             while len(rows) - at >= n:
                 cursor.execute(said, tuple(chain.from_iterable(rows[at : at + n])))
                 at += n
+
+    def _refuse_taken(self, cursor: Any, ids: list[str]) -> None:
+        cursor.execute(_TAKEN, (ids,))
+        found = cursor.fetchone()
+        if found is not None:
+            said = f"it has a prediction {found[0]!r} already; choose another identifier"
+            raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({said})")
 
     def _numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_COUNT.format(mark=self._mark), (n,))
