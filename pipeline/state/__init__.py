@@ -32,7 +32,7 @@ from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
 from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
-from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
+from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, SharedValues, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
     erase_subject,
@@ -100,6 +100,7 @@ __all__ = [
     "Search",
     "Served",
     "ServingEvent",
+    "SharedValues",
     "Silence",
     "State",
     "StoredAnswer",
