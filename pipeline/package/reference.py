@@ -71,6 +71,13 @@ class Bins:
         return np.concatenate([np.add.reduceat(counts[:-3], starts), counts[-3:]])
 
     @property
+    def n_bins(self) -> int:
+        """How many bins there are: as many as `labels`, without making the names."""
+        if self.kind == "quantiles":
+            return max(len(self.points) - 1, 0) + 3
+        return len(self.points) + (2 if self.kind == "words" else 4)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """One name for each bin, in the order of `counts`."""
         if self.kind == "words":
@@ -95,7 +102,7 @@ class Bins:
 
     def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
-        found, rows = np.zeros(len(self.labels), dtype=np.int64), getattr(values, "iloc", values)
+        found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
         for at in range(0, len(values), _AT_ONCE):
             found += np.bincount(self.codes(rows[at : at + _AT_ONCE]), minlength=len(found))
@@ -390,6 +397,6 @@ def _bins(value: Mapping[str, Any]) -> Bins:
         grid,
     )
     for one in (bins, bins.finest):
-        if len(one.counts) != len(one.labels):
-            raise IntegrityError(f"reference: {one.name} has {len(one.counts)} counts for {len(one.labels)} bins")
+        if len(one.counts) != one.n_bins:
+            raise IntegrityError(f"reference: {one.name} has {len(one.counts)} counts for {one.n_bins} bins")
     return bins
