@@ -80,7 +80,9 @@ def copy(
 ) -> None:
     """Copy every row into an empty database and compare both sides, in one transaction; stop what writes first."""
     from pipeline import state as store
+    from pipeline.config.load import load_params
     from pipeline.registry.decisions import actor
+    from pipeline.tracking.store import find_root
 
     old = _source(source)
     try:
@@ -88,7 +90,8 @@ def copy(
         try:
             if old.engine.url == new.engine.url:
                 raise UsageError(f"--to: {new.address} is the database to copy from; name another")
-            copied = store.copy_state(old, new, actor=actor(), told=_told)
+            log = load_params(find_root() / "params.yaml").serving.log
+            copied = store.copy_state(old, new, actor=actor(), partition_days=log.partition_days, told=_told)
         finally:
             new.close()
     finally:

@@ -52,19 +52,19 @@ class Layout:
     def sections(self) -> dict[str, dict[str, int]]:
         """Number of counts of each section, by part, in their order."""
         made, k = self.reference, len(self.package.classes)
-        n_score = len(made.score.finest.labels)
+        n_score = made.score.finest.n_bins
         return {
-            FEATURES: {bins.name: len(bins.finest.labels) for bins in made.columns},
+            FEATURES: {bins.name: bins.finest.n_bins for bins in made.columns},
             ANSWERS: {
                 "score": n_score,
-                "confidence": len(made.confidence.finest.labels),
-                "class": len(made.classes.finest.labels),
+                "confidence": made.confidence.finest.n_bins,
+                "class": made.classes.finest.n_bins,
                 "latency": _N_LATENCY,
                 "said": n_score * k,
             },
             OUTCOMES: {
                 "@all": (n_score if self.is_scored else 1) * k * k,
-                **{bins.name: len(bins.labels) * k * k for bins in made.columns},
+                **{bins.name: bins.n_bins * k * k for bins in made.columns},
             },
         }
 
@@ -153,10 +153,10 @@ class Layout:
         """Return positions in the bins for people from those in the finest."""
         if bins.grid is None or len(bins.points) < 2:
             return codes
-        n = len(bins.grid.labels)
+        n = bins.grid.n_bins
         starts = np.searchsorted(bins.grid.points, bins.points[:-1])
         to = np.searchsorted(starts, np.arange(n - 3), side="right") - 1
-        table = np.append(to, len(bins.labels) - 3 + np.arange(3))
+        table = np.append(to, bins.n_bins - 3 + np.arange(3))
         return np.where(codes < 0, -1, table[codes])
 
 

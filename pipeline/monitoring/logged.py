@@ -153,7 +153,7 @@ def _codes(bins: Bins, column: Column, values: Any) -> Ints:
     values = values.combine_chunks()
     if column.store == "bin":
         codes = compute.struct_field(values, "bin").to_numpy(zero_copy_only=False)
-        return _whole(np.where(np.isnan(codes.astype(np.float64)), len(bins.labels) - 1, codes), len(bins.labels))
+        return _whole(np.where(np.isnan(codes.astype(np.float64)), bins.n_bins - 1, codes), bins.n_bins)
     if column.kind == "datetime":
         return _slow_codes(bins, column, values.to_pylist())
     if column.kind in ("category", "boolean"):
@@ -170,7 +170,7 @@ def _slow_codes(bins: Bins, column: Column, values: list[Any]) -> Ints:
     import pandas as pd
 
     codes = np.full(len(values), -1, dtype=np.int64)
-    last = len(bins.labels) - 1
+    last = bins.n_bins - 1
     for at, value in enumerate(values):
         try:
             if column.store == "bin":
@@ -181,7 +181,7 @@ def _slow_codes(bins: Bins, column: Column, values: list[Any]) -> Ints:
                 codes[at] = bins.finest.codes([value])[0]
         except (DataError, ValueError, TypeError):
             continue
-    return _whole(codes, len(bins.finest.labels))
+    return _whole(codes, bins.finest.n_bins)
 
 
 def _whole(codes: Any, n: int) -> Ints:

@@ -124,7 +124,7 @@ class ModelMonitor:
             )  # fmt: skip
             journal = store.Journal(state)
             try:
-                journal.append([row])
+                journal.append([row], has_chosen_ids=request_id is not None)
             finally:
                 journal.close()
         if actual is not None:

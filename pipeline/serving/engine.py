@@ -22,7 +22,7 @@ from pipeline.serving.explain import explain
 from pipeline.serving.feedback import read_outcomes, store_outcomes
 from pipeline.serving.log import LogWriter
 from pipeline.serving.rows import Rows, parse_json
-from pipeline.serving.upkeep import prune
+from pipeline.serving.upkeep import Upkeep
 from pipeline.serving.variation import variation
 from pipeline.state import Journal, open_state
 
@@ -43,7 +43,6 @@ OnError = Literal["refuse", "partial"]
 
 _PACKAGES = "state/packages"
 _SECRET = "state/log.key"  # noqa: S105 - where it lies, not what it is
-_PRUNE_S = 60.0
 _MAX_WORD = 200
 _OUTCOME_COMMAS = 20
 # What a value of a column is in a body, roughly.
@@ -88,6 +87,7 @@ class Engine:
         self._lock = asyncio.Lock()
         self._state: State
         self._writer: LogWriter
+        self._upkeep: Upkeep
         self._activation: Activation
 
     async def start(self) -> None:
@@ -108,6 +108,8 @@ class Engine:
         self._writer.start(asyncio.get_running_loop())
         await self._look(is_asked=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
+        self._upkeep = Upkeep(self._state, self._log_config)
+        self._upkeep.start()
 
     async def close(self) -> None:
         """Answer what is on its way, then let go of everything."""
@@ -117,6 +119,7 @@ class Engine:
                 with suppress(asyncio.CancelledError):
                     await self._follower
             self._follower = None
+            await asyncio.to_thread(self._upkeep.stop)
         self._writer.hand_over()
         await asyncio.to_thread(self._writer.stop)
         await asyncio.sleep(0)  # answers that were handed over by the writer's last call reach their requests
@@ -299,7 +302,6 @@ class Engine:
         return await asyncio.shield(future)
 
     async def _follow(self) -> None:
-        pruned_at = time.monotonic()
         while True:
             await asyncio.sleep(self._config.follow_s)
             try:
@@ -307,10 +309,6 @@ class Engine:
                 self._follow_error = None
             except Exception as error:  # noqa: BLE001 - whatever it is, what serves now serves on and the next look comes
                 self._follow_error = str(error)
-            if time.monotonic() - pruned_at >= _PRUNE_S and self._log_config.mode == "durable":
-                pruned_at = time.monotonic()
-                with suppress(MlopsError):  # the next minute will do
-                    await asyncio.to_thread(prune, self._state, self._log_config)
 
     async def _look(self, *, is_asked: bool = False) -> None:
         async with self._lock:

@@ -62,7 +62,7 @@ class FileLog:
                 with self.state.reading() as connection:
                     is_known = bool(store.known_predictions(connection, part[:1]))
                 if not is_known:
-                    journal.append(self._rows(rows.slice(at, _AT_ONCE), part))
+                    journal.append(self._rows(rows.slice(at, _AT_ONCE), part), has_chosen_ids=True)
         finally:
             journal.close()
 

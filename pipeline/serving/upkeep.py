@@ -1,40 +1,112 @@
-"""Keep the log within its bounds while the server runs: old rows go, a few at a time."""
+"""Keep the log within its bounds while the server runs: old rows go, a few at a time or a partition at once."""
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
+from pipeline.errors import MlopsError
 from pipeline.files import sha256
 from pipeline.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.config.groups.serving import LogConfig
     from pipeline.state import State
 
-__all__ = ["erase", "prune"]
+__all__ = ["Upkeep", "erase", "prepare", "prune"]
 
 _DAY_US = 86_400_000_000
 _HOUR_US = 3_600_000_000
 _AT_ONCE = 2_000
+_EVERY_S = 60.0
+_STOP_S = 5.0
 
 
-def prune(state: State, config: LogConfig) -> int:
-    """Remove rows and stored answers that are older than the settings say, in short transactions; return how many.
+class Upkeep:
+    """A thread that looks after the log each minute, beside everything else.
+
+    Parameters
+    ----------
+    state : State
+    config : LogConfig
+    """
+
+    def __init__(self, state: State, config: LogConfig) -> None:
+        self._state = state
+        self._config = config
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Start; a log that is not kept needs nothing."""
+        if self._config.mode == "durable":
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End after the transaction that is under way; one that takes long is left to the database, which undoes it."""
+        self._is_over.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
+
+    def _run(self) -> None:
+        with suppress(MlopsError):  # the next minute will do, here and below
+            prepare(self._state, self._config)
+        while not self._is_over.wait(_EVERY_S):
+            with suppress(MlopsError):
+                prepare(self._state, self._config)
+                prune(self._state, self._config, is_over=self._is_over.is_set)
+
+
+def prepare(state: State, config: LogConfig) -> None:
+    """Make the partitions of now and of the time after it, where the log has partitions.
 
     Raises
     ------
+    Conflict
+        When readers hold the log for longer than writers may be kept waiting; the next call will do.
+    DependencyUnavailable
+        When the database cannot be written.
+    """
+    if state.is_file:
+        return
+    days = config.partition_days
+    now = state.clock()
+    moments = (now, now + days * _DAY_US)
+    with state.reading() as connection:
+        is_prepared = not store.lacking_partitions(connection, moments, days=days)
+    if not is_prepared:
+        with state.writing() as connection:
+            store.add_partitions(connection, moments, days=days)
+
+
+def prune(state: State, config: LogConfig, *, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Remove rows and stored answers that are older than the settings say, in short transactions; return how many.
+
+    It ends before its time when `is_over` says so, which is asked between two transactions.
+
+    Raises
+    ------
+    Conflict
+        When readers hold partitions that are to go; the next call will do.
     DependencyUnavailable
         When the database cannot be written.
     """
     now = state.clock()
-    n_removed = 0
+    before, n_removed = now - config.retention_days * _DAY_US, 0
+    if not state.is_file:
+        n_removed += store.drop_partitions(state, before=before)
+        # The partition in which the time ends goes later as a whole; what lies in none goes now.
+        before = store.partition_start(before, days=config.partition_days)
     while True:
         with state.writing() as connection:
-            n_rows = store.remove_predictions(connection, before=now - config.retention_days * _DAY_US, limit=_AT_ONCE)
+            n_rows = store.remove_predictions(connection, before=before, limit=_AT_ONCE)
             n_answers = store.remove_answers(connection, before=now - config.answers_hours * _HOUR_US, limit=_AT_ONCE)
         n_removed += n_rows + n_answers
-        if max(n_rows, n_answers) < _AT_ONCE:
+        if max(n_rows, n_answers) < _AT_ONCE or is_over():
             return n_removed
 
 

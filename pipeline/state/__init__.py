@@ -39,6 +39,7 @@ from pipeline.state.packing import (
     PackedRows,
     packed_after,
 )
+from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
@@ -122,6 +123,7 @@ __all__ = [
     "add_incident",
     "add_monitor_run",
     "add_outcomes",
+    "add_partitions",
     "add_rollups",
     "add_silence",
     "add_version",
@@ -142,6 +144,7 @@ __all__ = [
     "delivered",
     "deliveries",
     "done",
+    "drop_partitions",
     "end_silence",
     "enqueue",
     "entries",
@@ -157,6 +160,7 @@ __all__ = [
     "incidents",
     "keys",
     "known_predictions",
+    "lacking_partitions",
     "last_incident",
     "last_monitor_run",
     "last_outcomes",
@@ -165,6 +169,7 @@ __all__ = [
     "oldest_prediction",
     "open_state",
     "packed_after",
+    "partition_start",
     "prediction_rows",
     "read_rollups",
     "remove_answers",

@@ -14,7 +14,9 @@ from sqlalchemy import String, exc, func, literal, select
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError
 from pipeline.state.audit import Act, append
 from pipeline.state.migration import prepare, revision
-from pipeline.state.tables import METADATA, counters
+from pipeline.state.partitions import add_partitions
+from pipeline.state.rollup_rows import DAY_US
+from pipeline.state.tables import METADATA, counters, predictions
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class CopiedTable:
     sha256: str
 
 
-def copy_state(source: State, target: State, *, actor: str, told: Told) -> list[CopiedTable]:
+def copy_state(source: State, target: State, *, actor: str, partition_days: int, told: Told) -> list[CopiedTable]:
     """Copy every row in one transaction: the target has all of them, compared with the source, or none.
 
     Parameters
@@ -55,6 +57,8 @@ def copy_state(source: State, target: State, *, actor: str, told: Told) -> list[
         A database without rows; it gets its tables, and one more audit entry that tells of the copy.
     actor : str
         Who copies, for the audit trail.
+    partition_days : int
+        How long each partition of the target's log is to be, where it has partitions.
     told : callable
         Called with what is done (`copied` or `compared`), the name of a table, its rows so far and in all.
 
@@ -75,6 +79,8 @@ def copy_state(source: State, target: State, *, actor: str, told: Told) -> list[
     prepare(target)
     with source.reading() as old, target.writing() as new:
         _refuse_rows(new, target)
+        if not target.is_file:
+            add_partitions(new, _moments(old, partition_days), days=partition_days)
         copied = [_copy(table, old, new, told) for table in METADATA.sorted_tables]
         for one in copied:
             _compare(one, new, told)
@@ -112,6 +118,12 @@ def _refuse_growth(source: State, old: Connection) -> None:
                 f"{source.address}: was written to while it was copied, so the copy would lack rows; nothing was kept."
                 " Stop the servers and whatever else writes, then copy again"
             )
+
+
+def _moments(old: Connection, days: int) -> list[int]:
+    """Return where the partitions begin that hold the log."""
+    length = days * DAY_US
+    return [int(one) * length for one in old.execute(select(predictions.c.at // length).distinct()).scalars()]
 
 
 def _copy(table: Table, old: Connection, new: Connection, told: Told) -> CopiedTable:

@@ -60,8 +60,10 @@ class State:
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, lock: int = WRITERS_LOCK) -> Iterator[Connection]:
         """Yield a connection in a transaction that no other writer shares; an error undoes all of it.
+
+        On PostgreSQL, what takes no number of a sequence may name another lock, and go on beside the writers.
 
         Raises
         ------
@@ -75,7 +77,7 @@ class State:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(text(_WAIT_FOR_LOCK))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS_LOCK})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
             try:
                 yield connection
                 connection.commit()

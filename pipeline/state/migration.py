@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "Revision", "back_up", "prepare", "revision", "upgrade"]
 
-HEAD = "0005"
+HEAD = "0006"
 _VERSION_TABLE = "mlops_schema"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

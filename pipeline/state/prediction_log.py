@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import exc
 
 from pipeline.errors import DependencyUnavailable
+from pipeline.state.checkpoints import Checkpoints
 from pipeline.state.database import WRITERS_LOCK
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class KeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
-# A large group fills SQLite's usual 1,000 pages at once, and would copy all of them back within its own commit.
-_CHECKPOINT_PAGES = 8_000
+# A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
+_CACHE = "PRAGMA cache_size=-8000"
 # A server may be set to answer before it syncs; not for these rows.
 _LOCK = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
@@ -86,6 +87,8 @@ _KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
 _AT_ONCE = (128, 32, 8, 1)
 _OWN = ("prediction_id", "features", "prediction", "probabilities", "confidence")
 _SHARED = tuple(name for name in PredictionRow._fields if name not in _OWN)
+# A partition refuses identifiers that it has; those that callers choose must be in no other either.
+_TAKEN = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
 _FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
 
 
@@ -99,12 +102,19 @@ class Journal:
 
     state: State
     _connection: Any = field(default=None, init=False)
+    _checkpoints: Checkpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what is needed once; nothing is opened."""
+        self._checkpoints = Checkpoints(self.state)
 
     def append(
         self,
         rows: Sequence[tuple[Any, ...]],
         answers: Sequence[StoredAnswer] = (),
         groups: Sequence[RowGroup] = (),
+        *,
+        has_chosen_ids: bool = False,
     ) -> None:
         """Write rows and stored answers in one transaction; when this returns they are committed and synced.
 
@@ -114,18 +124,23 @@ class Journal:
         answers : sequence of StoredAnswer
         groups : sequence of RowGroup
             More rows; they are numbered behind `rows`.
+        has_chosen_ids : bool
+            Whether identifiers of `rows` were chosen, so that the log may have them; those made by chance are new.
 
         Raises
         ------
         KeyTaken
             When an answer with one of these keys is there already.
         DependencyUnavailable
-            When the database cannot be written; nothing was, unless the connection was lost in the commit itself.
+            When the database cannot be written, or has one of the identifiers; nothing was written then, unless the
+            connection was lost in the commit itself.
         """
         if not self.state.is_file:
             rows, groups = [*rows, *chain.from_iterable(group.plain() for group in groups)], ()
         n_rows = len(rows) + sum(len(group.rows) for group in groups)
         with self._transaction() as cursor:
+            if has_chosen_ids and not self.state.is_file:
+                self._refuse_taken(cursor, [row[0] for row in rows])
             first = self._numbers(cursor, n_rows) if n_rows else 0
             numbered = [(number, *row) for number, row in enumerate(rows, first)]
             self._insert(cursor, numbered, _INSERT, PredictionRow._fields)
@@ -134,6 +149,8 @@ class Journal:
                 _insert_group(cursor, group, first)
                 first += len(group.rows)
             self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
+        if self.state.is_file:
+            self._checkpoints.committed(self._connection, n_rows)
 
     def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         """Return the stored answers of these idempotency keys.
@@ -150,6 +167,7 @@ class Journal:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._checkpoints.close()
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
@@ -170,6 +188,13 @@ class Journal:
                 cursor.execute(said, tuple(chain.from_iterable(rows[at : at + n])))
                 at += n
 
+    def _refuse_taken(self, cursor: Any, ids: list[str]) -> None:
+        cursor.execute(_TAKEN, (ids,))
+        found = cursor.fetchone()
+        if found is not None:
+            said = f"it has a prediction {found[0]!r} already; choose another identifier"
+            raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({said})")
+
     def _numbers(self, cursor: Any, n: int) -> int:
         cursor.execute(_COUNT.format(mark=self._mark), (n,))
         found = cursor.fetchall()
@@ -184,7 +209,8 @@ class Journal:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
                 if self.state.is_file:
-                    self._connection.cursor().execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+                    self._connection.cursor().execute(_CACHE)
+                    self._checkpoints.take_over(self._connection)
             cursor = self._connection.cursor()
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from pipeline.state.sequence import next_number
 from pipeline.state.tables import answers, outcomes, predictions
@@ -46,9 +46,15 @@ def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str
 
 
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
-    """Remove at most `limit` of the oldest predictions that were given before a moment, with their outcomes."""
-    oldest = select(predictions.c.seq).where(predictions.c.at < before).order_by(predictions.c.seq).limit(limit)
-    numbers = list(connection.execute(oldest).scalars())
+    """Remove at most `limit` of the oldest predictions that were given before a moment, with their outcomes.
+
+    Model by model, by the index of models and moments: to find that nothing is old must not take the reading of a long log.
+    """
+    numbers: list[int] = []
+    for model in _models(connection):
+        is_old = (predictions.c.model == model) & (predictions.c.at < before)
+        oldest = select(predictions.c.seq).where(is_old).order_by(predictions.c.at).limit(limit - len(numbers))
+        numbers += connection.execute(oldest).scalars()
     return _remove(connection, numbers)
 
 
@@ -94,6 +100,14 @@ def last_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
         query = select(outcomes).where(outcomes.c.prediction_id.in_(part)).order_by(outcomes.c.seq)
         found.update({row.prediction_id: row.outcome for row in connection.execute(query)})
     return found
+
+
+def _models(connection: Connection) -> Iterator[str]:
+    """Yield the models of the log, by one look into an index for each."""
+    model = connection.execute(select(func.min(predictions.c.model))).scalar()
+    while model is not None:
+        yield model
+        model = connection.execute(select(func.min(predictions.c.model)).where(predictions.c.model > model)).scalar()
 
 
 def _remove(connection: Connection, numbers: Sequence[int]) -> int:

@@ -32,4 +32,7 @@ class LogConfig(Section):
     queue_rows: Positive = setting("Rows that may wait to be logged; more are turned away", unit="rows")
     sample: float = setting("Share of requests whose rows are kept, each with its weight", gt=0, le=1)
     retention_days: Positive = setting("Age from which rows are removed", unit="d")
+    partition_days: Positive = setting(
+        "Time that one partition of the log holds on PostgreSQL; it goes as a whole, up to so much later", unit="d"
+    )
     answers_hours: Positive = setting("How long a retry with an idempotency key gets the stored answer", unit="h")

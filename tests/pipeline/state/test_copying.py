@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 from itertools import count
@@ -43,7 +44,7 @@ import sys
 from pipeline import state as store
 old, new = (store.connect_to(one, named="--to") for one in sys.argv[1:])
 store.revision(new)
-store.copy_state(old, new, actor="ada", told=lambda *said: print(*said, flush=True))
+store.copy_state(old, new, actor="ada", partition_days=7, told=lambda *said: print(*said, flush=True))
 """
 
 
@@ -114,7 +115,7 @@ def empty(source: store.State, request: pytest.FixtureRequest, tmp_path: Path) -
 
 
 def copy(old: store.State, new: store.State, told: Callable[..., None] = lambda *_: None) -> list[store.CopiedTable]:
-    return store.copy_state(old, new, actor="ada", told=told)
+    return store.copy_state(old, new, actor="ada", partition_days=7, told=told)
 
 
 def rows(state: store.State, *, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
@@ -253,6 +254,7 @@ def test_the_command_copies_to_where_it_is_told_and_says_what_arrived(
     file_with_rows: store.State, on_server: store.State, tmp_path: Path
 ) -> None:
     old, new = (_address(one) for one in (file_with_rows, on_server))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     program = str(Path(sys.executable).with_name("mlops"))
     command = [program, "state", "copy", "--from", old, "--to", new]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

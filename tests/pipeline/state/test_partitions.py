@@ -1,0 +1,188 @@
+"""PostgreSQL's prediction log lies in partitions by moment: what is old goes at once, and nobody who reads sees a difference."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, text
+
+from pipeline import state as store
+from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.state.migration import _migrate  # the way to an older form is for tests only
+from pipeline.state.tables import METADATA, outcomes, predictions
+from tests.pipeline.state import server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAY = store.DAY_US
+START = 20_000 * DAY
+
+
+@pytest.fixture
+def kept(postgresql: str) -> Iterator[store.State]:
+    """A database on PostgreSQL with our tables and without rows."""
+    opened = store.connect_to(server.new_database(postgresql, like=server.prepared(postgresql)), named="here")
+    yield opened
+    opened.close()
+
+
+def row(name: str, at: int, subject: str | None = None) -> store.PredictionRow:
+    return store.PredictionRow(
+        name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "champion", "champion", 1, 1.0, None, subject,
+    )  # fmt: skip
+
+
+def write(state: store.State, *rows: store.PredictionRow) -> None:
+    journal = store.Journal(state)
+    journal.append(rows)
+    journal.close()
+
+
+def prepare(state: store.State, *moments: int, days: int = 1) -> None:
+    with state.writing() as connection:
+        store.add_partitions(connection, moments, days=days)
+
+
+def partitions(state: store.State) -> dict[str, int]:
+    """Return how many rows each table of the log has."""
+    with state.reading() as connection:
+        query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass ORDER BY 1"
+        names = list(connection.execute(text(query)).scalars())
+        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
+
+
+def names(state: store.State) -> list[str]:
+    with state.reading() as connection:
+        return list(connection.execute(select(predictions.c.prediction_id).order_by(predictions.c.seq)).scalars())
+
+
+def test_rows_lie_in_the_partition_of_their_moment_and_others_wait_until_it_is_made(kept: store.State) -> None:
+    prepare(kept, START)
+    write(kept, row("a", START), row("b", START + DAY - 1), row("c", START + DAY), row("d", 5))
+    assert partitions(kept) == {"predictions_2024_10_04": 2, "predictions_rest": 2}
+    prepare(kept, START, START + DAY)
+    assert partitions(kept) == {"predictions_2024_10_04": 2, "predictions_2024_10_05": 1, "predictions_rest": 1}
+    assert names(kept) == ["a", "b", "c", "d"]
+
+
+def test_what_is_there_already_is_made_once(kept: store.State) -> None:
+    prepare(kept, START)
+    with kept.reading() as connection:
+        assert store.lacking_partitions(connection, [START, START + DAY - 1], days=1) == []
+
+
+def test_another_length_fills_what_is_free_between_partitions(kept: store.State) -> None:
+    begin = store.partition_start(START, days=7)
+    prepare(kept, begin + 2 * DAY, begin + 4 * DAY)
+    prepare(kept, begin, days=7)
+    write(kept, *(row(f"r{at}", begin + at * DAY) for at in range(7)))
+    assert sorted(partitions(kept).values()) == [0, 1, 1, 1, 2, 2]
+    with kept.reading() as connection:
+        assert store.lacking_partitions(connection, [begin + 6 * DAY], days=7) == []
+
+
+def test_the_last_moment_that_there_is_has_a_partition(kept: store.State) -> None:
+    write(kept, row("a", 2**63 - 1))
+    prepare(kept, 2**63 - 1, days=7)
+    assert sorted(partitions(kept).values()) == [0, 1]
+
+
+def test_old_partitions_go_with_their_outcomes_and_no_others(kept: store.State) -> None:
+    prepare(kept, START, START + DAY, START + 2 * DAY)
+    write(kept, *(row(f"r{at}", START + at * DAY // 2) for at in range(6)))
+    with kept.writing() as connection:
+        told = [(f"r{at}", START + 9 * DAY, "yes", "api") for at in (0, 2, 3, 4)]
+        store.add_outcomes(connection, [*told, ("unknown", START, "yes", "api")])
+    assert store.drop_partitions(kept, before=START + 2 * DAY) == 4
+    assert names(kept) == ["r4", "r5"]
+    assert list(partitions(kept)) == ["predictions_2024_10_06", "predictions_rest"]
+    with kept.reading() as connection:
+        left = connection.execute(select(outcomes.c.prediction_id).order_by(outcomes.c.seq)).scalars()
+        assert list(left) == ["r4", "unknown"]
+    assert store.drop_partitions(kept, before=START + 2 * DAY) == 0
+
+
+def test_a_removal_that_was_broken_off_is_ended_by_the_next(kept: store.State) -> None:
+    prepare(kept, START)
+    write(kept, row("a", START))
+    with kept.writing() as connection:
+        store.add_outcomes(connection, [("a", START, "yes", "api")])
+        connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
+        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
+    assert store.drop_partitions(kept, before=0) == 1
+    with kept.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(outcomes)).scalar_one() == 0
+        assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
+
+
+def test_a_partition_that_somebody_reads_stays_until_they_have_read_it(kept: store.State) -> None:
+    prepare(kept, START)
+    write(kept, row("a", START))
+    with kept.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(predictions)).scalar_one() == 1
+        with pytest.raises(Conflict, match="lock timeout"):
+            store.drop_partitions(kept, before=START + DAY)
+        write(kept, row("b", START))
+    assert store.drop_partitions(kept, before=START + DAY) == 2
+
+
+def test_no_row_is_lost_while_partitions_come_and_go_under_writers(kept: store.State) -> None:
+    draw = random.Random(1)
+    moments = [[START + draw.randrange(4 * DAY) for _ in range(30)] for _ in range(3)]
+
+    def work(number: int) -> None:
+        for at, moment in enumerate(moments[number]):
+            write(kept, row(f"w{number}-{at}", moment))
+
+    writers = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for one in writers:
+        one.start()
+    for day in range(4):
+        prepare(kept, START + day * DAY)
+    for one in writers:
+        one.join()
+    assert partitions(kept)["predictions_rest"] == 0
+    young = {f"w{n}-{at}" for n in range(3) for at, moment in enumerate(moments[n]) if moment >= START + 2 * DAY}
+    assert store.drop_partitions(kept, before=START + 2 * DAY) == 90 - len(young)
+    assert set(names(kept)) == young
+
+
+def test_an_identifier_that_a_caller_chose_is_refused_whatever_partition_has_it(kept: store.State) -> None:
+    prepare(kept, START, START + DAY)
+    journal = store.Journal(kept)
+    journal.append([row("a", START)])
+    with pytest.raises(DependencyUnavailable, match="it has a prediction 'a' already; choose another"):
+        journal.append([row("b", START + DAY), row("a", START + DAY)], has_chosen_ids=True)
+    with pytest.raises(DependencyUnavailable, match="predictions_2024_10_04_prediction_id_key"):
+        journal.append([row("a", START)])
+    journal.close()
+    assert names(kept) == ["a"]
+
+
+def test_subjects_and_known_predictions_are_found_in_every_partition(kept: store.State) -> None:
+    prepare(kept, START, START + DAY)
+    write(kept, row("a", START, "s"), row("b", START + DAY, "s"), row("c", 5, "s"), row("d", 5))
+    with kept.writing() as connection:
+        assert store.known_predictions(connection, ["a", "b", "c", "e"]) == {"a", "b", "c"}
+        assert store.erase_subject(connection, "s") == 3
+    assert names(kept) == ["d"]
+
+
+@pytest.mark.parametrize("moments", [[START + DAY // 2, 7, START], [2**63 - 1], []])
+def test_what_was_logged_before_is_a_partition_as_it_lay(kept: store.State, moments: list[int]) -> None:
+    with kept.writing() as connection:
+        METADATA.drop_all(connection)
+        connection.execute(text("DROP TABLE mlops_schema"))
+        connection.execute(text("DROP FUNCTION refuse_audit_change"))
+    _migrate(kept, to="0005")
+    write(kept, *(row(f"r{at}", moment) for at, moment in enumerate(moments)))
+    _migrate(kept)
+    before = {"predictions_before": len(moments)} if moments else {}
+    assert partitions(kept) == {**before, "predictions_rest": 0}
+    prepare(kept, START, START + DAY)
+    write(kept, row("new", START + DAY))
+    assert names(kept) == [*(f"r{at}" for at in range(len(moments))), "new"]
