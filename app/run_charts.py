@@ -29,7 +29,7 @@ def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
             x=alt.X("name:N", sort=list(columns), axis=alt.Axis(title=None, labelAngle=-25, labelLimit=150)),
             y=alt.Y("height:Q", axis=alt.Axis(title="Least to greatest", labels=False, ticks=False)),
             color=alt.Color("run:N", scale=alt.Scale(range=list(SERIES)), legend=None),
-            detail="run:N",
+            detail=alt.Detail("run:N"),
             tooltip=[
                 alt.Tooltip("run:N", title="Run"),
                 alt.Tooltip("name:N", title="Figure"),
@@ -67,7 +67,7 @@ def two_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
         .encode(
             x=alt.X("across:Q", scale=share, axis=alt.Axis(format="%", title=x)),
             y=alt.Y("up:Q", scale=share, axis=alt.Axis(format="%", title=y)),
-            order="across:Q",
+            order=alt.Order("across:Q"),
             color=alt.Color(
                 "run:N",
                 scale=alt.Scale(range=[BLUE, ORANGE]),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["served"]
 
+# The first reader's page is drawn by then, and not held up by what it does not need.
+_LATER_S = 4
+
 
 def _ready() -> None:
     """Load what answers before the server says that it is up, and after it what only some pages ask for."""
@@ -22,10 +25,15 @@ def _ready() -> None:
     from app import access
     from app.views import configuration, data, experiments, history, models, monitoring, overview, predict  # noqa: F401
 
-    # Spinners of what is loaded here have no page to turn on.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
+    # What is loaded and drawn here has no page.
+    for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
+        logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
     access.warm()
-    threading.Thread(target=access.warm_rest, name="warm", daemon=True).start()
+    for page in (overview, predict):  # a first drawing imports, and compiles queries: half a second of the first reader
+        page.render()
+    rest = threading.Timer(_LATER_S, access.warm_rest)
+    rest.daemon = True
+    rest.start()
 
 
 @asynccontextmanager

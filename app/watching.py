@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Incident, Silence
 
-__all__ = ["HOUR_US", "Drift", "Hours", "by_hour", "drift", "incidents", "monitoring", "silences"]
+__all__ = ["HOUR_US", "Drift", "Glance", "Hours", "by_hour", "drift", "glance", "incidents", "monitoring", "silences"]
 
 HOUR_US = 3_600_000_000
 _MAX_COLUMNS = 40
@@ -45,6 +45,14 @@ class Drift:
 
     report: dict[str, Any]
     slots: list[SlotFinding]
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How the last hours of one version compare with its training, as plain values: columns, and figures."""
+
+    drift: dict[str, Any]
+    degradation: dict[str, Any]
 
 
 def by_hour(model: str, hours: int, *, digest: str | None = None) -> Hours:
@@ -86,6 +94,19 @@ def _watched(folder: str, url: str | None, model: str, version: int, hours: int)
         "performance": monitor.calculate_performance_metrics(hours),
         "degradation": monitor.detect_performance_degradation(window_hours=hours),
     }
+
+
+def glance(model: str, version: int, hours: int) -> Glance:
+    """Return how far the columns of the last hours moved, and how much worse the figures of one version got."""
+    return _glanced(str(access.root()), os.environ.get(store.URL_ENV), model, version, hours)
+
+
+@access.kept(30, said=False)
+def _glanced(folder: str, url: str | None, model: str, version: int, hours: int) -> Glance:  # noqa: ARG001 - another database is another entry
+    monitor = ModelMonitor(model, Path(folder), version=version)
+    return Glance(
+        monitor.detect_data_drift(window_hours=hours), monitor.detect_performance_degradation(window_hours=hours)
+    )
 
 
 def drift(model: str, digest: str, hours: int, *, slot_hours: int, is_to_before: bool) -> Drift:

@@ -149,7 +149,8 @@ def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -
         found["again"] = {name: median(one[name] for one in again) for name in PAGES}
         found["form"] = list(form(page, rounds))[1:]
         if n_sessions:
-            others = [page.context.new_page() for _ in range(n_sessions - 1)]
+            visitors = page.context.browser.new_context()
+            others = [visitors.new_page() for _ in range(n_sessions - 1)]
             for at, one in enumerate(others):
                 one.goto(f"{address}/{PAGES[at % 4].lower()}")
                 drawn(one, PAGES[at % 4], time.perf_counter())

@@ -43,8 +43,12 @@ def show(answer: Mapping[str, Any], features: Mapping[str, Any], package: Packag
         )
     with st.expander("Why", expanded=True, icon=":material/lightbulb:"):
         frame.edge(lambda: _why(features, package))
-    with st.expander("What would change the answer", icon=":material/alt_route:"):
-        frame.edge(lambda: _what_if(features, package, label, origin))
+    opened = st.expander(
+        "What would change the answer", icon=":material/alt_route:", key=f"what_if_{origin}", on_change="rerun"
+    )
+    if opened.open:
+        with opened:
+            frame.edge(lambda: _what_if(features, package, label, origin))
     with st.expander("Say what became true", icon=":material/rate_review:"):
         feedback.ask(answer["prediction_id"], package.classes)
 

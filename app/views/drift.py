@@ -10,7 +10,7 @@ import streamlit as st
 from app import charts, frame, watching, words
 from app.views import hourly
 
-__all__ = ["VERDICTS", "show"]
+__all__ = ["VERDICTS", "effects", "show"]
 
 VERDICTS = {
     "stable": "stable",
@@ -52,12 +52,8 @@ def _ratio(value: float | None, limit: float | None) -> float:
     return value / limit if value is not None and limit else 0.0
 
 
-def _effects(drift: dict[str, Any], titles: dict[str, str]) -> None:
-    st.markdown(
-        "**How far each column moved**",
-        help="A verdict needs a change above its limit and beyond chance; the line is the limit",
-    )
-    st.caption(words.sentence(words.short(drift["summary"], 400)))
+def effects(drift: dict[str, Any], titles: dict[str, str]) -> pd.DataFrame:
+    """Return how far each column moved, as `charts.effects` draws it."""
     rows = [
         {
             "name": _title(titles, one["column"]),
@@ -67,10 +63,16 @@ def _effects(drift: dict[str, Any], titles: dict[str, str]) -> None:
         }
         for one in drift["findings"]
     ]
-    frame.chart(
-        charts.effects(pd.DataFrame(rows, columns=["name", "ratio", "verdict", "words"])),
-        alt="Size of the change by column",
+    return pd.DataFrame(rows, columns=["name", "ratio", "verdict", "words"])
+
+
+def _effects(drift: dict[str, Any], titles: dict[str, str]) -> None:
+    st.markdown(
+        "**How far each column moved**",
+        help="A verdict needs a change above its limit and beyond chance; the line is the limit",
     )
+    st.caption(words.sentence(words.short(drift["summary"], 400)))
+    frame.chart(charts.effects(effects(drift, titles)), alt="Size of the change by column")
 
 
 def _matrix(given: watching.Drift, titles: dict[str, str]) -> None:

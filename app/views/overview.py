@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, frame, watching, words
-from app.views import hourly
+from app.views import glance, hourly
 from pipeline import paths
 from pipeline.errors import MlopsError
 from pipeline.words import counted
@@ -41,6 +41,8 @@ def _body() -> None:
         st.markdown("**What to do next**")
         for step in _steps(versions, serving):
             st.markdown(f"- {step}")
+    if serving is not None:
+        frame.edge(lambda: glance.show(serving))
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         frame.edge(lambda: _last(model))

@@ -35,7 +35,7 @@ def drift_from_rows(
     import pandas as pd
 
     logged = evenly(logged, seed=config.seed)
-    live = LoggedRows(logged, package).features()
+    live = LoggedRows.of(logged, package).features()
     schema = replace(
         package.schema,
         columns=tuple(

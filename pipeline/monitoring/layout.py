@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.monitoring.columns import LoggedColumns
     from pipeline.package import Package, Reference
-    from pipeline.state import CountedRow
 
     Ints = NDArray[np.int64]
 
@@ -52,19 +52,19 @@ class Layout:
     def sections(self) -> dict[str, dict[str, int]]:
         """Number of counts of each section, by part, in their order."""
         made, k = self.reference, len(self.package.classes)
-        n_score = len(made.score.finest.labels)
+        n_score = made.score.finest.n_bins
         return {
-            FEATURES: {bins.name: len(bins.finest.labels) for bins in made.columns},
+            FEATURES: {bins.name: bins.finest.n_bins for bins in made.columns},
             ANSWERS: {
                 "score": n_score,
-                "confidence": len(made.confidence.finest.labels),
-                "class": len(made.classes.finest.labels),
+                "confidence": made.confidence.finest.n_bins,
+                "class": made.classes.finest.n_bins,
                 "latency": _N_LATENCY,
                 "said": n_score * k,
             },
             OUTCOMES: {
                 "@all": (n_score if self.is_scored else 1) * k * k,
-                **{bins.name: len(bins.labels) * k * k for bins in made.columns},
+                **{bins.name: bins.n_bins * k * k for bins in made.columns},
             },
         }
 
@@ -94,19 +94,19 @@ class Layout:
         """Return the tally of no rows."""
         return Tally(0, 0.0, np.zeros(self.length(part), dtype=np.int64))
 
-    def tally(self, rows: Sequence[CountedRow], groups: Ints, n_groups: int) -> dict[str, list[Tally]]:
+    def tally(self, rows: LoggedColumns, groups: Ints, n_groups: int) -> dict[str, list[Tally]]:
         """Return the tallies of rows by part, one for each group.
 
         Parameters
         ----------
-        rows : sequence of CountedRow
+        rows : LoggedColumns
         groups : int, shape (n_rows,)
             Number of the group of each row, below `n_groups`.
         """
         placed = _Placed(groups, n_groups)
         coded = self._coded(rows)
-        total = np.bincount(groups, weights=[row.confidence for row in rows], minlength=n_groups)
-        outcomes = self._outcomes(coded, rows)
+        total = np.bincount(groups, weights=rows.confidence, minlength=n_groups)
+        outcomes = self._outcomes(coded)
         n_known = np.bincount(groups[coded["@outcome"] >= 0], minlength=n_groups)
         n_rows = np.bincount(groups, minlength=n_groups)
         features = [coded[name] for name in self.sections[FEATURES]]
@@ -117,39 +117,34 @@ class Layout:
             OUTCOMES: placed.tallies(outcomes, list(self.sections[OUTCOMES].values()), n_known),
         }
 
-    def outcomes(self, rows: Sequence[CountedRow], groups: Ints, n_groups: int) -> list[Tally]:
+    def outcomes(self, rows: LoggedColumns, groups: Ints, n_groups: int) -> list[Tally]:
         """Return the tallies of the outcomes alone, one for each group."""
         coded = self._coded(rows)
         n_known = np.bincount(groups[coded["@outcome"] >= 0], minlength=n_groups)
         sizes = list(self.sections[OUTCOMES].values())
-        return _Placed(groups, n_groups).tallies(self._outcomes(coded, rows), sizes, n_known)
+        return _Placed(groups, n_groups).tallies(self._outcomes(coded), sizes, n_known)
 
-    def _coded(self, rows: Sequence[CountedRow]) -> dict[str, Ints]:
+    def _coded(self, rows: LoggedColumns) -> dict[str, Ints]:
         """Return the bin of each row, by feature, and of what was said about it."""
         logged, made = LoggedRows(rows, self.package), self.reference
-        coded = logged.codes(made)
-        score = made.score.finest.codes(logged.scores(logged.probabilities()))
-        positions = {name: code for code, name in enumerate(self.package.classes)}
-        said = np.array([positions.get(row.prediction, -1) for row in rows], dtype=np.int64)
-        known = [-1 if row.outcome is None else positions.get(row.outcome, -1) for row in rows]
+        score = logged.score_codes(made.score)
+        said = rows.prediction.codes(self.package.classes)
         k = len(self.package.classes)
-        latency = np.array([row.latency_us for row in rows], dtype=np.float64)
-        codes = np.clip(np.log(np.maximum(latency, 1.0)) / _LATENCY_STEP, 0, _N_LATENCY - 1).astype(np.int64)
         return {
-            **coded,
+            **logged.codes(made),
             "@score": score,
-            "@confidence": made.confidence.finest.codes(np.array([row.confidence for row in rows], dtype=np.float64)),
+            "@confidence": made.confidence.finest.codes(rows.confidence),
             "@class": np.where(said < 0, k, said),
-            "@latency": np.where(latency > 0, codes, -1),
+            "@latency": _latency_codes(rows.latency_us),
             "@said": np.where(said < 0, -1, score * k + said),
             "@predicted": said,
-            "@outcome": np.array(known, dtype=np.int64),
+            "@outcome": rows.outcome.codes(self.package.classes),
         }
 
-    def _outcomes(self, coded: Mapping[str, Ints], rows: Sequence[CountedRow]) -> list[Ints]:
+    def _outcomes(self, coded: Mapping[str, Ints]) -> list[Ints]:
         k, said, known = len(self.package.classes), coded["@predicted"], coded["@outcome"]
         pair = np.where((said < 0) | (known < 0), -1, said * k + known)
-        first = coded["@score"] if self.is_scored else np.zeros(len(rows), dtype=np.int64)
+        first = coded["@score"] if self.is_scored else np.zeros(len(said), dtype=np.int64)
         codes = [first, *(self._coarse(bins, coded[bins.name]) for bins in self.reference.columns)]
         return [np.where((pair < 0) | (one < 0), -1, one * k * k + pair) for one in codes]
 
@@ -158,10 +153,10 @@ class Layout:
         """Return positions in the bins for people from those in the finest."""
         if bins.grid is None or len(bins.points) < 2:
             return codes
-        n = len(bins.grid.labels)
+        n = bins.grid.n_bins
         starts = np.searchsorted(bins.grid.points, bins.points[:-1])
         to = np.searchsorted(starts, np.arange(n - 3), side="right") - 1
-        table = np.append(to, len(bins.labels) - 3 + np.arange(3))
+        table = np.append(to, bins.n_bins - 3 + np.arange(3))
         return np.where(codes < 0, -1, table[codes])
 
 
@@ -182,6 +177,11 @@ class _Placed:
         is_counted = codes >= 0
         places = self.groups[is_counted] * size + codes[is_counted]
         return np.bincount(places, minlength=self.n_groups * size).reshape(self.n_groups, size).astype(np.int64)
+
+
+def _latency_codes(latency_us: Ints) -> Ints:
+    codes = np.clip(np.log(np.maximum(latency_us, 1)) / _LATENCY_STEP, 0, _N_LATENCY - 1).astype(np.int64)
+    return np.where(latency_us > 0, codes, -1)
 
 
 def latency_quantile(counts: NDArray[Any], share: float) -> float | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.monitoring.columns import LoggedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,29 +45,36 @@ def logged_reference(package: Package) -> Reference:
 class LoggedRows:
     """Rows of the log that one package gave, as columns."""
 
-    rows: Sequence[CountedRow]
+    columns: LoggedColumns
     package: Package
+
+    @classmethod
+    def of(cls, rows: Sequence[CountedRow], package: Package) -> LoggedRows:
+        """Return rows that were read one by one."""
+        return cls(LoggedColumns.of(rows), package)
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return the logged probabilities in the order of the package's classes, shape (n_rows, n_classes)."""
+        return self._probabilities()[self.columns.probabilities.at]
+
+    def score_codes(self, bins: Bins) -> Ints:
+        """Return the position in `bins.finest` of the probability of the positive class, of the likeliest of more than two."""
+        target, said = self.package.schema.target, self._probabilities()
+        scores = said.max(axis=1) if target.positive is None else said[:, target.classes.index(target.positive)]
+        return bins.finest.codes(scores)[self.columns.probabilities.at]
+
+    def _probabilities(self) -> NDArray[np.float64]:
+        """Return what each of the different texts says."""
         import pyarrow as pa
 
-        names = self.package.classes
-        texts = [row.probabilities for row in self.rows]
+        names, texts = self.package.classes, self.columns.probabilities.distinct
         table = _parsed(texts, {name: pa.float64() for name in names})
         if table is not None:
-            columns = [np.nan_to_num(table[name].to_numpy()) for name in names]
-            return np.column_stack(columns).astype(np.float64)
-        said = [json.loads(text) for text in texts]
-        found = [[float(one.get(name, 0.0)) for name in names] for one in said]
-        return np.array(found, dtype=np.float64).reshape(len(found), len(names))
-
-    def scores(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of the positive class, or of the likeliest one where there are more than two."""
-        target = self.package.schema.target
-        if target.positive is None:
-            return np.asarray(probabilities.max(axis=1))
-        return np.asarray(probabilities[:, target.classes.index(target.positive)])
+            found = np.column_stack([np.nan_to_num(table[name].to_numpy()) for name in names])
+        else:
+            said = [json.loads(text or "{}") for text in texts]
+            found = np.array([[float(one.get(name, 0.0)) for name in names] for one in said], dtype=np.float64)
+        return np.asarray(found, dtype=np.float64).reshape(len(texts), len(names))
 
     def codes(self, reference: Reference) -> dict[str, Ints]:
         """Return the position in `Bins.finest` of each row, by column; -1 where a value has another kind.
@@ -75,14 +83,16 @@ class LoggedRows:
         """
         wanted = {bins.name: bins for bins in reference.columns}
         columns = [one for one in self.package.schema.features if one.name in wanted]
-        texts = [row.features for row in self.rows]
-        table = _parsed(texts, {one.name: _arrow(one) for one in columns})
-        if table is None:
-            said = [json.loads(text) for text in texts]
-            return {
+        texts = self.columns.features
+        table = _parsed(texts.distinct, {one.name: _arrow(one) for one in columns})
+        if table is not None:
+            found = {one.name: _codes(wanted[one.name], one, table[one.name]) for one in columns}
+        else:
+            said = [json.loads(text or "{}") for text in texts.distinct]
+            found = {
                 one.name: _slow_codes(wanted[one.name], one, [row.get(one.name) for row in said]) for one in columns
             }
-        return {one.name: _codes(wanted[one.name], one, table[one.name]) for one in columns}
+        return {name: codes[texts.at] for name, codes in found.items()}
 
     def features(self) -> dict[str, Any]:
         """Return what the log kept of each feature, ready to be counted."""
@@ -90,7 +100,9 @@ class LoggedRows:
 
         from pipeline.schema import DTYPES
 
-        said = [json.loads(row.features) for row in self.rows]
+        texts = self.columns.features
+        parsed = [json.loads(text or "{}") for text in texts.distinct]
+        said = [parsed[at] for at in texts.at.tolist()]
         columns: dict[str, Any] = {}
         for column in self.package.schema.features:
             if column.store not in ("full", "bin") or column.kind == "text":
@@ -106,14 +118,14 @@ class LoggedRows:
         return columns
 
 
-def _parsed(texts: Sequence[str], fields: dict[str, Any]) -> Any:
+def _parsed(texts: Sequence[str | None], fields: dict[str, Any]) -> Any:
     """Return JSON objects as a table of these fields, read by columns; None where a value has another kind."""
     import pyarrow as pa
     from pyarrow import json as reader
 
     if not texts or not fields:
         return None
-    source = io.BytesIO(("\n".join(texts)).encode())
+    source = io.BytesIO("\n".join(text or "{}" for text in texts).encode())
     options = reader.ParseOptions(
         explicit_schema=pa.schema(list(fields.items())), newlines_in_values=False, unexpected_field_behavior="ignore"
     )
@@ -141,7 +153,7 @@ def _codes(bins: Bins, column: Column, values: Any) -> Ints:
     values = values.combine_chunks()
     if column.store == "bin":
         codes = compute.struct_field(values, "bin").to_numpy(zero_copy_only=False)
-        return _whole(np.where(np.isnan(codes.astype(np.float64)), len(bins.labels) - 1, codes), len(bins.labels))
+        return _whole(np.where(np.isnan(codes.astype(np.float64)), bins.n_bins - 1, codes), bins.n_bins)
     if column.kind == "datetime":
         return _slow_codes(bins, column, values.to_pylist())
     if column.kind in ("category", "boolean"):
@@ -158,7 +170,7 @@ def _slow_codes(bins: Bins, column: Column, values: list[Any]) -> Ints:
     import pandas as pd
 
     codes = np.full(len(values), -1, dtype=np.int64)
-    last = len(bins.labels) - 1
+    last = bins.n_bins - 1
     for at, value in enumerate(values):
         try:
             if column.store == "bin":
@@ -169,7 +181,7 @@ def _slow_codes(bins: Bins, column: Column, values: list[Any]) -> Ints:
                 codes[at] = bins.finest.codes([value])[0]
         except (DataError, ValueError, TypeError):
             continue
-    return _whole(codes, len(bins.finest.labels))
+    return _whole(codes, bins.finest.n_bins)
 
 
 def _whole(codes: Any, n: int) -> Ints:

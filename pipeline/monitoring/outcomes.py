@@ -122,7 +122,7 @@ def judge_rows(
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
     how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
     codes = {name: code for code, name in enumerate(target.classes)}
-    probabilities = LoggedRows(rows, package).probabilities()
+    probabilities = LoggedRows.of(rows, package).probabilities()
     said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
     is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
     y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)

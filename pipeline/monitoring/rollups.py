@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -9,21 +10,27 @@ import numpy as np
 
 from pipeline import state as store
 from pipeline.errors import Conflict
+from pipeline.monitoring.columns import LoggedColumns, Texts
 from pipeline.monitoring.layout import OUTCOMES, UNCOUNTED, Layout
 from pipeline.state import HOUR_US, Reach, RollupKey, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from pipeline.package import Package
-    from pipeline.state import CountedRow, State
+    from pipeline.state import CountedRow, PackedPart, State
+
+    Ints = NDArray[np.int64]
+    Group = tuple[str, int, float]
 
     Packages = Callable[[str], Package | None]
     Changes = dict[RollupKey, Tally]
 
 __all__ = ["HOUR_US", "count_rows", "rebuild", "roll_up"]
 
-_AT_ONCE = 50_000
+_AT_ONCE = 100_000
 _NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
@@ -47,13 +54,14 @@ def roll_up(state: State, model: str, packages: Packages) -> int:
             after = store.rolled_until(connection, model)
             # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
             changed, before, last = store.changed_outcomes(connection, model, after, limit=_AT_ONCE)
-            rows = store.predictions_after(connection, model, after, limit=_AT_ONCE) if last == after.outcomes else []
-        until = Reach(rows[-1].seq if rows else after.predictions, last)
+            is_time = last == after.outcomes
+            part = store.packed_after(connection, model, after, limit=_AT_ONCE) if is_time else None
+        until = Reach(after.predictions if part is None else part.until, last)
         if until == after:
             return n_rows
-        changes = count_rows(rows, packages) if rows else _revised(changed, before, packages)
-        if _is_added(state, model, changes, after, until):
-            n_rows += len(rows)
+        changes = _count_part(part, packages) if part is not None else _revised(changed, before, packages)
+        if _is_added(state, model, changes, after, until) and part is not None:
+            n_rows += part.n_rows
 
 
 def _is_added(state: State, model: str, changes: Changes, after: Reach, until: Reach) -> bool:
@@ -87,20 +95,35 @@ def count_rows(rows: Sequence[CountedRow], packages: Packages) -> Changes:
     """Return the tallies of rows of the log by part, package, variant, hour and weight."""
     changes: Changes = {}
     for digest, members in _by_digest(rows):
-        keys, groups = _groups(members)
-        package = packages(digest)
-        if package is None:
-            n_rows = np.bincount(groups, minlength=len(keys))
-            total = np.bincount(groups, weights=[row.confidence for row in members], minlength=len(keys))
-            for at, key in enumerate(keys):
-                tally = Tally(int(n_rows[at]), float(total[at]), _NO_COUNTS)
-                changes[RollupKey(UNCOUNTED, digest, *key)] = tally
-            continue
-        for part, tallies in Layout(package).tally(members, groups, len(keys)).items():
-            for key, tally in zip(keys, tallies, strict=True):
-                if tally.n_rows:
-                    changes[RollupKey(part, digest, *key)] = tally
+        changes |= _counted(LoggedColumns.of(members), digest, *_groups(members), packages)
     return changes
+
+
+def _count_part(part: PackedPart, packages: Packages) -> Changes:
+    """Return the tallies of a part of the log as `count_rows` does."""
+    changes: Changes = {}
+    for rows in part.rows:
+        columns = LoggedColumns.unpack(rows, part.outcomes)
+        hours, groups = np.unique(columns.moment // HOUR_US, return_inverse=True)
+        keys = [(rows.variant, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
+        changes |= _counted(columns, rows.digest, keys, groups, packages)
+    return changes
+
+
+def _counted(columns: LoggedColumns, digest: str, keys: Sequence[Group], groups: Ints, packages: Packages) -> Changes:
+    """Return the tallies of rows that one package gave; `groups` says which of `keys` each row belongs to."""
+    package = packages(digest)
+    if package is None:
+        n_rows = np.bincount(groups, minlength=len(keys)).tolist()
+        total = np.bincount(groups, weights=columns.confidence, minlength=len(keys)).tolist()
+        tallies = [Tally(n, confidence, _NO_COUNTS) for n, confidence in zip(n_rows, total, strict=True)]
+        return {RollupKey(UNCOUNTED, digest, *key): one for key, one in zip(keys, tallies, strict=True)}
+    return {
+        RollupKey(part, digest, *key): tally
+        for part, tallies in Layout(package).tally(columns, groups, len(keys)).items()
+        for key, tally in zip(keys, tallies, strict=True)
+        if tally.n_rows
+    }
 
 
 def _revised(rows: Sequence[CountedRow], before: Sequence[str | None], packages: Packages) -> Changes:
@@ -113,8 +136,10 @@ def _revised(rows: Sequence[CountedRow], before: Sequence[str | None], packages:
             continue
         layout = Layout(package)
         keys, groups = _groups(members)
-        came = layout.outcomes(members, groups, len(keys))
-        went = layout.outcomes([row._replace(outcome=earlier[row.seq]) for row in members], groups, len(keys))
+        columns = LoggedColumns.of(members)
+        came = layout.outcomes(columns, groups, len(keys))
+        gone = Texts.of(earlier[row.seq] for row in members)
+        went = layout.outcomes(replace(columns, outcome=gone), groups, len(keys))
         for key, new, old in zip(keys, came, went, strict=True):
             change = Tally(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
             if change.n_rows or change.counts.any():
@@ -129,10 +154,8 @@ def _by_digest(rows: Sequence[CountedRow]) -> Iterable[tuple[str, list[CountedRo
     return [(digest, list(members)) for digest, members in groupby(ordered, key=lambda row: row.digest)]
 
 
-def _groups(
-    rows: Sequence[CountedRow],
-) -> tuple[list[tuple[str, int, float]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _groups(rows: Sequence[CountedRow]) -> tuple[list[Group], Ints]:
     """Return the variants, hours and weights among rows, and the position of each row's."""
-    keys: dict[tuple[str, int, float], int] = {}
+    keys: dict[Group, int] = {}
     at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US, row.weight), len(keys)) for row in rows]
     return list(keys), np.array(at, dtype=np.int64)

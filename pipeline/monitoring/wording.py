@@ -59,7 +59,7 @@ def _words(bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]) 
 
 def _shape(bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64], *, is_same_mean: bool) -> list[str]:
     """Return what is said of values outside of training and, where the mean stayed, of the bin that changed most."""
-    n = len(bins.labels) - (4 if bins.kind == "values" else 3)
+    n = bins.n_bins - (4 if bins.kind == "values" else 3)
     said = []
     if n > 0:
         said = [

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.package.reference import Bins, Reference
+    from pipeline.package.bins import Bins
+    from pipeline.package.reference import Reference
     from pipeline.schema import Column, Schema
 
     Floats = NDArray[np.float64]

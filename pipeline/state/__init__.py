@@ -31,8 +31,16 @@ from pipeline.state.keys import KEY_PREFIX, KeyRecord, create_key, keys, note_us
 from pipeline.state.migration import Revision, back_up, revision, upgrade
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.outbox import Task, done, enqueue, failed, waiting
+from pipeline.state.packing import (
+    CONFIDENCE_UNIT,
+    SEPARATOR,
+    PackedOutcomes,
+    PackedPart,
+    PackedRows,
+    packed_after,
+)
 from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
-from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
+from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, SharedValues, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
     erase_subject,
@@ -54,7 +62,6 @@ from pipeline.state.rolling import (
     has_predictions,
     moment_back,
     oldest_prediction,
-    predictions_after,
     window_predictions,
 )
 from pipeline.state.rollup_rows import (
@@ -73,9 +80,11 @@ from pipeline.state.serving_events import ServingEvent, add_event, events
 from pipeline.state.versions import Version, add_version, all_versions, find_version, version_by_digest
 
 __all__ = [
+    "CONFIDENCE_UNIT",
     "DAY_US",
     "HOUR_US",
     "KEY_PREFIX",
+    "SEPARATOR",
     "STAGES",
     "URL_ENV",
     "Act",
@@ -92,6 +101,9 @@ __all__ = [
     "KeyTaken",
     "LoggedPrediction",
     "MonitorRun",
+    "PackedOutcomes",
+    "PackedPart",
+    "PackedRows",
     "PredictionRow",
     "Reach",
     "Revision",
@@ -100,6 +112,7 @@ __all__ = [
     "Search",
     "Served",
     "ServingEvent",
+    "SharedValues",
     "Silence",
     "State",
     "StoredAnswer",
@@ -156,9 +169,9 @@ __all__ = [
     "note_use",
     "oldest_prediction",
     "open_state",
+    "packed_after",
     "partition_start",
     "prediction_rows",
-    "predictions_after",
     "read_rollups",
     "remove_answers",
     "remove_predictions",

@@ -6,11 +6,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import exc
 
 from pipeline.errors import DependencyUnavailable
+from pipeline.state.checkpoints import Checkpoints
 from pipeline.state.database import WRITERS_LOCK
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["Journal", "KeyTaken", "PredictionRow", "RowGroup", "StoredAnswer"]
+__all__ = ["Journal", "KeyTaken", "PredictionRow", "RowGroup", "SharedValues", "StoredAnswer"]
 
 
 class PredictionRow(NamedTuple):
@@ -42,19 +44,44 @@ class PredictionRow(NamedTuple):
     subject: str | None
 
 
+class SharedValues(NamedTuple):
+    """What the rows of one request have in common."""
+
+    at: int
+    model: str
+    version: int
+    digest: str
+    generation: int
+    served_by: str
+    variant: str
+    latency_us: int
+    weight: float
+    idempotency_key: str | None
+    subject: str | None
+
+
 class RowGroup(NamedTuple):
-    """Rows of one request: the values that all of them have, in the order of `_SHARED`, and those of each, of `_OWN`.
+    """Rows of one request: the values that all of them have, and columns of those of each.
 
     A database is told once of what is shared, which saves a third of the time of a large request.
     """
 
-    shared: tuple[Any, ...]
-    rows: Sequence[tuple[Any, ...]]
+    shared: SharedValues
+    prediction_id: Sequence[str]
+    features: Sequence[str]
+    prediction: Sequence[str]
+    probabilities: Sequence[str]
+    confidence: Sequence[float]
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.prediction_id)
 
     def plain(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of a `PredictionRow` for each row."""
-        for row in self.rows:
-            yield (row[0], *self.shared[:5], *row[1:], *self.shared[5:])
+        for own in zip(*self[1:], strict=True):
+            yield _IN_ORDER((*self.shared, *own))
 
 
 class StoredAnswer(NamedTuple):
@@ -71,8 +98,8 @@ class KeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
-# A large group fills SQLite's usual 1,000 pages at once, and would copy all of them back within its own commit.
-_CHECKPOINT_PAGES = 8_000
+# A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
+_CACHE = "PRAGMA cache_size=-8000"
 # A server may be set to answer before it syncs; not for these rows.
 _LOCK = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
@@ -84,8 +111,8 @@ _INSERT = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
 _KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _AT_ONCE = (128, 32, 8, 1)
-_OWN = ("prediction_id", "features", "prediction", "probabilities", "confidence")
-_SHARED = tuple(name for name in PredictionRow._fields if name not in _OWN)
+_SHARED, _OWN = SharedValues._fields, RowGroup._fields[1:]
+_IN_ORDER = itemgetter(*map((*_SHARED, *_OWN).index, PredictionRow._fields))
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
 _TAKEN = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
 _FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
@@ -101,6 +128,11 @@ class Journal:
 
     state: State
     _connection: Any = field(default=None, init=False)
+    _checkpoints: Checkpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what is needed once; nothing is opened."""
+        self._checkpoints = Checkpoints(self.state)
 
     def append(
         self,
@@ -131,7 +163,7 @@ class Journal:
         """
         if not self.state.is_file:
             rows, groups = [*rows, *chain.from_iterable(group.plain() for group in groups)], ()
-        n_rows = len(rows) + sum(len(group.rows) for group in groups)
+        n_rows = len(rows) + sum(group.n_rows for group in groups)
         with self._transaction() as cursor:
             if has_chosen_ids and not self.state.is_file:
                 self._refuse_taken(cursor, [row[0] for row in rows])
@@ -141,8 +173,10 @@ class Journal:
             first += len(rows)
             for group in groups:
                 _insert_group(cursor, group, first)
-                first += len(group.rows)
+                first += group.n_rows
             self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
+        if self.state.is_file:
+            self._checkpoints.committed(self._connection, n_rows)
 
     def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         """Return the stored answers of these idempotency keys.
@@ -159,6 +193,7 @@ class Journal:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._checkpoints.close()
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
@@ -200,7 +235,8 @@ class Journal:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
                 if self.state.is_file:
-                    self._connection.cursor().execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+                    self._connection.cursor().execute(_CACHE)
+                    self._checkpoints.take_over(self._connection)
             cursor = self._connection.cursor()
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
@@ -234,9 +270,12 @@ class Journal:
 
 def _insert_group(cursor: Any, group: RowGroup, first: int) -> None:
     """Write the rows of a group into SQLite, numbered from `first` on."""
-    own, width, at = list(chain.from_iterable(group.rows)), len(_OWN), 0
+    width, at = len(_OWN), 0
+    own: list[Any] = [None] * (width * group.n_rows)
+    for place, column in enumerate(group[1:]):
+        own[place::width] = column
     for n in _AT_ONCE:
-        while len(group.rows) - at >= n:
+        while group.n_rows - at >= n:
             cursor.execute(_group_statement(n), (first + at, *group.shared, *own[at * width : (at + n) * width]))
             at += n
 

@@ -1,4 +1,4 @@
-"""Read the rows of the log that a roll-up counts: predictions with the outcome known by then, and changes of outcomes."""
+"""Read rows of the log one by one, with their outcomes: those of a window, and those whose outcome has changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ __all__ = [
     "has_predictions",
     "moment_back",
     "oldest_prediction",
-    "predictions_after",
     "window_predictions",
 ]
 
@@ -51,12 +50,6 @@ class CountedRow(NamedTuple):
     outcome: str | None
 
 
-def predictions_after(connection: Connection, model: str, reach: Reach, *, limit: int) -> list[CountedRow]:
-    """Return at most `limit` predictions of a model beyond `reach`, in their order, with their last outcome within it."""
-    where = (_is_of(model), predictions.c.seq > reach.predictions)
-    return _counted(connection, _select(until=reach.outcomes).where(*where).order_by(predictions.c.seq).limit(limit))
-
-
 def changed_outcomes(
     connection: Connection, model: str, reach: Reach, *, limit: int
 ) -> tuple[list[CountedRow], list[str | None], int]:
@@ -71,6 +64,9 @@ def changed_outcomes(
     until : int
         Number of the last outcome that was looked at.
     """
+    if reach.predictions == 0:  # nothing was counted that could change
+        newest = connection.execute(select(func.max(outcomes.c.seq))).scalar()
+        return [], [], max(newest or 0, reach.outcomes)
     next_ones = (
         select(outcomes.c.seq).where(outcomes.c.seq > reach.outcomes).order_by(outcomes.c.seq).limit(limit).subquery()
     )

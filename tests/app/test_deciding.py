@@ -56,10 +56,13 @@ def test_force_with_a_reason_promotes_and_is_kept_in_the_audit_trail(registry: M
     assert "Production is version 2" in text_of(shown)
 
 
-def test_the_confirmation_waits_for_a_reason(registry: ModelRegistry) -> None:
+@pytest.mark.parametrize("what", ["promote_1", "rollback"])
+def test_nothing_is_decided_without_a_reason(what: str, registry: ModelRegistry) -> None:
     shown = page("models").run()
-    assert shown.button(key="promote_1_confirm").disabled is True
-    assert shown.button(key="rollback_confirm").disabled is True
+    shown.text_area(key=f"{what}_reason").set_value("  ")
+    shown.button(key=f"{what}_confirm").click().run()
+    assert "Say why" in failures_of(shown)[0]
+    assert stages(registry) == ["Production", "None"]
 
 
 def test_roll_back_puts_the_version_back_that_served_before(registry: ModelRegistry) -> None:

@@ -266,9 +266,9 @@ def test_values_of_another_kind_count_nowhere_and_spoil_no_others(project: Path)
         for i, one in enumerate(plain)
     ]
     reference = logged_reference(package)
-    fast = LoggedRows(rows, package).codes(reference)
+    fast = LoggedRows.of(rows, package).codes(reference)
     odd = rows[0]._replace(features=json.dumps({**plain[0], number: {"not": "a number"}}))
-    slow = LoggedRows([odd, *rows[1:]], package).codes(reference)
+    slow = LoggedRows.of([odd, *rows[1:]], package).codes(reference)
     assert slow[number][0] == -1
     slow[number][0] = fast[number][0]
     assert {name: one.tolist() for name, one in slow.items()} == {name: one.tolist() for name, one in fast.items()}
@@ -285,7 +285,7 @@ def test_what_the_log_keeps_as_bins_is_counted_by_column_and_row_alike(project: 
         for i, one in enumerate(texts)
     ]
     last = len(package.reference.column(number).labels) - 1
-    assert LoggedRows(rows, binned).codes(logged_reference(binned))[number].tolist() == [2, last, last]
+    assert LoggedRows.of(rows, binned).codes(logged_reference(binned))[number].tolist() == [2, last, last]
 
 
 def test_rows_whose_package_is_gone_are_still_told_of(project: Path) -> None:

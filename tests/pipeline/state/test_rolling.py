@@ -34,9 +34,9 @@ def test_a_revised_outcome_is_told_with_the_one_before(state: State) -> None:
     with state.writing() as connection:
         store.add_outcomes(connection, [("p0", 2, "b", "x"), ("p2", 2, "b", "x"), ("nobody", 2, "b", "x")])
     with state.reading() as connection:
-        first = store.predictions_after(connection, "m", store.Reach(0, 2), limit=10)
+        first = store.window_predictions(connection, "m", since=0, until=10)
         rows, before, until = store.changed_outcomes(connection, "m", store.Reach(3, 2), limit=10)
-    assert [one.outcome for one in first] == ["a", "a", None]
+    assert [one.outcome for one in first] == ["b", "a", "b"]
     assert ([(row.seq, row.outcome) for row in rows], before, until) == (
         [(1, "b"), (3, "b")],
         ["a", None],

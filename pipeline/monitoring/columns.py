@@ -1,0 +1,120 @@
+"""Hold logged predictions as columns, each different text once: what is worked out of a text is worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import IntegrityError
+from pipeline.state import CONFIDENCE_UNIT, SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.state import CountedRow, PackedOutcomes, PackedRows
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["LoggedColumns", "Texts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of rows: those that differ, and the position of each row's among them."""
+
+    distinct: tuple[str | None, ...]
+    at: Ints
+
+    @classmethod
+    def of(cls, texts: Iterable[str | None]) -> Texts:
+        """Return the texts of rows, None for a row without."""
+        known: dict[str | None, int] = {}
+        at = [known.setdefault(one, len(known)) for one in texts]
+        return cls(tuple(known), np.array(at, dtype=np.int64))
+
+    @classmethod
+    def unpack(cls, text: str, n: int) -> Texts:
+        """Return the `n` texts that stand in one, `SEPARATOR` between them.
+
+        Raises
+        ------
+        IntegrityError
+            When there are more: a text holds the separator itself.
+        """
+        import pyarrow as pa
+        from pyarrow import compute
+
+        encoded = compute.split_pattern(pa.array([text]), SEPARATOR).flatten().dictionary_encode()
+        if len(encoded) != n:
+            raise IntegrityError(
+                f"predictions: {len(encoded)} texts where there are {n} rows: a class or a value holds the sign U+001E; "
+                "give the class another name and train again"
+            )
+        return cls(tuple(encoded.dictionary.to_pylist()), encoded.indices.to_numpy().astype(np.int64))
+
+    def codes(self, words: Sequence[str]) -> Ints:
+        """Return the position among `words` of each row's text, -1 where it is none of them."""
+        positions = {word: code for code, word in enumerate(words)}
+        return np.array([positions.get(one or "", -1) for one in self.distinct], dtype=np.int64)[self.at]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedColumns:
+    """Logged predictions by column; an outcome is None while there is none."""
+
+    moment: Ints
+    features: Texts
+    prediction: Texts
+    probabilities: Texts
+    confidence: NDArray[np.float64]
+    latency_us: Ints
+    outcome: Texts
+
+    @classmethod
+    def of(cls, rows: Sequence[CountedRow]) -> LoggedColumns:
+        """Return the columns of rows."""
+        return cls(
+            np.array([row.at for row in rows], dtype=np.int64),
+            Texts.of(row.features for row in rows),
+            Texts.of(row.prediction for row in rows),
+            Texts.of(row.probabilities for row in rows),
+            np.array([row.confidence for row in rows], dtype=np.float64),
+            np.array([row.latency_us for row in rows], dtype=np.int64),
+            Texts.of(row.outcome for row in rows),
+        )
+
+    @classmethod
+    def unpack(cls, rows: PackedRows, outcomes: PackedOutcomes | None) -> LoggedColumns:
+        """Return the columns of rows that were read as long texts; of several outcomes the last one counts."""
+        seq, moment, latency_us, confidence = _numbers(rows.numbers, 4)
+        features, prediction, probabilities = (
+            Texts.unpack(one, rows.n_rows) for one in (rows.features, rows.prediction, rows.probabilities)
+        )
+        known = _last(seq, outcomes)
+        return cls(moment, features, prediction, probabilities, confidence / CONFIDENCE_UNIT, latency_us, known)
+
+
+def _last(seq: Ints, outcomes: PackedOutcomes | None) -> Texts:
+    """Return the last outcome of each prediction."""
+    nothing = Texts((None,), np.zeros(len(seq), dtype=np.int64))
+    if outcomes is None or not outcomes.numbers:
+        return nothing
+    of, numbers = _numbers(outcomes.numbers, 2)
+    said = Texts.unpack(outcomes.outcomes, len(of))
+    order = np.argsort(seq)
+    place = np.minimum(np.searchsorted(seq, of, sorter=order), len(seq) - 1)
+    rows = order[place]
+    latest = np.argsort(numbers)
+    latest = latest[seq[rows[latest]] == of[latest]]  # the others are of rows of another kind
+    at = nothing.at.copy()
+    at[rows[latest]] = said.at[latest] + 1  # where a row is named twice the later one stays
+    return Texts((None, *said.distinct), at)
+
+
+def _numbers(text: str, n: int) -> NDArray[np.int64]:
+    """Return the numbers of rows that have `n` each, shape (n, n_rows)."""
+    return np.fromstring(text, dtype=np.int64, sep=SEPARATOR).reshape(-1, n).T

@@ -1,0 +1,168 @@
+"""Count values in bins that never move, so that counts of any two sets of rows may be added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.package.searching import find_among
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Bins", "floats"]
+
+_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """The bins of one column, and how many training rows fell into each.
+
+    Counts of any two sets of rows may be added: bins never move. `labels` names them in their order.
+
+    - `values`: one bin for each whole number seen in training, then below, above, unseen, missing.
+    - `words`: one bin for each declared word, then unseen, missing.
+    - `quantiles`: bins between `edges` (a value on an edge belongs below it), then below, above, missing.
+
+    The outermost thousandth of the rows on either side sets no bin: one outlier cannot move them. `mean`
+    and `deviation` leave it out too; they are None for words.
+
+    `grid` cuts the bins of kind `quantiles` finer, with an edge at each of theirs: statistics of the whole
+    distribution are worked out from it. It is None for other kinds, which are as fine as values go.
+    """
+
+    name: str
+    kind: Literal["values", "words", "quantiles"]
+    points: tuple[Any, ...]
+    counts: tuple[int, ...]
+    mean: float | None = None
+    deviation: float | None = None
+    grid: Bins | None = None
+
+    @property
+    def finest(self) -> Bins:
+        """The grid where there is one, otherwise these bins."""
+        return self if self.grid is None else self.grid
+
+    def fold(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return counts in these bins from counts in the bins of `finest`, shape (len(labels),)."""
+        if self.grid is None or len(self.points) < 2:
+            return counts
+        starts = np.searchsorted(self.grid.points, self.points[:-1])
+        return np.concatenate([np.add.reduceat(counts[:-3], starts), counts[-3:]])
+
+    @property
+    def n_bins(self) -> int:
+        """How many bins there are: as many as `labels`, without making the names."""
+        if self.kind == "quantiles":
+            return max(len(self.points) - 1, 0) + 3
+        return len(self.points) + (2 if self.kind == "words" else 4)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One name for each bin, in the order of `counts`."""
+        if self.kind == "words":
+            return (*self.points, "unseen", "missing")
+        if self.kind == "values":
+            return (*(f"{point:g}" for point in self.points), "below", "above", "unseen", "missing")
+        pairs = zip(self.points[:-1], self.points[1:], strict=True)
+        return (*(f"{low:.6g} to {high:.6g}" for low, high in pairs), "below", "above", "missing")
+
+    def codes(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+        """Return the position in `labels` of the bin of each of `values`, shape (n_values,).
+
+        Raises
+        ------
+        DataError
+            When values are not of the column's kind.
+        """
+        try:
+            return self._words(values) if self.kind == "words" else self._numbers(floats(values))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{self.name}: cannot be counted ({error})") from error
+
+    def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+        """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
+        found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
+        # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
+        for at in range(0, len(values), _AT_ONCE):
+            found += np.bincount(self.codes(rows[at : at + _AT_ONCE]), minlength=len(found))
+        return found
+
+    def _words(self, values: Any) -> NDArray[np.int64]:
+        known = {word: code for code, word in enumerate(self.points)}
+        unseen, missing = len(self.points), len(self.points) + 1
+        if not hasattr(values, "factorize"):
+            return np.array(
+                [missing if _is_missing(one) else known.get(_word(one), unseen) for one in values], dtype=np.int64
+            )
+        positions, found = values.factorize()
+        codes = np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)
+        return np.asarray(codes[positions], dtype=np.int64)
+
+    def _numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+        points = np.array(self.points, dtype=np.float64)
+        if self.kind == "values":
+            n = len(points)
+            if n and points[-1] - points[0] == n - 1:
+                return _consecutive(numbers, points[0], n)
+            at = np.minimum(np.searchsorted(points, numbers), max(n - 1, 0))
+            is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
+            codes = np.where(is_point, at, n + 2)
+            codes, last = self._outside(codes, numbers, points, n), n + 3
+        else:
+            n = max(len(points) - 1, 0)
+            codes = np.clip(find_among(points, numbers) - 1, 0, max(n - 1, 0))
+            codes, last = self._outside(codes, numbers, points, n), n + 2
+        codes[np.isnan(numbers)] = last
+        return codes
+
+    @staticmethod
+    def _outside(
+        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], n: int
+    ) -> NDArray[np.int64]:
+        if len(points) == 0:
+            return np.full(len(numbers), n + 1, dtype=np.int64)
+        return np.where(numbers < points[0], n, np.where(numbers > points[-1], n + 1, codes)).astype(np.int64)
+
+
+def _consecutive(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[np.int64]:
+    """Return the bins of numbers where there is one for each of `n` whole numbers from `first` on."""
+    is_missing = np.isnan(numbers)
+    clipped = np.clip(np.where(is_missing, first, numbers), first - 1, first + n)
+    codes = np.floor(clipped - first).astype(np.int64)
+    is_below, is_above = numbers < first, numbers > first + n - 1
+    codes[(clipped - first) != codes] = n + 2
+    codes[is_below] = n
+    codes[is_above] = n + 1
+    codes[is_missing] = n + 3
+    return codes
+
+
+def floats(values: Any) -> NDArray[np.float64]:
+    """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+    if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
+        return np.array([np.nan if _is_missing(one) else one for one in values], dtype=np.float64)
+    if values.dtype.kind == "M":
+        moments = values.to_numpy(dtype="datetime64[us]")
+        numbers = moments.astype(np.int64).astype(np.float64)
+        numbers[np.isnat(moments)] = np.nan
+        return np.asarray(numbers)
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | np.bool_) else value

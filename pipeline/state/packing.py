@@ -1,0 +1,142 @@
+"""Read the predictions that a roll-up counts as a few long texts: no row of them becomes an object of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import BigInteger, Text, and_, cast, func, not_, select
+
+from pipeline.state.tables import outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from pipeline.state.rollup_rows import Reach
+
+__all__ = ["CONFIDENCE_UNIT", "SEPARATOR", "PackedOutcomes", "PackedPart", "PackedRows", "packed_after"]
+
+# JSON never holds it as it is, nor do numbers, nor classes: whoever unpacks them counts.
+SEPARATOR = "\x1e"
+# Databases write fractions with fewer digits than they hold. A power of two times a fraction loses none of them.
+CONFIDENCE_UNIT = 1 << 62
+_BYTES = 32_000_000  # of features in one text: a thirtieth of what SQLite takes
+_SAMPLES = 64
+
+
+class PackedRows(NamedTuple):
+    """Predictions of one package, variant and weight; their values one after the other, `SEPARATOR` between them.
+
+    `numbers` has four of each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
+    """
+
+    digest: str
+    variant: str
+    weight: float
+    n_rows: int
+    numbers: str
+    features: str
+    prediction: str
+    probabilities: str
+
+
+class PackedOutcomes(NamedTuple):
+    """Outcomes in any order: `numbers` has that of the prediction and their own, which grows, of each."""
+
+    numbers: str
+    outcomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPart:
+    """The predictions of a model with numbers up to `until`, and their outcomes; None where there are none yet."""
+
+    until: int
+    rows: tuple[PackedRows, ...]
+    outcomes: PackedOutcomes | None
+
+    @property
+    def n_rows(self) -> int:
+        """How many predictions there are."""
+        return sum(one.n_rows for one in self.rows)
+
+
+def packed_after(connection: Connection, model: str, reach: Reach, *, limit: int) -> PackedPart | None:
+    """Return the next predictions of a model beyond `reach`, at most `limit`, with their outcomes within it; None for no more.
+
+    Where rows are long there are fewer of them, so that a text holds some thirty megabytes.
+    """
+    beyond = and_(predictions.c.seq > reach.predictions, _is_of(model))
+    first = connection.execute(select(predictions).where(beyond).order_by(predictions.c.seq).limit(1)).first()
+    if first is None:
+        return None
+    newest = connection.execute(select(func.max(predictions.c.seq))).scalar_one()
+    n = min(limit, newest - first.seq + 1)
+    n = min(n, max(1, _BYTES // _longest(connection, first.seq, n)))
+    until = first.seq + n - 1
+    part = and_(predictions.c.seq.between(first.seq, until), _is_of(model))
+    known = _outcomes(connection, part, reach) if reach.outcomes else None
+    return PackedPart(until, tuple(_rows(connection, part, first, n)), known)
+
+
+def _longest(connection: Connection, first: int, n: int) -> int:
+    """Return the length of the longest features among a few rows of a range."""
+    some = [first + n * at // _SAMPLES for at in range(_SAMPLES)]
+    length = func.max(func.length(predictions.c.features))
+    return max(connection.execute(select(length).where(predictions.c.seq.in_(some))).scalar() or 0, 100)
+
+
+def _rows(connection: Connection, part: Any, first: Row[Any], n: int) -> Iterator[PackedRows]:
+    kind = (first.digest, first.variant, first.weight)
+    packed = _packed(connection, part, kind)
+    yield packed
+    if packed.n_rows == n:  # numbers have no gaps: there is no room for rows of another kind
+        return
+    columns = predictions.c
+    others = select(columns.digest, columns.variant, columns.weight).where(part, not_(_is_kind(kind))).distinct()
+    for other in connection.execute(others).all():
+        yield _packed(connection, part, tuple(other))
+
+
+def _packed(connection: Connection, part: Any, kind: tuple[str, str, float]) -> PackedRows:
+    columns = predictions.c
+    confidence = cast(columns.confidence * float(CONFIDENCE_UNIT), BigInteger)
+    numbers = _beside(columns.seq, columns.at, columns.latency_us, confidence)
+    texts = map(_joined, (numbers, columns.features, columns.prediction, columns.probabilities))
+    query = select(func.count(), *texts).where(part, _is_kind(kind))
+    return PackedRows(*kind, *connection.execute(query).one())
+
+
+def _outcomes(connection: Connection, part: Any, reach: Reach) -> PackedOutcomes:
+    its = outcomes.c
+    # By the index of identifiers: an index of numbers would lead through all outcomes for each prediction.
+    is_known = and_(its.prediction_id == predictions.c.prediction_id, func.coalesce(its.seq, 0) <= reach.outcomes)
+    said = func.replace(its.outcome, SEPARATOR, "\ufffd")  # what came true is told by others, in their words
+    query = select(_joined(_beside(predictions.c.seq, its.seq)), _joined(said))
+    found = connection.execute(query.select_from(predictions.join(outcomes, is_known)).where(part)).one()
+    return PackedOutcomes(*(one or "" for one in found))
+
+
+def _is_of(model: str) -> Any:
+    """Whether a prediction is of a model, in a form that no index serves: rows go by their numbers, as they lie."""
+    return func.coalesce(predictions.c.model, "") == model
+
+
+def _is_kind(kind: tuple[str, str, float]) -> ColumnElement[bool]:
+    digest, variant, weight = kind
+    columns = predictions.c
+    return and_(columns.digest == digest, columns.variant == variant, columns.weight == weight)
+
+
+def _joined(value: ColumnElement[Any]) -> Any:
+    return func.aggregate_strings(value, SEPARATOR)
+
+
+def _beside(*numbers: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return numbers of one row as one text: one long text is made faster than several."""
+    text: ColumnElement[str] = cast(numbers[0], Text)
+    for one in numbers[1:]:
+        text = text + SEPARATOR + cast(one, Text)
+    return text

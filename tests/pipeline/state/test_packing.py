@@ -1,0 +1,81 @@
+"""Rows read as a few long texts are those that were logged, to the last digit, on both databases."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline import state as store
+from pipeline.errors import IntegrityError
+from pipeline.monitoring.columns import LoggedColumns, Texts
+
+if TYPE_CHECKING:
+    from pipeline.state import PackedPart, State
+
+
+def logged(state: State, n: int, *, word: str = "a") -> list[store.PredictionRow]:
+    """Log rows of two variants and weights, and every seventh of another model."""
+    confidence = np.random.default_rng(0).uniform(0.3, 1.0, n).tolist()
+    rows = [
+        store.PredictionRow(
+            f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}"}),
+            word, json.dumps({"a": confidence[i]}), confidence[i], "champion", "challenger" if i % 3 else "champion",
+            i, 2.0 if i % 2 else 1.0, None, None,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    journal = store.Journal(state)
+    journal.append(rows)
+    journal.close()
+    return rows
+
+
+def read(state: State, reach: store.Reach) -> PackedPart:
+    with state.reading() as connection:
+        part = store.packed_after(connection, "m", reach, limit=1_000)
+    assert part is not None
+    return part
+
+
+def texts(one: Texts) -> list[str | None]:
+    return [one.distinct[at] for at in one.at.tolist()]
+
+
+def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
+    rows = [row for row in logged(state, 400) if row.model == "m"]
+    part = read(state, store.Reach(0, 0))
+    found = []
+    for packed in part.rows:
+        one = LoggedColumns.unpack(packed, part.outcomes)
+        assert set(one.outcome.at.tolist()) == {0}
+        values = (one.moment.tolist(), texts(one.features), texts(one.prediction), texts(one.probabilities))
+        more = (one.confidence.tolist(), one.latency_us.tolist())
+        found += [(packed.variant, packed.weight, *row) for row in zip(*values, *more, strict=True)]
+    expected = [
+        (one.variant, one.weight, one.at, one.features, one.prediction, one.probabilities, one.confidence, one.latency_us)
+        for one in rows
+    ]  # fmt: skip
+    assert (sorted(found), len(part.rows), part.n_rows) == (sorted(expected), 4, len(rows))
+
+
+def test_the_last_outcome_within_reach_is_read_with_its_row(state: State) -> None:
+    rows = logged(state, 5)
+    with state.writing() as connection:
+        said = (("p0", "a"), ("p1", "b\x1e"), ("p0", "b"), ("nobody", "a"), ("p4", "a"), ("p4", "b"))
+        store.add_outcomes(connection, [(one, 1, outcome, "x") for one, outcome in said])
+    part = read(state, store.Reach(0, 5))
+    known = {}
+    for packed in part.rows:
+        one = LoggedColumns.unpack(packed, part.outcomes)
+        known |= dict(zip(one.moment.tolist(), texts(one.outcome), strict=True))
+    assert [known[row.at] for row in rows] == ["b", "b\ufffd", None, None, "a"]
+
+
+def test_a_class_with_the_separator_in_its_name_is_told_of(state: State) -> None:
+    logged(state, 3, word="a\x1eb")
+    part = read(state, store.Reach(0, 0))
+    with pytest.raises(IntegrityError, match=r"holds the sign U\+001E"):
+        LoggedColumns.unpack(part.rows[0], part.outcomes)
