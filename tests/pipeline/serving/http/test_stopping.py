@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
 from tests.pipeline.serving.http.load import Load
 from tests.pipeline.serving.http.running import ROW, make_project, running
 
@@ -40,8 +41,10 @@ def test_sigterm_under_load_loses_nothing_and_ends_with_0(project: Path) -> None
         assert (load.failed, code) == ([], 0)
         assert took < 10
         answered += load.answered
-    with closing(sqlite3.connect(project / "state/state.db")) as database:
-        logged = {row[0] for row in database.execute("SELECT prediction_id FROM predictions")}
+    state = open_state(project)
+    with state.reading() as connection:
+        logged = set(connection.execute(select(predictions.c.prediction_id)).scalars())
+    state.close()
     assert len(answered) > 100 * ROUNDS
     assert set(answered) - logged == set()
     assert len(set(answered)) == len(answered)
