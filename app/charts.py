@@ -109,8 +109,8 @@ def effects(frame: pd.DataFrame) -> Chart:
     """Draw `ratio` (the size of a change in shares of its limit) by `name`, coloured by `verdict`; a line at the limit."""
     shown = frame.head(_MAX_NAMES)
     given = shown["verdict"].where(shown["verdict"].isin(list(_VERDICTS)), "other")
-    colours = {name: colour for name, colour in _VERDICTS.items() if (given == name).any()}
-    colour = alt.Scale(domain=[*colours, "other"], range=[*colours.values(), GREY])
+    colours = {name: colour for name, colour in {**_VERDICTS, "other": GREY}.items() if (given == name).any()}
+    colour = alt.Scale(domain=list(colours), range=list(colours.values()))
     bars = (
         alt.Chart(shown.assign(colour=given))
         .mark_bar(cornerRadiusEnd=3)

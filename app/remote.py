@@ -79,7 +79,7 @@ class Remote:
             [one["prediction_id"] for one in found],
             list(range(len(found))),
             (),
-            b"",
+            lambda: b"",
         )
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ __all__ = ["buttons"]
 
 _SAID = "decided"
 _SEEN = "generation_seen"
-_WHY = "Needs a reason"
 
 
 def buttons(version: Version, versions: list[Version]) -> None:
@@ -50,19 +49,28 @@ def _promote(version: Version) -> None:
     passed = gates is not None and gates["verdict"] == "promote"
     others = [stage for stage in reversed(STAGES) if stage != version.stage]
     likely = others.index("Production") if "Production" in others else 0
-    stage = st.selectbox("To", others, index=likely, key=f"{key}_stage")
-    reason = st.text_area("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
-    force = False
-    if stage in ("Production", "Staging") and not passed:
-        st.warning("Its gates did not let this version through.", icon=":material/warning:")
-        force = st.checkbox("Go past the gates; the audit trail will say so", key=f"{key}_force")
     expected = _seen(version.model)
-    if st.button("Confirm", type="primary", key=f"{key}_confirm", disabled=not reason.strip(), help=_WHY):
+    with st.form(f"{key}_form", border=False):
+        stage = st.selectbox("To", others, index=likely, key=f"{key}_stage")
+        reason = _reason(key)
+        force = False
+        if not passed:
+            st.warning(
+                "Its gates did not let this version through to Staging or Production.", icon=":material/warning:"
+            )
+            force = st.checkbox("Go past the gates; the audit trail will say so", key=f"{key}_force")
+        is_confirmed = st.form_submit_button("Confirm", type="primary", key=f"{key}_confirm")
+    if is_confirmed:
         _decide(
+            reason,
             lambda: access.registry().promote_model(
                 version.model, version.version, str(stage), reason=reason, expected_generation=expected, force=force
-            )
+            ),
         )
+
+
+def _reason(key: str) -> str:
+    return st.text_area("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
 
 
 def _roll_back(model: str, versions: list[Version]) -> None:
@@ -70,10 +78,12 @@ def _roll_back(model: str, versions: list[Version]) -> None:
         st.markdown("There is only one version: nothing served before it.")
         return
     st.markdown(f"The version that served before takes the place of the present one in **{words.plain(model)}**.")
-    reason = st.text_area("Why", key="rollback_reason", placeholder="Kept in the audit trail", max_chars=1000)
     expected = _seen(model)
-    if st.button("Confirm", type="primary", key="rollback_confirm", disabled=not reason.strip(), help=_WHY):
-        _decide(lambda: access.registry().rollback_model(model, reason=reason, expected_generation=expected))
+    with st.form("rollback_form", border=False):
+        reason = _reason("rollback")
+        is_confirmed = st.form_submit_button("Confirm", type="primary", key="rollback_confirm")
+    if is_confirmed:
+        _decide(reason, lambda: access.registry().rollback_model(model, reason=reason, expected_generation=expected))
 
 
 def _seen(model: str) -> int:
@@ -82,8 +92,11 @@ def _seen(model: str) -> int:
     return shown
 
 
-def _decide(act: Callable[[], Change]) -> None:
-    """Act, and load the page anew; what was refused stays in the dialog with its reason."""
+def _decide(reason: str, act: Callable[[], Change]) -> None:
+    """Act where a reason is given, and load the page anew; what was refused stays in the dialog with its reason."""
+    if not reason.strip():
+        st.error("Say why: the reason is kept in the audit trail.", icon=":material/edit_note:")
+        return
     try:
         change = act()
     except MlopsError as error:

@@ -23,7 +23,7 @@ _VERDICTS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 def show(version: Version) -> None:
     """Show the last day of the version that serves, against its training."""
     found = watching.glance(version.model, version.version, _HOURS)
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     with left, st.container(border=True):
         titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
         _moved(found.drift, titles)

@@ -37,11 +37,14 @@ def _body() -> None:
         f"{words.plain(chosen.tags.get('model', ''))}, package `{chosen.digest[:12]}`, registered {frame.when(chosen.registered_at)}"
     )
     deciding.buttons(chosen, versions)
-    gates, figures, card, lineage, audit = st.tabs(["Gates", "How good it is", "Model card", "Lineage", "Audit trail"])
+    gates, figures, card, lineage, audit = st.tabs(
+        ["Gates", "How good it is", "Model card", "Lineage", "Audit trail"], key="models_tab", on_change="rerun"
+    )
     with gates:
         _gates(chosen)
-    with figures:
-        frame.edge(lambda: judged.show(chosen))
+    if figures.open:
+        with figures:
+            frame.edge(lambda: judged.show(chosen))
     with card:
         frame.edge(lambda: _card(access.package_of(chosen.digest)))
     with lineage:

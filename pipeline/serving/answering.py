@@ -6,12 +6,15 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from itertools import chain, repeat
+from functools import partial
+from itertools import chain, compress
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from pipeline.serving.contracts import Answers
-from pipeline.state import RowGroup
+from pipeline.state import PredictionRow, RowGroup, SharedValues
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,13 +48,13 @@ class Work:
 class Answered:
     """The answer to a request, what it says of each row, and the rows that the log keeps of it.
 
-    `row` has the values of a `PredictionRow`, for a request of one row; `group` those of a larger one.
+    `row` is that of a request of one row, `group` has those of a larger one.
     """
 
     answer: bytes | Answers
     labels: Sequence[str] = ()
     confidences: Sequence[float] = ()
-    row: tuple[Any, ...] | None = None
+    row: PredictionRow | None = None
     group: RowGroup | None = None
 
     @property
@@ -105,8 +108,14 @@ class Answerer:
         identifier = self._ids.one()
         row = None
         if self._sample == 1.0 or (self._sample > 0.0 and self._random.random() < self._sample):
-            shared = self._shared(work)
-            row = (identifier, *shared[:5], *scored[2:6], *shared[5:])
+            row = PredictionRow(
+                prediction_id=identifier,
+                features=scored.stored,
+                prediction=scored.label,
+                probabilities=scored.shares,
+                confidence=scored.confidence,
+                **self._shared(work),
+            )
         return Answered(self._single(work.bundle, scored, identifier), *_said(scored), row)
 
     def _many(self, work: Work, scored: list[RowAnswer]) -> Answered:
@@ -120,19 +129,28 @@ class Answerer:
         return f"{scored.before}{identifier}{scored.behind},{bundle.about}}}".encode()
 
     def _group_of(self, work: Work, answers: _Columns, ids: list[str]) -> RowGroup:
-        rows = list(zip(ids, answers.stored, answers.label, answers.shares, answers.confidence, strict=True))
+        columns: tuple[Sequence[Any], ...] = (ids, answers.stored, answers.label, answers.shares, answers.confidence)
         if self._sample < 1.0:
-            rows = [row for row in rows if self._random.random() < self._sample]
-        return RowGroup(self._shared(work), rows)
+            is_kept = [self._random.random() < self._sample for _ in ids]
+            columns = tuple(list(compress(column, is_kept)) for column in columns)
+        return RowGroup(SharedValues(**self._shared(work)), *columns)
 
-    def _shared(self, work: Work) -> tuple[Any, ...]:
-        """Return what all rows of a request have in common, as `RowGroup` wants it."""
+    def _shared(self, work: Work) -> dict[str, Any]:
+        """Return what all rows of a request have in common, by the names of `SharedValues`."""
         bundle = work.bundle
-        latency_us = (time.perf_counter_ns() - work.started_ns) // 1000
-        return (
-            time.time_ns() // 1000, bundle.name, bundle.version, bundle.digest, bundle.generation,
-            bundle.served_by, "champion", latency_us, 1.0 / self._sample, work.key, work.subject,
-        )  # fmt: skip
+        return {
+            "at": time.time_ns() // 1000,
+            "model": bundle.name,
+            "version": bundle.version,
+            "digest": bundle.digest,
+            "generation": bundle.generation,
+            "served_by": bundle.served_by,
+            "variant": "champion",
+            "latency_us": (time.perf_counter_ns() - work.started_ns) // 1000,
+            "weight": 1.0 / self._sample,
+            "idempotency_key": work.key,
+            "subject": work.subject,
+        }
 
 
 def _said(scored: RowAnswer) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -152,9 +170,9 @@ class _Columns(NamedTuple):
 
 
 def _whole(work: Work, answers: _Columns, ids: list[str]) -> bytes | Answers:
-    body = _batch(work, work.bundle.about, answers, ids)
+    body = partial(_batch, work.rows, work.bundle.about, answers, ids)
     if work.form == "batch":
-        return body
+        return body()
     return Answers(
         list(answers.label),
         list(answers.confidence),
@@ -166,16 +184,17 @@ def _whole(work: Work, answers: _Columns, ids: list[str]) -> bytes | Answers:
     )
 
 
-def _batch(work: Work, about: str, answers: _Columns, ids: list[str]) -> bytes:
+def _batch(rows: Rows, about: str, answers: _Columns, ids: list[str]) -> bytes:
+    parts = ["},"] * (4 * len(ids))
+    parts[0::4], parts[1::4], parts[2::4] = answers.before, ids, answers.behind
     n_refused = 0
-    parts = zip(answers.before, ids, answers.behind, repeat("},"), strict=False)
-    if work.rows.problems:
-        refused = _refused(work.rows)
+    if rows.problems:
+        refused = _refused(rows)
         n_refused = len(refused)
-        placed = {**refused, **dict(zip(work.rows.positions, map("".join, parts), strict=True))}
-        items = "".join(placed[at] for at in sorted(placed))
-    else:
-        items = "".join(chain.from_iterable(parts))
+        answered = ("".join(parts[at : at + 4]) for at in range(0, len(parts), 4))
+        placed = {**refused, **dict(zip(rows.positions, answered, strict=True))}
+        parts = [placed[at] for at in sorted(placed)]
+    items = "".join(parts)
     return f'{{"predictions":[{items[:-1]}],"n_refused":{n_refused},{about}}}'.encode()
 
 
@@ -205,6 +224,6 @@ class _Ids:
         return f"{self._prefix}{self._last:012x}"
 
     def take(self, n: int) -> list[str]:
-        first = self._last + 1
+        numbers = np.arange(self._last + 1, self._last + 1 + n, dtype=">u8").view(np.uint8).reshape(n, 8)[:, 2:]
         self._last += n
-        return list(map(f"{self._prefix}%012x".__mod__, range(first, first + n)))
+        return f"{self._prefix}{numbers.tobytes().hex(',', 6).replace(',', f',{self._prefix}')}".split(",")

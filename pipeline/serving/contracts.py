@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import DataError, DependencyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["Answers", "BodyRefused", "Lines", "NotReady", "Notice", "Problem", "Readiness", "Status"]
 
@@ -78,12 +79,12 @@ class Readiness:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answers:
     """Answers to many rows, by column; all of them come from one bundle.
 
     `rows` has the position of each answered row among those that were given: all of them unless bad rows were left
-    out, which `problems` names. `body` is the same as JSON, as `POST /predict/batch` answers it.
+    out, which `problems` names. `make_body` writes `body`.
     """
 
     predictions: list[str]
@@ -92,4 +93,9 @@ class Answers:
     prediction_ids: list[str]
     rows: list[int]
     problems: tuple[Problem, ...]
-    body: bytes
+    make_body: Callable[[], bytes]
+
+    @cached_property
+    def body(self) -> bytes:
+        """The same as JSON, as `POST /predict/batch` answers it; written for those who ask."""
+        return self.make_body()

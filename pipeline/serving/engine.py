@@ -357,7 +357,7 @@ def _stored_columns(body: bytes, rows: Rows) -> Answers:
         [one["prediction_id"] for one in items],
         rows.positions,
         rows.problems,
-        body,
+        lambda: body,
     )
 
 

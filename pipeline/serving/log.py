@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.answering import Answered, Answerer, Work
 from pipeline.serving.contracts import BodyRefused, NotReady, Problem
@@ -35,6 +37,8 @@ _MAX_GROUP = 20_000
 _PAUSE_S = 1.0
 # Rows without a log that may hold up the event loop, once and not beside others.
 _ON_LOOP_ROWS = 256
+# Values that are counted sooner than they are made an array.
+_FEW = 20
 
 Outcome = Answered | BaseException
 
@@ -237,13 +241,13 @@ class LogWriter:
             began = time.perf_counter()
             scored, kept = self._scored(fresh)
             rows = [one.row for one in kept if one.row is not None]
-            groups = [one.group for one in kept if one.group is not None and one.group.rows]
+            groups = [one.group for one in kept if one.group is not None and one.group.n_rows]
             answers = [
                 StoredAnswer(work.key, self._now(), work.digest, one.body.decode(), work.subject)
                 for work, one in zip(fresh, scored, strict=True)
                 if work.key is not None and isinstance(one, Answered)
             ]
-            n_logged = len(rows) + sum(len(group.rows) for group in groups)
+            n_logged = len(rows) + sum(group.n_rows for group in groups)
             if not n_logged and not answers:
                 break
             started = time.perf_counter()
@@ -307,8 +311,16 @@ class LogWriter:
             if isinstance(one, Answered):
                 tally.n_rows += len(one.labels)
                 tally.by_class.update(one.labels)
-                for confidence in one.confidences:
-                    tally.by_confidence[min(int(confidence * 10), 9)] += 1
+                _count_tenths(one.confidences, tally.by_confidence)
+
+
+def _count_tenths(confidences: Sequence[float], counts: list[int]) -> None:
+    if len(confidences) <= _FEW:
+        for confidence in confidences:
+            counts[min(int(confidence * 10), 9)] += 1
+        return
+    tenths = np.minimum((np.array(confidences) * 10).astype(np.intp), 9)
+    counts[:] = [count + more for count, more in zip(counts, np.bincount(tenths, minlength=10).tolist(), strict=True)]
 
 
 def _settle(works: Sequence[Work], outcomes: Sequence[Any]) -> None:

@@ -8,37 +8,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
 from pipeline.serving.checks import check_value, rules_of
 from pipeline.serving.contracts import BodyRefused, Problem
+from pipeline.serving.decoding import QuickReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.schema import Column, Schema
+    from pipeline.schema import Schema
     from pipeline.serving.checks import Rule
     from pipeline.serving.contracts import Lines
+    from pipeline.serving.decoding import Row
 
 __all__ = ["RowCodec", "Rows", "parse_json", "row_commas"]
 
-Row = tuple[Any, ...]
-
-_COLON = b":"
 # Of a text, after the one that names the columns.
 _FIRST_LINE = 2
-_WHOLE = 2**63 - 1
-# Checks that the decoder itself makes; a column with any other is checked once more behind it.
-_DECODED = frozenset({"in_range", "between", "ge", "gt", "le", "lt", "isin"})
 # Who sends one to the place of the other is told where it belongs.
 _ELSEWHERE = {"features": "POST /predict", "instances": "POST /predict/batch"}
-_STRICT = frozenset({"greater_than", "less_than"})
 # Suggestions cost more than the check itself; as many are made as a refusal shows.
 _MAX_HINTS = 20
 _HINTED_SIGNS = 60
@@ -76,17 +66,7 @@ class RowCodec:
         self.names = schema.feature_names
         self.max_rows = max_rows
         self._rules: list[tuple[Rule, ...]] = [rules_of(column) for column in self.columns]
-        self._later = [at for at, column in enumerate(self.columns) if _needs_a_second_look(column)]
-        fields = [
-            (f"c{at}", _type(column), msgspec.field(name=column.name, default=UNSET))
-            for at, column in enumerate(self.columns)
-        ]
-        row = msgspec.defstruct("Row", fields, forbid_unknown_fields=True)
-        one = msgspec.defstruct("One", [("features", row)], forbid_unknown_fields=True)
-        many = msgspec.defstruct("Many", [("instances", list[row])], forbid_unknown_fields=True)  # type: ignore[valid-type]
-        self._one: Any = msgspec.json.Decoder(one)
-        self._many: Any = msgspec.json.Decoder(many)
-        self._has_gaps = any(not column.nullable for column in self.columns)
+        self._quick = QuickReader(self.columns)
         self._row_commas = row_commas(schema)
 
     def one(self, body: bytes) -> Row:
@@ -97,18 +77,8 @@ class RowCodec:
         BodyRefused
             Naming each field that is wrong.
         """
-        try:
-            row: Row = msgspec.structs.astuple(self._one.decode(body).features)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._one_slowly(body)
-        n_given = len(row)
-        if UNSET in row:
-            n_given -= row.count(UNSET)
-            row = tuple(None if value is UNSET else value for value in row)
-        # One colon for each key: fewer keys than colons means one was given twice, or a colon in a word.
-        if body.count(_COLON) != n_given + 1 or (self._has_gaps and None in row) or not self._passes(row):
-            return self._one_slowly(body)
-        return row
+        row = self._quick.one(body)
+        return self._one_slowly(body) if row is None else row
 
     def many(self, body: bytes, *, partial: bool = False) -> Rows:
         """Return the rows of a body `{"instances": [{...}, ...]}`; with `partial`, those that are right.
@@ -120,18 +90,8 @@ class RowCodec:
         """
         if len(body) > _LARGE:
             check_weight(body, self.max_rows * self._row_commas)
-        try:
-            rows: list[Row] = list(map(msgspec.structs.astuple, self._many.decode(body).instances))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._many_slowly(body, partial=partial)
-        n_given = 1
-        for at, row in enumerate(rows):
-            n_given += len(row)
-            if UNSET in row:
-                n_given -= row.count(UNSET)
-                rows[at] = tuple(None if value is UNSET else value for value in row)
-        is_plain = 0 < len(rows) <= self.max_rows and body.count(_COLON) == n_given
-        if not is_plain or (self._has_gaps and any(None in row for row in rows)) or not all(map(self._passes, rows)):
+        rows = self._quick.many(body)
+        if rows is None or not 0 < len(rows) <= self.max_rows:
             return self._many_slowly(body, partial=partial)
         return Rows(rows, list(range(len(rows))))
 
@@ -153,18 +113,15 @@ class RowCodec:
         unknown = self._unknown(columns, "")
         if unknown:
             raise BodyRefused(422, unknown)
+        quick = self._quick.columns(columns, n_rows) if lines is None or not lines.problems else None
+        if quick is not None:
+            places = list(range(n_rows)) if lines is None else [number - _FIRST_LINE for number in lines.numbers]
+            return Rows(quick, places)
         given = [columns.get(name) for name in self.names]
         raw = zip(*([None] * n_rows if values is None else values for values in given), strict=True)
         plain = (tuple(None if value != value else value for value in row) for row in raw)  # noqa: PLR0124 - NaN
         rows = [dict(zip(self.names, row, strict=True)) for row in plain]
         return self._checked(rows, "rows", partial=partial, lines=lines)
-
-    def _passes(self, row: Row) -> bool:
-        for at in self._later:
-            value = row[at]
-            if value is not None and check_value(self.columns[at], self._rules[at], value, "")[1] is not None:
-                return False
-        return True
 
     def _one_slowly(self, body: bytes) -> Row:
         inner = self._inner(body, "features", dict, "an object of features by name", 1)
@@ -251,40 +208,6 @@ class RowCodec:
 def _shown(name: str) -> str:
     """Return a key that a stranger chose as a short plain word."""
     return name[:60].encode("ascii", "backslashreplace").decode().replace("\n", " ")
-
-
-def _needs_a_second_look(column: Column) -> bool:
-    if column.kind in ("text", "datetime"):
-        return True
-    is_numeric = column.is_numeric
-    for name, arguments in column.checks.items():
-        if name not in _DECODED or (name == "isin" and is_numeric):
-            return True
-        if isinstance(arguments, dict) and not (
-            arguments.get("include_min", True) and arguments.get("include_max", True)
-        ):
-            return True
-    return False
-
-
-def _type(column: Column) -> Any:
-    """Return the type that makes a decoder accept what the column accepts, as far as it can."""
-    plain: Any
-    if column.kind == "category":
-        plain = Literal[column.categories]
-    elif column.kind == "integer":
-        low = -_WHOLE if column.minimum is None else max(-_WHOLE, _ceiling(column.minimum))
-        high = _WHOLE if column.maximum is None else min(_WHOLE, int(column.maximum // 1))
-        plain = Annotated[int, Meta(ge=low, le=high)]
-    elif column.kind == "float":
-        plain = Annotated[float, Meta(ge=column.minimum, le=column.maximum)]
-    else:
-        plain = {"boolean": bool, "text": str, "datetime": str}[column.kind]
-    return reduce(or_, (plain, None, UnsetType))
-
-
-def _ceiling(number: float) -> int:
-    return int(-(-number // 1))
 
 
 def row_commas(schema: Schema) -> int:

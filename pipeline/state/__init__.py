@@ -40,7 +40,7 @@ from pipeline.state.packing import (
     packed_after,
 )
 from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
-from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, StoredAnswer
+from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, SharedValues, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
     erase_subject,
@@ -112,6 +112,7 @@ __all__ = [
     "Search",
     "Served",
     "ServingEvent",
+    "SharedValues",
     "Silence",
     "State",
     "StoredAnswer",

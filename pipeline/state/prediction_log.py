@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import exc
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["Journal", "KeyTaken", "PredictionRow", "RowGroup", "StoredAnswer"]
+__all__ = ["Journal", "KeyTaken", "PredictionRow", "RowGroup", "SharedValues", "StoredAnswer"]
 
 
 class PredictionRow(NamedTuple):
@@ -43,19 +44,44 @@ class PredictionRow(NamedTuple):
     subject: str | None
 
 
+class SharedValues(NamedTuple):
+    """What the rows of one request have in common."""
+
+    at: int
+    model: str
+    version: int
+    digest: str
+    generation: int
+    served_by: str
+    variant: str
+    latency_us: int
+    weight: float
+    idempotency_key: str | None
+    subject: str | None
+
+
 class RowGroup(NamedTuple):
-    """Rows of one request: the values that all of them have, in the order of `_SHARED`, and those of each, of `_OWN`.
+    """Rows of one request: the values that all of them have, and columns of those of each.
 
     A database is told once of what is shared, which saves a third of the time of a large request.
     """
 
-    shared: tuple[Any, ...]
-    rows: Sequence[tuple[Any, ...]]
+    shared: SharedValues
+    prediction_id: Sequence[str]
+    features: Sequence[str]
+    prediction: Sequence[str]
+    probabilities: Sequence[str]
+    confidence: Sequence[float]
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.prediction_id)
 
     def plain(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of a `PredictionRow` for each row."""
-        for row in self.rows:
-            yield (row[0], *self.shared[:5], *row[1:], *self.shared[5:])
+        for own in zip(*self[1:], strict=True):
+            yield _IN_ORDER((*self.shared, *own))
 
 
 class StoredAnswer(NamedTuple):
@@ -85,8 +111,8 @@ _INSERT = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
 _KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _AT_ONCE = (128, 32, 8, 1)
-_OWN = ("prediction_id", "features", "prediction", "probabilities", "confidence")
-_SHARED = tuple(name for name in PredictionRow._fields if name not in _OWN)
+_SHARED, _OWN = SharedValues._fields, RowGroup._fields[1:]
+_IN_ORDER = itemgetter(*map((*_SHARED, *_OWN).index, PredictionRow._fields))
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
 _TAKEN = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
 _FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
@@ -137,7 +163,7 @@ class Journal:
         """
         if not self.state.is_file:
             rows, groups = [*rows, *chain.from_iterable(group.plain() for group in groups)], ()
-        n_rows = len(rows) + sum(len(group.rows) for group in groups)
+        n_rows = len(rows) + sum(group.n_rows for group in groups)
         with self._transaction() as cursor:
             if has_chosen_ids and not self.state.is_file:
                 self._refuse_taken(cursor, [row[0] for row in rows])
@@ -147,7 +173,7 @@ class Journal:
             first += len(rows)
             for group in groups:
                 _insert_group(cursor, group, first)
-                first += len(group.rows)
+                first += group.n_rows
             self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
         if self.state.is_file:
             self._checkpoints.committed(self._connection, n_rows)
@@ -244,9 +270,12 @@ class Journal:
 
 def _insert_group(cursor: Any, group: RowGroup, first: int) -> None:
     """Write the rows of a group into SQLite, numbered from `first` on."""
-    own, width, at = list(chain.from_iterable(group.rows)), len(_OWN), 0
+    width, at = len(_OWN), 0
+    own: list[Any] = [None] * (width * group.n_rows)
+    for place, column in enumerate(group[1:]):
+        own[place::width] = column
     for n in _AT_ONCE:
-        while len(group.rows) - at >= n:
+        while group.n_rows - at >= n:
             cursor.execute(_group_statement(n), (first + at, *group.shared, *own[at * width : (at + n) * width]))
             at += n
 

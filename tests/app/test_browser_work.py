@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.registry import ModelRegistry
 from tests.app.browser import CHROMIUM, PROBLEMS, answered, chromium, open_page, serving
 from tests.app.day import log_day
 from tests.app.test_predict import rows
+from tests.pipeline.package.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +81,32 @@ def test_a_day_that_moved_is_called_drift(page: Any, address: str) -> None:
     told = page.locator("[data-testid='stMetric']").filter(has_text="Drift")
     assert "drift" in told.inner_text().splitlines()
     page.locator("[data-testid='stVegaLiteChart']").nth(4).wait_for()
+    assert page.locator(PROBLEMS).count() == 0
+
+
+def confirm(page: Any, opens: str, reason: str, *, force: bool = False) -> None:
+    page.get_by_role("button", name=opens).click()
+    dialog = page.locator("[data-testid='stPopoverBody']")
+    dialog.get_by_label("Why").fill(reason)
+    if force:
+        dialog.get_by_text("Go past the gates").click()
+    dialog.get_by_role("button", name="Confirm").click()
+
+
+def test_a_version_is_promoted_and_rolled_back_with_a_reason(page: Any, address: str, own: Workspace) -> None:
+    registry = ModelRegistry(own.root)
+    pack(own.root / "other", "personality", "model=naive_bayes")
+    registry.register_model("other", "personality_model")
+    open_page(page, address, "models?version=2")
+    confirm(page, "Move to another stage", "the owner asked for it", force=True)
+    page.get_by_text("Production is version 2").wait_for()
+    open_page(page, address, "models")
+    confirm(page, "Roll back", "it was worse")
+    page.get_by_text("Production is version 1").wait_for()
+    assert [one.reason for one in registry.history("personality_model")[-2:]] == [
+        "the owner asked for it",
+        "it was worse",
+    ]
     assert page.locator(PROBLEMS).count() == 0
 
 

@@ -32,9 +32,9 @@ def registry(empty: Path, serving: Callable[[str], ModelRegistry]) -> ModelRegis
 def confirmed(reason: str, *, force: bool) -> AppTest:
     shown = page("models").run()
     shown.selectbox(key="models_version").set_value(2).run()
-    shown.text_area(key="promote_2_reason").set_value(reason).run()
+    shown.text_area(key="promote_2_reason").set_value(reason)
     if force:
-        shown.checkbox(key="promote_2_force").check().run()
+        shown.checkbox(key="promote_2_force").check()
     return shown.button(key="promote_2_confirm").click().run()
 
 
@@ -56,16 +56,19 @@ def test_force_with_a_reason_promotes_and_is_kept_in_the_audit_trail(registry: M
     assert "Production is version 2" in text_of(shown)
 
 
-def test_the_confirmation_waits_for_a_reason(registry: ModelRegistry) -> None:
+@pytest.mark.parametrize("what", ["promote_1", "rollback"])
+def test_nothing_is_decided_without_a_reason(what: str, registry: ModelRegistry) -> None:
     shown = page("models").run()
-    assert shown.button(key="promote_1_confirm").disabled is True
-    assert shown.button(key="rollback_confirm").disabled is True
+    shown.text_area(key=f"{what}_reason").set_value("  ")
+    shown.button(key=f"{what}_confirm").click().run()
+    assert "Say why" in failures_of(shown)[0]
+    assert stages(registry) == ["Production", "None"]
 
 
 def test_roll_back_puts_the_version_back_that_served_before(registry: ModelRegistry) -> None:
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
     shown = page("models").run()
-    shown.text_area(key="rollback_reason").set_value("worse").run()
+    shown.text_area(key="rollback_reason").set_value("worse")
     shown.button(key="rollback_confirm").click().run()
     assert (failures_of(shown), stages(registry)) == ([], ["Production", "Archived"])
 
@@ -80,7 +83,7 @@ def test_what_was_promoted_here_answers_the_next_prediction(registry: ModelRegis
 
 def test_who_looked_before_somebody_else_decided_is_told_and_decides_nothing(registry: ModelRegistry) -> None:
     shown = page("models").run()
-    shown.text_area(key="rollback_reason").set_value("worse").run()
+    shown.text_area(key="rollback_reason").set_value("worse")
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
     shown.button(key="rollback_confirm").click().run()
     assert any("Somebody else was first" in one for one in failures_of(shown))

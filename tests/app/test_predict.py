@@ -70,6 +70,8 @@ def test_the_form_gives_an_answer_and_logs_what_was_asked(project: Workspace) ->
 
 def test_an_answer_says_why_and_what_would_change_it(project: Workspace) -> None:
     shown = asked_by_form()
+    shown.session_state["what_if_form"] = True
+    shown.run()
     assert [one.label for one in shown.expander] == ["Why", "What would change the answer", "Say what became true"]
     assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
 

@@ -53,6 +53,8 @@ def test_the_form_is_answered_explained_and_varied_by_the_api(api: Workspace) ->
     shown.button[0].click().run()
     assert (failures_of(shown), n_logged(api) - before) == ([], 1)
     assert shown.metric[0].value == logged(api)[0].prediction
+    shown.session_state["what_if_form"] = True
+    shown.run()
     assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
 
 

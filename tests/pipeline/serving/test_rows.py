@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from pipeline.schema import Column, Schema, Target
 from pipeline.serving.contracts import BodyRefused
 from pipeline.serving.rows import RowCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = Schema(
     "small",
@@ -142,19 +145,46 @@ _VALUES = (
 )
 
 
-@given(st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
-def test_the_fast_way_and_the_slow_way_agree(features: dict[str, Any]) -> None:
-    fast = outcome(json.dumps({"features": features}).encode())
+FULL = {"count": 4, "size": 1.5, "colour": "red", "is_new": True, "note": "ab", "seen_at": "2026-01-31"}
+
+
+@given(st.sampled_from([{}, FULL]), st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
+def test_the_fast_ways_and_the_slow_way_agree(others: dict[str, Any], some: dict[str, Any]) -> None:
+    features = {**others, **some}
     # A colon in a key's neighbourhood that the quick count cannot explain sends a body the slow way.
-    slow = outcome(json.dumps({"instances": [features, {"size": 1.0, "note": ":"}]}).encode())
-    assert fast == slow
+    slow = json.dumps({"instances": [features, {"size": 1.0, "note": ":"}]}).encode()
+    expected = outcome(lambda: CODEC.many(slow).rows[0])
+    assert outcome(lambda: CODEC.one(json.dumps({"features": features}).encode())) == expected
+    assert outcome(lambda: CODEC.many(json.dumps({"instances": [features]}).encode()).rows[0]) == expected
+    columns = {"size": [None], **{name: [value] for name, value in features.items()}}
+    assert outcome(lambda: CODEC.columns_of(columns).rows[0]) == expected
 
 
-def outcome(raw: bytes) -> Any:
+def outcome(read: Callable[[], Any]) -> Any:
     try:
-        return CODEC.one(raw) if b'"features"' in raw[:12] else CODEC.many(raw).rows[0]
+        return read()
     except BodyRefused as error:
         return [(one.path.rpartition(".")[2], one.rule) for one in error.problems]
+
+
+def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
+    (problem,) = refusal(json.dumps({"features": {**FULL, "size": 0}}).encode()).problems
+    assert (problem.path, problem.rule) == ("features.size", "gt")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), 1e308])
+def test_columns_have_finite_numbers_however_large(value: float) -> None:
+    columns = {"size": [1e308, 1e308, value]}
+    if value == 1e308:
+        assert [row[1] for row in CODEC.columns_of(columns).rows] == [1e308, 1e308, 1e308]
+    else:
+        with pytest.raises(BodyRefused, match=r"rows\[2\]\.size: expected a number"):
+            CODEC.columns_of(columns)
+
+
+def test_not_a_number_is_a_missing_value_of_a_column() -> None:
+    columns = {"size": [1.0, 2.0], "count": [float("nan"), 3.0], "note": [None, float("nan")]}
+    assert CODEC.columns_of(columns).rows == [(None, 1.0, None, None, None, None), (3, 2.0, None, None, None, None)]
 
 
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))

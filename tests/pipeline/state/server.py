@@ -36,9 +36,12 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Yield the address of a fresh server without databases of ours; it is stopped at the end."""
-    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=_memory()))
+def running(folder: Path, *, is_durable: bool = False) -> Iterator[str]:
+    """Yield the address of a fresh server without databases of ours; it is stopped at the end.
+
+    For benchmarks it may be durable: on a disk, each commit synced.
+    """
+    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=None if is_durable else _memory()))
     user = _user()
     if user is not None:
         shutil.chown(base, user)
@@ -49,7 +52,7 @@ def running(folder: Path) -> Iterator[str]:
             "listen_addresses = '127.0.0.1'",
             f"port = {port}",
             f"unix_socket_directories = '{base}'",
-            "fsync = off",
+            f"fsync = {'on' if is_durable else 'off'}",
         )
         with (data / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write("".join(f"{line}\n" for line in lines))

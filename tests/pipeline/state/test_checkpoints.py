@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MEGA = 1_000_000
-SHARED = (5, "m", 1, "d" * 64, 3, "champion", "champion", 12, 1.0, None, None)
+SHARED = store.SharedValues(5, "m", 1, "d" * 64, 3, "champion", "champion", 12, 1.0, None, None)
 
 
 def group(number: int, *, n_rows: int, width: int) -> store.RowGroup:
-    rows = [(f"{number}-{at}", f'{{"a":"{"x" * width}"}}', "yes", "{}", 0.5) for at in range(n_rows)]
-    return store.RowGroup(SHARED, rows)
+    ids, features = [f"{number}-{at}" for at in range(n_rows)], [f'{{"a":"{"x" * width}"}}'] * n_rows
+    return store.RowGroup(SHARED, ids, features, ["yes"] * n_rows, ["{}"] * n_rows, [0.5] * n_rows)
 
 
 def log_mb(root: Path) -> float:

@@ -49,10 +49,10 @@ def test_rows_of_one_request_are_stored_as_the_same_rows_one_by_one(state: store
     rows = [
         row(f"r{at}", "key", "subject")._replace(features=f'{{"a":{at}}}', confidence=at / 200) for at in range(170)
     ]
-    own = ("prediction_id", "features", "prediction", "probabilities", "confidence")
-    shared = tuple(value for name, value in rows[0]._asdict().items() if name not in own)
-    group = store.RowGroup(shared, [tuple(getattr(one, name) for name in own) for one in rows])
-    journal.append([row("before")], groups=[group, store.RowGroup(shared, [("last", "{}", "no", "{}", 0.5)])])
+    shared = store.SharedValues(*(getattr(rows[0], name) for name in store.SharedValues._fields))
+    own = store.RowGroup._fields[1:]
+    group = store.RowGroup(shared, *([getattr(one, name) for one in rows] for name in own))
+    journal.append([row("before")], groups=[group, store.RowGroup(shared, ["last"], ["{}"], ["no"], ["{}"], [0.5])])
     with state.reading() as connection:
         found = [tuple(one) for one in connection.execute(select(predictions).order_by(predictions.c.seq))]
     last = row("last", "key", "subject")._replace(features="{}", prediction="no", probabilities="{}", confidence=0.5)
