@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = ["RowAnswer", "RowScorer"]
 
 _MAX_KEPT = 20_000
 _LOOKED_UP = frozenset({"integer", "category", "boolean"})
+_UNWARNED = '","warnings":[]'
 
 
 class _Cell(NamedTuple):
@@ -84,7 +86,7 @@ class RowScorer:
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
-        return self._predict(self._cells(rows), len(rows))
+        return self._predict(self._cells(list(zip(*rows, strict=True))), len(rows))
 
     def kept(self, row: tuple[Any, ...]) -> RowAnswer | None:
         """Return the answer to a row that came before, where it is still known."""
@@ -105,50 +107,58 @@ class RowScorer:
             return [kept[row] for row in rows]
 
     def _answers(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
-        cells = self._cells(rows)
+        values = list(zip(*rows, strict=True))
+        cells = self._cells(values)
         probabilities = self._predict(cells, len(rows))
         codes = decide_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
-        return [
-            self._answer(row, values, shares, code)
-            for row, values, shares, code in zip(cells, rows, probabilities.tolist(), codes, strict=True)
+        plain = probabilities.tolist()
+        texts = [list(map(repr, column)) for column in probabilities.T.tolist()]
+        shares = list(map(self._shares.__mod__, zip(*texts, strict=True)))
+        before = [
+            f'{{"prediction":{self._labels[code]},"confidence":{texts[code][at]},"probabilities":{share},"prediction_id":"'
+            for at, (code, share) in enumerate(zip(codes, shares, strict=True))
         ]
+        labels = map(self._classes.__getitem__, codes)
+        confidences = [row[code] for row, code in zip(plain, codes, strict=True)]
+        behind = self._behind(cells, values, len(rows))
+        return list(map(RowAnswer, before, behind, _stored(cells, len(rows)), labels, shares, confidences, plain))
 
-    def _answer(
-        self, cells: tuple[_Cell, ...], row: tuple[Any, ...], probabilities: list[float], code: int
-    ) -> RowAnswer:
-        texts = tuple(map(repr, probabilities))
-        shares = self._shares % texts
-        before = (
-            f'{{"prediction":{self._labels[code]},"confidence":{texts[code]},"probabilities":{shares},"prediction_id":"'
-        )
-        stored = ",".join([cell[1] for cell in cells if cell[1]])
-        behind = f'","warnings":[{self._warnings(cells, row)}]'
-        return RowAnswer(
-            before, behind, f"{{{stored}}}", self._classes[code], shares, probabilities[code], probabilities
-        )
+    def _cells(self, values: Sequence[Sequence[Any]]) -> list[list[_Cell]]:
+        """Return what is known of the values of each column."""
+        return [column.cells(given) for column, given in zip(self._columns, values, strict=True)]
 
-    def _cells(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[_Cell, ...]]:
-        by_column = [
-            column.cells(values) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
-        ]
-        return list(zip(*by_column, strict=True))
+    def _behind(self, cells: list[list[_Cell]], values: Sequence[Sequence[Any]], n_rows: int) -> list[str]:
+        """Return the end of each answer, with what the row should be warned of."""
+        notices: dict[int, list[Notice]] = {}
+        n_missing: Counter[int] = Counter()
+        for column, given in zip(cells, values, strict=True):
+            for at, cell in enumerate(column):
+                if cell[2] is not None:
+                    notices.setdefault(at, []).append(cell[2])
+            n_missing.update([at for at, value in enumerate(given) if value is None])
+        for at, n in n_missing.items():
+            if n >= self._n_missing:
+                said = f"{n} of {len(values)} values are missing; the answer rests on few"
+                notices.setdefault(at, []).append(Notice("", "many_missing", said))
+        behind = [_UNWARNED] * n_rows
+        for at, found in notices.items():
+            plain = ({"column": one.column, "rule": one.rule, "message": one.message} for one in found)
+            behind[at] = f'","warnings":[{",".join(map(json.dumps, plain))}]'
+        return behind
 
-    def _predict(self, cells: list[tuple[_Cell, ...]], n_rows: int) -> NDArray[np.float64]:
-        data = b"".join([cell[0] for row in cells for cell in row])
+    def _predict(self, cells: list[list[_Cell]], n_rows: int) -> NDArray[np.float64]:
+        data = b"".join([cell[0] for row in zip(*cells, strict=True) for cell in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
         served = self.package.served
         return served.calibration.apply(served.score(matrix))
 
-    def _warnings(self, cells: tuple[_Cell, ...], row: tuple[Any, ...]) -> str:
-        found = [cell[2] for cell in cells if cell[2] is not None]
-        n_missing = row.count(None)
-        if n_missing >= self._n_missing:
-            said = f"{n_missing} of {len(row)} values are missing; the answer rests on few"
-            found.append(Notice("", "many_missing", said))
-        if not found:
-            return ""
-        plain = ({"column": one.column, "rule": one.rule, "message": one.message} for one in found)
-        return ",".join(map(json.dumps, plain))
+
+def _stored(cells: list[list[_Cell]], n_rows: int) -> list[str]:
+    """Return the features of each row in their stored form; of a column either all values have one or none."""
+    columns = [[cell[1] for cell in column] for column in cells if column[0][1]]
+    if not columns:
+        return ["{}"] * n_rows
+    return list(map("{%s}".__mod__, map(",".join, zip(*columns, strict=True))))
 
 
 class _ColumnCells:

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.tracking import ExperimentTracker
+from tests.pipeline.tracking.results import make_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.config.types import Config
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +42,25 @@ def root(empty_store: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def tracker(root: Path) -> ExperimentTracker:
     return ExperimentTracker("trials", root=root)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Config]:
+    """Results of a small graph; read only."""
+    root = tmp_path_factory.mktemp("made")
+    return root, make_results(root)
+
+
+@pytest.fixture
+def finished(made: tuple[Path, Config], root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Config]:
+    """The same in a project of one's own, with an empty store, as the working folder."""
+    source, config = made
+    shutil.copytree(source, root, dirs_exist_ok=True)
+    (root / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    monkeypatch.chdir(root)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", config.tracking.uri_env):
+        monkeypatch.delenv(name, raising=False)
+    return root, config
 
 
 def free_port() -> int:

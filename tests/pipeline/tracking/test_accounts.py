@@ -9,13 +9,15 @@ import pytest
 import requests
 
 from pipeline.errors import DependencyUnavailable
-from pipeline.tracking import ExperimentTracker, TrackingWarning
+from pipeline.tracking import ExperimentTracker, TrackingWarning, sync, tracker_of
 from tests.pipeline.problems import ROOT
 from tests.pipeline.tracking.conftest import free_port, server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.config.types import Config
 
 # One worker starts the server that these tests share.
 pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.slow]
@@ -95,3 +97,21 @@ def test_who_has_no_account_is_told_what_to_set_and_loses_nothing(
     kept = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert any(path.name == "note.txt" for path in kept)
     assert not any(re.search(rb"4711", path.read_bytes()) for path in kept)
+
+
+def test_results_and_what_waited_are_synced_once_the_account_is_right(
+    guarded: str, finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, config = finished
+    monkeypatch.setenv(config.tracking.uri_env, guarded)
+    as_user(monkeypatch, "writer", "wrong-password-4711")
+    with pytest.raises(DependencyUnavailable, match="set MLFLOW_TRACKING_USERNAME"):
+        sync(root, config.tracking)
+    with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
+        work(tracker_of(config.tracking), root)
+    as_user(monkeypatch, "writer", WRITER)
+    done = sync(root, config.tracking)
+    assert (len(done.sent), [one.is_new for one in done.published]) == (1, [True])
+    assert {run.run_id for run in tracker_of(config.tracking).search_runs()} == {*done.sent, done.published[0].run_id}
+    again = sync(root, config.tracking)
+    assert (again.sent, [one.is_new for one in again.published]) == ((), [False])

@@ -13,7 +13,6 @@ import pytest
 from pipeline import files, package, paths
 from pipeline.errors import DataError
 from pipeline.tracking import publish, send, sync, tracker_of
-from tests.pipeline.tracking.results import make_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,25 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.config.types import Config
     from pipeline.tracking import ExperimentTracker, FoundRun
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Config]:
-    """Results of a small graph; read only."""
-    root = tmp_path_factory.mktemp("made")
-    return root, make_results(root)
-
-
-@pytest.fixture
-def finished(made: tuple[Path, Config], root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Config]:
-    """The same in a project of one's own, with an empty store, as the working folder."""
-    source, config = made
-    shutil.copytree(source, root, dirs_exist_ok=True)
-    (root / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
-    monkeypatch.chdir(root)
-    for name in ("DVC_ROOT", "DVC_EXP_NAME", config.tracking.uri_env):
-        monkeypatch.delenv(name, raising=False)
-    return root, config
 
 
 def only_run(tracker: ExperimentTracker) -> FoundRun:
