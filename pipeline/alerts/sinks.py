@@ -86,7 +86,7 @@ def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> 
     try:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
         plain = socket.create_connection((parts.hostname, port), timeout=sink.timeout_s)
-        with plain, deadline(plain, sink.timeout_s), _greeted(plain, parts, secure) as server:
+        with plain, deadline(plain, sink.timeout_s), _Mail(plain, parts, secure) as server:
             if parts.scheme == "smtp" and sink.starttls:
                 server.starttls(context=secure)
             if parts.username is not None:
@@ -96,19 +96,22 @@ def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> 
         raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
 
 
-def _greeted(plain: socket.socket, parts: SplitResult, secure: ssl.SSLContext) -> smtplib.SMTP:
-    """Return the mail server at the other end of a connection, once it has greeted.
+class _Mail(smtplib.SMTP):
+    """The mail server at the other end of a connection, once it has greeted.
 
     smtplib connects and waits for the greeting in one step, in which nothing could hold it to a deadline.
     """
-    server, host = smtplib.SMTP(), parts.hostname or ""
-    server._host = host  # noqa: SLF001 - what `starttls` compares the certificate with
-    server.sock = secure.wrap_socket(plain, server_hostname=host) if parts.scheme == "smtps" else plain
-    code, said = server.getreply()
-    if code != _READY:
-        server.close()
-        raise smtplib.SMTPConnectError(code, said)
-    return server
+
+    _host: str  # what `starttls` compares the certificate with
+
+    def __init__(self, plain: socket.socket, parts: SplitResult, secure: ssl.SSLContext) -> None:
+        super().__init__()
+        self._host = parts.hostname or ""
+        self.sock = secure.wrap_socket(plain, server_hostname=self._host) if parts.scheme == "smtps" else plain
+        code, said = self.getreply()
+        if code != _READY:
+            self.close()
+            raise smtplib.SMTPConnectError(code, said)
 
 
 def _letter(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
