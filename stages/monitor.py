@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,4 +23,5 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # a server on the same machine goes first
     main()

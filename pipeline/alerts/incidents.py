@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
+from pipeline.alerts.telling import tell_end
 from pipeline.errors import NotAllowed, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def acknowledge(state: State, number: int, *, actor: Actor, reason: str = "") ->
 
 
 def resolve(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
-    """End an incident; one that is still there opens again, and is told again after its cool-down.
+    """End an incident, and tell so whoever was told of it; one that is still there opens again, and is told again after its cool-down.
 
     Raises
     ------
@@ -86,6 +87,7 @@ def resolve(state: State, number: int, *, actor: Actor, reason: str = "") -> Inc
         at = state.clock()
         after = replace(before, status="resolved", resolved_at=at, resolved_by=actor.name)
         store.change_incident(connection, after)
+        tell_end(connection, after, at=at)
         _note(connection, store.Act(actor.name, "resolve alert", at, reason), before, after)
         return after
 

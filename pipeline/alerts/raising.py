@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import state as store
 from pipeline.alerts.message import compose, worst
 from pipeline.alerts.rules import SEVERITIES
-from pipeline.files import canonical_json, sha256
+from pipeline.alerts.telling import tell, tell_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,8 @@ def raise_incidents(
     """Write down what the rules say in the caller's transaction; return the incidents that it touched.
 
     An incident is told when it opens, when it gets worse, when it still stands after the cool-down and nobody
-    acknowledged it, and when it ends. One that a silence covers is kept and not told.
+    acknowledged it, and when it ends. One that a silence covers is kept and not told, but for its end, which
+    those hear who know that it began.
     """
     moment = _Moment(connection, config, store.silences(connection, at=at, model=model), at)
     found = []
@@ -104,10 +105,9 @@ def _is_warm(moment: _Moment, known: Incident) -> bool:
 
 def _end(moment: _Moment, known: Incident) -> Incident:
     ended = replace(known, status="resolved", resolved_at=moment.at, resolved_by=_BY_ITSELF)
-    if known.told_at is None:  # nobody knows of it
-        store.change_incident(moment.connection, ended)
-        return ended
-    return _told(moment, ended, "resolved")
+    store.change_incident(moment.connection, ended)
+    tell_end(moment.connection, ended, at=moment.at)
+    return ended
 
 
 def _told(moment: _Moment, incident: Incident, event: str) -> Incident:
@@ -115,24 +115,10 @@ def _told(moment: _Moment, incident: Incident, event: str) -> Incident:
     if any(one.covers(incident.incident, moment.at) for one in moment.quiet):
         store.change_incident(moment.connection, incident)
         return incident
-    told = incident if event == "resolved" else replace(incident, told_at=moment.at)
+    told = replace(incident, told_at=moment.at)
     store.change_incident(moment.connection, told)
     for sink, declared in moment.config.sinks.items():
         if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.least):
             continue
-        key = sha256(canonical_json([told.seq, told.at, event, moment.at, sink]).encode())
-        store.add_delivery(moment.connection, told.seq, sink, key, _payload(told, event, key), at=moment.at)
+        tell(moment.connection, told, event, sink, at=moment.at)
     return told
-
-
-def _payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
-    kept = ("model", "severity", "status", "title", "message", "details", "at", "last_at", "n_times")
-    return {
-        "key": key,
-        "event": event,
-        "number": incident.seq,
-        "group": incident.incident,
-        "rules": list(incident.rules),
-        **{name: getattr(incident, name) for name in kept},
-        "acknowledge": f"mlops alerts ack {incident.seq}",
-    }

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
@@ -18,6 +19,8 @@ from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.kinds import Kinds
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from pipeline.config.groups.alerts import AlertsConfig, AppriseSink, MailSink, Sink, WebhookSink
 
 __all__ = ["send"]
@@ -26,6 +29,7 @@ _Sender = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
 SINKS: Kinds[_Sender] = Kinds("alerts.sinks.kind")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
+_READY = 220
 
 
 def send(sink: Sink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
@@ -80,13 +84,9 @@ def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> 
     letter = _letter(payload, _from_environment(sink.sender_env), _from_environment(sink.to_env))
     secure = ssl.create_default_context()
     try:
-        if parts.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                parts.hostname, parts.port or 465, timeout=sink.timeout_s, context=secure
-            )
-        else:
-            server = smtplib.SMTP(parts.hostname, parts.port or 587, timeout=sink.timeout_s)
-        with server, deadline(_socket(server), sink.timeout_s):
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+        plain = socket.create_connection((parts.hostname, port), timeout=sink.timeout_s)
+        with plain, deadline(plain, sink.timeout_s), _Mail(plain, parts, secure) as server:
             if parts.scheme == "smtp" and sink.starttls:
                 server.starttls(context=secure)
             if parts.username is not None:
@@ -96,10 +96,22 @@ def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> 
         raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
 
 
-def _socket(server: smtplib.SMTP) -> Any:
-    if server.sock is None:
-        raise DependencyUnavailable("the mail server closed the connection")
-    return server.sock
+class _Mail(smtplib.SMTP):
+    """The mail server at the other end of a connection, once it has greeted.
+
+    smtplib connects and waits for the greeting in one step, in which nothing could hold it to a deadline.
+    """
+
+    _host: str  # what `starttls` compares the certificate with
+
+    def __init__(self, plain: socket.socket, parts: SplitResult, secure: ssl.SSLContext) -> None:
+        super().__init__()
+        self._host = parts.hostname or ""
+        self.sock = secure.wrap_socket(plain, server_hostname=self._host) if parts.scheme == "smtps" else plain
+        code, said = self.getreply()
+        if code != _READY:
+            self.close()
+            raise smtplib.SMTPConnectError(code, said)
 
 
 def _letter(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:

@@ -90,10 +90,22 @@ class Bins:
 
     def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
+        if self.kind == "words" and hasattr(values, "value_counts"):
+            return self._count_words(values)
         found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
         for at in range(0, len(values), _AT_ONCE):
             found += np.bincount(self.codes(rows[at : at + _AT_ONCE]), minlength=len(found))
+        return found
+
+    def _count_words(self, values: Any) -> NDArray[np.int64]:
+        """Count words by how many rows have each: of different ones there are few."""
+        try:
+            held = values.value_counts(sort=False, dropna=False)
+        except TypeError as error:
+            raise DataError(f"{self.name}: cannot be counted ({error})") from error
+        found = np.zeros(self.n_bins, dtype=np.int64)
+        np.add.at(found, self.codes(held.index.to_series()), held.to_numpy(dtype=np.int64))
         return found
 
     def _words(self, values: Any) -> NDArray[np.int64]:
@@ -117,10 +129,14 @@ class Bins:
             is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
             codes = np.where(is_point, at, n + 2)
             codes, last = self._outside(codes, numbers, points, n), n + 3
+        elif len(points) == 0:
+            return np.where(np.isnan(numbers), 2, 1)
         else:
             n = max(len(points) - 1, 0)
-            codes = np.clip(find_among(points, numbers) - 1, 0, max(n - 1, 0))
-            codes, last = self._outside(codes, numbers, points, n), n + 2
+            # By the number of edges below: none, between two of them, or all. The first bin holds its lower edge too.
+            place = np.array([n, *range(n), n + 1], dtype=np.int64)
+            codes, last = place[find_among(points, numbers)], n + 2
+            codes[numbers == points[0]] = 0
         codes[np.isnan(numbers)] = last
         return codes
 
@@ -135,14 +151,16 @@ class Bins:
 
 def _consecutive(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[np.int64]:
     """Return the bins of numbers where there is one for each of `n` whole numbers from `first` on."""
-    is_missing = np.isnan(numbers)
-    clipped = np.clip(np.where(is_missing, first, numbers), first - 1, first + n)
-    codes = np.floor(clipped - first).astype(np.int64)
-    is_below, is_above = numbers < first, numbers > first + n - 1
-    codes[(clipped - first) != codes] = n + 2
-    codes[is_below] = n
-    codes[is_above] = n + 1
-    codes[is_missing] = n + 3
+    near = numbers - first
+    # What is missing, and what lies further out, is put where a whole number can hold it.
+    np.fmin(np.fmax(near, -1.0, out=near), float(n), out=near)
+    at = near.astype(np.int64)
+    codes = np.array([*range(n), n + 1, n], dtype=np.int64)[at]  # the last is that of -1
+    codes[np.isnan(numbers)] = n + 3
+    is_between = at != near
+    if is_between.any():
+        odd = near[is_between]
+        codes[is_between] = np.where(odd < 0, n, np.where(odd > n - 1, n + 1, n + 2))
     return codes
 
 

@@ -20,7 +20,7 @@ _SLOTS = 8  # for each edge
 def find_among(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     """Return how many of `edges` (ascending) are below each number, as `np.searchsorted(edges, numbers)` does.
 
-    Where a number that is not missing lies beyond the edges, or is missing, any position may be returned.
+    A missing number has any position.
 
     Notes
     -----

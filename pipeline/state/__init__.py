@@ -23,6 +23,7 @@ from pipeline.state.deliveries import (
     delivered,
     deliveries,
     has_due,
+    told_sinks,
     undelivered,
 )
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
@@ -183,6 +184,7 @@ __all__ = [
     "served",
     "silences",
     "split_key",
+    "told_sinks",
     "undelivered",
     "upgrade",
     "verify",

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 if TYPE_CHECKING:
     from pipeline.state.database import State
 
@@ -84,7 +86,7 @@ class Checkpoints:
         self._thread.start()
 
     def _copy(self) -> None:
-        with suppress(sqlite3.Error), closing(self.state.engine.raw_connection()) as connection:
+        with suppress(sqlite3.Error, SQLAlchemyError), closing(self.state.engine.raw_connection()) as connection:
             self._copy_by(connection)
 
     def _copy_by(self, connection: Any) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "delivered",
     "deliveries",
     "has_due",
+    "told_sinks",
     "undelivered",
 ]
 
@@ -103,6 +104,12 @@ def deliveries(connection: Connection, *, is_waiting: bool = True, limit: int = 
     if is_waiting:
         query = query.where(alert_deliveries.c.done_at.is_(None))
     return [_delivery(row) for row in connection.execute(query)]
+
+
+def told_sinks(connection: Connection, alert: int) -> list[str]:
+    """Return the receivers that were, or will be, told of an incident."""
+    query = select(alert_deliveries.c.sink).where(alert_deliveries.c.alert == alert).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def count_waiting(connection: Connection) -> int:

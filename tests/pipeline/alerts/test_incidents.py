@@ -49,6 +49,18 @@ def test_an_incident_is_seen_acknowledged_and_resolved_and_the_audit_trail_tells
     assert told == [("ada", "acknowledge alert", "I look"), ("bob", "resolve alert", "")]
 
 
+def test_whoever_was_told_of_an_incident_is_told_that_somebody_ended_it(state: store.State) -> None:
+    number = an_incident(state)
+    with state.writing() as connection:
+        store.add_delivery(connection, number, "pager", "k", {"event": "opened"}, at=1)
+        store.add_delivery(connection, number + 1, "mail", "other", {"event": "opened"}, at=1)
+    alerts.resolve(state, number, actor=ADA)
+    alerts.resolve(state, number, actor=ADA)
+    with state.reading() as connection:
+        (told,) = [one for one in store.deliveries(connection) if one.payload["event"] == "resolved"]
+    assert (told.sink, told.alert, told.payload["status"]) == ("pager", number, "resolved")
+
+
 def test_a_silence_ends_by_itself_or_by_somebody(state: store.State) -> None:
     made = alerts.silence(state, "m", minutes=1, incident="quality", actor=ADA, reason="deployment")
     assert made.until - made.at == 60_000_000

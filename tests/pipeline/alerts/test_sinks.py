@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from email import message_from_string
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +86,31 @@ def test_mail_arrives_with_one_subject_whatever_a_name_holds(monkeypatch: pytest
     assert (letter["X-Evil"], letter["Message-ID"]) == (None, f"<{'k' * 64}@mlops.invalid>")
     assert letter["Subject"].replace("\r\n", "").startswith("[warning] m: 2 of 9 distributions drifted")
     assert "Next: mlops monitor report" in letter.get_payload()
+
+
+@pytest.mark.parametrize(("scheme", "begin"), [("smtp", b"2"), ("smtps", b"\x16\x03\x03\x3f\x00")])
+def test_a_mail_server_that_never_ends_its_greeting_is_left(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, begin: bytes
+) -> None:
+    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM", timeout_s=0.5)
+    monkeypatch.setenv("MLOPS_TEST_FROM", "a@example.org")
+    is_over = threading.Event()
+
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(begin)
+            while not is_over.wait(0.05):
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv(URL, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(DependencyUnavailable, match=r"no answer within 0\.5 s"):
+            send(sink, PAYLOAD, settings())
+        is_over.set()
+        thread.join()
 
 
 def test_mail_that_must_be_secret_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""Write messages about an incident for its receivers, in the transaction that changes it; nothing is sent here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import state as store
+from pipeline.files import canonical_json, sha256
+
+if TYPE_CHECKING:
+    from pipeline.state import Incident
+
+__all__ = ["tell", "tell_end"]
+
+
+def tell(connection: Any, incident: Incident, event: str, sink: str, *, at: int) -> None:
+    """Write a message for one receiver."""
+    key = sha256(canonical_json([incident.seq, incident.at, event, at, sink]).encode())
+    store.add_delivery(connection, incident.seq, sink, key, _payload(incident, event, key), at=at)
+
+
+def tell_end(connection: Any, incident: Incident, *, at: int) -> None:
+    """Write for each receiver that knows of an incident that it is over, whoever ended it, silence or not."""
+    for sink in store.told_sinks(connection, incident.seq):
+        tell(connection, incident, "resolved", sink, at=at)
+
+
+def _payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
+    kept = ("model", "severity", "status", "title", "message", "details", "at", "last_at", "n_times")
+    return {
+        "key": key,
+        "event": event,
+        "number": incident.seq,
+        "group": incident.incident,
+        "rules": list(incident.rules),
+        **{name: getattr(incident, name) for name in kept},
+        "acknowledge": f"mlops alerts ack {incident.seq}",
+    }
