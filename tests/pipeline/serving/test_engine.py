@@ -196,10 +196,26 @@ def test_a_full_queue_turns_requests_away(project: Path) -> None:
 
 
 def test_a_sample_keeps_fewer_rows_whose_weights_make_up_for_it(project: Path) -> None:
-    served(project, lambda engine: engine.predict_batch(many(rows(2000))), sample=0.25)
+    given = rows(2000)
+    body = served(project, lambda engine: engine.predict_batch(many(given)), sample=0.25)
     found = logged(project)
     assert 350 < len(found) < 650
     assert {row.weight for row in found} == {4.0}
+    answers = {one["prediction_id"]: (at, one) for at, one in enumerate(json.loads(body)["predictions"])}
+    for row in found:
+        at, answer = answers[row.prediction_id]
+        known = {name: value for name, value in given[at].items() if value is not None}
+        kept = {name: value for name, value in json.loads(row.features).items() if value is not None}
+        assert (row.prediction, row.confidence, kept) == (answer["prediction"], answer["confidence"], known)
+
+
+def test_a_batch_of_which_a_sample_keeps_nothing_is_answered(project: Path) -> None:
+    async def use(engine: Engine) -> list[Any]:
+        return [json.loads(await engine.predict_batch(many(rows(1)))) for _ in range(20)]
+
+    answers = served(project, use, sample=0.01)
+    assert [len(one["predictions"]) for one in answers] == [1] * 20
+    assert len(logged(project)) < 5
 
 
 def test_without_a_log_nothing_is_written(project: Path) -> None:
