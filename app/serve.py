@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 __all__ = ["served"]
 
+_FIRST = "first drawing"
+# A first drawing takes half a second. What hangs (an API, a database) is no reason to show nobody anything: the page says so.
+_FIRST_S = 3
 # The first reader's page is drawn by then, and not held up by what it does not need.
 _LATER_S = 4
 
@@ -29,11 +32,18 @@ def _ready() -> None:
     for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
         logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
     access.warm()
-    for page in (overview, predict):  # a first drawing imports, and compiles queries: half a second of the first reader
-        page.render()
+    first = threading.Thread(target=_draw, args=(overview.render, predict.render), name=_FIRST, daemon=True)
+    first.start()
+    first.join(_FIRST_S)
     rest = threading.Timer(_LATER_S, access.warm_rest)
     rest.daemon = True
     rest.start()
+
+
+def _draw(*pages: Callable[[], None]) -> None:
+    """Draw pages for nobody: a first drawing imports, and compiles queries, for which the first reader would wait."""
+    for render in pages:
+        render()
 
 
 @asynccontextmanager

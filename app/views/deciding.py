@@ -19,6 +19,7 @@ __all__ = ["buttons"]
 
 _SAID = "decided"
 _SEEN = "generation_seen"
+_GATED = ("Staging", "Production")
 
 
 def buttons(version: Version, versions: list[Version]) -> None:
@@ -64,7 +65,12 @@ def _promote(version: Version) -> None:
         _decide(
             reason,
             lambda: access.registry().promote_model(
-                version.model, version.version, str(stage), reason=reason, expected_generation=expected, force=force
+                version.model,
+                version.version,
+                str(stage),
+                reason=reason,
+                expected_generation=expected,
+                force=force and stage in _GATED,  # of other stages gates say nothing, and nobody goes past them
             ),
         )
 

@@ -48,14 +48,14 @@ def deliver(state: State, config: AlertsConfig) -> Delivered:
             one = store.claim_delivery(connection, at=at, until=at + _CLAIM_S * _US, but=failed)
         if one is None:
             return Delivered(n_sent, len(failed), error)
-        told = _try(config, one)
+        told = _try(state, config, one)
         with state.writing() as connection:
             if told is None:
                 store.delivered(connection, one, at=state.clock())
             else:
                 store.undelivered(connection, one, told, due_at=state.clock() + _pause_s(one.attempts) * _US)
         if told is None:
-            n_sent += 1
+            n_sent += one.sink in config.sinks
         else:
             failed.add(one.sink)
             error = f"{one.sink}: {told}"
@@ -70,18 +70,26 @@ def deliver_until(stop: threading.Event, state: State, config: AlertsConfig) -> 
             continue  # it is locked or away; what waits there still waits
 
 
-def _try(config: AlertsConfig, one: Delivery) -> str | None:
-    """Return None when the message was taken, otherwise why not."""
-    sink = config.sinks.get(one.sink)
-    if sink is None:
-        return f"alerts.sinks has no {one.sink} any more; declare it again, or resolve the incident"
+def _try(state: State, config: AlertsConfig, one: Delivery) -> str | None:
+    """Return None when the message was taken, or is of no use to anybody any more; otherwise why not."""
     try:
+        sink = config.sinks.get(one.sink)
+        if sink is None:
+            return _unsent(state, one)
         send(sink, one.payload, config)
     except MlopsError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever a receiver does to one message must not stop the others
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def _unsent(state: State, one: Delivery) -> str | None:
+    """Return why a message to a receiver that is not declared waits; None where its incident is over."""
+    with state.reading() as connection:
+        if store.find_incident(connection, one.alert).status == "resolved":
+            return None
+    return f"alerts.sinks has no {one.sink} any more; declare it again, or resolve the incident"
 
 
 def _pause_s(attempts: int) -> int:

@@ -20,9 +20,10 @@ def tell(connection: Any, incident: Incident, event: str, sink: str, *, at: int)
 
 
 def tell_end(connection: Any, incident: Incident, *, at: int) -> None:
-    """Write for each receiver that knows of an incident that it is over, whoever ended it, silence or not."""
-    for sink in store.told_sinks(connection, incident.seq):
-        tell(connection, incident, "resolved", sink, at=at)
+    """Write for each receiver that takes an incident for open that it is over, whoever ended it, silence or not."""
+    for sink, last in store.last_told(connection, incident.seq).items():
+        if last["event"] != "resolved":  # one that came back within its cool-down was not told to be there again
+            tell(connection, incident, "resolved", sink, at=at)
 
 
 def _payload(incident: Incident, event: str, key: str) -> dict[str, Any]:

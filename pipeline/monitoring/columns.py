@@ -59,7 +59,9 @@ class Texts:
     def codes(self, words: Sequence[str]) -> Ints:
         """Return the position among `words` of each row's text, -1 where it is none of them."""
         positions = {word: code for code, word in enumerate(words)}
-        return np.array([positions.get(one or "", -1) for one in self.distinct], dtype=np.int64)[self.at]
+        return np.array([-1 if one is None else positions.get(one, -1) for one in self.distinct], dtype=np.int64)[
+            self.at
+        ]
 
 
 @dataclass(frozen=True, slots=True)

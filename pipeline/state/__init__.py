@@ -23,7 +23,7 @@ from pipeline.state.deliveries import (
     delivered,
     deliveries,
     has_due,
-    told_sinks,
+    last_told,
     undelivered,
 )
 from pipeline.state.deployments import STAGES, Change, Served, decide, served
@@ -166,6 +166,7 @@ __all__ = [
     "last_incident",
     "last_monitor_run",
     "last_outcomes",
+    "last_told",
     "moment_back",
     "note_use",
     "oldest_prediction",
@@ -184,7 +185,6 @@ __all__ = [
     "served",
     "silences",
     "split_key",
-    "told_sinks",
     "undelivered",
     "upgrade",
     "verify",

@@ -25,7 +25,7 @@ __all__ = [
     "delivered",
     "deliveries",
     "has_due",
-    "told_sinks",
+    "last_told",
     "undelivered",
 ]
 
@@ -106,10 +106,12 @@ def deliveries(connection: Connection, *, is_waiting: bool = True, limit: int = 
     return [_delivery(row) for row in connection.execute(query)]
 
 
-def told_sinks(connection: Connection, alert: int) -> list[str]:
-    """Return the receivers that were, or will be, told of an incident."""
-    query = select(alert_deliveries.c.sink).where(alert_deliveries.c.alert == alert).distinct()
-    return sorted(connection.execute(query).scalars())
+def last_told(connection: Connection, alert: int) -> dict[str, dict[str, Any]]:
+    """Return the newest message about an incident by receiver, sent or still to be sent, in the order of the receivers."""
+    table = alert_deliveries.c
+    newest = select(func.max(table.seq)).where(table.alert == alert).group_by(table.sink)
+    query = select(table.sink, table.payload).where(table.seq.in_(newest)).order_by(table.sink)
+    return {row.sink: json.loads(row.payload) for row in connection.execute(query)}
 
 
 def count_waiting(connection: Connection) -> int:

@@ -22,8 +22,8 @@ __all__ = ["CONFIDENCE_UNIT", "SEPARATOR", "PackedOutcomes", "PackedPart", "Pack
 SEPARATOR = "\x1e"
 # Databases write fractions with fewer digits than they hold. A power of two times a fraction loses none of them.
 CONFIDENCE_UNIT = 1 << 62
-_BYTES = 32_000_000  # of features in one text: a thirtieth of what SQLite takes
-_SAMPLES = 64
+_BYTES = 32_000_000  # in the long texts of one part: a thirtieth of what SQLite takes in each
+_SAMPLES = 512
 
 
 class PackedRows(NamedTuple):
@@ -82,9 +82,9 @@ def packed_after(connection: Connection, model: str, reach: Reach, *, limit: int
 
 
 def _longest(connection: Connection, first: int, n: int) -> int:
-    """Return the length of the longest features among a few rows of a range."""
-    some = [first + n * at // _SAMPLES for at in range(_SAMPLES)]
-    length = func.max(func.length(predictions.c.features))
+    """Return the length of the longest row among a few of a range: its features, and with many classes what it says of each."""
+    some = sorted({first + n * at // _SAMPLES for at in range(_SAMPLES)})
+    length = func.max(func.length(predictions.c.features) + func.length(predictions.c.probabilities))
     return max(connection.execute(select(length).where(predictions.c.seq.in_(some))).scalar() or 0, 100)
 
 

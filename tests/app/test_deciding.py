@@ -56,6 +56,17 @@ def test_force_with_a_reason_promotes_and_is_kept_in_the_audit_trail(registry: M
     assert "Production is version 2" in text_of(shown)
 
 
+def test_a_tick_forces_nothing_where_no_gate_stands(registry: ModelRegistry) -> None:
+    shown = page("models").run()
+    shown.selectbox(key="models_version").set_value(2).run()
+    shown.selectbox(key="promote_2_stage").set_value("Archived")
+    shown.text_area(key="promote_2_reason").set_value("not needed")
+    shown.checkbox(key="promote_2_force").check()
+    shown.button(key="promote_2_confirm").click().run()
+    assert (failures_of(shown), stages(registry)) == ([], ["Production", "Archived"])
+    assert registry.history("iris_model")[-1].action == "promote"
+
+
 @pytest.mark.parametrize("what", ["promote_1", "rollback"])
 def test_nothing_is_decided_without_a_reason(what: str, registry: ModelRegistry) -> None:
     shown = page("models").run()

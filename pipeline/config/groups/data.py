@@ -123,6 +123,9 @@ class TargetConfig(Section):
     def _the_positive_class_is_one_of_the_classes(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: a class is named twice")
+        for name in self.classes:
+            if "\x1e" in name:
+                raise ValueError(f"classes: {name!r} holds the sign U+001E, which parts the log's rows; leave it out")
         if len(self.classes) == 2 and self.positive not in self.classes:
             raise ValueError(f"positive: {self.positive!r} is not one of {', '.join(self.classes)}")
         if len(self.classes) > 2 and self.positive is not None:

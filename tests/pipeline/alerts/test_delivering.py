@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline import alerts
 from pipeline import state as store
 from pipeline.alerts.delivering import _pause_s, deliver, deliver_until
 from pipeline.config.groups.alerts import WebhookSink
 from pipeline.config.load import load_params
 from tests.pipeline.alerts.receivers import free_port, http_receiver
+from tests.pipeline.alerts.test_incidents import an_incident
 from tests.pipeline.alerts.test_sinks import PAYLOAD, URL
 from tests.pipeline.problems import ROOT
 
@@ -117,6 +119,20 @@ def test_that_an_incident_is_over_is_never_told_before_that_it_began(
         time.sleep(1.1)
         deliver(state, settings())
     assert keys(receiver) == ["another", "began", "over"]
+
+
+def test_what_a_receiver_that_is_no_more_was_to_be_told_waits_until_the_incident_is_over(state: store.State) -> None:
+    number = an_incident(state)
+    add(state, "began", sink="gone", incident=number)
+    first = deliver(state, settings())
+    assert (first.n_failed, first.error) == (
+        1, "gone: alerts.sinks has no gone any more; declare it again, or resolve the incident",
+    )  # fmt: skip
+    alerts.resolve(state, number, actor=alerts.Actor("ada"))
+    assert [one.payload["event"] for one in waiting(state)] == ["resolved", "opened"]
+    time.sleep(1.1)  # the pause before the next try
+    done = deliver(state, settings())
+    assert (done.n_sent, done.n_failed, waiting(state)) == (0, 0, [])
 
 
 def test_pauses_grow_to_half_a_minute() -> None:

@@ -93,6 +93,19 @@ def test_an_incident_is_told_once_within_its_cool_down_and_told_to_be_over(proje
     assert (third.severity, first.severity) == (None, "warning")
 
 
+def test_the_end_of_one_that_comes_and_goes_within_its_cool_down_is_told_once(project: Path) -> None:
+    config = settings_of(project, {"window_hours": 1})
+    for prefix in "ab":
+        log_rows(project, moved=True, prefix=prefix)
+        watching.watch_once(config, project)
+        _forget_predictions(project)
+        log_rows(project, moved=False, prefix=prefix)
+        (ended,) = watching.watch_once(config, project).incidents
+        assert ended.status == "resolved"
+        _forget_predictions(project)
+    assert (ended.n_times, [one.payload["event"] for one in waiting(project)]) == (2, ["resolved", "opened"])
+
+
 def _forget_predictions(project: Path) -> None:
     state = store.open_state(project)
     with state.writing() as connection:

@@ -53,6 +53,7 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
             "Nobody",
             "p.yaml: data.target: positive: 'Nobody' is not one of Extrovert, Introvert",
         ),
+        ("data.target.classes", ["a\x1eb", "c"], "p.yaml: data.target: classes: 'a\\x1eb' holds the sign U+001E"),
         ("data.columns.Stage_fear.dtype", "text", "p.yaml: data.columns.Stage_fear.dtype: found"),
         ("data.columns.Stage_fear.rle", "id", "did you mean 'role'"),
         ("data.source", {"kind": "csv"}, "p.yaml: data.source.path: is missing"),

@@ -11,18 +11,19 @@ import pytest
 from pipeline import state as store
 from pipeline.errors import IntegrityError
 from pipeline.monitoring.columns import LoggedColumns, Texts
+from pipeline.state import packing
 
 if TYPE_CHECKING:
     from pipeline.state import PackedPart, State
 
 
-def logged(state: State, n: int, *, word: str = "a") -> list[store.PredictionRow]:
+def logged(state: State, n: int, *, word: str = "a", n_classes: int = 1) -> list[store.PredictionRow]:
     """Log rows of two variants and weights, and every seventh of another model."""
     confidence = np.random.default_rng(0).uniform(0.3, 1.0, n).tolist()
     rows = [
         store.PredictionRow(
             f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}"}),
-            word, json.dumps({"a": confidence[i]}), confidence[i], "champion", "challenger" if i % 3 else "champion",
+            word, json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i], "champion", "challenger" if i % 3 else "champion",
             i, 2.0 if i % 2 else 1.0, None, None,
         )
         for i in range(n)
@@ -59,6 +60,17 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
         for one in rows
     ]  # fmt: skip
     assert (sorted(found), len(part.rows), part.n_rows) == (sorted(expected), 4, len(rows))
+
+
+def test_of_many_classes_fewer_rows_are_read_at_once(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_BYTES", 20_000)
+    logged(state, 400, n_classes=10)
+    sizes = [sum(len(one.probabilities) for one in read(state, store.Reach(seq, 0)).rows) for seq in (0, 200)]
+    assert all(5_000 < size <= 20_000 for size in sizes)
+
+
+def test_a_row_without_an_outcome_is_of_no_class_whatever_classes_are_called() -> None:
+    assert Texts.of(["", None, "a", "b"]).codes(["", "a"]).tolist() == [0, -1, 1, -1]
 
 
 def test_the_last_outcome_within_reach_is_read_with_its_row(state: State) -> None:

@@ -1,0 +1,32 @@
+"""The pages are there whatever becomes of what they look at."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app import serve
+from pipeline.config.compose import compose
+from tests.pipeline.problems import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+def test_an_api_that_never_answers_does_not_hold_up_the_server(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty / "params.yaml").write_text(compose([], conf=ROOT / "conf").text, encoding="utf-8")
+    monkeypatch.setattr(serve, "_FIRST_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("MLOPS_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        serve._ready()
+        drawing = next((one for one in threading.enumerate() if one.name == serve._FIRST), None)
+        assert drawing is not None
+    drawing.join()
+    for one in threading.enumerate():
+        if isinstance(one, threading.Timer):
+            one.cancel()
