@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.schema import Column, Schema, Target
 from pipeline.serving.contracts import BodyRefused
-from pipeline.serving.http import inference
+from pipeline.serving.http import inference, shapes
 from pipeline.serving.rows import RowCodec
 
 if TYPE_CHECKING:
@@ -171,6 +171,9 @@ def outcome(read: Callable[[], Any]) -> Any:
 def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
     (problem,) = refusal(json.dumps({"features": {**FULL, "size": 0}}).encode()).problems
     assert (problem.path, problem.rule) == ("features.size", "gt")
+    told = shapes.features(SCHEMA)["properties"]
+    assert [told["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
+    assert [told["count"].get(key) for key in ("minimum", "maximum")] == [0, 11]
 
 
 @pytest.mark.parametrize(
