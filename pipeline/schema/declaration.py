@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import ConfigError
@@ -174,18 +175,22 @@ _UPPER = {"le": "max_value", "less_than_or_equal_to": "max_value", "lt": "max_va
 
 
 def _bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    minimum: float | None = None
-    maximum: float | None = None
+    """Return the narrowest bounds, of which each check may give some; what is infinite bounds nothing."""
+    lower: list[float] = []
+    upper: list[float] = []
     for check, arguments in checks.items():
         if check in ("in_range", "between") and isinstance(arguments, dict):
-            minimum, maximum = arguments.get("min_value"), arguments.get("max_value")
+            lower += _number(arguments, "min_value")
+            upper += _number(arguments, "max_value")
         elif check in _LOWER:
-            minimum = _only(arguments, _LOWER[check])
+            lower += _number(arguments, _LOWER[check])
         elif check in _UPPER:
-            maximum = _only(arguments, _UPPER[check])
-    return minimum, maximum
+            upper += _number(arguments, _UPPER[check])
+    return max(lower, default=None), min(upper, default=None)
 
 
-def _only(arguments: Any, key: str) -> float | None:
+def _number(arguments: Any, key: str) -> list[float]:
     value = arguments.get(key) if isinstance(arguments, dict) else arguments
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        return []
+    return [value]

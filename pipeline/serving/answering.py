@@ -224,6 +224,7 @@ class _Ids:
         return f"{self._prefix}{self._last:012x}"
 
     def take(self, n: int) -> list[str]:
-        numbers = np.arange(self._last + 1, self._last + 1 + n, dtype=">u8").view(np.uint8).reshape(n, 8)[:, 2:]
-        self._last += n
+        first = self._last + 1
+        self._last += n  # before anything is called: without a log another thread may ask meanwhile
+        numbers = np.arange(first, first + n, dtype=">u8").view(np.uint8).reshape(n, 8)[:, 2:]
         return f"{self._prefix}{numbers.tobytes().hex(',', 6).replace(',', f',{self._prefix}')}".split(",")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Column
 
-__all__ = ["Rule", "check_value", "rules_of"]
+__all__ = ["BOUNDING", "Rule", "check_value", "rules_of"]
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
 _LARGEST = 2**63 - 1
@@ -186,6 +186,11 @@ def _length(arguments: Any) -> Rule:
     return Rule("str_length", lambda value: low <= len(value) and (high is None or len(value) <= high), asks)
 
 
+# Names of the rules that bound numbers.
+BOUNDING = frozenset({
+    "in_range", "between", "ge", "greater_than_or_equal_to", "gt", "greater_than",
+    "le", "less_than_or_equal_to", "lt", "less_than",
+})  # fmt: skip
 _COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     **dict.fromkeys(("ge", "greater_than_or_equal_to"), ("of at least", lambda value, bound: value >= bound)),
     **dict.fromkeys(("gt", "greater_than"), ("greater than", lambda value, bound: value > bound)),

@@ -22,9 +22,8 @@ Row = tuple[Any, ...]
 
 _COLON = b":"
 _WHOLE = 2**63 - 1
-# Checks that the decoder itself makes; a column with any other is checked once more behind it. The bounds of a column
-# do not say whether they belong to it.
-_DECODED = frozenset({"in_range", "between", "ge", "le", "isin"})
+# Bounds of numbers that the decoder itself holds. Those of a column do not say whether they belong to it.
+_INCLUSIVE = frozenset({"in_range", "between", "ge", "le"})
 _FAILED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -124,17 +123,19 @@ def _converted(values: Sequence[Any], kind: Any, *, is_float: bool) -> list[Any]
 
 
 def _needs_a_second_look(column: Column) -> bool:
-    if column.kind in ("text", "datetime"):
-        return True
-    is_numeric = column.is_numeric
-    for name, arguments in column.checks.items():
-        if name not in _DECODED or (name == "isin" and is_numeric):
-            return True
-        if isinstance(arguments, dict) and not (
-            arguments.get("include_min", True) and arguments.get("include_max", True)
-        ):
-            return True
-    return False
+    is_decoded = all(_is_decoded(column, name, arguments) for name, arguments in column.checks.items())
+    return column.kind in ("text", "datetime") or not is_decoded
+
+
+def _is_decoded(column: Column, name: str, arguments: Any) -> bool:
+    """Whether the decoder makes a check by itself."""
+    if name == "isin":
+        return column.kind == "category"
+    if name not in _INCLUSIVE or not column.is_numeric:
+        return False
+    return not isinstance(arguments, dict) or (
+        arguments.get("include_min", True) and arguments.get("include_max", True)
+    )
 
 
 def _type(column: Column) -> Any:

@@ -106,9 +106,9 @@ class Engine:
         self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret, self.prove)
         self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock, self.watch)
         self._writer.start(asyncio.get_running_loop())
+        self._upkeep = Upkeep(self._state, self._log_config)
         await self._look(is_asked=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
-        self._upkeep = Upkeep(self._state, self._log_config)
         self._upkeep.start()
 
     async def close(self) -> None:
@@ -260,6 +260,7 @@ class Engine:
                 "n_unlogged": tally.n_unlogged,
                 "n_groups": tally.n_groups,
                 "n_failures": tally.n_failures,
+                "upkeep_error": self._upkeep.error,
             },
             "n_rows": tally.n_rows,
             "by_class": dict(tally.by_class),

@@ -12,7 +12,7 @@ from pipeline.config.groups.data import CsvSource
 from pipeline.data.conform import conform_table
 from pipeline.data.reader import csv_tables
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.checks import check_value, rules_of
+from pipeline.serving.checks import BOUNDING, check_value, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ValueChecks", "column_names", "file_tables", "n_rows_of"]
 
-_MONOTONE = frozenset({"in_range", "between", "ge", "gt", "le", "lt"})
 _READ_ROWS = 65_536
 _MAX_KEPT = 100_000
 _MAX_TOLD = 20
@@ -122,7 +121,7 @@ class ValueChecks:
             yield None, "" if problem is None else problem.message
         if column.kind == "datetime":
             return  # typed by the reader; its checks are those of data sets
-        if column.is_numeric and set(column.checks) <= _MONOTONE:
+        if column.is_numeric and set(column.checks) <= BOUNDING:
             ends = pc.min_max(values).as_py()
             if all(end is None or check_value(column, rules, end, "")[1] is None for end in ends.values()):
                 return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.serving.contracts import Lines
     from pipeline.serving.decoding import Row
 
-__all__ = ["RowCodec", "Rows", "parse_json", "row_commas"]
+__all__ = ["RowCodec", "Rows", "check_weight", "parse_json", "row_commas"]
 
 # Of a text, after the one that names the columns.
 _FIRST_LINE = 2

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline import state as store
-from pipeline.errors import MlopsError
 from pipeline.files import sha256
 from pipeline.words import counted
 
@@ -33,9 +31,12 @@ class Upkeep:
     ----------
     state : State
     config : LogConfig
+
+    `error` says what went wrong the last time, None when nothing did.
     """
 
     def __init__(self, state: State, config: LogConfig) -> None:
+        self.error: str | None = None
         self._state = state
         self._config = config
         self._is_over = threading.Event()
@@ -53,12 +54,24 @@ class Upkeep:
             self._thread.join(_STOP_S)
 
     def _run(self) -> None:
-        with suppress(MlopsError):  # the next minute will do, here and below
-            prepare(self._state, self._config)
+        self._tend(self._prepare)
         while not self._is_over.wait(_EVERY_S):
-            with suppress(MlopsError):
-                prepare(self._state, self._config)
-                prune(self._state, self._config, is_over=self._is_over.is_set)
+            self._tend(self._prepare, self._prune)
+
+    def _tend(self, *tasks: Callable[[], object]) -> None:
+        failed = []
+        for task in tasks:
+            try:
+                task()
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is old must go, and the next minute comes
+                failed.append(str(error).strip().partition("\n")[0])
+        self.error = "; ".join(failed) or None
+
+    def _prepare(self) -> None:
+        prepare(self._state, self._config)
+
+    def _prune(self) -> None:
+        prune(self._state, self._config, is_over=self._is_over.is_set)
 
 
 def prepare(state: State, config: LogConfig) -> None:

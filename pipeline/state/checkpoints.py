@@ -82,8 +82,10 @@ class Checkpoints:
 
     def _begin(self) -> None:
         self._n_pages = 0
-        self._thread = threading.Thread(target=self._copy, name="checkpoint", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._copy, name="checkpoint", daemon=True)
+        with suppress(RuntimeError):  # no more threads: the rows are committed, and the log is copied another time
+            thread.start()
+            self._thread = thread
 
     def _copy(self) -> None:
         with suppress(sqlite3.Error, SQLAlchemyError), closing(self.state.engine.raw_connection()) as connection:

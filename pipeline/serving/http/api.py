@@ -199,7 +199,7 @@ class Api:
         answers = await self.engine.predict_columns(
             read.columns, key=call.key, subject=call.subject, on_error=on_error, lines=read.lines
         )
-        return Answer(answers.body)
+        return Answer(await apart(len(call.body), lambda: answers.body))
 
     async def explain(self, call: Call) -> Answer:
         """Say what each value of a row contributes."""

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from pipeline.serving.contracts import BodyRefused, Problem
-from pipeline.serving.rows import parse_json, row_commas
+from pipeline.serving.rows import check_weight, parse_json, row_commas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,10 +85,10 @@ def parse(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows:
         When it is no request of the protocol, or its tensors are not the features.
     """
     head, tail = _cut(body, header_length)
+    max_commas = max_rows * row_commas(schema)
+    check_weight(head, max_commas)
     try:
-        request = _quickly(head) or msgspec.convert(
-            parse_json(head, max_commas=max_rows * row_commas(schema)), _Request
-        )
+        request = _quickly(head) or msgspec.convert(parse_json(head, max_commas=max_commas), _Request)
         (request.id or "").encode()
     except msgspec.ValidationError as error:
         raise _refused(422, "body", "type", str(error)) from error

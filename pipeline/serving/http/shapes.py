@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.serving.checks import BOUNDING, rules_of
+
 if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
     from pipeline.schema.declaration import Kind
@@ -72,13 +74,17 @@ def _column(column: Column) -> dict[str, Any]:
         shape["examples"] = [column.example]
     if column.categories:
         shape["enum"] = [*column.categories, *([None] if column.nullable else [])]
-    if column.minimum is not None:
-        shape["minimum"] = column.minimum
-    if column.maximum is not None:
-        shape["maximum"] = column.maximum
+    for key, bound in (("minimum", column.minimum), ("maximum", column.maximum)):
+        if bound is not None:
+            shape[key if _is_within(column, bound) else f"exclusive{key.title()}"] = bound
     if column.kind == "datetime":
         shape["pattern"] = _MOMENT
     return shape
+
+
+def _is_within(column: Column, bound: float) -> bool:
+    """Whether a bound of a column may be a value of it."""
+    return all(rule.passes(bound) for rule in rules_of(column) if rule.name in BOUNDING)
 
 
 def batch() -> dict[str, Any]:

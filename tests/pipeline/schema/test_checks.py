@@ -66,3 +66,19 @@ def test_all_failures_are_found_at_once_under_their_declared_names() -> None:
         (2, "answer", "not_nullable"),
         (2, "size", "not_nullable"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("checks", "bounds"),
+    [
+        ({"ge": 2, "in_range": {"min_value": 0, "max_value": 9}, "lt": 5}, (2, 5)),
+        ({"in_range": {"min_value": 0, "max_value": float("inf")}}, (0, None)),
+        ({"ge": "a", "le": True}, (None, None)),
+    ],
+)
+def test_bounds_are_the_narrowest_that_checks_give(checks: dict[str, Any], bounds: tuple[Any, Any]) -> None:
+    data = settings().data
+    name, entry = next((name, entry) for name, entry in data.columns.items() if entry.dtype == "Int64")
+    columns = {name: entry.model_copy(update={"checks": checks})}
+    (column,) = Schema.from_config(data.model_copy(update={"columns": columns})).columns
+    assert (column.minimum, column.maximum) == bounds

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from sqlalchemy import select
 from pipeline import state as store
 from pipeline.package import PackageStore
 from pipeline.serving import BodyRefused, Engine, NotReady
+from pipeline.serving.answering import _Ids
 from pipeline.serving.explain import contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
@@ -227,3 +230,21 @@ def test_without_a_log_nothing_is_written(project: Path) -> None:
 def test_more_rows_than_allowed_are_refused(project: Path) -> None:
     with pytest.raises(BodyRefused, match="at most 5 are accepted"):
         served(project, lambda engine: engine.predict_batch(many(rows(6))), engine=engine_settings(max_rows=5))
+
+
+def test_no_identifier_is_given_twice_when_two_threads_ask() -> None:
+    every = sys.getswitchinterval()
+    ids, given = _Ids(), list[str]()
+    threads = [
+        threading.Thread(target=lambda: [given.extend(ids.take(5)) for _ in range(10_000)]),
+        threading.Thread(target=lambda: [given.append(ids.one()) for _ in range(50_000)]),
+    ]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(every)
+    assert len(set(given)) == len(given) == 100_000

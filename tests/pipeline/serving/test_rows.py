@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.schema import Column, Schema, Target
 from pipeline.serving.contracts import BodyRefused
+from pipeline.serving.http import inference, shapes
 from pipeline.serving.rows import RowCodec
 
 if TYPE_CHECKING:
@@ -170,6 +171,26 @@ def outcome(read: Callable[[], Any]) -> Any:
 def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
     (problem,) = refusal(json.dumps({"features": {**FULL, "size": 0}}).encode()).problems
     assert (problem.path, problem.rule) == ("features.size", "gt")
+    told = shapes.features(SCHEMA)["properties"]
+    assert [told["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
+    assert [told["count"].get(key) for key in ("minimum", "maximum")] == [0, 11]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        (Column("a", "boolean", "boolean", checks={"isin": [True]}), False, "isin"),
+        (Column("a", "category", "category", categories=("x", "y"), checks={"isin": ["x", "y"], "ge": "y"}), "x", "ge"),
+    ],
+)
+def test_a_check_that_no_decoder_makes_is_made_behind_it(column: Column, value: Any, rule: str) -> None:
+    codec = RowCodec(Schema("small", (column,), SCHEMA.target), max_rows=1)
+    for read in (
+        lambda: (codec.one(json.dumps({"features": {"a": value}}).encode()),),
+        lambda: codec.many(json.dumps({"instances": [{"a": value}]}).encode()).rows,
+        lambda: codec.columns_of({"a": [value]}).rows,
+    ):
+        assert outcome(read) == [("a", rule)]
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), 1e308])
@@ -197,6 +218,9 @@ def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_re
     assert (said.status, said.problems[0].rule) == (413, "max_values")
     with pytest.raises(BodyRefused, match="has far more values"):
         CODEC.many(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
+    head = b'{"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": ['
+    with pytest.raises(BodyRefused, match="has far more values"):
+        inference.parse(head + b"1," * 200_000 + b"1]}]}", None, SCHEMA, max_rows=3)
 
 
 def test_the_words_of_texts_and_categories_are_not_counted_as_values() -> None:

@@ -6,24 +6,27 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from pipeline import ModelServer
+from pipeline import state as store
 from pipeline.package import load
 from pipeline.serving import BodyRefused
 from pipeline.serving.export import export_day
 from pipeline.serving.scoring import RowScorer
-from pipeline.serving.upkeep import erase, prune
+from pipeline.serving.upkeep import Upkeep, erase, prune
 from pipeline.state import entries, open_state
 from pipeline.state.tables import answers, outcomes, predictions
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.conftest import engine_of, log_settings, one, rows
+from tests.pipeline.state import server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +81,29 @@ def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
         later = replace(later, clock=lambda now=later.clock: now() + settings.partition_days * DAY_US)
     assert prune(later, settings) == 5
     assert counts(filled) == [0, 0, 0]
+
+
+def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = server.new_database(postgresql, like=server.prepared(postgresql))
+    owner = store.connect_to(address, named="here")
+    journal = store.Journal(owner)
+    journal.append([store.PredictionRow("a", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)])
+    journal.close()
+    with owner.writing() as connection:
+        connection.execute(text("CREATE ROLE visitor LOGIN"))
+        connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
+    visitor = store.connect_to(address.replace("//tester@", "//visitor@"), named="here")
+    monkeypatch.setattr("pipeline.serving.upkeep._EVERY_S", 0.02)
+    upkeep = Upkeep(visitor, log_settings(retention_days=1))
+    upkeep.start()
+    until = time.monotonic() + 20
+    while counts(owner)[0] and time.monotonic() < until:
+        time.sleep(0.02)
+    upkeep.stop()
+    assert counts(owner)[0] == 0
+    assert "permission denied" in str(upkeep.error)
+    visitor.close()
+    owner.close()
 
 
 def test_a_day_is_taken_out_with_its_outcomes(filled: State, tmp_path: Path) -> None:

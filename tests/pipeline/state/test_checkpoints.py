@@ -80,3 +80,19 @@ def test_no_thread_outlives_the_writer(tmp_path: Path) -> None:
     assert [one.name for one in threading.enumerate() if one.name == "checkpoint"] == []
     state.close()
     assert not (tmp_path / "state/state.db-wal").exists()
+
+
+def test_rows_that_are_kept_are_told_so_where_no_thread_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    state = store.open_state(tmp_path)
+    journal = store.Journal(state)
+    with monkeypatch.context() as none_left:
+        none_left.setattr(threading.Thread, "start", refuse)
+        journal.append([], groups=[group(0, n_rows=20_000, width=100)])
+    journal.close()
+    assert n_kept(state) == 20_000
+    state.close()
