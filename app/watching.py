@@ -49,7 +49,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """How the last hours of one version compare with its training, as plain values: columns, and figures."""
+    """How the last hours of one version compare, as plain values: columns with `monitoring.baseline`, figures with its training."""
 
     drift: dict[str, Any]
     degradation: dict[str, Any]

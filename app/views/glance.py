@@ -21,7 +21,7 @@ _VERDICTS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
 def show(version: Version) -> None:
-    """Show the last day of the version that serves, against its training."""
+    """Show the last day of the version that serves: its columns against `monitoring.baseline`, its figures against its training."""
     found = watching.glance(version.model, version.version, _HOURS)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
