@@ -22,7 +22,7 @@ __all__ = ["CONFIDENCE_UNIT", "SEPARATOR", "PackedOutcomes", "PackedPart", "Pack
 SEPARATOR = "\x1e"
 # Databases write fractions with fewer digits than they hold. A power of two times a fraction loses none of them.
 CONFIDENCE_UNIT = 1 << 62
-_BYTES = 32_000_000  # in the long texts of one part: a thirtieth of what SQLite takes in each
+_BYTES = 32_000_000  # or twice as much in the long texts of one part: SQLite takes a thousand million in each
 _SAMPLES = 512
 
 
@@ -74,18 +74,23 @@ def packed_after(connection: Connection, model: str, reach: Reach, *, limit: int
         return None
     newest = connection.execute(select(func.max(predictions.c.seq))).scalar_one()
     n = min(limit, newest - first.seq + 1)
-    n = min(n, max(1, _BYTES // _longest(connection, first.seq, n)))
+    n = _fitting(connection, first.seq, n)
     until = first.seq + n - 1
     part = and_(predictions.c.seq.between(first.seq, until), _is_of(model))
     known = _outcomes(connection, part, reach) if reach.outcomes else None
     return PackedPart(until, tuple(_rows(connection, part, first, n)), known)
 
 
-def _longest(connection: Connection, first: int, n: int) -> int:
-    """Return the length of the longest row among a few of a range: its features, and with many classes what it says of each."""
-    some = sorted({first + n * at // _SAMPLES for at in range(_SAMPLES)})
-    length = func.max(func.length(predictions.c.features) + func.length(predictions.c.probabilities))
-    return max(connection.execute(select(length).where(predictions.c.seq.in_(some))).scalar() or 0, 100)
+def _fitting(connection: Connection, first: int, n: int) -> int:
+    """Return how many of `n` rows one text may take: long ones here and there make it a little fewer, many of them few."""
+    length = func.avg(func.length(predictions.c.features) + func.length(predictions.c.probabilities))
+    while True:
+        some = sorted({first + n * at // _SAMPLES for at in range(_SAMPLES)})
+        mean = connection.execute(select(length).where(predictions.c.seq.in_(some))).scalar() or 0
+        fits = max(1, int(_BYTES / max(float(mean), 100.0)))
+        if n <= 2 * fits:
+            return min(n, fits)
+        n = fits  # those at the beginning may be longer than the others
 
 
 def _rows(connection: Connection, part: Any, first: Row[Any], n: int) -> Iterator[PackedRows]:

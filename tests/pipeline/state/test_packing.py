@@ -14,15 +14,19 @@ from pipeline.monitoring.columns import LoggedColumns, Texts
 from pipeline.state import packing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.state import PackedPart, State
 
 
-def logged(state: State, n: int, *, word: str = "a", n_classes: int = 1) -> list[store.PredictionRow]:
+def logged(
+    state: State, n: int, *, word: str = "a", n_classes: int = 1, long: Collection[int] = ()
+) -> list[store.PredictionRow]:
     """Log rows of two variants and weights, and every seventh of another model."""
     confidence = np.random.default_rng(0).uniform(0.3, 1.0, n).tolist()
     rows = [
         store.PredictionRow(
-            f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}"}),
+            f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}" + 5_000 * "x" * (i in long)}),
             word, json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i], "champion", "challenger" if i % 3 else "champion",
             i, 2.0 if i % 2 else 1.0, None, None,
         )
@@ -67,6 +71,17 @@ def test_of_many_classes_fewer_rows_are_read_at_once(state: State, monkeypatch: 
     logged(state, 400, n_classes=10)
     sizes = [sum(len(one.probabilities) for one in read(state, store.Reach(seq, 0)).rows) for seq in (0, 200)]
     assert all(5_000 < size <= 20_000 for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("long", "least", "most"), [(range(60), 5, 12), (range(0, 400, 100), 300, 343), (range(380, 400), 150, 343)]
+)
+def test_long_rows_make_it_fewer_only_where_they_are_many(
+    long: range, least: int, most: int, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "_BYTES", 60_000)
+    logged(state, 400, long=long)
+    assert least <= read(state, store.Reach(0, 0)).n_rows <= most
 
 
 def test_a_row_without_an_outcome_is_of_no_class_whatever_classes_are_called() -> None:
