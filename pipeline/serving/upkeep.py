@@ -128,6 +128,8 @@ def erase(state: State, subject: str, *, actor: str) -> int:
 
     The trail keeps a digest of the subject, not the subject.
     """
+    if not state.is_file:  # what left the log and is not gone yet may speak of the subject
+        store.remove_retired(state)
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
         act = store.Act(actor, "erase", state.clock(), f"{counted(n_removed, 'prediction')} of a subject")

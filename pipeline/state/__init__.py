@@ -40,7 +40,13 @@ from pipeline.state.packing import (
     PackedRows,
     packed_after,
 )
-from pipeline.state.partitions import add_partitions, drop_partitions, lacking_partitions, partition_start
+from pipeline.state.partitions import (
+    add_partitions,
+    drop_partitions,
+    lacking_partitions,
+    partition_start,
+    remove_retired,
+)
 from pipeline.state.prediction_log import Journal, KeyTaken, PredictionRow, RowGroup, SharedValues, StoredAnswer
 from pipeline.state.prediction_rows import (
     add_outcomes,
@@ -177,6 +183,7 @@ __all__ = [
     "read_rollups",
     "remove_answers",
     "remove_predictions",
+    "remove_retired",
     "revision",
     "revoke_key",
     "rolled_hours",

@@ -107,7 +107,7 @@ class State:
             reason = str(error.orig).strip().partition("\n")[0]
             if "lock" in reason or "busy" in reason:
                 raise Conflict(
-                    f"{self.address}: another program has held it for {_BUSY_S} s ({reason}); try again"
+                    f"{self.address}: another program holds it, and was waited for ({reason}); try again"
                 ) from error
             raise DependencyUnavailable(f"{self.address}: the state database cannot be had ({reason})") from error
 

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["RETIRING_LOCK", "Span", "add_partitions", "drop_partitions", "lacking_partitions", "partition_start"]
+__all__ = [
+    "RETIRING_LOCK",
+    "Span",
+    "add_partitions",
+    "drop_partitions",
+    "lacking_partitions",
+    "partition_start",
+    "remove_retired",
+]
 
 # Who removes what has left the log holds this and lets writers write.
 RETIRING_LOCK = 6_021_024
@@ -97,14 +105,28 @@ def drop_partitions(state: State, *, before: int) -> int:
     """
     with state.reading() as connection:
         old = [name for name, span in _spans(connection).items() if span.until <= before]
-        left = list(connection.execute(text(_LEFT_OVER)).scalars())
     for name in old:
         with state.writing() as connection:
             if name in _spans(connection):  # another server may have been here
                 connection.execute(text(_AT_MOST))
                 connection.exec_driver_sql(f"ALTER TABLE predictions DETACH PARTITION {name}")
                 connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {_GONE}{name}")
-    return sum(_remove(state, name) for name in [*left, *(f"{_GONE}{name}" for name in old)])
+    return remove_retired(state)
+
+
+def remove_retired(state: State) -> int:
+    """Remove the partitions that the log has let go of, with the outcomes of their predictions; return how many rows.
+
+    Raises
+    ------
+    Conflict
+        When another program removes them for longer than one waits.
+    DependencyUnavailable
+        When the database cannot be had.
+    """
+    with state.reading() as connection:
+        left = list(connection.execute(text(_LEFT_OVER)).scalars())
+    return sum(_remove(state, name) for name in left)
 
 
 def _remove(state: State, name: str) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
+from pipeline.serving.upkeep import erase
 from pipeline.state.migration import _migrate  # the way to an older form is for tests only
 from pipeline.state.tables import METADATA, outcomes, predictions
 from tests.pipeline.state import server
@@ -116,6 +117,17 @@ def test_a_removal_that_was_broken_off_is_ended_by_the_next(kept: store.State) -
     assert store.drop_partitions(kept, before=0) == 1
     with kept.reading() as connection:
         assert connection.execute(select(func.count()).select_from(outcomes)).scalar_one() == 0
+        assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
+
+
+def test_a_subject_is_erased_from_what_left_the_log_and_is_not_gone_yet(kept: store.State) -> None:
+    prepare(kept, START)
+    write(kept, row("a", START, "s"), row("b", 5, "s"))
+    with kept.writing() as connection:
+        connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
+        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
+    assert erase(kept, "s", actor="eve") == 1
+    with kept.reading() as connection:
         assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
 
 
