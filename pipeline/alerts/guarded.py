@@ -153,7 +153,8 @@ def deadline(open_socket: socket.socket, seconds: float) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        if is_over.is_set():
+        # The connection's own time may be over first: TLS counts it over the whole handshake.
+        if is_over.is_set() or isinstance(error, TimeoutError):
             raise TimeoutError(f"no answer within {seconds:g} s") from error
         raise
     finally:
