@@ -1,0 +1,9 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# Machines are noisy, and no test is timed. All else stays as Hypothesis chose it for where it runs.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
