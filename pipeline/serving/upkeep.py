@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Upkeep", "erase", "prepare", "prune"]
 
-_DAY_US = 86_400_000_000
-_HOUR_US = 3_600_000_000
 _AT_ONCE = 2_000
 _EVERY_S = 60.0
 _STOP_S = 5.0
@@ -88,7 +86,7 @@ def prepare(state: State, config: LogConfig) -> None:
         return
     days = config.partition_days
     now = state.clock()
-    moments = (now, now + days * _DAY_US)
+    moments = (now, now + days * store.DAY_US)
     with state.reading() as connection:
         is_prepared = not store.lacking_partitions(connection, moments, days=days)
     if not is_prepared:
@@ -109,7 +107,7 @@ def prune(state: State, config: LogConfig, *, is_over: Callable[[], bool] = lamb
         When the database cannot be written.
     """
     now = state.clock()
-    before, n_removed = now - config.retention_days * _DAY_US, 0
+    before, n_removed = now - config.retention_days * store.DAY_US, 0
     if not state.is_file:
         n_removed += store.drop_partitions(state, before=before)
         # The partition in which the time ends goes later as a whole; what lies in none goes now.
@@ -117,7 +115,9 @@ def prune(state: State, config: LogConfig, *, is_over: Callable[[], bool] = lamb
     while True:
         with state.writing() as connection:
             n_rows = store.remove_predictions(connection, before=before, limit=_AT_ONCE)
-            n_answers = store.remove_answers(connection, before=now - config.answers_hours * _HOUR_US, limit=_AT_ONCE)
+            n_answers = store.remove_answers(
+                connection, before=now - config.answers_hours * store.HOUR_US, limit=_AT_ONCE
+            )
         n_removed += n_rows + n_answers
         if max(n_rows, n_answers) < _AT_ONCE or is_over():
             return n_removed
