@@ -2,6 +2,9 @@
 
 Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
 in which rows were committed. JSON columns hold text in canonical form.
+
+Conditions of indices are said for SQLite alone, as an option for PostgreSQL would load its dialect into every process;
+the migrations say them for both.
 """
 
 from __future__ import annotations
@@ -156,12 +159,7 @@ predictions = Table(
     Column("idempotency_key", _NAME),
     Column("subject", _NAME),
     Index(None, "model", "at"),
-    Index(
-        "ix_predictions_subject",
-        "subject",
-        sqlite_where=text("subject IS NOT NULL"),
-        postgresql_where=text("subject IS NOT NULL"),
-    ),
+    Index("ix_predictions_subject", "subject", sqlite_where=text("subject IS NOT NULL")),
     comment="Every answer that was given, with what it was given for.",
 )
 
@@ -259,12 +257,7 @@ alert_deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("done_at", BigInteger),
-    Index(
-        "ix_alert_deliveries_due_at",
-        "due_at",
-        sqlite_where=text("done_at IS NULL"),
-        postgresql_where=text("done_at IS NULL"),
-    ),
+    Index("ix_alert_deliveries_due_at", "due_at", sqlite_where=text("done_at IS NULL")),
     comment="Messages to receivers, in the order in which they were written; each leaves at least once.",
 )
 

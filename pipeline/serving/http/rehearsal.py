@@ -12,7 +12,6 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import uvicorn
 import uvloop
 from uvicorn.server import ServerState
@@ -143,7 +142,7 @@ def _application(bundle: Bundle) -> Application:
         Hosts(frozenset()),
         Admission(8, _BODY),
         Metrics(),
-        logs.RequestLog(structlog.wrap_logger(structlog.ReturnLogger(), processors=[]), every=False),
+        logs.RequestLog(logs.silent(), every=False),
         max_body=_BODY,
         max_connections=8,
     )

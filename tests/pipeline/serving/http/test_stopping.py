@@ -15,6 +15,7 @@ from pipeline.state import open_state
 from pipeline.state.tables import predictions
 from tests.pipeline.serving.http.load import Load
 from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.state.databases import CHOSEN
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
@@ -70,10 +71,13 @@ def test_the_serving_process_is_light_and_imports_no_heavy_package(project: Path
             assert client.post("/v1/activate").status_code == 200
         n_kb = _resident_kb(server.process.pid)
         assert server.stop() == 0
-    imported = {name.partition(".")[0] for name in (project / "modules.txt").read_text().split()}
+    modules = (project / "modules.txt").read_text().split()
+    imported = {name.partition(".")[0] for name in modules}
     heavy = {"mlflow", "dvc", "hydra", "omegaconf", "pandera", "pandas", "sklearn", "matplotlib", "scipy", "alembic"}
     assert "uvicorn" in imported
     assert imported & heavy == set()
+    assert imported & {"rich", "pygments"} == set()
+    assert ("sqlalchemy.dialects.postgresql" in modules) is (CHOSEN == "postgresql")
     assert n_kb < 250_000
 
 
