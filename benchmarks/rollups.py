@@ -8,6 +8,7 @@ while another process counts what it answers.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -114,9 +115,9 @@ def count(folder: Path) -> None:
     """Count what is logged in a project once a second, until this process is ended."""
     os.nice(NICE)
     state, store = open_state(folder), PackageStore(folder / "state/packages")
-    kept = {}
+    model, load = load_params(PARAMS).name, functools.cache(store.load)
     while True:
-        roll_up(state, load_params(PARAMS).name, lambda digest: kept.setdefault(digest, store.load(digest)))
+        roll_up(state, model, load)
         time.sleep(1)
 
 

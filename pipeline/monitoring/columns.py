@@ -92,7 +92,7 @@ class LoggedColumns:
     @classmethod
     def unpack(cls, rows: PackedRows, outcomes: PackedOutcomes | None) -> LoggedColumns:
         """Return the columns of rows that were read as long texts; of several outcomes the last one counts."""
-        seq, moment, latency_us, confidence = _numbers(rows.numbers, 4)
+        seq, moment, latency_us, confidence = map(_numbers, rows.numbers)
         features, prediction, probabilities = (
             Texts.unpack(one, rows.n_rows) for one in (rows.features, rows.prediction, rows.probabilities)
         )
@@ -103,9 +103,9 @@ class LoggedColumns:
 def _last(seq: Ints, outcomes: PackedOutcomes | None) -> Texts:
     """Return the last outcome of each prediction."""
     nothing = Texts((None,), np.zeros(len(seq), dtype=np.int64))
-    if outcomes is None or not outcomes.numbers:
+    if outcomes is None or not outcomes.numbers[0]:
         return nothing
-    of, numbers = _numbers(outcomes.numbers, 2)
+    of, numbers = map(_numbers, outcomes.numbers)
     said = Texts.unpack(outcomes.outcomes, len(of))
     order = np.argsort(seq)
     place = np.minimum(np.searchsorted(seq, of, sorter=order), len(seq) - 1)
@@ -117,6 +117,6 @@ def _last(seq: Ints, outcomes: PackedOutcomes | None) -> Texts:
     return Texts((None, *said.distinct), at)
 
 
-def _numbers(text: str, n: int) -> NDArray[np.int64]:
-    """Return the numbers of rows that have `n` each, shape (n, n_rows)."""
-    return np.fromstring(text, dtype=np.int64, sep=SEPARATOR).reshape(-1, n).T
+def _numbers(text: str) -> Ints:
+    """Return the whole numbers that stand in a text."""
+    return np.fromstring(text, dtype=np.int64, sep=SEPARATOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from pipeline.monitoring.layout import OUTCOMES, UNCOUNTED, Layout
 from pipeline.state import HOUR_US, Reach, RollupKey, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,14 +55,39 @@ def roll_up(state: State, model: str, packages: Packages) -> int:
             after = store.rolled_until(connection, model)
             # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
             changed, before, last = store.changed_outcomes(connection, model, after, limit=_AT_ONCE)
-            is_time = last == after.outcomes
-            part = store.packed_after(connection, model, after, limit=_AT_ONCE) if is_time else None
-        until = Reach(after.predictions if part is None else part.until, last)
-        if until == after:
-            return n_rows
-        changes = _count_part(part, packages) if part is not None else _revised(changed, before, packages)
-        if _is_added(state, model, changes, after, until) and part is not None:
+        if last != after.outcomes:
+            _is_added(state, model, _revised(changed, before, packages), after, Reach(after.predictions, last))
+            continue
+        reached = after
+        for part in _ahead(_parts(state, model, after)):
+            until = Reach(part.until, after.outcomes)
+            if not _is_added(state, model, _count_part(part, packages), reached, until):
+                break
+            reached = until
             n_rows += part.n_rows
+        else:
+            if reached == after:
+                return n_rows
+
+
+def _parts(state: State, model: str, after: Reach) -> Iterator[PackedPart]:
+    """Yield the predictions beyond `after` in parts, with their outcomes within it, each read in a moment of its own."""
+    while True:
+        with state.reading() as connection:
+            part = store.packed_after(connection, model, after, limit=_AT_ONCE)
+        if part is None:
+            return
+        yield part
+        after = Reach(part.until, after.outcomes)
+
+
+def _ahead(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
+    """Yield parts; while one is counted the next is read in a thread, since databases do not hold the interpreter."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="roll-up") as reader:
+        coming = reader.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reader.submit(next, parts, None)
+            yield part
 
 
 def _is_added(state: State, model: str, changes: Changes, after: Reach, until: Reach) -> bool:

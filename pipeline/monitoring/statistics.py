@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.validation.drift import jensen_shannon
+from pipeline.distance import jensen_shannon
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

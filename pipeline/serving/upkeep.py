@@ -108,6 +108,7 @@ def prune(state: State, config: LogConfig, *, is_over: Callable[[], bool] = lamb
     """
     now = state.clock()
     before, n_removed = now - config.retention_days * store.DAY_US, 0
+    before -= before % store.HOUR_US  # an hour goes as a whole, so that what is counted anew is never half of one
     if not state.is_file:
         n_removed += store.drop_partitions(state, before=before)
         # The partition in which the time ends goes later as a whole; what lies in none goes now.

@@ -28,7 +28,8 @@ def freshness(connection: Connection, model: str) -> Freshness:
     """Return when a model last answered, learned what came true, and changed in production."""
     last = select(func.max(predictions.c.at)).where(predictions.c.model == model)
     joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
-    known = select(outcomes.c.at).select_from(joined).where(predictions.c.model == model)
+    # From the newest outcome on; by the index of models a database would look up the outcomes of every prediction.
+    known = select(outcomes.c.at).select_from(joined).where(func.coalesce(predictions.c.model, "") == model)
     since = select(deployments.c.since).where(deployments.c.model == model, deployments.c.stage == "Production")
     return Freshness(
         connection.execute(last).scalar(),

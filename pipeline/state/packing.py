@@ -29,23 +29,23 @@ _SAMPLES = 512
 class PackedRows(NamedTuple):
     """Predictions of one package, variant and weight; their values one after the other, `SEPARATOR` between them.
 
-    `numbers` has four of each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
+    `numbers` are a text each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
     """
 
     digest: str
     variant: str
     weight: float
     n_rows: int
-    numbers: str
+    numbers: tuple[str, str, str, str]
     features: str
     prediction: str
     probabilities: str
 
 
 class PackedOutcomes(NamedTuple):
-    """Outcomes in any order: `numbers` has that of the prediction and their own, which grows, of each."""
+    """Outcomes in any order: `numbers` are a text of those of their predictions and one of their own, which grow."""
 
-    numbers: str
+    numbers: tuple[str, str]
     outcomes: str
 
 
@@ -108,10 +108,11 @@ def _rows(connection: Connection, part: Any, first: Row[Any], n: int) -> Iterato
 def _packed(connection: Connection, part: Any, kind: tuple[str, str, float]) -> PackedRows:
     columns = predictions.c
     confidence = cast(columns.confidence * float(CONFIDENCE_UNIT), BigInteger)
-    numbers = _beside(columns.seq, columns.at, columns.latency_us, confidence)
-    texts = map(_joined, (numbers, columns.features, columns.prediction, columns.probabilities))
+    numbers = [cast(one, Text) for one in (columns.seq, columns.at, columns.latency_us, confidence)]
+    texts = map(_joined, (*numbers, columns.features, columns.prediction, columns.probabilities))
     query = select(func.count(), *texts).where(part, _is_kind(kind))
-    return PackedRows(*kind, *connection.execute(query).one())
+    n, seq, at, latency_us, shares, *words = connection.execute(query).one()
+    return PackedRows(*kind, n, (seq, at, latency_us, shares), *words)
 
 
 def _outcomes(connection: Connection, part: Any, reach: Reach) -> PackedOutcomes:
@@ -119,9 +120,10 @@ def _outcomes(connection: Connection, part: Any, reach: Reach) -> PackedOutcomes
     # By the index of identifiers: an index of numbers would lead through all outcomes for each prediction.
     is_known = and_(its.prediction_id == predictions.c.prediction_id, func.coalesce(its.seq, 0) <= reach.outcomes)
     said = func.replace(its.outcome, SEPARATOR, "\ufffd")  # what came true is told by others, in their words
-    query = select(_joined(_beside(predictions.c.seq, its.seq)), _joined(said))
-    found = connection.execute(query.select_from(predictions.join(outcomes, is_known)).where(part)).one()
-    return PackedOutcomes(*(one or "" for one in found))
+    texts = map(_joined, (cast(predictions.c.seq, Text), cast(its.seq, Text), said))
+    query = select(*texts).select_from(predictions.join(outcomes, is_known)).where(part)
+    of, seq, words = (one or "" for one in connection.execute(query).one())
+    return PackedOutcomes((of, seq), words)
 
 
 def _is_of(model: str) -> Any:
@@ -137,11 +139,3 @@ def _is_kind(kind: tuple[str, str, float]) -> ColumnElement[bool]:
 
 def _joined(value: ColumnElement[Any]) -> Any:
     return func.aggregate_strings(value, SEPARATOR)
-
-
-def _beside(*numbers: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return numbers of one row as one text: one long text is made faster than several."""
-    text: ColumnElement[str] = cast(numbers[0], Text)
-    for one in numbers[1:]:
-        text = text + SEPARATOR + cast(one, Text)
-    return text

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.distance import jensen_shannon
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.validation.tally import ColumnTally, Tally
 
-__all__ = ["ColumnDrift", "find_drift", "jensen_shannon"]
+__all__ = ["ColumnDrift", "find_drift"]
 
 _PARTS = 10
 _FEW = 50
@@ -90,25 +92,6 @@ def _by_part(column: ColumnTally, edges: NDArray[np.float64]) -> NDArray[np.floa
     counts = np.bincount(np.searchsorted(edges, column.sample, side="left"), minlength=len(edges) + 1)
     n_there = column.n_rows - column.n_missing
     return counts.astype(np.float64) * (n_there / max(len(column.sample), 1))
-
-
-def jensen_shannon(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Return the Jensen-Shannon distance of two rows of counts (Lin 1991; Endres and Schindelin 2003).
-
-    Returns
-    -------
-    float, 0 to 1
-        Base 2; 0 when the shares agree, 1 when no bin is used by both.
-    """
-    p, q = before / max(before.sum(), 1), after / max(after.sum(), 1)
-    middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
-    return float(np.sqrt(max(divergence, 0.0)))
-
-
-def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    there = p > 0
-    return float((p[there] * np.log2(p[there] / q[there])).sum())
 
 
 def _homogeneity(counts: NDArray[np.float64]) -> float:

@@ -16,7 +16,8 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+# One worker makes the branch that these tests share.
+pytestmark = [pytest.mark.xdist_group("change_report"), pytest.mark.slow]
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,16 @@ _COMMAND = re.compile(
     r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
     re.MULTILINE | re.DOTALL,
 )
-# Targets that would run this test again, or reach out to an index: that they exist is what is checked.
+# Targets that would run this test again, set an environment up, or reach out to an index: that they exist is what is checked.
 _NOT_AGAIN = re.compile(
-    r"make (run|serve|monitor|app|up|audit|generated-client|test|check|pictures|lock|setup|clean)\b"
+    r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 # The front page repeats what the guides tell; what takes long of it is tried there.
 _LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
 _ELSEWHERE = re.compile(
-    r"dvc exp run (--run-all|-S data=(breast_cancer|wine)|-S experiment=winner)$|mlops models reproduce 1$"
-    r"|python -m stages\.train -m .*hydra/launcher=joblib"
+    r"dvc exp run (--run-all|-S data=(breast_cancer|customers|wine)|-S experiment=winner)$|mlops models reproduce 1$"
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
 _SERVER = re.compile(r"mlflow (ui|server)\b")

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from pipeline import alerts
 from pipeline import state as store
@@ -23,8 +25,7 @@ from tests.pipeline.alerts.test_sinks import PAYLOAD, URL
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from pipeline.config.groups.alerts import AlertsConfig
 
@@ -158,6 +159,41 @@ def test_after_an_outage_the_message_arrives_once_within_a_minute(
     finally:
         stop.set()
         sender.join()
+
+
+@pytest.mark.slow
+def test_the_command_that_follows_waits_for_a_receiver_that_is_down_and_ends_at_a_signal(
+    state: store.State, tmp_path: Path
+) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["alerts"] |= {"sinks": {"hook": {"kind": "webhook", "url_env": URL, "body": "json", "timeout_s": 2.0}}}
+    values["alerts"] |= {"local_hosts": ["localhost"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    port = free_port()
+    environment = {**os.environ, URL: f"http://localhost:{port}/hook"}
+    command = [str(Path(sys.executable).parent / "mlops"), "alerts", "deliver", "--follow"]
+    add(state, "a")
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: waiting(state)[0].attempts > 0)
+        with http_receiver(port) as receiver:
+            until(lambda: not waiting(state))
+            add(state, "b")
+            until(lambda: not waiting(state))
+        process.terminate()
+        said = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+    assert (keys(receiver), process.returncode) == (["a", "b"], 0)
+    assert said == "sending what comes to wait; Ctrl-C ends it\n"
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that another process does, a minute at most."""
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_a_sender_that_was_killed_holds_its_claim_for_half_a_minute_only(state: store.State) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss
 from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.monitoring import outcomes as judging
+from pipeline.monitoring import rollups
 from pipeline.monitoring.layout import ANSWERS, OUTCOMES, latency_quantile
 from pipeline.monitoring.logged import LoggedRows, logged_reference
 from pipeline.monitoring.rollups import rebuild, roll_up
@@ -106,6 +108,25 @@ def test_outcomes_counted_step_by_step_are_those_of_a_rebuild(project: Path) -> 
     assert rebuild(state, NAME, lambda _: package) == 600
     assert (before["champion"][0], kept(state, package, OUTCOMES, *whole)) == (600, before)
     state.close()
+
+
+def test_parts_read_ahead_by_two_at_once_are_each_counted_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, _ = production(project)
+    frame = live_rows(600)
+    ids = write_log(project, frame, start=NOW - hours(50), stop=NOW)
+    truth = frame[package.schema.target.column].astype(str).tolist()
+    write_outcomes(project, list(zip(ids[::2], truth[::2], strict=True)))
+    monkeypatch.setattr(rollups, "_AT_ONCE", 40)
+    states = [open_state(project), open_state(project)]
+    with ThreadPoolExecutor(2) as both:
+        n_rows = list(both.map(lambda state: roll_up(state, NAME, lambda _: package), states))
+    whole = (NOW - hours(60), NOW + hours(1))
+    found = [kept(states[0], package, part, *whole) for part in (ANSWERS, OUTCOMES)]
+    monkeypatch.setattr(rollups, "_AT_ONCE", 1_000)
+    assert rebuild(states[0], NAME, lambda _: package) == sum(n_rows) == found[0]["champion"][0] == 600
+    assert found == [kept(states[0], package, part, *whole) for part in (ANSWERS, OUTCOMES)]
+    for state in states:
+        state.close()
 
 
 def test_a_kill_while_outcomes_are_counted_counts_none_of_them_twice(

@@ -83,6 +83,25 @@ def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
     assert counts(filled) == [0, 0, 0]
 
 
+def test_an_hour_of_the_log_goes_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(store.URL_ENV, raising=False)
+    state = open_state(tmp_path)
+    journal = store.Journal(state)
+    journal.append(
+        [
+            store.PredictionRow(
+                f"p{i}", i * store.HOUR_US // 6, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None
+            )
+            for i in range(18)
+        ]
+    )
+    journal.close()
+    for end, n_removed in ((1.5, 6), (2.0, 6), (2.9, 0)):
+        later = replace(state, clock=lambda end=end: DAY_US + int(end * store.HOUR_US))
+        assert prune(later, log_settings(retention_days=1)) == n_removed
+    state.close()
+
+
 def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     address = server.new_database(postgresql, like=server.prepared(postgresql))
     owner = store.connect_to(address, named="here")

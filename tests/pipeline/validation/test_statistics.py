@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency
 
+from pipeline.distance import jensen_shannon
 from pipeline.schema import Column, Schema, Target
 from pipeline.validation import validate
-from pipeline.validation.drift import find_drift, jensen_shannon
+from pipeline.validation.drift import find_drift
 from pipeline.validation.outliers import Outliers, find_outliers
 from pipeline.validation.table import open_rows
 from pipeline.validation.tally import Tally, count_rows
