@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.compose import Composition
+    from pipeline.config.compose import Composition, Origin
     from pipeline.config.types import Config
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
@@ -267,7 +267,7 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
         return read_scoring_file(path, package_of(digest).schema, form)
 
 
-def composition() -> Composition:
+def composition() -> tuple[Composition, tuple[Origin, ...]]:
     """Return conf/ as it composes now, with the origin of each value.
 
     Raises
@@ -283,8 +283,9 @@ def composition() -> Composition:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Composing conf/ ...")
-def _composition(folder: str, stamps: tuple[tuple[str, Stamp], ...]) -> Composition:  # noqa: ARG001 - as above
-    return compose(conf=Path(folder))
+def _composition(folder: str, stamps: tuple[tuple[str, Stamp], ...]) -> tuple[Composition, tuple[Origin, ...]]:  # noqa: ARG001 - as above
+    composed = compose(conf=Path(folder))
+    return composed, composed.origin()
 
 
 def shown(values: dict[str, Any]) -> dict[str, Any]:

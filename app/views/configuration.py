@@ -15,9 +15,9 @@ from pipeline.config.reader import read_yaml
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pipeline.config.compose import Composition
+    from pipeline.config.compose import Composition, Origin
 
 __all__ = ["render"]
 
@@ -30,10 +30,11 @@ def render() -> None:
 
 
 def _body() -> None:
-    composed = access.composition()
+    composed, origin = access.composition()
     values, changed, files = st.tabs(["Values and where they come from", "Since the version that serves", "As YAML"])
     with values:
-        _values(composed)
+        _freshness(composed)
+        _values(origin)
     with changed:
         frame.edge(lambda: _changed(composed))
     with files:
@@ -41,14 +42,13 @@ def _body() -> None:
         st.code(composed.text, language="yaml")
 
 
-def _values(composed: Composition) -> None:
-    _freshness(composed)
+def _values(origin: Sequence[Origin]) -> None:
     asked = st.text_input(
         "Search", key="config_search", placeholder="A key, a value or a file", icon=":material/search:"
     )
     rows = [
         {"Key": one.key, "Value": words.value_text(one.value), "Set in": one.override or one.file or "-"}
-        for one in composed.origin
+        for one in origin
     ]
     wanted = asked.strip().lower()
     shown = [row for row in rows if wanted in " ".join(row.values()).lower()]

@@ -65,7 +65,7 @@ def _files(keys: Iterable[str], root: Path) -> dict[str, str]:
     keys = list(keys)
     if not keys or not (root / "conf").is_dir():
         return dict.fromkeys(keys, "conf/")
-    origin = {one.key: one.file for one in compose(conf=root / "conf").origin if one.file is not None}
+    origin = {one.key: one.file for one in compose(conf=root / "conf").origin() if one.file is not None}
     return {
         key: next((file for known, file in origin.items() if known.startswith(f"{key.rpartition('.')[0]}.")), "conf/")
         if key not in origin

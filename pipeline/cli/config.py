@@ -99,7 +99,7 @@ def why(
 
     from pipeline.config.compose import compose
 
-    origin = compose(overrides or []).origin
+    origin = compose(overrides or []).origin()
     found = [entry for entry in origin if entry.key == key or entry.key.startswith(f"{key}.")]
     if not found:
         known = {entry.key for entry in origin}

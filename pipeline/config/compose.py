@@ -34,12 +34,27 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The composed tree without Hydra's own node, its text as `params.yaml`, and the origin of every leaf."""
+    """The composed tree without Hydra's own node, its text as `params.yaml`, and the option of each group."""
 
     values: dict[str, Any]
     text: str
-    origin: tuple[Origin, ...]
     choices: dict[str, str]
+    conf: Path
+    overrides: tuple[str, ...]
+
+    def origin(self) -> tuple[Origin, ...]:
+        """Return where every leaf comes from, in the order of the tree.
+
+        It costs almost as much as composing, so it is found when it is asked for, from the files as they are then.
+
+        Raises
+        ------
+        ConfigError
+            When a file of conf/ was spoiled since.
+        """
+        with _hydra_over(self.conf, self.overrides):
+            layers, spoken = _layers(self.overrides, self.conf)
+        return tuple(_origins(self.values, layers, spoken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,36 +131,41 @@ def _composed(overrides: list[str], conf: Path) -> Composition:
     from omegaconf import OmegaConf
 
     with _hydra_over(conf, overrides):
-        tree, layers, choices, spoken = _from_hydra(overrides, conf)
+        tree, choices = _from_hydra(overrides)
         raw: Any = OmegaConf.to_container(tree, resolve=False)
         check_interpolations(raw)
         OmegaConf.resolve(tree)
         values: Any = OmegaConf.to_container(tree, resolve=True)
         check_targets(values, place=f"{conf}/{_NAME}.yaml")
-        return Composition(values, OmegaConf.to_yaml(tree), tuple(_origins(values, layers, spoken)), choices)
+        return Composition(values, OmegaConf.to_yaml(tree), choices, conf, tuple(overrides))
 
 
-def _from_hydra(overrides: list[str], conf: Path) -> tuple[Any, list[_Layer], dict[str, str], dict[str, str]]:
+def _from_hydra(overrides: list[str]) -> tuple[Any, dict[str, str]]:
     import hydra
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.types import RunMode
     from omegaconf import OmegaConf, open_dict
 
     tree = hydra.compose(_NAME, overrides, return_hydra_config=True)
-    loader = GlobalHydra.instance().config_loader()
-    defaults = loader.compute_defaults_list(_NAME, overrides, RunMode.RUN)
-    spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
     hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
     check_hydra(hydra_node)
     choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
     with open_dict(tree):
         del tree["hydra"]
+    return tree, choices
+
+
+def _layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
+    """Return what each file sets, later ones last, and the override of each key that has one."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+
+    defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_NAME, list(overrides), RunMode.RUN)
+    spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
     layers = [
         _layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
         for entry in defaults.defaults
         if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
     ]
-    return tree, layers, choices, spoken
+    return layers, spoken
 
 
 def _layer(path: Path, package: str, conf: Path) -> _Layer:

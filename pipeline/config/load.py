@@ -16,7 +16,7 @@ from pipeline.config.types import Config
 from pipeline.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pipeline.config.compose import Origin
 
@@ -41,7 +41,7 @@ def load_params(path: Path = paths.PARAMS) -> Config:
     return build(values, where=str(path))
 
 
-def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = ()) -> Config:
+def build(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterable[Origin]] = tuple) -> Config:
     """Return the typed form of composed `values`.
 
     Parameters
@@ -50,8 +50,8 @@ def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = (
         A composed tree: words, numbers, booleans, None, lists and mappings.
     where : str
         The file that errors name, where `origin` knows no better one.
-    origin : iterable of Origin
-        Where each value comes from.
+    origin : callable
+        Returns where each value comes from; asked when there is an error to tell.
 
     Raises
     ------
@@ -59,8 +59,7 @@ def build(values: Mapping[str, Any], *, where: str, origin: Iterable[Origin] = (
         With one line for each wrong key, at most ten.
     """
     check_targets(values, place=where)
-    files = {entry.key: entry.override or entry.file for entry in origin}
-    return _checked(Config, values, where, files)
+    return _checked(Config, values, where, origin)
 
 
 def load_scenario(word: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
@@ -81,14 +80,15 @@ def load_scenario(word: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for what belongs there")
-    return _checked(ScenarioConfig, values, str(path), {})
+    return _checked(ScenarioConfig, values, str(path), tuple)
 
 
-def _checked(model: type[M], values: Mapping[str, Any], where: str, files: Mapping[str, str | None]) -> M:
+def _checked(model: type[M], values: Mapping[str, Any], where: str, origin: Callable[[], Iterable[Origin]]) -> M:
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
         found = error.errors(include_url=False)[:_MAX_SHOWN]
+        files = {entry.key: entry.override or entry.file for entry in origin()}
         lines = [_line(model, problem, values, where, files) for problem in found]
         raise ConfigError("\n".join(lines)) from error
     except (TypeError, ValueError, RecursionError) as error:

@@ -35,11 +35,11 @@ def stage_params(root: Path) -> list[str]:
     if "DVC_EXP_NAME" in os.environ and params.exists():
         values = read_yaml(params)
         origin = _overridden(values, composition)
-        build(values, where=str(paths.PARAMS), origin=origin)
+        build(values, where=str(paths.PARAMS), origin=lambda: origin)
         printed = [f"{line} (override of this experiment)" for line in changes(composition.values, values)]
     else:
-        origin = list(composition.origin)
-        build(composition.values, where=f"{paths.CONF}/config.yaml", origin=origin)
+        origin = list(composition.origin())
+        build(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin)
         standing = _standing(params)
         printed = changes(standing, composition.values) if standing else [f"{paths.PARAMS} is made from {paths.CONF}/"]
         files.write_text(params, composition.text)
@@ -88,7 +88,7 @@ def _standing(params: Path) -> dict[str, Any]:
 
 
 def _overridden(values: Any, composition: Composition) -> list[Origin]:
-    known = {entry.key: entry for entry in composition.origin}
+    known = {entry.key: entry for entry in composition.origin()}
     return list(_attributed(values, known))
 
 

@@ -194,8 +194,10 @@ def _batch(rows: Rows, about: str, answers: _Columns, ids: list[str]) -> bytes:
         answered = ("".join(parts[at : at + 4]) for at in range(0, len(parts), 4))
         placed = {**refused, **dict(zip(rows.positions, answered, strict=True))}
         parts = [placed[at] for at in sorted(placed)]
-    items = "".join(parts)
-    return f'{{"predictions":[{items[:-1]}],"n_refused":{n_refused},{about}}}'.encode()
+    parts[-1] = parts[-1][:-1]
+    parts.insert(0, '{"predictions":[')
+    parts.append(f'],"n_refused":{n_refused},{about}}}')
+    return "".join(parts).encode()
 
 
 def _refused(rows: Rows) -> dict[int, str]:

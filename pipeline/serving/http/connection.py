@@ -27,6 +27,8 @@ __all__ = ["CYCLE", "Connection", "Deadlines", "sweep", "whole_body", "write_ans
 CYCLE = "mlops.cycle"
 
 _MAX_HEAD = 65_536
+# An answer that costs more to copy than its pieces to hand over.
+_LARGE = 65_536
 # A request that is on the wire when the server is told to stop gets this long to arrive.
 _LAST_WORD_S = 0.5
 
@@ -231,8 +233,11 @@ def write_answer(cycle: Any, status: int, head: bytes, body: bytes, *, closes: b
     if closes:
         cycle.keep_alive = False
     end = b"\r\n" if cycle.keep_alive or closes else b"connection: close\r\n\r\n"
-    said = b"" if cycle.scope["method"] == "HEAD" else body
-    cycle.transport.write(b"".join((STATUS_LINE[status], own, head, end, said)))
+    whole = (STATUS_LINE[status], own, head, end, b"" if cycle.scope["method"] == "HEAD" else body)
+    if len(body) > _LARGE:
+        cycle.transport.writelines(whole)
+    else:
+        cycle.transport.write(b"".join(whole))
     cycle.response_complete = True
     cycle.message_event.set()
     if not cycle.keep_alive:

@@ -36,7 +36,7 @@ def test_the_text_is_byte_for_byte_what_dvc_writes(tmp_path: Path, overrides: li
 
 
 def _origin(key: str, *overrides: str) -> Origin:
-    return next(entry for entry in compose(overrides, conf=CONF).origin if entry.key == key)
+    return next(entry for entry in compose(overrides, conf=CONF).origin() if entry.key == key)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_a_chosen_group_names_the_file_of_the_choice() -> None:
 
 def test_every_value_has_an_origin() -> None:
     composition = compose(conf=CONF)
-    assert [entry.key for entry in composition.origin] == [key for key, _ in leaves(composition.values)]
-    assert all(entry.file is not None and (REPOSITORY / entry.file).is_file() for entry in composition.origin)
+    assert [entry.key for entry in composition.origin()] == [key for key, _ in leaves(composition.values)]
+    assert all(entry.file is not None and (REPOSITORY / entry.file).is_file() for entry in composition.origin())
 
 
 @pytest.mark.parametrize(
