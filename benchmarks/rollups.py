@@ -49,7 +49,7 @@ class Log:
     state: State
     made: Made
     window: Window
-    rows_per_s: float
+    rows_per_s: dict[str, float]
 
     def drift(self) -> None:
         layout, config = Layout(self.made.package), load_params(PARAMS)
@@ -68,11 +68,12 @@ def counted(folder: Path, made: Made, n: int) -> Log:
     """Write a log and count it."""
     state = open_state(folder)
     log_rows(state, made, n, until=NOW, days=DAYS)
-    started = time.process_time()
+    clock, started = time.perf_counter(), time.process_time()
     if roll_up(state, made.name, lambda _: made.package) != n:
         sys.exit("roll-ups did not count every row")
-    spent = time.process_time() - started
-    return Log(state, made, window_of(state, made.name, since=NOW - DAYS * DAY_US, until=NOW + 1), n / spent)
+    rates = {"of CPU": n / (time.process_time() - started), "by the clock": n / (time.perf_counter() - clock)}
+    kept = {f"kept, rows/s {how}": rate for how, rate in rates.items()}
+    return Log(state, made, window_of(state, made.name, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
 
 
 def windows(logs: dict[int, Log]) -> dict[int, dict[str, float]]:
@@ -138,10 +139,11 @@ def main() -> None:
         found = windows(logs)
         for n, figures in found.items():
             print(f"{n:,} rows over {DAYS} days")
-            for what, value in {"kept, rows/s of CPU": logs[n].rows_per_s, **figures}.items():
-                print(f"  {what:22} {value:12,.1f}")
+            for what, value in {**logs[n].rows_per_s, **figures}.items():
+                print(f"  {what:26} {value:12,.1f}")
             logs[n].state.close()
-    bar("kept, rows/s of CPU", logs[max(logs)].rows_per_s, ">=", 200_000.0)
+    for what, rate in logs[max(logs)].rows_per_s.items():
+        bar(what, rate, ">=", 200_000.0)
     for what, most in found[max(found)].items():
         bar(what, most, "<=", 50.0)
         bar(f"{what}, beside the least", most / found[min(found)][what], "<=", 1.2)

@@ -174,9 +174,10 @@ class _Placed:
         return [Tally(int(n_rows[at]), float(sums[at]), whole[at]) for at in range(self.n_groups)]
 
     def _table(self, codes: Ints, size: int) -> Ints:
-        is_counted = codes >= 0
-        places = self.groups[is_counted] * size + codes[is_counted]
-        return np.bincount(places, minlength=self.n_groups * size).reshape(self.n_groups, size).astype(np.int64)
+        # Rows that count nowhere, with -1, get a place of their own before the others of their group.
+        places = self.groups * (size + 1) + codes + 1
+        counts = np.bincount(places, minlength=self.n_groups * (size + 1)).reshape(self.n_groups, size + 1)
+        return counts[:, 1:].astype(np.int64)
 
 
 def _latency_codes(latency_us: Ints) -> Ints:

@@ -147,7 +147,6 @@ def _arrow(column: Column) -> Any:
 
 
 def _codes(bins: Bins, column: Column, values: Any) -> Ints:
-    import pandas as pd
     from pyarrow import compute
 
     values = values.combine_chunks()
@@ -160,7 +159,7 @@ def _codes(bins: Bins, column: Column, values: Any) -> Ints:
         encoded = values.dictionary_encode()
         found = encoded.dictionary.to_pylist()
         positions = encoded.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
-        by_position: Ints = bins.finest.codes(pd.Series([*found, None], dtype="object"))
+        by_position: Ints = bins.finest.codes([*found, None])
         return by_position[np.asarray(positions, dtype=np.int64)]
     return bins.finest.codes(values.to_numpy(zero_copy_only=False))
 
