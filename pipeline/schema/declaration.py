@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import inf, isfinite
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import ConfigError
@@ -153,6 +154,12 @@ def _column(name: str, entry: ColumnEntry) -> Column:
     kind = _KINDS[entry.dtype]
     categories = _categories(name, entry) if kind == "category" else ()
     minimum, maximum = _bounds(entry.checks)
+    for bound in (minimum, maximum):
+        if bound is not None and abs(bound) > _LARGEST.get(kind, inf):
+            raise ConfigError(
+                f"data.columns.{name}.checks: the bound {_shown(bound)} is beyond what a column of {entry.dtype} can"
+                f" hold (up to {_LARGEST[kind]}, and as far below 0); write a nearer one, or leave it out"
+            )
     own = entry.model_dump(exclude={"checks"})
     return Column(
         name=name, kind=kind, categories=categories, minimum=minimum, maximum=maximum, checks=dict(entry.checks), **own
@@ -170,6 +177,15 @@ def _categories(name: str, entry: ColumnEntry) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
+def _shown(bound: float) -> str:
+    """Return a number, or how many bits it has: Python writes no whole number of thousands of digits."""
+    if isinstance(bound, int) and bound.bit_length() > 128:
+        return f"of {bound.bit_length()} bits"
+    return str(bound)
+
+
+# Python's own whole numbers have no end, those of a table do.
+_LARGEST = {"integer": 2**63 - 1, "float": float_info.max}
 _LOWER = {"ge": "min_value", "greater_than_or_equal_to": "min_value", "gt": "min_value", "greater_than": "min_value"}
 _UPPER = {"le": "max_value", "less_than_or_equal_to": "max_value", "lt": "max_value", "less_than": "max_value"}
 
@@ -191,6 +207,8 @@ def _bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 def _number(arguments: Any, key: str) -> list[float]:
     value = arguments.get(key) if isinstance(arguments, dict) else arguments
-    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return []
+    if isinstance(value, float) and not isfinite(value):
         return []
     return [value]

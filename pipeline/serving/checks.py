@@ -88,6 +88,8 @@ def _example(value: Any) -> str:
 
 
 def _kind_of(value: Any) -> str:
+    if type(value) is int and abs(value) > _LARGEST:
+        return "a number that 64 bits cannot hold"
     names = {bool: "true or false", str: "text", dict: "an object", list: "a list", float: "a number with decimals"}
     return names.get(type(value), "a number")
 

@@ -77,8 +77,31 @@ def test_all_failures_are_found_at_once_under_their_declared_names() -> None:
     ],
 )
 def test_bounds_are_the_narrowest_that_checks_give(checks: dict[str, Any], bounds: tuple[Any, Any]) -> None:
+    column = declared_as("Int64", checks)
+    assert (column.minimum, column.maximum) == bounds
+
+
+def declared_as(dtype: str, checks: dict[str, Any]) -> Column:
     data = settings().data
     name, entry = next((name, entry) for name, entry in data.columns.items() if entry.dtype == "Int64")
-    columns = {name: entry.model_copy(update={"checks": checks})}
+    columns = {name: entry.model_copy(update={"checks": checks, "dtype": dtype})}
     (column,) = Schema.from_config(data.model_copy(update={"columns": columns})).columns
-    assert (column.minimum, column.maximum) == bounds
+    return column
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bound", "match"),
+    [
+        (
+            "Int64",
+            2**63,
+            r"data\.columns\.\w+\.checks: the bound 9223372036854775808 is beyond .* Int64 .*leave it out",
+        ),
+        ("Int64", -1e30, r"the bound -1e\+30 is beyond"),
+        ("Float64", 10**400, r"the bound of 1329 bits is beyond .* Float64"),
+    ],
+)
+def test_a_bound_that_no_value_can_reach_is_refused(dtype: str, bound: float, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        declared_as(dtype, {"ge": bound})
+    assert declared_as("Float64", {"ge": 2**63}).minimum == 2**63

@@ -88,6 +88,15 @@ def test_a_problem_teaches_and_never_repeats_the_value() -> None:
     assert "did you mean 'count'" in str(refusal(body(Count=1)))
 
 
+@pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 2**64, 10**30])
+def test_a_whole_number_that_no_column_can_hold_is_told_as_such(count: int) -> None:
+    (problem,) = refusal(body(count=count)).problems
+    assert (problem.path, problem.message.partition("; ")[2]) == (
+        "features.count",
+        "found a number that 64 bits cannot hold",
+    )
+
+
 def test_all_wrong_fields_are_named_at_once() -> None:
     error = refusal(body(count=12, colour="green", what=1))
     assert [one.path for one in error.problems] == ["features.what", "features.count", "features.colour"]
