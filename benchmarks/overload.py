@@ -144,7 +144,7 @@ def main() -> None:
     sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
-        rows = project(home, MODELS["logistic regression"])
+        _, rows = project(home, MODELS["logistic regression"])
         (home / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
         body, port = json.dumps({"features": rows[0]}).encode(), free_port()
         command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]

@@ -93,7 +93,7 @@ def beside(seconds: int, rounds: int) -> None:
     """Print a server's answers a second, alone and while a process counts them as they come."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = project(folder, MODELS["logistic regression"])
+        _, rows = project(folder, MODELS["logistic regression"])
         (folder / "params.yaml").write_text(PARAMS.read_text(encoding="utf-8"), encoding="utf-8")
         asked = Bodies("/predict", [json.dumps({"features": row}).encode() for row in rows[:500]])
         port, rates = free_port(), {"alone": [], "counted": []}

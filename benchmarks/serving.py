@@ -23,12 +23,13 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from making import MODELS, Made, make_live, train_package
-from serving_bars import judge
-from serving_peers import PEERS, installed, save_pipeline, version_of
+from serving_bars import COLUMNS, CONNECTIONS, judge
+from serving_peers import PEERS, installed, save_pipeline, tensors, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,8 +51,8 @@ async def app(scope, receive, send):
 """
 
 
-def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Put a model into Production in a fresh project and return rows that it did not learn from."""
+def project(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
+    """Put a model into Production in a fresh project and return its name and rows that it did not learn from."""
     from pipeline.package import PackageStore
     from pipeline.state import open_state
 
@@ -63,7 +64,7 @@ def project(folder: Path, overrides: tuple[str, ...]) -> list[dict[str, Any]]:
     state.close()
     features = trained.test.drop(columns=trained.target).dropna()  # not every peer takes a missing value
     rows: list[dict[str, Any]] = json.loads(features.to_json(orient="records"))
-    return rows
+    return trained.name, rows
 
 
 def free_port() -> int:
@@ -92,10 +93,10 @@ class Measured:
 
 @dataclass(slots=True)
 class Server:
-    """Everything that was measured of one server with one model; `figures` by rows and connections."""
+    """Everything that was measured of one server with one model; `figures` by load and connections."""
 
     name: str
-    figures: dict[tuple[int, int], Measured] = field(default_factory=dict)
+    figures: dict[tuple[str, int], Measured] = field(default_factory=dict)
     ready_s: float = 0.0
     resident_mb: float = 0.0
 
@@ -194,17 +195,17 @@ def _ms(share: str, said: str) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]] if found else float("nan")
 
 
-def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[int, Bodies], seconds: int) -> Server:
-    """Start a server, load it in every way of `asked` (bodies by rows), and stop it."""
+def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[str, Bodies], seconds: int) -> Server:
+    """Start a server, load it in every way of `asked` (bodies by load), and stop it."""
     found = Server(name)
-    with running(start, port, folder, asked[1]) as (pid, ready_s):
+    with running(start, port, folder, asked["1"]) as (pid, ready_s):
         found.ready_s = ready_s
-        for n_rows, bodies in asked.items():
-            for connections in {1: (1, 16, 64), 100: (4,), 10_000: (1,)}[n_rows]:
+        for load, bodies in asked.items():
+            for connections in CONNECTIONS[load]:
                 told = loaded(port, bodies, connections, seconds, folder)
-                found.figures[n_rows, connections] = told
+                found.figures[load, connections] = told
                 print(
-                    f"{name:24} {n_rows:6} rows, {connections:2} connections {told.rate:10,.1f}/s"
+                    f"{name:18} {load:>17} rows, {connections:2} connections {told.rate:10,.1f}/s"
                     f"   p50 {told.p50_ms:9.2f} ms   p99 {told.p99_ms:9.2f} ms{told.errors and '   ERRORS: ' + told.errors}",
                     flush=True,
                 )
@@ -215,13 +216,15 @@ def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[in
 
 def bodies_of(
     rows: list[dict[str, Any]], one: tuple[str, Callable[[Any], Any]], many: tuple[str, Callable[[Any], Any]]
-) -> dict[int, Bodies]:
-    """Return what a server is asked, by the number of rows: 500 different rows in turn, and batches."""
-    asked = {1: Bodies(one[0], [json.dumps(one[1](row)).encode() for row in rows[:500]])}
-    for n in (100, 10_000):
-        parts = [[rows[(start + at) % len(rows)] for at in range(n)] for start in range(4)]
-        asked[n] = Bodies(many[0], [json.dumps(many[1](part)).encode() for part in parts])
-    return asked
+) -> dict[str, Bodies]:
+    """Return what a server is asked: 500 different rows in turn, and batches."""
+    asked = {"1": Bodies(one[0], [json.dumps(one[1](row)).encode() for row in rows[:500]])}
+    return {**asked, "100": batches(rows, 100, many), "10,000": batches(rows, 10_000, many)}
+
+
+def batches(rows: list[dict[str, Any]], n: int, many: tuple[str, Callable[[Any], Any]]) -> Bodies:
+    parts = [[rows[(start + at) % len(rows)] for at in range(n)] for start in range(4)]
+    return Bodies(many[0], [json.dumps(many[1](part)).encode() for part in parts])
 
 
 def settings(folder: Path, mode: str, cached_rows: int) -> None:
@@ -231,15 +234,16 @@ def settings(folder: Path, mode: str, cached_rows: int) -> None:
     )
 
 
-def of_ours(home: Path, rows: list[dict[str, Any]], words: argparse.Namespace) -> dict[str, Server]:
-    """Measure the echo and ourselves with the log on and off."""
+def of_ours(home: Path, model: str, rows: list[dict[str, Any]], words: argparse.Namespace) -> dict[str, Server]:
+    """Measure the echo and ourselves with the log on and off, large batches also in the protocol and form of MLServer."""
     asked = bodies_of(
         rows, ("/predict", lambda row: {"features": row}), ("/predict/batch", lambda many: {"instances": many})
     )
+    asked[COLUMNS] = batches(rows, 10_000, (f"/v2/models/{model}/infer", partial(tensors, output="probabilities")))
     port = free_port()
     echo = [sys.executable, "-m", "uvicorn", "echo:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
     (home / "echo.py").write_text(ECHO, encoding="utf-8")
-    found = {"echo": measure("bare echo", echo, port, home, {1: asked[1]}, words.seconds)}
+    found = {"echo": measure("bare echo", echo, port, home, {"1": asked["1"]}, words.seconds)}
     for mode, name in (("durable", "log on"), ("none", "log off")):
         settings(home, mode, words.cached_rows)
         port = free_port()
@@ -278,8 +282,8 @@ def main() -> None:
         for model in words.models.split(","):
             print(f"\n{model}", flush=True)
             home = Path(name) / model.replace(" ", "_")
-            rows = project(home, MODELS[model])
-            ours = of_ours(home, rows, words)
+            served, rows = project(home, MODELS[model])
+            ours = of_ours(home, served, rows, words)
             others = [of_peer(peer, home, rows, words.seconds) for peer in peers]
             for line in judge(ours, [one for one in others if one is not None]):
                 print(line, flush=True)

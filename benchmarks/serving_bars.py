@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
     from serving import Server
 
-__all__ = ["judge"]
+__all__ = ["COLUMNS", "CONNECTIONS", "judge"]
+
+COLUMNS = "10,000 by columns"
+# Connections at which a load, named by its rows for each request, is measured.
+CONNECTIONS = {"1": (1, 16, 64), "100": (4,), "10,000": (1,), COLUMNS: (1,)}
 
 
 def judge(ours: Mapping[str, Server], peers: Sequence[Server]) -> Iterator[str]:
@@ -22,31 +26,34 @@ def judge(ours: Mapping[str, Server], peers: Sequence[Server]) -> Iterator[str]:
 def _bars(ours: Mapping[str, Server], peers: Sequence[Server]) -> Iterator[tuple[str, str, str, bool]]:
     on, off, echo = ours["log on"], ours["log off"], ours["echo"].figures
     for n in (16, 64):
-        yield _least(f"single row, {n} connections, log on, of the echo", 0.25, on.figures[1, n].rate / echo[1, n].rate)
         yield _least(
-            f"single row, {n} connections, log off, of the echo", 0.6, off.figures[1, n].rate / echo[1, n].rate
+            f"single row, {n} connections, log on, of the echo", 0.25, on.figures["1", n].rate / echo["1", n].rate
+        )
+        yield _least(
+            f"single row, {n} connections, log off, of the echo", 0.6, off.figures["1", n].rate / echo["1", n].rate
         )
     yield _most("ready, seconds", 1.5, on.ready_s)
     if not peers:
         return
     for n in (16, 64):
         yield _least(
-            f"single row, {n} connections, log on, times best peer", 60, on.figures[1, n].rate / _best(peers, 1, n)
+            f"single row, {n} connections, log on, times best peer", 60, on.figures["1", n].rate / _best(peers, "1", n)
         )
-    p50 = min(one.figures[1, 1].p50_ms for one in peers)
-    p99 = min(one.figures[1, 1].p99_ms for one in peers)
-    yield _most("single row, one connection, p50, of best peer", 0.1, on.figures[1, 1].p50_ms / p50)
-    yield _most("single row, one connection, p99, of best peer", 0.2, on.figures[1, 1].p99_ms / p99)
-    yield _least("batch of 100, log on, times best peer", 15, on.figures[100, 4].rate / _best(peers, 100, 4))
-    best = _best(peers, 10_000, 1)
-    yield _least("batch of 10,000, log off, times best peer", 2, off.figures[10_000, 1].rate / best)
-    yield _least("batch of 10,000, log on, times best peer", 1, on.figures[10_000, 1].rate / best)
+    p50 = min(one.figures["1", 1].p50_ms for one in peers)
+    p99 = min(one.figures["1", 1].p99_ms for one in peers)
+    yield _most("single row, one connection, p50, of best peer", 0.1, on.figures["1", 1].p50_ms / p50)
+    yield _most("single row, one connection, p99, of best peer", 0.2, on.figures["1", 1].p99_ms / p99)
+    yield _least("batch of 100, log on, times best peer", 15, on.figures["100", 4].rate / _best(peers, "100", 4))
+    best = _best(peers, "10,000", 1)
+    for load in ("10,000", COLUMNS):
+        yield _least(f"batch of {load}, log off, times best peer", 2, off.figures[load, 1].rate / best)
+        yield _least(f"batch of {load}, log on, times best peer", 1, on.figures[load, 1].rate / best)
     yield _most("resident memory, of smallest peer", 0.5, on.resident_mb / min(one.resident_mb for one in peers))
 
 
-def _best(peers: Sequence[Server], n_rows: int, connections: int) -> float:
+def _best(peers: Sequence[Server], load: str, connections: int) -> float:
     """Return the highest rate; not a number where no peer finished a request in the time that it had."""
-    return max(one.figures[n_rows, connections].rate for one in peers) or float("nan")
+    return max(one.figures[load, connections].rate for one in peers) or float("nan")
 
 
 def _least(what: str, bar: float, found: float) -> tuple[str, str, str, bool]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["PEERS", "Peer", "installed", "save_pipeline"]
+__all__ = ["PEERS", "Peer", "installed", "save_pipeline", "tensors", "version_of"]
 
 _SCRIPTS = Path(__file__).parent / "peers"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "declarative-mlops/peers"
@@ -103,7 +103,8 @@ def save_pipeline(path: Path, estimator: Any, train: pd.DataFrame, target: str) 
     joblib.dump(pipeline.fit(plain, train[target].astype(str).to_numpy()), path)
 
 
-def _tensors(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def tensors(rows: list[dict[str, Any]], output: str = "predict_proba") -> dict[str, Any]:
+    """Return rows as columns in the Open Inference Protocol, asking for one output."""
     inputs = [
         {
             "name": name,
@@ -114,7 +115,7 @@ def _tensors(rows: list[dict[str, Any]]) -> dict[str, Any]:
         }
         for name in rows[0]
     ]
-    return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": "predict_proba"}]}
+    return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": output}]}
 
 
 def _instances(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ PEERS = {
             "mlserver",
             ("mlserver", "mlserver-sklearn"),
             ("{bin}/mlserver", "start", "."),
-            **_same("/v2/models/model/infer", _tensors),
+            **_same("/v2/models/model/infer", tensors),
         ),
     )
 }
