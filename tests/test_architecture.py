@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import statistics
 import subprocess
 import sys
@@ -133,3 +134,11 @@ def test_dvc_knows_the_code_that_a_stage_runs(stage: str) -> None:
 def test_only_one_module_of_the_app_caches() -> None:
     caching = [name(path) for path in APP if "st.cache_" in path.read_text(encoding="utf-8")]
     assert caching == ["app/access.py"]
+
+
+@pytest.mark.xdist_group("together")
+def test_groups_of_tests_stay_together(request: pytest.FixtureRequest) -> None:
+    """Without a word, pytest 9.2 and xdist 3.8 start what a group shares in every worker."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith("@together")
