@@ -160,7 +160,9 @@ def _until(is_true: Callable[[], bool]) -> None:
 
 def test_control_c_is_not_a_bug(demo: Path) -> None:
     _set_seed(demo, 7)
-    process = subprocess.Popen(_command(*BY_DVC), cwd=demo, env=_environment(), stderr=subprocess.PIPE, text=True)
+    # As from a terminal: who runs the tests in the background may ignore the signal, and children would inherit that.
+    command = ["env", "--default-signal=INT", *_command(*BY_DVC)]
+    process = subprocess.Popen(command, cwd=demo, env=_environment(), stderr=subprocess.PIPE, text=True)
     _until((demo / "began").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
