@@ -116,7 +116,7 @@ def test_ctrl_c_ends_it_with_the_totals(server: Running) -> None:
         f"{HEAD}{{kind: declared}}\nphases: [{{name: long, seconds: 600}}]\n", encoding="utf-8"
     )
     with subprocess.Popen(
-        [MLOPS, "simulate", "scenario.yaml", "--url", server.address],
+        ["env", "--default-signal=INT", MLOPS, "simulate", "scenario.yaml", "--url", server.address],
         cwd=server.root,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
