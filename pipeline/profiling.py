@@ -141,7 +141,7 @@ def _row(address: str) -> dict[str, Any]:
     from pipeline.package import PackageStore
     from pipeline.serving.starting import find_project
 
-    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as answer:  # noqa: S310 - our own server
+    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as answer:  # noqa: S310 - our own server  # nosec B310
         digest = json.load(answer)["active"]["model_digest"]
     golden = json.loads((PackageStore(find_project() / "state/packages").path(digest) / "golden.json").read_bytes())
     return {name: values[0] for name, values in golden["columns"].items()}

@@ -30,6 +30,7 @@ SINKS: Kinds[_Sender] = Kinds("alerts.sinks.kind")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
 _READY = 220
+_ADDRESSES = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
 
 
 def send(sink: Sink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
@@ -80,7 +81,7 @@ def _webhook(sink: WebhookSink, payload: Mapping[str, Any], config: AlertsConfig
 def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
     parts = urlsplit(_from_environment(sink.url_env))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ConfigError(f"{sink.url_env}: is no address; accepted: smtp://USER:PASSWORD@HOST:587, smtps://...")
+        raise ConfigError(f"{sink.url_env}: is no address; accepted: {_ADDRESSES}")
     letter = _letter(payload, _from_environment(sink.sender_env), _from_environment(sink.to_env))
     secure = ssl.create_default_context()
     try:
