@@ -45,7 +45,7 @@ class Composition:
     def origin(self) -> tuple[Origin, ...]:
         """Return where every leaf comes from, in the order of the tree.
 
-        It costs almost as much as composing, so it is found when it is asked for, from the files as they are then.
+        It costs half as much as composing, so it is found when it is asked for, from the files as they are then.
 
         Raises
         ------
