@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import streamlit as st
 
 from app import reader
-from app.remote import URL_ENV, Remote
-from app.resident import Resident
+from app.remote import API_URL_ENV, ApiClient
+from app.resident import EngineClient
 from pipeline import paths
 from pipeline import state as store
 from pipeline.config.compose import compose
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pipeline.tracking.search import FoundRun
 
 __all__ = [
-    "Evaluation",
+    "VersionEvaluation",
     "api_address",
     "composition",
     "config",
@@ -56,46 +56,46 @@ __all__ = [
     "evaluation_of",
     "evaluation_of_run",
     "has_state",
-    "history",
-    "kept",
-    "logged",
+    "audit_entries",
+    "cached",
+    "logged_predictions",
     "mlflow_address",
-    "n_logged",
-    "package_of",
-    "package_run",
-    "reads",
+    "count_logged_predictions",
+    "load_package",
+    "find_package_run",
+    "current_user",
     "registry",
-    "report",
-    "root",
+    "load_report",
+    "project_root",
     "runs",
     "scoring_rows",
-    "served",
-    "shown",
+    "current_deployment",
+    "displayed_params",
     "state",
     "versions",
-    "warm",
-    "warm_rest",
+    "preload_production",
+    "preload_slow_queries",
 ]
 
-Stamp = tuple[int, int]
+FileStamp = tuple[int, int]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class VersionEvaluation:
     """What was found on the test rows of one version: its report, and the curves by the name of their file."""
 
     report: dict[str, Any]
     curves: dict[str, pd.DataFrame]
 
 
-def root() -> Path:
+def project_root() -> Path:
     """Return the project's folder."""
     return find_root().resolve()
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path) -> FileStamp:
     """Return what tells one state of a file from the next; zeros where there is no file."""
     try:
         found = path.stat()
@@ -106,39 +106,39 @@ def _stamp(path: Path) -> Stamp:
 
 def config() -> Config:
     """Return the composed settings; DataError while nothing was composed yet."""
-    path = root() / paths.PARAMS
+    path = project_root() / paths.PARAMS
     if not path.exists():
         raise DataError(f"{paths.PARAMS}: not there yet; run `make run` in the project's folder, then look here again")
-    return _config(str(path), _stamp(path))
+    return _cached_config(str(path), _stamp(path))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _config(path: str, stamp: Stamp) -> Config:  # noqa: ARG001 - a new stamp is a new entry
+def _cached_config(path: str, stamp: FileStamp) -> Config:  # noqa: ARG001 - a new stamp is a new entry
     return load_params(Path(path))
 
 
-def report(path: Path) -> dict[str, Any]:
+def load_report(path: Path) -> dict[str, Any]:
     """Return a report of the graph; DataError where there is none yet."""
-    full = root() / path
+    full = project_root() / path
     if not full.exists():
         raise DataError(f"{path}: not there yet; run `make run`, which makes it")
-    found: dict[str, Any] = _json(str(full), _stamp(full))
+    found: dict[str, Any] = _cached_json(str(full), _stamp(full))
     return found
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _json(path: str, stamp: Stamp) -> Any:  # noqa: ARG001 - a new stamp is a new entry
+def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new stamp is a new entry
     return read_json(Path(path))
 
 
 def has_state() -> bool:
     """Return whether there is a state database; one is made when something is registered."""
-    return bool(os.environ.get(store.URL_ENV)) or (root() / DATABASE).exists()
+    return bool(os.environ.get(store.URL_ENV)) or (project_root() / DATABASE).exists()
 
 
 def state() -> State:
     """Return the state database, open as long as the process lives."""
-    return _opened(str(root()), os.environ.get(store.URL_ENV), _inode(root() / DATABASE))
+    return _cached_state(str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE))
 
 
 def _inode(path: Path) -> int:
@@ -146,18 +146,18 @@ def _inode(path: Path) -> int:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=State.close)
-def _opened(folder: str, url: str | None, inode: int) -> State:  # noqa: ARG001 - another file is another entry
+def _cached_state(folder: str, url: str | None, inode: int) -> State:  # noqa: ARG001 - another file is another entry
     return store.open_state(Path(folder))
 
 
-def reads() -> reader.Reader:
+def current_user() -> reader.User:
     """Return who reads in this session."""
-    return reader.reader(config().serving.oidc.roles_claim)
+    return reader.user_of_session(config().serving.oidc.roles_claim)
 
 
 def registry() -> ModelRegistry:
     """Return the registry, through which decisions of this session's reader go."""
-    return registry_of(config().tracking, root(), actor=reads().id)
+    return registry_of(config().tracking, project_root(), actor=current_user().id)
 
 
 def versions(model: str) -> list[Version]:
@@ -168,7 +168,7 @@ def versions(model: str) -> list[Version]:
         return store.all_versions(connection, model)
 
 
-def served(model: str) -> Served:
+def current_deployment(model: str) -> Served:
     """Return what serves of a model."""
     if not has_state():
         return store.Served(model, 0, {}, {})
@@ -176,7 +176,7 @@ def served(model: str) -> Served:
         return store.served(connection, model)
 
 
-def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
+def audit_entries(model: str, *, limit: int | None = None) -> list[AuditEntry]:
     """Return the last `limit` entries of the audit trail, newest first."""
     if not has_state():
         return []
@@ -184,7 +184,7 @@ def history(model: str, *, limit: int | None = None) -> list[AuditEntry]:
         return list(reversed(store.entries(connection, model=model, limit=limit)))
 
 
-def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]:
+def logged_predictions(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]:
     """Return a page of the prediction log, newest first."""
     if not has_state():
         return []
@@ -192,35 +192,35 @@ def logged(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]
         return store.search_predictions(connection, search, limit=limit, offset=offset)
 
 
-def n_logged(search: Search, *, at_most: int) -> int:
+def count_logged_predictions(search: Search, *, max_count: int) -> int:
     """Return how many predictions a search finds, counted up to `at_most`."""
     if not has_state():
         return 0
     with state().reading() as connection:
-        return store.count_predictions(connection, search, at_most=at_most)
+        return store.count_predictions(connection, search, at_most=max_count)
 
 
-def package_of(digest: str) -> Package:
+def load_package(digest: str) -> Package:
     """Return a registered package; it never changes, so it is read once."""
-    return _package(str(root() / "state/packages"), digest)
+    return _cached_package(str(project_root() / "state/packages"), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
-def _package(folder: str, digest: str) -> Package:
+def _cached_package(folder: str, digest: str) -> Package:
     return PackageStore(Path(folder)).load(digest)
 
 
-def warm() -> None:
+def preload_production() -> None:
     """Load what serves, so that the first reader does not wait for it; what fails is told on the page that needs it."""
     with suppress(MlopsError):
-        digest = served(config().name).digests.get("Production")
+        digest = current_deployment(config().name).digests.get("Production")
         if digest is not None:
-            package_of(digest)
+            load_package(digest)
     with suppress(MlopsError):
         engine()
 
 
-def warm_rest() -> None:
+def preload_slow_queries() -> None:
     """Load what takes long and only some pages need: the runs of MLflow, and conf/ as it composes."""
     with suppress(MlopsError):
         runs()
@@ -228,31 +228,31 @@ def warm_rest() -> None:
         composition()
 
 
-def kept(seconds: float, *, said: str | bool) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+def cached(ttl_s: float, *, spinner: str | bool) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Return a decorator that keeps plain values for some seconds; `said` stands on the page while they are read."""
-    return st.cache_data(ttl=seconds, max_entries=32, show_spinner=said)
+    return st.cache_data(ttl=ttl_s, max_entries=32, show_spinner=spinner)
 
 
 def api_address() -> str | None:
     """Return the address of the HTTP API that answers; None where an engine of this process does."""
-    return os.environ.get(URL_ENV) or None
+    return os.environ.get(API_URL_ENV) or None
 
 
-def engine() -> Resident | Remote:
+def engine() -> EngineClient | ApiClient:
     """Return what answers and logs: the HTTP API where an address is given, otherwise the engine of this process."""
     address = api_address()
     if address is not None:
-        return Remote(address, reader.token(), config().serving.engine.max_rows)
+        return ApiClient(address, reader.api_token(), config().serving.engine.max_rows)
     if not has_state():
         raise DataError("no model is registered yet; run `make run`: the first one that passes its gates serves")
-    params = root() / paths.PARAMS
+    params = project_root() / paths.PARAMS
     config()
-    return _engine(str(root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(root() / DATABASE))
+    return _cached_engine(str(project_root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE))
 
 
-@st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=Resident.close)
-def _engine(folder: str, stamp: Stamp, url: str | None, inode: int) -> Resident:  # noqa: ARG001 - what changed starts a new one
-    return Resident(Path(folder), load_params(Path(folder) / paths.PARAMS))
+@st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
+def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - what changed starts a new one
+    return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
 
 
 @st.cache_resource(max_entries=2, scope="session", show_spinner="Reading the file ...")
@@ -264,7 +264,7 @@ def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{ending}"
         path.write_bytes(content)
-        return read_scoring_file(path, package_of(digest).schema, form)
+        return read_scoring_file(path, load_package(digest).schema, form)
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:
@@ -275,20 +275,20 @@ def composition() -> tuple[Composition, tuple[Origin, ...]]:
     ConfigError
         Naming file and key where conf/ is broken.
     """
-    folder = root() / paths.CONF
+    folder = project_root() / paths.CONF
     if not folder.is_dir():
         raise DataError(f"{paths.CONF}/: no such folder here; start the app in the project's folder")
     stamps = tuple((str(one), _stamp(one)) for one in sorted(folder.rglob("*.yaml")))
-    return _composition(str(folder), stamps)
+    return _cached_composition(str(folder), stamps)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Composing conf/ ...")
-def _composition(folder: str, stamps: tuple[tuple[str, Stamp], ...]) -> tuple[Composition, tuple[Origin, ...]]:  # noqa: ARG001 - as above
+def _cached_composition(folder: str, stamps: tuple[tuple[str, FileStamp], ...]) -> tuple[Composition, tuple[Origin, ...]]:  # noqa: ARG001 - as above
     composed = compose(conf=Path(folder))
     return composed, composed.origin()
 
 
-def shown(values: dict[str, Any]) -> dict[str, Any]:
+def displayed_params(values: dict[str, Any]) -> dict[str, Any]:
     """Return those of the composed values that results depend on, as MLflow shows them."""
     return shown_params(values)
 
@@ -302,18 +302,18 @@ def mlflow_address() -> str | None:
 def runs() -> list[FoundRun]:
     """Return the runs of the experiment, newest first; DependencyUnavailable when MLflow cannot be had."""
     uri = os.environ.get(config().tracking.uri_env)
-    database = root() / MLFLOW_DATABASE
+    database = project_root() / MLFLOW_DATABASE
     if not uri and not database.exists():
         raise DataError("no run is recorded yet; run `make run`, or a sweep, and look here again")
-    return _runs(str(root()), uri, _stamp(database), _stamp(database.with_name(f"{MLFLOW_DATABASE}-wal")))
+    return _cached_runs(str(project_root()), uri, _stamp(database), _stamp(database.with_name(f"{MLFLOW_DATABASE}-wal")))
 
 
 @st.cache_data(ttl=15, max_entries=8, show_spinner="Asking MLflow ...")
-def _runs(folder: str, uri: str | None, stamp: Stamp, wal: Stamp) -> list[FoundRun]:  # noqa: ARG001 - as above
+def _cached_runs(folder: str, uri: str | None, stamp: FileStamp, wal: FileStamp) -> list[FoundRun]:  # noqa: ARG001 - as above
     return tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).search_runs()
 
 
-def package_run(digest: str) -> FoundRun | None:
+def find_package_run(digest: str) -> FoundRun | None:
     """Return the run that recorded a package; None where MLflow has none or cannot be had."""
     try:
         return next((run for run in runs() if run.tags.get("mlops.package") == digest), None)
@@ -322,41 +322,41 @@ def package_run(digest: str) -> FoundRun | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
-def _evaluated(folder: str, uri: str | None, run_id: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+def _cached_run_evaluation(folder: str, uri: str | None, run_id: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
     tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, needing_the_store():
         found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
         curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        return Evaluation(read_json(found), _curves(curves))
+        return VersionEvaluation(read_json(found), _read_curves(curves))
 
 
-def evaluation_of_run(run_id: str) -> Evaluation:
+def evaluation_of_run(run_id: str) -> VersionEvaluation:
     """Return what a run found on the test rows, as it recorded it; a MlopsError where it recorded none."""
-    return _evaluated(str(root()), os.environ.get(config().tracking.uri_env), run_id)
+    return _cached_run_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), run_id)
 
 
-def evaluation_of(digest: str) -> Evaluation | None:
+def evaluation_of(digest: str) -> VersionEvaluation | None:
     """Return what was found on the test rows of a package: from the last run's files, otherwise from its MLflow run."""
-    if (root() / paths.EVALUATION).exists():
-        found = report(paths.EVALUATION)
+    if (project_root() / paths.EVALUATION).exists():
+        found = load_report(paths.EVALUATION)
         if found["package"] == digest:
-            return Evaluation(found, _curves(root() / paths.PLOTS))
+            return VersionEvaluation(found, _read_curves(project_root() / paths.PLOTS))
     try:
-        return _recorded(str(root()), os.environ.get(config().tracking.uri_env), digest)
+        return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:
         return None
 
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
-def _recorded(folder: str, uri: str | None, digest: str) -> Evaluation:  # noqa: ARG001 - another store is another entry
+def _cached_package_evaluation(folder: str, uri: str | None, digest: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
     """Return what the run of a package recorded; it never changes, so it is fetched once."""
-    run = package_run(digest)
+    run = find_package_run(digest)
     if run is None:
         raise DataError(f"MLflow has no run of the package {digest[:12]}")
     return evaluation_of_run(run.run_id)
 
 
-def _curves(folder: Path) -> dict[str, pd.DataFrame]:
+def _read_curves(folder: Path) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     return {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}

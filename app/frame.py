@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "badge",
-    "chart",
-    "clock",
-    "edge",
-    "empty",
-    "local",
-    "may_act",
+    "show_chart",
+    "time_columns",
+    "error_boundary",
+    "empty_state",
+    "to_local_time",
+    "can_operate",
     "now_us",
-    "page",
+    "render_page",
     "stage_badge",
-    "table",
-    "tell",
-    "when",
-    "zone",
+    "show_table",
+    "show_error",
+    "timestamp",
+    "user_time_zone",
 ]
 
-_LOG = logging.getLogger("app")
-_KINDS: tuple[tuple[type[MlopsError], str, str], ...] = (
+_LOGGER = logging.getLogger("app")
+_ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
     (ConfigError, "A setting is refused", "Mend the file that is named; `mlops config check` says the same."),
     (GateRefused, "The gates say no", "Look at the gates of this version below."),
     (
@@ -61,92 +61,92 @@ _KINDS: tuple[tuple[type[MlopsError], str, str], ...] = (
     (DataError, "Nothing to show here yet", ""),
     (UsageError, "This does not work", ""),
 )
-_STAGES = {"Production": "green", "Staging": "blue", "Archived": "gray", "None": "gray"}
-_LEVELS = {
+_STAGE_COLORS = {"Production": "green", "Staging": "blue", "Archived": "gray", "None": "gray"}
+_LEVEL_COLORS = {
     "pass": "green", "promote": "green", "ok": "green", "warning": "orange", "hold": "orange",
     "fail": "red", "reject": "red", "error": "red", "critical": "red",
 }  # fmt: skip
 
 
-def page(title: str, purpose: str, body: Callable[[], None]) -> None:
+def render_page(title: str, description: str, body: Callable[[], None]) -> None:
     """Show a page: title, one line on what it is for, and its body; what goes wrong in it is said in words."""
     st.title(title)
-    st.caption(purpose)
-    edge(body)
+    st.caption(description)
+    error_boundary(body)
 
 
-def edge(body: Callable[[], None]) -> None:
+def error_boundary(body: Callable[[], None]) -> None:
     """Run a part of a page; an error of ours is told with what to do, a bug goes to the log and never onto the page."""
     try:
         body()
     except MlopsError as error:
-        tell(error)
+        show_error(error)
     except Exception:  # noqa: BLE001 - the outer edge: the trace goes to the log
-        _LOG.exception("a page failed")
+        _LOGGER.exception("a page failed")
         st.error(
             "This part of the page met a bug. The trace is in the log of the app; the rest of the app works on.",
             icon=":material/bug_report:",
         )
 
 
-def tell(error: MlopsError) -> None:
+def show_error(error: MlopsError) -> None:
     """Say what an error means for a person: what it is, what it says, what to do."""
     head, next_step = next(
-        ((head, step) for kind, head, step in _KINDS if isinstance(error, kind)), ("This did not work", "")
+        ((head, step) for kind, head, step in _ERROR_MESSAGES if isinstance(error, kind)), ("This did not work", "")
     )
     is_calm = isinstance(error, DataError) and "\n" not in str(error)
     text = str(error)
     if is_calm:
-        empty(head, text)
+        empty_state(head, text)
         return
     st.error(f"**{head}.** {next_step}", icon=":material/error:")
     st.code(text, language=None, wrap_lines=True)
 
 
-def empty(head: str, text: str) -> None:
+def empty_state(title: str, text: str) -> None:
     """Show a calm note where there is nothing yet; `text` says what to do."""
     with st.container(border=True):
-        st.markdown(f"**:material/inbox: {words.plain(head)}**  \n{words.sentence(text)}")
+        st.markdown(f"**:material/inbox: {words.escape_markdown(title)}**  \n{words.message_markdown(text)}")
 
 
-def badge(word: str, *, colour: str | None = None) -> None:
+def badge(word: str, *, color: str | None = None) -> None:
     """Show a word in the colour of its meaning."""
-    st.badge(words.plain(word), color=_colour(colour or _LEVELS.get(word, "gray")))
+    st.badge(words.escape_markdown(word), color=_as_color(color or _LEVEL_COLORS.get(word, "gray")))
 
 
 def stage_badge(stage: str) -> str:
     """Return the Markdown of a stage in its colour."""
-    return f":{_STAGES.get(stage, 'gray')}-badge[{words.plain(stage)}]"
+    return f":{_STAGE_COLORS.get(stage, 'gray')}-badge[{words.escape_markdown(stage)}]"
 
 
-def _colour(name: str) -> Any:
+def _as_color(name: str) -> Any:
     return name
 
 
-def chart(drawn: charts.Chart, *, alt: str, key: str | None = None) -> None:
+def show_chart(drawn: charts.Chart, *, alt: str, key: str | None = None) -> None:
     """Show a chart over the whole width; `alt` says in words what it shows."""
-    unchecked: Any = _Unchecked(drawn)
+    unchecked: Any = _UnvalidatedChart(drawn)
     st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
 
 
-class _Unchecked:
+class _UnvalidatedChart:
     """A chart that is not held to Vega-Lite's schema each time that it is shown: that takes most of the time, and tests do it."""
 
     def __init__(self, drawn: charts.Chart) -> None:
-        self._drawn = drawn
+        self._chart = drawn
 
     def to_dict(self) -> Any:
-        return self._drawn.to_dict(validate=False)
+        return self._chart.to_dict(validate=False)
 
 
-def table(rows: Any, **options: Any) -> Any:
+def show_table(rows: Any, **options: Any) -> Any:
     """Show a table over the whole width, without its index."""
     return st.dataframe(rows, width="stretch", hide_index=True, **options)
 
 
-def zone() -> tzinfo:
+def user_time_zone() -> tzinfo:
     """Return the reader's time zone."""
-    return words.zone_of(st.context.timezone)
+    return words.time_zone(st.context.timezone)
 
 
 def now_us() -> int:
@@ -154,24 +154,24 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def clock(*columns: str) -> dict[str, Any]:
+def time_columns(*columns: str) -> dict[str, Any]:
     """Return how columns of moments are shown in a table: hovering over their name says how far the zone is from UTC."""
-    offset = datetime.now(zone()).strftime("%z")
+    offset = datetime.now(user_time_zone()).strftime("%z")
     told = f"Your time, now UTC{offset[:3]}:{offset[3:]}" if int(offset) else "UTC"
     return {name: st.column_config.TextColumn(help=told) for name in columns}
 
 
-def local(moments: Sequence[int]) -> pd.DatetimeIndex:
+def to_local_time(moments: Sequence[int]) -> pd.DatetimeIndex:
     """Return moments (microseconds since 1970, UTC) in the reader's zone but without it, as charts want them."""
-    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(zone()).tz_localize(None)
+    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(user_time_zone()).tz_localize(None)
 
 
-def when(at_us: int) -> str:
+def timestamp(at_us: int) -> str:
     """Return a moment in the reader's zone, and how long ago it was."""
-    return f"{words.moment(at_us, zone())} ({words.ago(at_us, now_us())})"
+    return f"{words.format_timestamp(at_us, user_time_zone())} ({words.format_age(at_us, now_us())})"
 
 
-def may_act(role: str) -> tuple[bool, str]:
+def can_operate(role: str) -> tuple[bool, str]:
     """Return whether this session's reader has a role, and if not, why, in words."""
-    why_not = access.reads().lacks(role)
-    return not why_not, words.sentence(why_not)
+    why_not = access.current_user().explain_denial(role)
+    return not why_not, words.message_markdown(why_not)

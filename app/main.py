@@ -30,29 +30,29 @@ def main() -> None:
     }
     chosen = st.navigation(pages)
     with st.sidebar:
-        _side()
-        frame.edge(_log_in)
+        _show_project()
+        frame.error_boundary(_show_login)
     chosen.run()
 
 
-def _side() -> None:
+def _show_project() -> None:
     try:
         settings = access.config()
     except MlopsError:
         st.caption("No results yet: run `make run`.")
         return
-    st.caption(f"Problem **{words.plain(settings.data.name)}**  \nModel **{words.plain(settings.name)}**")
+    st.caption(f"Problem **{words.escape_markdown(settings.data.name)}**  \nModel **{words.escape_markdown(settings.name)}**")
 
 
-def _log_in() -> None:
-    if not reader.has_log_in():
+def _show_login() -> None:
+    if not reader.has_login():
         return
-    who = access.reads()
-    if who.why_not:
+    who = access.current_user()
+    if who.denied_reason:
         st.button("Log in", icon=":material/login:", on_click=st.login, key="log_in")
         return
     roles = ", ".join(sorted(who.roles)) or "no role that is known here"
-    st.caption(f"**{words.plain(who.name)}**  \n{words.plain(roles)}")
+    st.caption(f"**{words.escape_markdown(who.name)}**  \n{words.escape_markdown(roles)}")
     st.button("Log out", icon=":material/logout:", on_click=st.logout, key="log_out")
 
 

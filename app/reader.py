@@ -17,36 +17,36 @@ from pipeline.serving.http.oidc import caller_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Reader", "has_log_in", "reader", "reader_of", "token"]
+__all__ = ["User", "has_login", "user_of_session", "user_from_claims", "api_token"]
 
 TOKEN_ENV = "MLOPS_API_TOKEN"  # noqa: S105 - where it is, not what it is
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_NOBODY_HERE = (
+_LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
+_NO_LOGIN_MESSAGE = (
     "This app answers other machines and has no log-in, so it only shows. Decide with `mlops promote` and"
     " `mlops rollback` on the machine itself, set up a log-in (docs/app.md), or start the app on 127.0.0.1."
 )
-_LOG_IN = "You are not logged in, so the app only shows. Log in at the side."
-_OVER = "Your log-in is over, so the app only shows. Log in again at the side."
+_LOGGED_OUT_MESSAGE = "You are not logged in, so the app only shows. Log in at the side."
+_LOGIN_EXPIRED_MESSAGE = "Your log-in is over, so the app only shows. Log in again at the side."
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class User:
     """Who reads. `id` goes to the audit trail; `why_not` says what to do where nothing at all is allowed."""
 
     id: str
     name: str
     roles: frozenset[str]
-    why_not: str = ""
+    denied_reason: str = ""
 
-    def lacks(self, role: str) -> str:
+    def explain_denial(self, role: str) -> str:
         """Return why an act that needs a role is denied, in words; empty where it is allowed."""
         if role in self.roles:
             return ""
         has = ", ".join(sorted(self.roles)) or "none that is known here"
-        return self.why_not or f"This needs the role {role}, and {self.name} has: {has}. Ask whoever gives out roles."
+        return self.denied_reason or f"This needs the role {role}, and {self.name} has: {has}. Ask whoever gives out roles."
 
 
-def has_log_in() -> bool:
+def has_login() -> bool:
     """Return whether an issuer is set up in .streamlit/secrets.toml; then the log-in alone decides, on any address."""
     try:
         return "auth" in st.secrets
@@ -54,17 +54,17 @@ def has_log_in() -> bool:
         return False
 
 
-def reader(roles_claim: str) -> Reader:
+def user_of_session(roles_claim: str) -> User:
     """Return who reads in this session, with the roles that stand in a claim of the log-in."""
-    if has_log_in():
-        return reader_of(st.user.to_dict(), roles_claim, now=time.time())
-    if st.get_option("server.address") in _LOOPBACK:
+    if has_login():
+        return user_from_claims(st.user.to_dict(), roles_claim, now=time.time())
+    if st.get_option("server.address") in _LOOPBACK_ADDRESSES:
         me = decisions.actor()
-        return Reader(me, me, EVERYBODY.roles)
-    return Reader("", "", frozenset(), _NOBODY_HERE)
+        return User(me, me, EVERYBODY.roles)
+    return User("", "", frozenset(), _NO_LOGIN_MESSAGE)
 
 
-def reader_of(claims: Mapping[str, Any], roles_claim: str, *, now: float) -> Reader:
+def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float) -> User:
     """Return the reader of a log-in's claims; one that is over, says no end, or names nobody, has no roles.
 
     Parameters
@@ -77,17 +77,17 @@ def reader_of(claims: Mapping[str, Any], roles_claim: str, *, now: float) -> Rea
         In seconds since 1970.
     """
     if not claims.get("is_logged_in") or not claims.get("sub"):
-        return Reader("", "", frozenset(), _LOG_IN)
+        return User("", "", frozenset(), _LOGGED_OUT_MESSAGE)
     until = claims.get("exp")
     if isinstance(until, bool) or not isinstance(until, int | float) or until <= now:
-        return Reader("", "", frozenset(), _OVER)
+        return User("", "", frozenset(), _LOGIN_EXPIRED_MESSAGE)
     caller = caller_of(claims, roles_claim)
-    return Reader(caller.id, str(claims.get("name") or claims.get("email") or caller.id), caller.roles)
+    return User(caller.id, str(claims.get("name") or claims.get("email") or caller.id), caller.roles)
 
 
-def token() -> str | None:
+def api_token() -> str | None:
     """Return what the API is shown: the token of the log-in, otherwise that of MLOPS_API_TOKEN where nobody logs in."""
-    if not has_log_in():
+    if not has_login():
         return os.environ.get(TOKEN_ENV) or None
     shown = st.user.tokens.to_dict()
     return shown.get("access") or shown.get("id")

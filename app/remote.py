@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from pipeline.serving.contracts import Status
 
-__all__ = ["URL_ENV", "Remote"]
+__all__ = ["API_URL_ENV", "ApiClient"]
 
-URL_ENV = "MLOPS_API_URL"
-_ANSWER_S = 30
-_MAX_BYTES = 200_000_000
-_MAX_ROWS = 1000
-_REFUSALS: dict[int, Status] = {400: 400, 413: 413, 422: 422}
+API_URL_ENV = "MLOPS_API_URL"
+_RESPONSE_TIMEOUT_S = 30
+_MAX_RESPONSE_BYTES = 200_000_000
+_MAX_REQUEST_ROWS = 1000
+_REQUEST_ERROR_STATUSES: dict[int, Status] = {400: 400, 413: 413, 422: 422}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -33,7 +33,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Remote:
+class ApiClient:
     """The API at an address; every method blocks until its answer is there.
 
     Parameters
@@ -54,24 +54,24 @@ class Remote:
     def __init__(self, address: str, token: str | None, max_rows: int) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"{URL_ENV}: {address!r} is no address; accepted is one such as http://127.0.0.1:5000")
+            raise ConfigError(f"{API_URL_ENV}: {address!r} is no address; accepted is one such as http://127.0.0.1:5000")
         self._address = address.rstrip("/")
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self.max_rows = min(max_rows, _MAX_ROWS)
+        self.max_rows = min(max_rows, _MAX_REQUEST_ROWS)
 
     def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to one row; BodyRefused, NotAllowed, NotReady or DependencyUnavailable otherwise."""
-        return self.predict_body(_row(features))
+        return self.predict_body(_row_body(features))
 
     def predict_body(self, body: bytes) -> dict[str, Any]:
         """Return the answer to a body `{"features": {...}}` that somebody wrote."""
-        return self._ask("/predict", body)
+        return self._request("/predict", body)
 
     def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
         """Return the answers to many rows, at most `max_rows`, given by column."""
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        found = self._ask("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
+        found = self._request("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
         return Answers(
             [one["prediction"] for one in found],
             [one["confidence"] for one in found],
@@ -84,28 +84,28 @@ class Remote:
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what each feature contributed to the answer."""
-        return self._ask("/v1/explain", _row(features))
+        return self._request("/v1/explain", _row_body(features))
 
-    def vary(self, features: Mapping[str, Any]) -> dict[str, Any]:
+    def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the model says when one feature alone is another."""
-        return self._ask("/v1/variation", _row(features))
+        return self._request("/v1/variation", _row_body(features))
 
-    def feedback(self, prediction_id: str, outcome: str) -> None:
+    def record_outcome(self, prediction_id: str, outcome: str) -> None:
         """Keep what became true of an earlier prediction."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
-        self._ask("/feedback", json.dumps(body).encode())
+        self._request("/feedback", json.dumps(body).encode())
 
     def status(self) -> dict[str, Any]:
         """Return whether it answers predictions, and if not, why."""
         status, found = self._send("/health", None)
         if "ready" not in found:
-            raise self._stranger(status)
+            raise self._unexpected_response(status)
         return {"is_ready": found["ready"], "reason": found.get("reason", "")}
 
-    def _ask(self, path: str, body: bytes) -> dict[str, Any]:
+    def _request(self, path: str, body: bytes) -> dict[str, Any]:
         status, found = self._send(path, body)
         if status != 200:
-            raise self._refusal(status, found)
+            raise self._error_from_problem(status, found)
         return found
 
     def _send(self, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
@@ -114,44 +114,44 @@ class Remote:
             fields["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(f"{self._address}{path}", body, fields)  # noqa: S310 - http or https, see above
         try:
-            with self._opener.open(request, timeout=_ANSWER_S) as answer:
-                return answer.status, self._read(answer.status, answer.read(_MAX_BYTES))
+            with self._opener.open(request, timeout=_RESPONSE_TIMEOUT_S) as answer:
+                return answer.status, self._parse_response(answer.status, answer.read(_MAX_RESPONSE_BYTES))
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, self._read(error.code, error.read(_MAX_BYTES))
+                return error.code, self._parse_response(error.code, error.read(_MAX_RESPONSE_BYTES))
         except OSError as error:
             why = getattr(error, "reason", error)
             raise DependencyUnavailable(
-                f"the API at {self._address} cannot be reached ({why}); start it with `mlops serve`, or unset {URL_ENV}"
+                f"the API at {self._address} cannot be reached ({why}); start it with `mlops serve`, or unset {API_URL_ENV}"
                 " and start the app again: it then predicts by an engine of its own"
             ) from error
 
-    def _read(self, status: int, body: bytes) -> dict[str, Any]:
+    def _parse_response(self, status: int, body: bytes) -> dict[str, Any]:
         try:
             found = json.loads(body)
         except ValueError as error:
-            raise self._stranger(status) from error
+            raise self._unexpected_response(status) from error
         if not isinstance(found, dict):
-            raise self._stranger(status)
+            raise self._unexpected_response(status)
         return found
 
-    def _stranger(self, status: int) -> DependencyUnavailable:
+    def _unexpected_response(self, status: int) -> DependencyUnavailable:
         return DependencyUnavailable(
-            f"{self._address} answered {status} with something that our API does not say; look at {URL_ENV}"
+            f"{self._address} answered {status} with something that our API does not say; look at {API_URL_ENV}"
         )
 
-    def _refusal(self, status: int, found: Mapping[str, Any]) -> Exception:
+    def _error_from_problem(self, status: int, found: Mapping[str, Any]) -> Exception:
         """Return the error that a problem document stands for."""
         said = f"{found.get('title', 'refused')}: {found.get('detail', '')}"
         if status in (401, 403):
             return NotAllowed(f"the API at {self._address} says: {said}")
         if status in (429, 503):
             return NotReady(said)
-        if status in _REFUSALS:
+        if status in _REQUEST_ERROR_STATUSES:
             problems = [Problem(one["path"], one["rule"], one["message"]) for one in found.get("problems", ())]
-            return BodyRefused(_REFUSALS[status], problems or [Problem("", str(found.get("type", "")), said)])
+            return BodyRefused(_REQUEST_ERROR_STATUSES[status], problems or [Problem("", str(found.get("type", "")), said)])
         return DependencyUnavailable(f"the API at {self._address} answered {status}: {said}")
 
 
-def _row(features: Mapping[str, Any]) -> bytes:
+def _row_body(features: Mapping[str, Any]) -> bytes:
     return json.dumps({"features": dict(features)}).encode()

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pipeline.config.types import Config
     from pipeline.serving import Answers
 
-__all__ = ["Resident"]
+__all__ = ["EngineClient"]
 
-_ANSWER_S = 60
+_RESPONSE_TIMEOUT_S = 60
 _T = TypeVar("_T")
 
 
-class Resident:
+class EngineClient:
     """An engine that runs until `close`; every method blocks until its answer is there.
 
     Parameters
@@ -47,14 +47,14 @@ class Resident:
         self._engine = Engine(root, config.name, config.serving.engine, config.serving.log)
         self.max_rows = config.serving.engine.max_rows
         try:
-            self._ask(self._engine.start())
+            self._run(self._engine.start())
         except BaseException:
             self._stop_loop()
             raise
 
     def close(self) -> None:
         """Stop the engine, then its thread."""
-        self._ask(self._engine.close())
+        self._run(self._engine.close())
         self._stop_loop()
 
     def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,45 +63,45 @@ class Resident:
 
     def predict_body(self, body: bytes) -> dict[str, Any]:
         """Return the answer to a body `{"features": {...}}` that somebody wrote."""
-        self._follow()
-        answer: dict[str, Any] = json.loads(self._ask(self._engine.predict_one(body)))
+        self._reload_if_changed()
+        answer: dict[str, Any] = json.loads(self._run(self._engine.predict_one(body)))
         return answer
 
     def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
         """Return the answers to many rows, at most `max_rows`, given by column."""
-        return self._ask(self._engine.predict_columns(columns))
+        return self._run(self._engine.predict_columns(columns))
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what each feature contributed to the answer."""
         found: dict[str, Any] = json.loads(
-            self._ask(self._engine.explain(json.dumps({"features": dict(features)}).encode()))
+            self._run(self._engine.explain(json.dumps({"features": dict(features)}).encode()))
         )
         return found
 
-    def vary(self, features: Mapping[str, Any]) -> dict[str, Any]:
+    def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the model says when one feature alone is another."""
         found: dict[str, Any] = json.loads(
-            self._ask(self._engine.vary(json.dumps({"features": dict(features)}).encode()))
+            self._run(self._engine.vary(json.dumps({"features": dict(features)}).encode()))
         )
         return found
 
-    def feedback(self, prediction_id: str, outcome: str) -> None:
+    def record_outcome(self, prediction_id: str, outcome: str) -> None:
         """Keep what became true of an earlier prediction."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
-        self._ask(self._engine.feedback(json.dumps(body).encode()))
+        self._run(self._engine.feedback(json.dumps(body).encode()))
 
     def status(self) -> dict[str, Any]:
         """Return what the engine says about itself."""
         return self._engine.status()
 
-    def _follow(self) -> None:
+    def _reload_if_changed(self) -> None:
         """Look at what was decided before a person is answered: a promotion in the page next door counts at once."""
-        self._ask(self._engine.activate())
+        self._run(self._engine.activate())
 
-    def _ask(self, question: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(question, self._loop).result(_ANSWER_S)
+    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_RESPONSE_TIMEOUT_S)
 
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_ANSWER_S)
+        self._thread.join(_RESPONSE_TIMEOUT_S)
         self._loop.close()

@@ -25,50 +25,50 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Incident, Silence
 
-__all__ = ["HOUR_US", "Drift", "Glance", "Hours", "by_hour", "drift", "glance", "incidents", "monitoring", "silences"]
+__all__ = ["HOUR_US", "DriftOverview", "HealthSummary", "HourlyActivity", "hourly_activity", "drift_overview", "health_summary", "open_incidents", "monitoring_summary", "active_silences"]
 
 HOUR_US = 3_600_000_000
-_MAX_COLUMNS = 40
+_MAX_FEATURES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class HourlyActivity:
     """What was answered in each hour that has an answer, and what came true of it."""
 
-    answers: tuple[HourOfAnswers, ...]
+    predictions: tuple[HourOfAnswers, ...]
     outcomes: tuple[HourOfOutcomes, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class DriftOverview:
     """How far each column moved in a window, as plain values, and the same slot by slot."""
 
     report: dict[str, Any]
-    slots: list[SlotFinding]
+    intervals: list[SlotFinding]
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class HealthSummary:
     """How the last hours of one version compare, as plain values: columns with `monitoring.baseline`, figures with its training."""
 
     drift: dict[str, Any]
     degradation: dict[str, Any]
 
 
-def by_hour(model: str, hours: int, *, digest: str | None = None) -> Hours:
+def hourly_activity(model: str, hours: int, *, digest: str | None = None) -> HourlyActivity:
     """Return the answers and outcomes of the last hours, of one package or of all, hour by hour."""
     if not access.has_state():
-        return Hours((), ())
-    return _by_hour(str(access.root()), os.environ.get(store.URL_ENV), model, hours, digest)
+        return HourlyActivity((), ())
+    return _cached_hourly_activity(str(access.project_root()), os.environ.get(store.URL_ENV), model, hours, digest)
 
 
-@access.kept(5, said=False)
-def _by_hour(folder: str, url: str | None, model: str, hours: int, digest: str | None) -> Hours:  # noqa: ARG001 - another database is another entry
+@access.cached(5, spinner=False)
+def _cached_hourly_activity(folder: str, url: str | None, model: str, hours: int, digest: str | None) -> HourlyActivity:  # noqa: ARG001 - another database is another entry
     opened = access.state()
     roll_up(opened, model, _package_or_none)
     until = opened.clock() + 1
     asked: dict[str, Any] = {"since": until - hours * HOUR_US, "until": until, "digest": digest}
-    return Hours(
+    return HourlyActivity(
         answers_by_hour(opened, model, _package_or_none, **asked),
         outcomes_by_hour(opened, model, _package_or_none, **asked),
     )
@@ -76,18 +76,18 @@ def _by_hour(folder: str, url: str | None, model: str, hours: int, digest: str |
 
 def _package_or_none(digest: str) -> Package | None:
     try:
-        return access.package_of(digest)
+        return access.load_package(digest)
     except MlopsError:
         return None
 
 
-def monitoring(model: str, version: int, hours: int) -> dict[str, Any]:
+def monitoring_summary(model: str, version: int, hours: int) -> dict[str, Any]:
     """Return the traffic and the performance of one version in the last hours, as the monitor judges them."""
-    return _watched(str(access.root()), os.environ.get(store.URL_ENV), model, version, hours)
+    return _cached_monitoring_summary(str(access.project_root()), os.environ.get(store.URL_ENV), model, version, hours)
 
 
-@access.kept(10, said="Looking at the log ...")
-def _watched(folder: str, url: str | None, model: str, version: int, hours: int) -> dict[str, Any]:  # noqa: ARG001 - another database is another entry
+@access.cached(10, spinner="Looking at the log ...")
+def _cached_monitoring_summary(folder: str, url: str | None, model: str, version: int, hours: int) -> dict[str, Any]:  # noqa: ARG001 - another database is another entry
     monitor = ModelMonitor(model, Path(folder), version=version)
     return {
         "dashboard": monitor.get_monitoring_dashboard_data(hours),
@@ -96,55 +96,55 @@ def _watched(folder: str, url: str | None, model: str, version: int, hours: int)
     }
 
 
-def glance(model: str, version: int, hours: int) -> Glance:
+def health_summary(model: str, version: int, hours: int) -> HealthSummary:
     """Return how far the columns of the last hours moved, and how much worse the figures of one version got."""
-    return _glanced(str(access.root()), os.environ.get(store.URL_ENV), model, version, hours)
+    return _cached_health_summary(str(access.project_root()), os.environ.get(store.URL_ENV), model, version, hours)
 
 
-@access.kept(30, said=False)
-def _glanced(folder: str, url: str | None, model: str, version: int, hours: int) -> Glance:  # noqa: ARG001 - another database is another entry
+@access.cached(30, spinner=False)
+def _cached_health_summary(folder: str, url: str | None, model: str, version: int, hours: int) -> HealthSummary:  # noqa: ARG001 - another database is another entry
     monitor = ModelMonitor(model, Path(folder), version=version)
-    return Glance(
+    return HealthSummary(
         monitor.detect_data_drift(window_hours=hours), monitor.detect_performance_degradation(window_hours=hours)
     )
 
 
-def drift(model: str, digest: str, hours: int, *, slot_hours: int, is_to_before: bool) -> Drift:
+def drift_overview(model: str, digest: str, hours: int, *, interval_hours: int, against_previous_window: bool) -> DriftOverview:
     """Return how far the rows of the last hours moved that one package answered, and how it came slot by slot.
 
     `is_to_before` compares with as many hours before instead of the training rows.
     """
-    return _drifted(str(access.root()), os.environ.get(store.URL_ENV), (model, digest), hours, slot_hours, is_to_before)
+    return _cached_drift_overview(str(access.project_root()), os.environ.get(store.URL_ENV), (model, digest), hours, interval_hours, against_previous_window)
 
 
-@access.kept(10, said="Comparing the windows ...")
-def _drifted(
+@access.cached(10, spinner="Comparing the windows ...")
+def _cached_drift_overview(
     folder: str,
     url: str | None,  # noqa: ARG001 - another database is another entry
-    which: tuple[str, str],
+    model_and_digest: tuple[str, str],
     hours: int,
-    slot_hours: int,
-    is_to_before: bool,  # noqa: FBT001 - a key of the cache
-) -> Drift:
-    opened, package, settings = access.state(), access.package_of(which[1]), access.config()
-    roll_up(opened, which[0], _package_or_none)
+    interval_hours: int,
+    against_previous_window: bool,  # noqa: FBT001 - a key of the cache
+) -> DriftOverview:
+    opened, package, settings = access.state(), access.load_package(model_and_digest[1]), access.config()
+    roll_up(opened, model_and_digest[0], _package_or_none)
     until = opened.clock() + 1
     since = until - hours * HOUR_US
-    before = (2 * since - until, since) if is_to_before else None
+    before = (2 * since - until, since) if against_previous_window else None
     found = compare_windows(opened, package, settings, root=Path(folder), window=(since, until), before=before)
-    columns = {one.column for one in found.findings[:_MAX_COLUMNS]}
-    n_slots = max(hours, 24) // slot_hours
+    columns = {one.column for one in found.findings[:_MAX_FEATURES]}
+    n_slots = max(hours, 24) // interval_hours
     slots = drift_by_time(
-        opened, package, settings, until=until, slot_hours=slot_hours, n_slots=n_slots, columns=columns
+        opened, package, settings, until=until, slot_hours=interval_hours, n_slots=n_slots, columns=columns
     )
-    return Drift(found.as_dict(), slots)
+    return DriftOverview(found.as_dict(), slots)
 
 
-def incidents(model: str) -> list[Incident]:
+def open_incidents(model: str) -> list[Incident]:
     """Return the incidents of a model that are not resolved, newest first."""
     return alerts.list_incidents(access.state(), model) if access.has_state() else []
 
 
-def silences(model: str) -> list[Silence]:
+def active_silences(model: str) -> list[Silence]:
     """Return the silences that hold now."""
     return alerts.holding_silences(access.state(), model) if access.has_state() else []

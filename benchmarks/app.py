@@ -23,7 +23,7 @@ from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
 from pipeline.state.database import DATABASE  # noqa: E402 - needs the path above
-from tests.app.browser import chromium, serving_process  # noqa: E402 - needs the path above
+from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
 from tests.end_to_end import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.logs import NAME, production  # noqa: E402 - needs the path above
 
@@ -138,7 +138,7 @@ def resident_mb(process: Popen[str]) -> float:
 def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -> dict[str, Any]:
     """Return what a person waits for, in seconds, and the memory of the server with many sessions."""
     found: dict[str, Any] = {}
-    with chromium() as page, serving_process(project) as (address, process):
+    with browser_page() as page, running_app_process(project) as (address, process):
         started = time.perf_counter()
         page.goto(address)
         page.locator("[data-testid='stMetric']").first.wait_for()

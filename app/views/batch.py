@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from pipeline.data.problems import Problem
     from pipeline.package import Package
 
-__all__ = ["show"]
+__all__ = ["show_batch_predict"]
 
-_ANSWERS = "batch_answers"
-_DONE = "batch_done"
-_SHOWN = 1000
+_PREDICTIONS_KEY = "batch_answers"
+_PROGRESS_KEY = "batch_done"
+_MAX_TABLE_ROWS = 1000
 
 
-def show(package: Package) -> None:
+def show_batch_predict(package: Package) -> None:
     """Show the uploader, then problems or rows, then answers."""
-    given = st.file_uploader("A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_help(package))
+    given = st.file_uploader("A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_upload_help(package))
     if given is None:
         st.download_button(
             "An example to fill in",
-            _example(package),
+            _csv_template(package),
             "example.csv",
             "text/csv",
             icon=":material/download:",
@@ -38,44 +38,44 @@ def show(package: Package) -> None:
     content = given.getvalue()
     found = access.scoring_rows(given.name, content, package.digest)
     if found.frame is None:
-        _problems(words.short(given.name), found.problems)
+        _show_problems(words.shorten(given.name), found.problems)
         return
     n_rows = counted(len(found.frame), "row")
-    st.markdown(f"**{n_rows}** of {words.plain(given.name)}, as declared.")
-    frame.table(found.frame.head(20))
+    st.markdown(f"**{n_rows}** of {words.escape_markdown(given.name)}, as declared.")
+    frame.show_table(found.frame.head(20))
     mark = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
     if st.button(f"Predict {n_rows}", type="primary", icon=":material/play_arrow:", key="batch_predict"):
-        st.session_state[_ANSWERS] = (mark, _predict(found.frame, package))
+        st.session_state[_PREDICTIONS_KEY] = (mark, _predict_rows(found.frame, package))
     if st.session_state.get("batch_cancel"):
-        done, total = st.session_state.get(_DONE, (0, 0))
+        done, total = st.session_state.get(_PROGRESS_KEY, (0, 0))
         st.info(
             f"Cancelled after {done:,} of {counted(total, 'row')}. Those answers stay in the log; see the page History."
         )
-    kept = st.session_state.get(_ANSWERS)
+    kept = st.session_state.get(_PREDICTIONS_KEY)
     if kept is not None and kept[0] == mark:
-        _answers(kept[1], package)
+        _show_predictions(kept[1], package)
 
 
-def _help(package: Package) -> str:
-    needed = ", ".join(words.short(name) for name in package.schema.feature_names[:30])
-    return f"UTF-8, with a header and the columns: {words.plain(needed)}"
+def _upload_help(package: Package) -> str:
+    needed = ", ".join(words.shorten(name) for name in package.schema.feature_names[:30])
+    return f"UTF-8, with a header and the columns: {words.escape_markdown(needed)}"
 
 
-def _example(package: Package) -> bytes:
-    from app.fields import example_of
+def _csv_template(package: Package) -> bytes:
+    from app.fields import example_value
 
-    row = {column.name: example_of(column) for column in package.schema.features}
+    row = {column.name: example_value(column) for column in package.schema.features}
     return pd.DataFrame([row]).to_csv(index=False).encode()
 
 
-def _problems(name: str, problems: tuple[Problem, ...]) -> None:
+def _show_problems(name: str, problems: tuple[Problem, ...]) -> None:
     count = "the first 100 problems" if len(problems) >= 100 else counted(len(problems), "problem")
-    st.error(f"{words.plain(name)} is refused for {count}; nothing was predicted.", icon=":material/error:")
+    st.error(f"{words.escape_markdown(name)} is refused for {count}; nothing was predicted.", icon=":material/error:")
     rows = [(one.line, one.column, one.rule, one.value, one.hint) for one in problems]
-    frame.table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Found", "What to do"]))
+    frame.show_table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Found", "What to do"]))
 
 
-def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
+def _predict_rows(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
     """Return the answers to all rows, asked for in pieces of the size that the engine takes."""
     engine = access.engine()
     place = st.empty()
@@ -86,7 +86,7 @@ def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
     parts = []
     for start in range(0, len(rows), engine.max_rows):
         piece = rows.iloc[start : start + engine.max_rows]
-        found = engine.predict_columns({name: _values(piece[name]) for name in package.schema.feature_names})
+        found = engine.predict_columns({name: _plain_values(piece[name]) for name in package.schema.feature_names})
         answered = {"prediction": found.predictions, "confidence": found.confidences}
         chances = {
             f"probability of {label}": [row[at] for row in found.probabilities]
@@ -94,27 +94,27 @@ def _predict(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
         }
         parts.append(pd.DataFrame({**answered, **chances, "prediction_id": found.prediction_ids}))
         done = min(start + engine.max_rows, len(rows))
-        st.session_state[_DONE] = (done, len(rows))
+        st.session_state[_PROGRESS_KEY] = (done, len(rows))
         progress.progress(done / len(rows), f"{done:,} of {counted(len(rows), 'row')}")
     place.empty()
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
 
-def _values(column: pd.Series) -> list[Any]:
+def _plain_values(column: pd.Series) -> list[Any]:
     """Return plain values, None where one is missing; moments as text."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return [None if pd.isna(one) else one.isoformat() for one in column]
     return [None if pd.isna(one) else one for one in column.astype("object").tolist()]
 
 
-def _answers(found: pd.DataFrame, package: Package) -> None:
+def _show_predictions(found: pd.DataFrame, package: Package) -> None:
     left, right = st.columns([2, 3])
     by_class = found["prediction"].value_counts().reindex(package.classes, fill_value=0)
     with left:
         shares = pd.DataFrame(
-            {"name": [words.short(one) for one in by_class.index], "share": by_class.to_numpy() / len(found)}
+            {"name": [words.shorten(one) for one in by_class.index], "share": by_class.to_numpy() / len(found)}
         )
-        frame.chart(charts.shares(shares, title="Share of the answers"), alt="Share of the answers by class")
+        frame.show_chart(charts.share_bars(shares, title="Share of the answers"), alt="Share of the answers by class")
     with right:
         st.metric("Mean confidence", f"{found['confidence'].mean():.1%}", border=True)
         st.download_button(
@@ -132,6 +132,6 @@ def _answers(found: pd.DataFrame, package: Package) -> None:
         if name.startswith("probability of ")
     }
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    frame.table(found.head(_SHOWN), column_config={**percent, "confidence": share})
-    if len(found) > _SHOWN:
-        st.caption(f"The first {_SHOWN:,} of {len(found):,}; the download has all.")
+    frame.show_table(found.head(_MAX_TABLE_ROWS), column_config={**percent, "confidence": share})
+    if len(found) > _MAX_TABLE_ROWS:
+        st.caption(f"The first {_MAX_TABLE_ROWS:,} of {len(found):,}; the download has all.")

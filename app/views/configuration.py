@@ -21,43 +21,43 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_MAX_PARAM = 6000
+_MAX_PARAM_LENGTH = 6000
 
 
 def render() -> None:
     """Show the page."""
-    frame.page("Configuration", "What is declared, where each value comes from, and what changed.", _body)
+    frame.render_page("Configuration", "What is declared, where each value comes from, and what changed.", _render_body)
 
 
-def _body() -> None:
+def _render_body() -> None:
     composed, origin = access.composition()
     values, changed, files = st.tabs(["Values and where they come from", "Since the version that serves", "As YAML"])
     with values:
-        _freshness(composed)
-        _values(origin)
+        _warn_if_stale(composed)
+        _show_values(origin)
     with changed:
-        frame.edge(lambda: _changed(composed))
+        frame.error_boundary(lambda: _show_changes_since_production(composed))
     with files:
         st.caption("What `mlops config show` prints; `params.yaml` is made of it by the graph.")
         st.code(composed.text, language="yaml")
 
 
-def _values(origin: Sequence[Origin]) -> None:
+def _show_values(origin: Sequence[Origin]) -> None:
     asked = st.text_input(
         "Search", key="config_search", placeholder="A key, a value or a file", icon=":material/search:"
     )
     rows = [
-        {"Key": one.key, "Value": words.value_text(one.value), "Set in": one.override or one.file or "-"}
+        {"Key": one.key, "Value": words.setting_text(one.value), "Set in": one.override or one.file or "-"}
         for one in origin
     ]
     wanted = asked.strip().lower()
     shown = [row for row in rows if wanted in " ".join(row.values()).lower()]
     st.caption(f"{len(shown)} of {counted(len(rows), 'setting')}. Change one in its file, then run `dvc repro`.")
-    frame.table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
+    frame.show_table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
 
 
-def _freshness(composed: Composition) -> None:
-    path = access.root() / paths.PARAMS
+def _warn_if_stale(composed: Composition) -> None:
+    path = access.project_root() / paths.PARAMS
     written = read_yaml(path) if path.exists() else {}
     stale = _differences(dict(leaves(written or {})), dict(leaves(composed.values)))
     if stale:
@@ -65,23 +65,23 @@ def _freshness(composed: Composition) -> None:
             f"{counted(len(stale), 'setting')} of conf/: not as in `params.yaml`, with which the last results were made. Run `dvc repro`.",
             icon=":material/update:",
         )
-        frame.table(_table(stale, "In params.yaml", "In conf/ now"))
+        frame.show_table(_difference_table(stale, "In params.yaml", "In conf/ now"))
 
 
-def _changed(composed: Composition) -> None:
-    serving = access.served(access.config().name)
+def _show_changes_since_production(composed: Composition) -> None:
+    serving = access.current_deployment(access.config().name)
     digest = serving.digests.get("Production")
     if digest is None:
-        frame.empty("Nothing serves yet", "run `make run`: the first candidate that passes its gates serves")
+        frame.empty_state("Nothing serves yet", "run `make run`: the first candidate that passes its gates serves")
         return
-    run = access.package_run(digest)
+    run = access.find_package_run(digest)
     if run is None:
-        frame.empty(
+        frame.empty_state(
             f"MLflow knows no run of version {serving.version('Production')}",
             "its settings are kept with its run: `mlops track sync --all-commits` rebuilds runs of the history",
         )
         return
-    now = {key: _as_param(value) for key, value in leaves(access.shown(composed.values))}
+    now = {key: _param_text(value) for key, value in leaves(access.displayed_params(composed.values))}
     differing = _differences(run.params, now)
     if not differing:
         st.success(
@@ -91,13 +91,13 @@ def _changed(composed: Composition) -> None:
     st.markdown(
         f"{counted(len(differing), 'setting')} that results depend on: not as in version {serving.version('Production')}."
     )
-    frame.table(_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
+    frame.show_table(_difference_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
 
 
-def _as_param(value: Any) -> str:
+def _param_text(value: Any) -> str:
     """Return a value as the tracker writes it."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _MAX_PARAM else f"{text[: _MAX_PARAM - 3]}..."
+    return text if len(text) <= _MAX_PARAM_LENGTH else f"{text[: _MAX_PARAM_LENGTH - 3]}..."
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -107,6 +107,6 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tu
     return [(key, old, new) for key, old, new in pairs if old != new]
 
 
-def _table(rows: list[tuple[str, Any, Any]], before: str, after: str) -> pd.DataFrame:
-    told = [(key, words.value_text(old), words.value_text(new)) for key, old, new in rows]
-    return pd.DataFrame(told, columns=["Key", before, after])
+def _difference_table(rows: list[tuple[str, Any, Any]], old_label: str, new_label: str) -> pd.DataFrame:
+    told = [(key, words.setting_text(old), words.setting_text(new)) for key, old, new in rows]
+    return pd.DataFrame(told, columns=["Key", old_label, new_label])

@@ -13,7 +13,7 @@ from pipeline.words import counted
 
 __all__ = ["render"]
 
-_PARTS = {
+_QUALITY_LABELS = {
     "completeness": "Cells that are filled",
     "validity": "Rows that keep every rule",
     "uniqueness": "Rows that repeat no other",
@@ -23,22 +23,22 @@ _PARTS = {
 
 def render() -> None:
     """Show the page."""
-    frame.page("Data", "How good the rows are that the model learned from.", _body)
+    frame.render_page("Data", "How good the rows are that the model learned from.", _render_body)
 
 
-def _body() -> None:
-    found = access.report(paths.VALIDATION)
-    _head(found)
+def _render_body() -> None:
+    found = access.load_report(paths.VALIDATION)
+    _show_quality(found)
     checks, columns, split = st.tabs(["Checks", "Columns", "Split"])
     with checks:
-        _checks(found)
+        _show_checks(found)
     with columns:
-        frame.edge(lambda: _columns(found))
+        frame.error_boundary(lambda: _show_columns(found))
     with split:
-        frame.edge(_split)
+        frame.error_boundary(_show_split)
 
 
-def _head(found: dict[str, Any]) -> None:
+def _show_quality(found: dict[str, Any]) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "Quality", f"{found['quality_score']:.1f} of 100", border=True, help="The weighted sum of four shares"
@@ -55,21 +55,21 @@ def _head(found: dict[str, Any]) -> None:
     left, right = st.columns(2)
     with left, st.container(border=True):
         st.markdown("**What the score is made of**")
-        parts = [(said, found["quality"][name]) for name, said in _PARTS.items()]
-        frame.chart(
-            charts.shares(pd.DataFrame(parts, columns=["name", "share"]), title="Share"),
+        parts = [(said, found["quality"][name]) for name, said in _QUALITY_LABELS.items()]
+        frame.show_chart(
+            charts.share_bars(pd.DataFrame(parts, columns=["name", "share"]), title="Share"),
             alt="Parts of the quality score",
         )
     with right, st.container(border=True):
         st.markdown("**Classes**")
-        classes = [(words.short(name), one["share"]) for name, one in found["class_balance"].items()]
-        frame.chart(
-            charts.shares(pd.DataFrame(classes, columns=["name", "share"]), title="Share of rows"),
+        classes = [(words.shorten(name), one["share"]) for name, one in found["class_balance"].items()]
+        frame.show_chart(
+            charts.share_bars(pd.DataFrame(classes, columns=["name", "share"]), title="Share of rows"),
             alt="Share of rows by class",
         )
 
 
-def _checks(found: dict[str, Any]) -> None:
+def _show_checks(found: dict[str, Any]) -> None:
     loud = [one for one in found["findings"] if one["level"] != "ok"]
     quiet = len(found["findings"]) - len(loud)
     if not loud:
@@ -77,30 +77,30 @@ def _checks(found: dict[str, Any]) -> None:
     else:
         st.markdown(f"Something was found by {len(loud)} of {counted(len(found['findings']), 'check')}.")
     if loud:
-        frame.table(pd.DataFrame([_finding(one) for one in loud]))
+        frame.show_table(pd.DataFrame([_finding_row(one) for one in loud]))
     shown = [one for one in loud if one["examples"]]
     for one in shown[:20]:
-        with st.expander(f"Rows that fail: {words.plain(one['rule'])} of {words.plain(one['column'] or 'whole rows')}"):
-            frame.table(pd.DataFrame(one["examples"]).rename(columns={"row": "Row (from 0)", "value": "Value"}))
+        with st.expander(f"Rows that fail: {words.escape_markdown(one['rule'])} of {words.escape_markdown(one['column'] or 'whole rows')}"):
+            frame.show_table(pd.DataFrame(one["examples"]).rename(columns={"row": "Row (from 0)", "value": "Value"}))
     if found["leakage"]:
         st.error(
-            f"These columns give the answer away: {words.plain(', '.join(found['leakage']))}", icon=":material/warning:"
+            f"These columns give the answer away: {words.escape_markdown(', '.join(found['leakage']))}", icon=":material/warning:"
         )
     for one in found["not_evaluated"]:
-        st.warning(f"{words.plain(one['column'])} could not be checked: {words.plain(one['reason'])}")
+        st.warning(f"{words.escape_markdown(one['column'])} could not be checked: {words.escape_markdown(one['reason'])}")
 
 
-def _finding(one: dict[str, Any]) -> dict[str, Any]:
+def _finding_row(one: dict[str, Any]) -> dict[str, Any]:
     return {
         "Level": one["level"],
-        "Check": words.spoken(one["rule"]),
+        "Check": words.humanize(one["rule"]),
         "Column": one["column"] or "whole rows",
         "What was found": one["message"],
         "Usual cause, and what to do": one["cause"],
     }
 
 
-def _columns(found: dict[str, Any]) -> None:
+def _show_columns(found: dict[str, Any]) -> None:
     described = found["distributions"]
     rows = [
         {
@@ -116,8 +116,8 @@ def _columns(found: dict[str, Any]) -> None:
         for name, one in described.items()
     ]
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    frame.table(pd.DataFrame(rows), column_config={"Missing": share})
-    name = st.selectbox("Column to look at", list(described), format_func=words.short, key="data_column")
+    frame.show_table(pd.DataFrame(rows), column_config={"Missing": share})
+    name = st.selectbox("Column to look at", list(described), format_func=words.shorten, key="data_column")
     if name is None:
         return
     one = described[name]
@@ -125,18 +125,18 @@ def _columns(found: dict[str, Any]) -> None:
     if bars.empty:
         st.info("This column has no values that could be drawn.")
     else:
-        frame.chart(charts.distribution(bars), alt=f"Rows by value of {words.short(name)}")
+        frame.show_chart(charts.value_counts(bars), alt=f"Rows by value of {words.shorten(name)}")
     if one["quantiles"]:
         st.caption("Share of the rows at or below a value")
-        frame.table(pd.DataFrame([{key: words.number(value) for key, value in one["quantiles"].items()}]))
+        frame.show_table(pd.DataFrame([{key: words.format_number(value) for key, value in one["quantiles"].items()}]))
 
 
-def _split() -> None:
-    found = access.report(paths.SPLIT)
+def _show_split() -> None:
+    found = access.load_report(paths.SPLIT)
     sizes = found["sizes"]
     st.markdown(
         ", ".join(
-            f"**{counted(sizes[name], 'row')}** to {words.plain(name)}"
+            f"**{counted(sizes[name], 'row')}** to {words.escape_markdown(name)}"
             for name in sizes
             if isinstance(sizes[name], int)
         )
@@ -147,10 +147,10 @@ def _split() -> None:
         st.error("The parts differ more than chance allows; see below.", icon=":material/error:")
     balance = pd.DataFrame(found["class_balance"]).rename_axis("Class").reset_index()
     percent = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
-    frame.table(balance, column_config=percent)
+    frame.show_table(balance, column_config=percent)
     if found["drift"]:
         st.caption("Distance between the parts by column; one that drifts is larger than its limit and beyond chance")
         kept = [
             {key: one[key] for key in ("column", "distance", "limit", "p_value", "drifted")} for one in found["drift"]
         ]
-        frame.table(pd.DataFrame(kept).rename(columns=lambda key: words.spoken(key).capitalize()))
+        frame.show_table(pd.DataFrame(kept).rename(columns=lambda key: words.humanize(key).capitalize()))

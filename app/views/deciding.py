@@ -15,45 +15,45 @@ if TYPE_CHECKING:
 
     from pipeline.state import Change, Version
 
-__all__ = ["buttons"]
+__all__ = ["show_stage_actions"]
 
-_SAID = "decided"
-_SEEN = "generation_seen"
-_GATED = ("Staging", "Production")
+_RESULT_KEY = "decided"
+_GENERATION_KEY = "generation_seen"
+_GATED_STAGES = ("Staging", "Production")
 
 
-def buttons(version: Version, versions: list[Version]) -> None:
+def show_stage_actions(version: Version, versions: list[Version]) -> None:
     """Show what can be decided about a version, and what was decided last from here."""
-    said = st.session_state.pop(_SAID, None)
-    now = access.served(version.model).generation
-    if st.session_state.setdefault(_SEEN, now) != now:
+    said = st.session_state.pop(_RESULT_KEY, None)
+    now = access.current_deployment(version.model).generation
+    if st.session_state.setdefault(_GENERATION_KEY, now) != now:
         st.warning("Somebody decided in the meantime; what you see is as it is now.", icon=":material/update:")
     if said is not None:
         st.success(said, icon=":material/check_circle:")
-    allowed, why_not = frame.may_act("operator")
+    allowed, why_not = frame.can_operate("operator")
     if not allowed:
         st.info(why_not, icon=":material/lock:")
         return
     with st.container(horizontal=True):
         with st.popover("Move to another stage", icon=":material/move_up:"):
-            _promote(version)
+            _promote_form(version)
         with st.popover("Roll back", icon=":material/undo:"):
-            _roll_back(version.model, versions)
+            _rollback_form(version.model, versions)
 
 
-def _promote(version: Version) -> None:
+def _promote_form(version: Version) -> None:
     st.markdown(
-        f"**{words.plain(version.model)}**, version {version.version}, is in {frame.stage_badge(version.stage)}"
+        f"**{words.escape_markdown(version.model)}**, version {version.version}, is in {frame.stage_badge(version.stage)}"
     )
     key = f"promote_{version.version}"
     gates = version.tags.get("gates")
     passed = gates is not None and gates["verdict"] == "promote"
     others = [stage for stage in reversed(STAGES) if stage != version.stage]
     likely = others.index("Production") if "Production" in others else 0
-    expected = _seen(version.model)
+    expected = _generation_seen(version.model)
     with st.form(f"{key}_form", border=False):
         stage = st.selectbox("To", others, index=likely, key=f"{key}_stage")
-        reason = _reason(key)
+        reason = _reason_input(key)
         force = False
         if not passed:
             st.warning(
@@ -62,7 +62,7 @@ def _promote(version: Version) -> None:
             force = st.checkbox("Go past the gates; the audit trail will say so", key=f"{key}_force")
         is_confirmed = st.form_submit_button("Confirm", type="primary", key=f"{key}_confirm")
     if is_confirmed:
-        _decide(
+        _apply_change(
             reason,
             lambda: access.registry().promote_model(
                 version.model,
@@ -70,35 +70,35 @@ def _promote(version: Version) -> None:
                 str(stage),
                 reason=reason,
                 expected_generation=expected,
-                force=force and stage in _GATED,  # of other stages gates say nothing, and nobody goes past them
+                force=force and stage in _GATED_STAGES,  # of other stages gates say nothing, and nobody goes past them
             ),
         )
 
 
-def _reason(key: str) -> str:
+def _reason_input(key: str) -> str:
     return st.text_area("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
 
 
-def _roll_back(model: str, versions: list[Version]) -> None:
+def _rollback_form(model: str, versions: list[Version]) -> None:
     if len(versions) < 2:
         st.markdown("There is only one version: nothing served before it.")
         return
-    st.markdown(f"The version that served before takes the place of the present one in **{words.plain(model)}**.")
-    expected = _seen(model)
+    st.markdown(f"The version that served before takes the place of the present one in **{words.escape_markdown(model)}**.")
+    expected = _generation_seen(model)
     with st.form("rollback_form", border=False):
-        reason = _reason("rollback")
+        reason = _reason_input("rollback")
         is_confirmed = st.form_submit_button("Confirm", type="primary", key="rollback_confirm")
     if is_confirmed:
-        _decide(reason, lambda: access.registry().rollback_model(model, reason=reason, expected_generation=expected))
+        _apply_change(reason, lambda: access.registry().rollback_model(model, reason=reason, expected_generation=expected))
 
 
-def _seen(model: str) -> int:
+def _generation_seen(model: str) -> int:
     """Return the generation that the reader saw last; whoever decides decides on that one, and not on a newer one."""
-    shown: int = st.session_state.setdefault(_SEEN, access.served(model).generation)
+    shown: int = st.session_state.setdefault(_GENERATION_KEY, access.current_deployment(model).generation)
     return shown
 
 
-def _decide(reason: str, act: Callable[[], Change]) -> None:
+def _apply_change(reason: str, act: Callable[[], Change]) -> None:
     """Act where a reason is given, and load the page anew; what was refused stays in the dialog with its reason."""
     if not reason.strip():
         st.error("Say why: the reason is kept in the audit trail.", icon=":material/edit_note:")
@@ -106,10 +106,10 @@ def _decide(reason: str, act: Callable[[], Change]) -> None:
     try:
         change = act()
     except MlopsError as error:
-        st.session_state.pop(_SEEN, None)
-        frame.tell(error)
+        st.session_state.pop(_GENERATION_KEY, None)
+        frame.show_error(error)
         return
-    st.session_state.pop(_SEEN, None)
+    st.session_state.pop(_GENERATION_KEY, None)
     served = ", ".join(f"{stage} is version {number}" for stage, number in sorted(change.after.versions.items()))
-    st.session_state[_SAID] = f"Done: {served or 'nothing serves'} (generation {change.after.generation})."
+    st.session_state[_RESULT_KEY] = f"Done: {served or 'nothing serves'} (generation {change.after.generation})."
     st.rerun()

@@ -13,54 +13,54 @@ from app.views import drift
 if TYPE_CHECKING:
     from pipeline.state import Version
 
-__all__ = ["show"]
+__all__ = ["show_health_summary"]
 
-_HOURS = 24
-_MAX_SHOWN = 8
-_VERDICTS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
+_WINDOW_HOURS = 24
+_MAX_FEATURES = 8
+_VERDICT_LABELS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
-def show(version: Version) -> None:
+def show_health_summary(version: Version) -> None:
     """Show the last day of the version that serves: its columns against `monitoring.baseline`, its figures against its training."""
-    found = watching.glance(version.model, version.version, _HOURS)
+    found = watching.health_summary(version.model, version.version, _WINDOW_HOURS)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
-        _moved(found.drift, titles)
+        titles = {one.name: one.label for one in access.load_package(version.digest).schema.columns}
+        _show_feature_drift(found.drift, titles)
     with right, st.container(border=True):
-        _worsened(found.degradation)
+        _show_degradation(found.degradation)
 
 
-def _moved(report: dict[str, Any], titles: dict[str, str]) -> None:
+def _show_feature_drift(report: dict[str, Any], titles: dict[str, str]) -> None:
     st.markdown("**How far the columns of the last 24 hours moved**", help="The page Monitoring says when, and how")
     if not report["n_rows"]:
         st.caption("No prediction in the last 24 hours.")
         return
-    st.caption(words.sentence(words.short(report["summary"], 200)))
-    ordered = drift.effects(report, titles).sort_values("ratio", ascending=False, kind="stable")
-    frame.chart(charts.effects(ordered.head(_MAX_SHOWN)), alt="Size of the change by column; the line is the limit")
+    st.caption(words.message_markdown(words.shorten(report["summary"], 200)))
+    ordered = drift.drift_ratio_frame(report, titles).sort_values("ratio", ascending=False, kind="stable")
+    frame.show_chart(charts.drift_ratios(ordered.head(_MAX_FEATURES)), alt="Size of the change by column; the line is the limit")
 
 
-def _worsened(found: dict[str, Any]) -> None:
+def _show_degradation(found: dict[str, Any]) -> None:
     st.markdown(
         "**How much worse its figures got**",
         help="From the outcomes of the last 24 hours, against the figures of the training; the line is the limit",
     )
     rows = [
         {
-            "name": words.spoken(one["metric"]),
+            "name": words.humanize(one["metric"]),
             "ratio": max(one["worsening"], 0.0) / one["limit"],
-            "verdict": _VERDICTS[one["verdict"]],
-            "words": f"{words.number(one['value'])}, in training {words.number(one['baseline'])}",
+            "verdict": _VERDICT_LABELS[one["verdict"]],
+            "words": f"{words.format_number(one['value'])}, in training {words.format_number(one['baseline'])}",
         }
         for one in found["findings"]
-        if one["verdict"] in _VERDICTS
+        if one["verdict"] in _VERDICT_LABELS
     ]
     if not rows:
         st.caption(
             f"Too few outcomes are known yet ({found['n_outcomes']:,.0f}). Say what became true on the page History, or by `POST /feedback`."
         )
         return
-    worse = [words.spoken(name) for name in found["degraded_metrics"]]
+    worse = [words.humanize(name) for name in found["degraded_metrics"]]
     st.caption(f"Worse beyond chance: {', '.join(worse)}" if worse else "None is worse than its limit beyond chance")
-    frame.chart(charts.effects(pd.DataFrame(rows)), alt="Worsening by figure; the line is the limit")
+    frame.show_chart(charts.drift_ratios(pd.DataFrame(rows)), alt="Worsening by figure; the line is the limit")

@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_PAGE = 50
-_COUNTED = 10_000
-_SPANS = {"Last hour": 1, "Last day": 24, "Last week": 168, "All": None}
+_PAGE_SIZE = 50
+_MAX_COUNT = 10_000
+_SPAN_HOURS = {"Last hour": 1, "Last day": 24, "Last week": 168, "All": None}
 
 
 def render() -> None:
     """Show the page."""
-    frame.page("History", "Every answer that was given, newest first, with what became true.", _body)
+    frame.render_page("History", "Every answer that was given, newest first, with what became true.", _render_body)
 
 
-def _body() -> None:
+def _render_body() -> None:
     settings = access.config()
-    search = _search(settings.name, settings.data.target.classes)
+    search = _search_form(settings.name, settings.data.target.classes)
     is_live = st.toggle("Live", value=False, key="history_live", help="Looks again every 5 seconds")
 
     @st.fragment(run_every=5 if is_live else None)
     def look() -> None:
-        frame.edge(lambda: _found(search, settings.data.target.classes))
+        frame.error_boundary(lambda: _show_results(search, settings.data.target.classes))
 
     look()
 
 
-def _search(model: str, classes: tuple[str, ...]) -> Search:
+def _search_form(model: str, classes: tuple[str, ...]) -> Search:
     text, span, label, version, sure = st.columns([3, 2, 2, 2, 3])
     wanted = text.text_input("Search", key="history_text", placeholder="A value, or an identifier", bind="query-params")
-    hours = _SPANS[span.selectbox("When", list(_SPANS), index=1, key="history_span")]
-    answer = label.selectbox("Answer", ["Any", *classes], key="history_answer", format_func=words.short)
+    hours = _SPAN_HOURS[span.selectbox("When", list(_SPAN_HOURS), index=1, key="history_span")]
+    answer = label.selectbox("Answer", ["Any", *classes], key="history_answer", format_func=words.shorten)
     numbers = [one.version for one in access.versions(model)]
     number = version.selectbox(
         "Version",
@@ -64,55 +64,55 @@ def _search(model: str, classes: tuple[str, ...]) -> Search:
     )
 
 
-def _found(search: Search, classes: tuple[str, ...]) -> None:
-    total = access.n_logged(search, at_most=_COUNTED)
+def _show_results(search: Search, classes: tuple[str, ...]) -> None:
+    total = access.count_logged_predictions(search, max_count=_MAX_COUNT)
     if not total:
-        frame.empty("No prediction is found", "widen the search, or make one on the page Predict")
+        frame.empty_state("No prediction is found", "widen the search, or make one on the page Predict")
         return
-    st.caption(f"{total:,} predictions or more" if total >= _COUNTED else counted(total, "prediction"))
-    pages = math.ceil(total / _PAGE)
+    st.caption(f"{total:,} predictions or more" if total >= _MAX_COUNT else counted(total, "prediction"))
+    pages = math.ceil(total / _PAGE_SIZE)
     number = st.pagination(pages, key="history_page") if pages > 1 else 1
-    rows = access.logged(search, limit=_PAGE, offset=(number - 1) * _PAGE)
-    table = pd.DataFrame([_row(one) for one in rows])
+    rows = access.logged_predictions(search, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE)
+    table = pd.DataFrame([_prediction_row(one) for one in rows])
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    marked = frame.table(
+    marked = frame.show_table(
         table,
-        column_config={"Confidence": share, **frame.clock("When")},
+        column_config={"Confidence": share, **frame.time_columns("When")},
         on_select="rerun",
         selection_mode="single-row",
         key="history_rows",
     )
     chosen = [rows[at] for at in marked.selection.rows if at < len(rows)]
     if chosen:
-        _detail(chosen[0], classes)
+        _show_detail(chosen[0], classes)
     else:
         st.caption("Mark a row to see all of it, and to say what became true.")
 
 
-def _row(one: LoggedPrediction) -> dict[str, object]:
+def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
     return {
-        "When": words.moment(one.at, frame.zone()),
-        "Answer": one.prediction,
-        "Confidence": one.confidence,
-        "Became true": one.outcome or "",
-        "Version": one.version,
-        **{name: words.cell_text(value) for name, value in one.features.items()},
-        "Took": f"{one.latency_us / 1000:.2f} ms",
-        "Identifier": one.prediction_id,
+        "When": words.format_timestamp(prediction.at, frame.user_time_zone()),
+        "Answer": prediction.prediction,
+        "Confidence": prediction.confidence,
+        "Became true": prediction.outcome or "",
+        "Version": prediction.version,
+        **{name: words.table_cell_text(value) for name, value in prediction.features.items()},
+        "Took": f"{prediction.latency_us / 1000:.2f} ms",
+        "Identifier": prediction.prediction_id,
     }
 
 
-def _detail(one: LoggedPrediction, classes: tuple[str, ...]) -> None:
+def _show_detail(prediction: LoggedPrediction, classes: tuple[str, ...]) -> None:
     with st.container(border=True):
         st.markdown(
-            f"**{words.plain(one.prediction)}** at {one.confidence:.1%}, {frame.when(one.at)}, by version {one.version}",
-            help=words.plain(words.moment(one.at)),
+            f"**{words.escape_markdown(prediction.prediction)}** at {prediction.confidence:.1%}, {frame.timestamp(prediction.at)}, by version {prediction.version}",
+            help=words.escape_markdown(words.format_timestamp(prediction.at)),
         )
         left, right = st.columns(2)
-        features = [(name, words.cell_text(value)) for name, value in one.features.items()]
+        features = [(name, words.table_cell_text(value)) for name, value in prediction.features.items()]
         with left:
-            frame.table(pd.DataFrame(features, columns=["Column", "Value"]))
-        chances = [(name, f"{share:.2%}") for name, share in one.probabilities.items()]
+            frame.show_table(pd.DataFrame(features, columns=["Column", "Value"]))
+        chances = [(name, f"{share:.2%}") for name, share in prediction.probabilities.items()]
         with right:
-            frame.table(pd.DataFrame(chances, columns=["Class", "Probability"]))
-        feedback.ask(one.prediction_id, classes, known=one.outcome)
+            frame.show_table(pd.DataFrame(chances, columns=["Class", "Probability"]))
+        feedback.show_outcome_form(prediction.prediction_id, classes, recorded_outcome=prediction.outcome)

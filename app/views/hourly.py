@@ -10,42 +10,42 @@ import streamlit as st
 from app import charts, frame, watching, words
 
 if TYPE_CHECKING:
-    from app.watching import Hours
+    from app.watching import HourlyActivity
 
-__all__ = ["answers", "confidence", "missing", "wrong"]
+__all__ = ["show_predictions", "show_confidence", "show_missing_share", "show_error_rate"]
 
 
-def answers(found: Hours, hours: int) -> None:
+def show_predictions(found: HourlyActivity, hours: int) -> None:
     """Draw the answers of the last `hours` by hour and class."""
-    rows = [(one.at, words.short(name), n) for one in found.answers for name, n in one.by_class.items()]
+    rows = [(one.at, words.shorten(name), n) for one in found.predictions for name, n in one.by_class.items()]
     counted = pd.DataFrame(rows, columns=["at", "label", "rows"])
     now = frame.now_us()
-    first, last = frame.local([now - hours * watching.HOUR_US, now])
-    drawn = charts.by_hour(counted.assign(at=frame.local(list(counted["at"]))), since=first, until=last)
-    frame.chart(drawn, alt="Predictions by hour and answer")
+    first, last = frame.to_local_time([now - hours * watching.HOUR_US, now])
+    drawn = charts.hourly_counts(counted.assign(at=frame.to_local_time(list(counted["at"]))), since=first, until=last)
+    frame.show_chart(drawn, alt="Predictions by hour and answer")
 
 
-def confidence(found: Hours) -> None:
+def show_confidence(found: HourlyActivity) -> None:
     """Draw the mean confidence by hour."""
-    _line([(one.at, one.confidence) for one in found.answers], "Mean confidence")
+    _show_share_over_time([(one.at, one.confidence) for one in found.predictions], "Mean confidence")
 
 
-def wrong(found: Hours) -> None:
+def show_error_rate(found: HourlyActivity) -> None:
     """Draw the share of wrong answers among those whose outcome is known, by the hour of the answer."""
     if not found.outcomes:
         st.caption("No outcome is known in this window, so nobody can say which answers were wrong.")
         return
-    _line([(one.at, one.n_wrong / one.n_outcomes) for one in found.outcomes], "Wrong answers")
+    _show_share_over_time([(one.at, one.n_wrong / one.n_outcomes) for one in found.outcomes], "Wrong answers")
 
 
-def missing(found: watching.Drift, column: str) -> None:
+def show_missing_share(found: watching.DriftOverview, column: str) -> None:
     """Draw the share of rows that lack a column, slot by slot."""
-    shares = [(one.at, one.missing) for one in found.slots if one.column == column and one.missing is not None]
+    shares = [(one.at, one.missing) for one in found.intervals if one.column == column and one.missing is not None]
     if shares:
-        _line(shares, "Missing")
+        _show_share_over_time(shares, "Missing")
 
 
-def _line(points: list[tuple[int, float]], title: str) -> None:
+def _show_share_over_time(points: list[tuple[int, float]], title: str) -> None:
     moments, values = zip(*points, strict=True)
-    drawn = charts.by_time(pd.DataFrame({"at": frame.local(list(moments)), "value": values}), title=title)
-    frame.chart(drawn, alt=f"{title} by hour")
+    drawn = charts.share_over_time(pd.DataFrame({"at": frame.to_local_time(list(moments)), "value": values}), title=title)
+    frame.show_chart(drawn, alt=f"{title} by hour")

@@ -13,83 +13,83 @@ from pipeline.errors import MlopsError
 if TYPE_CHECKING:
     from pipeline.state import Incident
 
-__all__ = ["show"]
+__all__ = ["show_incidents"]
 
-_SEVERITIES = {"critical": "red", "warning": "orange", "info": "blue"}
-_ACTS = {
+_SEVERITY_COLORS = {"critical": "red", "warning": "orange", "info": "blue"}
+_ACTIONS = {
     "acknowledge": ("Acknowledge", ":material/visibility:", "Somebody looks at it: receivers hear no more of it"),
     "silence": ("Silence", ":material/notifications_paused:", "Nobody is told of this kind of incident for some time"),
     "resolve": ("Resolve", ":material/task_alt:", "It is over; if it is still there it opens again"),
 }
-_TIMES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
-_MAX = 20
-_MAX_LINES = 12
+_SILENCE_MINUTES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
+_MAX_INCIDENTS = 20
+_MAX_MESSAGE_LINES = 12
 
 
-def show(model: str) -> None:
+def show_incidents(model: str) -> None:
     """Show the open incidents of a model."""
     st.markdown("**Open alerts**", help="Incidents that the monitor raised by the rules of `conf/alerts`")
-    found = watching.incidents(model)
+    found = watching.open_incidents(model)
     if not found:
         st.caption("None. The monitor raises them: `python -m stages.monitor`, or on a schedule.")
         return
-    allowed, why_not = frame.may_act("operator")
-    quiet = watching.silences(model)
-    for one in found[:_MAX]:
+    allowed, why_not = frame.can_operate("operator")
+    quiet = watching.active_silences(model)
+    for one in found[:_MAX_INCIDENTS]:
         with st.container(border=True):
-            _told(one, is_silent=any(silence.covers(one.incident, frame.now_us()) for silence in quiet))
+            _show_incident(one, is_silenced=any(silence.covers(one.incident, frame.now_us()) for silence in quiet))
             if allowed:
-                _acts(one)
-    if len(found) > _MAX:
-        st.caption(f"The newest {_MAX} of {len(found):,}; `mlops alerts list` has all.")
+                _show_actions(one)
+    if len(found) > _MAX_INCIDENTS:
+        st.caption(f"The newest {_MAX_INCIDENTS} of {len(found):,}; `mlops alerts list` has all.")
     if not allowed:
         st.caption(why_not)
 
 
-def _told(one: Incident, *, is_silent: bool) -> None:
-    colour = _SEVERITIES.get(one.severity, "gray")
-    marks = [f":{colour}-badge[{words.plain(one.severity)}]", f":gray-badge[{words.plain(one.status)}]"]
-    marks += [":gray-badge[silent]"] if is_silent else []
-    st.markdown(f"{' '.join(marks)} **{words.plain(one.title.removeprefix(f'{one.model}: '))}**")
-    lines = [words.sentence(words.short(line, 300)) for line in one.message.splitlines()[:_MAX_LINES] if line.strip()]
+def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
+    colour = _SEVERITY_COLORS.get(incident.severity, "gray")
+    marks = [f":{colour}-badge[{words.escape_markdown(incident.severity)}]", f":gray-badge[{words.escape_markdown(incident.status)}]"]
+    marks += [":gray-badge[silent]"] if is_silenced else []
+    st.markdown(f"{' '.join(marks)} **{words.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**")
+    lines = [words.message_markdown(words.shorten(line, 300)) for line in incident.message.splitlines()[:_MAX_MESSAGE_LINES] if line.strip()]
     st.caption("  \n".join(lines))
-    by = f", acknowledged by {words.plain(one.acknowledged_by)}" if one.acknowledged_by else ""
-    st.caption(f"Since {frame.when(one.at)}, seen {_times(one.n_times)}{by}", help=words.plain(words.moment(one.at)))
+    by = f", acknowledged by {words.escape_markdown(incident.acknowledged_by)}" if incident.acknowledged_by else ""
+    st.caption(f"Since {frame.timestamp(incident.at)}, seen {_times_seen(incident.n_times)}{by}", help=words.escape_markdown(words.format_timestamp(incident.at)))
 
 
-def _times(n: int) -> str:
+def _times_seen(n: int) -> str:
     return "once" if n == 1 else f"{n:,} times"
 
 
-def _acts(one: Incident) -> None:
+def _show_actions(incident: Incident) -> None:
     with st.container(horizontal=True):
-        for what, (label, icon, help_) in _ACTS.items():
-            if what == "acknowledge" and one.status == "acknowledged":
+        for what, (label, icon, help_) in _ACTIONS.items():
+            if what == "acknowledge" and incident.status == "acknowledged":
                 continue
             with st.popover(label, icon=icon, help=help_):
-                _act(one, what)
+                _action_form(incident, what)
 
 
-def _act(one: Incident, what: str) -> None:
-    key = f"{what}_{one.seq}"
+def _action_form(incident: Incident, action: str) -> None:
+    key = f"{action}_{incident.seq}"
     minutes = 0
-    if what == "silence":
-        minutes = st.selectbox("For", list(_TIMES), format_func=_TIMES.__getitem__, key=f"{key}_minutes") or 60
+    if action == "silence":
+        minutes = st.selectbox("For", list(_SILENCE_MINUTES), format_func=_SILENCE_MINUTES.__getitem__, key=f"{key}_minutes") or 60
     reason = st.text_input("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
     if st.button("Confirm", type="primary", key=f"{key}_confirm"):
         try:
-            _decide(one, what, reason=reason, minutes=minutes)
+            _apply_action(incident, action, reason=reason, minutes=minutes)
         except MlopsError as error:
-            frame.tell(error)
+            frame.show_error(error)
         else:
             st.rerun()
 
 
-def _decide(one: Incident, what: str, *, reason: str, minutes: float) -> None:
-    who = access.reads()
+def _apply_action(incident: Incident, action: str, *, reason: str, minutes: float) -> None:
+    who = access.current_user()
     actor = alerts.Actor(who.id, who.roles)
-    if what == "silence":
-        alerts.silence(access.state(), one.model, minutes=minutes, actor=actor, incident=one.incident, reason=reason)
+    if action == "silence":
+        alerts.silence(access.state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason)
         return
-    act = alerts.acknowledge if what == "acknowledge" else alerts.resolve
-    act(access.state(), one.seq, actor=actor, reason=reason)
+    act = alerts.acknowledge if action == "acknowledge" else alerts.resolve
+    act(access.state(), incident.seq, actor=actor, reason=reason)

@@ -11,17 +11,17 @@ from app import access, charts, frame, words
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from app.access import Evaluation
+    from app.access import VersionEvaluation
     from pipeline.state import Version
 
-__all__ = ["show"]
+__all__ = ["show_version_metrics"]
 
 
-def show(version: Version) -> None:
+def show_version_metrics(version: Version) -> None:
     """Show the evaluation of a version, or say why there is none."""
     found = access.evaluation_of(version.digest)
     if found is None:
-        frame.empty(
+        frame.empty_state(
             "The evaluation of this version is not at hand",
             "it is in MLflow when the run was recorded: `mlops track sync`, or look at the model card",
         )
@@ -31,56 +31,56 @@ def show(version: Version) -> None:
         f"On {counted(report['rows']['test'], 'row')} that it never saw, with {report['confidence']:.0%} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
-    _figures(report)
-    titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
+    _show_metrics(report)
+    titles = {one.name: one.label for one in access.load_package(version.digest).schema.columns}
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _importance(report, titles)
+        _show_importance(report, titles)
     with right, st.container(border=True):
-        _slices(report, titles)
+        _show_slices(report, titles)
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _calibration(found)
+        _show_calibration(found)
     with right, st.container(border=True):
-        _mistakes(report)
-    _curves(found)
+        _show_confusion_matrix(report)
+    _show_curves(found)
 
 
-def _figures(report: dict[str, Any]) -> None:
+def _show_metrics(report: dict[str, Any]) -> None:
     baselines = report["baselines"]
     rows = [
         {
-            "Figure": words.spoken(name),
-            "Value": words.number(one["value"]),
-            "From": words.number(one["low"]),
-            "To": words.number(one["high"]),
+            "Figure": words.humanize(name),
+            "Value": words.format_number(one["value"]),
+            "From": words.format_number(one["low"]),
+            "To": words.format_number(one["high"]),
             "Better is": "higher" if one["higher_is_better"] else "lower",
             "Unit": one["unit"],
-            **{words.spoken(base): words.number(given["metrics"].get(name)) for base, given in baselines.items()},
+            **{words.humanize(base): words.format_number(given["metrics"].get(name)) for base, given in baselines.items()},
         }
         for name, one in report["metrics"].items()
     ]
-    frame.table(pd.DataFrame(rows))
+    frame.show_table(pd.DataFrame(rows))
 
 
-def _importance(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = words.spoken(report["objective"])
+def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
+    metric = words.humanize(report["objective"])
     st.markdown("**What it looks at**", help=f"How much the {metric} worsens when a column is shuffled")
-    rows = [(words.short(titles[one["column"]]), one["mean"], one["low"], one["high"]) for one in report["importance"]]
+    rows = [(words.shorten(titles[one["column"]]), one["mean"], one["low"], one["high"]) for one in report["importance"]]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
     if found.empty:
         st.caption("No importance could be measured.")
         return
-    frame.chart(
-        charts.intervals(found, title=f"{metric.capitalize()} worsens by", reference=0.0), alt="Importance of columns"
+    frame.show_chart(
+        charts.interval_plot(found, title=f"{metric.capitalize()} worsens by", reference=0.0), alt="Importance of columns"
     )
 
 
-def _slices(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = words.spoken(report["objective"])
+def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
+    metric = words.humanize(report["objective"])
     st.markdown("**Where it is weakest**", help="Parts of the test rows, worst first; the dashed line is all rows")
     rows = [
-        (words.short(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
+        (words.shorten(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
         for one in report["slices"][:12]
     ]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
@@ -88,10 +88,10 @@ def _slices(report: dict[str, Any], titles: dict[str, str]) -> None:
         st.caption(f"Too few rows to be judged: {counted(len(report['too_small_slices']), 'part')}.")
         return
     overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
-    frame.chart(charts.intervals(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows")
+    frame.show_chart(charts.interval_plot(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows")
 
 
-def _calibration(found: Evaluation) -> None:
+def _show_calibration(found: VersionEvaluation) -> None:
     st.markdown(
         "**Does it keep its word?**", help="Of rows called 80 % likely, about 80 % should come true: the dashed line"
     )
@@ -99,21 +99,21 @@ def _calibration(found: Evaluation) -> None:
     if table is None or table.empty:
         st.caption("No curve was drawn for this version.")
         return
-    frame.chart(charts.calibration(table), alt="Observed share by predicted probability")
+    frame.show_chart(charts.calibration_curve(table), alt="Observed share by predicted probability")
 
 
-def _mistakes(report: dict[str, Any]) -> None:
+def _show_confusion_matrix(report: dict[str, Any]) -> None:
     st.markdown("**Its mistakes**", help="Rows by what they are (down) and what they were called (across)")
-    classes = [words.short(name, 30) for name in report["target"]["classes"]]
+    classes = [words.shorten(name, 30) for name in report["target"]["classes"]]
     rows = [
         (actual, predicted, count)
         for actual, counts in zip(classes, report["confusion"], strict=True)
         for predicted, count in zip(classes, counts, strict=True)
     ]
-    frame.chart(charts.confusion(pd.DataFrame(rows, columns=["actual", "predicted", "rows"])), alt="Confusion matrix")
+    frame.show_chart(charts.confusion_matrix(pd.DataFrame(rows, columns=["actual", "predicted", "rows"])), alt="Confusion matrix")
 
 
-def _curves(found: Evaluation) -> None:
+def _show_curves(found: VersionEvaluation) -> None:
     shown = [
         ("roc", "Found against false alarms", "false_positive_rate", "true_positive_rate", True),
         ("pr", "Right when called against found", "recall", "precision", False),
@@ -125,4 +125,4 @@ def _curves(found: Evaluation) -> None:
             if table is None or table.empty:
                 st.caption("Not defined: the test rows are all of one class.")
             else:
-                frame.chart(charts.curve(table, x=x, y=y, diagonal=diagonal), alt=title)
+                frame.show_chart(charts.line_curve(table, x=x, y=y, diagonal=diagonal), alt=title)

@@ -19,62 +19,62 @@ __all__ = ["render"]
 
 def render() -> None:
     """Show the page."""
-    frame.page("Models", "Which versions there are, which one serves, why, and who decided it.", _body)
+    frame.render_page("Models", "Which versions there are, which one serves, why, and who decided it.", _render_body)
 
 
-def _body() -> None:
+def _render_body() -> None:
     model = access.config().name
     versions = access.versions(model)
     if not versions:
-        frame.empty(
+        frame.empty_state(
             "No version is registered yet", "run `make run`: a candidate that passes its gates becomes a version"
         )
         return
-    _list(versions)
-    chosen = _choose(versions)
-    st.markdown(f"### Version {chosen.version} ({words.plain(chosen.semver)}) {frame.stage_badge(chosen.stage)}")
+    _show_versions(versions)
+    chosen = _select_version(versions)
+    st.markdown(f"### Version {chosen.version} ({words.escape_markdown(chosen.semver)}) {frame.stage_badge(chosen.stage)}")
     st.caption(
-        f"{words.plain(chosen.tags.get('model', ''))}, package `{chosen.digest[:12]}`, registered {frame.when(chosen.registered_at)}"
+        f"{words.escape_markdown(chosen.tags.get('model', ''))}, package `{chosen.digest[:12]}`, registered {frame.timestamp(chosen.registered_at)}"
     )
-    deciding.buttons(chosen, versions)
+    deciding.show_stage_actions(chosen, versions)
     gates, figures, card, lineage, audit = st.tabs(
         ["Gates", "How good it is", "Model card", "Lineage", "Audit trail"], key="models_tab", on_change="rerun"
     )
     with gates:
-        _gates(chosen)
+        _show_gates(chosen)
     if figures.open:
         with figures:
-            frame.edge(lambda: judged.show(chosen))
+            frame.error_boundary(lambda: judged.show_version_metrics(chosen))
     with card:
-        frame.edge(lambda: _card(access.package_of(chosen.digest)))
+        frame.error_boundary(lambda: _show_model_card(access.load_package(chosen.digest)))
     with lineage:
-        frame.edge(lambda: _lineage(chosen))
+        frame.error_boundary(lambda: _show_lineage(chosen))
     with audit:
-        frame.edge(lambda: _audit(access.history(model, limit=200)))
+        frame.error_boundary(lambda: _show_audit_trail(access.audit_entries(model, limit=200)))
 
 
-def _list(versions: list[Version]) -> None:
+def _show_versions(versions: list[Version]) -> None:
     rows = [
         {
             "Version": one.version,
             "Stage": one.stage,
-            "Gates": _verdict(one),
+            "Gates": _gate_verdict(one),
             "Kind": one.tags.get("model", ""),
             "Name": one.semver,
-            "Registered": words.moment(one.registered_at, frame.zone()),
+            "Registered": words.format_timestamp(one.registered_at, frame.user_time_zone()),
             "Description": one.description,
         }
         for one in reversed(versions)
     ]
-    frame.table(pd.DataFrame(rows), column_config=frame.clock("Registered"))
+    frame.show_table(pd.DataFrame(rows), column_config=frame.time_columns("Registered"))
 
 
-def _verdict(version: Version) -> str:
+def _gate_verdict(version: Version) -> str:
     gates = version.tags.get("gates")
     return str(gates["verdict"]) if gates is not None else "not judged"
 
 
-def _choose(versions: list[Version]) -> Version:
+def _select_version(versions: list[Version]) -> Version:
     by_number = {one.version: one for one in versions}
     serving = next((one.version for one in versions if one.stage == "Production"), versions[-1].version)
     asked = st.query_params.get("version", "")
@@ -94,10 +94,10 @@ def _choose(versions: list[Version]) -> Version:
     return by_number[picked if picked is not None else first]
 
 
-def _gates(version: Version) -> None:
+def _show_gates(version: Version) -> None:
     gates = version.tags.get("gates")
     if gates is None:
-        frame.empty(
+        frame.empty_state(
             "Never judged", "this version was registered without gates; only force, with a reason, moves it further"
         )
         return
@@ -109,60 +109,60 @@ def _gates(version: Version) -> None:
             "Result": one["result"],
             "Gate": one["name"],
             "Why": one["reason"],
-            "Value": words.number(one["value"]),
-            "Limit": _limit(one["limit"], one["fails_when"]),
+            "Value": words.format_number(one["value"]),
+            "Limit": _threshold_text(one["limit"], one["fails_when"]),
             "Unit": one["unit"],
         }
         for one in sorted(gates["gates"], key=lambda gate: ("fail", "hold", "pass").index(gate["result"]))
     ]
-    frame.table(pd.DataFrame(rows))
+    frame.show_table(pd.DataFrame(rows))
 
 
-def _limit(limit: float | None, fails_when: str | None) -> str:
-    if limit is None or fails_when is None:
+def _threshold_text(threshold: float | None, fails_when: str | None) -> str:
+    if threshold is None or fails_when is None:
         return "-"
-    return f"{'at most' if fails_when == 'above' else 'at least'} {words.number(limit)}"
+    return f"{'at most' if fails_when == 'above' else 'at least'} {words.format_number(threshold)}"
 
 
-def _card(package: Package) -> None:
+def _show_model_card(package: Package) -> None:
     st.download_button("Download the card", package.card, "model_card.md", "text/markdown", icon=":material/download:")
     with st.container(border=True):
         st.markdown(package.card)
 
 
-def _lineage(version: Version) -> None:
-    package = access.package_of(version.digest)
-    run = access.package_run(version.digest)
+def _show_lineage(version: Version) -> None:
+    package = access.load_package(version.digest)
+    run = access.find_package_run(version.digest)
     told = {"package": version.digest, **package.lineage}
     if run is not None:
         told["mlflow run"] = f"{run.name} ({run.run_id})"
         told |= {name: run.tags[name] for name in ("git.commit", "git.branch", "git.dirty") if name in run.tags}
     else:
         st.caption("MLflow knows no run that recorded this package.")
-    rows = [(words.spoken(name), words.value_text(value)) for name, value in told.items()]
-    frame.table(pd.DataFrame(rows, columns=["What", "Value"]))
+    rows = [(words.humanize(name), words.setting_text(value)) for name, value in told.items()]
+    frame.show_table(pd.DataFrame(rows, columns=["What", "Value"]))
 
 
-def _audit(entries: list[AuditEntry]) -> None:
+def _show_audit_trail(entries: list[AuditEntry]) -> None:
     if not entries:
-        frame.empty("Nothing was decided yet", "promote a version: each decision is kept here with its reason")
+        frame.empty_state("Nothing was decided yet", "promote a version: each decision is kept here with its reason")
         return
     rows = [
         {
-            "When": words.moment(one.at, frame.zone()),
+            "When": words.format_timestamp(one.at, frame.user_time_zone()),
             "Who": one.actor,
             "What": one.action,
             "Version": one.version,
             "Why": one.reason,
-            "Serves then": _placed(one),
+            "Serves then": _stage_versions(one),
             "Generation": one.generation,
         }
         for one in entries
     ]
-    frame.table(pd.DataFrame(rows), column_config=frame.clock("When"))
+    frame.show_table(pd.DataFrame(rows), column_config=frame.time_columns("When"))
     st.caption("Each entry carries the hash of the one before; `mlops audit verify` proves that nobody changed one.")
 
 
-def _placed(entry: AuditEntry) -> str:
+def _stage_versions(entry: AuditEntry) -> str:
     placed = [f"{stage}: {one['version']}" for stage, one in entry.after.items() if isinstance(one, dict)]
     return ", ".join(placed)

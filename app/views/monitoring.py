@@ -17,46 +17,46 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_SPANS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
-_SLOT_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
-_BASELINES = {"training": "Training", "before": "The window before"}
+_WINDOW_LABELS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
+_INTERVAL_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
+_BASELINE_LABELS = {"training": "Training", "before": "The window before"}
 
 
 def render() -> None:
     """Show the page."""
-    frame.page("Monitoring", "Whether live rows still look like those of training, and how well the model does.", _body)
+    frame.render_page("Monitoring", "Whether live rows still look like those of training, and how well the model does.", _render_body)
 
 
-def _body() -> None:
+def _render_body() -> None:
     model = access.config().name
-    if "Production" not in access.served(model).versions:
-        frame.empty(
+    if "Production" not in access.current_deployment(model).versions:
+        frame.empty_state(
             "Nothing serves yet",
             "run `make run`, or promote a version on the page Models; then there is something to watch",
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         hours = st.segmented_control(
-            "Window", list(_SPANS), default=24, format_func=_SPANS.__getitem__, key="window", bind="query-params"
+            "Window", list(_WINDOW_LABELS), default=24, format_func=_WINDOW_LABELS.__getitem__, key="window", bind="query-params"
         )
         baseline = st.segmented_control(
             "Compare with",
-            list(_BASELINES),
+            list(_BASELINE_LABELS),
             default="training",
-            format_func=_BASELINES.__getitem__,
+            format_func=_BASELINE_LABELS.__getitem__,
             key="baseline",
             bind="query-params",
             help="Training: the rows that the model learned from. The window before: as many hours just before.",
         )
-        version = _version(model)
+        version = _select_version(model)
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
     is_to_before = baseline == "before"
-    _again(15 if is_live else None, lambda: _window(version, hours or 24, is_to_before=is_to_before))
+    _rerun_every(15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_to_before))
 
 
-def _version(model: str) -> Version:
+def _select_version(model: str) -> Version:
     versions = {one.version: one for one in access.versions(model)}
-    serving = access.served(model).versions["Production"]
+    serving = access.current_deployment(model).versions["Production"]
     numbers = sorted(versions, reverse=True)
     chosen = st.selectbox(
         "Version",
@@ -70,49 +70,49 @@ def _version(model: str) -> Version:
     return versions[chosen if chosen is not None else serving]
 
 
-def _again(every_s: int | None, show: Callable[[], None]) -> None:
-    @st.fragment(run_every=every_s)
+def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
+    @st.fragment(run_every=interval_s)
     def look() -> None:
-        frame.edge(show)
+        frame.error_boundary(show)
 
     look()
 
 
-def _window(version: Version, hours: int, *, is_to_before: bool) -> None:
-    found = watching.monitoring(version.model, version.version, hours)
+def _show_window(version: Version, hours: int, *, against_previous_window: bool) -> None:
+    found = watching.monitoring_summary(version.model, version.version, hours)
     traffic, performance = found["dashboard"], found["performance"]
-    moved = watching.drift(
-        version.model, version.digest, hours, slot_hours=_SLOT_HOURS[hours], is_to_before=is_to_before
+    moved = watching.drift_overview(
+        version.model, version.digest, hours, interval_hours=_INTERVAL_HOURS[hours], against_previous_window=against_previous_window
     )
-    _cards(traffic, moved.report, performance)
+    _show_metric_cards(traffic, moved.report, performance)
     with st.container(border=True):
-        frame.edge(lambda: incidents.show(version.model))
+        frame.error_boundary(lambda: incidents.show_incidents(version.model))
     if not traffic["total_predictions"]:
-        frame.empty("No prediction in this window", "choose a longer one, or make a prediction on the page Predict")
+        frame.empty_state("No prediction in this window", "choose a longer one, or make a prediction on the page Predict")
         return
-    titles = {one.name: one.label for one in access.package_of(version.digest).schema.columns}
-    drift.show(moved, titles, before="the window before" if is_to_before else "training")
+    titles = {one.name: one.label for one in access.load_package(version.digest).schema.columns}
+    drift.show_drift(moved, titles, reference_label="the window before" if against_previous_window else "training")
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        frame.edge(lambda: _over_time(version, hours))
+        frame.error_boundary(lambda: _show_activity_over_time(version, hours))
     with right, st.container(border=True):
-        _answers(traffic, version)
+        _show_predictions(traffic, version)
     with st.container(border=True):
-        _performance(performance, found["degradation"])
+        _show_performance(performance, found["degradation"])
 
 
-def _over_time(version: Version, hours: int) -> None:
+def _show_activity_over_time(version: Version, hours: int) -> None:
     st.markdown("**What it answered over time, how sure it was, and how often it was wrong**")
-    found = watching.by_hour(version.model, hours, digest=version.digest)
-    hourly.answers(found, hours)
-    hourly.confidence(found)
-    hourly.wrong(found)
+    found = watching.hourly_activity(version.model, hours, digest=version.digest)
+    hourly.show_predictions(found, hours)
+    hourly.show_confidence(found)
+    hourly.show_error_rate(found)
 
 
-def _cards(traffic: dict[str, Any], moved: dict[str, Any], performance: dict[str, Any]) -> None:
+def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], performance: dict[str, Any]) -> None:
     cards = st.columns(5)
     cards[0].metric(
-        "Drift", drift.VERDICTS[moved["verdict"]], border=True, help=words.plain(words.short(moved["summary"], 300))
+        "Drift", drift.VERDICT_LABELS[drift_report["verdict"]], border=True, help=words.escape_markdown(words.shorten(drift_report["summary"], 300))
     )
     cards[1].metric("Predictions", f"{traffic['total_predictions']:,}", border=True)
     coverage = performance["coverage"]
@@ -126,52 +126,52 @@ def _cards(traffic: dict[str, Any], moved: dict[str, Any], performance: dict[str
         "Latency",
         "-" if latency is None else f"{latency:.1f} ms",
         border=True,
-        help=_latencies(traffic["latency_ms"]),
+        help=_latency_help(traffic["latency_ms"]),
     )
 
 
-def _latencies(found: dict[str, float]) -> str:
+def _latency_help(found: dict[str, float]) -> str:
     told = [f"{q} of 100 answers took at most {ms:.2f} ms" for q, ms in found.items()]
     return ". ".join(told) or "No answer was timed in this window"
 
 
-def _answers(traffic: dict[str, Any], version: Version) -> None:
+def _show_predictions(traffic: dict[str, Any], version: Version) -> None:
     st.markdown("**What it answered**")
     total = traffic["total_predictions"]
-    rows = [(words.short(name), n / total) for name, n in traffic["predictions_by_class"].items()]
-    frame.chart(
-        charts.shares(pd.DataFrame(rows, columns=["name", "share"]), title="Share of the answers"),
+    rows = [(words.shorten(name), n / total) for name, n in traffic["predictions_by_class"].items()]
+    frame.show_chart(
+        charts.share_bars(pd.DataFrame(rows, columns=["name", "share"]), title="Share of the answers"),
         alt="Answers by class",
     )
-    told = ", ".join(f"{words.plain(name)}: {n:,}" for name, n in traffic["predictions_by_variant"].items())
+    told = ", ".join(f"{words.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_variant"].items())
     st.caption(f"Version {version.version}, as {told}")
 
 
-def _performance(performance: dict[str, Any], degradation: dict[str, Any]) -> None:
+def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) -> None:
     st.markdown(
         "**How well it does**",
         help="From outcomes where they are known; expected from its own probabilities without them",
     )
     if degradation["degradation_detected"]:
-        worse = ", ".join(words.spoken(name) for name in degradation["degraded_metrics"])
-        st.error(f"Worse than in training, beyond chance: {words.plain(worse)}", icon=":material/trending_down:")
+        worse = ", ".join(words.humanize(name) for name in degradation["degraded_metrics"])
+        st.error(f"Worse than in training, beyond chance: {words.escape_markdown(worse)}", icon=":material/trending_down:")
     if not performance["n_outcomes"]:
         st.caption(
             "No outcome is known yet: what follows is what the model expects of itself. Say what became true on the page History."
         )
     rows = [
         {
-            "Figure": words.spoken(name),
-            "From outcomes": words.number(performance.get(name)),
-            "Interval": _interval(performance["intervals"].get(name)),
-            "Expected": words.number(one["value"]),
+            "Figure": words.humanize(name),
+            "From outcomes": words.format_number(performance.get(name)),
+            "Interval": _interval_text(performance["intervals"].get(name)),
+            "Expected": words.format_number(one["value"]),
         }
         for name, one in performance["expected"].items()
     ]
-    frame.table(pd.DataFrame(rows))
+    frame.show_table(pd.DataFrame(rows))
 
 
-def _interval(given: list[float | None] | None) -> str:
+def _interval_text(given: list[float | None] | None) -> str:
     if given is None or given[0] is None:
         return "-"
-    return f"{words.number(given[0])} to {words.number(given[1])}"
+    return f"{words.format_number(given[0])} to {words.format_number(given[1])}"

@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_LAST = "last_answer"
+_LAST_RESULT_KEY = "last_answer"
 
 
 def render() -> None:
     """Show the page."""
-    frame.page("Predict", "Ask the model that serves; every answer is logged, so that it can be watched.", _body)
+    frame.render_page("Predict", "Ask the model that serves; every answer is logged, so that it can be watched.", _render_body)
 
 
-def _body() -> None:
-    allowed, why_not = frame.may_act("predict")
+def _render_body() -> None:
+    allowed, why_not = frame.can_operate("predict")
     if not allowed:
         st.info(why_not, icon=":material/lock:")
         return
     if access.api_address() is not None and not (told := access.engine().status())["is_ready"]:
-        st.warning(words.plain(told["reason"]), icon=":material/hourglass_top:")
+        st.warning(words.escape_markdown(told["reason"]), icon=":material/hourglass_top:")
     model = access.config().name
-    digest = access.served(model).digests.get("Production")
+    digest = access.current_deployment(model).digests.get("Production")
     if digest is None:
-        frame.empty("No model serves yet", "run `make run`, or promote a version on the page Models")
+        frame.empty_state("No model serves yet", "run `make run`, or promote a version on the page Models")
         return
-    package = access.package_of(digest)
+    package = access.load_package(digest)
     form, written, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
     with form:
-        frame.edge(lambda: _form(package))
+        frame.error_boundary(lambda: _form_tab(package))
     with written:
-        frame.edge(lambda: _json(package))
+        frame.error_boundary(lambda: _json_tab(package))
     with file:
-        frame.edge(lambda: batch.show(package))
+        frame.error_boundary(lambda: batch.show_batch_predict(package))
 
 
-def _form(package: Package) -> None:
+def _form_tab(package: Package) -> None:
     columns = package.schema.features
     left, right = st.columns(2, gap="large")
     with left, st.form("predict", border=True):
@@ -60,15 +60,15 @@ def _form(package: Package) -> None:
         places = st.columns(n_across)
         for at, column in enumerate(columns):
             with places[at % n_across]:
-                values[column.name] = fields.field(column)
+                values[column.name] = fields.feature_input(column)
         if st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:"):
-            _ask("form", values, lambda: access.engine().predict(values))
+            _store_result("form", values, lambda: access.engine().predict(values))
     with right:
-        _last("form", package)
+        _show_last_result("form", package)
 
 
-def _json(package: Package) -> None:
-    example = {"features": {column.name: fields.example_of(column) for column in package.schema.features}}
+def _json_tab(package: Package) -> None:
+    example = {"features": {column.name: fields.example_value(column) for column in package.schema.features}}
     left, right = st.columns(2, gap="large")
     with left:
         st.caption("The body of `POST /predict`, read as strictly")
@@ -80,40 +80,40 @@ def _json(package: Package) -> None:
             label_visibility="collapsed",
         )
         if st.button("Predict", type="primary", icon=":material/play_arrow:", key="json_predict"):
-            _ask("json", None, lambda: access.engine().predict_body(body.encode("utf-8", "surrogatepass")), body=body)
+            _store_result("json", None, lambda: access.engine().predict_body(body.encode("utf-8", "surrogatepass")), body=body)
     with right:
-        _last("json", package)
+        _show_last_result("json", package)
 
 
-def _ask(origin: str, features: dict[str, Any] | None, ask: Callable[[], dict[str, Any]], *, body: str = "") -> None:
+def _store_result(source: str, features: dict[str, Any] | None, predict: Callable[[], dict[str, Any]], *, body: str = "") -> None:
     """Keep the answer, or what is wrong, for this and the next runs of the page."""
     try:
-        found = ask()
+        found = predict()
     except BodyRefused as error:
-        st.session_state[f"{_LAST}_{origin}"] = {"refused": error}
+        st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"refused": error}
         return
     except MlopsError as error:
-        st.session_state[f"{_LAST}_{origin}"] = {"failed": error}
+        st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"failed": error}
         return
     asked = features if features is not None else json.loads(body)["features"]
-    st.session_state[f"{_LAST}_{origin}"] = {"answer": found, "features": asked}
+    st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"answer": found, "features": asked}
 
 
-def _last(origin: str, package: Package) -> None:
-    kept = st.session_state.get(f"{_LAST}_{origin}")
+def _show_last_result(source: str, package: Package) -> None:
+    kept = st.session_state.get(f"{_LAST_RESULT_KEY}_{source}")
     if kept is None:
-        frame.empty("No answer yet", "fill in what is known, and press Predict")
+        frame.empty_state("No answer yet", "fill in what is known, and press Predict")
     elif "refused" in kept:
-        _refused(kept["refused"])
+        _show_request_errors(kept["refused"])
     elif "failed" in kept:
-        frame.tell(kept["failed"])
+        frame.show_error(kept["failed"])
     else:
-        answer.show(kept["answer"], kept["features"], package, origin=origin)
+        answer.show_prediction(kept["answer"], kept["features"], package, key_suffix=source)
 
 
-def _refused(error: BodyRefused) -> None:
+def _show_request_errors(error: BodyRefused) -> None:
     st.error(
         f"Refused for {counted(error.n_problems, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
     )
     rows = [(one.path, one.message) for one in error.problems]
-    frame.table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)
+    frame.show_table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)

@@ -12,12 +12,12 @@ from app import access, frame, run_charts, words
 if TYPE_CHECKING:
     from pipeline.tracking.search import FoundRun
 
-__all__ = ["show"]
+__all__ = ["show_sweeps"]
 
-_LOOK_AGAIN_S = 10
+_REFRESH_S = 10
 
 
-def show(runs: list[FoundRun]) -> None:
+def show_sweeps(runs: list[FoundRun]) -> None:
     """Show the sweeps among the runs, newest first; one that is still running is looked at again by itself."""
     sweeps = [run for run in runs if run.tags.get("mlops.kind") == "sweep"]
     st.markdown("### Sweeps")
@@ -25,21 +25,21 @@ def show(runs: list[FoundRun]) -> None:
         st.caption("None yet: `python -m stages.train -m model=logistic_regression,naive_bayes seed=1,2`")
         return
     by_id = {run.run_id: run for run in sweeps}
-    chosen = st.selectbox("Sweep", list(by_id), format_func=lambda one: _label(by_id[one]), key="sweep")
+    chosen = st.selectbox("Sweep", list(by_id), format_func=lambda one: _sweep_label(by_id[one]), key="sweep")
     is_running = by_id[chosen].status == "RUNNING"
 
-    @st.fragment(run_every=_LOOK_AGAIN_S if is_running else None)
+    @st.fragment(run_every=_REFRESH_S if is_running else None)
     def look() -> None:
-        frame.edge(lambda: _progress(chosen, access.runs() if is_running else runs))
+        frame.error_boundary(lambda: _show_progress(chosen, access.runs() if is_running else runs))
 
     look()
 
 
-def _label(run: FoundRun) -> str:
-    return f"{words.short(run.name)}, {words.moment(run.started_ms * 1000, frame.zone())}, {run.status.lower()}"
+def _sweep_label(run: FoundRun) -> str:
+    return f"{words.shorten(run.name)}, {words.format_timestamp(run.started_ms * 1000, frame.user_time_zone())}, {run.status.lower()}"
 
 
-def _progress(sweep_id: str, runs: list[FoundRun]) -> None:
+def _show_progress(sweep_id: str, runs: list[FoundRun]) -> None:
     sweep = next(run for run in runs if run.run_id == sweep_id)
     trials = sorted(
         (run for run in runs if run.tags.get("mlflow.parentRunId") == sweep_id), key=lambda run: run.started_ms
@@ -49,14 +49,14 @@ def _progress(sweep_id: str, runs: list[FoundRun]) -> None:
     counted = {status: sum(run.status == status for run in trials) for status in ("FINISHED", "RUNNING", "FAILED")}
     told = ", ".join(f"**{n}** {status.lower()}" for status, n in counted.items() if n or status == "FINISHED")
     best = sweep.tags.get("mlops.best")
-    st.markdown(f"Trials: {told}" + (f". The best: {words.plain(best)}" if best else ""))
+    st.markdown(f"Trials: {told}" + (f". The best: {words.escape_markdown(best)}" if best else ""))
     known = [(at, value, run) for at, (run, value) in enumerate(found, 1) if value is not None]
     if not known:
         st.caption("No trial has ended yet.")
         return
-    rows = [(at, value, words.short(run.tags.get("mlops.varies", run.name))) for at, value, run in known]
-    drawn = run_charts.trials(pd.DataFrame(rows, columns=["trial", "value", "name"]), title=words.spoken(objective))
-    frame.chart(drawn, alt="Objective by trial")
-    table = pd.DataFrame(rows, columns=["Trial", words.spoken(objective), "What it varies"])
-    frame.table(table.assign(Run=[run.run_id[:8] for *_, run in known]))
+    rows = [(at, value, words.shorten(run.tags.get("mlops.varies", run.name))) for at, value, run in known]
+    drawn = run_charts.trial_scores(pd.DataFrame(rows, columns=["trial", "value", "name"]), title=words.humanize(objective))
+    frame.show_chart(drawn, alt="Objective by trial")
+    table = pd.DataFrame(rows, columns=["Trial", words.humanize(objective), "What it varies"])
+    frame.show_table(table.assign(Run=[run.run_id[:8] for *_, run in known]))
     st.caption("Keep one: `mlops adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registered import spoken_moment
+from pipeline.cli.registered import format_timestamp
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
 from pipeline.words import counted
@@ -25,13 +25,13 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
-Number = Annotated[int, typer.Argument(help="Number of the incident, as `mlops alerts list` shows it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for those who read the audit trail.")]
+ModelOption = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
+IncidentNumber = Annotated[int, typer.Argument(help="Number of the incident, as `mlops alerts list` shows it.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who read the audit trail.")]
 
 
 @contextmanager
-def _state() -> Iterator[State]:
+def _open_state() -> Iterator[State]:
     from pipeline import state as store
     from pipeline.tracking.store import find_root
 
@@ -53,53 +53,53 @@ def _actor() -> Actor:
 def list_(
     *,
     name: Annotated[str | None, typer.Option("--name", help="Of one model.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Resolved ones as well.")] = False,
+    include_resolved: Annotated[bool, typer.Option("--all", help="Resolved ones as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List incidents, newest first."""
     from pipeline.alerts import holding_silences, list_incidents
 
-    with _state() as state:
-        found = list_incidents(state, name, resolved_too=everything)
+    with _open_state() as state:
+        found = list_incidents(state, name, resolved_too=include_resolved)
         quiet = holding_silences(state, name)
     if as_json:
         told = {"incidents": [one.as_dict() for one in found], "silences": [one.as_dict() for one in quiet]}
         typer.echo(canonical_json(told), nl=False)
         return
     for one in found:
-        typer.echo(_line(one))
+        typer.echo(_incident_line(one))
     if not found:
-        typer.echo("no incident" if everything else "no open incident")
+        typer.echo("no incident" if include_resolved else "no open incident")
     for silence_ in quiet:
         typer.echo(_silence_line(silence_))
 
 
 @app.command()
-def show(number: Number, *, as_json: AsJson = False) -> None:
+def show(number: IncidentNumber, *, as_json: AsJson = False) -> None:
     """Show the message of one incident."""
     from pipeline import state as store
 
-    with _state() as state, state.reading() as connection:
+    with _open_state() as state, state.reading() as connection:
         found = store.find_incident(connection, number)
-    typer.echo(canonical_json(found.as_dict()), nl=False) if as_json else typer.echo(f"{_line(found)}\n{found.message}")
+    typer.echo(canonical_json(found.as_dict()), nl=False) if as_json else typer.echo(f"{_incident_line(found)}\n{found.message}")
 
 
 @app.command()
-def ack(number: Number, *, reason: Reason = "", as_json: AsJson = False) -> None:
+def ack(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = False) -> None:
     """Say that somebody looks at it: receivers hear no more of it until it gets worse or ends."""
     from pipeline.alerts import acknowledge
 
-    with _state() as state:
-        _tell(acknowledge(state, number, actor=_actor(), reason=reason), as_json=as_json)
+    with _open_state() as state:
+        _print_incident(acknowledge(state, number, actor=_actor(), reason=reason), as_json=as_json)
 
 
 @app.command()
-def resolve(number: Number, *, reason: Reason = "", as_json: AsJson = False) -> None:
+def resolve(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = False) -> None:
     """End an incident; one that is still there opens again after its cool-down."""
     from pipeline.alerts import resolve as end
 
-    with _state() as state:
-        _tell(end(state, number, actor=_actor(), reason=reason), as_json=as_json)
+    with _open_state() as state:
+        _print_incident(end(state, number, actor=_actor(), reason=reason), as_json=as_json)
 
 
 @app.command()
@@ -108,8 +108,8 @@ def silence(
     minutes: Annotated[float | None, typer.Option("--minutes", help="For how long.")] = None,
     incident: Annotated[str | None, typer.Option("--group", help="One group of incidents; all when left out.")] = None,
     end: Annotated[int | None, typer.Option("--end", help="End the silence with this number instead.")] = None,
-    reason: Reason = "",
-    name: Name = None,
+    reason: ReasonOption = "",
+    name: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask for quiet until a moment; incidents are still kept, and told if they last longer."""
@@ -119,7 +119,7 @@ def silence(
 
     if (minutes is None) == (end is None):
         raise UsageError("mlops alerts silence: say either `--minutes 60` or `--end NUMBER`")
-    with _state() as state:
+    with _open_state() as state:
         if end is not None:
             made = unsilence(state, end, actor=_actor(), reason=reason)
         else:
@@ -140,7 +140,7 @@ def deliver_(
     from pipeline.config.load import load_params
 
     config = load_params().alerts
-    with _state() as state:
+    with _open_state() as state:
         done = deliver(state, config)
         if follow:
             typer.echo("sending what comes to wait; Ctrl-C ends it", err=True)
@@ -154,17 +154,17 @@ def deliver_(
         raise DependencyUnavailable(f"{counted(done.n_failed, 'receiver')} could not be told: {done.error}; they wait")
 
 
-def _tell(incident: Incident, *, as_json: bool) -> None:
-    typer.echo(canonical_json(incident.as_dict()) if as_json else _line(incident), nl=not as_json)
+def _print_incident(incident: Incident, *, as_json: bool) -> None:
+    typer.echo(canonical_json(incident.as_dict()) if as_json else _incident_line(incident), nl=not as_json)
 
 
-def _line(one: Incident) -> str:
-    by = {"acknowledged": one.acknowledged_by, "resolved": one.resolved_by}.get(one.status)
-    status = f"{one.status} by {by}" if by else one.status
-    return f"{one.seq:5}  {spoken_moment(one.at)}  {one.severity:8}  {status:12}  {one.title}"
+def _incident_line(incident: Incident) -> str:
+    by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
+    status = f"{incident.status} by {by}" if by else incident.status
+    return f"{incident.seq:5}  {format_timestamp(incident.at)}  {incident.severity:8}  {status:12}  {incident.title}"
 
 
-def _silence_line(one: Silence) -> str:
-    about = one.incident if one.incident is not None else "everything"
-    reason = f" ({one.reason})" if one.reason else ""
-    return f"silence {one.seq}: {about} of {one.model} until {spoken_moment(one.until)}, by {one.actor}{reason}"
+def _silence_line(silence: Silence) -> str:
+    about = silence.incident if silence.incident is not None else "everything"
+    reason = f" ({silence.reason})" if silence.reason else ""
+    return f"silence {silence.seq}: {about} of {silence.model} until {format_timestamp(silence.until)}, by {silence.actor}{reason}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registered import AsJson, Name, registry, spoken_moment
+from pipeline.cli.registered import AsJson, ModelOption, open_registry, format_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
 from pipeline.words import counted
@@ -23,14 +23,14 @@ app = typer.Typer(help="See who decided what, when and why, what served then, an
 
 
 @app.callback(invoke_without_command=True)
-def at_a_moment(
+def show_deployments_at(
     context: typer.Context,
     *,
     at: Annotated[
         str | None,
         typer.Option("--at", help="Say what served at this moment (ISO 8601, UTC unless it says so), and why."),
     ] = None,
-    name: Name = None,
+    name: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """See who decided what, when and why, what served then, and prove that nobody changed it."""
@@ -38,25 +38,25 @@ def at_a_moment(
         return
     if at is None:
         raise UsageError("mlops audit: say `mlops audit list`, `mlops audit verify` or `mlops audit --at 2026-01-31`")
-    found = registry().served_at(_parsed(at), name)
+    found = open_registry().served_at(_parse_timestamp(at), name)
     if as_json:
         typer.echo(canonical_json([one.as_dict() for one in found]), nl=False)
         return
     if not found:
         typer.echo(f"nothing served at {at}")
     for one in found:
-        typer.echo(_then(one))
+        typer.echo(_deployment_line(one))
 
 
 @app.command("list")
-def list_(*, name: Name = None, as_json: AsJson = False) -> None:
+def list_(*, name: ModelOption = None, as_json: AsJson = False) -> None:
     """List decisions, oldest first."""
-    entries = registry().history(name)
+    entries = open_registry().history(name)
     if as_json:
         typer.echo(canonical_json([asdict(entry) for entry in entries]), nl=False)
         return
     for entry in entries:
-        typer.echo(_decision(entry))
+        typer.echo(_decision_line(entry))
         if entry.generation is not None:
             served = ", ".join(f"{stage}: version {one['version']}" for stage, one in entry.after.items())
             typer.echo(f"       generation {entry.generation}: {served or 'nothing serves'}")
@@ -65,7 +65,7 @@ def list_(*, name: Name = None, as_json: AsJson = False) -> None:
 @app.command()
 def verify(*, as_json: AsJson = False) -> None:
     """Follow the chain of hashes from the first entry to the last."""
-    asked = registry()
+    asked = open_registry()
     breaks = asked.verify_history()
     if as_json:
         typer.echo(canonical_json([{"seq": one.seq, "reason": one.reason} for one in breaks]), nl=False)
@@ -79,29 +79,29 @@ def verify(*, as_json: AsJson = False) -> None:
         )
 
 
-def _decision(entry: AuditEntry) -> str:
+def _decision_line(entry: AuditEntry) -> str:
     version = f" version {entry.version}" if entry.version is not None else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
-    about = f"{_about(entry)}{version}{reason}"
-    return f"{entry.seq:5}  {spoken_moment(entry.at)}  {entry.actor}: {entry.action} {about}"
+    about = f"{_subject_of(entry)}{version}{reason}"
+    return f"{entry.seq:5}  {format_timestamp(entry.at)}  {entry.actor}: {entry.action} {about}"
 
 
-def _about(entry: AuditEntry) -> str:
+def _subject_of(entry: AuditEntry) -> str:
     """Return what was acted on: a model, or a key with its name and role."""
     key = entry.after or entry.before
     return f"{key['id']} ({key['name']}, {key['role']})" if not entry.model and "id" in key else entry.model
 
 
-def _then(one: ServedThen) -> str:
-    verdict = one.why.evidence.get("verdict")
+def _deployment_line(deployment: ServedThen) -> str:
+    verdict = deployment.why.evidence.get("verdict")
     gates = f"; its gates said {verdict}" if verdict else ""
     return (
-        f"{one.model}  {one.stage}: version {one.version} ({one.digest[:12]}), generation {one.generation}\n"
-        f"{_decision(one.why)}{gates}"
+        f"{deployment.model}  {deployment.stage}: version {deployment.version} ({deployment.digest[:12]}), generation {deployment.generation}\n"
+        f"{_decision_line(deployment.why)}{gates}"
     )
 
 
-def _parsed(text: str) -> int:
+def _parse_timestamp(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

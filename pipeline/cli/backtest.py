@@ -54,11 +54,11 @@ def backtest(
         return
     for line in lines(found):
         typer.echo(line)
-    for line in proposal_lines(found, _files(found.proposal or (), root)):
+    for line in proposal_lines(found, _config_files(found.proposal or (), root)):
         typer.echo(line)
 
 
-def _files(keys: Iterable[str], root: Path) -> dict[str, str]:
+def _config_files(keys: Iterable[str], root: Path) -> dict[str, str]:
     """Return the file of conf/ that has each key or, where it is new, the section that it belongs to."""
     from pipeline.config.compose import compose
 

@@ -16,7 +16,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Check settings and ask where they come from.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides such as model=random_forest seed=7.")]
+OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Overrides such as model=random_forest seed=7.")]
 
 
 @app.command()
@@ -37,9 +37,9 @@ def check(
     given = [Path(word) for word in words if word not in overrides]
     if overrides and given:
         raise UsageError("mlops config check: takes files and folders, or overrides, not both at once")
-    results = [_checked(path, overrides) for path in given or [paths.CONF]]
+    results = [_check_path(path, overrides) for path in given or [paths.CONF]]
     if not words and results[0]["ok"]:
-        results.append(_fresh())
+        results.append(_check_params_file())
     if as_json:
         typer.echo(canonical_json(results), nl=False)
     else:
@@ -50,7 +50,7 @@ def check(
         raise ConfigError("\n".join(refused))
 
 
-def _checked(path: Path, overrides: list[str]) -> dict[str, Any]:
+def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
     from pipeline.config.compose import compose
     from pipeline.config.load import build, load_params
 
@@ -61,25 +61,25 @@ def _checked(path: Path, overrides: list[str]) -> dict[str, Any]:
         else:
             load_params(path)
 
-    return _said(str(path), work)
+    return _check_result(str(path), work)
 
 
-def _fresh() -> dict[str, Any]:
+def _check_params_file() -> dict[str, Any]:
     from pipeline.config.staging import check_fresh
 
-    return _said(str(paths.PARAMS), lambda: check_fresh(Path()))
+    return _check_result(str(paths.PARAMS), lambda: check_fresh(Path()))
 
 
-def _said(path: str, work: Any) -> dict[str, Any]:
+def _check_result(path: str, check: Any) -> dict[str, Any]:
     try:
-        work()
+        check()
     except ConfigError as error:
         return {"path": path, "ok": False, "message": str(error)}
     return {"path": path, "ok": True, "message": None}
 
 
 @app.command()
-def show(overrides: Overrides = None, *, as_json: AsJson = False) -> None:
+def show(overrides: OverridesArgument = None, *, as_json: AsJson = False) -> None:
     """Print what conf/ composes to, with overrides."""
     from pipeline.config.compose import compose
 
@@ -90,7 +90,7 @@ def show(overrides: Overrides = None, *, as_json: AsJson = False) -> None:
 @app.command()
 def why(
     key: Annotated[str, typer.Argument(help="A key path such as drift.alpha, or the beginning of one.")],
-    overrides: Overrides = None,
+    overrides: OverridesArgument = None,
     *,
     as_json: AsJson = False,
 ) -> None:

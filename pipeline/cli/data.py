@@ -20,14 +20,14 @@ __all__ = ["app"]
 app = typer.Typer(help="Bring rows of your own: add a file, declare it, check it.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Overwrite what has this name already.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite what has this name already.")]
 
 
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
     *,
-    replace: Replace = False,
+    replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy a file into data/external/, where the graph looks for it, and let DVC keep it."""
@@ -50,7 +50,7 @@ def init(
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the problem; else that of the file.")] = None,
-    replace: Replace = False,
+    replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a first conf/data/<name>.yaml from a file, to be corrected by hand."""
@@ -88,7 +88,7 @@ def check(
         raise UsageError(f"{binary[0]}: has no lines to point at; `dvc repro` checks Parquet files when it reads them")
     composition = compose([] if data is None else [f"data={data}"])
     config = build(composition.values, where="conf", origin=composition.origin).data
-    results = [_checked(file, config, with_target=not unlabelled) for file in files]
+    results = [_check_file(file, config, with_target=not unlabelled) for file in files]
     if as_json:
         typer.echo(canonical_json(results), nl=False)
     else:
@@ -101,7 +101,7 @@ def check(
         raise DataError(f"{len(refused)} of {len(results)} file(s) are not as data={config.name} declares")
 
 
-def _checked(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
+def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
     from pipeline.config.groups.data import CsvSource
     from pipeline.data.checking import check_csv
     from pipeline.data.problems import MAX_PROBLEMS

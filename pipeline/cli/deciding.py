@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registered import AsJson, Name, only, registry
+from pipeline.cli.registered import AsJson, ModelOption, resolve_model, open_registry
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy", "promote", "rollback"]
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
-Expected = Annotated[
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
+ExpectedGeneration = Annotated[
     int | None,
     typer.Option(
         "--expected-generation", help="Decide only if nobody decided since this generation.", show_default=False
@@ -27,32 +27,32 @@ def promote(
     version: Annotated[int, typer.Argument(help="Number of the version.")],
     *,
     stage: Annotated[str, typer.Option("--stage", help="None, Staging, Production or Archived.")] = "Production",
-    reason: Reason = "",
-    expected: Expected = None,
+    reason: ReasonOption = "",
+    expected_generation: ExpectedGeneration = None,
     force: Annotated[bool, typer.Option("--force", help="Past its gates; needs --reason, and is audited.")] = False,
-    name: Name = None,
+    name: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Move a version to a stage, in one transaction that nobody can half-make."""
-    asked = registry()
+    asked = open_registry()
     change = asked.promote_model(
-        only(asked, name), version, stage, reason=reason, expected_generation=expected, force=force
+        resolve_model(asked, name), version, stage, reason=reason, expected_generation=expected_generation, force=force
     )
-    _tell(change, as_json=as_json)
+    _print_change(change, as_json=as_json)
 
 
 def rollback(
     *,
     to: Annotated[int | None, typer.Option("--to", help="Version that served before.", show_default=False)] = None,
-    reason: Reason = "",
-    expected: Expected = None,
-    name: Name = None,
+    reason: ReasonOption = "",
+    expected_generation: ExpectedGeneration = None,
+    name: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Put the version back into Production that served there before."""
-    asked = registry()
-    change = asked.rollback_model(only(asked, name), to=to, reason=reason, expected_generation=expected)
-    _tell(change, as_json=as_json)
+    asked = open_registry()
+    change = asked.rollback_model(resolve_model(asked, name), to=to, reason=reason, expected_generation=expected_generation)
+    _print_change(change, as_json=as_json)
 
 
 def deploy(
@@ -67,8 +67,8 @@ def deploy(
     ] = None,
     replicas: Annotated[int, typer.Option("--replicas", min=1, help="How many servers stand behind the address.")] = 3,
     wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="How long they may take to serve it.")] = 60.0,
-    reason: Reason = "",
-    name: Name = None,
+    reason: ReasonOption = "",
+    name: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring a version to a stage, wait until it serves, test it there, and take it back when it fails."""
@@ -77,9 +77,9 @@ def deploy(
     from pipeline.deploying import Address
     from pipeline.deploying import deploy as bring
 
-    asked = registry()
+    asked = open_registry()
     address = Address(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
-    done = bring(asked, only(asked, name), stage, address, version=version, wait_s=wait_s, reason=reason)
+    done = bring(asked, resolve_model(asked, name), stage, address, version=version, wait_s=wait_s, reason=reason)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return
@@ -93,7 +93,7 @@ def deploy(
     )
 
 
-def _tell(change: Change, *, as_json: bool) -> None:
+def _print_change(change: Change, *, as_json: bool) -> None:
     if as_json:
         told = {
             "model": change.after.model,

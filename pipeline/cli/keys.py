@@ -18,10 +18,10 @@ __all__ = ["app"]
 app = typer.Typer(help="Make, list and take back the keys of those who call the API.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-_US_IN_A_DAY = 86_400_000_000
+_US_PER_DAY = 86_400_000_000
 
 
-def _state() -> State:
+def _open_state() -> State:
     from pipeline import state as store
     from pipeline.tracking.store import find_root
 
@@ -43,9 +43,9 @@ def create(
 
     if role not in ROLES:
         raise UsageError(f"--role {role!r}: accepted is one of {', '.join(ROLES)}")
-    state = _state()
+    state = _open_state()
     try:
-        expires_at = state.clock() + days * _US_IN_A_DAY
+        expires_at = state.clock() + days * _US_PER_DAY
         key, record = store.create_key(state, role, name=name, actor=actor(), expires_at=expires_at)
     finally:
         state.close()
@@ -61,7 +61,7 @@ def list_(*, as_json: AsJson = False) -> None:
     """List keys: whose, for what, until when, last used when."""
     from pipeline import state as store
 
-    state = _state()
+    state = _open_state()
     try:
         found = store.keys(state)
     finally:
@@ -72,7 +72,7 @@ def list_(*, as_json: AsJson = False) -> None:
     if not found:
         typer.echo("there are no keys; `mlops keys create --role predict` makes one")
     for record in found:
-        typer.echo(_line(record))
+        typer.echo(_key_line(record))
 
 
 @app.command()
@@ -86,18 +86,18 @@ def revoke(
     from pipeline import state as store
     from pipeline.registry.decisions import actor
 
-    state = _state()
+    state = _open_state()
     try:
         record = store.revoke_key(state, identifier, actor=actor(), reason=reason)
     finally:
         state.close()
-    typer.echo(canonical_json(record.as_dict()) if as_json else _line(record), nl=not as_json)
+    typer.echo(canonical_json(record.as_dict()) if as_json else _key_line(record), nl=not as_json)
 
 
-def _line(record: KeyRecord) -> str:
-    stands = "taken back" if record.revoked_at is not None else f"until {_moment(record.expires_at)}"
-    return f"{record.id}  {record.role:8}  {stands}  last used {_moment(record.last_used_at)}  {record.name}".rstrip()
+def _key_line(record: KeyRecord) -> str:
+    stands = "taken back" if record.revoked_at is not None else f"until {_format_timestamp(record.expires_at)}"
+    return f"{record.id}  {record.role:8}  {stands}  last used {_format_timestamp(record.last_used_at)}  {record.name}".rstrip()
 
 
-def _moment(at: int | None) -> str:
+def _format_timestamp(at: int | None) -> str:
     return "never" if at is None else datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -22,7 +22,7 @@ app = typer.Typer(help="Take out, erase and prune logged predictions.", no_args_
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def _state() -> State:
+def _open_state() -> State:
     from pipeline import state as store
     from pipeline.serving.starting import find_project
 
@@ -40,8 +40,8 @@ def export(
     """Write the predictions of each day to DAY.parquet, whole or not at all; a day without any gets no file."""
     from pipeline.serving.export import export_day
 
-    first, last = _day(since, "--since"), _day(until or since, "--until")
-    state = _state()
+    first, last = _parse_day(since, "--since"), _parse_day(until or since, "--until")
+    state = _open_state()
     written: dict[str, int] = {}
     try:
         for offset in range((last - first).days + 1):
@@ -68,7 +68,7 @@ def erase(
     from pipeline.registry.decisions import actor
     from pipeline.serving.upkeep import erase as work
 
-    state = _state()
+    state = _open_state()
     try:
         n_removed = work(state, subject, actor=actor())
     finally:
@@ -87,7 +87,7 @@ def prune(*, as_json: AsJson = False) -> None:
     from pipeline.serving.upkeep import prune as work
 
     config = load_params(find_project() / "params.yaml").serving.log
-    state = _state()
+    state = _open_state()
     try:
         n_removed = work(state, config)
     finally:
@@ -97,7 +97,7 @@ def prune(*, as_json: AsJson = False) -> None:
     )
 
 
-def _day(text: str, option: str) -> date:
+def _parse_day(text: str, option: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:

@@ -18,32 +18,32 @@ app = typer.Typer(help="Watch live predictions: drift, performance, and their ho
 app.command()(backtest)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
+ModelOption = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
 
 
-def _name(name: str | None) -> str:
+def _model_name(name: str | None) -> str:
     from pipeline.config.load import load_params
 
     return name if name is not None else load_params().name
 
 
-def _moment(word: str) -> int:
+def _parse_timestamp(text: str) -> int:
     """Return a moment in microseconds since 1970."""
     from datetime import UTC, datetime
 
     try:
-        found = datetime.fromisoformat(word)
+        found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--until {word!r}: accepted is a moment such as 2026-03-01T12:00:00Z") from error
+        raise UsageError(f"--until {text!r}: accepted is a moment such as 2026-03-01T12:00:00Z") from error
     if not 1970 < found.year < 9999:
-        raise UsageError(f"--until {word!r}: accepted is a moment of the years 1971 to 9998")
+        raise UsageError(f"--until {text!r}: accepted is a moment of the years 1971 to 9998")
     return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
 @app.command()
 def report(
     *,
-    name: Name = None,
+    name: ModelOption = None,
     hours: Annotated[float | None, typer.Option("--hours", help="Length of the window, up to its end.")] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now when left out.")
@@ -55,8 +55,8 @@ def report(
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.page import headline, lines
 
-    clock = None if until is None else partial(_moment, until)
-    found = ModelMonitor(_name(name), clock=clock).generate_monitoring_report(hours, window_rows=rows)
+    clock = None if until is None else partial(_parse_timestamp, until)
+    found = ModelMonitor(_model_name(name), clock=clock).generate_monitoring_report(hours, window_rows=rows)
     if as_json:
         typer.echo(canonical_json(found), nl=False)
         return
@@ -66,11 +66,11 @@ def report(
 
 
 @app.command()
-def rebuild(*, name: Name = None, as_json: AsJson = False) -> None:
+def rebuild(*, name: ModelOption = None, as_json: AsJson = False) -> None:
     """Make the hourly counts anew from the prediction log."""
     from pipeline.monitoring import ModelMonitor
 
-    n_rows = ModelMonitor(_name(name)).rebuild()
+    n_rows = ModelMonitor(_model_name(name)).rebuild()
     typer.echo(
         canonical_json({"n_rows": n_rows}) if as_json else f"{counted(n_rows, 'prediction')} counted anew",
         nl=not as_json,

@@ -12,13 +12,13 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
 
-__all__ = ["AsJson", "Name", "only", "registry", "spoken_moment"]
+__all__ = ["AsJson", "ModelOption", "resolve_model", "open_registry", "format_timestamp"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str | None, typer.Option("--name", help="The model; needed when there is more than one.")]
+ModelOption = Annotated[str | None, typer.Option("--name", help="The model; needed when there is more than one.")]
 
 
-def registry() -> ModelRegistry:
+def open_registry() -> ModelRegistry:
     """Return the registry that the settings describe."""
     from pipeline.config.load import load_params
     from pipeline.registry import registry_of
@@ -26,7 +26,7 @@ def registry() -> ModelRegistry:
     return registry_of(load_params().tracking)
 
 
-def only(asked: ModelRegistry, name: str | None) -> str:
+def resolve_model(registry: ModelRegistry, name: str | None) -> str:
     """Return `name`, or the one model that there is.
 
     Raises
@@ -34,7 +34,7 @@ def only(asked: ModelRegistry, name: str | None) -> str:
     UsageError
         When there is no such model, or several and none is named.
     """
-    known = sorted({version.model for version in asked.list_models()})
+    known = sorted({version.model for version in registry.list_models()})
     if name is not None:
         if name not in known:
             raise UsageError(f"--name {name}: no such model; registered: {', '.join(known) or 'none'}")
@@ -44,6 +44,6 @@ def only(asked: ModelRegistry, name: str | None) -> str:
     return known[0]
 
 
-def spoken_moment(at: int) -> str:
+def format_timestamp(at: int) -> str:
     """Return microseconds since 1970 as a date with time, UTC."""
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -61,7 +61,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def _root() -> None:
+def _callback() -> None:
     """Join the sub-commands; do nothing by itself."""
 
 

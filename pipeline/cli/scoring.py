@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["feedback", "predict"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str | None, typer.Option("--model-name", help="Name in the registry; that of the settings.")]
+ModelNameOption = Annotated[str | None, typer.Option("--model-name", help="Name in the registry; that of the settings.")]
 
-_PACKAGES = "state/packages"
+_PACKAGES_DIR = "state/packages"
 
 
 def predict(
@@ -41,15 +41,15 @@ def predict(
     is_logged: Annotated[
         bool, typer.Option("--log", help="Keep the predictions in the log as well, each row of the file once.")
     ] = False,
-    model_name: Name = None,
+    model_name: ModelNameOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of any size; run it again after a kill, and it goes on where it was."""
     from pipeline.serving.scoring_files import score_file
 
-    with _served(model_name, version) as found:
-        log = found.log() if is_logged else None
-        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, told=_progress)
+    with _open_version(model_name, version) as found:
+        log = found.prediction_log() if is_logged else None
+        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, told=_print_progress)
     if as_json:
         told = {"output": str(done.path), "rows": done.n_rows, "resumed": done.n_resumed, "digest": done.digest}
         typer.echo(canonical_json(told), nl=False)
@@ -61,7 +61,7 @@ def predict(
 def feedback(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with prediction_id, outcome and perhaps source.")],
     *,
-    model_name: Name = None,
+    model_name: ModelNameOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep what became true of predictions; a prediction that is not in the log refuses the file."""
@@ -74,7 +74,7 @@ def feedback(
             rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(stream)]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
-    with _served(model_name, None) as found:
+    with _open_version(model_name, None) as found:
         outcomes = read_outcomes({"outcomes": rows}, found.package.classes, max_rows=10_000_000)
         n_stored = store_outcomes(found.state, outcomes)
     typer.echo(
@@ -83,7 +83,7 @@ def feedback(
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class _OpenVersion:
     """A version of a model, and the open state database that it was found in."""
 
     root: Path
@@ -93,7 +93,7 @@ class _Served:
     generation: int
     package: Package
 
-    def log(self) -> FileLog:
+    def prediction_log(self) -> FileLog:
         from pipeline.serving.engine import log_secret
         from pipeline.serving.file_log import FileLog
         from pipeline.serving.scoring import RowScorer
@@ -103,7 +103,7 @@ class _Served:
 
 
 @contextmanager
-def _served(name: str | None, version: int | None) -> Iterator[_Served]:
+def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersion]:
     """Yield a version of a model, that in Production when None."""
     from pipeline import state as store
     from pipeline.config.load import load_params
@@ -120,12 +120,12 @@ def _served(name: str | None, version: int | None) -> Iterator[_Served]:
             if number is None:
                 raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")
             digest = store.find_version(connection, model, number).digest
-        package = PackageStore(root / _PACKAGES).load(digest)
-        yield _Served(root, state, model, number, served.generation, package)
+        package = PackageStore(root / _PACKAGES_DIR).load(digest)
+        yield _OpenVersion(root, state, model, number, served.generation, package)
     finally:
         state.close()
 
 
-def _progress(n_done: int, n_all: int | None) -> None:
-    whole = "" if not n_all else f" of {n_all:,} ({n_done / n_all:.0%})"
+def _print_progress(n_done: int, n_total: int | None) -> None:
+    whole = "" if not n_total else f" of {n_total:,} ({n_done / n_total:.0%})"
     typer.echo(f"{counted(n_done, 'row')}{whole}", err=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-_INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
+_EXIT_INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
 
 
 def simulate(
@@ -47,26 +47,26 @@ def simulate(
     with closing(Server(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
         served = server.ask()
         pool = fetch_pool(declared.rows, config.data, served, root=root, seed=declared.seed)
-        _say(f"{served.name}, version {served.version}, at {server.url}; Ctrl-C ends it early")
-        totals = simulate(declared, pool, server, speed=speed, told=_say)
+        _print_line(f"{served.name}, version {served.version}, at {server.url}; Ctrl-C ends it early")
+        totals = simulate(declared, pool, server, speed=speed, told=_print_line)
     if as_json:
         typer.echo(
-            canonical_json({**totals.as_dict(), "model": served.name, "next": _next(totals, served.name)}), nl=False
+            canonical_json({**totals.as_dict(), "model": served.name, "next": _next_commands(totals, served.name)}), nl=False
         )
     else:
         for line in totals.lines():
             typer.echo(line)
-        for command in _next(totals, served.name):
+        for command in _next_commands(totals, served.name):
             typer.echo(f"next: {command}")
     if totals.is_interrupted:
-        sys.exit(_INTERRUPTED)
+        sys.exit(_EXIT_INTERRUPTED)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _next(totals: Totals, name: str) -> list[str]:
+def _next_commands(totals: Totals, name: str) -> list[str]:
     """Return the commands that look at what was sent: exactly the last phase with answers, then everything."""
     if totals.last is None:
         return []

@@ -18,8 +18,8 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Look after the state database.", no_args_is_help=True)
 
-_BACKUPS = "state/backups"
-_SAID_EVERY = 100_000
+_BACKUPS_DIR = "state/backups"
+_PROGRESS_EVERY_ROWS = 100_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -34,7 +34,7 @@ def upgrade(*, as_json: AsJson = False) -> None:
     state = store.connect(root)
     try:
         before = store.revision(state)
-        backup = store.upgrade(state, root / _BACKUPS)
+        backup = store.upgrade(state, root / _BACKUPS_DIR)
         after = store.revision(state)
     finally:
         state.close()
@@ -57,7 +57,7 @@ def backup(*, as_json: AsJson = False) -> None:
     root = find_root()
     state = store.connect(root)
     try:
-        made = store.back_up(state, root / _BACKUPS)
+        made = store.back_up(state, root / _BACKUPS_DIR)
     finally:
         state.close()
     told = {"backup": str(made), "bytes": made.stat().st_size}
@@ -84,29 +84,29 @@ def copy(
     from pipeline.registry.decisions import actor
     from pipeline.tracking.store import find_root
 
-    old = _source(source)
+    old = _open_source(source)
     try:
         new = store.connect_to(target, named="--to")
         try:
             if old.engine.url == new.engine.url:
                 raise UsageError(f"--to: {new.address} is the database to copy from; name another")
             log = load_params(find_root() / "params.yaml").serving.log
-            copied = store.copy_state(old, new, actor=actor(), partition_days=log.partition_days, told=_told)
+            copied = store.copy_state(old, new, actor=actor(), partition_days=log.partition_days, told=_print_progress)
         finally:
             new.close()
     finally:
         old.close()
-    _say_copied(copied, old, new, as_json=as_json)
+    _print_copied(copied, old, new, as_json=as_json)
 
 
-def _source(address: str) -> State:
+def _open_source(address: str) -> State:
     from pipeline import state as store
     from pipeline.tracking.store import find_root
 
     return store.connect_to(address, named="--from") if address else store.connect(find_root())
 
 
-def _say_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
+def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
     if as_json:
         told = {"from": old.address, "to": new.address, "tables": [asdict(one) for one in copied]}
         typer.echo(canonical_json(told), nl=False)
@@ -120,7 +120,7 @@ def _say_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: b
     )
 
 
-def _told(done: str, table: str, n_done: int, n_all: int) -> None:
+def _print_progress(action: str, table: str, n_done: int, n_total: int) -> None:
     """Say how far a long table is."""
-    if n_all > _SAID_EVERY and (n_done % _SAID_EVERY == 0 or n_done == n_all):
-        typer.echo(f"{done} {n_done:,} of {counted(n_all, 'row')} of {table} ({n_done / n_all:.0%})", err=True)
+    if n_total > _PROGRESS_EVERY_ROWS and (n_done % _PROGRESS_EVERY_ROWS == 0 or n_done == n_total):
+        typer.echo(f"{action} {n_done:,} of {counted(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)

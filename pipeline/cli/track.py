@@ -24,16 +24,16 @@ app = typer.Typer(help="Record runs in MLflow, send those that wait, compare the
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def _settings() -> TrackingConfig:
+def _tracking_config() -> TrackingConfig:
     from pipeline.config.load import load_params
 
     return load_params(paths.PARAMS).tracking
 
 
-def _tracker() -> ExperimentTracker:
+def _open_tracker() -> ExperimentTracker:
     from pipeline.tracking import tracker_of
 
-    return tracker_of(_settings())
+    return tracker_of(_tracking_config())
 
 
 @app.command()
@@ -49,7 +49,7 @@ def sync(
 
     told = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
     with traced("mlops track sync"):
-        done = work(Path(), _settings(), all_commits=all_commits, told=told)
+        done = work(Path(), _tracking_config(), all_commits=all_commits, told=told)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return
@@ -60,14 +60,14 @@ def sync(
     if done.skipped:
         parts.append(f"{counted(len(done.skipped), 'commit')} left out")
     typer.echo("; ".join(parts))
-    _mirror()
+    _mirror_registry()
 
 
-def _mirror() -> None:
+def _mirror_registry() -> None:
     """Let MLflow's registry show what was decided since."""
     from pipeline.registry import registry_of
 
-    done = registry_of(_settings()).mirror()
+    done = registry_of(_tracking_config()).mirror()
     if done.error is not None:
         typer.echo(f"MLflow's registry cannot be had now ({done.error}); what it should show waits in the outbox")
     elif done.models:
@@ -87,7 +87,7 @@ def send(
     """Send the runs that were kept on disk while MLflow was down."""
     from pipeline.tracking import send as work
 
-    sent = work(_settings(), unfinished=unfinished)
+    sent = work(_tracking_config(), unfinished=unfinished)
     typer.echo(canonical_json(list(sent)) if as_json else f"{counted(len(sent), 'run')} sent\n", nl=False)
 
 
@@ -107,7 +107,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Lay runs side by side: the parameters that differ, and every metric."""
-    tracker = _tracker()
+    tracker = _open_tracker()
     table = tracker.compare_runs(runs or None)
     if sort_by is not None:
         if sort_by not in table.columns:
@@ -134,7 +134,7 @@ def adopt(
     """Write conf/experiment/NAME.yaml with what a recorded run does otherwise than conf/."""
     from pipeline.sweeps import adopt as work
 
-    adopted = work(_tracker(), run, name, conf=paths.CONF)
+    adopted = work(_open_tracker(), run, name, conf=paths.CONF)
     if as_json:
         typer.echo(canonical_json(adopted.as_dict()), nl=False)
         return

@@ -11,10 +11,10 @@ from tests.pipeline.monitoring.logs import hours, production, write_log
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["log_day"]
+__all__ = ["log_drifting_day"]
 
 
-def log_day(root: Path, *, n: int = 1_000) -> str:
+def log_drifting_day(root: Path, *, n: int = 1_000) -> str:
     """Log `n` rows of training over 18 hours and half as many moved ones after them; return the title of what moved."""
     package, _ = production(root)
     column = next(one for one in package.schema.features if one.is_numeric)

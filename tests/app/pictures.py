@@ -9,16 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.app.browser import chromium, open_page, overflow, serving, settle, whole_height
-from tests.app.day import log_day
+from tests.app.browser import browser_page, open_page, horizontal_overflow, running_app, wait_until_drawn, content_height
+from tests.app.day import log_drifting_day
 from tests.end_to_end import workspace
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
-_MAX_HEIGHT = 1700
+_MAX_HEIGHT_PX = 1700
 
 
-def _finished(target: Path) -> workspace.Workspace:
+def _finished_workspace(target: Path) -> workspace.Workspace:
     made = workspace.make(target)
     made.repro()
     made.commit("The first results")
@@ -30,27 +30,27 @@ def _finished(target: Path) -> workspace.Workspace:
     return made
 
 
-def _shot(page: Any, name: str, folder: Path, *, tall: bool = True) -> None:
+def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -> None:
     size = page.viewport_size
     if tall:
-        height = min(max(whole_height(page) + 40, size["height"]), _MAX_HEIGHT)
+        height = min(max(content_height(page) + 40, size["height"]), _MAX_HEIGHT_PX)
         page.set_viewport_size({"width": size["width"], "height": height})
-        settle(page)
+        wait_until_drawn(page)
         page.wait_for_timeout(700)
     page.screenshot(path=folder / f"{name}.png")
     page.set_viewport_size(size)
-    print(f"{name}: {overflow(page)} px too wide")
+    print(f"{name}: {horizontal_overflow(page)} px too wide")
 
 
-def _predict(page: Any, address: str) -> None:
+def _predict_by_form(page: Any, address: str) -> None:
     open_page(page, address, "predict")
     page.get_by_role("button", name="Predict").first.click()
     page.get_by_text("logged as").first.wait_for()
     page.get_by_text("What would change the answer").first.click()
-    settle(page)
+    wait_until_drawn(page)
 
 
-def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
+def _upload_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
     """Send a file of up to 1,500 rows, so that the log has something to show."""
     import pandas as pd
 
@@ -64,36 +64,36 @@ def _some_predictions(page: Any, address: str, project: Path, folder: Path) -> N
     page.locator("input[type=file]").set_input_files(folder / "rows.csv")
     page.get_by_role("button", name=f"Predict {len(rows):,} rows").click()
     page.get_by_text("Download all answers").wait_for()
-    settle(page)
+    wait_until_drawn(page)
 
 
-def take(project: workspace.Workspace, folder: Path) -> None:
+def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
     """Take every picture on the results of a project."""
     folder.mkdir(parents=True, exist_ok=True)
-    log_day(project.root, n=8_000)
+    log_drifting_day(project.root, n=8_000)
     project.start(
         sys.executable, "-m", "stages.monitor"
     ).communicate()  # says that it drifted, and tells whom it may concern
-    with serving(project) as address, tempfile.TemporaryDirectory() as scratch:
-        with chromium() as page:
-            _some_predictions(page, address, project.root, Path(scratch))
-            _shot(page, "predict-file", folder)
+    with running_app(project) as address, tempfile.TemporaryDirectory() as scratch:
+        with browser_page() as page:
+            _upload_predictions(page, address, project.root, Path(scratch))
+            _save_screenshot(page, "predict-file", folder)
             for name in PAGES:
-                _predict(page, address) if name == "predict" else open_page(page, address, name)
-                _shot(page, name or "overview", folder)
+                _predict_by_form(page, address) if name == "predict" else open_page(page, address, name)
+                _save_screenshot(page, name or "overview", folder)
             open_page(page, address, "models")
             page.get_by_role("tab", name="How good it is").click()
-            settle(page)
-            _shot(page, "models-figures", folder)
-        with chromium(dark=True) as page:
+            wait_until_drawn(page)
+            _save_screenshot(page, "models-figures", folder)
+        with browser_page(dark=True) as page:
             open_page(page, address, "")
-            _shot(page, "overview-dark", folder)
+            _save_screenshot(page, "overview-dark", folder)
             open_page(page, address, "monitoring")
-            _shot(page, "monitoring-dark", folder)
-        with chromium(width=390, height=844) as page:
+            _save_screenshot(page, "monitoring-dark", folder)
+        with browser_page(width=390, height=844) as page:
             for name in PAGES:
                 open_page(page, address, name)
-                _shot(page, f"{name or 'overview'}-narrow", folder)
+                _save_screenshot(page, f"{name or 'overview'}-narrow", folder)
 
 
 def main() -> None:
@@ -103,11 +103,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES)
     given = parser.parse_args()
     if given.project is not None:
-        take(workspace.Workspace(given.project.resolve()), given.out)
+        take_screenshots(workspace.Workspace(given.project.resolve()), given.out)
         return
     folder = Path(tempfile.mkdtemp())
     try:
-        take(_finished(folder / "project"), given.out)
+        take_screenshots(_finished_workspace(folder / "project"), given.out)
     finally:
         shutil.rmtree(folder)
 

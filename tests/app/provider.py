@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Provider", "providing"]
+__all__ = ["OidcProvider", "running_provider"]
 
 
 @dataclass
-class Provider:
+class OidcProvider:
     """`person` has the claims of the next log-in; codes are good once."""
 
     issuer: Issuer
-    person: dict[str, Any] = field(default_factory=dict)
+    next_claims: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, Any]:
@@ -40,18 +40,18 @@ class Provider:
             "code_challenge_methods_supported": ["S256"],
         }
 
-    def authorize(self, asked: dict[str, str]) -> str:
+    def authorize(self, query: dict[str, str]) -> str:
         """Return where the browser goes next."""
         code = secrets.token_hex(8)
-        self.codes[code] = {"nonce": asked.get("nonce"), "aud": asked["client_id"], **self.person}
-        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+        self.codes[code] = {"nonce": query.get("nonce"), "aud": query["client_id"], **self.next_claims}
+        return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
     def token(self, code: str) -> dict[str, Any]:
         claims = {"iat": int(time.time()), **self.codes.pop(code)}
         signed = self.issuer.token(**claims)
         return {"access_token": signed, "id_token": signed, "token_type": "Bearer", "expires_in": 300}
 
-    def secrets(self, path: Path, app: str) -> Path:
+    def write_secrets(self, path: Path, app: str) -> Path:
         """Write the settings with which an app at the address `app` uses this provider."""
         told = {
             "redirect_uri": f"{app}/oauth2callback",
@@ -65,8 +65,8 @@ class Provider:
 
 
 @contextmanager
-def providing() -> Iterator[Provider]:
-    provider = Provider(Issuer())
+def running_provider() -> Iterator[OidcProvider]:
+    provider = OidcProvider(Issuer())
     provider.issuer.add_key("k1")
 
     class Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.conftest import failures_of, page, text_of
+from tests.app.conftest import errors_of, app_page, text_of
 from tests.pipeline.package.packing import pack
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def registry(empty: Path, serving: Callable[[str], ModelRegistry]) -> ModelRegis
     return made
 
 
-def confirmed(reason: str, *, force: bool) -> AppTest:
-    shown = page("models").run()
+def promote_version_2(reason: str, *, force: bool) -> AppTest:
+    shown = app_page("models").run()
     shown.selectbox(key="models_version").set_value(2).run()
     shown.text_area(key="promote_2_reason").set_value(reason)
     if force:
@@ -43,59 +43,59 @@ def stages(registry: ModelRegistry) -> list[str]:
 
 
 def test_a_version_that_was_not_judged_is_refused_with_the_reason(registry: ModelRegistry) -> None:
-    shown = confirmed("it looks good", force=False)
-    assert "The gates say no" in failures_of(shown)[0]
+    shown = promote_version_2("it looks good", force=False)
+    assert "The gates say no" in errors_of(shown)[0]
     assert stages(registry) == ["Production", "None"]
 
 
 def test_force_with_a_reason_promotes_and_is_kept_in_the_audit_trail(registry: ModelRegistry) -> None:
-    shown = confirmed("the owner asked for it", force=True)
+    shown = promote_version_2("the owner asked for it", force=True)
     newest = registry.history("iris_model")[-1]
-    assert (failures_of(shown), stages(registry)) == ([], ["Archived", "Production"])
+    assert (errors_of(shown), stages(registry)) == ([], ["Archived", "Production"])
     assert (newest.action, newest.actor, newest.reason) == ("force", "ada", "the owner asked for it")
     assert "Production is version 2" in text_of(shown)
 
 
 def test_a_tick_forces_nothing_where_no_gate_stands(registry: ModelRegistry) -> None:
-    shown = page("models").run()
+    shown = app_page("models").run()
     shown.selectbox(key="models_version").set_value(2).run()
     shown.selectbox(key="promote_2_stage").set_value("Archived")
     shown.text_area(key="promote_2_reason").set_value("not needed")
     shown.checkbox(key="promote_2_force").check()
     shown.button(key="promote_2_confirm").click().run()
-    assert (failures_of(shown), stages(registry)) == ([], ["Production", "Archived"])
+    assert (errors_of(shown), stages(registry)) == ([], ["Production", "Archived"])
     assert registry.history("iris_model")[-1].action == "promote"
 
 
 @pytest.mark.parametrize("what", ["promote_1", "rollback"])
 def test_nothing_is_decided_without_a_reason(what: str, registry: ModelRegistry) -> None:
-    shown = page("models").run()
+    shown = app_page("models").run()
     shown.text_area(key=f"{what}_reason").set_value("  ")
     shown.button(key=f"{what}_confirm").click().run()
-    assert "Say why" in failures_of(shown)[0]
+    assert "Say why" in errors_of(shown)[0]
     assert stages(registry) == ["Production", "None"]
 
 
 def test_roll_back_puts_the_version_back_that_served_before(registry: ModelRegistry) -> None:
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
-    shown = page("models").run()
+    shown = app_page("models").run()
     shown.text_area(key="rollback_reason").set_value("worse")
     shown.button(key="rollback_confirm").click().run()
-    assert (failures_of(shown), stages(registry)) == ([], ["Production", "Archived"])
+    assert (errors_of(shown), stages(registry)) == ([], ["Production", "Archived"])
 
 
 def test_what_was_promoted_here_answers_the_next_prediction(registry: ModelRegistry) -> None:
-    page("predict").run().button[0].click().run()
+    app_page("predict").run().button[0].click().run()
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     shown.button[0].click().run()
     assert "Version 2 of" in text_of(shown)
 
 
 def test_who_looked_before_somebody_else_decided_is_told_and_decides_nothing(registry: ModelRegistry) -> None:
-    shown = page("models").run()
+    shown = app_page("models").run()
     shown.text_area(key="rollback_reason").set_value("worse")
     registry.promote_model("iris_model", 2, "Production", force=True, reason="try it")
     shown.button(key="rollback_confirm").click().run()
-    assert any("Somebody else was first" in one for one in failures_of(shown))
+    assert any("Somebody else was first" in one for one in errors_of(shown))
     assert stages(registry) == ["Archived", "Production"]

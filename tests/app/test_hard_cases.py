@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from pipeline import state as store
 from pipeline.files import read_json, write_json
 from pipeline.monitoring import roll_up
-from tests.app.conftest import failures_of, page, text_of
+from tests.app.conftest import errors_of, app_page, text_of
 from tests.pipeline.monitoring.logs import NAME, hours, production
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.xdist_group("app")
 # MLOPS_TEST_LOGGED=1000000 writes a million; few are enough to see whether a page breaks.
 N_LOGGED = int(os.environ.get("MLOPS_TEST_LOGGED", "2000"))
 NAMES = ("'quoted' \"twice\"", "<b>bold</b><script>alert(1)</script>", "emoji 😀 **x**", "שלום עולם", "a.b[0]:c\\d $e$")
-WATCHING = ("overview", "monitoring", "history")
-OTHERS = ("predict", "models", "experiments", "configuration", "data")
+MONITORING_PAGES = ("overview", "monitoring", "history")
+OTHER_PAGES = ("predict", "models", "experiments", "configuration", "data")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def own(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return copied.root
 
 
-def log(root: Path, n: int, **values: Any) -> None:
+def log_predictions(root: Path, n: int, **values: Any) -> None:
     """Log n answers of the last day; `values` go into the first columns, all others are missing."""
     package, version = production(root)
     first, other = package.classes
@@ -63,7 +63,7 @@ def log(root: Path, n: int, **values: Any) -> None:
     state.close()
 
 
-def emptied(root: Path) -> None:
+def clear_log(root: Path) -> None:
     state = store.open_state(root)
     with state.writing() as connection:
         store.remove_predictions(connection, before=2**62, limit=10**6)
@@ -71,16 +71,16 @@ def emptied(root: Path) -> None:
     state.close()
 
 
-def shown(*names: str) -> dict[str, AppTest]:
-    return {name: page(name).run() for name in names}
+def render_pages(*names: str) -> dict[str, AppTest]:
+    return {name: app_page(name).run() for name in names}
 
 
 @pytest.mark.parametrize("n", [1, N_LOGGED], ids=["one row", "many rows"])
 def test_pages_that_watch_show_rows_that_miss_everything_and_have_one_answer(n: int, own: Path) -> None:
-    emptied(own)
-    log(own, n)
-    found = shown(*WATCHING, *OTHERS)
-    assert {name: failures_of(one) for name, one in found.items()} == {name: [] for name in (*WATCHING, *OTHERS)}
+    clear_log(own)
+    log_predictions(own, n)
+    found = render_pages(*MONITORING_PAGES, *OTHER_PAGES)
+    assert {name: errors_of(one) for name, one in found.items()} == {name: [] for name in (*MONITORING_PAGES, *OTHER_PAGES)}
     cards = {one.label: one.value for one in found["overview"].metric}
     assert (cards["Last 24 hours"], cards["Confidence"]) == (f"{n:,}", "75.0%")
 
@@ -96,11 +96,11 @@ def test_the_data_page_shows_500_columns_of_any_name_of_which_none_has_a_value(o
     finding = {"level": "warning", "cause": "<i>", "examples": [{"row": 0, "value": "<u>"}]}
     report["findings"] = [{**finding, "rule": "range", "column": name, "message": name} for name in NAMES]
     write_json(path, report)
-    one = page("data").run()
-    assert (failures_of(one), len(one.selectbox(key="data_column").options)) == ([], 500)
+    one = app_page("data").run()
+    assert (errors_of(one), len(one.selectbox(key="data_column").options)) == ([], 500)
     for name in NAMES:
         one.selectbox(key="data_column").set_value(name).run()
-        assert failures_of(one) == []
+        assert errors_of(one) == []
     assert "<script>" not in text_of(one).replace("\\<script\\>", "")
 
 
@@ -113,11 +113,11 @@ def _wide_form() -> None:
     for at, name in enumerate([*NAMES, *(f"column {at}" for at in range(495))]):
         kind = kinds[at % len(kinds)]
         words = NAMES if kind == "category" else ()
-        fields.field(Column(name, kind, "string", nullable=True, title=name, unit="<i>", categories=words))
+        fields.feature_input(Column(name, kind, "string", nullable=True, title=name, unit="<i>", categories=words))
 
 
 def test_a_form_has_a_field_for_each_of_500_columns_of_any_name_and_kind() -> None:
     one = AppTest.from_function(_wide_form, default_timeout=60).run()
     made = [*one.number_input, *one.selectbox, *one.text_input]
-    assert (failures_of(one), len(made)) == ([], 500)
+    assert (errors_of(one), len(made)) == ([], 500)
     assert not any("<script>" in field.label.replace("\\<script\\>", "") for field in made)

@@ -11,9 +11,9 @@ import streamlit as st
 from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.monitoring import ModelMonitor
-from tests.app.conftest import failures_of, page, text_of
-from tests.app.day import log_day
-from tests.app.test_predict import asked_by_form
+from tests.app.conftest import errors_of, app_page, text_of
+from tests.app.day import log_drifting_day
+from tests.app.test_predict import predict_by_form
 from tests.pipeline.monitoring.logs import NAME
 
 if TYPE_CHECKING:
@@ -45,40 +45,40 @@ def status(project: Workspace, seq: int) -> tuple[str, str | None]:
 
 
 def test_a_day_that_moved_names_its_column_against_training_and_the_window_before(project: Workspace) -> None:
-    label = log_day(project.root)
-    shown = page("monitoring").run()
+    label = log_drifting_day(project.root)
+    shown = app_page("monitoring").run()
     chosen = shown.selectbox(key="drift_column")
-    assert failures_of(shown) == []
+    assert errors_of(shown) == []
     assert chosen.options[0] == f"{label}: drift"
     shown.segmented_control(key="baseline").set_value("before").run()
     shown.segmented_control(key="window").set_value(1).run()
-    assert failures_of(shown) == []
+    assert errors_of(shown) == []
 
 
 def test_an_incident_is_acknowledged_with_the_name_of_the_reader(project: Workspace) -> None:
     seq = incident(project)
-    shown = page("monitoring").run()
+    shown = app_page("monitoring").run()
     assert "x \\<b\\>moved" in text_of(shown)
     shown.button(key=f"acknowledge_{seq}_confirm").click().run()
-    assert (failures_of(shown), status(project, seq)) == ([], ("acknowledged", "ada"))
+    assert (errors_of(shown), status(project, seq)) == ([], ("acknowledged", "ada"))
     shown.button(key=f"silence_{seq}_confirm").click().run()
     assert "silent" in text_of(shown)
     shown.button(key=f"resolve_{seq}_confirm").click().run()
-    assert (failures_of(shown), status(project, seq)[0]) == ([], "resolved")
+    assert (errors_of(shown), status(project, seq)[0]) == ([], "resolved")
 
 
 def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> None:
     seq = incident(project, incident="drift:y", title="y moved")
     st.config.set_option("server.address", "0.0.0.0")
-    shown = page("monitoring").run()
+    shown = app_page("monitoring").run()
     assert ("y moved" in text_of(shown), list(shown.button)) == (True, [])
-    assert any(" open alert" in one.value for one in page("overview").run().markdown)
+    assert any(" open alert" in one.value for one in app_page("overview").run().markdown)
     assert status(project, seq) == ("open", None)
 
 
 def test_the_version_that_is_chosen_is_the_one_whose_answers_are_counted(project: Workspace) -> None:
-    asked_by_form()
-    shown = page("monitoring").run()
+    predict_by_form()
+    shown = app_page("monitoring").run()
     cards = {one.label: one.value for one in shown.metric}
     monitor = ModelMonitor(NAME, project.root, version=1)
     assert cards["Predictions"] == f"{monitor.get_monitoring_dashboard_data(24)['total_predictions']:,}"

@@ -10,7 +10,7 @@ import pytest
 from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.files import read_parquet
-from tests.app.conftest import failures_of, page, text_of
+from tests.app.conftest import errors_of, app_page, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,51 +25,51 @@ T = TypeVar("T")
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def asked_of_the_log(project: Workspace, ask: Callable[[Connection, store.Search], T]) -> T:
+def query_log(project: Workspace, query: Callable[[Connection, store.Search], T]) -> T:
     name = load_params(project.root / "params.yaml").name
     state = store.open_state(project.root)
     try:
         with state.reading() as connection:
-            return ask(connection, store.Search(name))
+            return query(connection, store.Search(name))
     finally:
         state.close()
 
 
-def logged(project: Workspace) -> list[LoggedPrediction]:
+def logged_predictions(project: Workspace) -> list[LoggedPrediction]:
     """Return the newest of what the log has, newest first."""
-    return asked_of_the_log(project, store.search_predictions)
+    return query_log(project, store.search_predictions)
 
 
-def n_logged(project: Workspace) -> int:
+def count_logged(project: Workspace) -> int:
     """Return how many predictions the log has."""
-    return asked_of_the_log(project, store.count_predictions)
+    return query_log(project, store.count_predictions)
 
 
-def rows(project: Workspace, n: int = 3) -> str:
+def unlabeled_csv(project: Workspace, n: int = 3) -> str:
     """Return rows of the test part as CSV, without the answer."""
     config = load_params(project.root / "params.yaml")
     frame = read_parquet(project.root / "data/test.parquet")[list(config.data.columns)]
     return str(frame.head(n).to_csv(index=False))
 
 
-def asked_by_form() -> AppTest:
-    shown = page("predict").run()
+def predict_by_form() -> AppTest:
+    shown = app_page("predict").run()
     shown.button[0].click().run()
     return shown
 
 
 def test_the_form_gives_an_answer_and_logs_what_was_asked(project: Workspace) -> None:
-    before = n_logged(project)
-    shown = asked_by_form()
-    newest = logged(project)[0]
-    assert (failures_of(shown), n_logged(project) - before) == ([], 1)
+    before = count_logged(project)
+    shown = predict_by_form()
+    newest = logged_predictions(project)[0]
+    assert (errors_of(shown), count_logged(project) - before) == ([], 1)
     assert shown.metric[0].value == newest.prediction
     examples = {name: one.example for name, one in load_params(project.root / "params.yaml").data.columns.items()}
     assert newest.features == examples
 
 
 def test_an_answer_says_why_and_what_would_change_it(project: Workspace) -> None:
-    shown = asked_by_form()
+    shown = predict_by_form()
     shown.session_state["what_if_form"] = True
     shown.run()
     assert [one.label for one in shown.expander] == ["Why", "What would change the answer", "Say what became true"]
@@ -81,56 +81,56 @@ def test_an_answer_says_why_and_what_would_change_it(project: Workspace) -> None
     [("{", "JSON"), ('{"features": {"nonsense": 1}}', "nonsense"), ('{"features": {}, "features": {}}', "features")],
 )
 def test_a_bad_body_is_refused_with_its_place_and_not_logged(body: str, said: str, project: Workspace) -> None:
-    before = n_logged(project)
-    shown = page("predict").run()
+    before = count_logged(project)
+    shown = app_page("predict").run()
     shown.text_area(key="json_body").set_value(body).run()
     shown.button(key="json_predict").click().run()
     assert "Refused for" in shown.error[0].value
     assert said in shown.dataframe[0].value.to_string()
-    assert n_logged(project) == before
+    assert count_logged(project) == before
 
 
 def test_a_file_is_predicted_row_by_row(project: Workspace) -> None:
-    shown = page("predict").run()
-    shown.file_uploader(key="batch_file").set_value([("rows.csv", rows(project).encode(), "text/csv")]).run()
+    shown = app_page("predict").run()
+    shown.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
     shown.button(key="batch_predict").click().run()
     answers = next(one.value for one in shown.dataframe if "prediction_id" in one.value.columns)
-    assert (failures_of(shown), len(answers)) == ([], 3)
-    assert list(answers["prediction"]) == [one.prediction for one in reversed(logged(project)[:3])]
+    assert (errors_of(shown), len(answers)) == ([], 3)
+    assert list(answers["prediction"]) == [one.prediction for one in reversed(logged_predictions(project)[:3])]
 
 
 def test_a_bad_file_is_refused_with_line_and_column_and_not_logged(project: Workspace) -> None:
-    before = n_logged(project)
-    header, first, *rest = rows(project).splitlines()
+    before = count_logged(project)
+    header, first, *rest = unlabeled_csv(project).splitlines()
     broken = "\n".join([header, first, ",".join(["many", *rest[0].split(",")[1:]]), *rest[1:]]) + "\n"
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     shown.file_uploader(key="batch_file").set_value([("bad.csv", broken.encode(), "text/csv")]).run()
     found = shown.dataframe[0].value
     assert "refused for 1 problem" in shown.error[0].value
     assert found[["Line", "Column"]].to_dict("records") == [{"Line": 3, "Column": header.split(",")[0]}]
-    assert n_logged(project) == before
+    assert count_logged(project) == before
 
 
 def test_the_history_finds_a_prediction_by_its_identifier(project: Workspace) -> None:
-    asked_by_form()
-    asked_by_form()
-    wanted = logged(project)[1].prediction_id
-    shown = page("history").run()
+    predict_by_form()
+    predict_by_form()
+    wanted = logged_predictions(project)[1].prediction_id
+    shown = app_page("history").run()
     shown.text_input(key="history_text").set_value(wanted).run()
     assert list(shown.dataframe[0].value["Identifier"]) == [wanted]
 
 
 def test_what_became_true_is_kept_with_its_prediction(project: Workspace) -> None:
-    shown = asked_by_form()
-    newest = logged(project)[0]
+    shown = predict_by_form()
+    newest = logged_predictions(project)[0]
     other = next(name for name in newest.probabilities if name != newest.prediction)
     shown.pills[0].set_value(other).run()
     shown.button(key=f"keep_{newest.prediction_id}").click().run()
     assert "Kept" in text_of(shown)
-    assert logged(project)[0].outcome == other
+    assert logged_predictions(project)[0].outcome == other
 
 
 def test_a_body_of_the_page_is_the_body_of_the_api(project: Workspace) -> None:
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     examples = {name: one.example for name, one in load_params(project.root / "params.yaml").data.columns.items()}
     assert json.loads(str(shown.text_area(key="json_body").value)) == {"features": examples}

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from app.reader import reader_of
+from app.reader import user_from_claims
 
 NOW = 1_000.0
-ADA = {"is_logged_in": True, "sub": "ada", "name": "Ada", "exp": 1_001, "roles": ["operator"]}
+ADA_CLAIMS = {"is_logged_in": True, "sub": "ada", "name": "Ada", "exp": 1_001, "roles": ["operator"]}
 
 
 def test_a_log_in_gives_the_roles_of_the_declared_claim() -> None:
-    found = reader_of(ADA, "roles", now=NOW)
+    found = user_from_claims(ADA_CLAIMS, "roles", now=NOW)
     assert (found.id, found.name, found.roles) == ("oidc:ada", "Ada", {"operator", "viewer"})
-    assert reader_of({**ADA, "groups": "predict"}, "groups", now=NOW).roles == {"predict"}
+    assert user_from_claims({**ADA_CLAIMS, "groups": "predict"}, "groups", now=NOW).roles == {"predict"}
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_a_log_in_gives_the_roles_of_the_declared_claim() -> None:
     ids=str,
 )
 def test_no_sound_log_in_may_do_nothing_and_is_told_why(change: dict[str, Any], said: str) -> None:
-    found = reader_of({**ADA, **change}, "roles", now=NOW)
+    found = user_from_claims({**ADA_CLAIMS, **change}, "roles", now=NOW)
     assert found.roles == set()
-    assert said in found.lacks("predict")
+    assert said in found.explain_denial("predict")
 
 
 def test_a_role_that_is_lacking_is_told_with_those_that_are_there() -> None:
-    assert reader_of(ADA, "roles", now=NOW).lacks("operator") == ""
-    assert reader_of(ADA, "roles", now=NOW).lacks("predict") == (
+    assert user_from_claims(ADA_CLAIMS, "roles", now=NOW).explain_denial("operator") == ""
+    assert user_from_claims(ADA_CLAIMS, "roles", now=NOW).explain_denial("predict") == (
         "This needs the role predict, and Ada has: operator, viewer. Ask whoever gives out roles."
     )

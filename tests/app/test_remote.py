@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.remote import Remote
+from app.remote import ApiClient
 from pipeline import state as store
 from pipeline.errors import ConfigError, DependencyUnavailable
-from tests.app.conftest import failures_of, page, text_of
-from tests.app.test_predict import logged, n_logged, rows
+from tests.app.conftest import errors_of, app_page, text_of
+from tests.app.test_predict import logged_predictions, count_logged, unlabeled_csv
 from tests.pipeline.serving.http.issuer import issuing
 from tests.pipeline.serving.http.running import Running, running
 
@@ -48,35 +48,35 @@ def api(server: Running, keys: dict[str, str], project: Workspace, monkeypatch: 
 
 
 def test_the_form_is_answered_explained_and_varied_by_the_api(api: Workspace) -> None:
-    before = n_logged(api)
-    shown = page("predict").run()
+    before = count_logged(api)
+    shown = app_page("predict").run()
     shown.button[0].click().run()
-    assert (failures_of(shown), n_logged(api) - before) == ([], 1)
-    assert shown.metric[0].value == logged(api)[0].prediction
+    assert (errors_of(shown), count_logged(api) - before) == ([], 1)
+    assert shown.metric[0].value == logged_predictions(api)[0].prediction
     shown.session_state["what_if_form"] = True
     shown.run()
     assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
 
 
 def test_what_became_true_reaches_the_api(api: Workspace) -> None:
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     shown.button[0].click().run()
-    newest = logged(api)[0]
+    newest = logged_predictions(api)[0]
     shown.pills[0].set_value(newest.prediction).run()
     shown.button(key=f"keep_{newest.prediction_id}").click().run()
-    assert (failures_of(shown), logged(api)[0].outcome) == ([], newest.prediction)
+    assert (errors_of(shown), logged_predictions(api)[0].outcome) == ([], newest.prediction)
 
 
 def test_a_file_is_answered_by_the_api(api: Workspace) -> None:
-    shown = page("predict").run()
-    shown.file_uploader(key="batch_file").set_value([("rows.csv", rows(api).encode(), "text/csv")]).run()
+    shown = app_page("predict").run()
+    shown.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(api).encode(), "text/csv")]).run()
     shown.button(key="batch_predict").click().run()
     answers = next(one.value for one in shown.dataframe if "prediction_id" in one.value.columns)
-    assert list(answers["prediction_id"]) == [one.prediction_id for one in reversed(logged(api)[:3])]
+    assert list(answers["prediction_id"]) == [one.prediction_id for one in reversed(logged_predictions(api)[:3])]
 
 
 def test_a_body_that_the_api_refuses_is_told_with_its_place(api: Workspace) -> None:
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     shown.text_area(key="json_body").set_value('{"features": {"nonsense": 1}}').run()
     shown.button(key="json_predict").click().run()
     assert "Refused for" in shown.error[0].value
@@ -87,7 +87,7 @@ def test_a_token_without_the_role_is_told_in_words(
     api: Workspace, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_API_TOKEN", keys["viewer"])
-    shown = page("predict").run()
+    shown = app_page("predict").run()
     shown.button[0].click().run()
     assert "This is not allowed" in shown.error[0].value
     assert any("this needs the role predict" in one.value for one in shown.code)
@@ -98,16 +98,16 @@ def test_a_dead_api_gives_a_page_that_says_what_to_do(
     name: str, project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_API_URL", "http://127.0.0.1:9")
-    shown = page(name).run()
+    shown = app_page(name).run()
     said = text_of(shown) + "".join(one.proto.help for one in shown.metric)
     assert (list(shown.exception), "mlops serve" in said) == ([], True)
 
 
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match="MLOPS_API_URL: 'localhost:5000' is no address"):
-        Remote("localhost:5000", None, 10)
+        ApiClient("localhost:5000", None, 10)
 
 
 def test_a_server_that_is_not_ours_is_told_apart() -> None:
     with issuing() as stranger, pytest.raises(DependencyUnavailable, match="our API does not say"):
-        Remote(stranger.address, None, 10).status()
+        ApiClient(stranger.address, None, 10).status()

@@ -17,7 +17,7 @@ from tests.pipeline.problems import FAST, ROOT
 if TYPE_CHECKING:
     import pytest
 
-BY_DVC = ["-cd", ".", "-cn", "params"]
+DVC_ARGUMENTS = ["-cd", ".", "-cn", "params"]
 
 
 def write_project(data: str = "personality") -> None:
@@ -34,7 +34,7 @@ def write_project(data: str = "personality") -> None:
     files.write_parquet(paths.TEST, parts.test)
 
 
-def called_by_dvc(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    monkeypatch.setattr("sys.argv", [stage, *BY_DVC])
+def call_as_dvc(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    monkeypatch.setattr("sys.argv", [stage, *DVC_ARGUMENTS])
     # Nobody listens on port 1: the run waits in the outbox, and the store's migrations cost nothing here.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")

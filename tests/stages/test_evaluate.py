@@ -4,26 +4,26 @@ import pytest
 
 from pipeline import files, package, paths
 from stages import evaluate, train
-from tests.stages.learned import called_by_dvc, write_project
+from tests.stages.learned import call_as_dvc, write_project
 
 # MLflow warns about a type hint of its own while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
 
-WRITTEN = (paths.EVALUATION, paths.CARD, paths.TEST_METRICS)
+OUTPUTS = (paths.EVALUATION, paths.CARD, paths.TEST_METRICS)
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    called_by_dvc(monkeypatch, "train")
+    call_as_dvc(monkeypatch, "train")
     write_project()
     train.main()
-    called_by_dvc(monkeypatch, "evaluate")
+    call_as_dvc(monkeypatch, "evaluate")
     return tmp_path
 
 
-def digests() -> dict[str, str]:
-    found = [*WRITTEN, *sorted(paths.PLOTS.iterdir())]
+def output_digests() -> dict[str, str]:
+    found = [*OUTPUTS, *sorted(paths.PLOTS.iterdir())]
     return {str(path): files.sha256_file(path) for path in found}
 
 
@@ -40,14 +40,14 @@ def test_everything_that_the_graph_promises_is_written(project: Path, capsys: py
 
 def test_the_same_package_and_rows_give_the_same_bytes(project: Path) -> None:
     evaluate.main()
-    before = digests()
+    before = output_digests()
     evaluate.main()
-    assert digests() == before
+    assert output_digests() == before
 
 
 def test_nothing_that_is_written_tells_where_it_was_made(project: Path) -> None:
     evaluate.main()
-    texts = [path.read_text(encoding="utf-8") for path in (*WRITTEN, *paths.PLOTS.iterdir())]
+    texts = [path.read_text(encoding="utf-8") for path in (*OUTPUTS, *paths.PLOTS.iterdir())]
     assert [text for text in texts if str(project) in text] == []
 
 

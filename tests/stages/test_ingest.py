@@ -17,7 +17,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(**source: Any) -> None:
+def run_ingest(**source: Any) -> None:
     values = compose(conf=ROOT / "conf").values
     if source:
         values["data"] |= {"source": source, "profile": None}
@@ -28,7 +28,7 @@ def run(**source: Any) -> None:
 
 
 def test_rows_and_their_fingerprint_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run()
+    run_ingest()
     frame = files.read_parquet(paths.RAW)
     assert frame.shape == (60, 8)
     assert files.read_json(paths.SOURCE)["rows"] == 60
@@ -38,7 +38,7 @@ def test_rows_and_their_fingerprint_are_written(project: Path, capsys: pytest.Ca
 def test_the_same_settings_give_the_same_bytes(project: Path) -> None:
     digests = set()
     for _ in range(2):
-        run()
+        run_ingest()
         digests.add((files.sha256_file(paths.RAW), files.sha256_file(paths.SOURCE)))
     assert len(digests) == 1
 
@@ -48,19 +48,19 @@ def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
     header = "Time_spent_Alone,Stage_fear,Social_event_attendance,Going_outside,Drained_after_socializing"
     header += ",Friends_circle_size,Post_frequency,Personality"
     (paths.EXTERNAL / "rows.csv").write_text(f"{header}\n4.0,No,4,6,,13,5,Extrovert\n", encoding="utf-8")
-    run(kind="csv", path="data/external/rows.csv")
+    run_ingest(kind="csv", path="data/external/rows.csv")
     assert files.read_parquet(paths.RAW).iloc[0].tolist()[:2] == [4, "No"]
 
 
 def test_a_malformed_file_ends_with_4_and_leaves_earlier_rows_alone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run()
+    run_ingest()
     before = files.sha256_file(paths.RAW)
     paths.EXTERNAL.mkdir(parents=True)
     (paths.EXTERNAL / "rows.csv").write_text("a;b\n1;2\n", encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
-        run(kind="csv", path="data/external/rows.csv")
+        run_ingest(kind="csv", path="data/external/rows.csv")
     assert ended.value.code == 4
     assert "data/external/rows.csv:1:1: delimiter: " in capsys.readouterr().err
     assert files.sha256_file(paths.RAW) == before

@@ -5,13 +5,13 @@ import pytest
 from pipeline import files, package, paths
 from pipeline.metrics import METRICS
 from stages import train
-from tests.stages.learned import called_by_dvc, write_project
+from tests.stages.learned import call_as_dvc, write_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    called_by_dvc(monkeypatch, "train")
+    call_as_dvc(monkeypatch, "train")
     write_project()
     return tmp_path
 

@@ -18,12 +18,12 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFrame:
     """Return 300 rows of the shipped problem, written where the stage reads them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["validate", "-cd", ".", "-cn", "params"])
-    configure()
+    write_params()
     ingest.main()
     return files.read_parquet(paths.RAW)
 
 
-def configure(**validation: Any) -> None:
+def write_params(**validation: Any) -> None:
     values = compose(conf=ROOT / "conf").values  # noqa: PD011 - a composition, no frame
     values["data"]["source"]["rows"] = 300
     values["validation"] |= validation
@@ -63,7 +63,7 @@ def test_bad_rows_end_with_4_after_the_report_is_written(raw: DataFrame, capsys:
 
 
 def test_bad_rows_are_set_aside_on_request(raw: DataFrame) -> None:
-    configure(quarantine=True)
+    write_params(quarantine=True)
     raw.loc[4, "Going_outside"] = 99
     files.write_parquet(paths.RAW, raw)
     validate.main()

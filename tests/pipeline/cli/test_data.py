@@ -30,7 +30,7 @@ def mlops(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def declared(project: Path) -> None:
+def declare_data(project: Path) -> None:
     mlops(project, "add", "customers.csv")
     mlops(project, "init", "customers.csv", "--target", "churned")
 
@@ -55,7 +55,7 @@ def test_every_step_speaks_json(project: Path) -> None:
 
 
 def test_all_problems_of_all_files_are_told_with_exit_code_4(project: Path) -> None:
-    declared(project)
+    declare_data(project)
     (project / "bad.csv").write_text(f"{HEADER}C900,2026-01-01,z,007,yes\nC901,2026-01-01,a,1\n", encoding="utf-8")
     done = mlops(project, "check", "customers.csv", "bad.csv", "--data", "customers")
     assert done.returncode == 4
@@ -70,7 +70,7 @@ def test_all_problems_of_all_files_are_told_with_exit_code_4(project: Path) -> N
 
 
 def test_problems_as_json_have_their_place(project: Path) -> None:
-    declared(project)
+    declare_data(project)
     (project / "bad.csv").write_text(f"{HEADER}C900,2026-01-01,a,007,yes\n", encoding="utf-8")
     done = mlops(project, "check", "bad.csv", "--data", "customers", "--json")
     (result,) = json.loads(done.stdout)
@@ -80,7 +80,7 @@ def test_problems_as_json_have_their_place(project: Path) -> None:
 
 
 def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(project: Path) -> None:
-    declared(project)
+    declare_data(project)
     done = mlops(project, "check", "nothing.csv", "customers.csv", "--data", "customers")
     assert (done.returncode, "customers.csv: ok" in done.stdout, "nothing.csv: cannot be read" in done.stdout) == (
         4,
@@ -104,6 +104,6 @@ def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(proj
 def test_what_cannot_be_done_ends_with_its_code_and_the_next_step(
     project: Path, words: list[str], code: int, said: str
 ) -> None:
-    declared(project)
+    declare_data(project)
     done = mlops(project, *words)
     assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False)

@@ -19,7 +19,7 @@ from tests.pipeline.package.packing import pack
 from tests.pipeline.registry.test_registry import NAME, add
 
 CONF = Path(__file__).parents[3] / "conf"
-MODELS = (("model=logistic_regression",), ("model=naive_bayes",))
+MODEL_OVERRIDES = (("model=logistic_regression",), ("model=naive_bayes",))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files.write_text(root / "params.yaml", compose((), conf=CONF).text)
     (root / "dvc.yaml").touch()
     registry = ModelRegistry(root)
-    for at, overrides in enumerate(MODELS):
+    for at, overrides in enumerate(MODEL_OVERRIDES):
         pack(root / f"package_{at}", "personality", *overrides, n_rows=400)
         add(registry, root / f"package_{at}")
     pack(root / "package_2", "personality", "model=logistic_regression", "model.estimator.C=0.5", n_rows=400)
