@@ -59,7 +59,7 @@ def user_of_session(roles_claim: str) -> User:
     if has_login():
         return user_from_claims(st.user.to_dict(), roles_claim, now=time.time())
     if st.get_option("server.address") in _LOOPBACK_ADDRESSES:
-        me = decisions.actor()
+        me = decisions.current_actor()
         return User(me, me, EVERYBODY.roles)
     return User("", "", frozenset(), _NO_LOGIN_MESSAGE)
 

@@ -159,8 +159,8 @@ def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -
 
 
 def built(target: Path) -> workspace.Workspace:
-    made = workspace.make(target)
-    workspace.shrink(made)
+    made = workspace.create_workspace(target)
+    workspace.use_small_dataset(made)
     made.repro()
     made.commit("The first results")
     made.run("mlops", "track", "sync")

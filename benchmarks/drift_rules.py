@@ -25,7 +25,7 @@ from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the pat
 from pipeline.config.compose import compose  # noqa: E402 - needs the path above
 from pipeline.config.load import build  # noqa: E402 - needs the path above
 from pipeline.monitoring import Counts, find_drift, reference_counts, statistics  # noqa: E402 - needs the path above
-from pipeline.package.reference import describe  # noqa: E402 - needs the path above
+from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def draw_reference(rng: np.random.Generator, n: int = N_REFERENCE) -> Reference:
         words[rng.random(n) < MISSING] = None
         columns[name] = pd.Series(words)
     predicted = np.full(n, "no")
-    return describe(pd.DataFrame(columns), schema(), score=rng.random(n), predicted=predicted, n_bins=10)
+    return build_reference(pd.DataFrame(columns), schema(), score=rng.random(n), predicted=predicted, n_bins=10)
 
 
 def shares_of(bins: Bins, shift: float, missing: float = MISSING) -> np.ndarray:
@@ -117,7 +117,7 @@ def psi_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
     return {
         one.name
         for one in reference.columns
-        if statistics.psi(one.fold(before[one.name]), one.fold(window.features[one.name])) > 0.1
+        if statistics.psi(one.coarsen(before[one.name]), one.coarsen(window.features[one.name])) > 0.1
     }
 
 

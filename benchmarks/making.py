@@ -66,11 +66,11 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
     schema = Schema.from_config(config.data)
     parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
     result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
-    package.write(
+    package.write_package(
         folder,
         result.classifier,
         train=parts.train,
-        parity=parts.test,
+        parity_rows=parts.test,
         scores=result.out_of_fold,
         metrics=result.mean,
         lineage={},

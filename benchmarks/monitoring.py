@@ -85,7 +85,7 @@ def make_rows(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
 
 def described(frame: pd.DataFrame) -> Any:
     """Return the reference of rows, with scores that fit no model: they are not compared here."""
-    from pipeline.package.reference import describe
+    from pipeline.package.reference import build_reference
     from pipeline.schema import Column, Schema, Target
 
     columns = []
@@ -101,7 +101,7 @@ def described(frame: pd.DataFrame) -> Any:
     schema = Schema("bench", tuple(columns), Target("y", ("no", "yes"), "yes"))
     score = np.random.default_rng(0).beta(1, 2, len(frame))
     said = np.where(score < 0.5, "no", "yes")
-    return describe(frame, schema, score=score, predicted=said, n_bins=10, threshold=0.5)
+    return build_reference(frame, schema, score=score, predicted=said, n_bins=10, threshold=0.5)
 
 
 def write_rows(folder: Path, n: int, shift: float = 0.1) -> None:

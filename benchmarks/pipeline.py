@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402 - needs the path above
 
-from tests.end_to_end.workspace import STAGES, Workspace, make  # noqa: E402 - needs the path above
+from tests.end_to_end.workspace import STAGES, Workspace, create_workspace  # noqa: E402 - needs the path above
 
 
 def seconds(project: Workspace, *command: str) -> float:
@@ -76,7 +76,7 @@ def row(what: str, figure: str, bar: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        project = make(Path(folder) / "project")
+        project = create_workspace(Path(folder) / "project")
         project.run(sys.executable, "-m", "compileall", "-q", "pipeline", "stages")
         shutil.copy(ROOT / "benchmarks/bare_script.py", project.root / "bare_script.py")
         row("what", "figure", "bar")

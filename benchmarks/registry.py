@@ -20,11 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline import files, package, state  # noqa: E402 - needs the path above
 from pipeline.config.compose import compose  # noqa: E402
-from pipeline.gates import Evidence, Gate, GateReport, judge  # noqa: E402
+from pipeline.gates import GateInputs, Gate, GateReport, evaluate_gates  # noqa: E402
 from pipeline.package.store import PackageStore  # noqa: E402
 from pipeline.registry import promote, register  # noqa: E402
 from pipeline.scoring import scored_rows  # noqa: E402
-from tests.pipeline.package.packing import pack, parts  # noqa: E402
+from tests.pipeline.package.packing import write_small_package, parts  # noqa: E402
 from tests.pipeline.problems import settings  # noqa: E402
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def decisions(folder: Path) -> None:
     opened, store = state.open_state(folder), PackageStore(folder / "state/packages")
     taken = []
     for at in range(5):
-        pack(folder / f"made_{at}", "personality", f"model.estimator.l2_regularization={at + 1}.0", n_rows=4000)
+        write_small_package(folder / f"made_{at}", "personality", f"model.estimator.l2_regularization={at + 1}.0", n_rows=4000)
         started = time.perf_counter()
         candidate = store.add(folder / f"made_{at}")
         version, _ = register(opened, store, NAME, candidate, gates=passed())
@@ -95,17 +95,17 @@ def gates(folder: Path) -> None:
     config = settings()
     assert config.promotion.resamples == 2000
     for name, overrides in (("candidate", ()), ("champion", ("model.estimator.learning_rate=0.1",))):
-        pack(folder / name, "personality", *overrides, n_rows=4000)
-    candidate, champion = package.load(folder / "candidate"), package.load(folder / "champion")
+        write_small_package(folder / name, "personality", *overrides, n_rows=4000)
+    candidate, champion = package.load_package(folder / "candidate"), package.load_package(folder / "champion")
     test = parts("personality", 4000).test
     rows = test.iloc[np.resize(np.arange(len(test)), N_JUDGED)].reset_index(drop=True)
     figures = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.limits}
     better = {"difference": {config.promotion.metric: {"value": -0.1, "low": -0.2, "high": -0.05}}}
     evaluation = {"metrics": figures, "baselines": dict.fromkeys(config.promotion.baselines, better)}
-    evidence = Evidence(rows, evaluation, {"level": "ok", "leakage": []})
+    evidence = GateInputs(rows, evaluation, {"level": "ok", "leakage": []})
 
     def work() -> GateReport:
-        return judge(candidate, evidence, config.promotion, champion=champion, seed=1)
+        return evaluate_gates(candidate, evidence, config.promotion, champion=champion, seed=1)
 
     row(f"gates: {N_JUDGED:,} rows, 2,000 resamples, against a champion", fastest(work), 1.0)
     target = candidate.schema.target

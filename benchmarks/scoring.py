@@ -42,10 +42,10 @@ def repeat(folder: Path, n_rows: int) -> None:
 
 def ours(folder: Path) -> None:
     """Print the seconds of scoring the file, and the process's peak in megabytes."""
-    from pipeline.package import load
+    from pipeline.package import load_package
     from pipeline.serving.scoring_files import score_file
 
-    package = load(folder / "package")
+    package = load_package(folder / "package")
     started, used = time.perf_counter(), time.process_time()
     score_file(package, folder / "rows.parquet", folder / "scored.parquet")
     print(time.perf_counter() - started, time.process_time() - used, _peak_mb())
@@ -56,9 +56,9 @@ def alone(folder: Path) -> None:
     import onnxruntime as ort
     import pyarrow.parquet as pq
 
-    from pipeline.package import load
+    from pipeline.package import load_package
 
-    encoder = load(folder / "package").served.encoder
+    encoder = load_package(folder / "package").serving_classifier.encoder
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(folder / "package/model.onnx", options, providers=["CPUExecutionProvider"])

@@ -55,7 +55,7 @@ def main() -> None:
     found = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
     print(f"drift: {found['drift']['verdict']}")
     stands = mlops.generate_mlops_report()
-    print(f"{len(stands.versions)} versions; serving {stands.serving}; the audit trail holds: {stands.audit_holds}")
+    print(f"{len(stands.versions)} versions; serving {stands.deployed_versions}; the audit trail holds: {stands.is_audit_trail_intact}")
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
 

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
     from pipeline.state import Served
 
-__all__ = ["Address", "Deployed", "deploy"]
+__all__ = ["ServingEndpoint", "Rollout", "deploy"]
 
 STAGES = {"staging": "Staging", "production": "Production"}
 # An answer of the served form may differ from the packaged one by the rounding of another machine.
-_TOLERANCE = 1e-5
-_POLL_S = 0.2
-_REQUEST_S = 10.0
+_PROBABILITY_TOLERANCE = 1e-5
+_POLL_INTERVAL_S = 0.2
+_REQUEST_TIMEOUT_S = 10.0
 # Whose rows these are in the prediction log, so that they can be told apart and erased.
 _SUBJECT = "mlops-deploy"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServingEndpoint:
     """Where the stage is served, and how to speak to it.
 
     Parameters
@@ -44,7 +44,7 @@ class Address:
 
     url: str
     key: str | None = field(default=None, repr=False)
-    in_a_row: int = 9
+    success_threshold: int = 9
 
     def post(self, path: str, body: bytes) -> tuple[int, Any]:
         """Send JSON; return the status and what was answered (None where it is no JSON).
@@ -61,17 +61,17 @@ class Address:
             raise UsageError(f"--url {self.url!r}: accepted are http://... and https://...")
         asked = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
         try:
-            with urllib.request.urlopen(asked, timeout=_REQUEST_S) as answer:  # noqa: S310 - checked  # nosec B310
-                return answer.status, _read(answer.read())
+            with urllib.request.urlopen(asked, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - checked  # nosec B310
+                return answer.status, _parse_json(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, _read(error.read())
+                return error.code, _parse_json(error.read())
         except OSError as error:
             raise DependencyUnavailable(f"{self.url}: does not answer ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class Rollout:
     """What was deployed, and whether that took a decision (`is_new`) or stood already."""
 
     model: str
@@ -91,12 +91,12 @@ def deploy(
     registry: ModelRegistry,
     model: str,
     stage: str,
-    address: Address,
+    address: ServingEndpoint,
     *,
     version: int | None = None,
     wait_s: float = 60.0,
     reason: str = "",
-) -> Deployed:
+) -> Rollout:
     """Bring a version to a stage and prove that it serves there; a second call decides nothing and tests again.
 
     Parameters
@@ -130,11 +130,11 @@ def deploy(
     """
     if stage not in STAGES:
         raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
-    now = registry.served(model)
-    wanted = version if version is not None else _wanted(registry, now, model, STAGES[stage])
+    now = registry.current_deployment(model)
+    wanted = version if version is not None else _default_version(registry, now, model, STAGES[stage])
     if stage == "staging" and now.version("Production") == wanted:
         # It is past its trial: a version has one stage, and what serves customers is not taken from them.
-        return Deployed(model, wanted, "production", now.generation, is_new=False, n_tests=0, waited_s=0.0)
+        return Rollout(model, wanted, "production", now.generation, is_new=False, n_tests=0, waited_s=0.0)
     change = None
     if now.version(STAGES[stage]) != wanted:
         why = f"deploy to {stage}" + (f": {reason}" if reason else "")
@@ -142,19 +142,19 @@ def deploy(
             model, wanted, STAGES[stage], reason=why, expected_generation=now.generation or None
         )
     standing = change.after if change is not None else now
-    golden = _golden(registry, model, wanted)
+    golden = _load_golden_rows(registry, model, wanted)
     try:
-        waited_s = _wait(address, golden, wanted, standing.generation, wait_s)
-        n_tests = _test(address, golden, wanted)
+        waited_s = _wait_until_served(address, golden, wanted, standing.generation, wait_s)
+        n_tests = _run_smoke_tests(address, golden, wanted)
     except MlopsError as error:
-        before = change.before.versions if change is not None else _before_trial(registry, model, wanted, stage)
+        before = change.before.versions if change is not None else _previous_deployment(registry, model, wanted, stage)
         if before is None:
             raise
-        raise type(error)(f"{error}; {_take_back(registry, standing, before, wanted, STAGES[stage])}") from error
-    return Deployed(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
+        raise type(error)(f"{error}; {_undo_rollout(registry, standing, before, wanted, STAGES[stage])}") from error
+    return Rollout(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
 
 
-def _wanted(registry: ModelRegistry, now: Served, model: str, stage: str) -> int:
+def _default_version(registry: ModelRegistry, now: Served, model: str, stage: str) -> int:
     """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
     if stage == "Staging":
         return registry.get_latest_model_version(model).version
@@ -165,7 +165,7 @@ def _wanted(registry: ModelRegistry, now: Served, model: str, stage: str) -> int
     return found
 
 
-def _golden(registry: ModelRegistry, model: str, version: int) -> Mapping[str, Any]:
+def _load_golden_rows(registry: ModelRegistry, model: str, version: int) -> Mapping[str, Any]:
     """Return rows with the probabilities that the version must answer."""
     registry.load_model(model, version=version)  # fetched and checked to the last byte
     folder = registry.packages.path(registry.get_version(model, version).digest)
@@ -173,16 +173,16 @@ def _golden(registry: ModelRegistry, model: str, version: int) -> Mapping[str, A
     return found
 
 
-def _rows(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
     names, columns = list(golden["columns"]), list(golden["columns"].values())
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _wait(address: Address, golden: Mapping[str, Any], version: int, generation: int, wait_s: float) -> float:
+def _wait_until_served(address: ServingEndpoint, golden: Mapping[str, Any], version: int, generation: int, wait_s: float) -> float:
     """Return how long it took until so many answers in a row came from `version` by this decision or a later one."""
-    body = json.dumps({"features": _rows(golden)[0]}).encode()
+    body = json.dumps({"features": _golden_row_dicts(golden)[0]}).encode()
     began, n_right, last = time.monotonic(), 0, "nothing"
-    while n_right < address.in_a_row:
+    while n_right < address.success_threshold:
         try:
             status, said = address.post("/predict", body)
             found, by = (said.get("model_version"), said.get("generation", 0)) if isinstance(said, dict) else (None, 0)
@@ -197,11 +197,11 @@ def _wait(address: Address, golden: Mapping[str, Any], version: int, generation:
                 raise DependencyUnavailable(
                     f"{address.url}: does not serve version {version} after {wait_s:g} s; last seen: {last}"
                 )
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_INTERVAL_S)
     return time.monotonic() - began
 
 
-def _test(address: Address, golden: Mapping[str, Any], version: int) -> int:
+def _run_smoke_tests(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
     """Run the integration tests against the address and return how many there were.
 
     Raises
@@ -209,16 +209,16 @@ def _test(address: Address, golden: Mapping[str, Any], version: int) -> int:
     GateRefused
         Naming each that failed.
     """
-    checks = list(_checks(address, golden, version))
+    checks = list(_smoke_test_results(address, golden, version))
     failed = [f"{name}: {problem}" for name, problem in checks if problem]
     if failed:
         raise GateRefused(f"{address.url}: {len(failed)} of {len(checks)} tests failed: {'; '.join(failed)}")
     return len(checks)
 
 
-def _checks(address: Address, golden: Mapping[str, Any], version: int) -> Iterator[tuple[str, str]]:
+def _smoke_test_results(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[tuple[str, str]]:
     """Yield each test's name and what is wrong, "" when nothing is."""
-    rows = _rows(golden)
+    rows = _golden_row_dicts(golden)
     status, said = address.post("/predict/batch", json.dumps({"instances": rows}).encode())
     answers = said.get("predictions", []) if isinstance(said, dict) else []
     yield "golden rows are answered", "" if status == 200 and len(answers) == len(rows) else f"status {status}"
@@ -228,7 +228,7 @@ def _checks(address: Address, golden: Mapping[str, Any], version: int) -> Iterat
         for one, row in zip(answers, expected, strict=False)
         for found, right in zip(one["probabilities"].values(), row, strict=True)
     ]
-    yield "golden rows are answered as packaged", _beyond(max(off, default=float("inf")))
+    yield "golden rows are answered as packaged", _tolerance_problem(max(off, default=float("inf")))
     one, _ = address.post("/predict", json.dumps({"features": rows[0]}).encode())
     yield "one row is answered", "" if one == 200 else f"status {one}"
     unknown, _ = address.post("/predict", json.dumps({"features": {**rows[0], "no such feature": 1}}).encode())
@@ -240,11 +240,11 @@ def _checks(address: Address, golden: Mapping[str, Any], version: int) -> Iterat
     yield "it is still that version", "" if found == version else f"version {found} instead of {version}"
 
 
-def _beyond(off: float) -> str:
-    return "" if off <= _TOLERANCE else f"a probability is off by {off:.3g}"
+def _tolerance_problem(off: float) -> str:
+    return "" if off <= _PROBABILITY_TOLERANCE else f"a probability is off by {off:.3g}"
 
 
-def _before_trial(registry: ModelRegistry, model: str, version: int, stage: str) -> Mapping[str, int] | None:
+def _previous_deployment(registry: ModelRegistry, model: str, version: int, stage: str) -> Mapping[str, int] | None:
     """Return the version of each stage before the decision that staged `version`; None for production."""
     if stage != "staging":
         return None
@@ -257,23 +257,23 @@ def _before_trial(registry: ModelRegistry, model: str, version: int, stage: str)
     return None
 
 
-def _take_back(registry: ModelRegistry, standing: Served, earlier: Mapping[str, int], version: int, stage: str) -> str:
+def _undo_rollout(registry: ModelRegistry, deployment: Served, earlier: Mapping[str, int], version: int, stage: str) -> str:
     """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
     before = earlier.get(stage)
-    why, expected = f"deploying version {version} to {stage} failed", standing.generation
+    why, expected = f"deploying version {version} to {stage} failed", deployment.generation
     try:
         if before is not None and stage == "Production":
-            registry.rollback_model(standing.model, to=before, reason=why, expected_generation=expected)
+            registry.rollback_model(deployment.model, to=before, reason=why, expected_generation=expected)
         else:
             place = next((name for name, one in earlier.items() if one == version), "None")
             to, place = (before, stage) if before is not None else (version, place)
-            registry.promote_model(standing.model, to, place, reason=why, expected_generation=expected, force=True)
+            registry.promote_model(deployment.model, to, place, reason=why, expected_generation=expected, force=True)
     except MlopsError as error:
         return f"it could NOT be taken back ({error})"
     return f"taken back: {stage} has {f'version {before}' if before is not None else 'nothing'} again"
 
 
-def _read(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:

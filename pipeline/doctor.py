@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.registry import ModelRegistry
 
-__all__ = ["Diagnosis", "examine"]
+__all__ = ["Diagnosis", "run_diagnostics"]
 
 _RWLOCK = Path(".dvc/tmp/rwlock")
 _OUTPUT_FOLDERS = ("data", "models", "metrics", "plots", "reports")
@@ -38,7 +38,7 @@ class Diagnosis:
         return asdict(self)
 
 
-def examine(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
+def run_diagnostics(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
     """Look at everything once, in a fixed order.
 
     Parameters
@@ -48,18 +48,18 @@ def examine(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
     heal : bool
         Whether to mend what can be mended; otherwise it is a problem that is only named.
     """
-    checks: tuple[Callable[..., Diagnosis], ...] = (_python, _git, _dvc_lock, _leftovers, _audit_trail, _aliases)
+    checks: tuple[Callable[..., Diagnosis], ...] = (_check_python, _check_git, _check_dvc_lock, _check_leftovers, _check_audit_trail, _check_aliases)
     return tuple(check(root, heal=heal) for check in checks)
 
 
-def _python(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+def _check_python(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Diagnosis("python", "ok", version)
     return Diagnosis("python", "problem", f"{version}: 3.11, 3.12 or 3.13 is needed; remove .venv and run `make setup`")
 
 
-def _git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+def _check_git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
     git = shutil.which("git")
     if git is None:
         return Diagnosis("git", "problem", "git is not on the PATH; lineage needs it, install it")
@@ -73,29 +73,29 @@ def _git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check 
     return Diagnosis("git", "ok", f"commit {answer.stdout.strip()}")
 
 
-def _dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
+def _check_dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
     """Check the file in which DVC notes who reads and writes what; a kill can leave it empty or stale."""
     path = root / _RWLOCK
     if not path.exists():
         return Diagnosis("dvc locks", "ok", "none held")
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
-        holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _entries(noted)}
+        holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _rwlock_entries(noted)}
     except (ValueError, KeyError, TypeError, AttributeError):
         return _heal_lock(path, "the lock file is empty or damaged, which stops every DVC command", heal=heal)
-    dead = sorted(pid for pid in holders if not _runs_dvc(pid))
+    dead = sorted(pid for pid in holders if not _is_dvc_process(pid))
     if dead:
         return _heal_lock(path, f"held by processes that are gone: {', '.join(map(str, dead))}", heal=heal)
     held = ", ".join(f"{pid} ({cmd})" for pid, cmd in sorted(holders.items()))
     return Diagnosis("dvc locks", "ok", f"held by {held}" if held else "none held")
 
 
-def _entries(noted: dict[str, Any]) -> list[dict[str, Any]]:
+def _rwlock_entries(noted: dict[str, Any]) -> list[dict[str, Any]]:
     readers = [entry for entries in noted.get("read", {}).values() for entry in entries]
     return readers + list(noted.get("write", {}).values())
 
 
-def _runs_dvc(pid: int) -> bool:
+def _is_dvc_process(pid: int) -> bool:
     """Tell whether a live process has that id and is DVC; ids are used again after a restart."""
     import psutil
 
@@ -112,7 +112,7 @@ def _heal_lock(path: Path, what: str, *, heal: bool) -> Diagnosis:
     return Diagnosis("dvc locks", "healed", f"{what}; removed (DVC makes it anew)")
 
 
-def _leftovers(root: Path, *, heal: bool) -> Diagnosis:
+def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
     """Look for unfinished files that a killed stage left beside its outputs."""
     found = [
         path
@@ -134,8 +134,8 @@ def _leftovers(root: Path, *, heal: bool) -> Diagnosis:
     return Diagnosis("leftovers", "healed", f"removed unfinished files of a killed stage: {names}")
 
 
-def _audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
-    registry = _registry(root)
+def _check_audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every check has this shape
+    registry = _open_registry(root)
     if registry is None:
         return Diagnosis("audit trail", "ok", "nothing was registered yet")
     try:
@@ -148,17 +148,17 @@ def _audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - ever
     return Diagnosis("audit trail", "problem", f"{said}; restore a backup of the state database")
 
 
-def _aliases(root: Path, *, heal: bool) -> Diagnosis:
+def _check_aliases(root: Path, *, heal: bool) -> Diagnosis:
     """Look whether MLflow shows what was decided; an alias that was moved by hand never serves."""
-    registry = _registry(root)
+    registry = _open_registry(root)
     if registry is None:
         return Diagnosis("mlflow aliases", "ok", "nothing was registered yet")
     try:
         if heal:
             done = registry.mirror()
-            moved, error = done.moved, done.error
+            moved, error = done.overridden_aliases, done.error
         else:
-            moved, error = registry.moved_aliases(), None
+            moved, error = registry.overridden_aliases(), None
     except (Conflict, DependencyUnavailable) as caught:
         moved, error = (), str(caught)
     if error is not None:
@@ -171,7 +171,7 @@ def _aliases(root: Path, *, heal: bool) -> Diagnosis:
     return Diagnosis("mlflow aliases", "healed", f"{what}; put back, and noted in the audit trail")
 
 
-def _registry(root: Path) -> ModelRegistry | None:
+def _open_registry(root: Path) -> ModelRegistry | None:
     """Return the registry of a project that has one; a missing or wrong params.yaml is told by other commands."""
     from pipeline.config.load import load_params
     from pipeline.errors import ConfigError, DataError

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Finding", "Verification", "verify"]
+__all__ = ["IntegrityFinding", "Verification", "verify_project"]
 
-Problem = Literal["changed", "missing"]
+FileProblem = Literal["changed", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IntegrityFinding:
     """One file whose bytes are not those that were recorded."""
 
     path: str
-    place: Literal["workspace", "cache"]
-    problem: Problem
+    location: Literal["workspace", "cache"]
+    problem: FileProblem
     expected_md5: str
     found_md5: str | None
 
@@ -37,14 +37,14 @@ class Verification:
 
     n_outputs: int
     n_cached: int
-    findings: tuple[Finding, ...]
+    findings: tuple[IntegrityFinding, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)
 
 
-def verify(root: Path) -> Verification:
+def verify_project(root: Path) -> Verification:
     """Hash every output that `dvc.lock` names, and every cached object behind it.
 
     An output that is missing from the workspace is a finding; an object that is missing from the
@@ -56,29 +56,29 @@ def verify(root: Path) -> Verification:
         When `dvc.lock` is missing or cannot be read.
     """
     outputs = list(recorded(root))
-    findings: list[Finding] = []
+    findings: list[IntegrityFinding] = []
     n_cached = 0
     for output in outputs:
         findings += _workspace_findings(root, output)
         if output.is_cached:
-            objects = list(_objects(root, output))
+            objects = list(_cached_objects(root, output))
             n_cached += len(objects)
             findings += [finding for path, md5 in objects if (finding := _cache_finding(root, path, md5)) is not None]
     return Verification(len(outputs), n_cached, tuple(findings))
 
 
-def _workspace_findings(root: Path, output: Output) -> list[Finding]:
+def _workspace_findings(root: Path, output: Output) -> list[IntegrityFinding]:
     path = root / output.path
     if not path.exists():
-        return [Finding(output.path, "workspace", "missing", output.md5, None)]
+        return [IntegrityFinding(output.path, "workspace", "missing", output.md5, None)]
     if not output.md5.endswith(".dir"):
-        return _compared(output.path, "workspace", output.md5, md5_of(path))
+        return _checksum_findings(output.path, "workspace", output.md5, md5_of(path))
     listing = listing_of(path)
     if listing_md5(listing) == output.md5:
         return []
     expected = cached_listing(root, output.md5)
     if expected is None:
-        return [Finding(output.path, "workspace", "changed", output.md5, listing_md5(listing))]
+        return [IntegrityFinding(output.path, "workspace", "changed", output.md5, listing_md5(listing))]
     found = {entry["relpath"]: entry["md5"] for entry in listing}
     return [
         finding
@@ -87,19 +87,19 @@ def _workspace_findings(root: Path, output: Output) -> list[Finding]:
     ]
 
 
-def _member_findings(path: str, expected: str | None, found: str | None) -> list[Finding]:
+def _member_findings(path: str, expected: str | None, found: str | None) -> list[IntegrityFinding]:
     if expected == found:
         return []
     if found is None:
-        return [Finding(path, "workspace", "missing", expected or "", None)]
-    return [Finding(path, "workspace", "changed", expected or "", found)]
+        return [IntegrityFinding(path, "workspace", "missing", expected or "", None)]
+    return [IntegrityFinding(path, "workspace", "changed", expected or "", found)]
 
 
-def _compared(path: str, place: Literal["workspace", "cache"], expected: str, found: str) -> list[Finding]:
-    return [] if expected == found else [Finding(path, place, "changed", expected, found)]
+def _checksum_findings(path: str, place: Literal["workspace", "cache"], expected: str, found: str) -> list[IntegrityFinding]:
+    return [] if expected == found else [IntegrityFinding(path, place, "changed", expected, found)]
 
 
-def _objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
+def _cached_objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
     """Yield the cached objects of an output that exist, with the hash that their name promises."""
     path = object_path(root, output.md5)
     if not path.exists():
@@ -112,6 +112,6 @@ def _objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
                 yield member, md5
 
 
-def _cache_finding(root: Path, path: Path, md5: str) -> Finding | None:
+def _cache_finding(root: Path, path: Path, md5: str) -> IntegrityFinding | None:
     found = md5_of(path)
-    return None if found == md5 else Finding(str(path.relative_to(root)), "cache", "changed", md5, found)
+    return None if found == md5 else IntegrityFinding(str(path.relative_to(root)), "cache", "changed", md5, found)

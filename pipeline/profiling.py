@@ -23,14 +23,14 @@ from pipeline.errors import DependencyUnavailable, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["profile_server", "profile_stage", "stages"]
+__all__ = ["profile_server", "profile_stage", "stage_names"]
 
-_RATE = 100
+_SAMPLES_PER_S = 100
 _N_CLIENTS = 8
-_DENIED = ("Permission denied", "Operation not permitted", "CAP_SYS_PTRACE")
+_PERMISSION_ERRORS = ("Permission denied", "Operation not permitted", "CAP_SYS_PTRACE")
 
 
-def stages() -> list[str]:
+def stage_names() -> list[str]:
     """Return the names of what is called as `python -m stages.NAME`."""
     spec = find_spec("stages")
     places = spec.submodule_search_locations if spec is not None else None
@@ -48,12 +48,12 @@ def profile_stage(name: str, output: Path) -> None:
     DependencyUnavailable
         When py-spy is not installed, or may not look at other processes.
     """
-    if name not in stages():
-        raise UsageError(f"{name!r} is no stage; accepted is serve, or one of {', '.join(stages())}")
+    if name not in stage_names():
+        raise UsageError(f"{name!r} is no stage; accepted is serve, or one of {', '.join(stage_names())}")
     words = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
     command = [sys.executable, "-m", f"stages.{name}", *words]
-    done = subprocess.run([*_recording(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
-    _check(done.returncode, done.stderr, output)
+    done = subprocess.run([*_record_command(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
+    _check_recording(done.returncode, done.stderr, output)
     # What the stage itself said; py-spy keeps its exit code to itself.
     sys.stderr.writelines(f"{line}\n" for line in done.stderr.splitlines() if not line.startswith("py-spy>"))
 
@@ -73,35 +73,35 @@ def profile_server(output: Path, seconds: float) -> float:
     DependencyUnavailable
         When py-spy is not installed or may not look at other processes, or the server does not start.
     """
-    recording = _recording(output)
-    with _serving() as (process, address):
-        body = json.dumps({"features": _row(address)}).encode()
+    recording = _record_command(output)
+    with _running_server() as (process, address):
+        body = json.dumps({"features": _first_golden_row(address)}).encode()
         spying = [*recording, "--duration", str(max(1, round(seconds))), "--pid", str(process.pid)]
         spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own words
-        n_answers, took_s, said = _load(address, body, spy)
-    _check(spy.returncode, said, output)
+        n_answers, took_s, said = _generate_load(address, body, spy)
+    _check_recording(spy.returncode, said, output)
     return n_answers / took_s
 
 
-def _recording(output: Path) -> list[str]:
+def _record_command(output: Path) -> list[str]:
     spy = Path(sysconfig.get_path("scripts")) / "py-spy"
     if not spy.exists():
         raise DependencyUnavailable("py-spy is not installed; run pip install 'declarative-mlops[profile]'")
-    return [str(spy), "record", "--rate", str(_RATE), "--threads", "--output", str(output)]
+    return [str(spy), "record", "--rate", str(_SAMPLES_PER_S), "--threads", "--output", str(output)]
 
 
-def _check(code: int, said: str, output: Path) -> None:
-    if any(word in said for word in _DENIED):
+def _check_recording(code: int, stderr: str, output: Path) -> None:
+    if any(word in stderr for word in _PERMISSION_ERRORS):
         raise DependencyUnavailable(
             "py-spy may not look at other processes here; run the command as root, or give the container the capability"
             " SYS_PTRACE, or allow it until the next start: sysctl kernel.yama.ptrace_scope=0"
         )
     if not output.is_file():
-        raise DependencyUnavailable(f"py-spy wrote nothing (exit code {code}): {said.strip()[-500:]}")
+        raise DependencyUnavailable(f"py-spy wrote nothing (exit code {code}): {stderr.strip()[-500:]}")
 
 
 @contextmanager
-def _serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a server of this project and its address."""
     words = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
     command = [sys.executable, "-m", "pipeline.serving", *words]
@@ -109,7 +109,7 @@ def _serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
         # What it says later is read and let go: a full pipe would hold the server up.
         rest = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         try:
-            address = _address(process)
+            address = _wait_for_address(process)
             rest.start()
             yield process, address
         finally:
@@ -122,7 +122,7 @@ def _serving() -> Iterator[tuple[subprocess.Popen[str], str]]:
                 rest.join(timeout=5)
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _wait_for_address(process: subprocess.Popen[str]) -> str:
     """Wait for the line that tells where it listens and that it is ready."""
     said = []
     for line in process.stderr or ():
@@ -136,7 +136,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     raise DependencyUnavailable(f"the server did not start: {''.join(said).strip()[-500:]}")
 
 
-def _row(address: str) -> dict[str, Any]:
+def _first_golden_row(address: str) -> dict[str, Any]:
     """Return the first golden row of what serves."""
     from pipeline.package import PackageStore
     from pipeline.serving.starting import find_project
@@ -147,7 +147,7 @@ def _row(address: str) -> dict[str, Any]:
     return {name: values[0] for name, values in golden["columns"].items()}
 
 
-def _load(address: str, body: bytes, spy: subprocess.Popen[str]) -> tuple[int, float, str]:
+def _generate_load(address: str, body: bytes, spy: subprocess.Popen[str]) -> tuple[int, float, str]:
     """Ask until py-spy ends; return how many answers came, in how many seconds, and what py-spy said."""
     counts = [0] * _N_CLIENTS
     is_over = threading.Event()

@@ -15,10 +15,10 @@ from pipeline.words import counted
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Figure", "Summary", "summarise"]
+__all__ = ["SummaryMetric", "ProjectSummary", "summarize_project"]
 
-_HEADLINE = ("log_loss", "roc_auc", "accuracy", "ece")
-_NEXT = (
+_HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
+_NEXT_COMMANDS = (
     ("the report on the rows", "reports/validation.html"),
     ("the model card", "reports/model_card.md"),
     ("answers over HTTP", "make serve"),
@@ -32,7 +32,7 @@ _NEXT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class SummaryMetric:
     """One metric on the test rows with its interval; None where it is not defined."""
 
     name: str
@@ -43,7 +43,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ProjectSummary:
     """What the last run made.
 
     Attributes
@@ -68,12 +68,12 @@ class Summary:
     problem: str
     model: str
     digest: str
-    rows: dict[str, int]
-    quality: float
+    n_rows_by_part: dict[str, int]
+    quality_score: float
     warnings: tuple[str, ...]
-    figures: tuple[Figure, ...]
+    metrics: tuple[SummaryMetric, ...]
     confidence: float
-    onnx: bool
+    is_onnx: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -81,30 +81,30 @@ class Summary:
 
     def as_text(self) -> str:
         """Return a page for the terminal."""
-        served = "ONNX, proven equal to scikit-learn" if self.onnx else "scikit-learn"
+        served = "ONNX, proven equal to scikit-learn" if self.is_onnx else "scikit-learn"
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
-            f"  {self.problem}: {counted(self.rows['raw'], 'row')}, quality {self.quality:.1f} of 100{warnings}",
+            f"  {self.problem}: {counted(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE}, served by {served}",
             "",
-            f"  on {counted(self.rows['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
-            *(f"    {_line(figure)}" for figure in self.figures),
+            f"  on {counted(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
+            *(f"    {_metric_line(figure)}" for figure in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
-            *(f"    {what + ':':<26}{command}" for what, command in _NEXT),
+            *(f"    {what + ':':<26}{command}" for what, command in _NEXT_COMMANDS),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _line(figure: Figure) -> str:
+def _metric_line(figure: SummaryMetric) -> str:
     value = "-" if figure.value is None else f"{figure.value:.4f}"
     interval = "" if figure.low is None or figure.high is None else f"  [{figure.low:.4f}, {figure.high:.4f}]"
     others = ", ".join(f"{name} {one:.4f}" for name, one in figure.baselines.items() if one is not None)
     return f"{figure.name:<12}{value}{interval}{f'   ({others})' if others else ''}"
 
 
-def summarise(root: Path) -> Summary:
+def summarize_project(root: Path) -> ProjectSummary:
     """Return what the finished graph below `root` made.
 
     Raises
@@ -120,28 +120,28 @@ def summarise(root: Path) -> Summary:
     evaluation = read_json(root / paths.EVALUATION)
     validation = read_json(root / paths.VALIDATION)
     manifest = (root / paths.CANDIDATE / "manifest.json").read_bytes()
-    return Summary(
+    return ProjectSummary(
         problem=config.data.name,
         model=config.model.name,
         digest=evaluation["package"],
-        rows={**_validated(validation), **evaluation["rows"]},
-        quality=validation["quality_score"],
+        n_rows_by_part={**_validated_row_counts(validation), **evaluation["rows"]},
+        quality_score=validation["quality_score"],
         warnings=tuple(dict.fromkeys(one["rule"] for one in validation["findings"] if one["level"] != "ok")),
-        figures=tuple(_figures(evaluation)),
+        metrics=tuple(_summary_metrics(evaluation)),
         confidence=evaluation["confidence"],
-        onnx=json.loads(manifest)["onnx"]["used"],
+        is_onnx=json.loads(manifest)["onnx"]["used"],
     )
 
 
-def _validated(validation: dict[str, Any]) -> dict[str, int]:
+def _validated_row_counts(validation: dict[str, Any]) -> dict[str, int]:
     return {"raw": validation["rows"], "quarantined": validation["quarantined"]}
 
 
-def _figures(evaluation: dict[str, Any]) -> list[Figure]:
+def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
     metrics = evaluation["metrics"]
-    shown = [name for name in _HEADLINE if name in metrics] or list(metrics)[:4]
+    shown = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
     return [
-        Figure(
+        SummaryMetric(
             name,
             metrics[name]["value"],
             metrics[name]["low"],

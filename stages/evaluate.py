@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def main(config: Config) -> float:
     """Write figures, curves, the whole report and the model card; return the objective."""
     train, test = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
-    judged = package.load(paths.CANDIDATE)
+    judged = package.load_package(paths.CANDIDATE)
     report = evaluate(judged, train, test, config.evaluation, objective=config.training.objective, seed=config.seed)
     report.write_tables(paths.PLOTS)
     files.write_json(paths.EVALUATION, report.as_dict())
     files.write_text(paths.CARD, model_card(report, config))
-    files.write_json(paths.TEST_METRICS, report.headline())
+    files.write_json(paths.TEST_METRICS, report.dvc_metrics())
     print(f"[evaluate] {report.summary}", flush=True)
     print(f"[evaluate] {publish(Path(), config)}")
-    return report.value
+    return report.objective_value
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline import files, package, paths
 from pipeline.config.entry import stage
 from pipeline.errors import GateRefused
-from pipeline.gates import Evidence
+from pipeline.gates import GateInputs
 from pipeline.registry import registry_of
 from pipeline.tracking.revision import revision_tags
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def main(config: Config) -> None:
     """Judge the candidate, write what the gates said, register it; end with exit code 5 when they reject it."""
     registry = registry_of(config.tracking)
-    evidence = Evidence(
+    evidence = GateInputs(
         files.read_parquet(paths.TEST), files.read_json(paths.EVALUATION), files.read_json(paths.VALIDATION)
     )
-    report = registry.judge_candidate(
-        config.name, package.load(paths.CANDIDATE), evidence, config.promotion, seed=config.seed
+    report = registry.evaluate_candidate(
+        config.name, package.load_package(paths.CANDIDATE), evidence, config.promotion, seed=config.seed
     )
-    files.write_json(paths.REGISTRATION, report.settled().as_dict())
-    print(report.table(), flush=True)
+    files.write_json(paths.REGISTRATION, report.only_reproducible().as_dict())
+    print(report.as_text(), flush=True)
     if "DVC_EXP_NAME" in os.environ and not config.promotion.experiments:
         print("[register] an experiment is judged, not registered (promotion.experiments=true registers it too)")
         return

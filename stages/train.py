@@ -21,11 +21,11 @@ def main(config: Config) -> float:
     schema = Schema.from_config(config.data)
     result = train(rows, schema, config.features, config.model, config.training, seed=config.seed)
     data = {name: files.sha256_file(path) for name, path in (("train", paths.TRAIN), ("test", paths.TEST))}
-    manifest = package.write(
+    manifest = package.write_package(
         paths.CANDIDATE,
         result.classifier,
         train=rows,
-        parity=parity,
+        parity_rows=parity,
         scores=result.out_of_fold,
         metrics=result.mean,
         lineage=lineage(config, data=data, source=files.read_json(paths.SOURCE)),

@@ -56,7 +56,7 @@ def _tables(change: Change) -> Iterator[str]:
     yield _table(
         "Columns, for those who send rows",
         ("column", "change", "breaks callers"),
-        [(one.column, one.what, "yes" if one.breaks else "no") for one in change.schema],
+        [(one.column, one.description, "yes" if one.is_breaking else "no") for one in change.schema],
     )
     yield _table("Stages that ran", ("stage", "because of"), [(one.stage, one.why) for one in change.ran])
     yield _table(

@@ -66,7 +66,7 @@ class Side:
     def package(self) -> Package | None:
         """Return the model package; None where it is not there or of a form that is not read any more."""
         try:
-            return package.load(self.folder / paths.CANDIDATE) if (self.folder / paths.CANDIDATE).is_dir() else None
+            return package.load_package(self.folder / paths.CANDIDATE) if (self.folder / paths.CANDIDATE).is_dir() else None
         except IntegrityError:
             return None
 

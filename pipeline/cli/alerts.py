@@ -44,9 +44,9 @@ def _open_state() -> Iterator[State]:
 
 def _actor() -> Actor:
     from pipeline.alerts import Actor
-    from pipeline.registry.decisions import actor
+    from pipeline.registry.decisions import current_actor
 
-    return Actor(actor())
+    return Actor(current_actor())
 
 
 @app.command("list")

@@ -14,7 +14,7 @@ from pipeline.files import canonical_json
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from pipeline.registry import ServedThen
+    from pipeline.registry import PastDeployment
     from pipeline.state import AuditEntry
 
 __all__ = ["app"]
@@ -38,7 +38,7 @@ def show_deployments_at(
         return
     if at is None:
         raise UsageError("mlops audit: say `mlops audit list`, `mlops audit verify` or `mlops audit --at 2026-01-31`")
-    found = open_registry().served_at(_parse_timestamp(at), name)
+    found = open_registry().deployments_at(_parse_timestamp(at), name)
     if as_json:
         typer.echo(canonical_json([one.as_dict() for one in found]), nl=False)
         return
@@ -92,12 +92,12 @@ def _subject_of(entry: AuditEntry) -> str:
     return f"{key['id']} ({key['name']}, {key['role']})" if not entry.model and "id" in key else entry.model
 
 
-def _deployment_line(deployment: ServedThen) -> str:
-    verdict = deployment.why.evidence.get("verdict")
+def _deployment_line(deployment: PastDeployment) -> str:
+    verdict = deployment.entry.evidence.get("verdict")
     gates = f"; its gates said {verdict}" if verdict else ""
     return (
         f"{deployment.model}  {deployment.stage}: version {deployment.version} ({deployment.digest[:12]}), generation {deployment.generation}\n"
-        f"{_decision_line(deployment.why)}{gates}"
+        f"{_decision_line(deployment.entry)}{gates}"
     )
 
 

@@ -74,11 +74,11 @@ def deploy(
     """Bring a version to a stage, wait until it serves, test it there, and take it back when it fails."""
     import os
 
-    from pipeline.deploying import Address
+    from pipeline.deploying import ServingEndpoint
     from pipeline.deploying import deploy as bring
 
     asked = open_registry()
-    address = Address(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
+    address = ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
     done = bring(asked, resolve_model(asked, name), stage, address, version=version, wait_s=wait_s, reason=reason)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)

@@ -38,7 +38,7 @@ def create(
 ) -> None:
     """Make a key and show it, once: only its digest is kept."""
     from pipeline import state as store
-    from pipeline.registry.decisions import actor
+    from pipeline.registry.decisions import current_actor
     from pipeline.serving.http.access import ROLES
 
     if role not in ROLES:
@@ -46,7 +46,7 @@ def create(
     state = _open_state()
     try:
         expires_at = state.clock() + days * _US_PER_DAY
-        key, record = store.create_key(state, role, name=name, actor=actor(), expires_at=expires_at)
+        key, record = store.create_key(state, role, name=name, actor=current_actor(), expires_at=expires_at)
     finally:
         state.close()
     if as_json:
@@ -84,11 +84,11 @@ def revoke(
 ) -> None:
     """Take a key back; servers refuse it within two seconds."""
     from pipeline import state as store
-    from pipeline.registry.decisions import actor
+    from pipeline.registry.decisions import current_actor
 
     state = _open_state()
     try:
-        record = store.revoke_key(state, identifier, actor=actor(), reason=reason)
+        record = store.revoke_key(state, identifier, actor=current_actor(), reason=reason)
     finally:
         state.close()
     typer.echo(canonical_json(record.as_dict()) if as_json else _key_line(record), nl=not as_json)

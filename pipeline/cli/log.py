@@ -65,12 +65,12 @@ def erase(
     subject: Annotated[str, typer.Argument(help="The subject that requests named.")], *, as_json: AsJson = False
 ) -> None:
     """Remove all that is kept about a subject: predictions, outcomes, stored answers; the audit trail says that it was done."""
-    from pipeline.registry.decisions import actor
+    from pipeline.registry.decisions import current_actor
     from pipeline.serving.upkeep import erase as work
 
     state = _open_state()
     try:
-        n_removed = work(state, subject, actor=actor())
+        n_removed = work(state, subject, actor=current_actor())
     finally:
         state.close()
     typer.echo(

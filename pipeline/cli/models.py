@@ -113,6 +113,6 @@ def reproduce(version: VersionArgument, *, name: ModelOption = None, as_json: As
     typer.echo(f"running the graph of version {version} in a copy of its commit ...", err=True)
     receipt = asked.reproduce(model, version)
     typer.echo(canonical_json(receipt.as_dict()) if as_json else f"{receipt.as_text()}\n", nl=False)
-    if receipt.differing:
-        differing = ", ".join(check.what for check in receipt.differing)
+    if receipt.differences:
+        differing = ", ".join(check.name for check in receipt.differences)
         raise IntegrityError(f"{model} version {version}: made again it differs in {differing}; see the receipt above")

@@ -81,7 +81,7 @@ def copy(
     """Copy every row into an empty database and compare both sides, in one transaction; stop what writes first."""
     from pipeline import state as store
     from pipeline.config.load import load_params
-    from pipeline.registry.decisions import actor
+    from pipeline.registry.decisions import current_actor
     from pipeline.tracking.store import find_root
 
     old = _open_source(source)
@@ -91,7 +91,7 @@ def copy(
             if old.engine.url == new.engine.url:
                 raise UsageError(f"--to: {new.address} is the database to copy from; name another")
             log = load_params(find_root() / "params.yaml").serving.log
-            copied = store.copy_state(old, new, actor=actor(), partition_days=log.partition_days, told=_print_progress)
+            copied = store.copy_state(old, new, actor=current_actor(), partition_days=log.partition_days, told=_print_progress)
         finally:
             new.close()
     finally:

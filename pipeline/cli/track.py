@@ -72,7 +72,7 @@ def _mirror_registry() -> None:
         typer.echo(f"MLflow's registry cannot be had now ({done.error}); what it should show waits in the outbox")
     elif done.models:
         typer.echo(f"MLflow's registry shows {', '.join(done.models)} as decided")
-    for alias in done.moved:
+    for alias in done.overridden_aliases:
         typer.echo(f"{alias} had been moved in MLflow, and was put back")
 
 

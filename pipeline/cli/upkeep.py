@@ -20,12 +20,12 @@ def verify(*, as_json: AsJson = False) -> None:
     """Read every output and every cached object again and compare them with dvc.lock."""
     from pipeline import integrity
 
-    result = integrity.verify(Path())
+    result = integrity.verify_project(Path())
     if as_json:
         typer.echo(canonical_json(result.as_dict()), nl=False)
     else:
         for finding in result.findings:
-            typer.echo(f"{finding.place}: {finding.path}: {finding.problem} (expected md5 {finding.expected_md5})")
+            typer.echo(f"{finding.location}: {finding.path}: {finding.problem} (expected md5 {finding.expected_md5})")
         typer.echo(f"{counted(result.n_outputs, 'output')} and {counted(result.n_cached, 'cached object')} read")
     if result.findings:
         raise IntegrityError(
@@ -40,9 +40,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Find what keeps the project from working and mend what can be mended."""
-    from pipeline.doctor import examine
+    from pipeline.doctor import run_diagnostics
 
-    found = examine(Path(), heal=not dry_run)
+    found = run_diagnostics(Path(), heal=not dry_run)
     if as_json:
         typer.echo(canonical_json([diagnosis.as_dict() for diagnosis in found]), nl=False)
     else:
@@ -57,5 +57,5 @@ def status(*, as_json: AsJson = False) -> None:
     """Say what the last run made, its headline figures, and what to do next."""
     from pipeline import summary
 
-    found = summary.summarise(Path())
+    found = summary.summarize_project(Path())
     typer.echo(canonical_json(found.as_dict()) if as_json else found.as_text(), nl=False)

@@ -10,10 +10,10 @@ import numpy as np
 from pipeline.baselines import BASELINES, fit_baseline, headline
 from pipeline.classifier import class_codes, decide
 from pipeline.errors import IntegrityError
-from pipeline.evaluation.curves import curves
-from pipeline.evaluation.importance import find_importance, importance_table
-from pipeline.evaluation.report import Baseline, EvalReport, Parity
-from pipeline.evaluation.slices import find_slices
+from pipeline.evaluation.curves import curve_tables
+from pipeline.evaluation.importance import permutation_importance, importance_table
+from pipeline.evaluation.report import Baseline, EvaluationReport, Parity
+from pipeline.evaluation.slices import evaluate_slices
 from pipeline.metrics import Scored, Weighted, compare, estimate, measure, significant
 from pipeline.scoring import scored_rows
 
@@ -36,7 +36,7 @@ def evaluate(
     *,
     objective: str,
     seed: int,
-) -> EvalReport:
+) -> EvaluationReport:
     """Return what the rows of `test` say about a package; the same for any number of threads.
 
     Parameters
@@ -71,21 +71,21 @@ def evaluate(
         probabilities = package.predict_proba(test)
         scored = scored_rows(target, codes, probabilities, threshold=package.threshold, bins=config.bins)
         # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
-        baselines = beside.submit(_baselines, scored, train, test, package.schema, names, sampling)
-        parity = beside.submit(_parity, package, test, probabilities)
-        slices, too_small = find_slices(scored, train, test, package.schema, config, seed=seed)
+        baselines = beside.submit(_compare_baselines, scored, train, test, package.schema, names, sampling)
+        parity = beside.submit(_check_parity, package, test, probabilities)
+        slices, too_small = evaluate_slices(scored, train, test, package.schema, config, seed=seed)
         repeats = config.importance_repeats
-        importance = find_importance(package.served, test, codes, metric=objective, repeats=repeats, seed=seed)
-        return EvalReport(
+        importance = permutation_importance(package.serving_classifier, test, codes, metric=objective, repeats=repeats, seed=seed)
+        return EvaluationReport(
             package=package,
             metrics=estimate(scored, names, **sampling),
-            by_class=_by_class(scored, target),
+            by_class=_class_metrics(scored, target),
             confusion=Weighted(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=slices,
-            too_small=too_small,
+            too_small_slices=too_small,
             importance=importance,
-            tables={**curves(scored, target.classes), "importance": importance_table(importance)},
+            tables={**curve_tables(scored, target.classes), "importance": importance_table(importance)},
             parity=parity.result(),
             objective=objective,
             confidence=config.confidence,
@@ -93,7 +93,7 @@ def evaluate(
         )
 
 
-def _baselines(
+def _compare_baselines(
     scored: Scored,
     train: pd.DataFrame,
     test: pd.DataFrame,
@@ -111,11 +111,11 @@ def _baselines(
     return found
 
 
-def _parity(package: Package, test: pd.DataFrame, served: NDArray[np.float64]) -> Parity:
+def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float64]) -> Parity:
     """Compare what is served with scikit-learn once more, on the rows that are judged."""
     if not package.onnx_used:
         return Parity(onnx_used=False, rows=len(test), tolerance=None)
-    expected = package.classifier().predict_proba(test)
+    expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance
     target, threshold = package.schema.target, package.threshold
     flipped = int((decide(expected, target, threshold) != decide(served, target, threshold)).sum())
@@ -127,7 +127,7 @@ def _parity(package: Package, test: pd.DataFrame, served: NDArray[np.float64]) -
     return Parity(onnx_used=True, rows=len(test), tolerance=tolerance)
 
 
-def _by_class(scored: Scored, target: Target) -> dict[str, dict[str, float | None]]:
+def _class_metrics(scored: Scored, target: Target) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
     for code, name in enumerate(target.classes):
         inside = scored.probabilities[:, code]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.evaluation.slices import Slice
     from pipeline.package import Package
 
-__all__ = ["Baseline", "EvalReport", "Parity"]
+__all__ = ["Baseline", "EvaluationReport", "Parity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Baseline:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 10 significant digits."""
-        return {"metrics": self.metrics, "difference": _plain(self.difference)}
+        return {"metrics": self.metrics, "difference": _as_dicts(self.difference)}
 
 
 @dataclass(frozen=True, slots=True)
-class EvalReport:
+class EvaluationReport:
     """Everything that was found on the test rows.
 
     Attributes
@@ -84,7 +84,7 @@ class EvalReport:
     confusion: NDArray[np.int64]
     baselines: dict[str, Baseline]
     slices: list[Slice]
-    too_small: list[tuple[str, str, int]]
+    too_small_slices: list[tuple[str, str, int]]
     importance: list[Importance]
     tables: dict[str, pd.DataFrame]
     parity: Parity
@@ -98,7 +98,7 @@ class EvalReport:
         return int(self.confusion.sum())
 
     @property
-    def value(self) -> float:
+    def objective_value(self) -> float:
         """The objective on the test rows; NaN where it is not defined there."""
         found = self.metrics[self.objective].value
         return float("nan") if found is None else found
@@ -109,9 +109,9 @@ class EvalReport:
         one = self.metrics[self.objective]
         interval = "" if one.low is None else f" [{one.low:.4f}, {one.high:.4f}]"
         others = [f"{name} {figures.metrics[self.objective]:.4f}" for name, figures in self.baselines.items()]
-        return f"{self.objective} {self.value:.4f}{interval} on {self.n_test} rows ({', '.join(others)})"
+        return f"{self.objective} {self.objective_value:.4f}{interval} on {self.n_test} rows ({', '.join(others)})"
 
-    def headline(self) -> dict[str, Any]:
+    def dvc_metrics(self) -> dict[str, Any]:
         """Return the figures for `dvc metrics`: each metric, and a few of each baseline."""
         shown = headline(self.objective)
         values: dict[str, Any] = {name: significant(one.value) for name, one in self.metrics.items()}
@@ -140,17 +140,17 @@ class EvalReport:
             "threshold": significant(self.package.threshold),
             "objective": self.objective,
             "confidence": self.confidence,
-            "metrics": {name: {**one, **about[name]} for name, one in _plain(self.metrics).items()},
+            "metrics": {name: {**one, **about[name]} for name, one in _as_dicts(self.metrics).items()},
             "cross_validated": self.package.metrics,
             "by_class": self.by_class,
             "confusion": self.confusion.tolist(),
-            "baselines": _plain(self.baselines),
+            "baselines": _as_dicts(self.baselines),
             "slices": [one.as_dict() for one in self.slices],
-            "too_small_slices": [dict(zip(("column", "value", "rows"), one, strict=True)) for one in self.too_small],
+            "too_small_slices": [dict(zip(("column", "value", "rows"), one, strict=True)) for one in self.too_small_slices],
             "importance": [one.as_dict() for one in self.importance],
             "parity": asdict(self.parity),
         }
 
 
-def _plain(figures: Mapping[str, Estimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
+def _as_dicts(figures: Mapping[str, Estimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
     return {name: one.as_dict() for name, one in figures.items()}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Gate", "GateReport", "Verdict"]
+__all__ = ["Gate", "GateReport", "GateVerdict"]
 
-Verdict = Literal["promote", "hold", "reject"]
+GateVerdict = Literal["promote", "hold", "reject"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Gate:
     result: Literal["pass", "hold", "fail"]
     reason: str
     value: float | None = None
-    limit: float | None = None
+    threshold: float | None = None
     fails_when: Literal["above", "below"] | None = None
     unit: str = ""
     depends_on: Literal["rows", "champion", "machine"] = "rows"
@@ -50,13 +50,13 @@ class GateReport:
         return cls(value["candidate"], value["champion"], tuple(Gate(**gate) for gate in value["gates"]))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """`reject` when a gate failed, `hold` when one holds, otherwise `promote`."""
         results = {gate.result for gate in self.gates}
         return "reject" if "fail" in results else "hold" if "hold" in results else "promote"
 
     @property
-    def failed(self) -> tuple[Gate, ...]:
+    def unmet_gates(self) -> tuple[Gate, ...]:
         """The gates that did not pass."""
         return tuple(gate for gate in self.gates if not gate.passed)
 
@@ -65,13 +65,13 @@ class GateReport:
         gates = [asdict(gate) for gate in self.gates]
         return {"candidate": self.candidate, "champion": self.champion, "verdict": self.verdict, "gates": gates}
 
-    def settled(self) -> GateReport:
+    def only_reproducible(self) -> GateReport:
         """Return the gates whose answers are the same on any machine, whatever serves there."""
         return GateReport(self.candidate, None, tuple(gate for gate in self.gates if gate.depends_on == "rows"))
 
-    def table(self) -> str:
+    def as_text(self) -> str:
         """Return the gates as lines of a table for a terminal."""
-        rows = [(gate.name, gate.result, _figure(gate), gate.reason) for gate in self.gates]
+        rows = [(gate.name, gate.result, _format_value(gate), gate.reason) for gate in self.gates]
         widths = [max(len(row[at]) for row in rows) for at in range(3)]
         lines = [
             "  ".join((*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]))
@@ -79,11 +79,11 @@ class GateReport:
         ]
         return "\n".join((*lines, f"verdict: {self.verdict}"))
 
-    def markdown(self) -> str:
+    def as_markdown(self) -> str:
         """Return a section for a model card."""
-        return "\n".join(self._markdown()) + "\n"
+        return "\n".join(self._markdown_lines()) + "\n"
 
-    def _markdown(self) -> Iterator[str]:
+    def _markdown_lines(self) -> Iterator[str]:
         against = f"champion `{self.champion[:12]}`" if self.champion is not None else "no champion: nothing served yet"
         yield "## Gates"
         yield ""
@@ -92,13 +92,13 @@ class GateReport:
         yield "| gate | result | value | why |"
         yield "| --- | --- | --- | --- |"
         for gate in self.gates:
-            yield f"| {gate.name} | {gate.result} | {_figure(gate)} | {gate.reason.replace('|', '/')} |"
+            yield f"| {gate.name} | {gate.result} | {_format_value(gate)} | {gate.reason.replace('|', '/')} |"
 
 
-def _figure(gate: Gate) -> str:
+def _format_value(gate: Gate) -> str:
     if gate.value is None:
         return ""
     unit = f" {gate.unit}" if gate.unit else ""
-    if gate.limit is None or gate.fails_when is None:
+    if gate.threshold is None or gate.fails_when is None:
         return f"{gate.value:.4g}{unit}"
-    return f"{gate.value:.4g} ({'at most' if gate.fails_when == 'above' else 'at least'} {gate.limit:.4g}){unit}"
+    return f"{gate.value:.4g} ({'at most' if gate.fails_when == 'above' else 'at least'} {gate.threshold:.4g}){unit}"

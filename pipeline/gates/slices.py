@@ -28,8 +28,8 @@ class WorstSlice:
     """A slice and by how much it worsens; `at_least` is how much of that is beyond chance, None where nobody asked."""
 
     name: str
-    value: float
-    at_least: float | None = None
+    worsening: float
+    lower_bound: float | None = None
 
 
 def worst_slice(
@@ -42,7 +42,7 @@ def worst_slice(
     all slices (Bonferroni): of many, one would stand out by chance.
     """
     metric = METRICS[config.slices.metric]
-    parts = [(name, rows) for name, rows in _parts(test, package) if len(rows) >= _MIN_ROWS]
+    parts = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
     confidence = 1.0 - (1.0 - config.confidence) / max(len(parts), 1)
     found = []
     for name, rows in parts:
@@ -62,7 +62,7 @@ def worst_slice(
     return max(found, key=lambda one: (one.at_least if one.at_least is not None else 0.0, one.value), default=None)
 
 
-def _parts(test: pd.DataFrame, package: Package) -> Iterator[tuple[str, NDArray[np.intp]]]:
+def _slice_rows(test: pd.DataFrame, package: Package) -> Iterator[tuple[str, NDArray[np.intp]]]:
     for bins in package.reference.columns:
         codes = bins.codes(test[bins.name])
         for code, label in enumerate(bins.labels):

@@ -2,6 +2,6 @@
 
 from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline
 from pipeline.lifecycle.report import BestModel, MlopsReport
-from pipeline.lifecycle.teaching import Taught
+from pipeline.lifecycle.teaching import TrainedCandidate
 
-__all__ = ["BestModel", "MLOpsPipeline", "MlopsReport", "Taught"]
+__all__ = ["BestModel", "MLOpsPipeline", "MlopsReport", "TrainedCandidate"]

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from pipeline.monitoring import Counts, DriftReport
     from pipeline.package import Package
 
-__all__ = ["judge_live_rows"]
+__all__ = ["evaluate_live_rows"]
 
-_WORSENING = 0.05
+_MAX_WORSENING = 0.05
 
 
-def judge_live_rows(
+def evaluate_live_rows(
     package: Package,
     rows: pd.DataFrame,
     reference: pd.DataFrame | None,
@@ -67,8 +67,8 @@ def judge_live_rows(
             raise DataError(f"{name}: has no rows with columns of the model; accepted: a frame with {known}")
     whole = rows.reindex(columns=[*package.schema.feature_names, *set(rows.columns) & {package.schema.target.column}])
     probabilities = package.predict_proba(whole)
-    drift = _drift(package, rows, whole, reference, config, importance)
-    performance = _performance(package, whole, probabilities, config)
+    drift = _drift_report(package, rows, whole, reference, config, importance)
+    performance = _performance_report(package, whole, probabilities, config)
     dashboard = {
         "total_predictions": len(rows),
         "average_confidence": float(probabilities.max(axis=1).mean()),
@@ -78,7 +78,7 @@ def judge_live_rows(
     return {"dashboard": dashboard, "drift": told, **performance}
 
 
-def _counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts:
+def _bin_counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts:
     probabilities, target = package.predict_proba(whole), package.schema.target
     score = probabilities.max(axis=1)
     if target.positive is not None:
@@ -93,7 +93,7 @@ def _counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts
     )
 
 
-def _drift(
+def _drift_report(
     package: Package,
     rows: pd.DataFrame,
     whole: pd.DataFrame,
@@ -105,10 +105,10 @@ def _drift(
     known = None if reference is None else reference.reindex(columns=names)
     report = find_drift(
         package.reference,
-        _counts(package, rows, whole),
+        _bin_counts(package, rows, whole),
         config.drift,
         min_rows=config.monitoring.min_rows,
-        baseline=None if reference is None or known is None else _counts(package, reference, known),
+        baseline=None if reference is None or known is None else _bin_counts(package, reference, known),
         limits={one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None},
         importance=importance,
     )
@@ -126,7 +126,7 @@ def _drift(
     return replace(report, multivariate=together)
 
 
-def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, config: Config) -> dict[str, Any]:
+def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any, config: Config) -> dict[str, Any]:
     target = package.schema.target
     codes = {name: code for code, name in enumerate(target.classes)}
     positive = codes[target.positive] if target.is_binary and target.positive is not None else None
@@ -144,7 +144,7 @@ def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, confi
     expected = expected_performance(Cells.from_rows(probabilities, said, positive=positive), ESTIMABLE, **how)
     own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
     few = config.monitoring.min_rows
-    found = find_degradation(measured, own, limit=_WORSENING, min_outcomes=few)
+    found = find_degradation(measured, own, limit=_MAX_WORSENING, min_outcomes=few)
     return {
         "performance": {
             **{name: one.value for name, one in measured.figures.items()},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BestModel", "MlopsReport"]
 
-_LAST = 5
+_N_RECENT_DECISIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ class MlopsReport:
     model: str
     n_runs: int | None
     versions: tuple[Version, ...]
-    serving: Mapping[str, int]
+    deployed_versions: Mapping[str, int]
     generation: int
-    quality: Mapping[str, float]
+    quality_scores: Mapping[str, float]
     decisions: tuple[AuditEntry, ...]
-    audit_holds: bool
+    is_audit_trail_intact: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
 
-    def markdown(self) -> str:
+    def as_markdown(self) -> str:
         """Return a page for people."""
         return "\n".join(self._lines()) + "\n"
 
@@ -75,22 +75,22 @@ class MlopsReport:
         yield ""
         runs = "MLflow does not answer" if self.n_runs is None else counted(self.n_runs, "run")
         yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
-        yield f"The audit trail {'holds' if self.audit_holds else '**does not hold**'}."
+        yield f"The audit trail {'holds' if self.is_audit_trail_intact else '**does not hold**'}."
         yield ""
         yield "| version | semver | stage | gates | model |"
         yield "| --- | --- | --- | --- | --- |"
         for one in self.versions:
             verdict = (one.tags.get("gates") or {}).get("verdict", "not judged")
             yield f"| {one.version} | {one.semver} | {one.stage} | {verdict} | {one.tags.get('model', '')} |"
-        if self.quality:
+        if self.quality_scores:
             yield ""
-            yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality.items())
+            yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality_scores.items())
         if self.decisions:
             yield ""
-            yield from (f"- {_told(entry)}" for entry in self.decisions[-_LAST:])
+            yield from (f"- {_format_decision(entry)}" for entry in self.decisions[-_N_RECENT_DECISIONS:])
 
 
-def _told(entry: AuditEntry) -> str:
+def _format_decision(entry: AuditEntry) -> str:
     moment = datetime.fromtimestamp(entry.at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
     reason = f" ({entry.reason})" if entry.reason else ""
     return f"{moment} {entry.actor}: {entry.action} version {entry.version}{reason}"

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import files, package
 from pipeline.config.groups.learning import InputsConfig, ModelConfig
 from pipeline.errors import UsageError
-from pipeline.evaluation import EvalReport, evaluate
+from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.models import declare_estimator
 from pipeline.schema import Schema
 from pipeline.training import train
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Version
 
-__all__ = ["Rows", "Taught", "declared_model", "joined", "teach"]
+__all__ = ["TrainTestFrames", "TrainedCandidate", "model_config_of", "to_train_test", "train_candidate"]
 
-_TREES = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
+_TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TrainTestFrames:
     """Rows to learn from and rows to judge by, both with the target, and what is declared or guessed of them."""
 
     train: pd.DataFrame
@@ -40,7 +40,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class TrainedCandidate:
     """A model that was trained and tracked.
 
     Attributes
@@ -78,7 +78,7 @@ class Taught:
         }
 
 
-def joined(train: Any, test: Any, y_train: Any, y_test: Any, config: Config) -> Rows:
+def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Config) -> TrainTestFrames:
     """Return features and labels in one frame for each part, by the project's declaration where it is of these columns.
 
     Raises
@@ -96,8 +96,8 @@ def joined(train: Any, test: Any, y_train: Any, y_test: Any, config: Config) -> 
     parts = [_with_target(frame, y, target) for frame, y in zip(features, (y_train, y_test), strict=True)]
     classes = {word for part in parts for word in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
-        return Rows(_typed(parts[0], declared), _typed(parts[1], declared), declared)
-    return Rows(parts[0], parts[1], guess_features(parts[0], target=target, also=parts[1]))
+        return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
+    return TrainTestFrames(parts[0], parts[1], guess_features(parts[0], target=target, also=parts[1]))
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
@@ -107,20 +107,20 @@ def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
     return frame.reset_index(drop=True).assign(**{target: pd.array(words, dtype="string")})
 
 
-def _typed(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the frame with the dtypes that the graph would give to its columns."""
     kept = [column for column in schema.columns if column.name in frame]
     dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in kept}
     return frame.astype(dtypes)
 
 
-def declared_model(estimator: Any) -> ModelConfig:
+def model_config_of(estimator: Any) -> ModelConfig:
     """Return the settings that build an unfitted estimator again, with what its numbers must be like."""
     from sklearn.utils import get_tags
 
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(estimator).__name__).lower().removesuffix("_classifier")
     takes_missing = bool(get_tags(estimator).input_tags.allow_nan)
-    is_tree = _TREES.search(type(estimator).__name__) is not None
+    is_tree = _TREE_ESTIMATORS.search(type(estimator).__name__) is not None
     inputs = InputsConfig(
         missing="native" if takes_missing else "impute",
         categories="codes" if is_tree else "one_hot",
@@ -129,28 +129,28 @@ def declared_model(estimator: Any) -> ModelConfig:
     return ModelConfig(name=name, estimator=declare_estimator(estimator), inputs=inputs)
 
 
-def teach(rows: Rows, model: ModelConfig, config: Config, folder: Path) -> tuple[Package, EvalReport]:
+def train_candidate(rows: TrainTestFrames, model: ModelConfig, config: Config, folder: Path) -> tuple[Package, EvaluationReport]:
     """Write a package to `folder`, and return it with what the test rows say of it."""
     result = train(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
-    package.write(
+    package.write_package(
         folder,
         result.classifier,
         train=rows.train,
-        parity=rows.test,
+        parity_rows=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean,
-        lineage=_lineage(rows, model, config),
+        lineage=_training_lineage(rows, model, config),
         training=config.training,
         model=model.name,
     )
-    made = package.load(folder)
+    made = package.load_package(folder)
     report = evaluate(
         made, rows.train, rows.test, config.evaluation, objective=config.training.objective, seed=config.seed
     )
     return made, report
 
 
-def _lineage(rows: Rows, model: ModelConfig, config: Config) -> dict[str, Any]:
+def _training_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
     read = {
         "features": config.features.model_dump(mode="json"),
         "model": model.model_dump(mode="json"),
@@ -160,13 +160,13 @@ def _lineage(rows: Rows, model: ModelConfig, config: Config) -> dict[str, Any]:
     parts = {"train": rows.train, "test": rows.test}
     return {
         "data": rows.schema.name,
-        "data_sha256": {name: _sha256(frame) for name, frame in parts.items()},
+        "data_sha256": {name: _frame_sha256(frame) for name, frame in parts.items()},
         "params_sha256": files.sha256(files.canonical_json(read).encode()),
         "seed": config.seed,
         "source": {"kind": "handed over"},
     }
 
 
-def _sha256(frame: pd.DataFrame) -> str:
+def _frame_sha256(frame: pd.DataFrame) -> str:
     hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return files.sha256("\n".join(frame.columns).encode() + hashed.tobytes())

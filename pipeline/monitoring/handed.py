@@ -12,7 +12,7 @@ from pipeline.monitoring.judging import find_drift
 from pipeline.monitoring.logged import LoggedRows
 from pipeline.monitoring.multivariate import domain_auc
 from pipeline.monitoring.weighing import evenly
-from pipeline.package.reference import describe
+from pipeline.package.reference import build_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def drift_from_rows(
     )
     empty = np.zeros(len(rows))
     predicted = np.full(len(rows), package.classes[0])
-    reference = describe(rows, schema, score=empty, predicted=predicted, n_bins=config.training.reference_bins)
+    reference = build_reference(rows, schema, score=empty, predicted=predicted, n_bins=config.training.reference_bins)
     counts = count_window(reference, live, n_rows=len(logged))
     report = find_drift(reference, counts, limits, min_rows=config.monitoring.min_rows)
     together = domain_auc(

@@ -209,7 +209,7 @@ def _normal_power(effect: float, alpha: float) -> float:
 
 
 def _shares_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
-    reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
+    reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
     distance = statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
     p_value = statistics.homogeneity(reference, current)
     n, m = float(reference.sum()), float(current.sum())
@@ -254,13 +254,13 @@ def _finding(pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str,
 
 
 def _both_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
-    sides = [pair.bins.fold(one) / max(float(one.sum()), 1.0) for one in (pair.reference, pair.current)]
+    sides = [pair.bins.coarsen(one) / max(float(one.sum()), 1.0) for one in (pair.reference, pair.current)]
     return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
 def _figures(pair: ColumnPair) -> dict[str, float]:
     """Return every statistic that is defined for the column, for people who know them; only some decide."""
-    reference, current = pair.bins.fold(pair.reference), pair.bins.fold(pair.current)
+    reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
     figures = {
         "psi": statistics.psi(reference, current),
         "jensen_shannon": statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),

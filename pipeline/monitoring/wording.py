@@ -30,7 +30,7 @@ class Moved:
 
 def describe(bins: Bins, reference: Ints, current: Ints, *, missing_first: bool = False) -> Moved:
     """Return how counts in `bins.finest` moved: values, then missing ones, or the other way round."""
-    coarse = bins.fold(reference), bins.fold(current)
+    coarse = bins.coarsen(reference), bins.coarsen(current)
     shares = [one / max(float(one.sum()), 1.0) for one in coarse]
     parts: list[str] = []
     if bins.kind == "words":

@@ -31,16 +31,16 @@ def package_card(
         Cross-validated figures, and what the model was made from.
     """
     parts = (
-        _top(classifier, manifest, n_rows),
-        _columns(classifier.schema.columns),
-        _figures(metrics),
-        _serving(classifier, manifest),
-        _lineage(lineage),
+        _header_section(classifier, manifest, n_rows),
+        _features_section(classifier.schema.columns),
+        _metrics_section(metrics),
+        _predictions_section(classifier, manifest),
+        _lineage_section(lineage),
     )
     return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
 
 
-def _top(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[str]:
+def _header_section(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[str]:
     target = classifier.schema.target
     yield f"# {manifest.model} for {classifier.schema.name}"
     yield ""
@@ -53,18 +53,18 @@ def _top(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[st
     yield "Figures on rows that it never saw, slices and weaknesses are in the model card of the evaluation."
 
 
-def _columns(columns: Iterable[Column]) -> Iterator[str]:
+def _features_section(columns: Iterable[Column]) -> Iterator[str]:
     yield "## Takes"
     yield ""
     rows = [
-        (f"`{one.name}`", one.kind, _accepted(one), "may be missing" if one.nullable else "needed", _meaning(one))
+        (f"`{one.name}`", one.kind, _accepted_values(one), "may be missing" if one.nullable else "needed", _meaning(one))
         for one in columns
         if one.role == "feature"
     ]
-    yield from _table(("column", "kind", "accepted", "", "meaning"), rows)
+    yield from _markdown_table(("column", "kind", "accepted", "", "meaning"), rows)
 
 
-def _accepted(column: Column) -> str:
+def _accepted_values(column: Column) -> str:
     if column.categories:
         return ", ".join(f"`{word}`" for word in column.categories)
     if column.minimum is None and column.maximum is None:
@@ -78,17 +78,17 @@ def _meaning(column: Column) -> str:
     return column.description if column.description is not None else column.label
 
 
-def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
+def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "## Cross-validated on its training rows"
     yield ""
-    yield from _table(("figure", "mean over folds"), [(name, _number(value)) for name, value in metrics.items()])
+    yield from _markdown_table(("figure", "mean over folds"), [(name, _format_number(value)) for name, value in metrics.items()])
 
 
-def _number(value: object) -> str:
+def _format_number(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
 
 
-def _serving(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
+def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
     yield "## Gives"
     yield ""
     yield f"A probability for each class (calibration: {classifier.calibration.kind}), and a class:"
@@ -107,7 +107,7 @@ def _serving(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
         yield f"scikit-learn serves (`model.skops`), since there is no ONNX form: {proof.reason}."
 
 
-def _lineage(lineage: Mapping[str, Any]) -> Iterator[str]:
+def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
     yield "## Made from"
     yield ""
     for name, value in sorted(lineage.items()):
@@ -117,7 +117,7 @@ def _lineage(lineage: Mapping[str, Any]) -> Iterator[str]:
             yield f"- {name}: `{value}`"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for row in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(_one_line(cell) for cell in row)} |"
 

@@ -14,10 +14,10 @@ from pipeline.errors import IntegrityError
 from pipeline.features import Encoder
 from pipeline.package import skops_file
 from pipeline.package.golden import check_golden
-from pipeline.package.manifest import Manifest, verify, verify_some
+from pipeline.package.manifest import Manifest, verify_package, verify_files
 from pipeline.package.onnx_file import OnnxModel
 from pipeline.package.reference import Reference
-from pipeline.package.rule import RULE, read_rule
+from pipeline.package.rule import RULE_FILE, rule_baseline_from_dict
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Package", "load", "load_rule"]
+__all__ = ["Package", "load_package", "load_rule_baseline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Package:
     metrics: dict[str, Any]
     lineage: dict[str, Any]
     card: str
-    served: Classifier
-    stored: bytes
-    golden: dict[str, Any]
+    serving_classifier: Classifier
+    skops_bytes: bytes
+    golden_rows: dict[str, Any]
 
     @property
     def digest(self) -> str:
@@ -61,7 +61,7 @@ class Package:
     @property
     def threshold(self) -> float | None:
         """Lowest probability that is called positive; None where there are more than two classes."""
-        return self.served.threshold
+        return self.serving_classifier.threshold
 
     @property
     def onnx_used(self) -> bool:
@@ -81,20 +81,20 @@ class Package:
         DataError
             When a feature is not there or cannot be read as its kind.
         """
-        return self.served.predict_proba(rows)
+        return self.serving_classifier.predict_proba(rows)
 
     def predict(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
         return decide(self.predict_proba(rows), self.schema.target, self.threshold)
 
-    def classifier(self) -> Classifier:
+    def sklearn_classifier(self) -> Classifier:
         """Return the scikit-learn form, built from the skops file."""
         if not self.onnx_used:
-            return self.served
-        return _sklearn_form(self.served, self.stored)
+            return self.serving_classifier
+        return _with_sklearn_estimator(self.serving_classifier, self.skops_bytes)
 
 
-def load(path: Path) -> Package:
+def load_package(path: Path) -> Package:
     """Return the package in a folder.
 
     First the manifest and every size and digest, then the form of the skops file and each type in it,
@@ -106,8 +106,8 @@ def load(path: Path) -> Package:
     IntegrityError
         When anything is not as it was written.
     """
-    manifest, contents = verify(path)
-    skops_file.audit(contents["model.skops"])
+    manifest, contents = verify_package(path)
+    skops_file.check_skops_file(contents["model.skops"])
     try:
         schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
         plain = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
@@ -129,7 +129,7 @@ def load(path: Path) -> Package:
     return Package(manifest, schema, reference, metrics, lineage, card, served, contents["model.skops"], golden)
 
 
-def load_rule(path: Path) -> Package:
+def load_rule_baseline(path: Path) -> Package:
     """Return the rule baseline of a package in its place, from the few files that it needs.
 
     The package's own model, figures and card are not there: `stored` is empty and `metrics` and `lineage` hold nothing.
@@ -139,17 +139,17 @@ def load_rule(path: Path) -> Package:
     IntegrityError
         When one of these files is not as it was written, or the package was written without a rule.
     """
-    manifest, contents = verify_some(path, (RULE, "reference.json", "schema.yaml"))
+    manifest, contents = verify_files(path, (RULE_FILE, "reference.json", "schema.yaml"))
     try:
         schema = Schema.from_dict(yaml.safe_load(contents["schema.yaml"]))
-        plain = json.loads(contents[RULE])
+        plain = json.loads(contents[RULE_FILE])
         reference = Reference.from_dict(json.loads(contents["reference.json"]))
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
         raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
-    served = read_rule(plain, schema)
+    served = rule_baseline_from_dict(plain, schema)
     card = "The rule baseline of this package: a tree of two questions, because no model could be loaded."
     return Package(manifest, schema, reference, {}, {}, card, served, b"", plain["golden"])
 
 
-def _sklearn_form(served: Classifier, stored: bytes) -> Classifier:
-    return replace(served, estimator=skops_file.load(stored))
+def _with_sklearn_estimator(served: Classifier, skops_bytes: bytes) -> Classifier:
+    return replace(served, estimator=skops_file.load(skops_bytes))

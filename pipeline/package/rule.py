@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Schema
 
-__all__ = ["RULE", "fit_rule", "read_rule"]
+__all__ = ["RULE_FILE", "fit_rule_baseline", "rule_baseline_from_dict"]
 
-RULE = "rule.json"
+RULE_FILE = "rule.json"
 _BASELINE = "depth_2_tree"
-_GOLDEN = 8
-_MOST_NODES = 7
+_N_GOLDEN_ROWS = 8
+_MAX_NODES = 7
 
 
 @dataclass(frozen=True, slots=True)
-class _Tree:
+class _DecisionTree:
     """Questions and shares of the classes by node; a node whose `left` is -1 is a leaf."""
 
     feature: tuple[int, ...]
@@ -62,7 +62,7 @@ class _Tree:
         return np.asarray(np.array(self.shares, dtype=np.float64)[at])
 
 
-def fit_rule(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     """Return the rule of the training rows as plain figures, with rows whose answers are recorded."""
     fitted = fit_baseline(_BASELINE, train, schema, seed=0)
     tree = fitted.estimator.tree_
@@ -77,17 +77,17 @@ def fit_rule(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
         "classes_": [int(code) for code in fitted.estimator.classes_],
     }
     encoder = fitted.encoder.as_dict()
-    served = _classifier(schema, Encoder.from_dict(encoder), plain, fitted.threshold)
+    served = _build_classifier(schema, Encoder.from_dict(encoder), plain, fitted.threshold)
     score = served.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": golden_rows(served, train, score, _GOLDEN),
+        "golden": golden_rows(served, train, score, _N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }
 
 
-def read_rule(plain: Mapping[str, Any], schema: Schema) -> Classifier:
+def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classifier:
     """Return the rule as a classifier that gives its golden rows their recorded answers.
 
     Raises
@@ -96,22 +96,22 @@ def read_rule(plain: Mapping[str, Any], schema: Schema) -> Classifier:
         When the figures are not what `fit_rule` writes.
     """
     try:
-        found = _classifier(schema, Encoder.from_dict(plain["encoder"]), plain["tree"], plain["threshold"])
+        found = _build_classifier(schema, Encoder.from_dict(plain["encoder"]), plain["tree"], plain["threshold"])
         golden = plain["golden"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{RULE}: not what a package writes ({error})") from error
+        raise IntegrityError(f"{RULE_FILE}: not what a package writes ({error})") from error
     check_golden(golden, found.predict_proba)
     return found
 
 
-def _classifier(schema: Schema, encoder: Encoder, plain: Mapping[str, Any], threshold: float | None) -> Classifier:
-    tree = _Tree(
+def _build_classifier(schema: Schema, encoder: Encoder, plain: Mapping[str, Any], threshold: float | None) -> Classifier:
+    tree = _DecisionTree(
         **{name: tuple(values) for name, values in plain.items() if name != "shares"},
         shares=tuple(tuple(row) for row in plain["shares"]),
     )
     n_nodes = len(tree.left)
     lengths = {len(one) for one in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
-    if lengths != {n_nodes} or not 0 < n_nodes <= _MOST_NODES:
+    if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
         raise ValueError("the tree's lists have different lengths")
     if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.names_out_):
         raise ValueError("the tree points beyond itself")

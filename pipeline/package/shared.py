@@ -12,20 +12,20 @@ from urllib.parse import urlsplit
 
 from pipeline import files
 from pipeline.errors import ConfigError, DependencyUnavailable
-from pipeline.package.manifest import MANIFEST
+from pipeline.package.manifest import MANIFEST_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["URL_ENV", "SharedPackages", "shared_packages"]
+__all__ = ["URL_ENV", "RemotePackageStore", "remote_package_store"]
 
 URL_ENV = "MLOPS_PACKAGES_URL"
-_KINDS = ("file", "s3", "gs", "abfss")
+_SCHEMES = ("file", "s3", "gs", "abfss")
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPackages:
+class RemotePackageStore:
     """Packages below an address, each in a folder of its digest; what is read is checked by whoever loads it.
 
     Parameters
@@ -45,14 +45,14 @@ class SharedPackages:
         DependencyUnavailable
             When the store cannot be had.
         """
-        with self._opened() as (store, base):
+        with self._open_store() as (store, base):
             target = f"{base}/{digest}"
-            if _is_there(store, f"{target}/{MANIFEST}"):
+            if _exists(store, f"{target}/{MANIFEST_FILE}"):
                 return
             store.create_dir(target, recursive=True)
             # The manifest goes last, so that a package is there as a whole or not at all.
             members = sorted(one for one in folder.rglob("*") if one.is_file())
-            for member in sorted(members, key=lambda one: one.name == MANIFEST):
+            for member in sorted(members, key=lambda one: one.name == MANIFEST_FILE):
                 name = f"{target}/{member.relative_to(folder).as_posix()}"
                 store.create_dir(name.rpartition("/")[0], recursive=True)
                 with member.open("rb") as source, store.open_output_stream(name) as sink:
@@ -68,9 +68,9 @@ class SharedPackages:
         """
         from pyarrow.fs import FileSelector, FileType
 
-        with self._opened() as (store, base):
+        with self._open_store() as (store, base):
             source = f"{base}/{digest}"
-            if not _is_there(store, f"{source}/{MANIFEST}"):
+            if not _exists(store, f"{source}/{MANIFEST_FILE}"):
                 return False
             with files.new_folder(target) as folder:
                 for entry in store.get_file_info(FileSelector(source, recursive=True)):
@@ -83,7 +83,7 @@ class SharedPackages:
         return True
 
     @contextmanager
-    def _opened(self) -> Iterator[tuple[Any, str]]:
+    def _open_store(self) -> Iterator[tuple[Any, str]]:
         """Yield the file system of the address and the path in it; what it raises about the world becomes ours."""
         from pyarrow import ArrowInvalid
         from pyarrow.fs import FileSystem
@@ -97,17 +97,17 @@ class SharedPackages:
         except OSError as error:
             reason = str(error).partition("\n")[0]
             raise DependencyUnavailable(
-                f"{self._place}: the shared packages cannot be had ({reason}); see {URL_ENV}"
+                f"{self._redacted_url}: the shared packages cannot be had ({reason}); see {URL_ENV}"
             ) from error
 
     @property
-    def _place(self) -> str:
+    def _redacted_url(self) -> str:
         """The address without what may be secret in it."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def shared_packages() -> SharedPackages | None:
+def remote_package_store() -> RemotePackageStore | None:
     """Return the store that MLOPS_PACKAGES_URL names; None when it names none.
 
     Raises
@@ -119,12 +119,12 @@ def shared_packages() -> SharedPackages | None:
     if not url:
         return None
     kind = urlsplit(url).scheme
-    if kind not in _KINDS:
-        raise ConfigError(f"{URL_ENV}: {kind or 'no kind'} is no store of packages; accepted: {', '.join(_KINDS)}")
-    return SharedPackages(url)
+    if kind not in _SCHEMES:
+        raise ConfigError(f"{URL_ENV}: {kind or 'no kind'} is no store of packages; accepted: {', '.join(_SCHEMES)}")
+    return RemotePackageStore(url)
 
 
-def _is_there(store: Any, path: str) -> bool:
+def _exists(store: Any, path: str) -> bool:
     from pyarrow.fs import FileType
 
     return bool(store.get_file_info(path).type == FileType.File)

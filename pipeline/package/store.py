@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline import files
 from pipeline.errors import IntegrityError
-from pipeline.package.loading import load as load_package
-from pipeline.package.loading import load_rule
-from pipeline.package.shared import shared_packages
+from pipeline.package.loading import load_package as load_package
+from pipeline.package.loading import load_rule_baseline
+from pipeline.package.shared import remote_package_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PackageStore"]
 
 # Another process of this machine may be fetching the same one.
-_FETCH_S = 60.0
+_FETCH_TIMEOUT_S = 60.0
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -61,7 +61,7 @@ class PackageStore:
         if not target.exists():
             with files.new_folder(target) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
-        shared = shared_packages()
+        shared = remote_package_store()
         if shared is not None:
             shared.put(target, found.digest)
         return self.load(found.digest)
@@ -76,24 +76,24 @@ class PackageStore:
         DependencyUnavailable
             When it would have to come from the shared store, which cannot be had.
         """
-        self._have(digest)
-        return self._is(load_package(self.path(digest)), digest)
+        self._ensure_local(digest)
+        return self._require_digest(load_package(self.path(digest)), digest)
 
-    def load_rule(self, digest: str) -> Package:
+    def load_rule_baseline(self, digest: str) -> Package:
         """Return the rule baseline of the package with this digest; raises as `load` does."""
-        self._have(digest)
-        return self._is(load_rule(self.path(digest)), digest)
+        self._ensure_local(digest)
+        return self._require_digest(load_rule_baseline(self.path(digest)), digest)
 
-    def _is(self, found: Package, digest: str) -> Package:
+    def _require_digest(self, found: Package, digest: str) -> Package:
         if found.digest != digest:
             raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
         return found
 
-    def _have(self, digest: str) -> None:
+    def _ensure_local(self, digest: str) -> None:
         """Fetch a package from the shared store when it is not in the folder."""
-        target, shared = self.path(digest), shared_packages()
+        target, shared = self.path(digest), remote_package_store()
         if shared is None or target.exists():
             return
-        with files.exclusive(self.folder / ".fetching", what="fetching a package", wait_s=_FETCH_S):
+        with files.exclusive(self.folder / ".fetching", what="fetching a package", wait_s=_FETCH_TIMEOUT_S):
             if not target.exists():
                 shared.fetch(digest, target)

@@ -14,11 +14,11 @@ from pipeline.errors import DataError
 from pipeline.package import skops_file
 from pipeline.package.card import package_card
 from pipeline.package.golden import golden_rows
-from pipeline.package.manifest import MANIFEST, REQUIRED, Manifest, OnnxProof, list_files
-from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert
-from pipeline.package.parity import TOLERANCE, onnx_classifier, prove
-from pipeline.package.reference import describe
-from pipeline.package.rule import RULE, fit_rule
+from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, Manifest, OnnxProof, list_files
+from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
+from pipeline.package.parity import TOLERANCE, onnx_classifier, check_onnx_parity
+from pipeline.package.reference import build_reference
+from pipeline.package.rule import RULE_FILE, fit_rule_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from pipeline.classifier import Classifier
     from pipeline.config.groups.learning import TrainingConfig
 
-__all__ = ["write"]
+__all__ = ["write_package"]
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
 
 
-def write(  # noqa: PLR0913 - a package has this many parts, each given by name
+def write_package(  # noqa: PLR0913 - a package has this many parts, each given by name
     path: Path,
     classifier: Classifier,
     *,
     train: pd.DataFrame,
-    parity: pd.DataFrame,
+    parity_rows: pd.DataFrame,
     scores: NDArray[np.float64],
     metrics: Mapping[str, Any],
     lineage: Mapping[str, Any],
@@ -82,7 +82,7 @@ def write(  # noqa: PLR0913 - a package has this many parts, each given by name
     """
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
-    onnx, proof = _onnx(classifier, parity)
+    onnx, proof = _convert_if_equal(classifier, parity_rows)
     manifest = Manifest(classifier.schema.name, model, {}, proof, {one: version(one) for one in _LIBRARIES})
     plain = {
         "decision.json": {
@@ -93,8 +93,8 @@ def write(  # noqa: PLR0913 - a package has this many parts, each given by name
         "encoder.json": classifier.encoder.as_dict(),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
-        RULE: fit_rule(train, classifier.schema),
-        **_watched(classifier, onnx, train, scores, training),
+        RULE_FILE: fit_rule_baseline(train, classifier.schema),
+        **_monitoring_files(classifier, onnx, train, scores, training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
@@ -105,10 +105,10 @@ def write(  # noqa: PLR0913 - a package has this many parts, each given by name
     contents["model.skops"] = skops_file.dump(classifier.estimator)
     if onnx is not None:
         contents["model.onnx"] = onnx
-    return _write(path, manifest, contents)
+    return _write_files(path, manifest, contents)
 
 
-def _watched(
+def _monitoring_files(
     classifier: Classifier,
     onnx: bytes | None,
     train: pd.DataFrame,
@@ -121,7 +121,7 @@ def _watched(
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
     predicted = decide(scores, target, classifier.threshold)
     bins = training.reference_bins
-    reference = describe(
+    reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
     golden = golden_rows(served, train, score, training.golden_rows)
@@ -133,23 +133,23 @@ def _known_classes(classifier: Classifier) -> list[int]:
     return [int(code) for code in classifier.estimator.classes_]
 
 
-def _write(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
-    if set(REQUIRED) - set(contents):
-        raise AssertionError(f"a package needs {REQUIRED}")
+def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+    if set(REQUIRED_FILES) - set(contents):
+        raise AssertionError(f"a package needs {REQUIRED_FILES}")
     with files.new_folder(path) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
         complete = replace(manifest, files=list_files(folder, contents))
         data = files.canonical_json(complete.as_dict()).encode()
-        (folder / MANIFEST).write_bytes(data)
+        (folder / MANIFEST_FILE).write_bytes(data)
     return replace(complete, digest=files.sha256(data))
 
 
-def _onnx(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:
+def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:
     """Return the ONNX form and its proof; None where there is none or where it answers otherwise."""
     try:
-        data = convert(classifier.estimator, len(classifier.encoder.names_out_))
+        data = convert_to_onnx(classifier.estimator, len(classifier.encoder.names_out_))
     except NotConvertible as reason:
         return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
-    proof = prove(classifier, OnnxModel(data, _known_classes(classifier)), rows)
+    proof = check_onnx_parity(classifier, OnnxModel(data, _known_classes(classifier)), rows)
     return (data if proof.used else None), proof

@@ -1,20 +1,20 @@
 """Register packages, decide what serves, take it back, and mirror all of it to MLflow."""
 
 from pipeline.package.store import PackageStore
-from pipeline.registry.comparing import Difference, VersionDiff
+from pipeline.registry.comparing import VersionDifference, VersionDiff
 from pipeline.registry.decisions import promote, register, rollback
 from pipeline.registry.lineage import Lineage
-from pipeline.registry.mirror import Mirrored, mirror
+from pipeline.registry.mirror import MirrorResult, mirror
 from pipeline.registry.model_registry import ModelRegistry, registry_of
-from pipeline.registry.then import ServedThen
+from pipeline.registry.then import PastDeployment
 
 __all__ = [
-    "Difference",
+    "VersionDifference",
     "Lineage",
-    "Mirrored",
+    "MirrorResult",
     "ModelRegistry",
     "PackageStore",
-    "ServedThen",
+    "PastDeployment",
     "VersionDiff",
     "mirror",
     "promote",

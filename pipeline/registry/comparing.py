@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Version
 
-__all__ = ["Difference", "Known", "VersionDiff", "compare_versions", "diff_versions"]
+__all__ = ["VersionDifference", "VersionDetails", "VersionDiff", "compare_versions", "diff_versions"]
 
 
 _HASH = re.compile(r"[0-9a-f]{32,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class VersionDetails:
     """A version with its package, its commit and the settings of that (None and empty where no commit names it)."""
 
     version: Version
@@ -33,15 +33,15 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class VersionDifference:
     """One thing that differs between two versions."""
 
-    what: str
+    name: str
     old: Any
     new: Any
 
     def __str__(self) -> str:
-        return f"{self.what}: {_spoken(self.old)} -> {_spoken(self.new)}"
+        return f"{self.name}: {_format_value(self.old)} -> {_format_value(self.new)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class VersionDiff:
 
     old: int
     new: int
-    facts: tuple[Difference, ...]
-    settings: tuple[Difference, ...]
-    metrics: tuple[Difference, ...]
+    properties: tuple[VersionDifference, ...]
+    settings: tuple[VersionDifference, ...]
+    metrics: tuple[VersionDifference, ...]
     schema: tuple[SchemaChange, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,11 +65,11 @@ class VersionDiff:
 
     def _lines(self) -> Iterator[str]:
         yield f"version {self.old} -> version {self.new}"
-        for title, found in (("facts", self.facts), ("settings", self.settings), ("metrics", self.metrics)):
-            yield from (f"  {title:<9} {one}{_judged(one) if title == 'metrics' else ''}" for one in found)
+        for title, found in (("facts", self.properties), ("settings", self.settings), ("metrics", self.metrics)):
+            yield from (f"  {title:<9} {one}{_improvement_note(one) if title == 'metrics' else ''}" for one in found)
         for change in self.schema:
-            yield f"  {'columns':<9} {change}{' (breaks callers)' if change.breaks else ''}"
-        if not any((self.facts, self.settings, self.metrics, self.schema)):
+            yield f"  {'columns':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
+        if not any((self.properties, self.settings, self.metrics, self.schema)):
             yield "  nothing differs"
 
 
@@ -88,19 +88,19 @@ def compare_versions(versions: Sequence[Version]) -> list[dict[str, Any]]:
     ]
 
 
-def diff_versions(old: Known, new: Known) -> VersionDiff:
+def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
     """Return what differs from one version to another."""
     return VersionDiff(
         old.version.version,
         new.version.version,
-        tuple(_differences(_facts(old), _facts(new))),
+        tuple(_differences(_version_properties(old), _version_properties(new))),
         tuple(_differences(old.settings, new.settings)),
         tuple(_differences(old.package.metrics, new.package.metrics)),
         tuple(compare_schemas(old.package.schema, new.package.schema)),
     )
 
 
-def _facts(known: Known) -> dict[str, Any]:
+def _version_properties(known: VersionDetails) -> dict[str, Any]:
     package, version = known.package, known.version
     parts = package.lineage.get("data_sha256", {})
     return {
@@ -117,19 +117,19 @@ def _facts(known: Known) -> dict[str, Any]:
     }
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[VersionDifference]:
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            yield Difference(name, old.get(name), new.get(name))
+            yield VersionDifference(name, old.get(name), new.get(name))
 
 
-def _judged(one: Difference) -> str:
-    if one.what not in METRICS or one.old is None or one.new is None:
+def _improvement_note(one: VersionDifference) -> str:
+    if one.name not in METRICS or one.old is None or one.new is None:
         return ""
-    return " (better)" if (one.new > one.old) is METRICS[one.what].higher_is_better else " (worse)"
+    return " (better)" if (one.new > one.old) is METRICS[one.name].higher_is_better else " (worse)"
 
 
-def _spoken(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)

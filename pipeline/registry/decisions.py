@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, Change, State, Version
 
-__all__ = ["actor", "promote", "register", "rollback"]
+__all__ = ["current_actor", "promote", "register", "rollback"]
 
-_PASSED = "promote"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
+_PASSING_VERDICT = "promote"
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
 
 
-def actor() -> str:
+def current_actor() -> str:
     """Return who acts: `MLOPS_ACTOR`, otherwise the user of this process."""
     return os.environ.get("MLOPS_ACTOR") or pwd.getpwuid(os.getuid()).pw_name
 
@@ -50,7 +50,7 @@ def register(
     UsageError
         When the name is none that MLflow and file systems bear.
     """
-    if not _NAME.fullmatch(model):
+    if not _MODEL_NAME.fullmatch(model):
         raise UsageError(f"model name {model!r}: accepted are letters, digits, spaces and _ . - (at most 200)")
     with state.writing() as connection:
         known = store.version_by_digest(connection, model, candidate.digest)
@@ -59,11 +59,11 @@ def register(
         at = state.clock()
         versions = store.all_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
-        kept = {**(tags or {}), **_facts(candidate), "gates": dict(gates) if gates is not None else None}
+        kept = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
         made = store.add_version(
             connection, model, candidate.digest, at=at, semver=semver, description=description, tags=kept
         )
-        act = store.Act(actor(), "register", at, evidence=dict(gates or {}))
+        act = store.Act(current_actor(), "register", at, evidence=dict(gates or {}))
         store.append(
             connection, act, model=model, version=made.version, after={"digest": made.digest, "semver": semver}
         )
@@ -71,7 +71,7 @@ def register(
         return made, True
 
 
-def _facts(candidate: Package) -> dict[str, Any]:
+def _package_tags(candidate: Package) -> dict[str, Any]:
     """Return what a version is known by besides its digest."""
     facts = {"model": candidate.manifest.model, "metrics": candidate.metrics}
     made_from = ("data", "data_sha256", "params_sha256", "seed")
@@ -84,15 +84,15 @@ def _next_semver(versions: Sequence[Version], candidate: Package, packages: Pack
         return "1.0.0"
     last = versions[-1]
     major, minor, patch = (int(part) for part in last.semver.split("."))
-    if _breaks(packages.load(last.digest).schema, candidate.schema):
+    if _has_breaking_change(packages.load(last.digest).schema, candidate.schema):
         return f"{major + 1}.0.0"
     if last.tags.get("model") != candidate.manifest.model:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
 
 
-def _breaks(old: Schema, new: Schema) -> bool:
-    return any(change.breaks for change in compare_schemas(old, new))
+def _has_breaking_change(old: Schema, new: Schema) -> bool:
+    return any(change.is_breaking for change in compare_schemas(old, new))
 
 
 def promote(
@@ -102,9 +102,9 @@ def promote(
     stage: str,
     *,
     reason: str = "",
-    expected: int | None = None,
+    expected_generation: int | None = None,
     force: bool = False,
-    by: str | None = None,
+    decided_by: str | None = None,
 ) -> Change:
     """Move a version to a stage in one transaction; to Staging and Production only what its gates let through.
 
@@ -127,8 +127,8 @@ def promote(
         if stage in ("Staging", "Production") and not force:
             _check_gates(found, gates)
         action = "force" if force else "promote"
-        act = store.Act(by or actor(), action, state.clock(), reason, evidence=gates or {})
-        change = store.decide(connection, found, stage, act, expected=expected)
+        act = store.Act(decided_by or current_actor(), action, state.clock(), reason, evidence=gates or {})
+        change = store.decide(connection, found, stage, act, expected=expected_generation)
         store.enqueue(connection, "mirror", {"model": model}, at=act.at)
         return change
 
@@ -139,7 +139,7 @@ def _check_gates(version: Version, gates: Mapping[str, Any] | None) -> None:
             f"{version.model} version {version.version} was never judged by gates; run `dvc repro` to judge it, or"
             " --force with a reason"
         )
-    if gates["verdict"] != _PASSED:
+    if gates["verdict"] != _PASSING_VERDICT:
         failed = [f"{gate['name']} ({gate['reason']})" for gate in gates["gates"] if gate["result"] != "pass"]
         raise GateRefused(
             f"{version.model} version {version.version}: the gates say {gates['verdict']}: {'; '.join(failed)}."
@@ -153,8 +153,8 @@ def rollback(
     *,
     to: int | None = None,
     reason: str = "",
-    expected: int | None = None,
-    by: str | None = None,
+    expected_generation: int | None = None,
+    decided_by: str | None = None,
 ) -> Change:
     """Put a version back into Production that served there before: `to`, or the one before the present one.
 
@@ -170,29 +170,29 @@ def rollback(
     with state.writing() as connection:
         now = store.served(connection, model).version("Production")
         history = store.entries(connection, model=model)
-        target = _before(history, now, model) if to is None else _served_once(history, to, model)
+        target = _version_before(history, now, model) if to is None else _require_past_production(history, to, model)
         found = store.find_version(connection, model, target)
-        act = store.Act(by or actor(), "rollback", state.clock(), reason)
-        change = store.decide(connection, found, "Production", act, expected=expected)
+        act = store.Act(decided_by or current_actor(), "rollback", state.clock(), reason)
+        change = store.decide(connection, found, "Production", act, expected=expected_generation)
         store.enqueue(connection, "mirror", {"model": model}, at=act.at)
         return change
 
 
-def _before(history: Sequence[AuditEntry], now: int | None, model: str) -> int:
+def _version_before(history: Sequence[AuditEntry], now: int | None, model: str) -> int:
     """Return what served before the present version came by a promotion; a rollback is no arrival."""
     for entry in reversed(history):
-        arrived, left = _production(entry.after), _production(entry.before)
+        arrived, left = _production_version(entry.after), _production_version(entry.before)
         if entry.action != "rollback" and arrived == now and left is not None and left != now:
             return left
     raise UsageError(f"{model}: nothing served in Production before version {now}; there is nothing to go back to")
 
 
-def _served_once(history: Sequence[AuditEntry], version: int, model: str) -> int:
-    if any(_production(entry.after) == version for entry in history):
+def _require_past_production(history: Sequence[AuditEntry], version: int, model: str) -> int:
+    if any(_production_version(entry.after) == version for entry in history):
         return version
     raise UsageError(f"{model}: version {version} never served in Production; use `mlops promote` for that")
 
 
-def _production(placed: Mapping[str, Any]) -> int | None:
+def _production_version(placed: Mapping[str, Any]) -> int | None:
     found = placed.get("Production")
     return None if found is None else int(found["version"])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.files import canonical_json, exclusive
-from pipeline.registry.story import short_story
-from pipeline.registry.then import served_then
+from pipeline.registry.story import mlflow_description
+from pipeline.registry.then import deployments_after
 from pipeline.tracking.search import needing_the_store
 from pipeline.tracking.store import Unreachable
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.package.store import PackageStore
-    from pipeline.registry.then import ServedThen
+    from pipeline.registry.then import PastDeployment
     from pipeline.state import Served, State, Task, Version
     from pipeline.tracking.store import Store
 
-__all__ = ["Mirrored", "mirror", "moved_aliases"]
+__all__ = ["MirrorResult", "mirror", "overridden_aliases"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
-_DIGEST = "mlops.package"
-_FOR_ANOTHER_S = 60  # how long a call that may wait waits for another process that does the same
-_PREFIXES = ("mlflow.", "mlops.", "dvc.", "git.")
+_DIGEST_TAG = "mlops.package"
+_LOCK_TIMEOUT_S = 60  # how long a call that may wait waits for another process that does the same
+_TAG_PREFIXES = ("mlflow.", "mlops.", "dvc.", "git.")
 
 
 @dataclass(frozen=True, slots=True)
-class Mirrored:
+class MirrorResult:
     """What a call did: models that MLflow shows as they are now, aliases that somebody else had moved, and what stopped it."""
 
     models: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
+    overridden_aliases: tuple[str, ...] = ()
     error: str | None = None
 
 
 def mirror(
-    state: State, packages: PackageStore, mlflow: Store, *, every: bool = False, wait_s: float | None = None
-) -> Mirrored:
+    state: State, packages: PackageStore, mlflow: Store, *, all_models: bool = False, wait_s: float | None = None
+) -> MirrorResult:
     """Work off what waits in the outbox; what cannot be done now stays there for the next call.
 
     Parameters
@@ -58,19 +58,19 @@ def mirror(
         process lives.
     """
     if wait_s is None or not mlflow.is_server:
-        return _alone(state, packages, mlflow, every=every, wait_s=_FOR_ANOTHER_S if wait_s is None else wait_s)
-    found: list[Mirrored] = []
+        return _mirror_exclusively(state, packages, mlflow, all_models=all_models, wait_s=_LOCK_TIMEOUT_S if wait_s is None else wait_s)
+    found: list[MirrorResult] = []
 
     def work() -> None:
-        found.append(_alone(state, packages, mlflow, every=every, wait_s=wait_s))
+        found.append(_mirror_exclusively(state, packages, mlflow, all_models=all_models, wait_s=wait_s))
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(wait_s)
-    return found[0] if found else Mirrored(error=f"MLflow did not answer within {wait_s:g} s")
+    return found[0] if found else MirrorResult(error=f"MLflow did not answer within {wait_s:g} s")
 
 
-def moved_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
+def overridden_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
     """Return the aliases in MLflow that point to something else than what serves; nothing is written.
 
     Raises
@@ -87,45 +87,45 @@ def moved_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
         client = mlflow.client() if names else None
         with mlflow.asking():
             for served in serving:
-                if served.model not in waiting and _is_known(client, served.model):
-                    found += _differing(client, served, _known_versions(client, served.model))
+                if served.model not in waiting and _is_registered(client, served.model):
+                    found += _overridden_aliases(client, served, _numbers_by_digest(client, served.model))
     return tuple(found)
 
 
-def _alone(state: State, packages: PackageStore, mlflow: Store, *, every: bool, wait_s: float) -> Mirrored:
+def _mirror_exclusively(state: State, packages: PackageStore, mlflow: Store, *, all_models: bool, wait_s: float) -> MirrorResult:
     """Do it while no other process of this machine does: two would make a version twice. Decisions stand in any case."""
     try:
         with exclusive(packages.folder.with_name("mirror.lock"), what="telling MLflow", wait_s=wait_s):
-            return _work_off(state, packages, mlflow, every=every)
+            return _process_outbox(state, packages, mlflow, all_models=all_models)
     except MlopsError as error:
-        return Mirrored(error=str(error))
+        return MirrorResult(error=str(error))
 
 
-def _work_off(state: State, packages: PackageStore, mlflow: Store, *, every: bool) -> Mirrored:
+def _process_outbox(state: State, packages: PackageStore, mlflow: Store, *, all_models: bool) -> MirrorResult:
     """Tell MLflow until nothing waits: what is decided meanwhile, on any machine, is told by this call or by the next."""
     shown: set[str] = set()
     moved: set[str] = set()
     while True:
         with state.reading() as connection:
             tasks = store.waiting(connection)
-            others = {version.model for version in store.all_versions(connection)} if every else set()
+            others = {version.model for version in store.all_versions(connection)} if all_models else set()
         expected = {str(task.payload["model"]) for task in tasks}
         todo = expected | (others - shown)
         if not todo:
-            return Mirrored(tuple(sorted(shown)), tuple(sorted(moved)))
+            return MirrorResult(tuple(sorted(shown)), tuple(sorted(moved)))
         try:
-            found = [alias for name in sorted(todo) for alias in _bring_up_to_date(state, packages, mlflow, name)]
+            found = [alias for name in sorted(todo) for alias in _sync_model(state, packages, mlflow, name)]
         except Unreachable as error:
             with state.writing() as connection:
                 for task in tasks:
                     store.failed(connection, task, str(error))
-            return Mirrored(tuple(sorted(shown)), tuple(sorted(moved)), str(error))
+            return MirrorResult(tuple(sorted(shown)), tuple(sorted(moved)), str(error))
         by_hand = {alias for alias in found if alias.partition("@")[0] not in expected}
-        _note(state, tasks, by_hand)
+        _record_results(state, tasks, by_hand)
         shown, moved = shown | todo, moved | by_hand
 
 
-def _note(state: State, tasks: Sequence[Task], moved: Iterable[str]) -> None:
+def _record_results(state: State, tasks: Sequence[Task], moved: Iterable[str]) -> None:
     with state.writing() as connection:
         for task in tasks:
             store.done(connection, task, at=state.clock())
@@ -134,72 +134,72 @@ def _note(state: State, tasks: Sequence[Task], moved: Iterable[str]) -> None:
             store.append(connection, act, model=alias.partition("@")[0])
 
 
-def _bring_up_to_date(state: State, packages: PackageStore, mlflow: Store, model: str) -> list[str]:
+def _sync_model(state: State, packages: PackageStore, mlflow: Store, model: str) -> list[str]:
     """Write what differs, again when somebody decided meanwhile, and return the aliases that pointed elsewhere."""
     changed: list[str] = []
     while True:
         with state.reading() as connection:
             versions, served = store.all_versions(connection, model), store.served(connection, model)
-            placed = {one.version: one for one in served_then(store.entries(connection, model=model))}
-        changed += _write(packages, mlflow, versions, served, placed)
+            placed = {one.version: one for one in deployments_after(store.entries(connection, model=model))}
+        changed += _write_model(packages, mlflow, versions, served, placed)
         with state.reading() as connection:
             if store.served(connection, model).generation == served.generation:
                 return changed
 
 
-def _write(
+def _write_model(
     packages: PackageStore,
     mlflow: Store,
     versions: Sequence[Version],
     served: Served,
-    placed: Mapping[int, ServedThen],
+    placed: Mapping[int, PastDeployment],
 ) -> list[str]:
     model = served.model
     client = mlflow.client()
     with mlflow.asking():
-        if not _is_known(client, model):
+        if not _is_registered(client, model):
             client.create_registered_model(model, description="Registered by its packages; the state database decides.")
-        known = _known_versions(client, model)
+        known = _numbers_by_digest(client, model)
         for version in versions:
             if version.digest not in known:
-                known[version.digest] = _create(client, version, packages)
-            tags = {**_tags(version), **_deployed(placed.get(version.version))}
-            _describe(client, version, known[version.digest], tags)
-        return _alias(client, model, served, known)
+                known[version.digest] = _create_model_version(client, version, packages)
+            tags = {**_version_tags(version), **_deployment_tags(placed.get(version.version))}
+            _update_version(client, version, known[version.digest], tags)
+        return _set_aliases(client, model, served, known)
 
 
-def _is_known(client: Any, model: str) -> bool:
+def _is_registered(client: Any, model: str) -> bool:
     return bool(client.search_registered_models(filter_string=f"name = '{model}'"))
 
 
-def _known_versions(client: Any, model: str) -> dict[str, str]:
+def _numbers_by_digest(client: Any, model: str) -> dict[str, str]:
     """Return digest -> MLflow's number of the versions that are there."""
     found = client.search_model_versions(f"name = '{model}'", max_results=1000)
-    return {one.tags[_DIGEST]: str(one.version) for one in found if _DIGEST in one.tags}
+    return {one.tags[_DIGEST_TAG]: str(one.version) for one in found if _DIGEST_TAG in one.tags}
 
 
-def _create(client: Any, version: Version, packages: PackageStore) -> str:
+def _create_model_version(client: Any, version: Version, packages: PackageStore) -> str:
     """Make a version that links its run, where MLflow has one that recorded this package."""
-    run_id = _run_of(client, version.digest)
+    run_id = _find_run_id(client, version.digest)
     source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
-    made = client.create_model_version(version.model, source, run_id=run_id, tags={_DIGEST: version.digest})
+    made = client.create_model_version(version.model, source, run_id=run_id, tags={_DIGEST_TAG: version.digest})
     return str(made.version)
 
 
-def _run_of(client: Any, digest: str) -> str | None:
+def _find_run_id(client: Any, digest: str) -> str | None:
     experiments = [one.experiment_id for one in client.search_experiments()]
-    wanted = f"tags.`{_DIGEST}` = '{digest}' and tags.`mlops.kind` = 'pipeline'"
+    wanted = f"tags.`{_DIGEST_TAG}` = '{digest}' and tags.`mlops.kind` = 'pipeline'"
     found = client.search_runs(experiments, filter_string=wanted, max_results=1)
     return str(found[0].info.run_id) if found else None
 
 
-def _tags(version: Version) -> dict[str, str]:
+def _version_tags(version: Version) -> dict[str, str]:
     """Return what the version's page shows: who it is, what it was made from, what the gates said, where it stands."""
     gates = version.tags.get("gates")
     said = {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
     kept = {name: value for name, value in version.tags.items() if name != "gates" and value is not None}
     return {
-        **{name if name.startswith(_PREFIXES) else f"mlops.{name}": value for name, value in _flat(kept)},
+        **{name if name.startswith(_TAG_PREFIXES) else f"mlops.{name}": value for name, value in _flatten_tags(kept)},
         **said,
         "mlops.version": str(version.version),
         "mlops.semver": version.semver,
@@ -207,36 +207,36 @@ def _tags(version: Version) -> dict[str, str]:
     }
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def _flatten_tags(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
+            yield from _flatten_tags(value, f"{prefix}{name}.")
         else:
-            yield f"{above}{name}", str(value)
+            yield f"{prefix}{name}", str(value)
 
 
-def _deployed(now: ServedThen | None) -> dict[str, str]:
+def _deployment_tags(now: PastDeployment | None) -> dict[str, str]:
     """Return who put a version where it is, when and why; tags of one that left stay as they were."""
     if now is None:
         return {}
-    since = datetime.fromtimestamp(now.why.at / 1_000_000, UTC).isoformat(timespec="seconds")
-    told = {"at": since, "by": now.why.actor, "because": now.why.reason, "generation": str(now.generation)}
+    since = datetime.fromtimestamp(now.entry.at / 1_000_000, UTC).isoformat(timespec="seconds")
+    told = {"at": since, "by": now.entry.actor, "because": now.entry.reason, "generation": str(now.generation)}
     return {f"deployed.{name}": value for name, value in told.items() if value}
 
 
-def _describe(client: Any, version: Version, number: str, tags: Mapping[str, str]) -> None:
+def _update_version(client: Any, version: Version, number: str, tags: Mapping[str, str]) -> None:
     present = client.get_model_version(version.model, number)
     for key, value in tags.items():
         if present.tags.get(key) != value:
             client.set_model_version_tag(version.model, number, key, value)
-    told = short_story(version)
+    told = mlflow_description(version)
     if present.description != told:
         client.update_model_version(version.model, number, description=told)
 
 
-def _alias(client: Any, model: str, served: Served, known: Mapping[str, str]) -> list[str]:
+def _set_aliases(client: Any, model: str, served: Served, known: Mapping[str, str]) -> list[str]:
     """Point the aliases to what serves, and return those that pointed elsewhere."""
-    changed = _differing(client, served, known)
+    changed = _overridden_aliases(client, served, known)
     for stage, alias in _ALIASES.items():
         if f"{model}@{alias}" not in changed:
             continue
@@ -247,7 +247,7 @@ def _alias(client: Any, model: str, served: Served, known: Mapping[str, str]) ->
     return changed
 
 
-def _differing(client: Any, served: Served, known: Mapping[str, str]) -> list[str]:
+def _overridden_aliases(client: Any, served: Served, known: Mapping[str, str]) -> list[str]:
     found = client.get_registered_model(served.model).aliases
     wanted = {alias: known.get(served.digests.get(stage, "")) for stage, alias in _ALIASES.items()}
     present = {alias: str(found[alias]) if alias in found else None for alias in wanted}

@@ -26,44 +26,44 @@ if TYPE_CHECKING:
     from pipeline.registry.lineage import Lineage
     from pipeline.state import Version
 
-__all__ = ["Check", "Receipt", "reproduce"]
+__all__ = ["ComparedItem", "ReproductionReport", "reproduce"]
 
 # What would lead the temporary copy back to this project, or to a server that others look at.
-_NOT_THERE = ("DVC_", "MLFLOW_", "MLOPS_", "PYTHONPATH", "GIT_")
+_REMOVED_ENV_PREFIXES = ("DVC_", "MLFLOW_", "MLOPS_", "PYTHONPATH", "GIT_")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ComparedItem:
     """One thing that was compared; `kept` is what the version has, `made` what its commit gives now."""
 
-    what: str
-    kept: Any
-    made: Any
+    name: str
+    original: Any
+    reproduced: Any
 
     @property
     def is_equal(self) -> bool:
         """Whether nothing differs."""
-        return bool(self.kept == self.made)
+        return bool(self.original == self.reproduced)
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class ReproductionReport:
     """What came of making a version again; `hints` name what may have led to a difference."""
 
     model: str
     version: int
     commit: str
-    checks: tuple[Check, ...]
-    hints: tuple[Check, ...]
+    items: tuple[ComparedItem, ...]
+    possible_causes: tuple[ComparedItem, ...]
 
     @property
-    def differing(self) -> tuple[Check, ...]:
+    def differences(self) -> tuple[ComparedItem, ...]:
         """The checks that did not come out equal."""
-        return tuple(check for check in self.checks if not check.is_equal)
+        return tuple(check for check in self.items if not check.is_equal)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**asdict(self), "is_equal": not self.differing}
+        return {**asdict(self), "is_equal": not self.differences}
 
     def as_text(self) -> str:
         """Return lines for a terminal."""
@@ -71,16 +71,16 @@ class Receipt:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.model} version {self.version}, made again from commit {self.commit}"
-        for check in self.checks:
+        for check in self.items:
             if check.is_equal:
-                yield f"  equal    {check.what}: {_short(check.kept)}"
+                yield f"  equal    {check.name}: {_shorten(check.original)}"
             else:
-                yield f"  DIFFERS  {check.what}: kept {_short(check.kept)}, made {_short(check.made)}"
-        if self.differing:
-            yield from (f"  perhaps  {one.what}: then {_short(one.kept)}, now {_short(one.made)}" for one in self.hints)
+                yield f"  DIFFERS  {check.name}: kept {_shorten(check.original)}, made {_shorten(check.reproduced)}"
+        if self.differences:
+            yield from (f"  perhaps  {one.name}: then {_shorten(one.original)}, now {_shorten(one.reproduced)}" for one in self.possible_causes)
 
 
-def reproduce(root: Path, version: Version, kept: Package, lineage: Lineage) -> Receipt:
+def reproduce(root: Path, version: Version, original: Package, lineage: Lineage) -> ReproductionReport:
     """Check out the commit of a version in a temporary folder, run its graph there, and compare.
 
     Nothing of this project is touched and no server is told; DVC's cache is read for files that came from outside.
@@ -96,25 +96,25 @@ def reproduce(root: Path, version: Version, kept: Package, lineage: Lineage) -> 
         edits = " with edits that were not committed" if lineage.has_edits else ""
         raise UsageError(
             f"{version.model} version {version.version}: no commit has a dvc.lock that names its package (it was made at"
-            f" {lineage.made_at or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro` to keep the way back"
+            f" {lineage.head_commit or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro` to keep the way back"
         )
     with tempfile.TemporaryDirectory(prefix="mlops-reproduce-") as name:
         folder = _check_out(root, lineage.commit, Path(name) / "copy")
         _run(folder, sys.executable, "-m", "dvc", "repro", "evaluate")
-        made = package.load(folder / paths.CANDIDATE)
+        made = package.load_package(folder / paths.CANDIDATE)
         test = files.read_parquet(folder / paths.TEST)
         checks = (
-            *_of_dicts("rows", lineage.rows, {path: _md5(folder / path) for path in lineage.rows}),
-            *_of_dicts("sha256 of", _parts(kept), _parts(made)),
-            Check("settings", kept.lineage.get("params_sha256"), made.lineage.get("params_sha256")),
-            *_of_dicts("metric", kept.metrics, made.metrics),
-            Check("predictions, largest difference", 0.0, _apart(kept, made, test)),
-            Check("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE)),
-            Check("digest", kept.digest, made.digest),
+            *_compare_dicts("rows", lineage.data_md5, {path: _file_md5(folder / path) for path in lineage.data_md5}),
+            *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(made)),
+            ComparedItem("settings", original.lineage.get("params_sha256"), made.lineage.get("params_sha256")),
+            *_compare_dicts("metric", original.metrics, made.metrics),
+            ComparedItem("predictions, largest difference", 0.0, _max_probability_difference(original, made, test)),
+            ComparedItem("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE)),
+            ComparedItem("digest", original.digest, made.digest),
         )
-    libraries = tuple(_of_dicts("library", kept.manifest.libraries, made.manifest.libraries))
+    libraries = tuple(_compare_dicts("library", original.manifest.libraries, made.manifest.libraries))
     hints = tuple(one for one in libraries if not one.is_equal)
-    return Receipt(version.model, version.version, lineage.commit, checks, hints)
+    return ReproductionReport(version.model, version.version, lineage.commit, checks, hints)
 
 
 def _check_out(root: Path, commit: str, copy: Path) -> Path:
@@ -134,7 +134,7 @@ def _check_out(root: Path, commit: str, copy: Path) -> Path:
 
 
 def _run(folder: Path, *command: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_THERE)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED_ENV_PREFIXES)}
     environment |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     program = shutil.which(command[0], path=environment["PATH"])
@@ -148,25 +148,25 @@ def _run(folder: Path, *command: str) -> None:
         raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {said}")
 
 
-def _md5(path: Path) -> str | None:
+def _file_md5(path: Path) -> str | None:
     return md5_of(path) if path.is_file() else None
 
 
-def _parts(one: Package) -> dict[str, str]:
+def _data_sha256(one: Package) -> dict[str, str]:
     return dict(one.lineage.get("data_sha256", {}))
 
 
-def _of_dicts(what: str, kept: dict[str, Any], made: dict[str, Any]) -> Iterator[Check]:
+def _compare_dicts(what: str, kept: dict[str, Any], made: dict[str, Any]) -> Iterator[ComparedItem]:
     for name in dict.fromkeys((*kept, *made)):
-        yield Check(f"{what} {name}", kept.get(name), made.get(name))
+        yield ComparedItem(f"{what} {name}", kept.get(name), made.get(name))
 
 
-def _apart(kept: Package, made: Package, test: Any) -> float | str:
+def _max_probability_difference(kept: Package, made: Package, test: Any) -> float | str:
     if kept.classes != made.classes or kept.schema.feature_names != made.schema.feature_names:
         return "other classes or columns"
     return float(np.abs(kept.predict_proba(test) - made.predict_proba(test)).max())
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 44 else f"{text[:41]}..."

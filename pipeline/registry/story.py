@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import Version
 
-__all__ = ["card", "short_story"]
+__all__ = ["version_card", "mlflow_description"]
 
-_MLFLOW_KEEPS = 5000
+_MLFLOW_MAX_CHARS = 5000
 
 
-def card(version: Version, package: Package) -> str:
+def version_card(version: Version, package: Package) -> str:
     """Return the model card of a registered package, with what its gates said."""
     gates = version.tags.get("gates")
-    said = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).markdown()
+    said = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
     return f"{package.card.rstrip()}\n\n{said}"
 
 
-def short_story(version: Version) -> str:
+def mlflow_description(version: Version) -> str:
     """Return the description on MLflow's page in Markdown, at most 5,000 characters, which is what MLflow keeps."""
-    text = "\n".join(_story(version))
-    return text if len(text) <= _MLFLOW_KEEPS else f"{text[: _MLFLOW_KEEPS - 4].rstrip()} ..."
+    text = "\n".join(_description_lines(version))
+    return text if len(text) <= _MLFLOW_MAX_CHARS else f"{text[: _MLFLOW_MAX_CHARS - 4].rstrip()} ..."
 
 
-def _story(version: Version) -> Iterator[str]:
+def _description_lines(version: Version) -> Iterator[str]:
     tags = version.tags
     yield f"**{version.model} {version.semver}**, version {version.version} of the state database."
     if version.description:
         yield ""
         yield version.description
     yield ""
-    yield from _made_from(version.digest, tags)
+    yield from _lineage_lines(version.digest, tags)
     metrics = tags.get("metrics") or {}
     if metrics:
         yield ""
@@ -46,12 +46,12 @@ def _story(version: Version) -> Iterator[str]:
         yield from (f"| {name} | {value:.4g} |" for name, value in metrics.items() if value is not None)
     yield ""
     gates = tags.get("gates")
-    yield "It was never judged by gates." if gates is None else GateReport.from_dict(gates).markdown()
+    yield "It was never judged by gates." if gates is None else GateReport.from_dict(gates).as_markdown()
     yield f"Look at it: `mlops models show {version.version} --lineage`. Make it again: `mlops models reproduce"
     yield f"{version.version}`. MLflow shows what was decided; `mlops promote` decides."
 
 
-def _made_from(digest: str, tags: Mapping[str, Any]) -> Iterator[str]:
+def _lineage_lines(digest: str, tags: Mapping[str, Any]) -> Iterator[str]:
     yield f"- package `{digest[:12]}`"
     commit = tags.get("git.commit")
     if commit is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import Conflict
-from pipeline.gates import Evidence, GateReport, judge
+from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.registry import decisions
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.package.store import PackageStore
     from pipeline.state import State, Version
 
-__all__ = ["Submission", "judge_candidate", "submit"]
+__all__ = ["Submission", "evaluate_candidate", "submit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Submission:
         return f"{one.model} version {one.version} ({one.semver}) {where}{'' if self.is_new else ', registered before'}"
 
 
-def judge_candidate(
+def evaluate_candidate(
     state: State,
     packages: PackageStore,
     model: str,
     candidate: Package,
-    evidence: Evidence,
+    inputs: GateInputs,
     config: PromotionConfig,
     *,
     seed: int,
@@ -50,7 +50,7 @@ def judge_candidate(
     with state.reading() as connection:
         digest = store.served(connection, model).digests.get("Production")
     champion = None if digest is None else packages.load(digest)
-    return judge(candidate, evidence, config, champion=champion, seed=seed)
+    return evaluate_gates(candidate, inputs, config, champion=champion, seed=seed)
 
 
 def submit(
@@ -86,7 +86,7 @@ def submit(
         )
     stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
     decisions.promote(
-        state, model, version.version, stage, reason=f"policy: {config.policy}", expected=served.generation
+        state, model, version.version, stage, reason=f"policy: {config.policy}", expected_generation=served.generation
     )
     return Submission(version, is_new, stage)
 

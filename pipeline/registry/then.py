@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from pipeline.state import AuditEntry
 
-__all__ = ["ServedThen", "served_then"]
+__all__ = ["PastDeployment", "deployments_after"]
 
 
 @dataclass(frozen=True, slots=True)
-class ServedThen:
+class PastDeployment:
     """What stood in a stage of a model at a moment, and the decision that had put it there."""
 
     model: str
@@ -22,16 +22,16 @@ class ServedThen:
     version: int
     digest: str
     generation: int
-    why: AuditEntry
+    entry: AuditEntry
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
 
 
-def served_then(entries: Sequence[AuditEntry]) -> list[ServedThen]:
+def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
     """Return what stood where after the last of `entries`, which are in their order up to the moment asked for."""
-    placed: dict[tuple[str, str], ServedThen] = {}
+    placed: dict[tuple[str, str], PastDeployment] = {}
     for entry in entries:
         if entry.generation is None:
             continue
@@ -40,7 +40,7 @@ def served_then(entries: Sequence[AuditEntry]) -> list[ServedThen]:
         for stage, one in entry.after.items():
             known = placed.get((entry.model, stage))
             if known is None or known.digest != one["digest"]:
-                placed[entry.model, stage] = ServedThen(
+                placed[entry.model, stage] = PastDeployment(
                     entry.model, stage, one["version"], one["digest"], entry.generation, entry
                 )
     return [placed[key] for key in sorted(placed)]

@@ -83,7 +83,7 @@ def load_bundle(
     IntegrityError
         When the package is damaged, missing, or answers otherwise than when it was packaged.
     """
-    package = packages.load_rule(digest) if served_by == "rule" else packages.load(digest)
+    package = packages.load_rule_baseline(digest) if served_by == "rule" else packages.load(digest)
     codec = RowCodec(package.schema, max_rows=config.max_rows)
     scorer = RowScorer(package, many_missing=config.many_missing, secret=secret, cached_rows=config.cached_rows)
     return Bundle(model, version, digest, generation, served_by, package, codec, scorer)

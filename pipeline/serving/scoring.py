@@ -75,7 +75,7 @@ class RowScorer:
         self.package = package
         self._columns = _columns(package, secret)
         self._n_missing = max(1, int(np.ceil(many_missing * len(self._columns))))
-        self._width = len(package.served.encoder.names_out_)
+        self._width = len(package.serving_classifier.encoder.names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
         words = ",".join(f"{label}:%s" for label in (one.replace("%", "%%") for one in self._labels))
@@ -150,7 +150,7 @@ class RowScorer:
     def _predict(self, cells: list[list[_Cell]], n_rows: int) -> NDArray[np.float64]:
         data = b"".join([cell[0] for row in zip(*cells, strict=True) for cell in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
-        served = self.package.served
+        served = self.package.serving_classifier
         return served.calibration.apply(served.score(matrix))
 
 
@@ -238,7 +238,7 @@ class _ColumnCells:
 
 
 def _columns(package: Package, secret: bytes) -> list[_ColumnCells]:
-    plain = package.served.encoder.as_dict()
+    plain = package.serving_classifier.encoder.as_dict()
     encoders = {plan["name"]: Encoder.from_dict({**plain, "columns": [plan]}) for plan in plain["columns"]}
     bins = {one.name: one for one in package.reference.columns}
     return [

@@ -105,7 +105,7 @@ def _load_pyfunc(path: str) -> _Served:
     """Load a package for MLflow, after its digests were checked."""
     from pipeline import package
 
-    return _Served(package.load(Path(path)))
+    return _Served(package.load_package(Path(path)))
 
 
 def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None, signature: Any) -> str:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pipeline.config.compose import compose
 from pipeline.registry import ModelRegistry
 from tests.end_to_end.conftest import finished_small as finished_small  # noqa: PLC0414 - the fixture is used here as well
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mod
 
     def serve(problem: str) -> ModelRegistry:
         (empty / "params.yaml").write_text(compose([f"data={problem}"], conf=ROOT / "conf").text, encoding="utf-8")
-        pack(empty / "package", problem, "model=logistic_regression")
+        write_small_package(empty / "package", problem, "model=logistic_regression")
         registry = ModelRegistry(empty, _UNREACHABLE_URL)
         registry.register_model("package", f"{problem}_model")
         registry.promote_model(f"{problem}_model", 1, "Production", force=True, reason="the first")

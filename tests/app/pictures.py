@@ -19,7 +19,7 @@ _MAX_HEIGHT_PX = 1700
 
 
 def _finished_workspace(target: Path) -> workspace.Workspace:
-    made = workspace.make(target)
+    made = workspace.create_workspace(target)
     made.repro()
     made.commit("The first results")
     made.run("mlops", "track", "sync")
@@ -54,9 +54,9 @@ def _upload_predictions(page: Any, address: str, project: Path, folder: Path) ->
     """Send a file of up to 1,500 rows, so that the log has something to show."""
     import pandas as pd
 
-    from pipeline.package import load
+    from pipeline.package import load_package
 
-    features = list(load(project / "models/candidate").schema.feature_names)
+    features = list(load_package(project / "models/candidate").schema.feature_names)
     rows = pd.read_parquet(project / "data/test.parquet")[features].head(1500)
     rows.to_csv(folder / "rows.csv", index=False)
     open_page(page, address, "predict")

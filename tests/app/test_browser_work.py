@@ -11,7 +11,7 @@ from pipeline.registry import ModelRegistry
 from tests.app.browser import CHROMIUM, EXCEPTION_SELECTOR, shown_prediction_id, browser_page, open_page, running_app
 from tests.app.day import log_drifting_day
 from tests.app.test_predict import unlabeled_csv
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def confirm_action(page: Any, opens: str, reason: str, *, force: bool = False) -
 
 def test_a_version_is_promoted_and_rolled_back_with_a_reason(page: Any, address: str, own: Workspace) -> None:
     registry = ModelRegistry(own.root)
-    pack(own.root / "other", "personality", "model=naive_bayes")
+    write_small_package(own.root / "other", "personality", "model=naive_bayes")
     registry.register_model("other", "personality_model")
     open_page(page, address, "models?version=2")
     confirm_action(page, "Move to another stage", "the owner asked for it", force=True)

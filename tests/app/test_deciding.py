@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.conftest import errors_of, app_page, text_of
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("app")
 def registry(empty: Path, serving: Callable[[str], ModelRegistry]) -> ModelRegistry:
     """Version 1 serves; version 2 was never judged. MLflow is dead, which stops no decision."""
     made = serving("iris")
-    pack(empty / "other", "iris", "model=naive_bayes")
+    write_small_package(empty / "other", "iris", "model=naive_bayes")
     made.register_model("other", "iris_model")
     return made
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.root import app
-from pipeline.deploying import Address, deploy
+from pipeline.deploying import ServingEndpoint, deploy
 from pipeline.errors import DependencyUnavailable, GateRefused, UsageError
 from pipeline.registry import ModelRegistry, decisions
 from pipeline.state import open_state
@@ -51,29 +51,29 @@ def registry(server: Running) -> Iterator[ModelRegistry]:
     """The registry of the running project, put back to version 1 at the end."""
     one = ModelRegistry(server.root, tracking_uri="http://127.0.0.1:1")
     yield one
-    if one.served(MODEL).version("Production") != 1:
+    if one.current_deployment(MODEL).version("Production") != 1:
         one.rollback_model(MODEL, to=1, reason="the next test")
 
 
 def deployed(registry: ModelRegistry, server: Running, *, version: int = 2, wait_s: float = 10.0) -> bool:
     return deploy(
-        registry, MODEL, "production", Address(server.address, in_a_row=3), version=version, wait_s=wait_s
+        registry, MODEL, "production", ServingEndpoint(server.address, success_threshold=3), version=version, wait_s=wait_s
     ).is_new
 
 
 def test_a_version_is_deployed_once_however_often_it_is_asked_for(registry: ModelRegistry, server: Running) -> None:
     first = deployed(registry, server)
-    generation = registry.served(MODEL).generation
+    generation = registry.current_deployment(MODEL).generation
     second = deployed(registry, server)
-    assert (first, second, registry.served(MODEL).generation) == (True, False, generation)
+    assert (first, second, registry.current_deployment(MODEL).generation) == (True, False, generation)
     assert registry.history(MODEL)[-1].reason == "deploy to production"
 
 
 def test_what_does_not_serve_in_time_is_taken_back(registry: ModelRegistry, server: Running) -> None:
     with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Production has version 1 again"):
-        deploy(registry, MODEL, "production", Address("http://127.0.0.1:1"), version=2, wait_s=0)
+        deploy(registry, MODEL, "production", ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0)
     entry = registry.history(MODEL)[-1]
-    assert (registry.served(MODEL).version("Production"), entry.action) == (1, "rollback")
+    assert (registry.current_deployment(MODEL).version("Production"), entry.action) == (1, "rollback")
 
 
 def test_answers_other_than_packaged_take_a_version_back(
@@ -85,13 +85,13 @@ def test_answers_other_than_packaged_take_a_version_back(
     elsewhere = judged(tmp_path / "elsewhere", packages[0])
     with pytest.raises(GateRefused, match=r"golden rows are answered as packaged: a probability is off .*taken back"):
         deployed(elsewhere, server)
-    assert elsewhere.served(MODEL).version("Production") == 1
+    assert elsewhere.current_deployment(MODEL).version("Production") == 1
 
 
 def test_what_serves_customers_is_not_taken_back_to_its_trial(registry: ModelRegistry, server: Running) -> None:
     deployed(registry, server)
-    done = deploy(registry, MODEL, "staging", Address("http://127.0.0.1:1"))
-    assert (done.stage, done.is_new, registry.served(MODEL).versions) == ("production", False, {"Production": 2})
+    done = deploy(registry, MODEL, "staging", ServingEndpoint("http://127.0.0.1:1"))
+    assert (done.stage, done.is_new, registry.current_deployment(MODEL).versions) == ("production", False, {"Production": 2})
 
 
 @pytest.fixture
@@ -105,31 +105,31 @@ def test_what_the_graph_staged_gives_way_to_the_one_before_when_its_trial_fails(
     two.promote_model(MODEL, 1, "Staging", force=True, reason="the one before")
     two.promote_model(MODEL, 2, "Staging", reason="policy staging")
     with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Staging has version 1 again"):
-        deploy(two, MODEL, "staging", Address("http://127.0.0.1:1"), wait_s=0)
+        deploy(two, MODEL, "staging", ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     entry = two.history(MODEL)[-1]
-    assert (two.served(MODEL).versions, entry.reason) == ({"Staging": 1}, "deploying version 2 to Staging failed")
+    assert (two.current_deployment(MODEL).versions, entry.reason) == ({"Staging": 1}, "deploying version 2 to Staging failed")
 
 
 def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) -> None:
     two.promote_model(MODEL, 2, "Staging", reason="policy staging")
     with pytest.raises(DependencyUnavailable, match="taken back: Staging has nothing again"):
-        deploy(two, MODEL, "staging", Address("http://127.0.0.1:1"), wait_s=0)
-    assert two.served(MODEL).versions == {"Production": 1}
+        deploy(two, MODEL, "staging", ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
+    assert two.current_deployment(MODEL).versions == {"Production": 1}
 
 
 def test_what_no_gate_let_through_is_not_deployed(registry: ModelRegistry, server: Running) -> None:
     deployed(registry, server)
-    generation = registry.served(MODEL).generation
+    generation = registry.current_deployment(MODEL).generation
     with pytest.raises(GateRefused, match="never judged"):
         deployed(registry, server, version=1)
-    assert registry.served(MODEL).generation == generation
+    assert registry.current_deployment(MODEL).generation == generation
 
 
 def test_production_takes_what_staging_tried(registry: ModelRegistry, server: Running) -> None:
     with pytest.raises(UsageError, match="--stage 'live': accepted is one of staging, production"):
-        deploy(registry, MODEL, "live", Address(server.address))
+        deploy(registry, MODEL, "live", ServingEndpoint(server.address))
     registry.promote_model(MODEL, 2, "Staging")
-    done = deploy(registry, MODEL, "production", Address(server.address, in_a_row=3))
+    done = deploy(registry, MODEL, "production", ServingEndpoint(server.address, success_threshold=3))
     assert (done.version, done.n_tests) == (2, 6)
 
 

@@ -29,15 +29,15 @@ def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Wo
 
 
 def _full(target: Path) -> Workspace:
-    made = workspace.make(target)
+    made = workspace.create_workspace(target)
     made.repro()
     made.commit("The first results")
     return made
 
 
 def _small(target: Path) -> Workspace:
-    made = workspace.make(target)
-    workspace.shrink(made)
+    made = workspace.create_workspace(target)
+    workspace.use_small_dataset(made)
     made.repro()
     made.commit("The first results")
     return made

@@ -77,7 +77,7 @@ def test_twelve_planted_secrets_turn_up_nowhere(small: Workspace, database: str)
     printed = _commands(small, canaries, env)
     key = json.loads(small.run("mlops", "keys", "create", "--role", "predict", "--json", env=env).stdout)
     canaries.planted["API key"] = key["key"]
-    printed += _served(small, canaries, env)
+    printed += _server_output(small, canaries, env)
     assert len(canaries.planted) >= 12
     assert canaries.in_text(printed) == set()
     planted_in = {hidden, small.root / ".git/config"}
@@ -122,12 +122,12 @@ def _commands(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
     return said
 
 
-def _served(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
+def _server_output(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
     """Ask a server with a good key, a wrong one and a body that carries a secret; return what it said and logged."""
     small.edit("conf/serving/default.yaml", "log_requests: errors", "log_requests: all")
     with small.serving("mlops", "serve", "--authentication", "required", env=env) as port:
         said = "".join(
-            _asked(f"http://127.0.0.1:{port}/{path}", body, token)
+            _post(f"http://127.0.0.1:{port}/{path}", body, token)
             for path, body, token in (
                 ("predict", {"features": ROW}, canaries.planted["API key"]),
                 ("predict", {"features": ROW}, canaries.plant("wrong token")),
@@ -143,7 +143,7 @@ def _served(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
     return said + small.read("server.log")
 
 
-def _asked(url: str, body: object, token: str) -> str:
+def _post(url: str, body: object, token: str) -> str:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     try:

@@ -49,7 +49,7 @@ def no_half_written_output(project: Workspace) -> bool:
         files.read_json(path)
     candidate = project.root / "models/candidate"
     if candidate.exists():
-        package.load(candidate)
+        package.load_package(candidate)
     return True
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.monitoring import DomainAuc, count_window, domain_auc, find_drift
-from pipeline.package.reference import describe
+from pipeline.package.reference import build_reference
 from tests.end_to_end.test_real_data_bars import REAL, config, real, schema
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def drift(window: pd.DataFrame) -> DriftReport:
     train = real("s5e7_train.csv")
     # Predictions are not compared here: any will do.
     predicted = np.full(len(train), schema().target.classes[0])
-    made = describe(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
+    made = build_reference(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
     return find_drift(made, count_window(made, window, n_rows=len(window)), config().drift, min_rows=200)
 
 

@@ -29,7 +29,7 @@ def halves() -> tuple[TrainResult, pd.DataFrame]:
     return trained(rows[::2].reset_index(drop=True)), rows[1::2].reset_index(drop=True)
 
 
-def judged(result: TrainResult, rows: pd.DataFrame) -> tuple[Performance, Performance]:
+def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Performance, Performance]:
     target = schema().target
     names, positive = list(target.classes), target.classes.index(str(target.positive))
     probabilities = np.asarray(result.classifier.predict_proba(rows))
@@ -55,7 +55,7 @@ def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> Non
     picked = [
         rng.choice(np.flatnonzero(is_one), int(3_000 * part)) for is_one, part in ((first, share), (~first, 1 - share))
     ]
-    expected, measured = judged(result, rest.iloc[np.concatenate(picked)].reset_index(drop=True))
+    expected, measured = estimated_and_realized(result, rest.iloc[np.concatenate(picked)].reset_index(drop=True))
     assert all(is_trusted(expected, measured, min_outcomes=200).values())
     for name in ("accuracy", "f1_weighted", "roc_auc"):
         assert expected.figures[name].value == pytest.approx(measured.figures[name].value, abs=0.02)
@@ -64,7 +64,7 @@ def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> Non
 def test_where_the_meaning_moved_too_the_estimate_falls_too_little_and_is_not_trusted() -> None:
     """The original rows: the same features mean something else there, which no probability can know."""
     result = trained(real("s5e7_train.csv"))
-    expected, measured = judged(result, real("personality_2900.csv"))
+    expected, measured = estimated_and_realized(result, real("personality_2900.csv"))
     trusted = is_trusted(expected, measured, min_outcomes=200)
     said, true = expected.figures["accuracy"].value, measured.figures["accuracy"].value
     assert said is not None

@@ -13,11 +13,11 @@ import pytest
 
 from pipeline import files, paths
 from pipeline.config.compose import compose
-from pipeline.doctor import Diagnosis, examine
+from pipeline.doctor import Diagnosis, run_diagnostics
 from pipeline.files import exclusive
 from pipeline.registry import ModelRegistry
 from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def by_check(root: Path, *, heal: bool) -> dict[str, Diagnosis]:
-    return {diagnosis.check: diagnosis for diagnosis in examine(root, heal=heal)}
+    return {diagnosis.check: diagnosis for diagnosis in run_diagnostics(root, heal=heal)}
 
 
 def hold(root: Path, content: str) -> Path:
@@ -104,7 +104,7 @@ def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> N
 def registered(tmp_path: Path) -> ModelRegistry:
     """A project with one version in Production."""
     files.write_text(tmp_path / paths.PARAMS, compose((), conf=ROOT / "conf").text)
-    pack(tmp_path / "package", "personality", "model=logistic_regression", n_rows=400)
+    write_small_package(tmp_path / "package", "personality", "model=logistic_regression", n_rows=400)
     registry = ModelRegistry(tmp_path)
     registry.register_model(tmp_path / "package", "m")
     registry.promote_model("m", 1, "Production", force=True, reason="a test")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import IntegrityError
-from pipeline.integrity import verify
+from pipeline.integrity import verify_project
 from tests.end_to_end.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def cached(project: Workspace, content: bytes) -> Path:
 
 
 def test_a_sound_project_has_no_findings(project: Workspace) -> None:
-    found = verify(project.root)
+    found = verify_project(project.root)
     assert (found.n_outputs, found.n_cached, found.findings) == (3, 4, ())
 
 
 @pytest.mark.parametrize("path", ["file", "folder/a", "folder/deep/b", "plain"])
 def test_a_flipped_byte_in_an_output_is_found(project: Workspace, path: str) -> None:
     flip(project.root / path)
-    assert [(f.place, f.path, f.problem) for f in verify(project.root).findings] == [("workspace", path, "changed")]
+    assert [(f.location, f.path, f.problem) for f in verify_project(project.root).findings] == [("workspace", path, "changed")]
 
 
 @pytest.mark.parametrize("content", [b"one\n", b"two\n", b"three\n"])
@@ -66,23 +66,23 @@ def test_a_flipped_byte_in_the_cache_is_found(project: Workspace, content: bytes
     path = cached(project, content)
     flip(path)
     expected = ("cache", str(path.relative_to(project.root)), "changed")
-    assert [(f.place, f.path, f.problem) for f in verify(project.root).findings] == [expected]
+    assert [(f.location, f.path, f.problem) for f in verify_project(project.root).findings] == [expected]
 
 
 def test_a_missing_member_of_a_folder_is_found(project: Workspace) -> None:
     (project.root / "folder/a").unlink()
-    assert [(f.path, f.problem) for f in verify(project.root).findings] == [("folder/a", "missing")]
+    assert [(f.path, f.problem) for f in verify_project(project.root).findings] == [("folder/a", "missing")]
 
 
 def test_a_project_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"dvc\.lock: no such file; run `dvc repro` first"):
-        verify(tmp_path)
+        verify_project(tmp_path)
 
 
 def test_a_damaged_lock_says_what_to_do(project: Workspace) -> None:
     (project.root / "dvc.lock").write_text("stages: [", encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"git checkout dvc\.lock"):
-        verify(project.root)
+        verify_project(project.root)
 
 
 def test_the_command_lists_findings_and_ends_with_the_code_for_integrity(project: Workspace) -> None:

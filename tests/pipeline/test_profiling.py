@@ -11,7 +11,7 @@ import pytest
 from pipeline import profiling
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.profiling import profile_server, profile_stage
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.http.running import make_project
 
@@ -24,7 +24,7 @@ def titles(path: Path) -> str:
     return "\n".join(one.text or "" for one in tree.iter("{http://www.w3.org/2000/svg}title"))
 
 
-def spy_that_says(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_fake_py_spy(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a program in py-spy's place that only complains; py-spy is not ours."""
     folder.mkdir()
     spy = folder / "py-spy"
@@ -35,7 +35,7 @@ def spy_that_says(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_a_server_under_load_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack(tmp_path / "package", "personality", "model=naive_bayes", n_rows=300)
+    write_small_package(tmp_path / "package", "personality", "model=naive_bayes", n_rows=300)
     make_project(tmp_path, [tmp_path / "package"])
     monkeypatch.chdir(tmp_path)
     assert profile_server(tmp_path / "out.svg", 1.0) > 0
@@ -77,6 +77,6 @@ def test_without_py_spy_it_says_what_to_install(tmp_path: Path, monkeypatch: pyt
 def test_a_kernel_that_says_no_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, match: str
 ) -> None:
-    spy_that_says(tmp_path / "bin", said, monkeypatch)
+    write_fake_py_spy(tmp_path / "bin", said, monkeypatch)
     with pytest.raises(DependencyUnavailable, match=match):
         profile_stage("train", tmp_path / "out.svg")

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.summary import Figure, Summary, summarise
+from pipeline.summary import SummaryMetric, ProjectSummary, summarize_project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _summary(*, onnx: bool = True) -> Summary:
-    return Summary(
+def _summary(*, onnx: bool = True) -> ProjectSummary:
+    return ProjectSummary(
         problem="small",
         model="forest",
         digest="0123456789abcdef",
-        rows={"raw": 1200, "quarantined": 0, "train": 960, "test": 240},
-        quality=97.25,
+        n_rows_by_part={"raw": 1200, "quarantined": 0, "train": 960, "test": 240},
+        quality_score=97.25,
         warnings=("missing",),
-        figures=(Figure("log_loss", 0.25, 0.2, 0.3, {"majority": 0.6}), Figure("roc_auc", None, None, None, {})),
+        metrics=(SummaryMetric("log_loss", 0.25, 0.2, 0.3, {"majority": 0.6}), SummaryMetric("roc_auc", None, None, None, {})),
         confidence=0.95,
-        onnx=onnx,
+        is_onnx=onnx,
     )
 
 
@@ -42,4 +42,4 @@ def test_the_text_says_what_serves() -> None:
 
 def test_a_project_without_a_run_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="run `make run` or `dvc repro`"):
-        summarise(tmp_path)
+        summarize_project(tmp_path)

@@ -30,7 +30,7 @@ def output_digests() -> dict[str, str]:
 def test_everything_that_the_graph_promises_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.main()
     report = files.read_json(paths.EVALUATION)
-    assert report["package"] == package.load(paths.CANDIDATE).digest
+    assert report["package"] == package.load_package(paths.CANDIDATE).digest
     assert report["rows"] == {"train": 320, "test": 80}
     assert files.read_json(paths.TEST_METRICS)["log_loss"] == report["metrics"]["log_loss"]["value"]
     assert paths.CARD.read_text(encoding="utf-8").startswith("# personality_model: Personality\n")

@@ -47,7 +47,7 @@ def rehearse(bundle: Bundle) -> None:
     IntegrityError
         Naming the first row that is not answered as it was recorded.
     """
-    golden = bundle.package.golden
+    golden = bundle.package.golden_rows
     names = list(golden["columns"])
     rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
     bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
@@ -67,7 +67,7 @@ def _as_float(value: Any) -> Any:
 
 
 def _check(bundle: Bundle, row: int, found: dict[str, Any], way: str) -> None:
-    golden = bundle.package.golden
+    golden = bundle.package.golden_rows
     where = f"golden.json: row {row} over HTTP ({way})"
     if "probabilities" not in found:
         problems = found.get("problems") or [{}]

@@ -15,7 +15,7 @@ from pipeline import files
 from pipeline.config.compose import compose
 from pipeline.registry import ModelRegistry
 from pipeline.state import connect
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.registry.test_registry import NAME, add
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -30,9 +30,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "dvc.yaml").touch()
     registry = ModelRegistry(root)
     for at, overrides in enumerate(MODEL_OVERRIDES):
-        pack(root / f"package_{at}", "personality", *overrides, n_rows=400)
+        write_small_package(root / f"package_{at}", "personality", *overrides, n_rows=400)
         add(registry, root / f"package_{at}")
-    pack(root / "package_2", "personality", "model=logistic_regression", "model.estimator.C=0.5", n_rows=400)
+    write_small_package(root / "package_2", "personality", "model=logistic_regression", "model.estimator.C=0.5", n_rows=400)
     add(registry, root / "package_2", "fail")
     registry.promote_model(NAME, 1, "Production", reason="the first")
     return root

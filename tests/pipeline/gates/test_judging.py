@@ -10,12 +10,12 @@ import pytest
 
 from pipeline import package
 from pipeline.evaluation import evaluate
-from pipeline.gates import Evidence, GateReport, judge
-from pipeline.gates.judging import _decided
+from pipeline.gates import GateInputs, GateReport, evaluate_gates
+from pipeline.gates.judging import _champion_test_gate
 from pipeline.metrics import Scored, compare
 from pipeline.schema import Column, Schema
 from pipeline.validation.validating import validate
-from tests.pipeline.package.packing import pack, parts
+from tests.pipeline.package.packing import write_small_package, parts
 from tests.pipeline.problems import settings
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ MODELS = {
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
-        pack(folder / name, "personality", *overrides, n_rows=N_ROWS)
-    return {name: package.load(folder / name) for name in MODELS}
+        write_small_package(folder / name, "personality", *overrides, n_rows=N_ROWS)
+    return {name: package.load_package(folder / name) for name in MODELS}
 
 
 _REPORTS: dict[str, dict[str, Any]] = {}
 
 
-def _evaluated(judged: Package) -> dict[str, Any]:
+def _cached_evaluation(judged: Package) -> dict[str, Any]:
     if judged.digest not in _REPORTS:
         _REPORTS[judged.digest] = _evaluate(judged)
     return _REPORTS[judged.digest]
@@ -54,9 +54,9 @@ def _evaluate(judged: Package) -> dict[str, Any]:
     return evaluate(judged, rows.train, rows.test, config.evaluation, objective="log_loss", seed=1).as_dict()
 
 
-def ask(candidate: Package, champion: Package | None = None, *overrides: str, **validation: object) -> GateReport:
-    evidence = Evidence(parts("personality", N_ROWS).test, _evaluated(candidate), {**SOUND, **validation})
-    return judge(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
+def evaluate_candidate(candidate: Package, champion: Package | None = None, *overrides: str, **validation: object) -> GateReport:
+    evidence = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
+    return evaluate_gates(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
 
 
 def results(report: GateReport) -> dict[str, str]:
@@ -64,30 +64,30 @@ def results(report: GateReport) -> dict[str, str]:
 
 
 def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
-    found = results(ask(packages["default"]))
+    found = results(evaluate_candidate(packages["default"]))
     assert {found[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
         "pass"
     }
 
 
 def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[str, Package]) -> None:
-    assert results(ask(packages["weak"], packages["default"]))["champion"] == "fail"
-    assert ask(packages["weak"], packages["default"]).verdict == "reject"
-    assert results(ask(packages["default"], packages["weak"]))["champion"] == "pass"
+    assert results(evaluate_candidate(packages["weak"], packages["default"]))["champion"] == "fail"
+    assert evaluate_candidate(packages["weak"], packages["default"]).verdict == "reject"
+    assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
 
 
 def test_an_overfitted_model_is_no_better_than_one_rule_though_its_accuracy_is_near(
     packages: dict[str, Package],
 ) -> None:
-    report = ask(packages["overfitted"], packages["default"])
+    report = evaluate_candidate(packages["overfitted"], packages["default"])
     assert results(report)["better than depth_2_tree"] == "fail"
-    accuracy = [_evaluated(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")]
+    accuracy = [_cached_evaluation(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")]
     assert abs(accuracy[0] - accuracy[1]) < 0.02
 
 
 def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
-    assert ask(packages["default"], packages["default"]).verdict in {"hold", "reject"}
-    assert results(ask(packages["default"], packages["default"]))["champion"] == "hold"
+    assert evaluate_candidate(packages["default"], packages["default"]).verdict in {"hold", "reject"}
+    assert results(evaluate_candidate(packages["default"], packages["default"]))["champion"] == "hold"
 
 
 def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: dict[str, Package]) -> None:
@@ -98,13 +98,13 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     planted = replace(declared, columns=(*declared.columns, leak))
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
     found = validate(leaking, planted, config.validation).as_dict()
-    report = ask(packages["default"], leakage=found["leakage"])
-    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.failed]
+    report = evaluate_candidate(packages["default"], leakage=found["leakage"])
+    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
 
 def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
-    assert results(ask(packages["default"], level="error"))["validation"] == "fail"
+    assert results(evaluate_candidate(packages["default"], level="error"))["validation"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,19 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
     ],
 )
 def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
-    (failed,) = [one for one in ask(packages["default"], None, override).failed if one.name == gate]
+    (failed,) = [one for one in evaluate_candidate(packages["default"], None, override).unmet_gates if one.name == gate]
     assert failed.value is not None
-    assert failed.limit is not None
-    assert (failed.fails_when, failed.value > failed.limit) == ("above", True)
+    assert failed.threshold is not None
+    assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
 
 
 def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages: dict[str, Package]) -> None:
-    few = Evidence(parts("personality", N_ROWS).test.head(60), _evaluated(packages["default"]), SOUND)
-    many = Evidence(parts("personality", N_ROWS).test, _evaluated(packages["default"]), SOUND)
+    few = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
+    many = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(packages["default"]), SOUND)
     floors = [
         next(
-            gate.limit
-            for gate in judge(packages["default"], rows, settings().promotion, seed=1).gates
+            gate.threshold
+            for gate in evaluate_gates(packages["default"], rows, settings().promotion, seed=1).gates
             if "ece" in gate.name
         )
         for rows in (few, many)
@@ -140,17 +140,17 @@ def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages:
 
 
 def test_what_is_settled_is_the_same_whatever_serves_and_wherever(packages: dict[str, Package]) -> None:
-    alone, against = ask(packages["default"]).settled(), ask(packages["default"], packages["weak"]).settled()
+    alone, against = evaluate_candidate(packages["default"]).only_reproducible(), evaluate_candidate(packages["default"], packages["weak"]).only_reproducible()
     assert alone == against
     assert {"latency", "champion", "slices", "schema"}.isdisjoint(results(alone))
 
 
 def test_the_table_and_the_card_name_every_gate(packages: dict[str, Package]) -> None:
-    report = ask(packages["weak"], packages["default"])
+    report = evaluate_candidate(packages["weak"], packages["default"])
     for gate in report.gates:
-        assert gate.name in report.table()
-        assert f"| {gate.name} | {gate.result} |" in report.markdown()
-    assert "verdict: reject" in report.table()
+        assert gate.name in report.as_text()
+        assert f"| {gate.name} | {gate.result} |" in report.as_markdown()
+    assert "verdict: reject" in report.as_text()
 
 
 def _promotion(**changes: object) -> PromotionConfig:
@@ -175,7 +175,7 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     for seed in range(n):
         mine, theirs = _models_of_equal_worth(seed)
         found = compare(mine, theirs, ["log_loss"], confidence=config.confidence, resamples=500, seed=seed)["log_loss"]
-        promoted += _decided(found, config).passed
+        promoted += _champion_test_gate(found, config).passed
     declared = (1 - config.confidence) / 2
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
 
@@ -183,15 +183,15 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
 def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
     mine, theirs = _models_of_equal_worth(1, 20_000)
     found = compare(mine, theirs, ["log_loss"], confidence=0.95, resamples=500, seed=1)["log_loss"]
-    assert _decided(found, _promotion(rule="non_inferior", margin=0.05)).passed
-    assert not _decided(found, _promotion(rule="superior")).passed
+    assert _champion_test_gate(found, _promotion(rule="non_inferior", margin=0.05)).passed
+    assert not _champion_test_gate(found, _promotion(rule="superior")).passed
 
 
 def test_where_more_is_better_the_sides_are_exchanged() -> None:
     mine, theirs = _models_of_equal_worth(1)
     worse = Scored(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
     found = compare(mine, worse, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
-    gate = _decided(found, _promotion(metric="roc_auc"))
+    gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
     assert (gate.result, gate.fails_when) == ("pass", "below")
     back = compare(worse, mine, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
-    assert _decided(back, _promotion(metric="roc_auc")).result == "fail"
+    assert _champion_test_gate(back, _promotion(metric="roc_auc")).result == "fail"

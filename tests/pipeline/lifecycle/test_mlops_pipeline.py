@@ -19,11 +19,11 @@ from sklearn.svm import LinearSVC
 from pipeline import MLOpsPipeline, files
 from pipeline.config.compose import compose
 from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
-from pipeline.lifecycle.teaching import declared_model
+from pipeline.lifecycle.teaching import model_config_of
 from pipeline.models import build_estimator, declare_estimator
 from pipeline.state import open_state
 from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import pack, parts
+from tests.pipeline.package.packing import write_small_package, parts
 from tests.pipeline.problems import ROOT, settings
 
 SETTINGS = (
@@ -58,7 +58,7 @@ def mlops(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MLOp
 
 
 @cache
-def handed_over() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
+def train_and_test_arguments() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
     rows = parts("personality", N_ROWS)
     target = rows.train.columns[-1]
     return (
@@ -70,7 +70,7 @@ def handed_over() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
 
 
 def train(mlops: MLOpsPipeline, model: Any, **more: Any) -> Any:
-    X_train, y_train, X_test, y_test = handed_over()
+    X_train, y_train, X_test, y_test = train_and_test_arguments()
     return mlops.train_and_track_model(
         model=model, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **more
     )
@@ -92,8 +92,8 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
         first.package.predict(rows.test.head(3))
     )
     report = mlops.generate_mlops_report()
-    assert (report.n_runs, report.serving, report.generation, report.audit_holds) == (3, {"Production": 1}, 1, True)
-    assert "| 2 | 1.1.0 | None |" in report.markdown()
+    assert (report.n_runs, report.deployed_versions, report.generation, report.is_audit_trail_intact) == (3, {"Production": 1}, 1, True)
+    assert "| 2 | 1.1.0 | None |" in report.as_markdown()
     assert json.dumps(report.as_dict())
 
 
@@ -157,7 +157,7 @@ def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
     ids=lambda one: type(one).__name__,
 )
 def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
-    again = build_estimator(declared_model(estimator), seed=1)
+    again = build_estimator(model_config_of(estimator), seed=1)
     declared = declare_estimator(estimator)
     assert type(again) is type(estimator)
     assert declare_estimator(again) == {**declared, **declare_estimator(again)}
@@ -170,8 +170,8 @@ def test_a_function_among_the_arguments_is_refused() -> None:
 
 
 def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
-    pack(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
-    X_train, y_train, X_test, y_test = handed_over()
+    write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
+    X_train, y_train, X_test, y_test = train_and_test_arguments()
     rows = parts("personality", N_ROWS)
     names = {"train_data": rows.train, "test_data": rows.test, "your_model": HistGradientBoostingClassifier()}
     names |= {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}

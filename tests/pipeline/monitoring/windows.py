@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.monitoring import Counts, DriftReport, count_window, find_drift
-from pipeline.package.reference import describe
+from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.problems import settings
 
@@ -46,7 +46,7 @@ def reference(frame: pd.DataFrame | None = None, schema: Schema = SCHEMA) -> Ref
     """Return the reference of training rows; its scores are uniform, its classes fall at 0.5."""
     frame = rows(N, 0) if frame is None else frame
     score = np.random.default_rng(1).random(len(frame))
-    return describe(frame, schema, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10, threshold=0.5)
+    return build_reference(frame, schema, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10, threshold=0.5)
 
 
 def window(made: Reference, frame: pd.DataFrame) -> Counts:

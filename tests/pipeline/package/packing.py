@@ -35,7 +35,7 @@ def parts(data: str, n_rows: int = 0) -> Split:
 
 
 @cache
-def fitted(data: str, *overrides: str, n_rows: int = 0) -> tuple[Config, TrainResult]:
+def train_small_model(data: str, *overrides: str, n_rows: int = 0) -> tuple[Config, TrainResult]:
     """Return the settings and what training gives on the train rows."""
     config = settings(f"data={data}", *FAST, *overrides)
     schema = Schema.from_config(config.data)
@@ -43,15 +43,15 @@ def fitted(data: str, *overrides: str, n_rows: int = 0) -> tuple[Config, TrainRe
     return config, train(rows, schema, config.features, config.model, config.training, seed=config.seed)
 
 
-def pack(path: Path, data: str, *overrides: str, n_rows: int = 0) -> Manifest:
+def write_small_package(path: Path, data: str, *overrides: str, n_rows: int = 0) -> Manifest:
     """Write the package of a problem to `path`."""
-    config, result = fitted(data, *overrides, n_rows=n_rows)
+    config, result = train_small_model(data, *overrides, n_rows=n_rows)
     rows = parts(data, n_rows)
-    return package.write(
+    return package.write_package(
         path,
         result.classifier,
         train=rows.train,
-        parity=rows.test,
+        parity_rows=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean,
         lineage={"data": data, "params_sha256": "0" * 64},
@@ -60,7 +60,7 @@ def pack(path: Path, data: str, *overrides: str, n_rows: int = 0) -> Manifest:
     )
 
 
-def unseen(data: str, n_rows: int = 0) -> pd.DataFrame:
+def unseen_rows(data: str, n_rows: int = 0) -> pd.DataFrame:
     """Return the features of rows that were not learned from."""
     rows = parts(data, n_rows).test
     return rows.drop(columns=settings(f"data={data}").data.target.column)

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import package
 from pipeline.errors import DataError
-from tests.pipeline.package.packing import fitted, pack, parts, unseen
+from tests.pipeline.package.packing import train_small_model, write_small_package, parts, unseen_rows
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ MODELS = ("hist_gradient_boosting", "logistic_regression", "stacking", "knn", "m
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packages") / "candidate"
-    pack(path, "personality", "training.calibration=sigmoid", n_rows=N_ROWS)
+    write_small_package(path, "personality", "training.calibration=sigmoid", n_rows=N_ROWS)
     return path
 
 
 def test_a_loaded_package_answers_as_the_classifier(folder: Path) -> None:
-    _, result = fitted("personality", "training.calibration=sigmoid", n_rows=N_ROWS)
-    rows, loaded = unseen("personality", N_ROWS), package.load(folder)
+    _, result = train_small_model("personality", "training.calibration=sigmoid", n_rows=N_ROWS)
+    rows, loaded = unseen_rows("personality", N_ROWS), package.load_package(folder)
     assert np.abs(loaded.predict_proba(rows) - result.classifier.predict_proba(rows)).max() < 1e-5
     assert (loaded.predict(rows) == result.classifier.predict(rows)).all()
     assert (loaded.classes, loaded.threshold) == (result.classifier.classes, result.classifier.threshold)
-    assert np.array_equal(loaded.classifier().predict_proba(rows), result.classifier.predict_proba(rows))
+    assert np.array_equal(loaded.sklearn_classifier().predict_proba(rows), result.classifier.predict_proba(rows))
 
 
 def test_plain_values_get_what_a_frame_gets(folder: Path) -> None:
-    loaded, rows = package.load(folder), unseen("personality", N_ROWS).head(20)
+    loaded, rows = package.load_package(folder), unseen_rows("personality", N_ROWS).head(20)
     plain = {name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows}
     assert np.array_equal(loaded.predict_proba(plain), loaded.predict_proba(rows))
 
@@ -72,21 +72,21 @@ def test_the_digest_is_the_same_in_another_process_with_another_hash_seed(tmp_pa
 
 
 def test_a_package_replaces_the_one_before_whole(tmp_path: Path) -> None:
-    first = pack(tmp_path / "p", "personality", n_rows=N_ROWS)
-    second = pack(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
-    assert package.load(tmp_path / "p").digest == second.digest != first.digest
+    first = write_small_package(tmp_path / "p", "personality", n_rows=N_ROWS)
+    second = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
+    assert package.load_package(tmp_path / "p").digest == second.digest != first.digest
     assert [one.name for one in tmp_path.iterdir()] == ["p"]
 
 
 def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:
-    config, result = fitted("personality", n_rows=N_ROWS)
+    config, result = train_small_model("personality", n_rows=N_ROWS)
     rows = parts("personality", N_ROWS)
     with pytest.raises(DataError, match="scores: shape"):
-        package.write(
+        package.write_package(
             tmp_path / "p",
             result.classifier,
             train=rows.test,
-            parity=rows.test,
+            parity_rows=rows.test,
             scores=result.out_of_fold,
             metrics={},
             lineage={},
@@ -112,7 +112,7 @@ def test_golden_rows_are_spread_over_the_scores(folder: Path) -> None:
 
 
 def test_the_card_names_every_column_and_figure(folder: Path) -> None:
-    loaded = package.load(folder)
+    loaded = package.load_package(folder)
     for column in loaded.schema.features:
         assert f"`{column.name}`" in loaded.card
     for name in loaded.metrics:
@@ -121,9 +121,9 @@ def test_the_card_names_every_column_and_figure(folder: Path) -> None:
 
 
 def test_a_model_without_onnx_says_so_in_its_card(tmp_path: Path) -> None:
-    manifest = pack(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
-    loaded = package.load(tmp_path / "p")
+    manifest = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
+    loaded = package.load_package(tmp_path / "p")
     assert loaded.onnx_used is manifest.onnx.used
     if not manifest.onnx.used:
         assert "scikit-learn serves" in loaded.card
-        assert loaded.classifier() is loaded.served
+        assert loaded.sklearn_classifier() is loaded.serving_classifier

@@ -10,7 +10,7 @@ import pytest
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
 from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.state.conftest import databases, postgresql
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of three packages: two of one kind of model and one of another."""
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
-        pack(folder / name, "personality", *overrides, n_rows=400)
+        write_small_package(folder / name, "personality", *overrides, n_rows=400)
     return {name: folder / name for name in MODELS}
 
 

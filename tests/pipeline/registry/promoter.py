@@ -46,12 +46,12 @@ class Promoter:
             text=True,
         )
 
-    def tell(self, *words: object) -> None:
+    def send(self, *words: object) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
 
-    def answer(self) -> int:
+    def wait_for_exit_code(self) -> int:
         assert self.process.stdout is not None
         return int(self.process.stdout.readline())
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Every operation, one by one: MLOPS_FAULT_STRIDE=1.
 STRIDE = int(os.environ.get("MLOPS_FAULT_STRIDE", "7"))
 
-_PLACES = [
+_FAULT_POINTS = [
     (builtins, "open"),
     (io, "open"),
     (os, "open"),
@@ -68,7 +68,7 @@ class Fault:
 def failing(at: int, state: State) -> Iterator[Fault]:
     fault = Fault(at)
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in _PLACES:
+        for module, name in _FAULT_POINTS:
             patch.setattr(module, name, fault.wrap(getattr(module, name)))
         event.listen(state.engine, "commit", fault.step)
         event.listen(state.engine, "before_cursor_execute", fault.step)
@@ -80,20 +80,20 @@ def failing(at: int, state: State) -> Iterator[Fault]:
 
 
 @dataclass
-class Project:
+class RegistryUnderTest:
     """A registry with one version in Production, and the package of another beside it."""
 
     state: State
     packages: PackageStore
     source: Path
 
-    def decide(self, **tags: str) -> None:
+    def register_and_promote(self, **tags: str) -> None:
         """What the register stage does with a candidate that passed."""
         candidate = self.packages.add(self.source)
         made, _ = decisions.register(self.state, self.packages, NAME, candidate, gates=report().as_dict(), tags=tags)
         decisions.promote(self.state, NAME, made.version, "Production")
 
-    def holds(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""
         with self.state.reading() as connection:
             versions, now = store.all_versions(connection, NAME), store.served(connection, NAME)
@@ -109,13 +109,13 @@ class Project:
 
 
 @contextmanager
-def project(empty: Path, packages: dict[str, Path]) -> Iterator[Project]:
+def project(empty: Path, packages: dict[str, Path]) -> Iterator[RegistryUnderTest]:
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as name:
         shutil.copytree(empty / "state", Path(name) / "state")
-        opened = Project(store.open_state(Path(name)), PackageStore(Path(name) / "state/packages"), packages["first"])
-        opened.decide()
+        opened = RegistryUnderTest(store.open_state(Path(name)), PackageStore(Path(name) / "state/packages"), packages["first"])
+        opened.register_and_promote()
         opened.source = packages["second"]
         yield opened
         opened.state.close()
@@ -133,10 +133,10 @@ def test_whichever_operation_fails_nothing_is_half_made_and_the_next_try_succeed
     while happened:
         with project(empty_stores, packages) as one:
             with failing(at, one.state) as fault, suppress(OSError, MlopsError):
-                one.decide()
-            assert one.holds()
-            one.decide()
-            assert one.holds()
+                one.register_and_promote()
+            assert one.is_intact()
+            one.register_and_promote()
+            assert one.is_intact()
             with one.state.reading() as connection:
                 assert store.served(connection, NAME).versions == {"Production": 2}
         happened = fault.n >= at
@@ -158,9 +158,9 @@ def test_a_full_database_refuses_and_keeps_what_it_had(
         one.state.engine.dispose()
         event.listen(one.state.engine, "connect", narrow)
         with pytest.raises(DependencyUnavailable, match="full"):
-            one.decide(note="x" * 200_000)
+            one.register_and_promote(note="x" * 200_000)
         event.remove(one.state.engine, "connect", narrow)
         one.state.engine.dispose()
-        assert one.holds()
-        one.decide(note="x" * 200_000)
-        assert one.holds()
+        assert one.is_intact()
+        one.register_and_promote(note="x" * 200_000)
+        assert one.is_intact()

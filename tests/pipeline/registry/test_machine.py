@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # The long proof: MLOPS_STEPS=5000.
 STEPS = int(os.environ.get("MLOPS_STEPS", "150"))
-EACH = 50
+STEPS_PER_EXAMPLE = 50
 NAME = "m"
 
 
@@ -36,7 +36,7 @@ class _Killed(Exception):
     """What stands for a process that ends in the middle of a transaction."""
 
 
-class Registry(RuleBasedStateMachine):
+class RegistryStateMachine(RuleBasedStateMachine):
     """Register, promote, roll back, crash, reopen and reconcile, beside lists and dictionaries that do the same."""
 
     sources: dict[str, tuple[Path, Package]]
@@ -92,9 +92,9 @@ class Registry(RuleBasedStateMachine):
                 decisions.promote(self.state, NAME, number, stage, **asked)
         else:
             decisions.promote(self.state, NAME, number, stage, **asked)
-            self._moved(number, stage, is_rollback=False)
+            self._move_in_model(number, stage, is_rollback=False)
 
-    def _moved(self, number: int, stage: str, *, is_rollback: bool) -> None:
+    def _move_in_model(self, number: int, stage: str, *, is_rollback: bool) -> None:
         left = self.served.get("Production")
         replaced = self.served.get(stage)
         if stage in ("Staging", "Production") and replaced is not None and replaced != number:
@@ -114,7 +114,7 @@ class Registry(RuleBasedStateMachine):
         number = data.draw(st.integers(1, len(self.registered)))
         if any(arrived == number for _, arrived, _ in self.served_once):
             decisions.rollback(self.state, NAME, to=number)
-            self._moved(number, "Production", is_rollback=True)
+            self._move_in_model(number, "Production", is_rollback=True)
         else:
             with pytest.raises(UsageError, match="never served"):
                 decisions.rollback(self.state, NAME, to=number)
@@ -130,7 +130,7 @@ class Registry(RuleBasedStateMachine):
         ]
         if before:
             decisions.rollback(self.state, NAME)
-            self._moved(before[-1], "Production", is_rollback=True)
+            self._move_in_model(before[-1], "Production", is_rollback=True)
         else:
             with pytest.raises(UsageError, match="nothing served in Production before"):
                 decisions.rollback(self.state, NAME)
@@ -148,7 +148,7 @@ class Registry(RuleBasedStateMachine):
         self.state = open_state(self.root)
 
     @invariant()
-    def says_what_the_model_says(self) -> None:
+    def versions_match_the_model(self) -> None:
         with self.state.reading() as connection:
             found = served(connection, NAME)
             history = entries(connection)
@@ -159,13 +159,13 @@ class Registry(RuleBasedStateMachine):
             assert len(waiting_tasks(connection)) == self.n_waiting
 
     @invariant()
-    def stages_are_those_of_the_model(self) -> None:
+    def stages_match_the_model(self) -> None:
         with self.state.reading() as connection:
             assert [one.stage for one in all_versions(connection, NAME)] == self.stages
 
 
 @contextmanager
-def _ending_at_the_commit(machine: Registry) -> Iterator[None]:
+def _ending_at_the_commit(machine: RegistryStateMachine) -> Iterator[None]:
     """Let the next commit fail, as if the process had ended just before it."""
     from sqlalchemy import event
 
@@ -185,14 +185,14 @@ def test_any_sequence_of_decisions_agrees_with_a_small_model(
     from pipeline import package
 
     monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
-    Registry.sources = {name: (folder, package.load(folder)) for name, folder in packages.items()}
-    Registry.empty = empty_stores
+    RegistryStateMachine.sources = {name: (folder, package.load_package(folder)) for name, folder in packages.items()}
+    RegistryStateMachine.empty = empty_stores
     checks = settings(
-        max_examples=max(1, STEPS // EACH),
-        stateful_step_count=EACH,
+        max_examples=max(1, STEPS // STEPS_PER_EXAMPLE),
+        stateful_step_count=STEPS_PER_EXAMPLE,
         deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Registry, settings=checks)
+    run_state_machine_as_test(RegistryStateMachine, settings=checks)

@@ -49,7 +49,7 @@ def promoters(project: ModelRegistry, tmp_path: Path) -> Iterator[list[Promoter]
 
 def mirror_is_equal(registry: ModelRegistry, root: Path) -> bool:
     aliases, stages = shown(root)
-    served = registry.served(NAME).versions
+    served = registry.current_deployment(NAME).versions
     return aliases == {stage.lower(): str(number) for stage, number in served.items()} and stages == {
         str(one.version): one.stage for one in registry.list_models(NAME)
     }
@@ -62,8 +62,8 @@ def test_of_four_promoters_at_once_one_wins_and_three_end_with_code_6(
     for generation in range(ROUNDS):
         for at, one in enumerate(promoters):
             version = (generation + at) % 3 + 1
-            one.tell("promote", version, "--expected-generation", generation, "--reason", "race")
-        assert sorted(one.answer() for one in promoters) == [0, 6, 6, 6]
+            one.send("promote", version, "--expected-generation", generation, "--reason", "race")
+        assert sorted(one.wait_for_exit_code() for one in promoters) == [0, 6, 6, 6]
     assert [one.generation for one in project.history(NAME)[before:]] == list(range(1, ROUNDS + 1))
     assert project.verify_history() == []
     assert mirror_is_equal(project, tmp_path)
@@ -74,17 +74,17 @@ def test_a_kill_at_any_moment_of_a_promotion_leaves_the_old_or_the_new(project: 
     project.promote_model(NAME, 1, "Production")
     duration = 0.5
     for _ in range(KILLS):
-        before = project.served(NAME)
+        before = project.current_deployment(NAME)
         target = before.versions["Production"] % 3 + 1
         one = Promoter(tmp_path)
-        one.tell("audit", "list")  # everything is imported when the moment counts
-        one.answer()
+        one.send("audit", "list")  # everything is imported when the moment counts
+        one.wait_for_exit_code()
         started = time.monotonic()
-        one.tell("promote", target)
+        one.send("promote", target)
         time.sleep(moments.uniform(0, duration))
         one.kill()
         duration = max(duration, min(2.0, time.monotonic() - started))
-        after = project.served(NAME)
+        after = project.current_deployment(NAME)
         assert (after.generation, after.versions) in [
             (before.generation, before.versions),
             (before.generation + 1, {"Production": target}),

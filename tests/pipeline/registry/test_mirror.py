@@ -52,11 +52,11 @@ def test_an_alias_that_was_moved_by_hand_never_serves_and_is_put_back(
     registry.promote_model(NAME, 1, "Production")
     Store(tmp_path).client().set_registered_model_alias(NAME, "production", "2")
     assert registry.load_model(NAME).digest == registry.list_models(NAME)[0].digest
-    assert registry.mirror().moved == (f"{NAME}@production",)
+    assert registry.mirror().overridden_aliases == (f"{NAME}@production",)
     assert shown(tmp_path)[0] == {"production": "1"}
     entry = registry.history(NAME)[-1]
     assert (entry.actor, entry.action) == ("mirror", "alias put back")
-    assert registry.mirror().moved == ()
+    assert registry.mirror().overridden_aliases == ()
 
 
 @pytest.mark.parametrize("how", ["dead", "silent"])

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
 from pipeline.gates import Gate, GateReport
-from pipeline.registry.decisions import actor
+from pipeline.registry.decisions import current_actor
 from tests.pipeline.problems import settings
 
 if TYPE_CHECKING:
@@ -162,6 +162,6 @@ def test_an_empty_stage_says_what_there_is(three: ModelRegistry) -> None:
 
 def test_the_actor_is_the_user_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLOPS_ACTOR", "deploy-bot")
-    assert actor() == "deploy-bot"
+    assert current_actor() == "deploy-bot"
     monkeypatch.delenv("MLOPS_ACTOR")
-    assert actor()
+    assert current_actor()

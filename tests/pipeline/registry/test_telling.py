@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.registry.story import short_story
-from pipeline.registry.then import served_then
+from pipeline.registry.story import mlflow_description
+from pipeline.registry.then import deployments_after
 from pipeline.state import AuditEntry, Version
 from pipeline.tracking.store import Store
 from tests.pipeline.registry.test_registry import NAME, add, report
@@ -56,7 +56,7 @@ def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegis
 
 def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
     version = Version("m", 1, "0" * 64, "1.0.0", "None", "x" * 9000, {}, 1)
-    assert len(short_story(version)) == 5000
+    assert len(mlflow_description(version)) == 5000
 
 
 def test_the_card_ends_with_the_gates(three: ModelRegistry, packages: dict[str, Path]) -> None:
@@ -82,9 +82,9 @@ def test_versions_lie_side_by_side(three: ModelRegistry) -> None:
 
 def test_a_diff_names_facts_and_figures_and_says_which_are_better(three: ModelRegistry) -> None:
     there, back = three.diff(NAME, 1, 3), three.diff(NAME, 3, 1)
-    assert ("model", "logistic_regression", "naive_bayes") in [(one.what, one.old, one.new) for one in there.facts]
-    (loss,) = [one for one in there.metrics if one.what == "log_loss"]
-    (reverse,) = [one for one in back.metrics if one.what == "log_loss"]
+    assert ("model", "logistic_regression", "naive_bayes") in [(one.name, one.old, one.new) for one in there.properties]
+    (loss,) = [one for one in there.metrics if one.name == "log_loss"]
+    (reverse,) = [one for one in back.metrics if one.name == "log_loss"]
     assert (loss.old, loss.new) == (reverse.new, reverse.old)
     better = "better" if loss.new < loss.old else "worse"
     assert f"{loss} ({better})" in there.as_text()
@@ -93,7 +93,7 @@ def test_a_diff_names_facts_and_figures_and_says_which_are_better(three: ModelRe
 
 def test_where_no_commit_names_a_package_lineage_says_so_and_nothing_is_made_again(three: ModelRegistry) -> None:
     found = three.lineage(NAME, 1)
-    assert (found.commit, found.rows) == (None, {})
+    assert (found.commit, found.data_md5) == (None, {})
     assert "no commit names this package" in found.as_text()
     with pytest.raises(UsageError, match=r"no commit has a dvc\.lock that names its package"):
         three.reproduce(NAME, 1)
@@ -115,25 +115,25 @@ def test_what_served_is_told_with_the_decision_that_put_it_there() -> None:
         entry(4, {"Production": placed(7)}, 1, model="another"),
         entry(5, {"Production": placed(1)}, 3),
     ]
-    found = [(one.model, one.stage, one.version, one.why.seq) for one in served_then(history)]
+    found = [(one.model, one.stage, one.version, one.entry.seq) for one in deployments_after(history)]
     assert found == [("another", "Production", 7, 4), (NAME, "Production", 1, 2)]
-    assert [one.stage for one in served_then(history[:3])] == ["Production", "Staging"]
-    assert served_then(history[:1]) == []
+    assert [one.stage for one in deployments_after(history[:3])] == ["Production", "Staging"]
+    assert deployments_after(history[:1]) == []
 
 
 def test_the_past_is_asked_by_moment(three: ModelRegistry) -> None:
     first = three.promote_model(NAME, 1, "Production").entry.at
     second = three.promote_model(NAME, 3, "Production", reason="better").entry.at
-    assert [one.version for one in three.served_at(second - 1)] == [1]
-    assert [(one.version, one.why.reason) for one in three.served_at(second)] == [(3, "better")]
-    assert three.served_at(first - 1) == []
+    assert [one.version for one in three.deployments_at(second - 1)] == [1]
+    assert [(one.version, one.entry.reason) for one in three.deployments_at(second)] == [(3, "better")]
+    assert three.deployments_at(first - 1) == []
 
 
 def test_aliases_that_were_moved_by_hand_are_named_and_nothing_is_written(three: ModelRegistry, tmp_path: Path) -> None:
-    assert three.moved_aliases() == ()
+    assert three.overridden_aliases() == ()
     three.promote_model(NAME, 1, "Production")
     client = Store(tmp_path).client()
     client.set_registered_model_alias(NAME, "production", "2")
     client.set_registered_model_alias(NAME, "staging", "3")
     for _ in range(2):
-        assert three.moved_aliases() == (f"{NAME}@staging", f"{NAME}@production")
+        assert three.overridden_aliases() == (f"{NAME}@staging", f"{NAME}@production")

@@ -13,7 +13,7 @@ from pipeline.package import PackageStore
 from pipeline.registry import decisions
 from pipeline.serving import Engine
 from pipeline.state import URL_ENV, open_state
-from tests.pipeline.package.packing import pack, unseen
+from tests.pipeline.package.packing import write_small_package, unseen_rows
 from tests.pipeline.problems import settings
 from tests.pipeline.state import server
 from tests.pipeline.state.conftest import databases, postgresql
@@ -39,7 +39,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of two packages."""
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
-        pack(folder / name, "personality", *overrides, n_rows=600)
+        write_small_package(folder / name, "personality", *overrides, n_rows=600)
     return {name: folder / name for name in MODELS}
 
 
@@ -113,7 +113,7 @@ def engine_of(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> 
 
 def rows(n: int) -> list[dict[str, Any]]:
     """Return `n` rows that no model learned from, as a caller would send them."""
-    frame = unseen("personality", 600)
+    frame = unseen_rows("personality", 600)
     plain = json.loads(frame.to_json(orient="records"))
     return [plain[at % len(plain)] for at in range(n)]
 

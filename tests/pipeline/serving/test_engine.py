@@ -74,7 +74,7 @@ def test_a_row_gets_the_same_bits_alone_in_a_batch_and_by_columns(project: Path,
     assert [answer["prediction"] for answer in alone] == columns.predictions
     package = package_of(project)
     frame = pd.DataFrame(given).convert_dtypes()
-    expected = package.classifier()
+    expected = package.sklearn_classifier()
     assert columns.predictions == expected.predict(frame).tolist()
     assert np.abs(np.array(shares) - expected.predict_proba(frame)).max() <= 1e-5
 

@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.baselines import fit_baseline
 from pipeline.errors import IntegrityError
-from pipeline.package import PackageStore, load
-from pipeline.package.rule import fit_rule, read_rule
+from pipeline.package import PackageStore, load_package
+from pipeline.package.rule import fit_rule_baseline, rule_baseline_from_dict
 from pipeline.schema import Schema
 from pipeline.serving import NotReady
 from tests.pipeline.package.packing import parts
@@ -91,7 +91,7 @@ def test_without_a_rule_that_may_serve_nothing_does(project: Path, what: str) ->
 def test_the_rule_in_plain_figures_answers_as_the_tree_of_scikit_learn_does(problem: str) -> None:
     frame, schema = parts(problem).train, Schema.from_config(settings(f"data={problem}").data)
     expected = fit_baseline("depth_2_tree", frame, schema, seed=0)
-    rule = read_rule(json.loads(json.dumps(fit_rule(frame, schema))), schema)
+    rule = rule_baseline_from_dict(json.loads(json.dumps(fit_rule_baseline(frame, schema))), schema)
     features = frame.drop(columns=schema.target.column)
     gaps = features.copy()
     for name in list(gaps)[::2]:
@@ -105,14 +105,14 @@ def test_a_rule_that_points_beyond_itself_is_refused(project: Path) -> None:
     plain = json.loads((folder / "rule.json").read_text(encoding="utf-8"))
     plain["tree"]["left"][0] = 7
     with pytest.raises(IntegrityError, match=r"rule\.json"):
-        read_rule(plain, load(folder).schema)
+        rule_baseline_from_dict(plain, load_package(folder).schema)
 
 
 def test_the_rule_of_a_package_is_found_by_its_digest_alone(project: Path) -> None:
     folder = folder_of(project, 1)
     damage(folder)
     store = PackageStore(project / "state/packages")
-    assert store.load_rule(folder.name).digest == folder.name
+    assert store.load_rule_baseline(folder.name).digest == folder.name
     folder.rename(folder.with_name("0" * 64))
     with pytest.raises(IntegrityError, match="restore"):
-        store.load_rule("0" * 64)
+        store.load_rule_baseline("0" * 64)

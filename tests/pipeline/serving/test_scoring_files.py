@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.errors import DataError, UsageError
-from pipeline.package import load
+from pipeline.package import load_package
 from pipeline.serving import scoring_files
 from pipeline.serving.file_log import FileLog
 from pipeline.serving.scoring import RowScorer
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["linear", "boosted"])
 def package(request: pytest.FixtureRequest, packages: dict[str, Path]) -> Package:
-    return load(packages[request.param])
+    return load_package(packages[request.param])
 
 
 def frame_of(n: int) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_pa
     n_rows, n_resumed = map(int, again.stdout.split())
     assert n_rows == 6_000
     assert n_resumed >= 600
-    score_file(load(packages["linear"]), source, tmp_path / "whole.csv")
+    score_file(load_package(packages["linear"]), source, tmp_path / "whole.csv")
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not parts.exists()
 
@@ -148,7 +148,7 @@ def test_other_forms_are_refused(package: Package, tmp_path: Path, name: str) ->
 def test_a_file_is_logged_once_however_often_it_is_scored(
     project: Path, packages: dict[str, Path], tmp_path: Path
 ) -> None:
-    package = load(packages["linear"])
+    package = load_package(packages["linear"])
     source = write(tmp_path / "in.parquet", frame_of(700))
     state = open_state(project)
     log = FileLog(state, "personality_model", 1, 1, RowScorer(package, many_missing=1.0, secret=b""))

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, text
 
 from pipeline import ModelServer
 from pipeline import state as store
-from pipeline.package import load
+from pipeline.package import load_package
 from pipeline.serving import BodyRefused
 from pipeline.serving.export import export_day
 from pipeline.serving.scoring import RowScorer
@@ -138,7 +138,7 @@ def test_a_day_is_taken_out_with_its_outcomes(filled: State, tmp_path: Path) -> 
 
 
 def test_columns_are_kept_in_the_form_that_is_declared(packages: dict[str, Path]) -> None:
-    package = load(packages["linear"])
+    package = load_package(packages["linear"])
     names = package.schema.feature_names
     forms = dict(zip(names, ["full", "bin", "hash", "drop", "bin"], strict=False))
     columns = tuple(replace(one, store=forms.get(one.name, "full")) for one in package.schema.columns)

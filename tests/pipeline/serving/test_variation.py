@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import package
 from pipeline.serving import variation
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 
 if TYPE_CHECKING:
     from pipeline.package import Package
@@ -23,8 +23,8 @@ def vary(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """A small package of the shipped problem."""
     folder = tmp_path_factory.mktemp("variation") / "package"
-    pack(folder, "personality", "model=logistic_regression", n_rows=400)
-    return package.load(folder)
+    write_small_package(folder, "personality", "model=logistic_regression", n_rows=400)
+    return package.load_package(folder)
 
 
 def test_each_probability_is_that_of_the_row_with_this_one_value(loaded: Package) -> None:

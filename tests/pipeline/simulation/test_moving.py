@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.groups.scenario import ChangeConfig
 from pipeline.errors import ConfigError
-from pipeline.package.reference import describe
+from pipeline.package.reference import build_reference
 from pipeline.simulation.drawing import draw_rows
 from pipeline.simulation.moving import move, plan_movements
 from tests.pipeline.problems import rows, schema
@@ -63,7 +63,7 @@ def test_a_change_that_does_not_fit_is_refused(column: str, change: dict[str, An
 
 def test_rows_drawn_from_counts_look_like_those_that_were_counted() -> None:
     score = np.random.default_rng(2).random(len(FRAME))
-    reference = describe(FRAME, SCHEMA, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10)
+    reference = build_reference(FRAME, SCHEMA, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10)
     drawn = draw_rows(reference, SCHEMA, n_rows=20_000, rng=np.random.default_rng(3))
     for bins in reference.columns:
         before = np.array(bins.counts) / len(FRAME)

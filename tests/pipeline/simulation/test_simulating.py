@@ -22,7 +22,7 @@ from pipeline.cli.root import app
 from pipeline.config.compose import compose
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.registry import ModelRegistry
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.http.running import make_project, running
 
@@ -39,7 +39,7 @@ HEAD = f"seed: 7\nrows_per_s: 200\nrows_per_request: 5\noutcomes: {OUTCOMES}\nro
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     root = tmp_path_factory.mktemp("simulated")
-    pack(root / "package", "personality", "model=logistic_regression", n_rows=4_000)
+    write_small_package(root / "package", "personality", "model=logistic_regression", n_rows=4_000)
     make_project(root, [root / "package"])
     shutil.copytree(ROOT / "conf", root / "conf")
     with running(root) as one:
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_it_with_the_totals(server: Running) -> None:
 
 
 def test_another_problem_without_words_needs_no_change(tmp_path: Path) -> None:
-    pack(tmp_path / "package", "wine", "model=logistic_regression")
+    write_small_package(tmp_path / "package", "wine", "model=logistic_regression")
     root = tmp_path / "project"
     root.mkdir()
     values = compose(["data=wine", "monitoring.min_rows=100"], conf=ROOT / "conf").values

@@ -57,11 +57,11 @@ def make_results(root: Path, *overrides: str) -> Config:
     rows, test = files.read_parquet(root / paths.TRAIN), files.read_parquet(root / paths.TEST)
     result = train(rows, schema, config.features, config.model, config.training, seed=config.seed)
     hashes = {name: files.sha256_file(root / path) for name, path in (("train", paths.TRAIN), ("test", paths.TEST))}
-    package.write(
+    package.write_package(
         root / paths.CANDIDATE,
         result.classifier,
         train=rows,
-        parity=test,
+        parity_rows=test,
         scores=result.out_of_fold,
         metrics=result.mean,
         lineage=lineage(config, data=hashes, source=files.read_json(root / paths.SOURCE)),
@@ -69,10 +69,10 @@ def make_results(root: Path, *overrides: str) -> Config:
         model=config.model.name,
     )
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
-    judged = package.load(root / paths.CANDIDATE)
+    judged = package.load_package(root / paths.CANDIDATE)
     report = evaluate(judged, rows, test, config.evaluation, objective=config.training.objective, seed=config.seed)
     report.write_tables(root / paths.PLOTS)
     files.write_json(root / paths.EVALUATION, report.as_dict())
     files.write_text(root / paths.CARD, model_card(report, config))
-    files.write_json(root / paths.TEST_METRICS, report.headline())
+    files.write_json(root / paths.TEST_METRICS, report.dvc_metrics())
     return config

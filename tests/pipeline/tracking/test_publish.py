@@ -39,7 +39,7 @@ def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
     assert run.params["model.estimator.max_iter"] == "10"
     assert run.metrics["test.log_loss"] == files.read_json(root / paths.TEST_METRICS)["log_loss"]
     assert run.metrics["cv.log_loss"] == files.read_json(root / paths.TRAIN_METRICS)["log_loss"]
-    assert run.tags["mlops.package"] == package.load(root / paths.CANDIDATE).digest
+    assert run.tags["mlops.package"] == package.load_package(root / paths.CANDIDATE).digest
 
 
 def test_the_run_keeps_package_reports_curves_and_figures(finished: tuple[Path, Config]) -> None:
@@ -68,7 +68,7 @@ def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finishe
     loaded = pyfunc.load_model(f"{run.info.artifact_uri}/model")
     rows = files.read_parquet(root / paths.TEST)
     has_missing = rows[rows.isna().any(axis=1)].head(20)
-    expected = package.load(root / paths.CANDIDATE).predict_proba(has_missing)
+    expected = package.load_package(root / paths.CANDIDATE).predict_proba(has_missing)
     as_floats = has_missing.astype(dict.fromkeys(has_missing.select_dtypes("Int64"), "float64"))
     as_json = pd.DataFrame(json.loads(has_missing.to_json(orient="records")))
     for form in (has_missing, as_floats, as_json):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.serving.http.running import Running, make_project, running
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package that was trained on a few hundred rows."""
     folder = tmp_path_factory.mktemp("package") / "first"
-    pack(folder, "personality", "model=logistic_regression", n_rows=400)
+    write_small_package(folder, "personality", "model=logistic_regression", n_rows=400)
     return folder
 
 

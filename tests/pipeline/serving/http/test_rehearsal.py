@@ -49,14 +49,14 @@ def test_a_sound_bundle_passes_also_inside_a_running_loop(package: Path, tmp_pat
 
 def test_an_answer_that_changed_names_its_row(package: Path, tmp_path: Path) -> None:
     bundle = bundle_of(package, tmp_path)
-    bundle.package.golden["probabilities"][3] = [0.5, 0.5]
+    bundle.package.golden_rows["probabilities"][3] = [0.5, 0.5]
     with pytest.raises(IntegrityError, match="row 3 over HTTP"):
         rehearse(bundle)
 
 
 def test_a_row_that_is_refused_now_is_named_with_the_reason(package: Path, tmp_path: Path) -> None:
     bundle = bundle_of(package, tmp_path)
-    bundle.package.golden["columns"]["Time_spent_Alone"][2] = 400
+    bundle.package.golden_rows["columns"]["Time_spent_Alone"][2] = 400
     with pytest.raises(IntegrityError, match=r"row 2 over HTTP .*is refused"):
         rehearse(bundle)
 
