@@ -13,15 +13,15 @@ from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.monitoring import (
     ModelMonitor,
-    answers_by_hour,
-    compare_windows,
+    predictions_by_hour,
+    drift_between_windows,
     drift_by_time,
     outcomes_by_hour,
     roll_up,
 )
 
 if TYPE_CHECKING:
-    from pipeline.monitoring import HourOfAnswers, HourOfOutcomes, SlotFinding
+    from pipeline.monitoring import HourlyPredictions, HourlyOutcomes, IntervalDrift
     from pipeline.package import Package
     from pipeline.state import Incident, Silence
 
@@ -35,8 +35,8 @@ _MAX_FEATURES = 40
 class HourlyActivity:
     """What was answered in each hour that has an answer, and what came true of it."""
 
-    predictions: tuple[HourOfAnswers, ...]
-    outcomes: tuple[HourOfOutcomes, ...]
+    predictions: tuple[HourlyPredictions, ...]
+    outcomes: tuple[HourlyOutcomes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class DriftOverview:
     """How far each column moved in a window, as plain values, and the same slot by slot."""
 
     report: dict[str, Any]
-    intervals: list[SlotFinding]
+    intervals: list[IntervalDrift]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _cached_hourly_activity(folder: str, url: str | None, model: str, hours: int
     until = opened.clock() + 1
     asked: dict[str, Any] = {"since": until - hours * HOUR_US, "until": until, "digest": digest}
     return HourlyActivity(
-        answers_by_hour(opened, model, _package_or_none, **asked),
+        predictions_by_hour(opened, model, _package_or_none, **asked),
         outcomes_by_hour(opened, model, _package_or_none, **asked),
     )
 
@@ -131,11 +131,11 @@ def _cached_drift_overview(
     until = opened.clock() + 1
     since = until - hours * HOUR_US
     before = (2 * since - until, since) if against_previous_window else None
-    found = compare_windows(opened, package, settings, root=Path(folder), window=(since, until), before=before)
+    found = drift_between_windows(opened, package, settings, root=Path(folder), window=(since, until), previous_window=before)
     columns = {one.column for one in found.findings[:_MAX_FEATURES]}
     n_slots = max(hours, 24) // interval_hours
     slots = drift_by_time(
-        opened, package, settings, until=until, slot_hours=interval_hours, n_slots=n_slots, columns=columns
+        opened, package, settings, until=until, interval_hours=interval_hours, n_intervals=n_slots, columns=columns
     )
     return DriftOverview(found.as_dict(), slots)
 

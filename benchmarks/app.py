@@ -25,7 +25,7 @@ from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
 from pipeline.state.database import DATABASE  # noqa: E402 - needs the path above
 from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
 from tests.end_to_end import workspace  # noqa: E402 - needs the path above
-from tests.pipeline.monitoring.logs import NAME, production  # noqa: E402 - needs the path above
+from tests.pipeline.monitoring.logs import MODEL_NAME, production_package  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def fill(root: Path, n: int) -> None:
 
     Some thousand rows are logged as a server does it; SQLite itself repeats them with other moments and identifiers.
     """
-    package, version = production(root)
+    package, version = production_package(root)
     frame = read_parquet(root / "data/train.parquet").head(n)
     state = store.open_state(root)
     journal = store.Journal(state)
@@ -60,7 +60,7 @@ def fill(root: Path, n: int) -> None:
     with closing(sqlite3.connect(root / DATABASE)) as connection:
         _repeat(connection, n, len(frame))
     state = store.open_state(root)
-    roll_up(state, NAME, lambda _: package)
+    roll_up(state, MODEL_NAME, lambda _: package)
     state.close()
 
 
@@ -71,7 +71,7 @@ def _rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
     start = time.time_ns() // 1000 - DAYS * store.DAY_US
     return [
         store.PredictionRow(
-            f"p{i}", start + i, NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
+            f"p{i}", start + i, MODEL_NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
             shares[i][str(said)], "champion", "champion", 900 + i, 1.0, None, None,
         )
         for i, said in enumerate(package.predict(frame))

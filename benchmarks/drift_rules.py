@@ -24,7 +24,7 @@ from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the pat
 
 from pipeline.config.compose import compose  # noqa: E402 - needs the path above
 from pipeline.config.load import build  # noqa: E402 - needs the path above
-from pipeline.monitoring import Counts, find_drift, reference_counts, statistics  # noqa: E402 - needs the path above
+from pipeline.monitoring import BinCounts, detect_drift, reference_counts, statistics  # noqa: E402 - needs the path above
 from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
@@ -94,13 +94,13 @@ def shares_of(bins: Bins, shift: float, missing: float = MISSING) -> np.ndarray:
 
 def draw_window(
     reference: Reference, n: int, rng: np.random.Generator, *, shift: float = 0.0, column: str = "income"
-) -> Counts:
+) -> BinCounts:
     """Return a window of `n` rows in which one column moved."""
     found = {}
     for bins in reference.columns:
         shares = shares_of(bins, shift if bins.name == column else 0.0)
         found[bins.name] = rng.multinomial(n, shares / shares.sum())
-    return Counts(n, found)
+    return BinCounts(n, found)
 
 
 @functools.cache
@@ -108,11 +108,11 @@ def settings() -> DriftConfig:
     return build(compose([], conf=ROOT / "conf").values, where="conf").drift
 
 
-def ours(reference: Reference, window: Counts) -> set[str]:
-    return set(find_drift(reference, window, settings(), min_rows=200).drifted)
+def ours(reference: Reference, window: BinCounts) -> set[str]:
+    return set(detect_drift(reference, window, settings(), min_rows=200).drifted_columns)
 
 
-def psi_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
+def psi_above_a_tenth(reference: Reference, window: BinCounts) -> set[str]:
     before = reference_counts(reference).features
     return {
         one.name
@@ -121,7 +121,7 @@ def psi_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
     }
 
 
-def wasserstein_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
+def wasserstein_above_a_tenth(reference: Reference, window: BinCounts) -> set[str]:
     before, found = reference_counts(reference).features, set()
     for one in reference.columns:
         if one.kind == "words":
@@ -130,12 +130,12 @@ def wasserstein_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
             )
             found |= {one.name} if distance > 0.1 else set()
             continue
-        both = statistics.ordered(one, before[one.name], window.features[one.name])
+        both = statistics.cumulative_shares(one, before[one.name], window.features[one.name])
         found |= {one.name} if both and statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
     return found
 
 
-def p_below_a_twentieth(reference: Reference, window: Counts) -> set[str]:
+def p_below_a_twentieth(reference: Reference, window: BinCounts) -> set[str]:
     before, found = reference_counts(reference).features, set()
     for one in reference.columns:
         counts = before[one.name], window.features[one.name]
@@ -144,7 +144,7 @@ def p_below_a_twentieth(reference: Reference, window: Counts) -> set[str]:
             freedom = int(((present[0] + present[1]) > 0).sum()) - 1
             p_value = float(chdtrc(freedom, statistics.chi_squared(*present)))
         else:
-            both = statistics.ordered(one, *counts)
+            both = statistics.cumulative_shares(one, *counts)
             root = np.sqrt(both.n_reference * both.n_current / (both.n_reference + both.n_current)) if both else 0.0
             p_value = float(kolmogorov(root * statistics.kolmogorov_smirnov(both))) if both else 1.0
         found |= {one.name} if p_value < 0.05 else set()

@@ -140,26 +140,26 @@ def drift(folder: Path, n: int) -> None:
 def state(_: Path, n: int) -> None:
     """What follows from counts alone."""
     from pipeline.config.load import load_params
-    from pipeline.monitoring import Cells, count_window, expected_performance, find_drift
+    from pipeline.monitoring import ScoreHistogram, count_frame, estimate_performance, detect_drift
     from pipeline.schema import Target
 
     before, after = make_rows(min(n, 100_000), 0), make_rows(min(n, 100_000), 1, 0.1)
     made, config = described(before), load_params(ROOT / "params.yaml").drift
-    whole = count_window(made, after, n_rows=len(after))
+    whole = count_frame(made, after, n_rows=len(after))
     half = len(after) // 2
-    parts = [count_window(made, one, n_rows=len(one)) for one in (after[:half], after[half:])]
+    parts = [count_frame(made, one, n_rows=len(one)) for one in (after[:half], after[half:])]
     merged = parts[0].merge(parts[1])
     unequal = sum(int((merged.features[name] != counts).sum()) for name, counts in whole.features.items())
     score = np.random.default_rng(0).beta(1, 2, 1_000_000)
     target, scores = Target("y", ("no", "yes"), "yes"), made.score.finest.count(score)
 
     def estimate() -> None:
-        cells = Cells.from_histogram(made.score, scores, target, threshold=0.5)
-        expected_performance(cells, confidence=0.95, draws=200, seed=0)
+        cells = ScoreHistogram.from_histogram(made.score, scores, target, threshold=0.5)
+        estimate_performance(cells, confidence_level=0.95, n_resamples=200, seed=0)
 
     row(
         "statistics and verdicts from the counts, median of 15",
-        milliseconds(lambda: find_drift(made, whole, config, min_rows=200)),
+        milliseconds(lambda: detect_drift(made, whole, config, min_rows=200)),
         "ms",
         at_most=5,
     )

@@ -30,14 +30,14 @@ def ours(folder: Path) -> dict[str, Any]:
     """Judge the window against `reference.json`: the reference's rows are not read."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.load import load_params
-    from pipeline.monitoring import count_window, find_drift
+    from pipeline.monitoring import count_frame, detect_drift
     from pipeline.package import Reference
 
     made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
     config, after = load_params(ROOT / "params.yaml").drift, pd.read_parquet(folder / "after.parquet")
-    find_drift(made, count_window(made, after.head(300), n_rows=300), config, min_rows=200)  # imports
+    detect_drift(made, count_frame(made, after.head(300), n_rows=300), config, min_rows=200)  # imports
     started = time.perf_counter()
-    report = find_drift(made, count_window(made, after, n_rows=len(after)), config, min_rows=200)
+    report = detect_drift(made, count_frame(made, after, n_rows=len(after)), config, min_rows=200)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "figures": {one.column: one.statistics for one in report.findings}}
 
@@ -152,13 +152,13 @@ def our_estimate(folder: Path) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     import numpy as np
 
-    from pipeline.monitoring import Cells, expected_performance
+    from pipeline.monitoring import ScoreHistogram, estimate_performance
 
     score = pd.read_parquet(folder / "scores.parquet")["y_pred_proba"].to_numpy()
 
     def estimate(part: Any) -> Any:
-        cells = Cells.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
-        return expected_performance(cells, FIGURES, confidence=0.95, draws=200, seed=0)
+        cells = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
+        return estimate_performance(cells, FIGURES, confidence_level=0.95, n_resamples=200, seed=0)
 
     estimate(score[:500])  # imports
     started = time.perf_counter()
@@ -200,15 +200,15 @@ def wide(folder: Path) -> dict[str, Any]:
     """Judge a Parquet file of many columns, which is read column by column."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.load import load_params
-    from pipeline.monitoring import count_window, find_drift
+    from pipeline.monitoring import count_frame, detect_drift
     from pipeline.package import Reference
 
     started = time.perf_counter()
     made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
     columns = _Columns(folder / "after.parquet")
-    window = count_window(made, columns, n_rows=columns.n_rows)
-    report = find_drift(made, window, load_params(ROOT / "params.yaml").drift, min_rows=200)
-    return {"seconds": time.perf_counter() - started, "figures": {"drifted": list(report.drifted)}}
+    window = count_frame(made, columns, n_rows=columns.n_rows)
+    report = detect_drift(made, window, load_params(ROOT / "params.yaml").drift, min_rows=200)
+    return {"seconds": time.perf_counter() - started, "figures": {"drifted": list(report.drifted_columns)}}
 
 
 class _Columns(Mapping[str, Any]):

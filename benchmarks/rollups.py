@@ -26,12 +26,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.config.load import load_params  # noqa: E402 - needs the path above
-from pipeline.monitoring.judging import find_drift  # noqa: E402 - needs the path above
-from pipeline.monitoring.layout import Layout  # noqa: E402 - needs the path above
-from pipeline.monitoring.outcomes import judge_window  # noqa: E402 - needs the path above
+from pipeline.monitoring.judging import detect_drift  # noqa: E402 - needs the path above
+from pipeline.monitoring.layout import RollupLayout  # noqa: E402 - needs the path above
+from pipeline.monitoring.outcomes import evaluate_window  # noqa: E402 - needs the path above
 from pipeline.monitoring.rollups import roll_up  # noqa: E402 - needs the path above
-from pipeline.monitoring.traffic import traffic_of  # noqa: E402 - needs the path above
-from pipeline.monitoring.windows import Window, window_counts, window_of  # noqa: E402 - needs the path above
+from pipeline.monitoring.traffic import traffic_summary  # noqa: E402 - needs the path above
+from pipeline.monitoring.windows import Window, window_counts, window_by_time  # noqa: E402 - needs the path above
 from pipeline.package import PackageStore  # noqa: E402 - needs the path above
 from pipeline.state import State, open_state  # noqa: E402 - needs the path above
 
@@ -52,16 +52,16 @@ class Log:
     rows_per_s: dict[str, float]
 
     def drift(self) -> None:
-        layout, config = Layout(self.made.package), load_params(PARAMS)
+        layout, config = RollupLayout(self.made.package), load_params(PARAMS)
         counts = window_counts(self.state, self.made.name, self.made.package, self.window)
-        find_drift(layout.reference, counts, config.drift, min_rows=config.monitoring.min_rows)
+        detect_drift(layout.reference, counts, config.drift, min_rows=config.monitoring.min_rows)
 
     def performance(self) -> None:
         package, monitoring = self.made.package, load_params(PARAMS).monitoring
-        judge_window(self.state, self.made.name, package, self.window, monitoring, packages=lambda _: package, seed=0)
+        evaluate_window(self.state, self.made.name, package, self.window, monitoring, packages=lambda _: package, seed=0)
 
     def dashboard(self) -> None:
-        traffic_of(self.state, self.made.name, self.window, lambda _: self.made.package)
+        traffic_summary(self.state, self.made.name, self.window, lambda _: self.made.package)
 
 
 def counted(folder: Path, made: Made, n: int) -> Log:
@@ -73,7 +73,7 @@ def counted(folder: Path, made: Made, n: int) -> Log:
         sys.exit("roll-ups did not count every row")
     rates = {"of CPU": n / (time.process_time() - started), "by the clock": n / (time.perf_counter() - clock)}
     kept = {f"kept, rows/s {how}": rate for how, rate in rates.items()}
-    return Log(state, made, window_of(state, made.name, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
+    return Log(state, made, window_by_time(state, made.name, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
 
 
 def windows(logs: dict[int, Log]) -> dict[int, dict[str, float]]:

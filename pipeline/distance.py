@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["jensen_shannon"]
 
 
-def jensen_shannon(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+def jensen_shannon(reference: NDArray[np.float64], current: NDArray[np.float64]) -> float:
     """Return the Jensen-Shannon distance of two rows of counts (Lin 1991; Endres and Schindelin 2003).
 
     Returns
@@ -20,7 +20,7 @@ def jensen_shannon(before: NDArray[np.float64], after: NDArray[np.float64]) -> f
     float, 0 to 1
         Base 2; 0 when the shares agree, 1 when no bin is used by both.
     """
-    p, q = before / max(before.sum(), 1), after / max(after.sum(), 1)
+    p, q = reference / max(reference.sum(), 1), current / max(current.sum(), 1)
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     return float(np.sqrt(max(divergence, 0.0)))

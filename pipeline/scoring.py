@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.classifier import decide
-from pipeline.metrics import Scored
+from pipeline.metrics import LabeledPredictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ def scored_rows(
     *,
     threshold: float | None,
     bins: int = 10,
-) -> Scored:
+) -> LabeledPredictions:
     """Return rows with their predicted classes, decided exactly as a classifier decides.
 
     Parameters
@@ -43,4 +43,4 @@ def scored_rows(
     for code, name in enumerate(target.classes):
         predicted[said == name] = code
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    return Scored(codes, probabilities, predicted, positive, bins)
+    return LabeledPredictions(codes, probabilities, predicted, positive, bins)

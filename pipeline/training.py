@@ -18,7 +18,7 @@ from pipeline.classifier import Classifier, class_codes, fit_classifier
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import canonical_json, sha256
 from pipeline.kinds import Kinds
-from pipeline.metrics import measure, metric_named, significant
+from pipeline.metrics import compute_metrics, get_metric, round_significant
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class TrainResult:
         """Return the means, the threshold and the headline of each baseline, for `dvc metrics`."""
         shown = headline(self.metric)
         baselines = {name: {one: figures[one] for one in shown} for name, figures in self.baselines.items()}
-        return {**self.mean, "threshold": significant(self.classifier.threshold), "baselines": baselines}
+        return {**self.mean, "threshold": round_significant(self.classifier.threshold), "baselines": baselines}
 
 
 def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def train(
     """
     from threadpoolctl import threadpool_limits
 
-    objective = metric_named(training.objective, key="training.objective").name
+    objective = get_metric(training.objective, setting="training.objective").name
     _check_rule(training.threshold, schema.target)
     codes = class_codes(frame, schema.target)
     fold_of = _folds(codes, schema.target, training.folds, seed)
@@ -234,7 +234,7 @@ class _Judged:
         return [self._measured(scores[inside], inside, threshold) for inside in parts]
 
     def _measured(self, scores: Floats, inside: NDArray[np.bool_], threshold: float | None) -> dict[str, float]:
-        return measure(scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
+        return compute_metrics(scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
 
     def threshold(self, scores: Floats, codes: NDArray[np.int64], config: ThresholdConfig) -> float | None:
         """Return the threshold that the rule takes from `scores`; None where there are more than two classes."""
@@ -277,7 +277,7 @@ def _over_folds(folds: Iterable[Mapping[str, float]], reduce: Callable[[Floats],
     for name in folds[0]:
         values = np.array([fold[name] for fold in folds])
         defined = values[~np.isnan(values)]
-        found[name] = significant(reduce(defined)) if len(defined) else None
+        found[name] = round_significant(reduce(defined)) if len(defined) else None
     return found
 
 
@@ -339,5 +339,5 @@ def _best(
     reached = figure(hits, said, float(is_positive.sum()), float(len(scores))).round(12)
     middle = (falling[last] + falling[last + 1]) / 2.0
     best = middle[reached == reached.max()]
-    chosen = significant(best[np.abs(best - value).argmin()])
+    chosen = round_significant(best[np.abs(best - value).argmin()])
     return value if chosen is None else chosen

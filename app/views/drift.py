@@ -88,12 +88,12 @@ def _show_drift_over_time(given: watching.DriftOverview, titles: dict[str, str])
     found = pd.DataFrame(
         {
             "name": [_feature_title(titles, one.column) for one in slots],
-            "at": frame.to_local_time([one.at for one in slots]),
+            "at": frame.to_local_time([one.since for one in slots]),
             "until": frame.to_local_time([one.until for one in slots]),
-            "ratio": [_threshold_ratio(one.value, one.limit) for one in slots],
+            "ratio": [_threshold_ratio(one.value, one.threshold) for one in slots],
             "verdict": [VERDICT_LABELS[one.verdict] for one in slots],
             "n_rows": [one.n_rows for one in slots],
-            "words": [words.shorten(one.words, 200) for one in slots],
+            "words": [words.shorten(one.summary, 200) for one in slots],
         }
     )
     frame.show_chart(charts.drift_matrix(found), alt="Size of the change by column and time")

@@ -17,7 +17,7 @@ __all__ = ["show_predictions", "show_confidence", "show_missing_share", "show_er
 
 def show_predictions(found: HourlyActivity, hours: int) -> None:
     """Draw the answers of the last `hours` by hour and class."""
-    rows = [(one.at, words.shorten(name), n) for one in found.predictions for name, n in one.by_class.items()]
+    rows = [(one.hour, words.shorten(name), n) for one in found.predictions for name, n in one.by_class.items()]
     counted = pd.DataFrame(rows, columns=["at", "label", "rows"])
     now = frame.now_us()
     first, last = frame.to_local_time([now - hours * watching.HOUR_US, now])
@@ -27,7 +27,7 @@ def show_predictions(found: HourlyActivity, hours: int) -> None:
 
 def show_confidence(found: HourlyActivity) -> None:
     """Draw the mean confidence by hour."""
-    _show_share_over_time([(one.at, one.confidence) for one in found.predictions], "Mean confidence")
+    _show_share_over_time([(one.hour, one.mean_confidence) for one in found.predictions], "Mean confidence")
 
 
 def show_error_rate(found: HourlyActivity) -> None:
@@ -35,12 +35,12 @@ def show_error_rate(found: HourlyActivity) -> None:
     if not found.outcomes:
         st.caption("No outcome is known in this window, so nobody can say which answers were wrong.")
         return
-    _show_share_over_time([(one.at, one.n_wrong / one.n_outcomes) for one in found.outcomes], "Wrong answers")
+    _show_share_over_time([(one.hour, one.n_errors / one.n_outcomes) for one in found.outcomes], "Wrong answers")
 
 
 def show_missing_share(found: watching.DriftOverview, column: str) -> None:
     """Draw the share of rows that lack a column, slot by slot."""
-    shares = [(one.at, one.missing) for one in found.intervals if one.column == column and one.missing is not None]
+    shares = [(one.since, one.missing_share) for one in found.intervals if one.column == column and one.missing_share is not None]
     if shares:
         _show_share_over_time(shares, "Missing")
 

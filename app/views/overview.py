@@ -67,9 +67,9 @@ def _show_metric_cards(model: str, production: Version | None) -> None:
     healthy, why = _engine_health(production)
     cards[1].metric("Engine", "ready" if healthy else "not ready", border=True, help=why)
     day = watching.hourly_activity(model, 24).predictions
-    rows = sum(one.n_answers for one in day)
+    rows = sum(one.n_predictions for one in day)
     cards[2].metric("Last 24 hours", f"{rows:,.0f}", border=True, help="Predictions, in whole hours")
-    mean = sum(one.confidence * one.n_answers for one in day) / rows if rows else None
+    mean = sum(one.mean_confidence * one.n_predictions for one in day) / rows if rows else None
     cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
 
     open_ = watching.open_incidents(model)

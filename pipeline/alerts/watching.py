@@ -22,7 +22,7 @@ from pipeline.alerts.recording import record
 from pipeline.alerts.rules import SEVERITIES, Judged, judge_rules
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.page import headline, page
+from pipeline.monitoring.page import headline, render_html
 from pipeline.tracing import step, traced
 from pipeline.words import counted
 
@@ -120,7 +120,7 @@ def _watched(config: Config, root: Path) -> Watched:
     monitor = ModelMonitor(config.name, root=root, config=config)
     with step("judge the window"):
         report = monitor.generate_monitoring_report()
-    drawn = page(report)
+    drawn = render_html(report)
     files.write_json(root / paths.MONITORING, report)
     files.write_text(root / paths.MONITORING_PAGE, drawn)
     state = store.open_state(root)

@@ -17,7 +17,7 @@ from pipeline.config.load import build
 from pipeline.config.reader import read_yaml
 from pipeline.errors import ConfigError
 from pipeline.gates import compare_schemas
-from pipeline.metrics import METRICS, compare
+from pipeline.metrics import METRICS, compare_paired
 from pipeline.schema import Schema
 from pipeline.scoring import scored_rows
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.changes.stages import StageChange
     from pipeline.config.types import Config
     from pipeline.gates import SchemaChange
-    from pipeline.metrics import Estimate
+    from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 
 __all__ = ["Change", "Figure", "GateChange", "SliceChange", "report"]
@@ -177,7 +177,7 @@ def _notes(before: Side, after: Side, to_run: tuple[StageChange, ...], *, is_pai
 
 def _paired(
     before: Side, after: Side, packages: tuple[Package | None, Package | None], config: Config
-) -> dict[str, Estimate]:
+) -> dict[str, MetricEstimate]:
     """Return differences by metric of both models on the same test rows; empty where they cannot be had."""
     old, new = packages
     is_same = before.md5(paths.TEST) is not None and before.md5(paths.TEST) == after.md5(paths.TEST)
@@ -200,12 +200,12 @@ def _paired(
         for one in (new, old)
     ]
     names = [name for name in config.evaluation.metrics if name in METRICS]
-    return compare(
-        scored[0], scored[1], names, confidence=evaluation.confidence, resamples=evaluation.resamples, seed=config.seed
+    return compare_paired(
+        scored[0], scored[1], names, confidence_level=evaluation.confidence, n_resamples=evaluation.resamples, seed=config.seed
     )
 
 
-def _figures(before: Side, after: Side, differences: Mapping[str, Estimate]) -> Iterator[Figure]:
+def _figures(before: Side, after: Side, differences: Mapping[str, MetricEstimate]) -> Iterator[Figure]:
     old, new = ((side.json(paths.EVALUATION) or {}).get("metrics", {}) for side in (before, after))
     for name in dict.fromkeys((*new, *old)):
         known = new.get(name, old.get(name))

@@ -40,19 +40,19 @@ def backtest(
     """Say what the drift rules would have raised and missed, and propose limits that keep a budget of alerts."""
     from pipeline.config.load import load_params
     from pipeline.monitoring import ModelMonitor
-    from pipeline.monitoring.backtest import Draws
-    from pipeline.monitoring.replaying import lines, parse_budget, proposal_lines, replay
+    from pipeline.monitoring.backtest import WindowSampling
+    from pipeline.monitoring.replaying import report_lines, parse_alert_budget, proposal_lines, replay_log
     from pipeline.tracking.store import find_root
 
     root = find_root()
     config = load_params(root / "params.yaml")
-    budget = parse_budget(alert_budget, hours if hours is not None else config.monitoring.window_hours)
+    budget = parse_alert_budget(alert_budget, hours if hours is not None else config.monitoring.window_hours)
     monitor = ModelMonitor(name if name is not None else config.name, root=root, config=config)
-    found = replay(monitor, budget, n_windows=windows, draws=Draws(draws, seed, rows))
+    found = replay_log(monitor, budget, n_windows=windows, sampling=WindowSampling(draws, seed, rows))
     if as_json:
         typer.echo(canonical_json(found.as_dict()), nl=False)
         return
-    for line in lines(found):
+    for line in report_lines(found):
         typer.echo(line)
     for line in proposal_lines(found, _config_files(found.proposal or (), root)):
         typer.echo(line)

@@ -53,7 +53,7 @@ def report(
 ) -> None:
     """Judge the last hours: each column in words, then performance as measured and as expected."""
     from pipeline.monitoring import ModelMonitor
-    from pipeline.monitoring.page import headline, lines
+    from pipeline.monitoring.page import headline, text_lines
 
     clock = None if until is None else partial(_parse_timestamp, until)
     found = ModelMonitor(_model_name(name), clock=clock).generate_monitoring_report(hours, window_rows=rows)
@@ -61,7 +61,7 @@ def report(
         typer.echo(canonical_json(found), nl=False)
         return
     typer.echo(headline(found))
-    for line in lines(found):
+    for line in text_lines(found):
         typer.echo(line)
 
 

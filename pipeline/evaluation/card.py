@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.metrics import METRICS, Estimate
+from pipeline.metrics import METRICS, MetricEstimate
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
     yield "`majority` gives every row the shares of the classes; `depth 2 tree` is the best rule of two questions."
 
 
-def _baseline_verdict(difference: Estimate, *, higher_is_better: bool) -> str:
+def _baseline_verdict(difference: MetricEstimate, *, higher_is_better: bool) -> str:
     if difference.low is None or difference.high is None:
         return "not known"
     low, high = (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
@@ -300,13 +300,13 @@ def _format_percent(value: float | None) -> str:
     return "not defined" if value is None else f"{100 * value:.1f} %"
 
 
-def _format_range(estimate: Estimate, *, signed: bool = False) -> str:
+def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return "none"
     return f"{estimate.low:+.4f} to {estimate.high:+.4f}" if signed else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
-def _format_interval(estimate: Estimate, *, percent: bool = False) -> str:
+def _format_interval(estimate: MetricEstimate, *, percent: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return "no interval"
     return f"{_format_percent(estimate.low)} to {_format_percent(estimate.high)}" if percent else _format_range(estimate)

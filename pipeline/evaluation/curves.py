@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics import bin_of, significant
+from pipeline.metrics import bin_indices, round_significant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.metrics import Scored
+    from pipeline.metrics import LabeledPredictions
 
     Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _LIFT_STEPS = 50
 _Z = 1.959963984540054  # 0.975 quantile of the normal distribution
 
 
-def curve_tables(scored: Scored, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+def curve_tables(scored: LabeledPredictions, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
     """Return every table of this module by the name of its file in plots/."""
     tables = {
         "calibration": calibration_table(scored),
@@ -40,17 +40,17 @@ def curve_tables(scored: Scored, classes: tuple[str, ...]) -> dict[str, pd.DataF
 
 
 def _round_floats(value: Any) -> Any:
-    return significant(value) if isinstance(value, float) else value
+    return round_significant(value) if isinstance(value, float) else value
 
 
-def confusion_table(scored: Scored, classes: tuple[str, ...]) -> pd.DataFrame:
+def confusion_table(scored: LabeledPredictions, classes: tuple[str, ...]) -> pd.DataFrame:
     """Return `actual` and `predicted` class of each row, sorted, which is the form that DVC counts itself."""
     order = np.lexsort((scored.predicted, scored.y))
     names = np.array(classes)
     return pd.DataFrame({"actual": names[scored.y[order]], "predicted": names[scored.predicted[order]]})
 
 
-def roc_table(scored: Scored) -> pd.DataFrame:
+def roc_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `false_positive_rate`, `true_positive_rate` and `threshold` (from it on a row is called positive).
 
     At most 200 points, ends included; empty when all rows are of one class.
@@ -68,7 +68,7 @@ def roc_table(scored: Scored) -> pd.DataFrame:
     return _thin_points(table)
 
 
-def precision_recall_table(scored: Scored) -> pd.DataFrame:
+def precision_recall_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `recall`, `precision` and `threshold`, at most 200 points; empty when no row is of the class."""
     threshold, hits, misses = _cumulative_counts(*_binary_cases(scored))
     if not hits[-1]:
@@ -78,18 +78,18 @@ def precision_recall_table(scored: Scored) -> pd.DataFrame:
     )
 
 
-def calibration_table(scored: Scored) -> pd.DataFrame:
+def calibration_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `predicted` and `observed` share by bin of the probability, with Wilson's 95 % interval and `rows`.
 
     Bins are of equal width; those without rows are left out.
     """
-    probability, came_true = scored.confidence
-    at = bin_of(probability, scored.bins)
-    rows = np.bincount(at, minlength=scored.bins)
+    probability, came_true = scored.confidence_and_correctness
+    at = bin_indices(probability, scored.n_bins)
+    rows = np.bincount(at, minlength=scored.n_bins)
     used = rows > 0
     n = rows[used].astype(np.float64)
-    predicted = np.bincount(at, weights=probability, minlength=scored.bins)[used] / n
-    observed = np.bincount(at, weights=came_true, minlength=scored.bins)[used] / n
+    predicted = np.bincount(at, weights=probability, minlength=scored.n_bins)[used] / n
+    observed = np.bincount(at, weights=came_true, minlength=scored.n_bins)[used] / n
     middle = (observed + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * np.sqrt(observed * (1 - observed) / n + _Z**2 / (4 * n**2))
     return pd.DataFrame(
@@ -103,7 +103,7 @@ def calibration_table(scored: Scored) -> pd.DataFrame:
     )
 
 
-def lift_table(scored: Scored) -> pd.DataFrame:
+def lift_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `share_of_rows` by falling score, the `share_found` of the class among them, and their `lift`.
 
     Lift is how many times more often the class occurs there than in all rows. Rows of one score stand
@@ -118,7 +118,7 @@ def lift_table(scored: Scored) -> pd.DataFrame:
     return pd.DataFrame({"share_of_rows": share, "share_found": found, "lift": found / share})
 
 
-def _binary_cases(scored: Scored) -> tuple[Floats, NDArray[np.bool_]]:
+def _binary_cases(scored: LabeledPredictions) -> tuple[Floats, NDArray[np.bool_]]:
     """Return a score for each case and whether it is of the class."""
     if scored.positive is not None:
         return scored.probabilities[:, scored.positive], scored.y == scored.positive

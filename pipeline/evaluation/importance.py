@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, measure, significant
+from pipeline.metrics import METRICS, compute_metrics, round_significant
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ def permutation_importance(
 def _metric_value(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
     probabilities = classifier.calibration.apply(classifier.score(matrix))
     scored = scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
-    return measure(scored, [metric])[metric]
+    return compute_metrics(scored, [metric])[metric]
 
 
 def _summarize_repeats(column: str, metric: str, worsenings: NDArray[np.float64]) -> Importance:
     figures = (worsenings.mean(), worsenings.std(ddof=1) if len(worsenings) > 1 else 0.0, worsenings.min(), worsenings.max())
-    return Importance(column, metric, *map(significant, figures))
+    return Importance(column, metric, *map(round_significant, figures))
 
 
 def importance_table(importances: Sequence[Importance]) -> pd.DataFrame:

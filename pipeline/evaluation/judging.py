@@ -14,7 +14,7 @@ from pipeline.evaluation.curves import curve_tables
 from pipeline.evaluation.importance import permutation_importance, importance_table
 from pipeline.evaluation.report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.slices import evaluate_slices
-from pipeline.metrics import Scored, Weighted, compare, estimate, measure, significant
+from pipeline.metrics import LabeledPredictions, WeightedPredictions, compare_paired, estimate_metrics, compute_metrics, round_significant
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def evaluate(
         importance = permutation_importance(package.serving_classifier, test, codes, metric=objective, repeats=repeats, seed=seed)
         return EvaluationReport(
             package=package,
-            metrics=estimate(scored, names, **sampling),
+            metrics=estimate_metrics(scored, names, **sampling),
             by_class=_class_metrics(scored, target),
-            confusion=Weighted(scored).confusion[0].astype(np.int64),
+            confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
             slices=slices,
             too_small_slices=too_small,
@@ -94,7 +94,7 @@ def evaluate(
 
 
 def _compare_baselines(
-    scored: Scored,
+    scored: LabeledPredictions,
     train: pd.DataFrame,
     test: pd.DataFrame,
     schema: Schema,
@@ -105,9 +105,9 @@ def _compare_baselines(
     for name in BASELINES:
         fitted = fit_baseline(name, train, schema, seed=sampling["seed"])
         probabilities = fitted.predict_proba(test)
-        other = scored_rows(schema.target, scored.y, probabilities, threshold=fitted.threshold, bins=scored.bins)
-        metrics = {one: significant(value) for one, value in measure(other, names).items()}
-        found[name] = Baseline(metrics, compare(scored, other, names, **sampling))
+        other = scored_rows(schema.target, scored.y, probabilities, threshold=fitted.threshold, bins=scored.n_bins)
+        metrics = {one: round_significant(value) for one, value in compute_metrics(other, names).items()}
+        found[name] = Baseline(metrics, compare_paired(scored, other, names, **sampling))
     return found
 
 
@@ -127,17 +127,17 @@ def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float
     return Parity(onnx_used=True, rows=len(test), tolerance=tolerance)
 
 
-def _class_metrics(scored: Scored, target: Target) -> dict[str, dict[str, float | None]]:
+def _class_metrics(scored: LabeledPredictions, target: Target) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
     for code, name in enumerate(target.classes):
         inside = scored.probabilities[:, code]
-        against = Scored(
+        against = LabeledPredictions(
             y=(scored.y == code).astype(np.int64),
             probabilities=np.column_stack([1.0 - inside, inside]),
             predicted=(scored.predicted == code).astype(np.int64),
             positive=1,
         )
-        figures = measure(against, ["precision", "recall", "roc_auc"])
+        figures = compute_metrics(against, ["precision", "recall", "roc_auc"])
         rows = float((scored.y == code).sum())
-        found[name] = {"rows": rows, **{one: significant(value) for one, value in figures.items()}}
+        found[name] = {"rows": rows, **{one: round_significant(value) for one, value in figures.items()}}
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.baselines import headline
 from pipeline.files import new_folder
-from pipeline.metrics import METRICS, Estimate, significant
+from pipeline.metrics import METRICS, MetricEstimate, round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Baseline:
     """A baseline's figures on the test rows, and the model's minus them with paired intervals."""
 
     metrics: dict[str, float | None]
-    difference: dict[str, Estimate]
+    difference: dict[str, MetricEstimate]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 10 significant digits."""
@@ -79,7 +79,7 @@ class EvaluationReport:
     """
 
     package: Package
-    metrics: dict[str, Estimate]
+    metrics: dict[str, MetricEstimate]
     by_class: dict[str, dict[str, float | None]]
     confusion: NDArray[np.int64]
     baselines: dict[str, Baseline]
@@ -114,7 +114,7 @@ class EvaluationReport:
     def dvc_metrics(self) -> dict[str, Any]:
         """Return the figures for `dvc metrics`: each metric, and a few of each baseline."""
         shown = headline(self.objective)
-        values: dict[str, Any] = {name: significant(one.value) for name, one in self.metrics.items()}
+        values: dict[str, Any] = {name: round_significant(one.value) for name, one in self.metrics.items()}
         values["baselines"] = {
             name: {metric: one.metrics[metric] for metric in shown} for name, one in self.baselines.items()
         }
@@ -137,7 +137,7 @@ class EvaluationReport:
             "model": self.package.manifest.model,
             "rows": {"train": self.n_train, "test": self.n_test},
             "target": {"column": target.column, "classes": list(target.classes), "positive": target.positive},
-            "threshold": significant(self.package.threshold),
+            "threshold": round_significant(self.package.threshold),
             "objective": self.objective,
             "confidence": self.confidence,
             "metrics": {name: {**one, **about[name]} for name, one in _as_dicts(self.metrics).items()},
@@ -152,5 +152,5 @@ class EvaluationReport:
         }
 
 
-def _as_dicts(figures: Mapping[str, Estimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
+def _as_dicts(figures: Mapping[str, MetricEstimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
     return {name: one.as_dict() for name, one in figures.items()}

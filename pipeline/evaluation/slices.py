@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, Estimate, estimate, measure, metric_named, significant
+from pipeline.metrics import METRICS, MetricEstimate, estimate_metrics, compute_metrics, get_metric, round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.learning import EvaluationConfig
-    from pipeline.metrics import Scored
+    from pipeline.metrics import LabeledPredictions
     from pipeline.schema import Column, Schema
 
     Mask = NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Slice:
     value: str
     n_rows: int
     metric: str
-    estimate: Estimate
+    estimate: MetricEstimate
     metrics: dict[str, float | None]
     is_clearly_worse: bool | None
 
@@ -55,7 +55,7 @@ class Slice:
 
 
 def evaluate_slices(
-    scored: Scored, train: pd.DataFrame, test: pd.DataFrame, schema: Schema, config: EvaluationConfig, *, seed: int
+    scored: LabeledPredictions, train: pd.DataFrame, test: pd.DataFrame, schema: Schema, config: EvaluationConfig, *, seed: int
 ) -> tuple[list[Slice], list[tuple[str, str, int]]]:
     """Return the slices worst first, and column, value and rows of those that were too small to judge.
 
@@ -71,8 +71,8 @@ def evaluate_slices(
         `slices`, `metrics`, `confidence` and `resamples` are read.
     seed : int
     """
-    metric = metric_named(config.slices.metric, key="evaluation.slices.metric").name
-    overall = measure(scored, [metric])[metric]
+    metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
+    overall = compute_metrics(scored, [metric])[metric]
     found, too_small = [], []
     for column in schema.columns:
         if column.kind == "text" or not (column.role == "feature" or column.protected):
@@ -86,10 +86,10 @@ def evaluate_slices(
     return sorted(found, key=_worst_first_key), too_small
 
 
-def _evaluate_slice(column: str, value: str, scored: Scored, overall: float, config: EvaluationConfig, seed: int) -> Slice:
+def _evaluate_slice(column: str, value: str, scored: LabeledPredictions, overall: float, config: EvaluationConfig, seed: int) -> Slice:
     name = config.slices.metric
-    found = estimate(scored, [name], confidence=config.confidence, resamples=config.resamples, seed=seed)[name]
-    metrics = {one: significant(figure) for one, figure in measure(scored, config.metrics).items()}
+    found = estimate_metrics(scored, [name], confidence_level=config.confidence, n_resamples=config.resamples, seed=seed)[name]
+    metrics = {one: round_significant(figure) for one, figure in compute_metrics(scored, config.metrics).items()}
     stands_out = None
     if found.low is not None and found.high is not None:
         stands_out = found.high < overall if METRICS[name].higher_is_better else found.low > overall

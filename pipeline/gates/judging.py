@@ -12,7 +12,7 @@ from pipeline.classifier import class_codes
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.report import Gate, GateReport
 from pipeline.gates.slices import worst_slice
-from pipeline.metrics import METRICS, Scored, compare, expected_if_calibrated, metric_named
+from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, expected_metric_if_calibrated, get_metric
 from pipeline.scoring import scored_rows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.groups.live import PromotionConfig
-    from pipeline.metrics import Estimate
+    from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 
 __all__ = ["GateInputs", "evaluate_gates"]
@@ -48,13 +48,13 @@ class _GateContext:
     inputs: GateInputs
     config: PromotionConfig
     seed: int
-    _scored: dict[str, Scored] = field(default_factory=dict)
+    _scored: dict[str, LabeledPredictions] = field(default_factory=dict)
 
     @property
     def test(self) -> pd.DataFrame:
         return self.inputs.test
 
-    def scored(self, package: Package) -> Scored:
+    def scored(self, package: Package) -> LabeledPredictions:
         """Return the test rows scored by a package, each package once."""
         if package.digest not in self._scored:
             target, threshold = self.candidate.schema.target, package.threshold
@@ -87,10 +87,10 @@ def evaluate_gates(
     UnknownKind
         When a setting names a metric that is in no table.
     """
-    metric_named(config.metric, key="promotion.metric")
-    metric_named(config.slices.metric, key="promotion.slices.metric")
+    get_metric(config.metric, setting="promotion.metric")
+    get_metric(config.slices.metric, setting="promotion.slices.metric")
     for name in config.limits:
-        metric_named(name, key="promotion.limits")
+        get_metric(name, setting="promotion.limits")
     case = _GateContext(candidate, champion, inputs, config, seed)
     gates = [gate for one in _GATES for gate in one(case)]
     gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
@@ -123,7 +123,7 @@ def _chance_level(case: _GateContext, name: str) -> float:
     """Return what chance alone makes of a figure on these rows."""
     if not METRICS[name].has_floor:
         return 0.0
-    return expected_if_calibrated(case.scored(case.candidate), name, resamples=_N_CHANCE_RESAMPLES, seed=case.seed)
+    return expected_metric_if_calibrated(case.scored(case.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=case.seed)
 
 
 def _metric_threshold_gate(name: str, threshold: float, estimate: Mapping[str, Any] | None, chance_level: float) -> Gate:
@@ -171,10 +171,10 @@ def _champion_gate(case: _GateContext) -> list[Gate]:
     config, name = case.config, case.config.metric
     sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": case.seed}
     candidate, champion = case.scored(case.candidate), case.scored(case.champion)
-    return [_champion_test_gate(compare(candidate, champion, [name], **sampling)[name], config)]
+    return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
 
 
-def _champion_test_gate(estimate: Estimate, config: PromotionConfig) -> Gate:
+def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Gate:
     metric = METRICS[config.metric]
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return Gate("champion", "hold", f"{config.metric} is not defined on these rows")

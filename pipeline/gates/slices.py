@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, Scored, compare, measure
+from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, compute_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class WorstSlice:
 
 
 def worst_slice(
-    candidate: Scored, champion: Scored, test: pd.DataFrame, package: Package, config: PromotionConfig, seed: int
+    candidate: LabeledPredictions, champion: LabeledPredictions, test: pd.DataFrame, package: Package, config: PromotionConfig, seed: int
 ) -> WorstSlice | None:
     """Return the slice that worsens most; None when no slice has 30 rows.
 
@@ -47,7 +47,7 @@ def worst_slice(
     found = []
     for name, rows in parts:
         mine, theirs = candidate.take(rows), champion.take(rows)
-        difference = measure(mine, [metric.name])[metric.name] - measure(theirs, [metric.name])[metric.name]
+        difference = compute_metrics(mine, [metric.name])[metric.name] - compute_metrics(theirs, [metric.name])[metric.name]
         worsening = -difference if metric.higher_is_better else difference
         if np.isnan(worsening):
             continue
@@ -55,7 +55,7 @@ def worst_slice(
             found.append(WorstSlice(name, worsening))
             continue
         sampling: dict[str, Any] = {"confidence": confidence, "resamples": config.resamples, "seed": seed}
-        one = compare(mine, theirs, [metric.name], **sampling)[metric.name]
+        one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
         better_end = one.high if metric.higher_is_better else one.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
         found.append(WorstSlice(name, worsening, at_least))

@@ -9,16 +9,16 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.monitoring import (
-    Cells,
-    count_window,
+    ScoreHistogram,
+    count_frame,
     domain_auc,
-    expected_performance,
-    find_degradation,
-    find_drift,
-    is_trusted,
-    measured_performance,
+    estimate_performance,
+    detect_degradation,
+    detect_drift,
+    estimates_agree,
+    calculate_realized_performance,
 )
-from pipeline.monitoring.performance import ESTIMABLE
+from pipeline.monitoring.performance import ESTIMABLE_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.types import Config
-    from pipeline.monitoring import Counts, DriftReport
+    from pipeline.monitoring import BinCounts, DriftReport
     from pipeline.package import Package
 
 __all__ = ["evaluate_live_rows"]
@@ -74,16 +74,16 @@ def evaluate_live_rows(
         "average_confidence": float(probabilities.max(axis=1).mean()),
         "n_outcomes": performance["performance"]["n_outcomes"],
     }
-    told = {"drift_detected": drift.verdict == "drift", "drifted_features": list(drift.drifted), **drift.as_dict()}
+    told = {"drift_detected": drift.verdict == "drift", "drifted_features": list(drift.drifted_columns), **drift.as_dict()}
     return {"dashboard": dashboard, "drift": told, **performance}
 
 
-def _bin_counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts:
+def _bin_counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> BinCounts:
     probabilities, target = package.predict_proba(whole), package.schema.target
     score = probabilities.max(axis=1)
     if target.positive is not None:
         score = probabilities[:, target.classes.index(target.positive)]
-    return count_window(
+    return count_frame(
         package.reference,
         rows,
         n_rows=len(rows),
@@ -103,13 +103,13 @@ def _drift_report(
 ) -> DriftReport:
     names = list(package.schema.feature_names)
     known = None if reference is None else reference.reindex(columns=names)
-    report = find_drift(
+    report = detect_drift(
         package.reference,
         _bin_counts(package, rows, whole),
         config.drift,
         min_rows=config.monitoring.min_rows,
         baseline=None if reference is None or known is None else _bin_counts(package, reference, known),
-        limits={one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None},
+        column_thresholds={one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None},
         importance=importance,
     )
     if known is None:
@@ -120,7 +120,7 @@ def _drift_report(
         package.schema,
         config.drift.multivariate,
         min_rows=config.monitoring.min_rows,
-        confidence=1 - config.drift.alpha,
+        confidence_level=1 - config.drift.alpha,
         seed=config.seed,
     )
     return replace(report, multivariate=together)
@@ -139,20 +139,20 @@ def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any
         "draws": config.monitoring.draws,
         "seed": config.seed,
     }
-    known = Cells.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
-    measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-    expected = expected_performance(Cells.from_rows(probabilities, said, positive=positive), ESTIMABLE, **how)
-    own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
+    known = ScoreHistogram.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
+    measured = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(rows), **how)
+    expected = estimate_performance(ScoreHistogram.from_rows(probabilities, said, positive=positive), ESTIMABLE_METRICS, **how)
+    own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE_METRICS and value is not None}
     few = config.monitoring.min_rows
-    found = find_degradation(measured, own, limit=_MAX_WORSENING, min_outcomes=few)
+    found = detect_degradation(measured, own, threshold=_MAX_WORSENING, min_outcomes=few)
     return {
         "performance": {
-            **{name: one.value for name, one in measured.figures.items()},
+            **{name: one.value for name, one in measured.metrics.items()},
             "total_predictions": len(rows),
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
-            "expected": {name: one.as_dict() for name, one in expected.figures.items()},
-            "trusted": is_trusted(expected, measured, min_outcomes=few),
+            "expected": {name: one.as_dict() for name, one in expected.metrics.items()},
+            "trusted": estimates_agree(expected, measured, min_outcomes=few),
         },
         "degradation": {
             "degradation_detected": any(one.verdict == "degraded" for one in found),

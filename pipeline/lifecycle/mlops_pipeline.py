@@ -14,9 +14,9 @@ from pipeline.gates import GateInputs
 from pipeline.lifecycle.live_rows import evaluate_live_rows
 from pipeline.lifecycle.report import BestModel, MlopsReport
 from pipeline.lifecycle.teaching import TrainedCandidate, model_config_of, to_train_test, train_candidate
-from pipeline.metrics import metric_named
+from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.values import known_importance
+from pipeline.monitoring.values import read_feature_importance
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
@@ -257,7 +257,7 @@ class MLOpsPipeline:
             return report
         package = self.registry.load_model(self.model_name, stage="Production")
         root = self.root if self.root is not None else find_root()
-        importance = known_importance(root, package.digest)
+        importance = read_feature_importance(root, package.digest)
         judged = evaluate_live_rows(package, prediction_data, reference_data, self._loaded_config, importance=importance)
         return {"model": self.model_name, **judged}
 
@@ -271,7 +271,7 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = metric_named(metric if metric is not None else self._loaded_config.training.objective, key="metric")
+        wanted = get_metric(metric if metric is not None else self._loaded_config.training.objective, setting="metric")
         valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
         if not valued:
             raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer[Any]]
 
-__all__ = ["Scored", "Weighted", "bin_of"]
+__all__ = ["LabeledPredictions", "WeightedPredictions", "bin_indices"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class Scored:
+class LabeledPredictions:
     """Rows with what was true, what was predicted, and how probable each class was said to be.
 
     Parameters
@@ -47,7 +47,7 @@ class Scored:
     probabilities: Floats
     predicted: Codes
     positive: int | None = None
-    bins: int = 10
+    n_bins: int = 10
 
     def __post_init__(self) -> None:
         n_rows, n_classes = self.probabilities.shape
@@ -61,7 +61,7 @@ class Scored:
         if (self.positive is None) is (n_classes == 2):
             raise DataError(f"metrics: {n_classes} classes and positive={self.positive}; name it for two, only then")
 
-    def take(self, rows: NDArray[Any]) -> Scored:
+    def take(self, rows: NDArray[Any]) -> LabeledPredictions:
         """Return the part of the rows that a mask or positions pick."""
         return replace(self, y=self.y[rows], probabilities=self.probabilities[rows], predicted=self.predicted[rows])
 
@@ -81,43 +81,43 @@ class Scored:
         return tuple(range(self.n_classes)) if self.positive is None else (self.positive,)
 
     @cached_property
-    def confidence(self) -> tuple[Floats, NDArray[np.bool_]]:
+    def confidence_and_correctness(self) -> tuple[Floats, NDArray[np.bool_]]:
         """A probability for each row and whether it came true: of the positive class, or of the most probable."""
         code = self.probabilities.argmax(axis=1) if self.positive is None else np.full(self.n_rows, self.positive)
         return np.asarray(self.probabilities[np.arange(self.n_rows), code]), self.y == code
 
     @cached_property
-    def row_losses(self) -> Floats:
+    def row_log_losses(self) -> Floats:
         """-ln(probability of the true class) of each row, probabilities kept inside of [eps, 1 - eps]."""
         said = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
         return np.asarray(-np.log(np.clip(said, _EPS, 1.0 - _EPS)))
 
     @cached_property
-    def row_squares(self) -> Floats:
+    def row_squared_errors(self) -> Floats:
         """Squared error of each row: of the positive probability, or summed over all of them."""
         truth = np.eye(self.n_classes)[self.y]
         squares = np.square(self.probabilities - truth)
         return np.asarray(squares.sum(axis=1) if self.positive is None else squares[:, self.positive])
 
     @cached_property
-    def residual_bins(self) -> Floats:
+    def binned_residuals(self) -> Floats:
         """Probability minus truth, in the column of its bin; shape (n_rows, bins)."""
-        probability, came_true = self.confidence
-        residuals = np.zeros((self.n_rows, self.bins))
-        residuals[np.arange(self.n_rows), bin_of(probability, self.bins)] = probability - came_true
+        probability, came_true = self.confidence_and_correctness
+        residuals = np.zeros((self.n_rows, self.n_bins))
+        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - came_true
         return residuals
 
     @cached_property
-    def cells(self) -> Floats:
+    def confusion_indicators(self) -> Floats:
         """One column for each pair of true and predicted class."""
         return np.asarray(np.eye(self.n_classes**2)[self.y * self.n_classes + self.predicted])
 
     @cached_property
     def rankings(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]]:
         """By ranked class: rows by falling score, where each distinct score starts, which rows are of the class."""
-        return {code: self._rank(code) for code in self.ranked_classes}
+        return {code: self._rank_by_score(code) for code in self.ranked_classes}
 
-    def _rank(self, code: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    def _rank_by_score(self, code: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Return rows by falling score, where each distinct score starts, and which of them are of the class."""
         score = self.probabilities[:, code]
         order = np.argsort(-score, kind="stable")
@@ -125,12 +125,12 @@ class Scored:
         return order, starts, self.y[order] == code
 
 
-def bin_of(probability: Floats, bins: int) -> NDArray[np.intp]:
+def bin_indices(probability: Floats, n_bins: int) -> NDArray[np.intp]:
     """Return the bin of equal width, 0 to bins - 1, that each probability lies in."""
-    return np.minimum((probability * bins).astype(np.intp), bins - 1)
+    return np.minimum((probability * n_bins).astype(np.intp), n_bins - 1)
 
 
-class Weighted:
+class WeightedPredictions:
     """Rows under one or many weightings, with what several metrics need worked out once.
 
     Parameters
@@ -140,12 +140,12 @@ class Weighted:
         How often each row counts; None for one weighting with 1 everywhere.
     """
 
-    def __init__(self, scored: Scored, weights: Floats | None = None) -> None:
+    def __init__(self, scored: LabeledPredictions, weights: Floats | None = None) -> None:
         self.scored = scored
         self.weights = np.ones((1, scored.n_rows)) if weights is None else weights
 
     @cached_property
-    def total(self) -> Floats:
+    def total_weight(self) -> Floats:
         """Sum of the weights, shape (n_weightings,)."""
         return np.asarray(self.weights.sum(axis=1))
 
@@ -153,10 +153,10 @@ class Weighted:
     def confusion(self) -> Floats:
         """Weight by true and predicted class, shape (n_weightings, n_classes, n_classes)."""
         n_classes = self.scored.n_classes
-        return np.asarray(self.weights @ self.scored.cells).reshape(-1, n_classes, n_classes)
+        return np.asarray(self.weights @ self.scored.confusion_indicators).reshape(-1, n_classes, n_classes)
 
     @cached_property
-    def ranks(self) -> dict[int, tuple[Floats, Floats]]:
+    def cumulative_weights(self) -> dict[int, tuple[Floats, Floats]]:
         """By ranked class: cumulated weight inside and outside of it, by falling distinct score."""
         found = {}
         for code, (order, starts, is_class) in self.scored.rankings.items():
@@ -167,6 +167,6 @@ class Weighted:
             found[code] = (hits, both - hits)
         return found
 
-    def mean(self, values: Floats) -> Floats:
+    def weighted_mean(self, values: Floats) -> Floats:
         """Return the weighted mean of a figure of each row, shape (n_weightings,)."""
-        return np.asarray(self.weights @ values / self.total)
+        return np.asarray(self.weights @ values / self.total_weight)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import UnknownKind
 from pipeline.kinds import Kinds
-from pipeline.metrics.rows import Scored, Weighted
+from pipeline.metrics.rows import LabeledPredictions, WeightedPredictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer[Any]]
 
-__all__ = ["METRICS", "Metric", "measure", "metric_named"]
+__all__ = ["METRICS", "Metric", "compute_metrics", "get_metric"]
 
-Function = Callable[[Weighted], "Floats"]
+MetricFunction = Callable[[WeightedPredictions], "Floats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Metric:
     unit: str
     higher_is_better: bool
     needs: Literal["labels", "scores"]
-    function: Function
+    function: MetricFunction
     has_floor: bool = False
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
@@ -46,7 +46,7 @@ class Metric:
         >>> METRICS["accuracy"](np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 0]), positive=1)
         0.5
         """
-        return float(self.function(Weighted(Scored(y, probabilities, predicted, positive)))[0])
+        return float(self.function(WeightedPredictions(LabeledPredictions(y, probabilities, predicted, positive)))[0])
 
     def is_better(self, value: float, other: float) -> bool:
         """Return whether `value` is better than `other`."""
@@ -58,8 +58,8 @@ METRICS: Kinds[Metric] = Kinds("evaluation.metrics")
 
 def _metric(
     name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
-) -> Callable[[Function], Function]:
-    def join(function: Function) -> Function:
+) -> Callable[[MetricFunction], MetricFunction]:
+    def join(function: MetricFunction) -> MetricFunction:
         METRICS.add(name)(Metric(name, unit, not lower, needs, function, floor))
         return function
 
@@ -67,117 +67,117 @@ def _metric(
 
 
 @_metric("log_loss", "nats", "scores", lower=True)
-def _log_loss(rows: Weighted) -> Floats:
+def _log_loss(rows: WeightedPredictions) -> Floats:
     """Mean of -ln(probability of the true class), probabilities kept inside of [eps, 1 - eps]."""
-    return rows.mean(rows.scored.row_losses)
+    return rows.weighted_mean(rows.scored.row_log_losses)
 
 
 @_metric("brier", "squared probability", "scores", lower=True)
-def _brier(rows: Weighted) -> Floats:
+def _brier(rows: WeightedPredictions) -> Floats:
     """Mean squared error of the positive probability; of all probabilities, summed, with more classes (Brier 1950)."""
-    return rows.mean(rows.scored.row_squares)
+    return rows.weighted_mean(rows.scored.row_squared_errors)
 
 
 @_metric("roc_auc", "probability", "scores")
-def _roc_auc(rows: Weighted) -> Floats:
+def _roc_auc(rows: WeightedPredictions) -> Floats:
     """Probability that a row of the class is ranked before another (Mann-Whitney); mean over classes against the rest."""
-    return _mean_of_defined([_one_roc_auc(*rows.ranks[code]) for code in rows.scored.ranked_classes])
+    return _mean_of_defined([_binary_roc_auc(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])
 
 
-def _one_roc_auc(hits: Floats, misses: Floats) -> Floats:
+def _binary_roc_auc(hits: Floats, misses: Floats) -> Floats:
     step = np.diff(misses, axis=1, prepend=0.0)
     before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
     pairs = (step * (before + hits)).sum(axis=1) / 2.0
-    return _share(pairs, hits[:, -1] * misses[:, -1])
+    return _ratio_or_nan(pairs, hits[:, -1] * misses[:, -1])
 
 
 @_metric("pr_auc", "share", "scores")
-def _pr_auc(rows: Weighted) -> Floats:
+def _pr_auc(rows: WeightedPredictions) -> Floats:
     """Average precision: precision at each distinct score, weighted by its rise of recall; mean over classes."""
-    return _mean_of_defined([_one_pr_auc(*rows.ranks[code]) for code in rows.scored.ranked_classes])
+    return _mean_of_defined([_binary_average_precision(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])
 
 
-def _one_pr_auc(hits: Floats, misses: Floats) -> Floats:
+def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
     precision = hits / np.maximum(hits + misses, 1.0)
     rise = np.diff(hits, axis=1, prepend=0.0)
-    return _share((precision * rise).sum(axis=1), hits[:, -1])
+    return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
 
 
 @_metric("ece", "probability", "scores", lower=True, floor=True)
-def _ece(rows: Weighted) -> Floats:
+def _ece(rows: WeightedPredictions) -> Floats:
     """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
-    residuals = np.asarray(rows.weights @ rows.scored.residual_bins)
-    return np.asarray(np.abs(residuals).sum(axis=1) / rows.total)
+    residuals = np.asarray(rows.weights @ rows.scored.binned_residuals)
+    return np.asarray(np.abs(residuals).sum(axis=1) / rows.total_weight)
 
 
 @_metric("accuracy", "share", "labels")
-def _accuracy(rows: Weighted) -> Floats:
+def _accuracy(rows: WeightedPredictions) -> Floats:
     """Share of rows whose predicted class is the true one."""
-    return np.asarray(np.trace(rows.confusion, axis1=1, axis2=2) / rows.total)
+    return np.asarray(np.trace(rows.confusion, axis1=1, axis2=2) / rows.total_weight)
 
 
 @_metric("balanced_accuracy", "share", "labels")
-def _balanced_accuracy(rows: Weighted) -> Floats:
+def _balanced_accuracy(rows: WeightedPredictions) -> Floats:
     """Mean recall of the classes that occur."""
-    right, said, true = _by_class(rows)
+    right, said, true = _weights_by_class(rows)
     del said
-    return _mean_where(_ratio(right, true), true > 0)
+    return _mean_where(_ratio_or_zero(right, true), true > 0)
 
 
 @_metric("f1_macro", "share", "labels")
-def _f1_macro(rows: Weighted) -> Floats:
+def _f1_macro(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes that occur or are predicted."""
-    right, said, true = _by_class(rows)
-    return _mean_where(_ratio(2.0 * right, said + true), said + true > 0)
+    right, said, true = _weights_by_class(rows)
+    return _mean_where(_ratio_or_zero(2.0 * right, said + true), said + true > 0)
 
 
 @_metric("f1_weighted", "share", "labels")
-def _f1_weighted(rows: Weighted) -> Floats:
+def _f1_weighted(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes, each weighted by its rows."""
-    right, said, true = _by_class(rows)
-    return np.asarray((_ratio(2.0 * right, said + true) * true).sum(axis=1) / rows.total)
+    right, said, true = _weights_by_class(rows)
+    return np.asarray((_ratio_or_zero(2.0 * right, said + true) * true).sum(axis=1) / rows.total_weight)
 
 
 @_metric("precision", "share", "labels")
-def _precision(rows: Weighted) -> Floats:
+def _precision(rows: WeightedPredictions) -> Floats:
     """Share of the predicted rows that are of the class: the positive one, or the mean; 0 where none is predicted."""
-    right, said, true = _by_class(rows)
-    return _of_positive(rows, _ratio(right, said), said + true > 0)
+    right, said, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(right, said), said + true > 0)
 
 
 @_metric("recall", "share", "labels")
-def _recall(rows: Weighted) -> Floats:
+def _recall(rows: WeightedPredictions) -> Floats:
     """Share of the rows of the class that are predicted: the positive one, or the mean; 0 where none occurs."""
-    right, said, true = _by_class(rows)
-    return _of_positive(rows, _ratio(right, true), said + true > 0)
+    right, said, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(right, true), said + true > 0)
 
 
 @_metric("mcc", "correlation", "labels")
-def _mcc(rows: Weighted) -> Floats:
+def _mcc(rows: WeightedPredictions) -> Floats:
     """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004); 0 for a constant."""
-    right, said, true = _by_class(rows)
-    together = right.sum(axis=1) * rows.total - (said * true).sum(axis=1)
-    alone = (rows.total**2 - (said**2).sum(axis=1)) * (rows.total**2 - (true**2).sum(axis=1))
-    return _ratio(together, np.sqrt(alone))
+    right, said, true = _weights_by_class(rows)
+    together = right.sum(axis=1) * rows.total_weight - (said * true).sum(axis=1)
+    alone = (rows.total_weight**2 - (said**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
+    return _ratio_or_zero(together, np.sqrt(alone))
 
 
-def _by_class(rows: Weighted) -> tuple[Floats, Floats, Floats]:
+def _weights_by_class(rows: WeightedPredictions) -> tuple[Floats, Floats, Floats]:
     """Return rightly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
     table = rows.confusion
     return np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1), table.sum(axis=2)
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def _ratio_or_zero(part: Floats, whole: Floats) -> Floats:
     """Return part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def _ratio_or_nan(part: Floats, whole: Floats) -> Floats:
     """Return part / whole, and NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole != 0)
 
 
-def _of_positive(rows: Weighted, by_class: Floats, is_there: NDArray[np.bool_]) -> Floats:
+def _positive_or_mean(rows: WeightedPredictions, by_class: Floats, is_there: NDArray[np.bool_]) -> Floats:
     positive = rows.scored.positive
     return _mean_where(by_class, is_there) if positive is None else np.asarray(by_class[:, positive])
 
@@ -189,10 +189,10 @@ def _mean_where(values: Floats, counts: NDArray[np.bool_]) -> Floats:
 def _mean_of_defined(parts: Sequence[Floats]) -> Floats:
     values = np.column_stack(parts)
     is_defined = ~np.isnan(values)
-    return _share(np.where(is_defined, values, 0.0).sum(axis=1), is_defined.sum(axis=1).astype(np.float64))
+    return _ratio_or_nan(np.where(is_defined, values, 0.0).sum(axis=1), is_defined.sum(axis=1).astype(np.float64))
 
 
-def metric_named(name: str, *, key: str) -> Metric:
+def get_metric(name: str, *, setting: str) -> Metric:
     """Return the metric that the setting `key` names.
 
     Raises
@@ -203,10 +203,10 @@ def metric_named(name: str, *, key: str) -> Metric:
     try:
         return METRICS[name]
     except UnknownKind as error:
-        raise UnknownKind(f"{key}: {str(error).partition(': ')[2]}") from None
+        raise UnknownKind(f"{setting}: {str(error).partition(': ')[2]}") from None
 
 
-def measure(scored: Scored, names: Sequence[str] | None = None) -> dict[str, float]:
+def compute_metrics(scored: LabeledPredictions, names: Sequence[str] | None = None) -> dict[str, float]:
     """Return the figures called `names` (None: all); NaN where one is not defined for these rows.
 
     Raises
@@ -214,5 +214,5 @@ def measure(scored: Scored, names: Sequence[str] | None = None) -> dict[str, flo
     UnknownKind
         When a name is not in `METRICS`.
     """
-    rows = Weighted(scored)
+    rows = WeightedPredictions(scored)
     return {name: float(METRICS[name].function(rows)[0]) for name in (METRICS if names is None else names)}

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["OUTPUTS", "Counts", "count_window", "reference_counts"]
+__all__ = ["OUTPUTS", "BinCounts", "count_frame", "reference_counts"]
 
 OUTPUTS = ("score", "confidence", "class")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class BinCounts:
     """Rows of a window by bin: all that drift and expected performance need to know of them.
 
     Counts are whole numbers unless rows weigh differently (`pooled` says how those add up).
@@ -39,15 +39,15 @@ class Counts:
     outputs: Mapping[str, Ints] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    def merge(self, other: Counts) -> Counts:
+    def merge(self, other: BinCounts) -> BinCounts:
         """Return the counts of the rows of both; equal to counting all of them at once.
 
         A column that one side could not count is counted by neither.
         """
-        return Counts(
+        return BinCounts(
             self.n_rows + other.n_rows,
-            _sum(self.features, other.features),
-            _sum(self.outputs, other.outputs),
+            _sum_common_features(self.features, other.features),
+            _sum_common_features(self.outputs, other.outputs),
             {**self.problems, **other.problems},
         )
 
@@ -58,7 +58,7 @@ class Counts:
         return 4 * sum(len(one) for one in vectors)
 
 
-def count_window(
+def count_frame(
     reference: Reference,
     rows: pd.DataFrame | Mapping[str, Sequence[Any]],
     *,
@@ -66,7 +66,7 @@ def count_window(
     score: Sequence[float] | NDArray[np.float64] | None = None,
     confidence: Sequence[float] | NDArray[np.float64] | None = None,
     predicted: Sequence[str] | NDArray[np.str_] | None = None,
-) -> Counts:
+) -> BinCounts:
     """Return the counts of rows.
 
     Parameters
@@ -95,29 +95,29 @@ def count_window(
     if confidence is not None:
         outputs["confidence"] = reference.confidence.finest.count(confidence)
     if predicted is not None:
-        outputs["class"] = reference.classes.finest.count(_series(predicted))
-    return Counts(n_rows, features, outputs, problems)
+        outputs["class"] = reference.classes.finest.count(_string_series(predicted))
+    return BinCounts(n_rows, features, outputs, problems)
 
 
-def reference_counts(reference: Reference) -> Counts:
+def reference_counts(reference: Reference) -> BinCounts:
     """Return the training rows as a window."""
     outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
-    return Counts(
+    return BinCounts(
         reference.n_rows,
-        {bins.name: _own(bins) for bins in reference.columns},
-        {name: _own(bins) for name, bins in outputs},
+        {bins.name: _training_counts(bins) for bins in reference.columns},
+        {name: _training_counts(bins) for name, bins in outputs},
     )
 
 
-def _series(words: Sequence[str] | NDArray[np.str_]) -> pd.Series:
+def _string_series(words: Sequence[str] | NDArray[np.str_]) -> pd.Series:
     import pandas as pd
 
     return pd.Series(words, dtype="string")
 
 
-def _own(bins: Bins) -> Ints:
+def _training_counts(bins: Bins) -> Ints:
     return np.array(bins.finest.counts, dtype=np.int64)
 
 
-def _sum(one: Mapping[str, Ints], other: Mapping[str, Ints]) -> dict[str, Ints]:
+def _sum_common_features(one: Mapping[str, Ints], other: Mapping[str, Ints]) -> dict[str, Ints]:
     return {name: counts + other[name] for name, counts in one.items() if name in other}

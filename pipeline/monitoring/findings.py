@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from pipeline.monitoring.multivariate import DomainAuc
 
-__all__ = ["DriftReport", "Finding", "Verdict"]
+__all__ = ["DriftReport", "DriftFinding", "DriftVerdict"]
 
-Verdict = Literal["stable", "watch", "drift", "not_enough_data", "not_evaluated"]
+DriftVerdict = Literal["stable", "watch", "drift", "not_enough_data", "not_evaluated"]
 
-_ORDER: tuple[Verdict, ...] = ("drift", "watch", "not_evaluated", "not_enough_data", "stable")
+_SORT_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_evaluated", "not_enough_data", "stable")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DriftFinding:
     """How far one column moved, whether that is more than chance, and what it looks like.
 
     Parameters
@@ -48,40 +48,40 @@ class Finding:
     """
 
     column: str
-    part: Literal["feature", "prediction"]
-    verdict: Verdict
+    kind: Literal["feature", "prediction"]
+    verdict: DriftVerdict
     statistic: str | None = None
     value: float | None = None
-    limit: float | None = None
+    threshold: float | None = None
     p_value: float | None = None
     alpha: float | None = None
     power: float | None = None
     direction: str | None = None
     importance: float | None = None
-    words: str = ""
+    summary: str = ""
     statistics: Mapping[str, float] = field(default_factory=dict)
     shares: tuple[tuple[str, float, float], ...] = ()
 
     @classmethod
-    def not_evaluated(cls, column: str, reason: str) -> Finding:
+    def not_evaluated(cls, column: str, reason: str) -> DriftFinding:
         """Return the finding of a column that could not be counted."""
         return cls(column, "feature", "not_evaluated", words=f"not evaluated: {reason}")
 
     @property
-    def concern(self) -> float:
+    def priority(self) -> float:
         """How often the limit is reached, times the share of importance where it is known."""
-        if self.value is None or not self.limit:
+        if self.value is None or not self.threshold:
             return 0.0
-        return self.value / self.limit * (1.0 if self.importance is None else self.importance)
+        return self.value / self.threshold * (1.0 if self.importance is None else self.importance)
 
     @property
-    def order(self) -> tuple[int, bool, float, str]:
+    def sort_key(self) -> tuple[int, bool, float, str]:
         """A key by which findings sort, the most worrying first; columns before predictions, which follow from them."""
-        return _ORDER.index(self.verdict), self.part == "prediction", -self.concern, self.column
+        return _SORT_ORDER.index(self.verdict), self.kind == "prediction", -self.priority, self.column
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        return {**_plain(asdict(self)), "concern": _short(self.concern)}
+        return {**_to_json_value(asdict(self)), "concern": _round_significant(self.priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +90,20 @@ class DriftReport:
 
     n_reference: int
     n_rows: int
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
     multivariate: DomainAuc | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """The loudest verdict of all; a column that could not be evaluated speaks only where no other does."""
         said = [one.verdict for one in self.findings]
         if self.multivariate is not None:
             said.append(self.multivariate.verdict)
-        loudness: tuple[Verdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
+        loudness: tuple[DriftVerdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
         return min(said, key=loudness.index, default="not_evaluated")
 
     @property
-    def drifted(self) -> tuple[str, ...]:
+    def drifted_columns(self) -> tuple[str, ...]:
         """Names of the columns that drifted."""
         return tuple(one.column for one in self.findings if one.verdict == "drift")
 
@@ -117,9 +117,9 @@ class DriftReport:
         if not loud:
             watched = [one.column for one in self.findings if one.verdict == "watch"]
             if self.multivariate is not None and self.multivariate.verdict == "drift":
-                return f"columns moved together, none by itself: {self.multivariate.words} ({rows})"
+                return f"columns moved together, none by itself: {self.multivariate.summary} ({rows})"
             return f"watched: {', '.join(watched)} ({rows})" if watched else f"stable: {rows}"
-        shown = "; ".join(f"{one.column}: {one.words}" for one in loud[:3])
+        shown = "; ".join(f"{one.column}: {one.summary}" for one in loud[:3])
         more = f"; and {len(loud) - 3} more" if len(loud) > 3 else ""
         return f"{len(loud)} of {len(self.findings)} drifted ({rows}). {shown}{more}"
 
@@ -130,19 +130,19 @@ class DriftReport:
             "summary": self.summary,
             "n_reference": self.n_reference,
             "n_rows": self.n_rows,
-            "drifted": list(self.drifted),
+            "drifted": list(self.drifted_columns),
             "multivariate": None if self.multivariate is None else self.multivariate.as_dict(),
             "findings": [one.as_dict() for one in self.findings],
         }
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _to_json_value(one) for name, one in value.items()}
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return _short(value) if isinstance(value, float) else value
+        return [_to_json_value(one) for one in value]
+    return _round_significant(value) if isinstance(value, float) else value
 
 
-def _short(value: float) -> float | None:
+def _round_significant(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None

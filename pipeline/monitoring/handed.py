@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.monitoring.counting import count_window
-from pipeline.monitoring.judging import find_drift
-from pipeline.monitoring.logged import LoggedRows
+from pipeline.monitoring.counting import count_frame
+from pipeline.monitoring.judging import detect_drift
+from pipeline.monitoring.logged import LogBatch
 from pipeline.monitoring.multivariate import domain_auc
-from pipeline.monitoring.weighing import evenly
+from pipeline.monitoring.weighing import thin_to_equal_weight
 from pipeline.package.reference import build_reference
 
 if TYPE_CHECKING:
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import CountedRow
 
-__all__ = ["drift_from_rows"]
+__all__ = ["detect_drift_against_frame"]
 
 
-def drift_from_rows(
-    logged: Sequence[CountedRow], package: Package, rows: pd.DataFrame, config: Config, limits: DriftConfig
+def detect_drift_against_frame(
+    logged_rows: Sequence[CountedRow], package: Package, reference_frame: pd.DataFrame, config: Config, thresholds: DriftConfig
 ) -> DriftReport:
     """Return the verdict on logged rows against `rows`, in bins that these fix, with the multivariate test."""
     import pandas as pd
 
-    logged = evenly(logged, seed=config.seed)
-    live = LoggedRows.of(logged, package).features()
+    logged_rows = thin_to_equal_weight(logged_rows, seed=config.seed)
+    live = LogBatch.from_rows(logged_rows, package).feature_values()
     schema = replace(
         package.schema,
         columns=tuple(
-            one for one in package.schema.columns if one.name in rows and one.store == "full" and one.name in live
+            one for one in package.schema.columns if one.name in reference_frame and one.store == "full" and one.name in live
         ),
     )
-    empty = np.zeros(len(rows))
-    predicted = np.full(len(rows), package.classes[0])
-    reference = build_reference(rows, schema, score=empty, predicted=predicted, n_bins=config.training.reference_bins)
-    counts = count_window(reference, live, n_rows=len(logged))
-    report = find_drift(reference, counts, limits, min_rows=config.monitoring.min_rows)
+    empty = np.zeros(len(reference_frame))
+    predicted = np.full(len(reference_frame), package.classes[0])
+    reference = build_reference(reference_frame, schema, score=empty, predicted=predicted, n_bins=config.training.reference_bins)
+    counts = count_frame(reference, live, n_rows=len(logged_rows))
+    report = detect_drift(reference, counts, thresholds, min_rows=config.monitoring.min_rows)
     together = domain_auc(
-        rows,
+        reference_frame,
         pd.DataFrame({one.name: live[one.name] for one in schema.features}),
         schema,
-        limits.multivariate,
+        thresholds.multivariate,
         min_rows=config.monitoring.min_rows,
-        confidence=1 - limits.alpha,
+        confidence_level=1 - thresholds.alpha,
         seed=config.seed,
     )
     return replace(report, multivariate=together)

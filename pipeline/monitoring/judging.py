@@ -9,10 +9,10 @@ import numpy as np
 
 from pipeline.errors import UsageError
 from pipeline.monitoring import statistics
-from pipeline.monitoring.counting import OUTPUTS, Counts, reference_counts
-from pipeline.monitoring.findings import DriftReport, Finding, Verdict
-from pipeline.monitoring.power import power_of_shares, power_of_shift
-from pipeline.monitoring.wording import describe
+from pipeline.monitoring.counting import OUTPUTS, BinCounts, reference_counts
+from pipeline.monitoring.findings import DriftReport, DriftFinding, DriftVerdict
+from pipeline.monitoring.power import chi_squared_power, kolmogorov_smirnov_power
+from pipeline.monitoring.wording import describe_shift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "DEFAULT_LIMIT",
+    "DEFAULT_DRIFT_THRESHOLD",
     "ColumnPair",
     "ColumnTest",
     "column_pairs",
     "column_tests",
-    "find_drift",
-    "hold",
-    "with_threshold",
+    "detect_drift",
+    "require_consecutive_windows",
+    "override_numeric_threshold",
 ]
 
-DEFAULT_LIMIT = 0.1
+DEFAULT_DRIFT_THRESHOLD = 0.1
 
-_WATCHED = 0.5  # share of the limit from which a change beyond chance is watched
+_WATCH_SHARE = 0.5  # share of the limit from which a change beyond chance is watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,22 @@ class ColumnTest:
     """One question about one column: its effect against its limit, and its chance under no drift."""
 
     column: str
-    part: Literal["feature", "prediction"]
+    kind: Literal["feature", "prediction"]
     statistic: str
     value: float
-    limit: float
+    threshold: float
     p_value: float
     power: float
     alpha: float = 0.0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """What the test says at its level."""
         if self.p_value >= self.alpha:
             return "stable"
-        if self.value > self.limit:
+        if self.value > self.threshold:
             return "drift"
-        return "watch" if self.value > _WATCHED * self.limit else "stable"
+        return "watch" if self.value > _WATCH_SHARE * self.threshold else "stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,19 @@ class ColumnPair:
     """A column on both sides, in its finest bins."""
 
     bins: Bins
-    part: Literal["feature", "prediction"]
+    kind: Literal["feature", "prediction"]
     reference: Ints
     current: Ints
 
 
-def find_drift(
+def detect_drift(
     reference: Reference,
-    window: Counts,
+    window: BinCounts,
     config: DriftConfig,
     *,
     min_rows: int,
-    baseline: Counts | None = None,
-    limits: Mapping[str, float] | None = None,
+    baseline: BinCounts | None = None,
+    column_thresholds: Mapping[str, float] | None = None,
     importance: Mapping[str, float] | None = None,
 ) -> DriftReport:
     """Return the verdict on each column of a window.
@@ -107,18 +107,18 @@ def find_drift(
     before = baseline if baseline is not None else reference_counts(reference)
     pairs = list(column_pairs(reference, before, window))
     m = sum(2 if _is_numeric(pair) else 1 for pair in pairs)
-    tests = [one for pair in pairs for one in column_tests(pair, config, config.alpha / max(m, 1), limits or {})]
+    tests = [one for pair in pairs for one in column_tests(pair, config, config.alpha / max(m, 1), column_thresholds or {})]
     shares = _importance_shares(importance or {})
     is_enough = min(window.n_rows, before.n_rows) >= min_rows
     by_column: dict[tuple[str, str], list[ColumnTest]] = {}
-    for test in _corrected(tests, config.alpha):
-        by_column.setdefault((test.part, test.column), []).append(test)
-    found = [_finding(pair, by_column[pair.part, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
-    found += [Finding.not_evaluated(name, why) for name, why in window.problems.items()]
-    return DriftReport(before.n_rows, window.n_rows, tuple(sorted(found, key=lambda one: one.order)))
+    for test in _apply_holm_correction(tests, config.alpha):
+        by_column.setdefault((test.kind, test.column), []).append(test)
+    found = [_build_finding(pair, by_column[pair.kind, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
+    found += [DriftFinding.not_evaluated(name, why) for name, why in window.problems.items()]
+    return DriftReport(before.n_rows, window.n_rows, tuple(sorted(found, key=lambda one: one.sort_key)))
 
 
-def with_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
+def override_numeric_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
     """Return the limits with another one for numbers, and half of it for words; `DEFAULT_LIMIT` leaves both as declared.
 
     Raises
@@ -126,7 +126,7 @@ def with_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
     UsageError
         When the threshold is not above 0.
     """
-    if threshold == DEFAULT_LIMIT:
+    if threshold == DEFAULT_DRIFT_THRESHOLD:
         return config
     if not threshold > 0:
         raise UsageError(f"drift_threshold: {threshold}; accepted: above 0")
@@ -135,7 +135,7 @@ def with_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
     return config.model_copy(update={"numeric": numeric, "categorical": categorical})
 
 
-def hold(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig) -> DriftReport:
+def require_consecutive_windows(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig) -> DriftReport:
     """Return the report with drift that `config.hold_windows` windows in a row do not show yet as watched.
 
     Parameters
@@ -146,23 +146,23 @@ def hold(report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfi
     config : DriftConfig
     """
     needed = config.hold_windows - 1
-    seen = [{(one.part, one.column) for one in past.findings if one.verdict == "drift"} for past in earlier[:needed]]
+    seen = [{(one.kind, one.column) for one in past.findings if one.verdict == "drift"} for past in earlier[:needed]]
     found = []
     for one in report.findings:
-        is_held = len(seen) == needed and all((one.part, one.column) in past for past in seen)
+        is_held = len(seen) == needed and all((one.kind, one.column) in past for past in seen)
         found.append(one if one.verdict != "drift" or is_held else replace(one, verdict="watch"))
     return replace(report, findings=tuple(sorted(found, key=lambda one: one.order)))
 
 
-def column_pairs(reference: Reference, before: Counts, window: Counts) -> Iterator[ColumnPair]:
+def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -> Iterator[ColumnPair]:
     """Yield every column and prediction that both sides have counted."""
     for bins in reference.columns:
-        if bins.name in window.features and bins.name in before.features:
-            yield ColumnPair(bins, "feature", before.features[bins.name], window.features[bins.name])
+        if bins.name in window.features and bins.name in baseline.features:
+            yield ColumnPair(bins, "feature", baseline.features[bins.name], window.features[bins.name])
     said = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
     for name, bins in said:
-        if name in window.outputs and name in before.outputs:
-            yield ColumnPair(bins, "prediction", before.outputs[name], window.outputs[name])
+        if name in window.outputs and name in baseline.outputs:
+            yield ColumnPair(bins, "prediction", baseline.outputs[name], window.outputs[name])
 
 
 def _is_numeric(pair: ColumnPair) -> bool:
@@ -171,26 +171,26 @@ def _is_numeric(pair: ColumnPair) -> bool:
 
 
 def column_tests(
-    pair: ColumnPair, config: DriftConfig, alpha: float, limits: Mapping[str, float]
+    pair: ColumnPair, config: DriftConfig, alpha: float, column_thresholds: Mapping[str, float]
 ) -> Iterator[ColumnTest]:
     """Yield the questions about one column; `alpha` is the level at which their power is told."""
-    own = limits.get(pair.bins.name) if pair.part == "feature" else None
+    own = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
     if not _is_numeric(pair):
-        yield _shares_test(pair, own if own is not None else config.categorical.jensen_shannon, alpha)
+        yield _categorical_test(pair, own if own is not None else config.categorical.jensen_shannon, alpha)
         return
     limit = own if own is not None else config.numeric.wasserstein
-    yield _distance_test(pair, limit, alpha)
+    yield _numeric_test(pair, limit, alpha)
     yield _missing_test(pair, config.numeric.missing, alpha)
 
 
-def _distance_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
+def _numeric_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     name, deviation = pair.bins.name, pair.bins.deviation or 1.0
-    both = statistics.ordered(pair.bins, pair.reference, pair.current)
+    both = statistics.cumulative_shares(pair.bins, pair.reference, pair.current)
     if both is None:  # a side has no values at all, which the test of missing values sees
-        return ColumnTest(name, pair.part, "wasserstein", 0.0, limit, 1.0, 0.0)
-    p_value = statistics.kolmogorov_p(statistics.kolmogorov_smirnov(both), both.n_reference, both.n_current)
-    power = power_of_shift(limit, both.n_reference, both.n_current, alpha=alpha)
-    return ColumnTest(name, pair.part, "wasserstein", statistics.wasserstein(both) / deviation, limit, p_value, power)
+        return ColumnTest(name, pair.kind, "wasserstein", 0.0, limit, 1.0, 0.0)
+    p_value = statistics.kolmogorov_smirnov_p_value(statistics.kolmogorov_smirnov(both), both.n_reference, both.n_current)
+    power = kolmogorov_smirnov_power(limit, both.n_reference, both.n_current, alpha=alpha)
+    return ColumnTest(name, pair.kind, "wasserstein", statistics.wasserstein(both) / deviation, limit, p_value, power)
 
 
 def _missing_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
@@ -198,8 +198,8 @@ def _missing_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     change = abs(hits / max(n, 1) - other / max(other_n, 1))
     spread = np.sqrt(max(hits / max(n, 1) * (1 - hits / max(n, 1)), limit) * (1 / max(n, 1) + 1 / max(other_n, 1)))
     power = _normal_power(limit / spread, alpha)
-    p_value = statistics.two_proportions(hits, n, other, other_n)
-    return ColumnTest(pair.bins.name, pair.part, "missing", change, limit, p_value, power)
+    p_value = statistics.two_proportions_p_value(hits, n, other, other_n)
+    return ColumnTest(pair.bins.name, pair.kind, "missing", change, limit, p_value, power)
 
 
 def _normal_power(effect: float, alpha: float) -> float:
@@ -208,16 +208,16 @@ def _normal_power(effect: float, alpha: float) -> float:
     return float(ndtr(effect - float(ndtri(1 - alpha / 2))))
 
 
-def _shares_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
+def _categorical_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
     reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
     distance = statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
-    p_value = statistics.homogeneity(reference, current)
+    p_value = statistics.homogeneity_p_value(reference, current)
     n, m = float(reference.sum()), float(current.sum())
-    power = power_of_shares(limit, reference / max(n, 1), n, m, alpha=alpha)
-    return ColumnTest(pair.bins.name, pair.part, "jensen_shannon", distance, limit, p_value, power)
+    power = chi_squared_power(limit, reference / max(n, 1), n, m, alpha=alpha)
+    return ColumnTest(pair.bins.name, pair.kind, "jensen_shannon", distance, limit, p_value, power)
 
 
-def _corrected(tests: Sequence[ColumnTest], alpha: float) -> list[ColumnTest]:
+def _apply_holm_correction(tests: Sequence[ColumnTest], alpha: float) -> list[ColumnTest]:
     """Return the tests with Holm's levels: the k-th smallest p-value of m is held to alpha / (m - k + 1), until one fails."""
     order = sorted(range(len(tests)), key=lambda i: tests[i].p_value)
     levels, has_failed = [0.0] * len(tests), False
@@ -229,36 +229,36 @@ def _corrected(tests: Sequence[ColumnTest], alpha: float) -> list[ColumnTest]:
     return [replace(test, alpha=level) for test, level in zip(tests, levels, strict=True)]
 
 
-_LOUDNESS: tuple[Verdict, ...] = ("drift", "watch", "stable")
+_SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "stable")
 
 
-def _finding(pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str, float], *, is_enough: bool) -> Finding:
-    worst = min(tests, key=lambda one: (_LOUDNESS.index(one.verdict), -one.value / one.limit))
-    moved = describe(pair.bins, pair.reference, pair.current, missing_first=worst.statistic == "missing")
-    return Finding(
+def _build_finding(pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str, float], *, is_enough: bool) -> DriftFinding:
+    worst = min(tests, key=lambda one: (_SEVERITY_ORDER.index(one.verdict), -one.value / one.threshold))
+    moved = describe_shift(pair.bins, pair.reference, pair.current, missing_first=worst.statistic == "missing")
+    return DriftFinding(
         column=pair.bins.name,
-        part=pair.part,
+        kind=pair.kind,
         verdict=worst.verdict if is_enough else "not_enough_data",
         statistic=worst.statistic,
         value=worst.value,
-        limit=worst.limit,
+        threshold=worst.threshold,
         p_value=worst.p_value,
         alpha=worst.alpha,
         power=min(one.power for one in tests),
         direction=moved.direction,
-        importance=shares.get(pair.bins.name) if pair.part == "feature" else None,
-        words=moved.words,
-        statistics=_figures(pair),
-        shares=_both_shares(pair),
+        importance=shares.get(pair.bins.name) if pair.kind == "feature" else None,
+        summary=moved.summary,
+        statistics=_all_statistics(pair),
+        shares=_bin_shares(pair),
     )
 
 
-def _both_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
+def _bin_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
     sides = [pair.bins.coarsen(one) / max(float(one.sum()), 1.0) for one in (pair.reference, pair.current)]
     return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
-def _figures(pair: ColumnPair) -> dict[str, float]:
+def _all_statistics(pair: ColumnPair) -> dict[str, float]:
     """Return every statistic that is defined for the column, for people who know them; only some decide."""
     reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
     figures = {
@@ -270,7 +270,7 @@ def _figures(pair: ColumnPair) -> dict[str, float]:
         "missing_now": float(current[-1]) / max(float(current.sum()), 1.0),
         "new": float(current[reference == 0].sum()) / max(float(current.sum()), 1.0),
     }
-    both = statistics.ordered(pair.bins, pair.reference, pair.current) if pair.bins.kind != "words" else None
+    both = statistics.cumulative_shares(pair.bins, pair.reference, pair.current) if pair.bins.kind != "words" else None
     if both is not None:
         figures["kolmogorov_smirnov"] = statistics.kolmogorov_smirnov(both)
         if pair.bins.deviation:

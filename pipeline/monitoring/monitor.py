@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, IntegrityError, UsageError
-from pipeline.monitoring.handed import drift_from_rows
-from pipeline.monitoring.judging import DEFAULT_LIMIT, find_drift, hold, with_threshold
-from pipeline.monitoring.logged import logged_reference
-from pipeline.monitoring.outcomes import Judged, is_provisional, judge_window
-from pipeline.monitoring.performance import ESTIMABLE, find_degradation, is_trusted
-from pipeline.monitoring.rollups import HOUR_US, rebuild, roll_up
-from pipeline.monitoring.traffic import traffic_of
-from pipeline.monitoring.values import check_class, kept_features, known_importance, plain_row, window_words
-from pipeline.monitoring.windows import Window, window_counts, window_of, window_of_rows
+from pipeline.monitoring.handed import detect_drift_against_frame
+from pipeline.monitoring.judging import DEFAULT_DRIFT_THRESHOLD, detect_drift, require_consecutive_windows, override_numeric_threshold
+from pipeline.monitoring.logged import loggable_reference
+from pipeline.monitoring.outcomes import PerformanceReport, is_provisional, evaluate_window
+from pipeline.monitoring.performance import ESTIMABLE_METRICS, detect_degradation, estimates_agree
+from pipeline.monitoring.rollups import HOUR_US, rebuild_rollups, roll_up
+from pipeline.monitoring.traffic import traffic_summary
+from pipeline.monitoring.values import check_class, loggable_features, read_feature_importance, features_as_json_values, window_bounds
+from pipeline.monitoring.windows import Window, window_counts, window_by_time, window_by_rows
 from pipeline.package.store import PackageStore
 from pipeline.tracking.store import find_root
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelMonitor"]
 
 _PACKAGES = Path("state/packages")
-_MAX_HOURS = 1_000_000
-_NAMES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
+_MAX_WINDOW_HOURS = 1_000_000
+_METRIC_ALIASES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
 
 
 @dataclass
@@ -73,7 +73,7 @@ class ModelMonitor:
     config: Config | None = None
     clock: Callable[[], int] | None = None
     version: int | None = None
-    _packages: dict[str, Package | None] = field(default_factory=dict, init=False, repr=False)
+    _loaded_packages: dict[str, Package | None] = field(default_factory=dict, init=False, repr=False)
 
     def log_prediction(
         self,
@@ -104,8 +104,8 @@ class ModelMonitor:
         UsageError
             When nothing of the model is in production.
         """
-        with self._state() as state:
-            package, version, generation = self._production(state)
+        with self._open_state() as state:
+            package, version, generation = self._target_version(state)
             classes = package.classes
             check_class("prediction", prediction, classes)
             if actual is not None:
@@ -117,7 +117,7 @@ class ModelMonitor:
                 raise DataError(f"request_id: has {len(one)} signs; accepted: 1 to 36")
             rest = (1.0 - confidence) / max(len(classes) - 1, 1)
             said = {name: float(confidence) if name == str(prediction) else rest for name in classes}
-            kept = json.dumps(kept_features(plain_row(features), package), ensure_ascii=False)
+            kept = json.dumps(loggable_features(features_as_json_values(features), package), ensure_ascii=False)
             row = store.PredictionRow(
                 one, state.clock(), self.model_name, version, package.digest, generation, kept, str(prediction),
                 json.dumps(said), float(confidence), "champion", "champion", 0, 1.0, None, None,
@@ -133,8 +133,8 @@ class ModelMonitor:
 
     def log_outcome(self, prediction_id: str, actual: Any, *, source: str = "monitor") -> None:
         """Log what came true, a class of the model; the last one counts, and one without its prediction waits for it."""
-        with self._state() as state:
-            check_class("actual", actual, self._production(state)[0].classes)
+        with self._open_state() as state:
+            check_class("actual", actual, self._target_version(state)[0].classes)
             with state.writing() as connection:
                 store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
 
@@ -157,13 +157,13 @@ class ModelMonitor:
             `trusted`: whether what was expected agrees with what came true, by figure; `provisional`: whether
             outcomes may still come; `by_version`, `by_variant`, `slices`.
         """
-        with self._state() as state:
-            window, judged = self._performance(state, window_hours, window_rows)
-            delay_us = int(self.settings.monitoring.label_delay_hours * HOUR_US)
-            is_early = is_provisional(judged.measured, window, now=state.clock(), label_delay_us=delay_us)
-        measured, expected = judged.measured, judged.expected
-        trusted = is_trusted(expected, measured, min_outcomes=self.settings.monitoring.min_rows)
-        figures = {_NAMES.get(name, name): one.as_dict() for name, one in measured.figures.items()}
+        with self._open_state() as state:
+            window, judged = self._evaluate_window(state, window_hours, window_rows)
+            delay_us = int(self.resolved_config.monitoring.label_delay_hours * HOUR_US)
+            is_early = is_provisional(judged.realized, window, now=state.clock(), label_delay_us=delay_us)
+        measured, expected = judged.realized, judged.estimated
+        trusted = estimates_agree(expected, measured, min_outcomes=self.resolved_config.monitoring.min_rows)
+        figures = {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in measured.metrics.items()}
         return {
             **{name: one["value"] for name, one in figures.items()},
             "total_predictions": measured.n_rows,
@@ -171,18 +171,18 @@ class ModelMonitor:
             "coverage": measured.coverage,
             "provisional": is_early,
             "intervals": {name: [one["low"], one["high"]] for name, one in figures.items()},
-            "expected": {_NAMES.get(name, name): one.as_dict() for name, one in expected.figures.items()},
-            "trusted": {_NAMES.get(name, name): one for name, one in trusted.items()},
+            "expected": {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in expected.metrics.items()},
+            "trusted": {_METRIC_ALIASES.get(name, name): one for name, one in trusted.items()},
             "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
             "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
             "slices": [asdict(one) for one in judged.slices],
-            "window": window_words(window.since, window.until),
+            "window": window_bounds(window.since, window.until),
         }
 
     def detect_data_drift(
         self,
         reference_data: pd.DataFrame | None = None,
-        drift_threshold: float = DEFAULT_LIMIT,
+        drift_threshold: float = DEFAULT_DRIFT_THRESHOLD,
         *,
         window_hours: float | None = None,
         window_rows: int | None = None,
@@ -206,21 +206,21 @@ class ModelMonitor:
             What to compare with where no rows are given: the training rows, or the window of the same length before;
             `monitoring.baseline` when None.
         """
-        with self._state() as state:
-            package, _, _ = self._production(state)
-            window = self._window(state, window_hours, window_rows)
-            limits = with_threshold(self.settings.drift, drift_threshold)
-            before = baseline if baseline is not None else self.settings.monitoring.baseline
+        with self._open_state() as state:
+            package, _, _ = self._target_version(state)
+            window = self._resolve_window(state, window_hours, window_rows)
+            limits = override_numeric_threshold(self.resolved_config.drift, drift_threshold)
+            before = baseline if baseline is not None else self.resolved_config.monitoring.baseline
             if reference_data is None:
-                report = self._drift(state, package, window, limits, is_relative=before == "previous")
+                report = self._detect_drift(state, package, window, limits, compares_to_previous=before == "previous")
             else:
                 with state.reading() as connection:
                     rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
-                report = drift_from_rows(rows, package, reference_data, self.settings, limits)
+                report = detect_drift_against_frame(rows, package, reference_data, self.resolved_config, limits)
         return {
             "drift_detected": report.verdict == "drift",
-            "drifted_features": list(report.drifted),
-            "window": window_words(window.since, window.until),
+            "drifted_features": list(report.drifted_columns),
+            "window": window_bounds(window.since, window.until),
             **report.as_dict(),
         }
 
@@ -245,35 +245,35 @@ class ModelMonitor:
         window_rows : int, optional
             The last so many predictions instead.
         """
-        with self._state() as state:
-            package, _, _ = self._production(state)
-            window, judged = self._performance(state, window_hours, window_rows)
-        measured = judged.measured
-        own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
+        with self._open_state() as state:
+            package, _, _ = self._target_version(state)
+            window, judged = self._evaluate_window(state, window_hours, window_rows)
+        measured = judged.realized
+        own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE_METRICS and value is not None}
         baseline = baseline_metrics if baseline_metrics is not None else own
-        few = self.settings.monitoring.min_rows
-        found = find_degradation(measured, baseline, limit=degradation_threshold, min_outcomes=few)
+        few = self.resolved_config.monitoring.min_rows
+        found = detect_degradation(measured, baseline, threshold=degradation_threshold, min_outcomes=few)
         return {
             "degradation_detected": any(one.verdict == "degraded" for one in found),
             "degraded_metrics": [one.metric for one in found if one.verdict == "degraded"],
             "findings": [{**asdict(one), "verdict": one.verdict} for one in found],
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
-            "window": window_words(window.since, window.until),
+            "window": window_bounds(window.since, window.until),
         }
 
     def get_monitoring_dashboard_data(self, hours: float = 24, *, window_rows: int | None = None) -> dict[str, Any]:
         """Return what a page shows of the last hours: traffic, classes, confidence, latency, by hour as well."""
-        with self._state() as state:
-            digest = self._production(state)[0].digest if self.version is not None else None
-            window = self._window(state, hours, window_rows)
-            return traffic_of(state, self.model_name, window, self.package, digest=digest)
+        with self._open_state() as state:
+            digest = self._target_version(state)[0].digest if self.version is not None else None
+            window = self._resolve_window(state, hours, window_rows)
+            return traffic_summary(state, self.model_name, window, self.load_package, digest=digest)
 
     def generate_monitoring_report(
         self, window_hours: float | None = None, *, window_rows: int | None = None
     ) -> dict[str, Any]:
         """Return everything about one window: traffic, drift, performance, degradation, as plain values."""
-        hours = window_hours if window_hours is not None else self.settings.monitoring.window_hours
+        hours = window_hours if window_hours is not None else self.resolved_config.monitoring.window_hours
         return {
             "model": self.model_name,
             "dashboard": self.get_monitoring_dashboard_data(hours, window_rows=window_rows),
@@ -283,11 +283,11 @@ class ModelMonitor:
         }
 
     @contextmanager
-    def watching(self) -> Iterator[tuple[State, Package]]:
+    def open_synced_state(self) -> Iterator[tuple[State, Package]]:
         """Yield the state database and the package in production, with the hourly counts up to date."""
-        with self._state() as state:
-            package, _, _ = self._production(state)
-            roll_up(state, self.model_name, self.package)
+        with self._open_state() as state:
+            package, _, _ = self._target_version(state)
+            roll_up(state, self.model_name, self.load_package)
             yield state, package
 
     def rebuild(self) -> int:
@@ -298,25 +298,25 @@ class ModelMonitor:
         UsageError
             When no such model is registered.
         """
-        with self._state() as state:
+        with self._open_state() as state:
             with state.reading() as connection:
                 if not store.all_versions(connection, self.model_name):
                     raise UsageError(
                         f"{self.model_name}: no such model is registered; `mlops models list` shows those that are"
                     )
-            return rebuild(state, self.model_name, self.package)
+            return rebuild_rollups(state, self.model_name, self.load_package)
 
     @property
     def _root(self) -> Path:
         return (self.root if self.root is not None else find_root()).resolve()
 
     @property
-    def settings(self) -> Config:
+    def resolved_config(self) -> Config:
         """The limits and windows that it goes by."""
         return self.config if self.config is not None else load_params(self._root / "params.yaml")
 
     @contextmanager
-    def _state(self) -> Iterator[State]:
+    def _open_state(self) -> Iterator[State]:
         more = {} if self.clock is None else {"clock": self.clock}
         state = store.open_state(self._root, **more)
         try:
@@ -324,16 +324,16 @@ class ModelMonitor:
         finally:
             state.close()
 
-    def package(self, digest: str) -> Package | None:
+    def load_package(self, digest: str) -> Package | None:
         """Return the package with a digest, read once; None where it is not sound."""
-        if digest not in self._packages:
+        if digest not in self._loaded_packages:
             try:
-                self._packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
+                self._loaded_packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
             except IntegrityError:
-                self._packages[digest] = None
-        return self._packages[digest]
+                self._loaded_packages[digest] = None
+        return self._loaded_packages[digest]
 
-    def _production(self, state: State) -> tuple[Package, int, int]:
+    def _target_version(self, state: State) -> tuple[Package, int, int]:
         with state.reading() as connection:
             found = store.served(connection, self.model_name)
             digests = {one.version: one.digest for one in store.all_versions(connection, self.model_name)}
@@ -344,53 +344,53 @@ class ModelMonitor:
             )
         if version not in digests:
             raise UsageError(f"{self.model_name}: no version {version}; known: {', '.join(map(str, sorted(digests)))}")
-        package = self.package(digests[version])
+        package = self.load_package(digests[version])
         if package is None:
             raise IntegrityError(
                 f"{self.model_name}: the package of version {version} is not sound; run `mlops verify`"
             )
         return package, version, found.generation
 
-    def _window(self, state: State, hours: float | None, n_rows: int | None) -> Window:
+    def _resolve_window(self, state: State, hours: float | None, n_rows: int | None) -> Window:
         """Return the last rows or hours, with everything counted that the log has."""
-        length = hours if hours is not None else self.settings.monitoring.window_hours
-        if not 0 < length <= _MAX_HOURS:
-            raise UsageError(f"window: {length:g} hours; accepted: more than 0, at most {_MAX_HOURS:,}")
+        length = hours if hours is not None else self.resolved_config.monitoring.window_hours
+        if not 0 < length <= _MAX_WINDOW_HOURS:
+            raise UsageError(f"window: {length:g} hours; accepted: more than 0, at most {_MAX_WINDOW_HOURS:,}")
         if n_rows is not None and n_rows < 1:
             raise UsageError(f"window: {n_rows} rows; accepted: 1 or more")
-        roll_up(state, self.model_name, self.package)
+        roll_up(state, self.model_name, self.load_package)
         until = state.clock() + 1
         if n_rows is not None:
-            return window_of_rows(state, self.model_name, n_rows, until=until)
-        return window_of(state, self.model_name, since=until - int(length * HOUR_US), until=until)
+            return window_by_rows(state, self.model_name, n_rows, until=until)
+        return window_by_time(state, self.model_name, since=until - int(length * HOUR_US), until=until)
 
-    def _drift(
-        self, state: State, package: Package, window: Window, limits: DriftConfig, *, is_relative: bool
+    def _detect_drift(
+        self, state: State, package: Package, window: Window, thresholds: DriftConfig, *, compares_to_previous: bool
     ) -> DriftReport:
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
-            "min_rows": self.settings.monitoring.min_rows,
+            "min_rows": self.resolved_config.monitoring.min_rows,
             "limits": own,
-            "importance": known_importance(self._root, package.digest),
+            "importance": read_feature_importance(self._root, package.digest),
         }
-        length, n_windows = window.until - window.since, limits.hold_windows + is_relative
+        length, n_windows = window.until - window.since, thresholds.hold_windows + compares_to_previous
         windows = [window] + [
-            window_of(state, self.model_name, since=window.since - back * length, until=window.until - back * length)
+            window_by_time(state, self.model_name, since=window.since - back * length, until=window.until - back * length)
             for back in range(1, n_windows)
         ]
         counts = [window_counts(state, self.model_name, package, one) for one in windows]
-        reference = logged_reference(package)
+        reference = loggable_reference(package)
         judged = [
-            find_drift(reference, counts[at], limits, baseline=counts[at + 1] if is_relative else None, **more)
-            for at in range(limits.hold_windows)
+            detect_drift(reference, counts[at], thresholds, baseline=counts[at + 1] if compares_to_previous else None, **more)
+            for at in range(thresholds.hold_windows)
         ]
-        return hold(judged[0], judged[1:], limits)
+        return require_consecutive_windows(judged[0], judged[1:], thresholds)
 
-    def _performance(self, state: State, hours: float | None, n_rows: int | None) -> tuple[Window, Judged]:
+    def _evaluate_window(self, state: State, hours: float | None, n_rows: int | None) -> tuple[Window, PerformanceReport]:
         """Return a window and the performance of the version in production in it."""
-        package, _, _ = self._production(state)
-        window, settings = self._window(state, hours, n_rows), self.settings
-        judged = judge_window(
-            state, self.model_name, package, window, settings.monitoring, packages=self.package, seed=settings.seed
+        package, _, _ = self._target_version(state)
+        window, settings = self._resolve_window(state, hours, n_rows), self.resolved_config
+        judged = evaluate_window(
+            state, self.model_name, package, window, settings.monitoring, packages=self.load_package, seed=settings.seed
         )
         return window, judged

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.live import MultivariateDriftConfig
-    from pipeline.monitoring.findings import Verdict
+    from pipeline.monitoring.findings import DriftVerdict
     from pipeline.schema import Schema
 
     Floats = NDArray[np.float64]
 
 __all__ = ["DomainAuc", "auc_interval", "domain_auc"]
 
-_FOLDS = 5
-_FEATURES = FeaturesConfig(missing="native", fill="median", indicators="never", categories="codes", scale="none")
-_INPUTS = InputsConfig(missing="native", categories="codes", scale="none")
+_N_FOLDS = 5
+_FEATURES_CONFIG = FeaturesConfig(missing="native", fill="median", indicators="never", categories="codes", scale="none")
+_INPUTS_CONFIG = InputsConfig(missing="native", categories="codes", scale="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,23 @@ class DomainAuc:
     value: float | None
     low: float | None
     high: float | None
-    limit: float
+    threshold: float
     n_reference: int
     n_rows: int
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """Drift, watch, stable, or not enough data."""
         if self.value is None or self.low is None:
             return "not_enough_data"
         if self.low <= 0.5:
             return "stable"
-        if self.value > self.limit:
+        if self.value > self.threshold:
             return "drift"
-        return "watch" if self.value - 0.5 > (self.limit - 0.5) / 2 else "stable"
+        return "watch" if self.value - 0.5 > (self.threshold - 0.5) / 2 else "stable"
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What it means, for a person."""
         if self.value is None or self.low is None or self.high is None:
             return "too few rows for a model to tell the two sides apart"
@@ -64,12 +64,12 @@ class DomainAuc:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        figures = {"value": self.value, "low": self.low, "high": self.high, "limit": self.limit}
+        figures = {"value": self.value, "low": self.low, "high": self.high, "limit": self.threshold}
         plain = {name: None if one is None else float(f"{one:.6g}") for name, one in figures.items()}
         return {
             **plain,
             "verdict": self.verdict,
-            "words": self.words,
+            "words": self.summary,
             "n_reference": self.n_reference,
             "n_rows": self.n_rows,
         }
@@ -82,7 +82,7 @@ def domain_auc(
     config: MultivariateDriftConfig,
     *,
     min_rows: int,
-    confidence: float,
+    confidence_level: float,
     seed: int,
 ) -> DomainAuc:
     """Return the out-of-fold AUC of gradient-boosted trees that learn which side a row is from.
@@ -102,33 +102,33 @@ def domain_auc(
     import pandas as pd
     from threadpoolctl import threadpool_limits
 
-    if min(len(reference), len(window)) < max(min_rows, 2 * _FOLDS):
+    if min(len(reference), len(window)) < max(min_rows, 2 * _N_FOLDS):
         return DomainAuc(None, None, None, config.auc, len(reference), len(window))
     rng = np.random.default_rng(seed)
     names = list(schema.feature_names)
-    sides = [_drawn(one[names], config.max_rows, rng) for one in (reference, window)]
-    matrix = make_encoder(schema, _FEATURES, _INPUTS).fit_transform(pd.concat(sides, ignore_index=True))
+    sides = [_subsample(one[names], config.max_rows, rng) for one in (reference, window)]
+    matrix = make_encoder(schema, _FEATURES_CONFIG, _INPUTS_CONFIG).fit_transform(pd.concat(sides, ignore_index=True))
     is_live = np.repeat([False, True], [len(one) for one in sides])
     with threadpool_limits(limits=1):
-        scores = _out_of_fold(np.asarray(matrix, dtype=np.float64), is_live, rng, seed)
-    value, low, high = auc_interval(scores, is_live, confidence)
+        scores = _out_of_fold_scores(np.asarray(matrix, dtype=np.float64), is_live, rng, seed)
+    value, low, high = auc_interval(scores, is_live, confidence_level)
     return DomainAuc(value, low, high, config.auc, len(sides[0]), len(sides[1]))
 
 
-def _drawn(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+def _subsample(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
     return rows if len(rows) <= most else rows.iloc[np.sort(rng.choice(len(rows), most, replace=False))]
 
 
-def _out_of_fold(matrix: Floats, is_live: NDArray[np.bool_], rng: np.random.Generator, seed: int) -> Floats:
+def _out_of_fold_scores(matrix: Floats, is_live: NDArray[np.bool_], rng: np.random.Generator, seed: int) -> Floats:
     """Return a score for each row by a model that never saw it; sides weigh the same."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     fold = np.empty(len(is_live), dtype=np.int64)
     for side in (False, True):
         rows = np.flatnonzero(is_live == side)
-        fold[rng.permutation(rows)] = np.arange(len(rows)) % _FOLDS
+        fold[rng.permutation(rows)] = np.arange(len(rows)) % _N_FOLDS
     scores = np.empty(len(is_live))
-    for held in range(_FOLDS):
+    for held in range(_N_FOLDS):
         learn = fold != held
         model = HistGradientBoostingClassifier(
             max_iter=60,
@@ -143,16 +143,16 @@ def _out_of_fold(matrix: Floats, is_live: NDArray[np.bool_], rng: np.random.Gene
     return scores
 
 
-def auc_interval(scores: Floats, is_hit: NDArray[np.bool_], confidence: float) -> tuple[float, float, float]:
+def auc_interval(scores: Floats, is_positive: NDArray[np.bool_], confidence_level: float) -> tuple[float, float, float]:
     """Return the area under the ROC curve and its interval (DeLong, DeLong and Clarke-Pearson 1988, by midranks)."""
     from scipy.special import ndtri
 
-    hits, misses = scores[is_hit], scores[~is_hit]
+    hits, misses = scores[is_positive], scores[~is_positive]
     above = _placements(hits, misses)
     below = 1.0 - _placements(misses, hits)
     value = float(above.mean())
     spread = math.sqrt(above.var(ddof=1) / len(hits) + below.var(ddof=1) / len(misses))
-    reach = float(ndtri(0.5 + confidence / 2)) * spread
+    reach = float(ndtri(0.5 + confidence_level / 2)) * spread
     return value, max(0.0, value - reach), min(1.0, value + reach)
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import state as store
-from pipeline.monitoring.cells import Cells
-from pipeline.monitoring.layout import ANSWERS, OUTCOMES, Layout
-from pipeline.monitoring.logged import LoggedRows
+from pipeline.monitoring.cells import ScoreHistogram
+from pipeline.monitoring.layout import PREDICTIONS, OUTCOMES, RollupLayout
+from pipeline.monitoring.logged import LogBatch
 from pipeline.monitoring.performance import (
-    ESTIMABLE,
+    ESTIMABLE_METRICS,
     Performance,
-    expected_performance,
-    measured_performance,
+    estimate_performance,
+    calculate_realized_performance,
 )
-from pipeline.monitoring.weighing import pooled, row_shares
+from pipeline.monitoring.weighing import effective_sample, row_weights
 from pipeline.monitoring.windows import window_tallies
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import CountedRow, State, Tally
 
-__all__ = ["Judged", "SliceFigure", "is_provisional", "judge_rows", "judge_window"]
+__all__ = ["PerformanceReport", "SlicePerformance", "is_provisional", "evaluate_rows", "evaluate_window"]
 
-_FROM_ROWS = 20_000  # up to so many, figures are those of the rows to the last digit
-_CLASS_FIGURES = ("accuracy", "f1_weighted", "precision", "recall")
-_FEW = 30
+_MAX_EXACT_ROWS = 20_000  # up to so many, figures are those of the rows to the last digit
+_LABEL_METRICS = ("accuracy", "f1_weighted", "precision", "recall")
+_MIN_SLICE_OUTCOMES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class SliceFigure:
+class SlicePerformance:
     """How often the model was right where one column lay in one bin; `stands_out` when that is worse than chance allows.
 
     The interval holds for all slices together (Wilson 1927, corrected by Bonferroni).
@@ -48,21 +48,21 @@ class SliceFigure:
     accuracy: float
     low: float
     high: float
-    stands_out: bool
+    is_below_overall: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PerformanceReport:
     """Performance of a window: as measured, as expected, and its parts, by version, variant and slice."""
 
-    measured: Performance
-    expected: Performance
+    realized: Performance
+    estimated: Performance
     by_version: Mapping[str, Performance]
     by_variant: Mapping[str, Performance]
-    slices: tuple[SliceFigure, ...]
+    slices: tuple[SlicePerformance, ...]
 
 
-def judge_window(
+def evaluate_window(
     state: State,
     model: str,
     package: Package,
@@ -71,40 +71,40 @@ def judge_window(
     *,
     packages: Callable[[str], Package | None],
     seed: int,
-) -> Judged:
+) -> PerformanceReport:
     """Return the performance of the predictions that one package gave in a window; `by_version` speaks of all packages.
 
     Figures come from roll-ups: those of classes are exact, those of scores within 0.001. Up to 20,000 rows,
     and with more than two classes, they come from the rows themselves and are exact.
     """
-    answers = window_tallies(state, model, window, ANSWERS, packages)
+    answers = window_tallies(state, model, window, PREDICTIONS, packages)
     outcomes = window_tallies(state, model, window, OUTCOMES, packages)
     how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
-    layout = Layout(package)
-    said = _sum(layout, ANSWERS, answers, package.digest)
+    layout = RollupLayout(package)
+    said = _effective_tally(layout, PREDICTIONS, answers, package.digest)
     n_rows = round(said.n_rows)
-    if n_rows <= _FROM_ROWS or not layout.is_scored:
+    if n_rows <= _MAX_EXACT_ROWS or not layout.has_single_score:
         with state.reading() as connection:
             rows = store.window_predictions(connection, model, since=window.since, until=window.until)
-        measured, expected = judge_rows(
+        measured, expected = evaluate_rows(
             [row for row in rows if row.digest == package.digest], package, config, seed=seed
         )
     else:
-        measured = _measured(layout, _sum(layout, OUTCOMES, outcomes, package.digest), n_rows, how)
-        scores = layout.split(ANSWERS, said.counts)["said"].reshape(-1, 2)
-        expected = expected_performance(
-            Cells.from_counts(package.reference.score, scores, package.schema.target), ESTIMABLE, **how
+        measured = _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), n_rows, how)
+        scores = layout.split_section(PREDICTIONS, said.counts)["said"].reshape(-1, 2)
+        expected = estimate_performance(
+            ScoreHistogram.from_counts(package.reference.score, scores, package.schema.target), ESTIMABLE_METRICS, **how
         )
-    return Judged(
+    return PerformanceReport(
         measured,
         expected,
-        dict(_by_version(state, model, answers, outcomes, packages, how, {package.digest: measured})),
-        dict(_by_variant(layout, answers, outcomes, how, measured)),
-        tuple(_slices(layout, _sum(layout, OUTCOMES, outcomes, package.digest), config.confidence)),
+        dict(_performance_by_version(state, model, answers, outcomes, packages, how, {package.digest: measured})),
+        dict(_performance_by_variant(layout, answers, outcomes, how, measured)),
+        tuple(_slice_performances(layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), config.confidence)),
     )
 
 
-def judge_rows(
+def evaluate_rows(
     rows: Sequence[CountedRow], package: Package, config: MonitoringConfig, *, seed: int
 ) -> tuple[Performance, Performance]:
     """Return measured and expected performance of rows that one package gave.
@@ -122,43 +122,43 @@ def judge_rows(
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
     how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
     codes = {name: code for code, name in enumerate(target.classes)}
-    probabilities = LoggedRows.of(rows, package).probabilities()
+    probabilities = LogBatch.from_rows(rows, package).probabilities()
     said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
     is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
     y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)
     judged = [row for row in rows if row.outcome in codes]
-    known = Cells.from_rows(
-        probabilities[is_known], said[is_known], positive=positive, outcomes=y, shares=row_shares(judged)
+    known = ScoreHistogram.from_rows(
+        probabilities[is_known], said[is_known], positive=positive, outcomes=y, row_weights=row_weights(judged)
     )
-    everything = Cells.from_rows(probabilities, said, positive=positive, shares=row_shares(rows))
-    measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-    expected = expected_performance(everything, ESTIMABLE, **how)
+    everything = ScoreHistogram.from_rows(probabilities, said, positive=positive, row_weights=row_weights(rows))
+    measured = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(rows), **how)
+    expected = estimate_performance(everything, ESTIMABLE_METRICS, **how)
     return replace(measured, n_outcomes=len(judged)), replace(expected, n_rows=len(rows))
 
 
-def _sum(
-    layout: Layout, part: str, kept: Mapping[tuple[str, str, float], Tally], digest: str, variant: str | None = None
+def _effective_tally(
+    layout: RollupLayout, part: str, kept: Mapping[tuple[str, str, float], Tally], digest: str, variant: str | None = None
 ) -> Tally:
     own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and variant in (None, name))
-    return pooled(own, layout.empty(part))
+    return effective_sample(own, layout.empty_tally(part))
 
 
-def _measured(layout: Layout, outcomes: Tally, n_rows: int, how: Mapping[str, Any]) -> Performance:
+def _realized_from_rollups(layout: RollupLayout, outcomes: Tally, n_rows: int, how: Mapping[str, Any]) -> Performance:
     k = len(layout.package.classes)
-    table = layout.split(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
+    table = layout.split_section(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
     target = layout.package.schema.target
-    if layout.is_scored:
-        cells = Cells.from_counts(layout.package.reference.score, table, target)
-        found = measured_performance(cells, ESTIMABLE, n_rows=n_rows, **how)
+    if layout.has_single_score:
+        cells = ScoreHistogram.from_counts(layout.package.reference.score, table, target)
+        found = calculate_realized_performance(cells, ESTIMABLE_METRICS, n_rows=n_rows, **how)
         return replace(found, n_outcomes=round(outcomes.n_rows))
     # Without scores one cell for each class that was said: enough for figures that look at classes alone.
     confusion = table.sum(axis=0)
-    cells = Cells(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
-    found = measured_performance(cells, _CLASS_FIGURES, n_rows=n_rows, **how)
+    cells = ScoreHistogram(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
+    found = calculate_realized_performance(cells, _LABEL_METRICS, n_rows=n_rows, **how)
     return replace(found, n_outcomes=round(outcomes.n_rows))
 
 
-def _by_version(
+def _performance_by_version(
     state: State,
     model: str,
     answers: Mapping[tuple[str, str, float], Tally],
@@ -175,13 +175,13 @@ def _by_version(
         if digest in known:
             yield name, known[digest]
         elif package is not None:
-            layout = Layout(package)
-            n_rows = round(_sum(layout, ANSWERS, answers, digest).n_rows)
-            yield name, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest), n_rows, how)
+            layout = RollupLayout(package)
+            n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest).n_rows)
+            yield name, _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest), n_rows, how)
 
 
-def _by_variant(
-    layout: Layout,
+def _performance_by_variant(
+    layout: RollupLayout,
     answers: Mapping[tuple[str, str, float], Tally],
     outcomes: Mapping[tuple[str, str, float], Tally],
     how: Mapping[str, Any],
@@ -194,21 +194,21 @@ def _by_variant(
         yield variants[0], whole
         return
     for variant in variants:
-        n_rows = round(_sum(layout, ANSWERS, answers, digest, variant).n_rows)
-        yield variant, _measured(layout, _sum(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
+        n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest, variant).n_rows)
+        yield variant, _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
 
 
-def _slices(layout: Layout, outcomes: Tally, confidence: float) -> Iterator[SliceFigure]:
+def _slice_performances(layout: RollupLayout, outcomes: Tally, confidence: float) -> Iterator[SlicePerformance]:
     """Yield the slices with thirty outcomes or more, the worst first."""
     from scipy.special import ndtri
 
-    k, parts = len(layout.package.classes), layout.split(OUTCOMES, outcomes.counts)
+    k, parts = len(layout.package.classes), layout.split_section(OUTCOMES, outcomes.counts)
     whole = parts["@all"].reshape(-1, k, k).sum(axis=0)
     found = []
     for bins in layout.reference.columns:
         for label, table in zip(bins.labels, parts[bins.name].reshape(-1, k, k), strict=True):
             n = float(table.sum())
-            if n >= _FEW:
+            if n >= _MIN_SLICE_OUTCOMES:
                 found.append((bins.name, label, n, float(np.trace(table))))
     overall = float(np.trace(whole)) / max(float(whole.sum()), 1.0)
     z = float(ndtri(1 - (1 - confidence) / 2 / max(len(found), 1)))
@@ -217,10 +217,10 @@ def _slices(layout: Layout, outcomes: Tally, confidence: float) -> Iterator[Slic
         share = hits / n
         middle, reach = (share + z * z / (2 * n)), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
         low, high = ((middle + side * reach) / (1 + z * z / n) for side in (-1, 1))
-        figures.append(SliceFigure(column, label, round(n), share, float(low), float(high), bool(high < overall)))
+        figures.append(SlicePerformance(column, label, round(n), share, float(low), float(high), bool(high < overall)))
     yield from sorted(figures, key=lambda one: (one.high, one.column, one.value))
 
 
-def is_provisional(measured: Performance, window: Window, *, now: int, label_delay_us: int) -> bool:
+def is_provisional(realized: Performance, window: Window, *, now: int, label_delay_us: int) -> bool:
     """Whether more outcomes are still to be expected: the delay has not passed for all rows, and some have none."""
-    return measured.n_outcomes < measured.n_rows and window.until - 1 > now - label_delay_us
+    return realized.n_outcomes < realized.n_rows and window.until - 1 > now - label_delay_us

@@ -10,7 +10,7 @@ from pipeline.words import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["headline", "is_calm", "lines", "page"]
+__all__ = ["headline", "has_no_findings", "text_lines", "render_html"]
 
 _MAX_COLUMNS = 100
 _BADGES = {"drift": "bad", "degraded": "bad", "watch": "warn", "stable": "good", "ok": "good"}
@@ -33,7 +33,7 @@ svg { display: block; width: 100%; height: 74px; margin: 10px 0 4px; } .then { f
 """
 
 
-def is_calm(report: Mapping[str, Any]) -> bool:
+def has_no_findings(report: Mapping[str, Any]) -> bool:
     """Whether nothing drifted and nothing degraded."""
     return not report["drift"]["drift_detected"] and not report["degradation"]["degradation_detected"]
 
@@ -48,31 +48,31 @@ def headline(report: Mapping[str, Any]) -> str:
     return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
 
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
+def text_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line for each column, then one for each figure."""
     for one in report["drift"]["findings"]:
         yield f"  {one['verdict']:16} {one['column']}: {one['words']}"
     for name, low_high in report["performance"]["intervals"].items():
         expected = report["performance"]["expected"][name]["value"]
-        doubt = ", which is not trusted: what came true lies elsewhere" if _is_doubted(report, name) else ""
-        yield f"  {name:16} {_figure(report['performance'][name], low_high)}, expected {_figure(expected)}{doubt}"
+        doubt = ", which is not trusted: what came true lies elsewhere" if _estimate_disagrees(report, name) else ""
+        yield f"  {name:16} {_format_metric(report['performance'][name], low_high)}, expected {_format_metric(expected)}{doubt}"
 
 
-def page(report: Mapping[str, Any]) -> str:
+def render_html(report: Mapping[str, Any]) -> str:
     """Return the page as HTML; at most 100 columns, the most worrying first."""
     findings = report["drift"]["findings"]
     left_out = len(findings) - _MAX_COLUMNS
     window = report["drift"]["window"]
     parts = [
-        f"<h1>{escape(report['model'])} {_badge(report['drift']['verdict'])}</h1>",
+        f"<h1>{escape(report['model'])} {_badge_html(report['drift']['verdict'])}</h1>",
         f"<p class=soft>{escape(window['since'])} to {escape(window['until'])}</p>",
         f"<p>{escape(headline(report))}</p>",
-        _tiles(report),
+        _tiles_html(report),
         "<h2>Performance</h2>",
-        _performance(report),
+        _performance_table_html(report),
         "<h2>Columns, most worrying first</h2>",
         "<p class=soft>Grey is training, blue is this window; the last bins are values outside of training and missing ones.</p>",
-        f"<div class=grid>{''.join(_column(one) for one in findings[:_MAX_COLUMNS])}</div>",
+        f"<div class=grid>{''.join(_column_card_html(one) for one in findings[:_MAX_COLUMNS])}</div>",
         f"<p class=soft>{left_out} more columns are in the JSON file.</p>" if left_out > 0 else "",
     ]
     return (
@@ -83,52 +83,52 @@ def page(report: Mapping[str, Any]) -> str:
     )
 
 
-def _tiles(report: Mapping[str, Any]) -> str:
+def _tiles_html(report: Mapping[str, Any]) -> str:
     dashboard, performance = report["dashboard"], report["performance"]
     tiles = {
         "predictions": f"{dashboard['total_predictions']:,}",
-        "average confidence": _figure(dashboard["average_confidence"]),
+        "average confidence": _format_metric(dashboard["average_confidence"]),
         "with an outcome": f"{100 * performance['coverage']:.0f} %",
         "columns drifted": str(len(report["drift"]["drifted_features"])),
     }
     return f"<div class=tiles>{''.join(f'<div class=card><b>{value}</b>{name}</div>' for name, value in tiles.items())}</div>"
 
 
-def _performance(report: Mapping[str, Any]) -> str:
+def _performance_table_html(report: Mapping[str, Any]) -> str:
     performance = report["performance"]
     verdicts = {one["metric"]: one for one in report["degradation"]["findings"]}
     rows = []
     for name, low_high in performance["intervals"].items():
         expected = performance["expected"][name]
         said = verdicts.get(name, verdicts.get("f1_weighted" if name == "f1_score" else name))
-        note = " <span class='badge warn'>not trusted</span>" if _is_doubted(report, name) else ""
+        note = " <span class='badge warn'>not trusted</span>" if _estimate_disagrees(report, name) else ""
         rows.append(
-            f"<tr><td>{escape(name)}</td><td>{_figure(performance[name], low_high)}</td>"
-            f"<td>{_figure(expected['value'], [expected['low'], expected['high']])}{note}</td>"
-            f"<td>{_figure(said['baseline']) if said else 'none'}</td><td>{_badge(said['verdict']) if said else ''}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{_format_metric(performance[name], low_high)}</td>"
+            f"<td>{_format_metric(expected['value'], [expected['low'], expected['high']])}{note}</td>"
+            f"<td>{_format_metric(said['baseline']) if said else 'none'}</td><td>{_badge_html(said['verdict']) if said else ''}</td></tr>"
         )
     head = "<tr><th>figure</th><th>measured</th><th>expected without outcomes</th><th>baseline</th><th></th></tr>"
     return f"<div class=card><table>{head}{''.join(rows)}</table></div>"
 
 
-def _is_doubted(report: Mapping[str, Any], name: str) -> bool:
+def _estimate_disagrees(report: Mapping[str, Any], name: str) -> bool:
     """Whether what came true lies outside of what was expected."""
     return report["performance"]["trusted"].get(name) is False
 
 
-def _column(finding: Mapping[str, Any]) -> str:
+def _column_card_html(finding: Mapping[str, Any]) -> str:
     size = ""
     if finding["value"] is not None:
         size = (
             f"{finding['statistic']} {finding['value']:.3g}, limit {finding['limit']:.3g}, p {finding['p_value']:.2g}"
         )
     return (
-        f"<div class=card><span class=name>{escape(finding['column'])}</span> {_badge(finding['verdict'])}"
-        f"{_bars(finding['shares'])}<p>{escape(finding['words'])}</p><p class=soft>{escape(size)}</p></div>"
+        f"<div class=card><span class=name>{escape(finding['column'])}</span> {_badge_html(finding['verdict'])}"
+        f"{_bar_chart_svg(finding['shares'])}<p>{escape(finding['words'])}</p><p class=soft>{escape(size)}</p></div>"
     )
 
 
-def _bars(shares: list[list[Any]]) -> str:
+def _bar_chart_svg(shares: list[list[Any]]) -> str:
     if not shares:
         return ""
     top = max(max(before, now) for _, before, now in shares) or 1.0
@@ -145,11 +145,11 @@ def _bars(shares: list[list[Any]]) -> str:
     return f'<svg viewBox="0 0 320 74" preserveAspectRatio="none" role="img">{"".join(drawn)}</svg>'
 
 
-def _badge(verdict: str) -> str:
+def _badge_html(verdict: str) -> str:
     return f"<span class='badge {_BADGES.get(verdict, '')}'>{escape(verdict.replace('_', ' '))}</span>"
 
 
-def _figure(value: float | None, low_high: list[float | None] | None = None) -> str:
+def _format_metric(value: float | None, low_high: list[float | None] | None = None) -> str:
     if value is None:
         return "not known"
     if low_high is None or low_high[0] is None or low_high[1] is None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.metrics import METRICS, Estimate, metric_named
-from pipeline.metrics.rows import Scored, Weighted
-from pipeline.monitoring.cells import Cells, coarser
+from pipeline.metrics import METRICS, MetricEstimate, get_metric
+from pipeline.metrics.rows import LabeledPredictions, WeightedPredictions
+from pipeline.monitoring.cells import ScoreHistogram, coarsen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = [
-    "ESTIMABLE",
+    "ESTIMABLE_METRICS",
     "Degradation",
     "Performance",
-    "expected_performance",
-    "find_degradation",
-    "is_trusted",
-    "measured_performance",
+    "estimate_performance",
+    "detect_degradation",
+    "estimates_agree",
+    "calculate_realized_performance",
 ]
 
 # Figures that calibrated probabilities settle by themselves; the calibration error would always come out as none.
-ESTIMABLE = ("accuracy", "f1_weighted", "precision", "recall", "roc_auc", "pr_auc", "log_loss", "brier")
+ESTIMABLE_METRICS = ("accuracy", "f1_weighted", "precision", "recall", "roc_auc", "pr_auc", "log_loss", "brier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Performance:
     `is_expected` says that no outcome was looked at; `n_rows` predictions of which `n_outcomes` have one.
     """
 
-    figures: Mapping[str, Estimate]
+    metrics: Mapping[str, MetricEstimate]
     n_rows: int
     n_outcomes: int
-    is_expected: bool
+    is_estimated: bool
 
     @property
     def coverage(self) -> float:
@@ -52,16 +52,16 @@ class Performance:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "is_expected": self.is_expected,
+            "is_expected": self.is_estimated,
             "n_rows": self.n_rows,
             "n_outcomes": self.n_outcomes,
             "coverage": self.coverage,
-            "figures": {name: one.as_dict() for name, one in self.figures.items()},
+            "figures": {name: one.as_dict() for name, one in self.metrics.items()},
         }
 
 
-def expected_performance(
-    cells: Cells, names: Sequence[str] = ESTIMABLE, *, confidence: float, draws: int, seed: int
+def estimate_performance(
+    histogram: ScoreHistogram, names: Sequence[str] = ESTIMABLE_METRICS, *, confidence_level: float, n_resamples: int, seed: int
 ) -> Performance:
     """Return the figures to be expected if probabilities hold: of ten rows said to be 0.9, nine are.
 
@@ -82,18 +82,18 @@ def expected_performance(
     probabilities are. The figure is that of the expected confusion counts, as confidence-based performance
     estimation has it.
     """
-    if cells.n_rows == 0:
-        return Performance({name: Estimate(None, None, None) for name in names}, 0, 0, is_expected=True)
-    coarse, rng = coarser(cells), np.random.default_rng(seed)
-    fine, middle = (_values(one.scored(), _expected(one), names) for one in (cells, coarse))
-    drawn = _values(coarse.scored(), _drawn_outcomes(coarse, draws, rng), names)
+    if histogram.n_rows == 0:
+        return Performance({name: MetricEstimate(None, None, None) for name in names}, 0, 0, is_estimated=True)
+    coarse, rng = coarsen(histogram), np.random.default_rng(seed)
+    fine, middle = (_metric_values(one.to_labeled_predictions(), _expected_outcome_weights(one), names) for one in (histogram, coarse))
+    drawn = _metric_values(coarse.to_labeled_predictions(), _sampled_outcome_weights(coarse, n_resamples, rng), names)
     # The band of fewer cells is as wide, and lies where their figure lies: it is moved to the figure of all.
-    figures = {name: _interval(fine[name], drawn[name] - middle[name] + fine[name], confidence) for name in names}
-    return Performance(figures, cells.n_rows, 0, is_expected=True)
+    figures = {name: _percentile_interval(fine[name], drawn[name] - middle[name] + fine[name], confidence_level) for name in names}
+    return Performance(figures, histogram.n_rows, 0, is_estimated=True)
 
 
-def measured_performance(
-    cells: Cells, names: Sequence[str], *, n_rows: int, confidence: float, draws: int, seed: int
+def calculate_realized_performance(
+    histogram: ScoreHistogram, names: Sequence[str], *, n_rows: int, confidence_level: float, n_resamples: int, seed: int
 ) -> Performance:
     """Return the figures of the rows whose outcomes are known, with intervals of the bootstrap over rows.
 
@@ -108,27 +108,27 @@ def measured_performance(
     confidence, draws, seed
         As for `expected_performance`.
     """
-    if cells.outcomes is None or cells.outcomes.sum() == 0:
-        return Performance({name: Estimate(None, None, None) for name in names}, n_rows, 0, is_expected=False)
-    value = _values(cells.scored(), cells.outcomes.reshape(1, -1).astype(np.float64), names)
+    if histogram.outcome_counts is None or histogram.outcome_counts.sum() == 0:
+        return Performance({name: MetricEstimate(None, None, None) for name in names}, n_rows, 0, is_estimated=False)
+    value = _metric_values(histogram.to_labeled_predictions(), histogram.outcome_counts.reshape(1, -1).astype(np.float64), names)
     # How much luck moves a figure is told well enough by few cells; where it lies, by all of them.
-    few = coarser(cells)
-    flat = np.asarray(few.outcomes).reshape(-1)
+    few = coarsen(histogram)
+    flat = np.asarray(few.outcome_counts).reshape(-1)
     total = round(float(flat.sum()))
-    drawn = np.random.default_rng(seed).multinomial(total, flat / flat.sum(), size=draws)
-    spread = _values(few.scored(), np.concatenate([flat[None, :], drawn]).astype(np.float64), names)
+    drawn = np.random.default_rng(seed).multinomial(total, flat / flat.sum(), size=n_resamples)
+    spread = _metric_values(few.to_labeled_predictions(), np.concatenate([flat[None, :], drawn]).astype(np.float64), names)
     figures = {
-        name: _interval(value[name], spread[name][1:] + (value[name][0] - spread[name][0]), confidence)
+        name: _percentile_interval(value[name], spread[name][1:] + (value[name][0] - spread[name][0]), confidence_level)
         for name in names
     }
-    return Performance(figures, n_rows, total, is_expected=False)
+    return Performance(figures, n_rows, total, is_estimated=False)
 
 
-def _expected(cells: Cells) -> Floats:
+def _expected_outcome_weights(cells: ScoreHistogram) -> Floats:
     return np.asarray((cells.probabilities * cells.counts[:, None]).reshape(1, -1))
 
 
-def _drawn_outcomes(cells: Cells, draws: int, rng: np.random.Generator) -> Floats:
+def _sampled_outcome_weights(cells: ScoreHistogram, draws: int, rng: np.random.Generator) -> Floats:
     n_classes = cells.probabilities.shape[1]
     n = np.ceil(cells.counts).astype(np.int64)  # more than the counts only where rows weigh differently
     if n_classes == 2:
@@ -141,33 +141,33 @@ def _drawn_outcomes(cells: Cells, draws: int, rng: np.random.Generator) -> Float
     return np.asarray((drawn * scale[:, None]).reshape(draws, -1))
 
 
-def _values(scored: Scored, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:
+def _metric_values(scored: LabeledPredictions, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:
     """Return each figure under each weighting, shape (n_weightings,)."""
-    rows = Weighted(scored, weights)
-    return {name: metric_named(name, key="monitoring.metrics").function(rows) for name in names}
+    rows = WeightedPredictions(scored, weights)
+    return {name: get_metric(name, setting="monitoring.metrics").function(rows) for name in names}
 
 
-def _interval(value: Floats, drawn: Floats, confidence: float) -> Estimate:
+def _percentile_interval(value: Floats, drawn: Floats, confidence: float) -> MetricEstimate:
     figure, defined = float(value[0]), drawn[~np.isnan(drawn)]
     if np.isnan(figure):
-        return Estimate(None, None, None)
+        return MetricEstimate(None, None, None)
     if len(defined) == 0:
-        return Estimate(figure, None, None)
+        return MetricEstimate(figure, None, None)
     tail = (1.0 - confidence) / 2
     low, high = np.quantile(defined, [tail, 1.0 - tail])
-    return Estimate(figure, float(low), float(high))
+    return MetricEstimate(figure, float(low), float(high))
 
 
-def is_trusted(expected: Performance, measured: Performance, *, min_outcomes: int = 1) -> dict[str, bool]:
+def estimates_agree(estimated: Performance, realized: Performance, *, min_outcomes: int = 1) -> dict[str, bool]:
     """Return for each figure whether what was expected agrees with what came true: their intervals overlap.
 
     A figure of fewer than `min_outcomes` outcomes is not judged and left out.
     """
-    if measured.n_outcomes < min_outcomes:
+    if realized.n_outcomes < min_outcomes:
         return {}
     said = {}
-    for name, one in expected.figures.items():
-        other = measured.figures.get(name)
+    for name, one in estimated.metrics.items():
+        other = realized.metrics.get(name)
         if other is None or None in (one.low, one.high, other.low, other.high):
             continue
         said[name] = bool(one.low <= other.high and other.low <= one.high)  # type: ignore[operator] # None is ruled out above
@@ -186,26 +186,26 @@ class Degradation:
     baseline: float
     value: float | None
     worsening: float | None
-    at_least: float | None
-    limit: float
+    worsening_lower_bound: float | None
+    threshold: float
     kind: Literal["relative", "absolute"]
 
     @property
     def verdict(self) -> Literal["ok", "watch", "degraded", "not_enough_data"]:
         """What to make of it."""
-        if self.worsening is None or self.at_least is None:
+        if self.worsening is None or self.worsening_lower_bound is None:
             return "not_enough_data"
-        is_beyond_chance = self.at_least > 0
-        if self.worsening > self.limit and is_beyond_chance:
+        is_beyond_chance = self.worsening_lower_bound > 0
+        if self.worsening > self.threshold and is_beyond_chance:
             return "degraded"
-        return "watch" if is_beyond_chance and self.worsening > self.limit / 2 else "ok"
+        return "watch" if is_beyond_chance and self.worsening > self.threshold / 2 else "ok"
 
 
-def find_degradation(
+def detect_degradation(
     performance: Performance,
     baseline: Mapping[str, float],
     *,
-    limit: float,
+    threshold: float,
     kind: Literal["relative", "absolute"] = "relative",
     min_outcomes: int = 1,
 ) -> tuple[Degradation, ...]:
@@ -228,16 +228,16 @@ def find_degradation(
     is_enough = performance.n_outcomes >= min_outcomes
     found = [
         one if is_enough else replace(one, at_least=None)
-        for one in (_degradation(name, value, performance, limit, kind) for name, value in baseline.items())
+        for one in (_metric_degradation(name, value, performance, threshold, kind) for name, value in baseline.items())
     ]
     return tuple(sorted(found, key=lambda one: -(one.worsening if one.worsening is not None else -np.inf)))
 
 
-def _degradation(
+def _metric_degradation(
     name: str, baseline: float, performance: Performance, limit: float, kind: Literal["relative", "absolute"]
 ) -> Degradation:
-    sign = 1.0 if METRICS[_known(name)].higher_is_better else -1.0
-    one = performance.figures.get(_known(name), Estimate(None, None, None))
+    sign = 1.0 if METRICS[_canonical_metric_name(name)].higher_is_better else -1.0
+    one = performance.metrics.get(_canonical_metric_name(name), MetricEstimate(None, None, None))
     better_end = one.high if sign > 0 else one.low
     scale = abs(baseline) if kind == "relative" and baseline != 0 else 1.0
     worsening = None if one.value is None else sign * (baseline - one.value) / scale
@@ -245,7 +245,7 @@ def _degradation(
     return Degradation(name, baseline, one.value, worsening, at_least, limit, kind)
 
 
-def _known(name: str) -> str:
+def _canonical_metric_name(name: str) -> str:
     """Return the metric that a name means, also under the names that scikit-learn gives to some."""
     word = {"f1_score": "f1_weighted", "auc": "roc_auc"}.get(name, name)
-    return metric_named(word, key="baseline_metrics").name
+    return get_metric(word, setting="baseline_metrics").name

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline import state as store
 from pipeline.errors import Conflict
-from pipeline.monitoring.columns import LoggedColumns, Texts
-from pipeline.monitoring.layout import OUTCOMES, UNCOUNTED, Layout
+from pipeline.monitoring.columns import LogColumns, DictionaryColumn
+from pipeline.monitoring.layout import OUTCOMES, UNCOUNTED, RollupLayout
 from pipeline.state import HOUR_US, Reach, RollupKey, Tally
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from pipeline.state import CountedRow, PackedPart, State
 
     Ints = NDArray[np.int64]
-    Group = tuple[str, int, float]
+    GroupKey = tuple[str, int, float]
 
-    Packages = Callable[[str], Package | None]
-    Changes = dict[RollupKey, Tally]
+    PackageLookup = Callable[[str], Package | None]
+    RollupChanges = dict[RollupKey, Tally]
 
-__all__ = ["HOUR_US", "count_rows", "rebuild", "roll_up"]
+__all__ = ["HOUR_US", "tally_rows", "rebuild_rollups", "roll_up"]
 
-_AT_ONCE = 100_000
+_BATCH_ROWS = 100_000
 _NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
-def roll_up(state: State, model: str, packages: Packages) -> int:
+def roll_up(state: State, model: str, packages: PackageLookup) -> int:
     """Count the predictions and outcomes that were logged since the last time; return how many predictions.
 
     Rows are read and counted beside the writer and added in short transactions of their own, together with
@@ -54,14 +54,14 @@ def roll_up(state: State, model: str, packages: Packages) -> int:
         with state.reading() as connection:
             after = store.rolled_until(connection, model)
             # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
-            changed, before, last = store.changed_outcomes(connection, model, after, limit=_AT_ONCE)
+            changed, before, last = store.changed_outcomes(connection, model, after, limit=_BATCH_ROWS)
         if last != after.outcomes:
-            _is_added(state, model, _revised(changed, before, packages), after, Reach(after.predictions, last))
+            _try_add(state, model, _outcome_corrections(changed, before, packages), after, Reach(after.predictions, last))
             continue
         reached = after
-        for part in _ahead(_parts(state, model, after)):
+        for part in _prefetch(_read_chunks(state, model, after)):
             until = Reach(part.until, after.outcomes)
-            if not _is_added(state, model, _count_part(part, packages), reached, until):
+            if not _try_add(state, model, _tally_chunk(part, packages), reached, until):
                 break
             reached = until
             n_rows += part.n_rows
@@ -70,18 +70,18 @@ def roll_up(state: State, model: str, packages: Packages) -> int:
                 return n_rows
 
 
-def _parts(state: State, model: str, after: Reach) -> Iterator[PackedPart]:
+def _read_chunks(state: State, model: str, after: Reach) -> Iterator[PackedPart]:
     """Yield the predictions beyond `after` in parts, with their outcomes within it, each read in a moment of its own."""
     while True:
         with state.reading() as connection:
-            part = store.packed_after(connection, model, after, limit=_AT_ONCE)
+            part = store.packed_after(connection, model, after, limit=_BATCH_ROWS)
         if part is None:
             return
         yield part
         after = Reach(part.until, after.outcomes)
 
 
-def _ahead(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
+def _prefetch(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
     """Yield parts; while one is counted the next is read in a thread, since databases do not hold the interpreter."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="roll-up") as reader:
         coming = reader.submit(next, parts, None)
@@ -90,7 +90,7 @@ def _ahead(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
             yield part
 
 
-def _is_added(state: State, model: str, changes: Changes, after: Reach, until: Reach) -> bool:
+def _try_add(state: State, model: str, changes: RollupChanges, after: Reach, until: Reach) -> bool:
     """Add changes; false where somebody else was faster."""
     try:
         with state.writing() as connection:
@@ -103,7 +103,7 @@ def _is_added(state: State, model: str, changes: Changes, after: Reach, until: R
     return True
 
 
-def rebuild(state: State, model: str, packages: Packages) -> int:
+def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
     """Make the counts of a model anew from the log; return how many rows there were.
 
     Hours before that of the oldest row that the log still has are left as they are; all of them where it has none.
@@ -117,26 +117,26 @@ def rebuild(state: State, model: str, packages: Packages) -> int:
     return roll_up(state, model, packages)
 
 
-def count_rows(rows: Sequence[CountedRow], packages: Packages) -> Changes:
+def tally_rows(rows: Sequence[CountedRow], packages: PackageLookup) -> RollupChanges:
     """Return the tallies of rows of the log by part, package, variant, hour and weight."""
-    changes: Changes = {}
-    for digest, members in _by_digest(rows):
-        changes |= _counted(LoggedColumns.of(members), digest, *_groups(members), packages)
+    changes: RollupChanges = {}
+    for digest, members in _group_by_digest(rows):
+        changes |= _tally_columns(LogColumns.from_rows(members), digest, *_group_keys(members), packages)
     return changes
 
 
-def _count_part(part: PackedPart, packages: Packages) -> Changes:
+def _tally_chunk(part: PackedPart, packages: PackageLookup) -> RollupChanges:
     """Return the tallies of a part of the log as `count_rows` does."""
-    changes: Changes = {}
+    changes: RollupChanges = {}
     for rows in part.rows:
-        columns = LoggedColumns.unpack(rows, part.outcomes)
-        hours, groups = np.unique(columns.moment // HOUR_US, return_inverse=True)
+        columns = LogColumns.from_chunk(rows, part.outcomes)
+        hours, groups = np.unique(columns.predicted_at // HOUR_US, return_inverse=True)
         keys = [(rows.variant, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
-        changes |= _counted(columns, rows.digest, keys, groups, packages)
+        changes |= _tally_columns(columns, rows.digest, keys, groups, packages)
     return changes
 
 
-def _counted(columns: LoggedColumns, digest: str, keys: Sequence[Group], groups: Ints, packages: Packages) -> Changes:
+def _tally_columns(columns: LogColumns, digest: str, keys: Sequence[GroupKey], groups: Ints, packages: PackageLookup) -> RollupChanges:
     """Return the tallies of rows that one package gave; `groups` says which of `keys` each row belongs to."""
     package = packages(digest)
     if package is None:
@@ -146,26 +146,26 @@ def _counted(columns: LoggedColumns, digest: str, keys: Sequence[Group], groups:
         return {RollupKey(UNCOUNTED, digest, *key): one for key, one in zip(keys, tallies, strict=True)}
     return {
         RollupKey(part, digest, *key): tally
-        for part, tallies in Layout(package).tally(columns, groups, len(keys)).items()
+        for part, tallies in RollupLayout(package).tally_by_section(columns, groups, len(keys)).items()
         for key, tally in zip(keys, tallies, strict=True)
         if tally.n_rows
     }
 
 
-def _revised(rows: Sequence[CountedRow], before: Sequence[str | None], packages: Packages) -> Changes:
+def _outcome_corrections(rows: Sequence[CountedRow], before: Sequence[str | None], packages: PackageLookup) -> RollupChanges:
     """Return what changes of the outcomes: those of `rows` come, those of `before` go."""
     earlier = dict(zip((row.seq for row in rows), before, strict=True))
-    changes: Changes = {}
-    for digest, members in _by_digest([row for row in rows if row.outcome != earlier[row.seq]]):
+    changes: RollupChanges = {}
+    for digest, members in _group_by_digest([row for row in rows if row.outcome != earlier[row.seq]]):
         package = packages(digest)
         if package is None:
             continue
-        layout = Layout(package)
-        keys, groups = _groups(members)
-        columns = LoggedColumns.of(members)
-        came = layout.outcomes(columns, groups, len(keys))
-        gone = Texts.of(earlier[row.seq] for row in members)
-        went = layout.outcomes(replace(columns, outcome=gone), groups, len(keys))
+        layout = RollupLayout(package)
+        keys, groups = _group_keys(members)
+        columns = LogColumns.from_rows(members)
+        came = layout.tally_outcomes(columns, groups, len(keys))
+        gone = DictionaryColumn.encode(earlier[row.seq] for row in members)
+        went = layout.tally_outcomes(replace(columns, outcome=gone), groups, len(keys))
         for key, new, old in zip(keys, came, went, strict=True):
             change = Tally(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
             if change.n_rows or change.counts.any():
@@ -173,15 +173,15 @@ def _revised(rows: Sequence[CountedRow], before: Sequence[str | None], packages:
     return changes
 
 
-def _by_digest(rows: Sequence[CountedRow]) -> Iterable[tuple[str, list[CountedRow]]]:
+def _group_by_digest(rows: Sequence[CountedRow]) -> Iterable[tuple[str, list[CountedRow]]]:
     if len({row.digest for row in rows}) == 1:
         return [(rows[0].digest, list(rows))]
     ordered = sorted(rows, key=lambda row: row.digest)
     return [(digest, list(members)) for digest, members in groupby(ordered, key=lambda row: row.digest)]
 
 
-def _groups(rows: Sequence[CountedRow]) -> tuple[list[Group], Ints]:
+def _group_keys(rows: Sequence[CountedRow]) -> tuple[list[GroupKey], Ints]:
     """Return the variants, hours and weights among rows, and the position of each row's."""
-    keys: dict[Group, int] = {}
+    keys: dict[GroupKey, int] = {}
     at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US, row.weight), len(keys)) for row in rows]
     return list(keys), np.array(at, dtype=np.int64)

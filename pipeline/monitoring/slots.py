@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.monitoring.judging import find_drift
-from pipeline.monitoring.logged import logged_reference
-from pipeline.monitoring.values import known_importance
-from pipeline.monitoring.windows import window_counts, window_of
+from pipeline.monitoring.judging import detect_drift
+from pipeline.monitoring.logged import loggable_reference
+from pipeline.monitoring.values import read_feature_importance
+from pipeline.monitoring.windows import window_counts, window_by_time
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.types import Config
-    from pipeline.monitoring.counting import Counts
+    from pipeline.monitoring.counting import BinCounts
     from pipeline.monitoring.findings import DriftReport
     from pipeline.package import Package
     from pipeline.state import State
 
-__all__ = ["SlotFinding", "compare_windows", "drift_by_time"]
+__all__ = ["IntervalDrift", "drift_between_windows", "drift_by_time"]
 
 
 @dataclass(frozen=True, slots=True)
-class SlotFinding:
+class IntervalDrift:
     """The verdict on one column in [at, until), in microseconds since 1970; `value` is in the unit of `limit`.
 
     `missing` is the share of rows that lack the column; None where that cannot be.
     """
 
-    at: int
+    since: int
     until: int
     n_rows: int
     column: str
     verdict: str
     value: float | None
-    limit: float | None
-    words: str
-    missing: float | None
+    threshold: float | None
+    summary: str
+    missing_share: float | None
 
 
-def compare_windows(
+def drift_between_windows(
     state: State,
     package: Package,
     config: Config,
     *,
     root: Path,
     window: tuple[int, int],
-    before: tuple[int, int] | None = None,
+    previous_window: tuple[int, int] | None = None,
 ) -> DriftReport:
     """Return the verdict on each column of what one package answered in a window.
 
@@ -68,12 +68,12 @@ def compare_windows(
         The earlier window to compare with; the training rows when None.
     """
     baseline = None
-    if before is not None:
-        baseline = _counts(state, package, config, before)
-    current = _counts(state, package, config, window)
-    importance = known_importance(root, package.digest)
-    more: dict[str, Any] = {**_limits(package, config), "baseline": baseline, "importance": importance}
-    return find_drift(logged_reference(package), current, config.drift, **more)
+    if previous_window is not None:
+        baseline = _package_window_counts(state, package, config, previous_window)
+    current = _package_window_counts(state, package, config, window)
+    importance = read_feature_importance(root, package.digest)
+    more: dict[str, Any] = {**_detection_options(package, config), "baseline": baseline, "importance": importance}
+    return detect_drift(loggable_reference(package), current, config.drift, **more)
 
 
 def drift_by_time(
@@ -82,27 +82,27 @@ def drift_by_time(
     config: Config,
     *,
     until: int,
-    slot_hours: int,
-    n_slots: int,
+    interval_hours: int,
+    n_intervals: int,
     columns: Collection[str],
-) -> list[SlotFinding]:
+) -> list[IntervalDrift]:
     """Return the verdict against the training rows on each of `columns` in each of `n_slots` slots of whole hours.
 
     The last slot is the one in which `until` (microseconds since 1970) lies. Slots without any row are left out.
     """
-    full = logged_reference(package)
+    full = loggable_reference(package)
     reference = replace(full, columns=tuple(one for one in full.columns if one.name in columns))
-    slot = slot_hours * HOUR_US
+    slot = interval_hours * HOUR_US
     end = -(-until // slot) * slot
     found = []
-    for at in range(end - n_slots * slot, end, slot):
-        counts = _counts(state, package, config, (at, at + slot))
+    for at in range(end - n_intervals * slot, end, slot):
+        counts = _package_window_counts(state, package, config, (at, at + slot))
         if not counts.n_rows:
             continue
-        report = find_drift(reference, counts, config.drift, **_limits(package, config))
+        report = detect_drift(reference, counts, config.drift, **_detection_options(package, config))
         found += [
-            SlotFinding(
-                at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.limit, one.words,
+            IntervalDrift(
+                at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.threshold, one.summary,
                 one.statistics.get("missing_now"),
             )
             for one in report.findings
@@ -110,11 +110,11 @@ def drift_by_time(
     return found
 
 
-def _counts(state: State, package: Package, config: Config, window: tuple[int, int]) -> Counts:
-    asked = window_of(state, config.name, since=window[0], until=window[1])
+def _package_window_counts(state: State, package: Package, config: Config, window: tuple[int, int]) -> BinCounts:
+    asked = window_by_time(state, config.name, since=window[0], until=window[1])
     return window_counts(state, config.name, package, asked)
 
 
-def _limits(package: Package, config: Config) -> dict[str, Any]:
+def _detection_options(package: Package, config: Config) -> dict[str, Any]:
     own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
     return {"min_rows": config.monitoring.min_rows, "limits": own}

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
     from pipeline.package import Bins
 
-    Counts = NDArray[np.int64] | NDArray[np.float64]  # whole numbers unless rows weigh differently
+    CountVector = NDArray[np.int64] | NDArray[np.float64]  # whole numbers unless rows weigh differently
     Floats = NDArray[np.float64]
 
 __all__ = [
-    "Ordered",
+    "CumulativeShares",
     "chi_squared",
-    "homogeneity",
+    "homogeneity_p_value",
     "jensen_shannon",
-    "kolmogorov_p",
+    "kolmogorov_smirnov_p_value",
     "kolmogorov_smirnov",
-    "ordered",
+    "cumulative_shares",
     "psi",
     "total_variation",
-    "two_proportions",
+    "two_proportions_p_value",
     "wasserstein",
 ]
 
-_LEAST_SHARE = 0.0001
-_FEW = 5.0
+_MIN_SHARE = 0.0001
+_MIN_EXPECTED_ROWS = 5.0
 
 
-def psi(reference: Counts, current: Counts) -> float:
+def psi(reference: CountVector, current: CountVector) -> float:
     """Return the population stability index, natural logarithm; an empty bin counts as a share of 0.0001.
 
     Examples
@@ -44,17 +44,17 @@ def psi(reference: Counts, current: Counts) -> float:
     >>> round(psi(np.array([50, 50]), np.array([80, 20])), 4)
     0.4159
     """
-    p, q = (np.maximum(_shares(one), _LEAST_SHARE) for one in (reference, current))
+    p, q = (np.maximum(_to_shares(one), _MIN_SHARE) for one in (reference, current))
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def total_variation(reference: Counts, current: Counts) -> float:
+def total_variation(reference: CountVector, current: CountVector) -> float:
     """Return half the sum of the differences of the shares: the share of rows that changed bins, 0 to 1."""
-    return float(np.abs(_shares(reference) - _shares(current)).sum() / 2)
+    return float(np.abs(_to_shares(reference) - _to_shares(current)).sum() / 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class CumulativeShares:
     """The present values of a numeric column on both sides, as cumulated shares at ascending `points`.
 
     `reference` and `current` are the shares at or below each point. Where `is_step`, all values lie on
@@ -69,7 +69,7 @@ class Ordered:
     is_step: bool
 
 
-def ordered(bins: Bins, reference: Counts, current: Counts) -> Ordered | None:
+def cumulative_shares(bins: Bins, reference: CountVector, current: CountVector) -> CumulativeShares | None:
     """Return counts in `bins.finest` as cumulated shares; None where a side has no values or nothing was learned.
 
     Values in the bin `unseen` have no known place and are left out.
@@ -88,10 +88,10 @@ def ordered(bins: Bins, reference: Counts, current: Counts) -> Ordered | None:
     elif n > 2 and bool(np.all(np.diff(points[2:]) == 1.0)):
         # Whole numbers: the first bin holds the lowest of them, each other one its upper edge.
         points, below, above, is_step = np.delete(points, 1), below[1:], above[1:], True
-    return Ordered(points, below, above, totals[0], totals[1], is_step)
+    return CumulativeShares(points, below, above, totals[0], totals[1], is_step)
 
 
-def kolmogorov_smirnov(both: Ordered) -> float:
+def kolmogorov_smirnov(both: CumulativeShares) -> float:
     """Return the largest difference of the cumulated shares, 0 to 1 (Kolmogorov 1933, Smirnov 1948).
 
     Notes
@@ -102,7 +102,7 @@ def kolmogorov_smirnov(both: Ordered) -> float:
     return float(np.abs(both.reference - both.current).max())
 
 
-def wasserstein(both: Ordered) -> float:
+def wasserstein(both: CumulativeShares) -> float:
     """Return the area between the cumulated shares (Kantorovich 1942), in the unit of the column.
 
     Values beyond the outermost points count as lying there, so that one outlier cannot move it.
@@ -118,7 +118,7 @@ def wasserstein(both: Ordered) -> float:
     return float((areas * widths).sum())
 
 
-def kolmogorov_p(distance: float, n_reference: float, n_current: float) -> float:
+def kolmogorov_smirnov_p_value(distance: float, n_reference: float, n_current: float) -> float:
     """Return the p-value of a Kolmogorov-Smirnov distance, in the large-sample form with Stephens' correction (1970).
 
     With ties, as among whole numbers, it errs on the side of silence.
@@ -129,7 +129,7 @@ def kolmogorov_p(distance: float, n_reference: float, n_current: float) -> float
     return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))
 
 
-def chi_squared(reference: Counts, current: Counts) -> float:
+def chi_squared(reference: CountVector, current: CountVector) -> float:
     """Return the two-sample chi-squared statistic (Pearson 1900); 0 where a side or all bins but one are empty."""
     table = np.array([reference, current], dtype=np.float64)
     table = table[:, table.sum(axis=0) > 0]
@@ -139,7 +139,7 @@ def chi_squared(reference: Counts, current: Counts) -> float:
     return float(((table - expected) ** 2 / expected).sum())
 
 
-def homogeneity(reference: Counts, current: Counts) -> float:
+def homogeneity_p_value(reference: CountVector, current: CountVector) -> float:
     """Return the p-value of both sides having equal shares.
 
     Chi-squared over the bins in which five or more rows are expected on either side; all others together are
@@ -152,26 +152,26 @@ def homogeneity(reference: Counts, current: Counts) -> float:
     if min(n, m) == 0:
         return 1.0
     both = reference + current
-    is_rare = both * min(n, m) / (n + m) < _FEW
+    is_rare = both * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS
     rare = [float(one[is_rare].sum()) for one in (reference, current)]
     parts = [np.append(one[~is_rare], rest) for one, rest in zip((reference, current), rare, strict=True)]
-    if sum(rare) * min(n, m) / (n + m) < _FEW:
+    if sum(rare) * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS:
         parts = [one[:-1] for one in parts]
     n_bins = int(((parts[0] + parts[1]) > 0).sum())
     common = float(chdtrc(n_bins - 1, chi_squared(*parts))) if n_bins > 1 else 1.0
     if sum(rare) == 0:
         return common
-    return min(1.0, 2 * min(common, _binomial(round(rare[1]), round(sum(rare)), m / (n + m))))
+    return min(1.0, 2 * min(common, _binomial_p_value(round(rare[1]), round(sum(rare)), m / (n + m))))
 
 
-def two_proportions(hits: float, n: float, other_hits: float, other_n: float) -> float:
+def two_proportions_p_value(hits: float, n: float, other_hits: float, other_n: float) -> float:
     """Return the p-value of two shares being equal; exact where few hits are expected."""
     if min(n, other_n) == 0:
         return 1.0
-    return homogeneity(np.array([hits, n - hits]), np.array([other_hits, other_n - other_hits]))
+    return homogeneity_p_value(np.array([hits, n - hits]), np.array([other_hits, other_n - other_hits]))
 
 
-def _binomial(hits: int, n: int, share: float) -> float:
+def _binomial_p_value(hits: int, n: int, share: float) -> float:
     """Return the two-sided p-value of `hits` of `n` at `share`: twice the smaller tail."""
     from scipy.special import bdtr, bdtrc
 
@@ -179,5 +179,5 @@ def _binomial(hits: int, n: int, share: float) -> float:
     return min(1.0, 2 * min(float(bdtr(hits, n, share)), above))
 
 
-def _shares(counts: Counts) -> Floats:
+def _to_shares(counts: CountVector) -> Floats:
     return np.asarray(counts / max(counts.sum(), 1), dtype=np.float64)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import state as store
-from pipeline.monitoring.layout import ANSWERS, OUTCOMES, UNCOUNTED, Layout, latency_quantile
-from pipeline.monitoring.values import moment, window_words
-from pipeline.monitoring.weighing import answered
-from pipeline.monitoring.windows import window_hours, window_tallies
+from pipeline.monitoring.layout import PREDICTIONS, OUTCOMES, UNCOUNTED, RollupLayout, latency_quantile
+from pipeline.monitoring.values import iso_timestamp, window_bounds
+from pipeline.monitoring.weighing import weighted_total
+from pipeline.monitoring.windows import hourly_prediction_counts, window_tallies
 from pipeline.state import HOUR_US, Tally
 
 if TYPE_CHECKING:
@@ -21,43 +21,43 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import RollupKey, State
 
-    Packages = Callable[[str], Package | None]
+    PackageLookup = Callable[[str], Package | None]
 
-__all__ = ["HourOfAnswers", "HourOfOutcomes", "answers_by_hour", "outcomes_by_hour", "traffic_of"]
+__all__ = ["HourlyPredictions", "HourlyOutcomes", "predictions_by_hour", "outcomes_by_hour", "traffic_summary"]
 
 _PERCENTILES = (50, 95, 99)
-_NONE = Tally(0, 0.0, np.zeros(0, dtype=np.int64))
+_EMPTY_TALLY = Tally(0, 0.0, np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
-class HourOfAnswers:
+class HourlyPredictions:
     """The answers of the hour that begins at `at`, in microseconds since 1970.
 
     Of a log that keeps a sample they are estimates of all that were given, and no whole numbers. `by_class` leaves
     out answers of packages that are not to be had; `confidence` is the mean over all.
     """
 
-    at: int
-    n_answers: float
+    hour: int
+    n_predictions: float
     by_class: Mapping[str, float]
-    confidence: float
+    mean_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
-class HourOfOutcomes:
+class HourlyOutcomes:
     """How many answers of the hour that begins at `at` have a known outcome, and how many of them were wrong.
 
     Of a log that keeps a sample they are estimates, and no whole numbers.
     """
 
-    at: int
+    hour: int
     n_outcomes: float
-    n_wrong: float
+    n_errors: float
 
 
-def answers_by_hour(
-    state: State, model: str, packages: Packages, *, since: int, until: int, digest: str | None = None
-) -> tuple[HourOfAnswers, ...]:
+def predictions_by_hour(
+    state: State, model: str, packages: PackageLookup, *, since: int, until: int, digest: str | None = None
+) -> tuple[HourlyPredictions, ...]:
     """Return the answers of each hour (UTC) that has any, from the first one that touches [since, until) to the last.
 
     They come from the roll-ups alone, whatever the number of rows; `roll_up` brings those up to date.
@@ -75,62 +75,62 @@ def answers_by_hour(
     """
     hours: dict[int, dict[str, list[tuple[float, Tally]]]] = {}
     with state.reading() as connection:
-        for part in (ANSWERS, UNCOUNTED):
-            for key, tally in _kept(connection, model, part, since, until, digest):
+        for part in (PREDICTIONS, UNCOUNTED):
+            for key, tally in _read_hourly_rollups(connection, model, part, since, until, digest):
                 hours.setdefault(key.hour, {}).setdefault(key.digest, []).append((key.weight, tally))
-    return tuple(_hour(at, hours[at], packages) for at in sorted(hours))
+    return tuple(_hourly_predictions(at, hours[at], packages) for at in sorted(hours))
 
 
 def outcomes_by_hour(
-    state: State, model: str, packages: Packages, *, since: int, until: int, digest: str | None = None
-) -> tuple[HourOfOutcomes, ...]:
+    state: State, model: str, packages: PackageLookup, *, since: int, until: int, digest: str | None = None
+) -> tuple[HourlyOutcomes, ...]:
     """Return how many answers of each hour (UTC) turned out wrong; arguments as for `answers_by_hour`."""
     hours: dict[int, list[float]] = {}
     with state.reading() as connection:
-        for key, tally in _kept(connection, model, OUTCOMES, since, until, digest):
+        for key, tally in _read_hourly_rollups(connection, model, OUTCOMES, since, until, digest):
             package = packages(key.digest)
             if package is None or not len(tally.counts):
                 continue
             k = len(package.classes)
-            pairs = Layout(package).split(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
+            pairs = RollupLayout(package).split_section(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
             n, n_right = float(pairs.sum()), float(np.trace(pairs))
             summed = hours.setdefault(key.hour, [0.0, 0.0])
             summed[0] += key.weight * n
             summed[1] += key.weight * (n - n_right)
-    return tuple(HourOfOutcomes(at, *hours[at]) for at in sorted(hours) if hours[at][0])
+    return tuple(HourlyOutcomes(at, *hours[at]) for at in sorted(hours) if hours[at][0])
 
 
-def _kept(
+def _read_hourly_rollups(
     connection: Any, model: str, part: str, since: int, until: int, digest: str | None
 ) -> list[tuple[RollupKey, Tally]]:
     first = since - since % HOUR_US
     return store.read_rollups(connection, model, part, since=first, until=until, span="hour", digest=digest)
 
 
-def _hour(at: int, by_digest: Mapping[str, list[tuple[float, Tally]]], packages: Packages) -> HourOfAnswers:
+def _hourly_predictions(at: int, by_digest: Mapping[str, list[tuple[float, Tally]]], packages: PackageLookup) -> HourlyPredictions:
     by_class: dict[str, float] = {}
     n, total = 0.0, 0.0
     for digest, kept in by_digest.items():
         package = packages(digest)
-        for name, answers in _classes(package, kept):
+        for name, answers in _class_counts(package, kept):
             by_class[name] = by_class.get(name, 0.0) + answers
         for weight, tally in kept:
             n, total = n + weight * tally.n_rows, total + weight * tally.total
-    return HourOfAnswers(at, n, dict(sorted(by_class.items())), total / n if n else 0.0)
+    return HourlyPredictions(at, n, dict(sorted(by_class.items())), total / n if n else 0.0)
 
 
-def _classes(package: Package | None, kept: Iterable[tuple[float, Tally]]) -> Iterable[tuple[str, float]]:
+def _class_counts(package: Package | None, kept: Iterable[tuple[float, Tally]]) -> Iterable[tuple[str, float]]:
     """Return the classes that were said, with how often."""
     counted = [one for one in kept if len(one[1].counts)]
     if package is None or not counted:
         return ()
-    layout = Layout(package)
-    said = layout.split(ANSWERS, answered(counted, layout.empty(ANSWERS)).counts)["class"].tolist()
+    layout = RollupLayout(package)
+    said = layout.split_section(PREDICTIONS, weighted_total(counted, layout.empty_tally(PREDICTIONS)).counts)["class"].tolist()
     return [(name, float(n)) for name, n in zip(package.classes, said, strict=False) if n]
 
 
-def traffic_of(
-    state: State, model: str, window: Window, packages: Packages, *, digest: str | None = None
+def traffic_summary(
+    state: State, model: str, window: Window, packages: PackageLookup, *, digest: str | None = None
 ) -> dict[str, Any]:
     """Return plain values about all predictions of a window, or those of one package; latencies within 2.5 %.
 
@@ -142,12 +142,12 @@ def traffic_of(
             for key, tally in window_tallies(state, model, window, part, packages).items()
             if digest in (None, key[0])
         }
-        for part in (ANSWERS, UNCOUNTED, OUTCOMES)
+        for part in (PREDICTIONS, UNCOUNTED, OUTCOMES)
     )
-    hours = window_hours(state, model, window)
+    hours = hourly_prediction_counts(state, model, window)
     if digest is not None:
         asked: dict[str, Any] = {"since": window.since, "until": window.until, "digest": digest}
-        hours = {one.at: round(one.n_answers) for one in answers_by_hour(state, model, packages, **asked)}
+        hours = {one.hour: round(one.n_predictions) for one in predictions_by_hour(state, model, packages, **asked)}
     with state.reading() as connection:
         versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
     everything = [*answers.items(), *uncounted.items()]
@@ -157,25 +157,25 @@ def traffic_of(
         version = versions.get(own, own[:12])
         by_version[version] = by_version.get(version, 0.0) + tally.n_rows * weight
         by_variant[variant] = by_variant.get(variant, 0.0) + tally.n_rows * weight
-    by_class, latency = _said(answers, packages)
+    by_class, latency = _class_and_latency_counts(answers, packages)
     total = sum(by_variant.values())
     sure = sum(tally.total * weight for (_, _, weight), tally in everything)
     quantiles = {str(q): latency_quantile(latency, q / 100) for q in _PERCENTILES}
     return {
         "total_predictions": round(total),
         "average_confidence": sure / total if total else None,
-        "predictions_by_class": _whole(by_class),
-        "predictions_by_hour": [{"at": moment(at), "n": n} for at, n in hours.items()],
-        "predictions_by_version": _whole(by_version),
-        "predictions_by_variant": _whole(by_variant),
+        "predictions_by_class": _rounded_counts(by_class),
+        "predictions_by_hour": [{"at": iso_timestamp(at), "n": n} for at, n in hours.items()],
+        "predictions_by_version": _rounded_counts(by_version),
+        "predictions_by_variant": _rounded_counts(by_variant),
         "n_outcomes": round(sum(tally.n_rows * weight for (_, _, weight), tally in known.items())),
         "latency_ms": {q: one for q, one in quantiles.items() if one is not None},
-        "window": window_words(window.since, window.until),
+        "window": window_bounds(window.since, window.until),
     }
 
 
-def _said(
-    answers: Mapping[tuple[str, str, float], Tally], packages: Packages
+def _class_and_latency_counts(
+    answers: Mapping[tuple[str, str, float], Tally], packages: PackageLookup
 ) -> tuple[dict[str, float], np.ndarray[Any, Any]]:
     """Return how often each class was said, and the counts of latencies."""
     by_class: dict[str, float] = {}
@@ -184,11 +184,11 @@ def _said(
         package = packages(digest)
         if package is None:
             continue
-        for name, n in _classes(package, [(weight, tally)]):
+        for name, n in _class_counts(package, [(weight, tally)]):
             by_class[name] = by_class.get(name, 0.0) + n
-        latency = latency + weight * Layout(package).split(ANSWERS, tally.counts)["latency"]
+        latency = latency + weight * RollupLayout(package).split_section(PREDICTIONS, tally.counts)["latency"]
     return by_class, latency
 
 
-def _whole(found: Mapping[str, float]) -> dict[str, int]:
+def _rounded_counts(found: Mapping[str, float]) -> dict[str, int]:
     return {name: round(n) for name, n in sorted(found.items())}

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
 
-__all__ = ["check_class", "kept_features", "known_importance", "moment", "plain_row", "window_words"]
+__all__ = ["check_class", "loggable_features", "read_feature_importance", "iso_timestamp", "features_as_json_values", "window_bounds"]
 
 
-def plain_row(features: Any) -> dict[str, Any]:
+def features_as_json_values(features: Any) -> dict[str, Any]:
     """Return the features of one row as plain values; missing ones are None.
 
     Raises
@@ -42,10 +42,10 @@ def plain_row(features: Any) -> dict[str, Any]:
         raise DataError(
             f"features: {type(features).__name__}; accepted: a mapping of names, a Series, a frame of one row"
         )
-    return {str(name): _plain(str(name), value) for name, value in features.items()}
+    return {str(name): _to_json_value(str(name), value) for name, value in features.items()}
 
 
-def _plain(name: str, value: Any) -> Any:
+def _to_json_value(name: str, value: Any) -> Any:
     import pandas as pd
 
     if isinstance(value, np.generic):
@@ -61,7 +61,7 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def kept_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
+def loggable_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
     """Return what the log may keep of a row by the `store` of each column; values to be hashed are left out here."""
     bins = {one.name: one for one in package.reference.columns}
     kept: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def kept_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
     return kept
 
 
-def known_importance(root: Path, digest: str) -> dict[str, float]:
+def read_feature_importance(root: Path, digest: str) -> dict[str, float]:
     """Return the permutation importance by column that the evaluation of this package found; empty where it is another's."""
     try:
         report = files.read_json(root / paths.EVALUATION)
@@ -86,17 +86,17 @@ def known_importance(root: Path, digest: str) -> dict[str, float]:
     return {one["column"]: one["mean"] for one in report["importance"] if one["mean"] is not None}
 
 
-def check_class(what: str, word: Any, classes: Sequence[str]) -> None:
+def check_class(field_name: str, value: Any, classes: Sequence[str]) -> None:
     """Raise DataError where a word is none of the classes."""
-    if str(word) not in classes:
-        raise DataError(f"{what}: {word!r} is no class; accepted: {', '.join(classes)}")
+    if str(value) not in classes:
+        raise DataError(f"{field_name}: {value!r} is no class; accepted: {', '.join(classes)}")
 
 
-def moment(at: int) -> str:
+def iso_timestamp(at: int) -> str:
     """Return microseconds since 1970 in words, UTC."""
     return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds")
 
 
-def window_words(since: int, until: int) -> dict[str, str]:
+def window_bounds(since: int, until: int) -> dict[str, str]:
     """Return a window [since, until) in words."""
-    return {"since": moment(since), "until": moment(until)}
+    return {"since": iso_timestamp(since), "until": iso_timestamp(until)}

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
-from pipeline.monitoring.layout import ANSWERS, FEATURES, UNCOUNTED, Layout
-from pipeline.monitoring.rollups import count_rows
-from pipeline.monitoring.weighing import pooled
+from pipeline.monitoring.layout import PREDICTIONS, FEATURES, UNCOUNTED, RollupLayout
+from pipeline.monitoring.rollups import tally_rows
+from pipeline.monitoring.weighing import effective_sample
 from pipeline.state import DAY_US, HOUR_US, RollupKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.monitoring.counting import Counts
+    from pipeline.monitoring.counting import BinCounts
     from pipeline.package import Package
     from pipeline.state import CountedRow, State, Tally
 
-__all__ = ["Window", "window_counts", "window_hours", "window_of", "window_of_rows", "window_tallies"]
+__all__ = ["Window", "window_counts", "hourly_prediction_counts", "window_by_time", "window_by_rows", "window_tallies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,22 @@ class Window:
 
     since: int
     until: int
-    first: int
-    last: int
-    edges: tuple[CountedRow, ...] = field(default=(), repr=False)
+    whole_hours_start: int
+    whole_hours_end: int
+    partial_hour_rows: tuple[CountedRow, ...] = field(default=(), repr=False)
 
-    def parts(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
+    def buckets(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
         """Yield span, begin and end of the roll-ups that make it up."""
-        day, end = -(-self.first // DAY_US) * DAY_US, self.last // DAY_US * DAY_US
+        day, end = -(-self.whole_hours_start // DAY_US) * DAY_US, self.whole_hours_end // DAY_US * DAY_US
         if day >= end:
-            yield "hour", self.first, self.last
+            yield "hour", self.whole_hours_start, self.whole_hours_end
             return
-        yield "hour", self.first, day
+        yield "hour", self.whole_hours_start, day
         yield "day", day, end
-        yield "hour", end, self.last
+        yield "hour", end, self.whole_hours_end
 
 
-def window_of(state: State, model: str, *, since: int, until: int) -> Window:
+def window_by_time(state: State, model: str, *, since: int, until: int) -> Window:
     """Return a window. One of a day or more begins at the full hour, so that no length of it needs to read rows.
 
     `roll_up` must have been called before: what was logged since then is not in it.
@@ -64,14 +64,14 @@ def window_of(state: State, model: str, *, since: int, until: int) -> Window:
     return Window(since, until, first, last, tuple(edges))
 
 
-def window_of_rows(state: State, model: str, n: int, *, until: int) -> Window:
+def window_by_rows(state: State, model: str, n_rows: int, *, until: int) -> Window:
     """Return the window of the last `n` rows before `until`, or of all where there are fewer; equal moments stay together."""
     with state.reading() as connection:
         hours: dict[int, int] = {}
-        for part in (ANSWERS, UNCOUNTED):
+        for part in (PREDICTIONS, UNCOUNTED):
             for hour, (held, _) in store.rolled_hours(connection, model, part, since=0, until=until).items():
                 hours[hour] = hours.get(hour, 0) + held
-        left, end = n, until
+        left, end = n_rows, until
         for hour in sorted(hours, reverse=True):
             # The latest hour may hold rows that lie after `until`, so it is looked at row by row as well.
             if hours[hour] >= left or hour + HOUR_US > until:
@@ -81,11 +81,11 @@ def window_of_rows(state: State, model: str, n: int, *, until: int) -> Window:
         else:
             since = None
     oldest = min(hours, default=until - 1)
-    return window_of(state, model, since=since if since is not None else min(oldest, until - 1), until=until)
+    return window_by_time(state, model, since=since if since is not None else min(oldest, until - 1), until=until)
 
 
 def window_tallies(
-    state: State, model: str, window: Window, part: str, packages: Callable[[str], Package | None]
+    state: State, model: str, window: Window, section: str, packages: Callable[[str], Package | None]
 ) -> dict[tuple[str, str, float], Tally]:
     """Return one part of the roll-ups of a window, by digest, variant and weight of the rows."""
     found: dict[tuple[str, str, float], Tally] = {}
@@ -95,39 +95,39 @@ def window_tallies(
         found[place] = found[place] + tally if place in found else tally
 
     with state.reading() as connection:
-        for span, since, until in window.parts():
+        for span, since, until in window.buckets():
             if since < until:
-                for key, tally in store.read_rollups(connection, model, part, since=since, until=until, span=span):
+                for key, tally in store.read_rollups(connection, model, section, since=since, until=until, span=span):
                     take(key, tally)
-    if window.edges:
-        for key, tally in count_rows(window.edges, packages).items():
-            if key.part == part:
+    if window.partial_hour_rows:
+        for key, tally in tally_rows(window.partial_hour_rows, packages).items():
+            if key.part == section:
                 take(key, tally)
     return found
 
 
-def window_hours(state: State, model: str, window: Window) -> dict[int, int]:
+def hourly_prediction_counts(state: State, model: str, window: Window) -> dict[int, int]:
     """Return the number of answers of each hour of a window that has any, by its first microsecond."""
     found: dict[int, float] = {}
     with state.reading() as connection:
-        for part in (ANSWERS, UNCOUNTED):
-            kept = store.rolled_hours(connection, model, part, since=window.first, until=window.last)
+        for part in (PREDICTIONS, UNCOUNTED):
+            kept = store.rolled_hours(connection, model, part, since=window.whole_hours_start, until=window.whole_hours_end)
             for hour, (_, n) in kept.items():
                 found[hour] = found.get(hour, 0.0) + n
-    for row in window.edges:
+    for row in window.partial_hour_rows:
         hour = row.at - row.at % HOUR_US
         found[hour] = found.get(hour, 0.0) + row.weight
     return {hour: round(n) for hour, n in sorted(found.items())}
 
 
-def window_counts(state: State, model: str, package: Package, window: Window) -> Counts:
+def window_counts(state: State, model: str, package: Package, window: Window) -> BinCounts:
     """Return the counts of the predictions that one package gave in a window."""
-    layout, sums = Layout(package), []
-    for part in (FEATURES, ANSWERS):
+    layout, sums = RollupLayout(package), []
+    for part in (FEATURES, PREDICTIONS):
         own = window_tallies(state, model, window, part, lambda digest: package if digest == package.digest else None)
         kept = ((weight, one) for (digest, _, weight), one in own.items() if digest == package.digest)
-        sums.append(pooled(kept, layout.empty(part)))
-    return layout.counts(*sums)
+        sums.append(effective_sample(kept, layout.empty_tally(part)))
+    return layout.bin_counts(*sums)
 
 
 def _whole_hours(connection: Any, model: str, since: int, until: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from pipeline import state as store
 from pipeline.files import read_json, write_json
 from pipeline.monitoring import roll_up
 from tests.app.conftest import errors_of, app_page, text_of
-from tests.pipeline.monitoring.logs import NAME, hours, production
+from tests.pipeline.monitoring.logs import MODEL_NAME, hours_us, production_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def own(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def log_predictions(root: Path, n: int, **values: Any) -> None:
     """Log n answers of the last day; `values` go into the first columns, all others are missing."""
-    package, version = production(root)
+    package, version = production_package(root)
     first, other = package.classes
     features = json.dumps({name: values.get(name) for name in package.schema.feature_names})
     now = time.time_ns() // 1000
@@ -52,13 +52,13 @@ def log_predictions(root: Path, n: int, **values: Any) -> None:
         journal.append(
             [
                 store.PredictionRow(
-                    f"hard-{at}", now - hours(20) * at // n, NAME, version, package.digest, 1, features, first,
+                    f"hard-{at}", now - hours_us(20) * at // n, MODEL_NAME, version, package.digest, 1, features, first,
                     json.dumps({first: 0.75, other: 0.25}), 0.75, "champion", "champion", 900, 1.0, None, None,
                 )
                 for at in range(start, min(start + 50_000, n))
             ]
         )  # fmt: skip
-        roll_up(state, NAME, lambda _: package)
+        roll_up(state, MODEL_NAME, lambda _: package)
     journal.close()
     state.close()
 
@@ -67,7 +67,7 @@ def clear_log(root: Path) -> None:
     state = store.open_state(root)
     with state.writing() as connection:
         store.remove_predictions(connection, before=2**62, limit=10**6)
-        store.clear_rollups(connection, NAME)
+        store.clear_rollups(connection, MODEL_NAME)
     state.close()
 
 

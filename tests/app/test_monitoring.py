@@ -14,7 +14,7 @@ from pipeline.monitoring import ModelMonitor
 from tests.app.conftest import errors_of, app_page, text_of
 from tests.app.day import log_drifting_day
 from tests.app.test_predict import predict_by_form
-from tests.pipeline.monitoring.logs import NAME
+from tests.pipeline.monitoring.logs import MODEL_NAME
 
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("app")
 def incident(project: Workspace, **other: Any) -> int:
     now = time.time_ns() // 1000
     told = {"incident": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>moved</b>"}
-    made = store.Incident(**{**told, **other}, model=NAME, message="up", details={}, at=now, last_at=now)
+    made = store.Incident(**{**told, **other}, model=MODEL_NAME, message="up", details={}, at=now, last_at=now)
     state = store.open_state(project.root)
     try:
         with state.writing() as connection:
@@ -80,7 +80,7 @@ def test_the_version_that_is_chosen_is_the_one_whose_answers_are_counted(project
     predict_by_form()
     shown = app_page("monitoring").run()
     cards = {one.label: one.value for one in shown.metric}
-    monitor = ModelMonitor(NAME, project.root, version=1)
+    monitor = ModelMonitor(MODEL_NAME, project.root, version=1)
     assert cards["Predictions"] == f"{monitor.get_monitoring_dashboard_data(24)['total_predictions']:,}"
     with pytest.raises(UsageError, match="no version 9; known: 1"):
-        ModelMonitor(NAME, project.root, version=9).get_monitoring_dashboard_data(24)
+        ModelMonitor(MODEL_NAME, project.root, version=9).get_monitoring_dashboard_data(24)

@@ -13,7 +13,7 @@ from pipeline.classifier import class_codes
 from pipeline.config.compose import compose
 from pipeline.config.load import build
 from pipeline.data import sources
-from pipeline.metrics import measure
+from pipeline.metrics import compute_metrics
 from pipeline.schema import Schema
 from pipeline.scoring import scored_rows
 from pipeline.training import TrainResult, train
@@ -82,6 +82,6 @@ def test_what_is_learned_from_synthetic_rows_holds_on_real_ones() -> None:
     classifier, judged = trained(rows).classifier, real("s5e7_train.csv")
     codes, target = class_codes(judged, schema().target), schema().target
     scored = scored_rows(target, codes, classifier.predict_proba(judged), threshold=classifier.threshold)
-    found = measure(scored, ["log_loss", "accuracy"])
+    found = compute_metrics(scored, ["log_loss", "accuracy"])
     assert found["log_loss"] <= 0.1315
     assert 0.9680 <= found["accuracy"] < LEAK

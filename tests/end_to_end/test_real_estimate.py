@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pipeline.monitoring import Cells, Performance, expected_performance, is_trusted, measured_performance
+from pipeline.monitoring import ScoreHistogram, Performance, estimate_performance, estimates_agree, calculate_realized_performance
 from tests.end_to_end.test_real_data_bars import REAL, real, schema, trained
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Per
         np.array([names.index(word) for word in words])
         for words in (result.classifier.predict(rows), rows[target.column])
     )
-    expected = expected_performance(
-        Cells.from_rows(probabilities, said, positive=positive), confidence=0.95, draws=200, seed=1
+    expected = estimate_performance(
+        ScoreHistogram.from_rows(probabilities, said, positive=positive), confidence_level=0.95, n_resamples=200, seed=1
     )
-    cells = Cells.from_rows(probabilities, said, positive=positive, outcomes=truth)
-    names_of = list(expected.figures)
-    return expected, measured_performance(cells, names_of, n_rows=len(rows), confidence=0.95, draws=200, seed=1)
+    cells = ScoreHistogram.from_rows(probabilities, said, positive=positive, outcomes=truth)
+    names_of = list(expected.metrics)
+    return expected, calculate_realized_performance(cells, names_of, n_rows=len(rows), confidence_level=0.95, n_resamples=200, seed=1)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
@@ -56,17 +56,17 @@ def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> Non
         rng.choice(np.flatnonzero(is_one), int(3_000 * part)) for is_one, part in ((first, share), (~first, 1 - share))
     ]
     expected, measured = estimated_and_realized(result, rest.iloc[np.concatenate(picked)].reset_index(drop=True))
-    assert all(is_trusted(expected, measured, min_outcomes=200).values())
+    assert all(estimates_agree(expected, measured, min_outcomes=200).values())
     for name in ("accuracy", "f1_weighted", "roc_auc"):
-        assert expected.figures[name].value == pytest.approx(measured.figures[name].value, abs=0.02)
+        assert expected.metrics[name].value == pytest.approx(measured.metrics[name].value, abs=0.02)
 
 
 def test_where_the_meaning_moved_too_the_estimate_falls_too_little_and_is_not_trusted() -> None:
     """The original rows: the same features mean something else there, which no probability can know."""
     result = trained(real("s5e7_train.csv"))
     expected, measured = estimated_and_realized(result, real("personality_2900.csv"))
-    trusted = is_trusted(expected, measured, min_outcomes=200)
-    said, true = expected.figures["accuracy"].value, measured.figures["accuracy"].value
+    trusted = estimates_agree(expected, measured, min_outcomes=200)
+    said, true = expected.metrics["accuracy"].value, measured.metrics["accuracy"].value
     assert said is not None
     assert true is not None
     assert true < said < result.mean["accuracy"]

@@ -16,7 +16,7 @@ from pipeline.config.groups.alerts import RuleConfig
 from pipeline.config.load import load_params
 from pipeline.errors import ConfigError
 from tests.pipeline.alerts.test_watching import now, settings_of
-from tests.pipeline.monitoring.logs import hours, live_rows, production, write_log, write_outcomes
+from tests.pipeline.monitoring.logs import hours_us, live_rows, production_package, write_log, write_outcomes
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def test_outcomes_that_turn_and_a_server_that_fails_make_each_rule_speak(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings_of(project, rules=RULES)
-    ids = write_log(project, frame := live_rows(400), start=now() - hours(3), stop=now() - hours(2))
-    first, second = production(project)[0].schema.target.classes
-    turned = [second if word == first else first for word in frame[production(project)[0].schema.target.column]]
+    ids = write_log(project, frame := live_rows(400), start=now() - hours_us(3), stop=now() - hours_us(2))
+    first, second = production_package(project)[0].schema.target.classes
+    turned = [second if word == first else first for word in frame[production_package(project)[0].schema.target.column]]
     with saying(said := figures(good=1000, bad=50, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         before = watching.watch_once(config, project)
@@ -145,10 +145,10 @@ def test_one_error_among_few_answers_pages_nobody(
 
 def test_outcomes_that_never_came_are_missed_since_the_version_serves(project: Path) -> None:
     config = settings_of(project, rules={"stale_outcomes": RULES["stale_outcomes"]})
-    write_log(project, live_rows(10), start=now() - hours(3), stop=now() - hours(2))
+    write_log(project, live_rows(10), start=now() - hours_us(3), stop=now() - hours_us(2))
     state = store.open_state(project)
     with state.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE deployments SET since = {now() - hours(9)}")
+        connection.exec_driver_sql(f"UPDATE deployments SET since = {now() - hours_us(9)}")
     state.close()
     (judged,) = watching.watch_once(config, project).judged
     assert (judged.speaks, judged.words) == (True, "no outcome for 9 hours")

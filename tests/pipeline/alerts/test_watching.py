@@ -18,7 +18,7 @@ from pipeline.alerts.facts import read_server
 from pipeline.config.groups.alerts import RuleConfig
 from pipeline.config.load import load_params
 from pipeline.files import exclusive, write_json
-from tests.pipeline.monitoring.logs import NAME, hours, live_rows, production, write_log
+from tests.pipeline.monitoring.logs import MODEL_NAME, hours_us, live_rows, production_package, write_log
 from tests.pipeline.problems import ROOT
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def now() -> int:
 def log_rows(project: Path, n: int = 600, *, moved: bool, prefix: str) -> list[str]:
     """Log rows of the last hour; return the columns that were moved, of which the model cares most for the first."""
     frame = live_rows(n)
-    numbers = [one.name for one in production(project)[0].schema.features if one.is_numeric][:2]
+    numbers = [one.name for one in production_package(project)[0].schema.features if one.is_numeric][:2]
     if moved:
         for name in numbers:
             frame[name] = frame[name].max()
-    write_log(project, frame, start=now() - hours(0.9), stop=now() - hours(0.1), prefix=prefix)
+    write_log(project, frame, start=now() - hours_us(0.9), stop=now() - hours_us(0.1), prefix=prefix)
     return numbers
 
 
@@ -59,14 +59,14 @@ def waiting(project: Path) -> list[store.Delivery]:
 
 def test_many_columns_make_one_incident_whose_message_ranks_the_causes(project: Path) -> None:
     numbers = log_rows(project, moved=True, prefix="a")
-    digest = production(project)[0].digest
+    digest = production_package(project)[0].digest
     importance = [{"column": numbers[1], "mean": 0.9}, {"column": numbers[0], "mean": 0.01}]
     write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
     found = watching.watch_once(settings_of(project), project)
     (incident,) = [one for one in found.incidents if one.incident == "quality"]
     lines = incident.message.splitlines()
     assert "drift" in incident.rules
-    assert incident.title.startswith(f"{NAME}: ")
+    assert incident.title.startswith(f"{MODEL_NAME}: ")
     assert lines[0].endswith("(600 predictions)")
     assert lines[1] == "Likeliest causes:"
     assert lines[2].startswith(f"1. {numbers[1]}: mean rose from ")
@@ -110,7 +110,7 @@ def _forget_predictions(project: Path) -> None:
     state = store.open_state(project)
     with state.writing() as connection:
         connection.exec_driver_sql("DELETE FROM predictions")
-        store.clear_rollups(connection, NAME)
+        store.clear_rollups(connection, MODEL_NAME)
     state.close()
 
 
@@ -118,7 +118,7 @@ def test_a_silence_keeps_the_incident_and_tells_it_when_it_ends(project: Path) -
     config = settings_of(project)
     log_rows(project, moved=True, prefix="a")
     state = store.open_state(project)
-    quiet = alerts.silence(state, NAME, minutes=60, actor=alerts.Actor("ada"))
+    quiet = alerts.silence(state, MODEL_NAME, minutes=60, actor=alerts.Actor("ada"))
     found = watching.watch_once(config, project)
     assert (len(alerts.list_incidents(state)), waiting(project)) == (len(found.incidents), [])
     alerts.unsilence(state, quiet.seq, actor=alerts.Actor("ada"))
@@ -177,8 +177,8 @@ SERVICE = {
 
 def test_silence_of_callers_and_age_are_told_by_rules_of_their_own(project: Path) -> None:
     config = settings_of(project, rules=SERVICE)
-    start = now() - hours(8)
-    write_log(project, live_rows(10), start=start, stop=start + hours(1))
+    start = now() - hours_us(8)
+    write_log(project, live_rows(10), start=start, stop=start + hours_us(1))
     state = store.open_state(project)
     with state.writing() as connection:
         connection.exec_driver_sql(f"UPDATE deployments SET since = {start}")
@@ -198,7 +198,7 @@ def test_the_figures_of_the_run_are_kept_for_other_processes(project: Path) -> N
     watching.watch_once(settings_of(project), project)
     state = store.open_state(project)
     with state.reading() as connection:
-        run = store.last_monitor_run(connection, NAME)
+        run = store.last_monitor_run(connection, MODEL_NAME)
     state.close()
     assert run is not None
     assert (run.verdict, run.version, run.figures["n_rows"]) == ("drift", 1, 600)

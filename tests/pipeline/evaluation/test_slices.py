@@ -10,7 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from pipeline.evaluation.slices import Slice, _column_slices, evaluate_slices
-from pipeline.metrics import Scored
+from pipeline.metrics import LabeledPredictions
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.problems import FAST, settings
 
@@ -20,11 +20,11 @@ CODE = np.arange(N) % 2
 TARGET = Target("answer", ("no", "yes"), "yes")
 
 
-def scored_rows_with_errors(wrong: np.ndarray) -> Scored:
+def scored_rows_with_errors(wrong: np.ndarray) -> LabeledPredictions:
     """Return rows that are called rightly with 0.9, and wrongly where `wrong` says so."""
     called = np.where(wrong, 1 - CODE, CODE)
     p = np.where(called == 1, 0.9, 0.1)
-    return Scored(CODE, np.column_stack([1 - p, p]), called, 1)
+    return LabeledPredictions(CODE, np.column_stack([1 - p, p]), called, 1)
 
 
 def evaluated_slices(column: Column, values: object, wrong: np.ndarray | None = None) -> tuple[list[Slice], list[object]]:

@@ -12,7 +12,7 @@ from pipeline import package
 from pipeline.evaluation import evaluate
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.gates.judging import _champion_test_gate
-from pipeline.metrics import Scored, compare
+from pipeline.metrics import LabeledPredictions, compare_paired
 from pipeline.schema import Column, Schema
 from pipeline.validation.validating import validate
 from tests.pipeline.package.packing import write_small_package, parts
@@ -157,7 +157,7 @@ def _promotion(**changes: object) -> PromotionConfig:
     return settings().promotion.model_copy(update={"resamples": 500, **changes})
 
 
-def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[Scored, Scored]:
+def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[LabeledPredictions, LabeledPredictions]:
     """Two models whose log odds err independently by as much."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(0, 2, n_rows)
@@ -165,7 +165,7 @@ def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[Scored, Score
     scored = []
     for _ in range(2):
         p = 1 / (1 + np.exp(-(truth + rng.normal(0, 0.5, n_rows))))
-        scored.append(Scored(y, np.column_stack([1 - p, p]), (p > 0.5).astype(np.int64), 1))
+        scored.append(LabeledPredictions(y, np.column_stack([1 - p, p]), (p > 0.5).astype(np.int64), 1))
     return scored[0], scored[1]
 
 
@@ -174,7 +174,7 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     promoted = 0
     for seed in range(n):
         mine, theirs = _models_of_equal_worth(seed)
-        found = compare(mine, theirs, ["log_loss"], confidence=config.confidence, resamples=500, seed=seed)["log_loss"]
+        found = compare_paired(mine, theirs, ["log_loss"], confidence_level=config.confidence, n_resamples=500, seed=seed)["log_loss"]
         promoted += _champion_test_gate(found, config).passed
     declared = (1 - config.confidence) / 2
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
@@ -182,16 +182,16 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
 
 def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
     mine, theirs = _models_of_equal_worth(1, 20_000)
-    found = compare(mine, theirs, ["log_loss"], confidence=0.95, resamples=500, seed=1)["log_loss"]
+    found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
     assert _champion_test_gate(found, _promotion(rule="non_inferior", margin=0.05)).passed
     assert not _champion_test_gate(found, _promotion(rule="superior")).passed
 
 
 def test_where_more_is_better_the_sides_are_exchanged() -> None:
     mine, theirs = _models_of_equal_worth(1)
-    worse = Scored(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
-    found = compare(mine, worse, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
+    worse = LabeledPredictions(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
+    found = compare_paired(mine, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
     gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
     assert (gate.result, gate.fails_when) == ("pass", "below")
-    back = compare(worse, mine, ["roc_auc"], confidence=0.95, resamples=200, seed=1)["roc_auc"]
+    back = compare_paired(worse, mine, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
     assert _champion_test_gate(back, _promotion(metric="roc_auc")).result == "fail"

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import MLOpsPipeline
 from pipeline.errors import DataError
-from tests.pipeline.monitoring.logs import NAME, live_rows, production
+from tests.pipeline.monitoring.logs import MODEL_NAME, live_rows, production_package
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.conftest import databases, packages, postgresql, project, registered
 
@@ -22,11 +22,11 @@ __all__ = ["databases", "packages", "postgresql", "project", "registered"]
 @pytest.fixture
 def mlops(project: Path) -> MLOpsPipeline:
     shutil.copy(ROOT / "params.yaml", project / "params.yaml")
-    return MLOpsPipeline("tries", NAME, root=project)
+    return MLOpsPipeline("tries", MODEL_NAME, root=project)
 
 
 def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops: MLOpsPipeline, project: Path) -> None:
-    package = production(project)[0]
+    package = production_package(project)[0]
     recent, reference = live_rows(800, 1), live_rows(1_200, 2)
     number = next(one.name for one in package.schema.features if one.is_numeric)
     moved = recent.assign(**{number: recent[number].max()})
@@ -34,14 +34,14 @@ def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops
     loud = mlops.monitor_production_model(moved)
     assert (calm["drift"]["drift_detected"], calm["drift"]["multivariate"]["verdict"]) == (False, "stable")
     assert number in loud["drift"]["drifted_features"]
-    assert (loud["model"], loud["dashboard"]["total_predictions"]) == (NAME, 800)
+    assert (loud["model"], loud["dashboard"]["total_predictions"]) == (MODEL_NAME, 800)
     truth = recent[package.schema.target.column].astype(str).to_numpy()
     assert calm["performance"]["accuracy"] == pytest.approx((package.predict(recent) == truth).mean())
     assert calm["performance"]["n_outcomes"] == 800
 
 
 def test_rows_without_outcomes_are_judged_by_what_is_expected(mlops: MLOpsPipeline, project: Path) -> None:
-    package = production(project)[0]
+    package = production_package(project)[0]
     recent = live_rows(300)[list(package.schema.feature_names)]
     found = mlops.monitor_production_model(recent)
     assert (found["performance"]["accuracy"], found["performance"]["n_outcomes"]) == (None, 0)

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
 
-NAME = "personality_model"
+MODEL_NAME = "personality_model"
 NOW = 1_770_000_000_000_000  # 2026-02-02T02:40:00Z
 
 
-def monitor_of(root: Path) -> ModelMonitor:
+def make_monitor(root: Path) -> ModelMonitor:
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")
-    return ModelMonitor(NAME, root=root, clock=lambda: NOW)
+    return ModelMonitor(MODEL_NAME, root=root, clock=lambda: NOW)
 
 
-def production(root: Path) -> tuple[Package, int]:
+def production_package(root: Path) -> tuple[Package, int]:
     state = open_state(root)
     with state.reading() as connection:
-        found = served(connection, NAME)
+        found = served(connection, MODEL_NAME)
     state.close()
     return PackageStore(root / "state/packages").load(found.digests["Production"]), found.versions["Production"]
 
@@ -56,7 +56,7 @@ def write_log(
     weights: Sequence[float] | None = None,
 ) -> list[str]:
     """Log rows evenly over [start, stop), in an order that is not that of their moments; return their identifiers."""
-    package, version = production(root)
+    package, version = production_package(root)
     probabilities = package.predict_proba(frame)
     said = package.predict(frame)
     at = np.linspace(start, stop, len(frame), endpoint=False).astype(np.int64)
@@ -70,7 +70,7 @@ def write_log(
             PredictionRow(
                 ids[i],
                 int(at[i]),
-                NAME,
+                MODEL_NAME,
                 version,
                 package.digest,
                 1,
@@ -101,7 +101,7 @@ def write_outcomes(root: Path, outcomes: list[tuple[str, str]]) -> None:
     state.close()
 
 
-def hours(n: float) -> int:
+def hours_us(n: float) -> int:
     return int(n * HOUR_US)
 
 

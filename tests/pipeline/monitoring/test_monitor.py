@@ -13,21 +13,21 @@ import pipeline
 from pipeline import state as store
 from pipeline.config.load import load_params
 from pipeline.errors import DataError, UsageError
-from pipeline.monitoring import ModelMonitor, count_window
-from pipeline.monitoring.layout import ANSWERS
-from pipeline.monitoring.logged import logged_reference
-from pipeline.monitoring.rollups import rebuild, roll_up
+from pipeline.monitoring import ModelMonitor, count_frame
+from pipeline.monitoring.layout import PREDICTIONS
+from pipeline.monitoring.logged import loggable_reference
+from pipeline.monitoring.rollups import rebuild_rollups, roll_up
 from pipeline.monitoring.windows import window_counts as counts_in
-from pipeline.monitoring.windows import window_of
+from pipeline.monitoring.windows import window_by_time
 from pipeline.state import open_state
 from tests.pipeline.monitoring.logs import (
-    NAME,
+    MODEL_NAME,
     NOW,
-    hours,
+    hours_us,
     live_rows,
-    monitor_of,
+    make_monitor,
     plain_counts,
-    production,
+    production_package,
     write_log,
     write_outcomes,
 )
@@ -35,12 +35,12 @@ from tests.pipeline.monitoring.logs import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.monitoring import Counts
+    from pipeline.monitoring import BinCounts
     from pipeline.package import Package
 
 
-def window_counts(state: store.State, model: str, package: Package, *, since: int, until: int) -> Counts:
-    return counts_in(state, model, package, window_of(state, model, since=since, until=until))
+def window_bin_counts(state: store.State, model: str, package: Package, *, since: int, until: int) -> BinCounts:
+    return counts_in(state, model, package, window_by_time(state, model, since=since, until=until))
 
 
 def test_the_monitor_is_a_public_class() -> None:
@@ -50,20 +50,20 @@ def test_the_monitor_is_a_public_class() -> None:
 @pytest.mark.parametrize("window", [(0.0, 6.0), (0.5, 5.25), (2.1, 2.9), (1.0, 1.0)])
 def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: tuple[float, float]) -> None:
     frame = live_rows(1_200)
-    start = NOW - NOW % hours(1)
-    write_log(project, frame, start=start, stop=start + hours(6))
-    package, _ = production(project)
+    start = NOW - NOW % hours_us(1)
+    write_log(project, frame, start=start, stop=start + hours_us(6))
+    package, _ = production_package(project)
     state = open_state(project)
-    assert roll_up(state, NAME, lambda _: package) == 1_200
-    since, until = (start + hours(one) for one in window)
-    found = window_counts(state, NAME, package, since=since, until=until)
+    assert roll_up(state, MODEL_NAME, lambda _: package) == 1_200
+    since, until = (start + hours_us(one) for one in window)
+    found = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
     state.close()
-    at = np.linspace(start, start + hours(6), 1_200, endpoint=False).astype(np.int64)
+    at = np.linspace(start, start + hours_us(6), 1_200, endpoint=False).astype(np.int64)
     part = frame[(at >= since) & (at < until)].reset_index(drop=True)
     probabilities = package.predict_proba(part)
     positive = package.classes.index(package.schema.target.positive)
-    expected = count_window(
-        logged_reference(package),
+    expected = count_frame(
+        loggable_reference(package),
         part,
         n_rows=len(part),
         score=probabilities[:, positive],
@@ -75,96 +75,96 @@ def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: t
 
 
 def test_rows_are_counted_once_also_when_they_come_late_and_after_a_rebuild(project: Path) -> None:
-    start = NOW - NOW % hours(1) - hours(3)
-    package, _ = production(project)
+    start = NOW - NOW % hours_us(1) - hours_us(3)
+    package, _ = production_package(project)
     state = open_state(project)
-    write_log(project, live_rows(300, 1), start=start, stop=start + hours(3), prefix="a")
-    rolled = [roll_up(state, NAME, lambda _: package), roll_up(state, NAME, lambda _: package)]
-    write_log(project, live_rows(200, 2), start=start - hours(2), stop=start + hours(1), prefix="late")
-    rolled.append(roll_up(state, NAME, lambda _: package))
-    whole = {"since": start - hours(2), "until": start + hours(3)}
-    before = window_counts(state, NAME, package, **whole)
+    write_log(project, live_rows(300, 1), start=start, stop=start + hours_us(3), prefix="a")
+    rolled = [roll_up(state, MODEL_NAME, lambda _: package), roll_up(state, MODEL_NAME, lambda _: package)]
+    write_log(project, live_rows(200, 2), start=start - hours_us(2), stop=start + hours_us(1), prefix="late")
+    rolled.append(roll_up(state, MODEL_NAME, lambda _: package))
+    whole = {"since": start - hours_us(2), "until": start + hours_us(3)}
+    before = window_bin_counts(state, MODEL_NAME, package, **whole)
     assert (rolled, before.n_rows) == ([300, 0, 200], 500)
-    assert rebuild(state, NAME, lambda _: package) == 500
-    assert plain_counts(window_counts(state, NAME, package, **whole)) == plain_counts(before)
+    assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 500
+    assert plain_counts(window_bin_counts(state, MODEL_NAME, package, **whole)) == plain_counts(before)
     state.close()
 
 
-def test_a_kill_between_counting_and_committing_counts_nothing_twice(project: Path) -> None:
-    write_log(project, live_rows(100), start=NOW - hours(2), stop=NOW)
-    package, _ = production(project)
+def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> None:
+    write_log(project, live_rows(100), start=NOW - hours_us(2), stop=NOW)
+    package, _ = production_package(project)
     state = open_state(project)
     with pytest.raises(KeyboardInterrupt), state.writing() as connection:
         tally = store.Tally(100, 0.0, np.ones(5, dtype=np.int64))
-        key = store.RollupKey(ANSWERS, package.digest, "champion", 0)
-        store.add_rollups(connection, NAME, {key: tally}, after=store.Reach(0, 0), until=store.Reach(100, 0))
+        key = store.RollupKey(PREDICTIONS, package.digest, "champion", 0)
+        store.add_rollups(connection, MODEL_NAME, {key: tally}, after=store.Reach(0, 0), until=store.Reach(100, 0))
         raise KeyboardInterrupt
-    assert roll_up(state, NAME, lambda _: package) == 100
-    found = window_counts(state, NAME, package, since=0, until=NOW + hours(1))
+    assert roll_up(state, MODEL_NAME, lambda _: package) == 100
+    found = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
     assert found.n_rows == 100
     state.close()
 
 
 def test_two_processes_that_roll_up_at_once_count_each_row_once(project: Path) -> None:
-    write_log(project, live_rows(100), start=NOW - hours(2), stop=NOW)
-    package, _ = production(project)
+    write_log(project, live_rows(100), start=NOW - hours_us(2), stop=NOW)
+    package, _ = production_package(project)
     state, other = open_state(project), open_state(project)
 
     def packages(_digest: str):  # the other one is faster, while this one counts
-        roll_up(other, NAME, lambda _: package)
+        roll_up(other, MODEL_NAME, lambda _: package)
         return package
 
-    assert roll_up(state, NAME, packages) == 0
-    assert window_counts(state, NAME, package, since=0, until=NOW + hours(1)).n_rows == 100
+    assert roll_up(state, MODEL_NAME, packages) == 0
+    assert window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1)).n_rows == 100
     state.close()
     other.close()
 
 
-def test_live_rows_of_the_training_kind_do_not_drift_and_moved_ones_do(project: Path) -> None:
-    monitor = monitor_of(project)
+def test_shifted_live_rows_drift_and_others_do_not(project: Path) -> None:
+    monitor = make_monitor(project)
     frame = live_rows(1_500)
-    write_log(project, frame, start=NOW - hours(20), stop=NOW)
+    write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
     calm = monitor.detect_data_drift()
-    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
     moved = frame.copy()
     moved[number] = moved[number].max()
-    write_log(project, moved, start=NOW - hours(1), stop=NOW, prefix="moved")
+    write_log(project, moved, start=NOW - hours_us(1), stop=NOW, prefix="moved")
     drifted = monitor.detect_data_drift(window_hours=0.9)
     assert (calm["drift_detected"], calm["verdict"] in ("stable", "watch"), calm["n_rows"]) == (False, True, 1_500)
     assert number in drifted["drifted_features"]
     assert drifted["findings"][0]["words"]
 
 
-def test_drift_of_one_window_is_watched_where_two_are_asked_for(project: Path) -> None:
+def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Path) -> None:
     frame = live_rows(600)
-    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
     frame[number] = frame[number].max()
-    write_log(project, frame, start=NOW - hours(2), stop=NOW)
-    monitor = monitor_of(project)
+    write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
+    monitor = make_monitor(project)
     config = load_params(project / "params.yaml")
     monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"hold_windows": 2})})
     assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
     assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 
 
-def test_rows_that_somebody_hands_in_can_be_the_reference(project: Path) -> None:
-    monitor = monitor_of(project)
+def test_a_passed_frame_can_be_the_reference(project: Path) -> None:
+    monitor = make_monitor(project)
     frame = live_rows(1_000)
-    write_log(project, frame, start=NOW - hours(5), stop=NOW)
+    write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
     same = monitor.detect_data_drift(live_rows(1_500, 9))
     other = live_rows(1_500, 9)
-    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
     other[number] = other[number].max()
     differs = monitor.detect_data_drift(other, drift_threshold=0.1)
     assert (same["drift_detected"], same["multivariate"]["verdict"]) == (False, "stable")
     assert (differs["drift_detected"], differs["multivariate"]["value"] > 0.9) == (True, True)
 
 
-def test_figures_are_those_of_pandas_whatever_outcomes_did(project: Path) -> None:
+def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
     """Duplicates, revisions, late ones, and ones for predictions that are not there."""
     frame = live_rows(2_000)
-    ids = write_log(project, frame, start=NOW - hours(20), stop=NOW)
-    package, _ = production(project)
+    ids = write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
+    package, _ = production_package(project)
     target = package.schema.target
     truth = frame[target.column].astype(str).to_numpy()
     other = {target.classes[0]: target.classes[1], target.classes[1]: target.classes[0]}
@@ -177,7 +177,7 @@ def test_figures_are_those_of_pandas_whatever_outcomes_did(project: Path) -> Non
     write_outcomes(project, again)
     table = pd.DataFrame([*first, *again], columns=["id", "outcome"]).groupby("id").last()
     said = pd.Series(package.predict(frame), index=ids).loc[table.index]
-    found = monitor_of(project).calculate_performance_metrics(window_hours=24)
+    found = make_monitor(project).calculate_performance_metrics(window_hours=24)
     assert (found["total_predictions"], found["n_outcomes"], found["coverage"]) == (2_000, 1_500, 0.75)
     assert found["accuracy"] == pytest.approx(accuracy_score(table["outcome"], said), abs=1e-9)
     assert found["f1_score"] == pytest.approx(f1_score(table["outcome"], said, average="weighted"), abs=1e-9)
@@ -188,18 +188,18 @@ def test_figures_are_those_of_pandas_whatever_outcomes_did(project: Path) -> Non
 
 
 def test_an_outcome_that_comes_before_its_prediction_is_joined_later(project: Path) -> None:
-    monitor = monitor_of(project)
+    monitor = make_monitor(project)
     frame = live_rows(5)
-    truth = frame[production(project)[0].schema.target.column].astype(str).tolist()
+    truth = frame[production_package(project)[0].schema.target.column].astype(str).tolist()
     write_outcomes(project, [(f"p{i}", word) for i, word in enumerate(truth)])
     assert monitor.calculate_performance_metrics()["n_outcomes"] == 0
-    write_log(project, frame, start=NOW - hours(1), stop=NOW)
+    write_log(project, frame, start=NOW - hours_us(1), stop=NOW)
     assert monitor.calculate_performance_metrics()["n_outcomes"] == 5
 
 
-def test_predictions_are_logged_one_by_one_as_the_examples_do(project: Path) -> None:
-    monitor = monitor_of(project)
-    package, version = production(project)
+def test_single_predictions_are_logged_as_in_the_examples(project: Path) -> None:
+    monitor = make_monitor(project)
+    package, version = production_package(project)
     frame = live_rows(3)
     names = list(package.schema.feature_names)
     classes = package.classes
@@ -226,38 +226,38 @@ def test_predictions_are_logged_one_by_one_as_the_examples_do(project: Path) -> 
         ({"request_id": "x" * 37}, "request_id: has 37 signs"),
     ],
 )
-def test_what_cannot_be_logged_is_refused(project: Path, given: dict[str, object], message: str) -> None:
-    package, _ = production(project)
+def test_unloggable_values_are_refused(project: Path, given: dict[str, object], message: str) -> None:
+    package, _ = production_package(project)
     usual = {"prediction": package.classes[0], "features": {}, "confidence": 0.9}
     with pytest.raises(DataError, match=message):
-        monitor_of(project).log_prediction(**{**usual, **given})
+        make_monitor(project).log_prediction(**{**usual, **given})
 
 
-def test_an_outcome_that_is_no_class_is_refused_with_the_classes_and_not_kept(project: Path) -> None:
-    monitor = monitor_of(project)
-    package, _ = production(project)
+def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) -> None:
+    monitor = make_monitor(project)
+    package, _ = production_package(project)
     one = monitor.log_prediction(package.classes[0], {}, 0.9)
     with pytest.raises(DataError, match=f"actual: 'nobody' is no class; accepted: {', '.join(package.classes)}"):
         monitor.log_outcome(one, "nobody")
     assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
 
 
-def test_a_model_that_is_not_in_production_is_told_what_to_do(project: Path) -> None:
-    monitor = monitor_of(project)
+def test_a_model_without_production_version_gets_a_usage_error(project: Path) -> None:
+    monitor = make_monitor(project)
     monitor.model_name = "another"
     with pytest.raises(UsageError, match="no version is in production"):
         monitor.detect_data_drift()
 
 
 @pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf"), 1e9])
-def test_a_window_of_no_length_or_of_ages_is_refused(length: float, project: Path) -> None:
+def test_a_window_of_invalid_length_is_refused(length: float, project: Path) -> None:
     with pytest.raises(UsageError, match=r"window: .* hours; accepted: more than 0, at most 1,000,000"):
-        monitor_of(project).generate_monitoring_report(length)
+        make_monitor(project).generate_monitoring_report(length)
 
 
 def test_a_rebuild_of_an_unknown_model_is_refused_and_one_without_rows_keeps_the_past(project: Path) -> None:
-    monitor = monitor_of(project)
-    write_log(project, live_rows(20), start=NOW - hours(5), stop=NOW)
+    monitor = make_monitor(project)
+    write_log(project, live_rows(20), start=NOW - hours_us(5), stop=NOW)
     assert monitor.rebuild() == 20
     state = open_state(project)
     with state.writing() as connection:
@@ -265,16 +265,16 @@ def test_a_rebuild_of_an_unknown_model_is_refused_and_one_without_rows_keeps_the
     state.close()
     assert (monitor.rebuild(), monitor.get_monitoring_dashboard_data(48)["total_predictions"]) == (0, 20)
     with pytest.raises(UsageError, match="another: no such model is registered"):
-        ModelMonitor("another", root=project, config=monitor.settings).rebuild()
+        ModelMonitor("another", root=project, config=monitor.resolved_config).rebuild()
 
 
-def test_degradation_is_told_with_its_baseline(project: Path) -> None:
+def test_degradation_reports_its_baseline(project: Path) -> None:
     frame = live_rows(1_000)
-    ids = write_log(project, frame, start=NOW - hours(5), stop=NOW)
-    target = production(project)[0].schema.target
+    ids = write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
+    target = production_package(project)[0].schema.target
     truth = frame[target.column].astype(str).tolist()
     other = {target.classes[0]: target.classes[1], target.classes[1]: target.classes[0]}
-    monitor = monitor_of(project)
+    monitor = make_monitor(project)
     assert monitor.detect_performance_degradation({"accuracy": 0.85})["findings"][0]["verdict"] == "not_enough_data"
     write_outcomes(project, list(zip(ids, truth, strict=True)))
     fine = monitor.detect_performance_degradation({"accuracy": 0.85, "f1_score": 0.83}, degradation_threshold=0.05)
@@ -285,9 +285,9 @@ def test_degradation_is_told_with_its_baseline(project: Path) -> None:
 
 
 def test_a_report_holds_everything_about_a_window(project: Path) -> None:
-    write_log(project, live_rows(300), start=NOW - hours(5), stop=NOW)
-    report = monitor_of(project).generate_monitoring_report()
-    assert (report["model"], report["dashboard"]["total_predictions"], report["drift"]["n_rows"]) == (NAME, 300, 300)
+    write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)
+    report = make_monitor(project).generate_monitoring_report()
+    assert (report["model"], report["dashboard"]["total_predictions"], report["drift"]["n_rows"]) == (MODEL_NAME, 300, 300)
     assert report["performance"]["expected"]["accuracy"]["value"] > 0.8
     assert {one["metric"] for one in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
     assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00+00:00"

@@ -9,38 +9,38 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.monitoring import domain_auc
 from pipeline.monitoring.multivariate import auc_interval
-from tests.pipeline.monitoring.windows import CONFIG, SCHEMA, judged, reference, rows
+from tests.pipeline.monitoring.windows import CONFIG, SCHEMA, detect, make_reference, sample_rows
 
-HOW = {"min_rows": 200, "confidence": 0.99, "seed": 0}
+OPTIONS = {"min_rows": 200, "confidence": 0.99, "seed": 0}
 
 
-def tied(n: int, seed: int, sign: int) -> pd.DataFrame:
+def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:
     """Return rows whose `visits` follow `size`, or go against it: each column alone is the same."""
-    frame = rows(n, seed, missing=0.0)
+    frame = sample_rows(n, seed, missing=0.0)
     ranks = frame["size"].rank(pct=True) if sign > 0 else 1 - frame["size"].rank(pct=True)
     frame["visits"] = pd.Series(np.floor(ranks * 11.999), dtype="Int64")
     return frame
 
 
-def test_rows_of_the_same_kind_cannot_be_told_apart() -> None:
-    found = domain_auc(rows(3_000, 0), rows(2_000, 1), SCHEMA, CONFIG.multivariate, **HOW)
+def test_rows_of_the_same_distribution_are_stable() -> None:
+    found = domain_auc(sample_rows(3_000, 0), sample_rows(2_000, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
     assert (found.verdict, found.low <= 0.5 <= found.high) == ("stable", True)
 
 
-def test_columns_that_moved_together_but_not_alone_drift() -> None:
-    before, after = tied(3_000, 0, 1), tied(2_000, 1, -1)
-    found = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **HOW)
+def test_a_joint_shift_without_marginal_shift_drifts() -> None:
+    before, after = correlated_rows(3_000, 0, 1), correlated_rows(2_000, 1, -1)
+    found = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **OPTIONS)
     assert (found.verdict, found.value > 0.8) == ("drift", True)
-    assert "a model tells live rows from training rows with AUC" in found.words
-    assert judged(after, made=reference(before)).drifted == ()
+    assert "a model tells live rows from training rows with AUC" in found.summary
+    assert detect(after, reference_bins=make_reference(before)).drifted_columns == ()
 
 
-def test_few_rows_are_not_asked() -> None:
-    found = domain_auc(rows(3_000, 0), rows(100, 1), SCHEMA, CONFIG.multivariate, **HOW)
+def test_few_rows_give_not_enough_data() -> None:
+    found = domain_auc(sample_rows(3_000, 0), sample_rows(100, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
     assert (found.verdict, found.value, found.as_dict()["value"]) == ("not_enough_data", None, None)
 
 
-def test_the_area_is_scikit_learns_and_its_interval_holds_the_truth() -> None:
+def test_auc_equals_scikit_learn_and_its_interval_covers_the_truth() -> None:
     held = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)

@@ -12,50 +12,50 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import write_json
-from pipeline.monitoring.page import headline, is_calm, lines, page
-from tests.pipeline.monitoring.logs import NOW, hours, live_rows, monitor_of, production, write_log
+from pipeline.monitoring.page import headline, has_no_findings, text_lines, render_html
+from tests.pipeline.monitoring.logs import NOW, hours_us, live_rows, make_monitor, production_package, write_log
 from tests.pipeline.problems import ROOT
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
 
 
-def drifting(project: Path, *, n: int = 600) -> str:
+def log_drifted_rows(project: Path, *, n: int = 600) -> str:
     """Log rows one of whose columns moved, and return its name."""
     frame = live_rows(n)
-    number = next(one.name for one in production(project)[0].schema.features if one.is_numeric)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
     frame[number] = frame[number].max()
-    write_log(project, frame, start=NOW - hours(5), stop=NOW)
+    write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
     return number
 
 
 def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None:
-    number = drifting(project)
-    report = monitor_of(project).generate_monitoring_report()
-    drawn = page(report)
+    number = log_drifted_rows(project)
+    report = make_monitor(project).generate_monitoring_report()
+    drawn = render_html(report)
     assert not re.search(r"(src|href)=|url\(|@import", drawn)
-    assert all(name in drawn for name in production(project)[0].schema.feature_names)
+    assert all(name in drawn for name in production_package(project)[0].schema.feature_names)
     assert drawn.count("<svg") == len(report["drift"]["findings"])
-    assert (is_calm(report), number in headline(report)) == (False, True)
-    assert any(line.startswith(f"  drift            {number}: mean rose") for line in lines(report))
+    assert (has_no_findings(report), number in headline(report)) == (False, True)
+    assert any(line.startswith(f"  drift            {number}: mean rose") for line in text_lines(report))
 
 
 def test_an_empty_window_can_be_shown(project: Path) -> None:
-    report = monitor_of(project).generate_monitoring_report()
-    assert (report["drift"]["verdict"], is_calm(report)) == ("not_enough_data", True)
-    assert "not known" in page(report)
+    report = make_monitor(project).generate_monitoring_report()
+    assert (report["drift"]["verdict"], has_no_findings(report)) == ("not_enough_data", True)
+    assert "not known" in render_html(report)
     json.dumps(report, allow_nan=False)
 
 
 def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
-    report = monitor_of(project).generate_monitoring_report()
+    report = make_monitor(project).generate_monitoring_report()
     report["model"] = "<script>alert(1)</script>"
-    assert "<script" not in page(report)
+    assert "<script" not in render_html(report)
 
 
-def test_findings_are_ordered_by_the_importance_that_the_evaluation_found(project: Path) -> None:
-    number = drifting(project)
-    monitor = monitor_of(project)
-    digest = production(project)[0].digest
+def test_findings_are_ordered_by_evaluated_importance(project: Path) -> None:
+    number = log_drifted_rows(project)
+    monitor = make_monitor(project)
+    digest = production_package(project)[0].digest
     importance = [{"column": number, "mean": 0.3}, {"column": "another", "mean": 0.1}]
     write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
     found = monitor.detect_data_drift()["findings"]
@@ -64,7 +64,7 @@ def test_findings_are_ordered_by_the_importance_that_the_evaluation_found(projec
     assert {one["importance"] for one in monitor.detect_data_drift()["findings"]} == {None}
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command],
         cwd=project,
@@ -76,9 +76,9 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_stage_writes_both_reports_and_ends_as_declared(project: Path) -> None:
-    monitor_of(project)
-    done = run(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
+def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
+    make_monitor(project)
+    done = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
     assert done.returncode == 0, done.stderr
     assert "personality_model: not enough data: 0 rows" in done.stdout
     found = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
@@ -88,9 +88,9 @@ def test_the_stage_writes_both_reports_and_ends_as_declared(project: Path) -> No
 
 @pytest.mark.slow
 def test_the_command_line_reports_and_rebuilds(project: Path) -> None:
-    monitor_of(project)
-    write_log(project, live_rows(300), start=NOW - hours(5), stop=NOW)
-    rebuilt = run(project, MLOPS, "monitor", "rebuild")
-    told = run(project, MLOPS, "monitor", "report", "--json", "--hours", "1000000")
+    make_monitor(project)
+    write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)
+    rebuilt = run_command(project, MLOPS, "monitor", "rebuild")
+    told = run_command(project, MLOPS, "monitor", "report", "--json", "--hours", "1000000")
     assert (rebuilt.returncode, rebuilt.stdout) == (0, "300 predictions counted anew\n")
     assert json.loads(told.stdout)["dashboard"]["total_predictions"] == 300

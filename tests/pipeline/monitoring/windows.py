@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.monitoring import Counts, DriftReport, count_window, find_drift
+from pipeline.monitoring import BinCounts, DriftReport, count_frame, detect_drift
 from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
 from tests.pipeline.problems import settings
@@ -25,10 +25,10 @@ SCHEMA = Schema(
     Target("y", ("no", "yes"), "yes"),
 )
 CONFIG = settings().drift
-N = 10_000
+N_ROWS = 10_000
 
 
-def rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06) -> pd.DataFrame:
+def sample_rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06) -> pd.DataFrame:
     """Return rows of the three columns; `shift` moves `size` by standard deviations, `missing` is a share of it."""
     rng = np.random.default_rng(seed)
     size = rng.normal(loc=shift, size=n)
@@ -42,19 +42,19 @@ def rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06) -> pd.
     )
 
 
-def reference(frame: pd.DataFrame | None = None, schema: Schema = SCHEMA) -> Reference:
+def make_reference(frame: pd.DataFrame | None = None, schema: Schema = SCHEMA) -> Reference:
     """Return the reference of training rows; its scores are uniform, its classes fall at 0.5."""
-    frame = rows(N, 0) if frame is None else frame
+    frame = sample_rows(N_ROWS, 0) if frame is None else frame
     score = np.random.default_rng(1).random(len(frame))
     return build_reference(frame, schema, score=score, predicted=np.where(score < 0.5, "no", "yes"), n_bins=10, threshold=0.5)
 
 
-def window(made: Reference, frame: pd.DataFrame) -> Counts:
+def count_rows(made: Reference, frame: pd.DataFrame) -> BinCounts:
     """Return the counts of rows without predictions."""
-    return count_window(made, frame, n_rows=len(frame))
+    return count_frame(made, frame, n_rows=len(frame))
 
 
-def judged(frame: pd.DataFrame, made: Reference | None = None, **more: object) -> DriftReport:
+def detect(frame: pd.DataFrame, reference_bins: Reference | None = None, **more: object) -> DriftReport:
     """Return the verdict on rows against the usual reference."""
-    made = reference() if made is None else made
-    return find_drift(made, window(made, frame), CONFIG, min_rows=200, **more)
+    reference_bins = make_reference() if reference_bins is None else reference_bins
+    return detect_drift(reference_bins, count_rows(reference_bins, frame), CONFIG, min_rows=200, **more)

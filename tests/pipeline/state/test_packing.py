@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError
-from pipeline.monitoring.columns import LoggedColumns, Texts
+from pipeline.monitoring.columns import LogColumns, DictionaryColumn
 from pipeline.state import packing
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def read(state: State, reach: store.Reach) -> PackedPart:
     return part
 
 
-def texts(one: Texts) -> list[str | None]:
-    return [one.distinct[at] for at in one.at.tolist()]
+def texts(one: DictionaryColumn) -> list[str | None]:
+    return [one.dictionary[at] for at in one.indices.tolist()]
 
 
 def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
@@ -54,9 +54,9 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
     part = read(state, store.Reach(0, 0))
     found = []
     for packed in part.rows:
-        one = LoggedColumns.unpack(packed, part.outcomes)
-        assert set(one.outcome.at.tolist()) == {0}
-        values = (one.moment.tolist(), texts(one.features), texts(one.prediction), texts(one.probabilities))
+        one = LogColumns.from_chunk(packed, part.outcomes)
+        assert set(one.outcome.indices.tolist()) == {0}
+        values = (one.predicted_at.tolist(), texts(one.features), texts(one.prediction), texts(one.probabilities))
         more = (one.confidence.tolist(), one.latency_us.tolist())
         found += [(packed.variant, packed.weight, *row) for row in zip(*values, *more, strict=True)]
     expected = [
@@ -85,7 +85,7 @@ def test_long_rows_make_it_fewer_only_where_they_are_many(
 
 
 def test_a_row_without_an_outcome_is_of_no_class_whatever_classes_are_called() -> None:
-    assert Texts.of(["", None, "a", "b"]).codes(["", "a"]).tolist() == [0, -1, 1, -1]
+    assert DictionaryColumn.encode(["", None, "a", "b"]).codes_among(["", "a"]).tolist() == [0, -1, 1, -1]
 
 
 def test_the_last_outcome_within_reach_is_read_with_its_row(state: State) -> None:
@@ -96,8 +96,8 @@ def test_the_last_outcome_within_reach_is_read_with_its_row(state: State) -> Non
     part = read(state, store.Reach(0, 5))
     known = {}
     for packed in part.rows:
-        one = LoggedColumns.unpack(packed, part.outcomes)
-        known |= dict(zip(one.moment.tolist(), texts(one.outcome), strict=True))
+        one = LogColumns.from_chunk(packed, part.outcomes)
+        known |= dict(zip(one.predicted_at.tolist(), texts(one.outcome), strict=True))
     assert [known[row.at] for row in rows] == ["b", "b\ufffd", None, None, "a"]
 
 
@@ -105,4 +105,4 @@ def test_a_class_with_the_separator_in_its_name_is_told_of(state: State) -> None
     logged(state, 3, word="a\x1eb")
     part = read(state, store.Reach(0, 0))
     with pytest.raises(IntegrityError, match=r"holds the sign U\+001E"):
-        LoggedColumns.unpack(part.rows[0], part.outcomes)
+        LogColumns.from_chunk(part.rows[0], part.outcomes)
