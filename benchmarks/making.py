@@ -57,14 +57,14 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
     from pipeline.config.compose import compose
     from pipeline.config.load import build
     from pipeline.data import sources
-    from pipeline.data.split import split
+    from pipeline.data.split import split_train_test
     from pipeline.schema import Schema
     from pipeline.training import train
 
     words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
     config = build(compose(words, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
-    parts = split(sources.fetch(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
+    parts = split_train_test(sources.fetch_rows(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
     result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
     package.write_package(
         folder,

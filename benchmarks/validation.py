@@ -89,10 +89,10 @@ def by_pandera(path: Path, schema: Schema) -> dict[str, int]:
 
 
 def by_plan(path: Path, schema: Schema) -> dict[str, int]:
-    from pipeline.validation.failing import find_failing
+    from pipeline.validation.failing import find_row_failures
     from pipeline.validation.table import open_rows
 
-    found = find_failing(open_rows(path, schema), schema, max_examples=1_000, plain_rows=1)
+    found = find_row_failures(open_rows(path, schema), schema, max_examples=1_000, pandera_max_rows=1)
     return {f"{one.column} {one.rule}": one.n_failed for one in found.rules}
 
 

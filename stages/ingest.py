@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @stage("ingest")
 def main(config: Config) -> None:
     """Fetch the rows, and write them with what tells them apart."""
-    sourced = sources.fetch(config.data, root=Path())
+    sourced = sources.fetch_rows(config.data, root=Path())
     files.write_parquet(paths.RAW, sourced.frame)
     files.write_json(paths.SOURCE, sourced.fingerprint)
 

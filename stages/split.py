@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import files, paths
 from pipeline.config.entry import stage
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.schema import Schema
 from pipeline.validation import compare_split
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def main(config: Config) -> None:
     """Divide the valid rows, compare the parts, write both and the comparison."""
     schema = Schema.from_config(config.data)
-    parts = split(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed)
+    parts = split_train_test(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed)
     compared = compare_split(parts.train, parts.test, schema, config.validation, seed=config.seed)
     files.write_parquet(paths.TRAIN, parts.train)
     files.write_parquet(paths.TEST, parts.test)

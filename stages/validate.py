@@ -8,7 +8,7 @@ from pipeline import files, paths
 from pipeline.config.entry import stage
 from pipeline.errors import DataError
 from pipeline.schema import Schema
-from pipeline.validation import page, quarantine, validate
+from pipeline.validation import render_html, quarantine, validate
 from pipeline.words import counted
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ def main(config: Config) -> None:
     """Write the report for programs and people, then the valid rows and those set aside."""
     report = validate(paths.RAW, Schema.from_config(config.data), config.validation, name=config.data.name)
     files.write_json(paths.VALIDATION, report.as_dict())
-    files.write_text(paths.VALIDATION_PAGE, page(report))
+    files.write_text(paths.VALIDATION_PAGE, render_html(report))
     print(
         f"[validate] {counted(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
     )
-    if report.stops:
+    if report.blocks_training:
         raise DataError(
             f"{paths.RAW}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_PAGE} shows them."
             f" Mend the source or the declaration, or set bad rows aside with validation.quarantine=true"

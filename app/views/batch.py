@@ -12,7 +12,7 @@ from app import access, charts, frame, words
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from pipeline.data.problems import Problem
+    from pipeline.data.problems import InputProblem
     from pipeline.package import Package
 
 __all__ = ["show_batch_predict"]
@@ -68,7 +68,7 @@ def _csv_template(package: Package) -> bytes:
     return pd.DataFrame([row]).to_csv(index=False).encode()
 
 
-def _show_problems(name: str, problems: tuple[Problem, ...]) -> None:
+def _show_problems(name: str, problems: tuple[InputProblem, ...]) -> None:
     count = "the first 100 problems" if len(problems) >= 100 else counted(len(problems), "problem")
     st.error(f"{words.escape_markdown(name)} is refused for {count}; nothing was predicted.", icon=":material/error:")
     rows = [(one.line, one.column, one.rule, one.value, one.hint) for one in problems]

@@ -31,16 +31,16 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Copy a file into data/external/, where the graph looks for it, and let DVC keep it."""
-    from pipeline.data.external import add as put
+    from pipeline.data.external import import_file as put
 
     added = put(file, root=Path(), replace=replace)
     if as_json:
         typer.echo(canonical_json(added.as_dict()), nl=False)
         return
     typer.echo(
-        f"{added.path}: {added.done}{'' if added.pointer is None else f'; {added.pointer} is its pointer for git'}"
+        f"{added.path}: {added.status}{'' if added.pointer is None else f'; {added.pointer} is its pointer for git'}"
     )
-    if added.done == "added":
+    if added.status == "added":
         typer.echo(f"next: mlops data init {added.path} --target COLUMN")
 
 
@@ -54,13 +54,13 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a first conf/data/<name>.yaml from a file, to be corrected by hand."""
-    from pipeline.data.declare import declare
+    from pipeline.data.declare import scaffold_config
 
-    declared = declare(file, target=target, root=Path(), name=name, replace=replace)
+    declared = scaffold_config(file, target=target, root=Path(), name=name, replace=replace)
     if as_json:
         typer.echo(canonical_json(declared.as_dict()), nl=False)
         return
-    typer.echo(f"{declared.path}: {counted(declared.rows, 'row')}, classes {', '.join(declared.classes)}")
+    typer.echo(f"{declared.path}: {counted(declared.n_rows, 'row')}, classes {', '.join(declared.classes)}")
     for what, names in (
         ("features", declared.features),
         ("ids, set aside", declared.ids),
@@ -104,7 +104,7 @@ def check(
 def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
     from pipeline.config.groups.data import CsvSource
     from pipeline.data.checking import check_csv
-    from pipeline.data.problems import MAX_PROBLEMS
+    from pipeline.data.problems import MAX_INPUT_PROBLEMS
     from pipeline.schema import Schema
 
     source = (
@@ -117,7 +117,7 @@ def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[st
     return {
         "path": str(file),
         "ok": not found,
-        "is_cut": len(found) >= MAX_PROBLEMS,
+        "is_cut": len(found) >= MAX_INPUT_PROBLEMS,
         "problems": [asdict(problem) for problem in found],
         "lines": [str(problem) for problem in found],
     }

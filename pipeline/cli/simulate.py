@@ -12,7 +12,7 @@ import typer
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pipeline.simulation import Totals
+    from pipeline.simulation import SimulationResult
 
 __all__ = ["simulate"]
 
@@ -36,7 +36,7 @@ def simulate(
     """Send real-looking rows and late outcomes to a running server, with drift or outages as the scenario declares."""
     from pipeline.config.load import load_params, load_scenario
     from pipeline.serving.starting import find_project
-    from pipeline.simulation import Server, fetch_pool, simulate
+    from pipeline.simulation import ServerClient, fetch_row_pool, simulate
 
     root = find_project()
     config = load_params(root / "params.yaml")
@@ -44,17 +44,17 @@ def simulate(
     if rows_per_s is not None:
         declared = declared.model_copy(update={"rows_per_s": rows_per_s})
     address = url if url is not None else f"http://{config.serving.host}:{config.serving.port}"
-    with closing(Server(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
-        served = server.ask()
-        pool = fetch_pool(declared.rows, config.data, served, root=root, seed=declared.seed)
+    with closing(ServerClient(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
+        served = server.get_active_model()
+        pool = fetch_row_pool(declared.rows, config.data, served, root=root, seed=declared.seed)
         _print_line(f"{served.name}, version {served.version}, at {server.url}; Ctrl-C ends it early")
-        totals = simulate(declared, pool, server, speed=speed, told=_print_line)
+        totals = simulate(declared, pool, server, speed=speed, on_progress=_print_line)
     if as_json:
         typer.echo(
             canonical_json({**totals.as_dict(), "model": served.name, "next": _next_commands(totals, served.name)}), nl=False
         )
     else:
-        for line in totals.lines():
+        for line in totals.text_lines():
             typer.echo(line)
         for command in _next_commands(totals, served.name):
             typer.echo(f"next: {command}")
@@ -66,14 +66,14 @@ def _print_line(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _next_commands(totals: Totals, name: str) -> list[str]:
+def _next_commands(totals: SimulationResult, name: str) -> list[str]:
     """Return the commands that look at what was sent: exactly the last phase with answers, then everything."""
-    if totals.last is None:
+    if totals.last_phase is None:
         return []
-    first, last = totals.phases[0], totals.last
+    first, last = totals.phases[0], totals.last_phase
     until = last.as_dict()["until"]
-    said = [f"mlops monitor report --name {name} --hours {last.hours:.6f} --until {until}"]
+    said = [f"mlops monitor report --name {name} --hours {last.duration_hours:.6f} --until {until}"]
     if first is not last:
-        whole = (last.until - first.since) / 3600
+        whole = (last.ended_at - first.started_at) / 3600
         said.append(f"mlops monitor report --name {name} --hours {whole:.6f} --until {until}")
     return said

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.data.problems import Problem, Problems, shown
+from pipeline.data.problems import InputProblem, InputProblems, quote_shortened
 from pipeline.data.reader import parse_csv
-from pipeline.schema.failures import failures
+from pipeline.schema.failures import list_failures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["check_csv"]
 
 
-def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> list[Problem]:
+def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> list[InputProblem]:
     """Return the problems of a file in the order of its lines, at most 100.
 
     The strict reader speaks first. What it could read is then held against the declared rules
@@ -29,14 +29,14 @@ def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: boo
         When there is no such file.
     """
     parsed = parse_csv(path, schema, source, with_target=with_target)
-    problems = Problems(str(path), found=list(parsed.problems))
+    problems = InputProblems(str(path), items=list(parsed.problems))
     if len(parsed.frame) and not problems.is_full:
         refused = {(problem.line, problem.column) for problem in parsed.problems}
-        for failure in failures(parsed.frame, schema, with_target=with_target):
-            line = int(parsed.numbers[failure.row])
+        for failure in list_failures(parsed.frame, schema, with_target=with_target):
+            line = int(parsed.line_numbers[failure.row])
             if (line, failure.column) not in refused:
-                value = "an empty cell" if failure.value is None else shown(failure.value)
+                value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
                 problems.add(
                     line, failure.column, failure.rule, value, "the declaration of the column does not allow it"
                 )
-    return problems.in_order()
+    return problems.sorted_by_line()

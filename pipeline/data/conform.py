@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data.cells import GRAMMARS, to_frame
-from pipeline.data.reader import kinds_of
+from pipeline.data.cells import CELL_GRAMMARS, to_frame
+from pipeline.data.reader import column_kinds
 from pipeline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Kind, Schema
 
-__all__ = ["conform", "conform_table"]
+__all__ = ["coerce_to_schema", "coerce_table"]
 
 
-def conform(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
+def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
     """Return a typed table as declared: its columns in the declared order with their dtypes.
 
     Columns that are not declared are left out. A value is converted only where nothing is lost: 4.0
@@ -39,13 +39,13 @@ def conform(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
     DataError
         When a column is missing, or one of them has values of another type: one line for each.
     """
-    conformed = conform_table(table, kinds_of(schema), where=where)
+    conformed = coerce_table(table, column_kinds(schema), where=where)
     if not table.num_rows:
         raise DataError(f"{where}: has no rows; look at its query or file")
     return to_frame(conformed)
 
 
-def conform_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> pa.Table:
+def coerce_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> pa.Table:
     """Return the columns of `kinds` in their types; raises as `conform` does, but for a table without rows."""
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
@@ -56,45 +56,45 @@ def conform_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> 
             continue
         column = table.column(name).combine_chunks()
         try:
-            columns[name] = _converted(column, kind)
+            columns[name] = _coerce_column(column, kind)
         except pa.ArrowException as error:
-            said = f"{GRAMMARS[kind].type} is declared, the source has {column.type}"
+            said = f"{CELL_GRAMMARS[kind].arrow_type} is declared, the source has {column.type}"
             problems.append(f"{where}: {name}: {kind}: {said}: {' '.join(str(error).split())[:200]}")
     if problems:
         raise DataError("\n".join([*problems, f"{where}: refused; mend the source, or its declaration"]))
     return pa.table(columns)
 
 
-def _converted(column: pa.Array, kind: Kind) -> pa.Array:
-    grammar = GRAMMARS[kind]
+def _coerce_column(column: pa.Array, kind: Kind) -> pa.Array:
+    grammar = CELL_GRAMMARS[kind]
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     if pa.types.is_null(column.type):
-        return column.cast(grammar.type)
-    if not _may_become(column.type, kind):
+        return column.cast(grammar.arrow_type)
+    if not _is_convertible(column.type, kind):
         raise pa.ArrowInvalid("no conversion keeps the values as they are")
     if kind == "datetime" and pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp("us", tz="UTC"))
     if kind == "integer" and pa.types.is_decimal(column.type):
         column = column.cast(pa.decimal128(38, 0))
-    values = column.cast(grammar.type)
+    values = column.cast(grammar.arrow_type)
     if kind == "float" and pc.any(pc.is_inf(values)).as_py():
         raise pa.ArrowInvalid("an infinite value")
     return values
 
 
-def _may_become(found: pa.DataType, kind: Kind) -> bool:
-    is_number = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+def _is_convertible(arrow_type: pa.DataType, kind: Kind) -> bool:
+    is_number = pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type)
+    is_text = pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type)
     accepted: dict[Kind, bool] = {
         "integer": is_number,
         "float": is_number,
-        "boolean": pa.types.is_boolean(found),
-        "datetime": pa.types.is_timestamp(found) or pa.types.is_date(found),
+        "boolean": pa.types.is_boolean(arrow_type),
+        "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
         # Words for classes are often stored as small whole numbers.
-        "category": is_text or pa.types.is_integer(found) or pa.types.is_boolean(found),
+        "category": is_text or pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type),
         "text": is_text,
     }
     return accepted[kind]

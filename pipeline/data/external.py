@@ -20,18 +20,18 @@ from pipeline.files import new_file, sha256_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Added", "add", "find"]
+__all__ = ["ImportedFile", "import_file", "find_imported_file"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class ImportedFile:
     """Where a file stands now and the pointer to it for git (None outside of a DVC project), and what was done."""
 
     path: str
     sha256: str
-    done: Literal["added", "replaced", "unchanged"]
+    status: Literal["added", "replaced", "unchanged"]
     pointer: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class Added:
         return asdict(self)
 
 
-def add(file: Path, *, root: Path, replace: bool = False) -> Added:
+def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFile:
     """Copy `file` into data/external/ below `root`.
 
     Raises
@@ -51,10 +51,10 @@ def add(file: Path, *, root: Path, replace: bool = False) -> Added:
     DependencyUnavailable
         When the disk is full; nothing is changed then.
     """
-    _check_name(file)
+    _check_file_name(file)
     relative = paths.EXTERNAL / file.name
     target = root / relative
-    digest = _digest(file)
+    digest = _source_sha256(file)
     if not target.exists():
         done: Literal["added", "replaced", "unchanged"] = "added"
     elif sha256_file(target) == digest:
@@ -64,11 +64,11 @@ def add(file: Path, *, root: Path, replace: bool = False) -> Added:
     else:
         raise Conflict(f"{relative}: stands there already with other content; take --replace, or another file name")
     if done != "unchanged":
-        _copy(file, target, digest)
-    return Added(relative.as_posix(), digest, done, _tracked(relative.as_posix(), root))
+        _copy_verified(file, target, digest)
+    return ImportedFile(relative.as_posix(), digest, done, _track_with_dvc(relative.as_posix(), root))
 
 
-def find(file: Path, *, root: Path) -> str:
+def find_imported_file(file: Path, *, root: Path) -> str:
     """Return where below `root` the graph has `file`: itself, or the copy that `add` made of it.
 
     Raises
@@ -87,14 +87,14 @@ def find(file: Path, *, root: Path) -> str:
     return relative.as_posix()
 
 
-def _copy(file: Path, target: Path, digest: str) -> None:
+def _copy_verified(file: Path, target: Path, digest: str) -> None:
     with new_file(target) as temporary:
         shutil.copyfile(file, temporary)
         if sha256_file(temporary) != digest:
             raise Conflict(f"{file}: changed while it was copied; nothing was added. Run it again")
 
 
-def _tracked(relative: str, root: Path) -> str | None:
+def _track_with_dvc(relative: str, root: Path) -> str | None:
     """Let DVC keep the file; return the path of its pointer."""
     if not (root / ".dvc").is_dir():
         return None
@@ -106,14 +106,14 @@ def _tracked(relative: str, root: Path) -> str | None:
     return f"{relative}.dvc"
 
 
-def _check_name(file: Path) -> None:
+def _check_file_name(file: Path) -> None:
     if file.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{file}: sources read {', '.join(_SUFFIXES)}; write the rows as one of them")
     if not re.fullmatch(r"[^.\s/\\$][^/\\$\n]*", file.name):
         raise UsageError(f"{file}: give the file a name that does not begin with a dot or a blank and has no $ in it")
 
 
-def _digest(file: Path) -> str:
+def _source_sha256(file: Path) -> str:
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file")
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data.cells import typed
+from pipeline.data.cells import parse_column
 from pipeline.errors import DataError, did_you_mean
 from pipeline.schema import DTYPES
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Kind
 
-__all__ = ["ColumnGuess", "TargetGuess", "guess_columns", "guess_target", "kind_of_type", "missing_words"]
+__all__ = ["InferredColumn", "InferredTarget", "infer_columns", "infer_target", "kind_of_arrow_type", "infer_missing_values"]
 
-_MAX_WORDS = 50
-_ENOUGH_FOR_AN_ID = 20
+_MAX_CATEGORIES = 50
+_MIN_ROWS_FOR_ID = 20
 _ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
 _ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
@@ -35,7 +35,7 @@ _LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned"
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnGuess:
+class InferredColumn:
     """What a column seems to be; `note` tells a person why, where it is not plain."""
 
     name: str
@@ -49,7 +49,7 @@ class ColumnGuess:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetGuess:
+class InferredTarget:
     """The classes of the target, and the one that scores would speak of (None where there are more than two)."""
 
     column: str
@@ -57,33 +57,33 @@ class TargetGuess:
     positive: str | None
 
 
-def missing_words(words: pa.Table) -> tuple[str, ...]:
+def infer_missing_values(words: pa.Table) -> tuple[str, ...]:
     """Return the words that stand for a missing value somewhere in `words`, the empty one first."""
     found: set[str] = set()
     for name in words.column_names:
-        distinct = _distinct(words.column(name))
+        distinct = _distinct_values(words.column(name))
         found |= set(_ALWAYS_MISSING) & distinct
         odd = set(_MISSING_AMONG_NUMBERS) & distinct
         rest = pa.array(sorted(distinct - odd), pa.string())
-        if odd and len(rest) and any(not typed(rest, kind)[1].size for kind in ("integer", "float", "datetime")):
+        if odd and len(rest) and any(not parse_column(rest, kind)[1].size for kind in ("integer", "float", "datetime")):
             found |= odd
     return ("", *sorted(found))
 
 
-def kind_of_type(found: pa.DataType) -> Kind | None:
+def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
     """Return the kind of a column that has a type already; None where its words decide."""
-    if pa.types.is_boolean(found):
+    if pa.types.is_boolean(arrow_type):
         return "boolean"
-    if pa.types.is_timestamp(found) or pa.types.is_date(found):
+    if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
         return "datetime"
-    if pa.types.is_integer(found):
+    if pa.types.is_integer(arrow_type):
         return "integer"
-    if pa.types.is_floating(found) or pa.types.is_decimal(found):
+    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
         return "float"
-    return None if pa.types.is_null(found) else "text"
+    return None if pa.types.is_null(arrow_type) else "text"
 
 
-def guess_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[ColumnGuess]:
+def infer_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[InferredColumn]:
     """Return a guess for every column besides the target, in their order.
 
     Parameters
@@ -101,10 +101,10 @@ def guess_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | No
         When numbers are written with a decimal comma.
     """
     names = [name for name in words.column_names if name != target]
-    return [_guess(name, words.column(name), known.get(name), is_first=name == names[0]) for name in names]
+    return [_infer_column(name, words.column(name), known.get(name), is_first=name == names[0]) for name in names]
 
 
-def guess_target(words: pa.Table, target: str) -> TargetGuess:
+def infer_target(words: pa.Table, target: str) -> InferredTarget:
     """Return the classes of `target`, in order.
 
     Raises
@@ -122,70 +122,70 @@ def guess_target(words: pa.Table, target: str) -> TargetGuess:
     }
     if len(counts) < 2:
         raise DataError(f"--target {target}: has {len(counts)} class(es); two or more are needed")
-    if len(counts) > _MAX_WORDS:
+    if len(counts) > _MAX_CATEGORIES:
         raise DataError(
-            f"--target {target}: has {len(counts):,} different values, which is no set of classes (at most {_MAX_WORDS})"
+            f"--target {target}: has {len(counts):,} different values, which is no set of classes (at most {_MAX_CATEGORIES})"
         )
-    classes = tuple(_in_order(list(counts)))
+    classes = tuple(_sorted_classes(list(counts)))
     likely = [word for word in classes if word.lower() in _LIKELY_POSITIVE]
     rarest = min(reversed(classes), key=lambda word: counts[word])
-    return TargetGuess(target, classes, None if len(classes) > 2 else (likely[0] if len(likely) == 1 else rarest))
+    return InferredTarget(target, classes, None if len(classes) > 2 else (likely[0] if len(likely) == 1 else rarest))
 
 
-def _in_order(words: Sequence[str]) -> list[str]:
-    values, refused = typed(pa.array(words, pa.string()), "float")
+def _sorted_classes(words: Sequence[str]) -> list[str]:
+    values, refused = parse_column(pa.array(words, pa.string()), "float")
     if refused.size:
         return sorted(words)
     numbers = dict(zip(words, values.to_pylist(), strict=True))
     return sorted(words, key=lambda word: (numbers[word], word))
 
 
-def _distinct(column: pa.ChunkedArray) -> set[str]:
+def _distinct_values(column: pa.ChunkedArray) -> set[str]:
     return set(pc.unique(column.drop_null()).to_pylist())
 
 
-def _guess(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: bool) -> ColumnGuess:
+def _infer_column(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: bool) -> InferredColumn:
     cells = column.combine_chunks()
     present = cells.drop_null()
     nullable = len(present) < len(cells)
     distinct = pc.unique(present)
     if not len(present):
-        return ColumnGuess(name, "string", nullable=True, role="ignore", note="has no values")
-    kind = _kind(name, distinct, known)
-    values = typed(present, kind)[0]
+        return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
+    kind = _infer_kind(name, distinct, known)
+    values = parse_column(present, kind)[0]
     is_unique = len(distinct) == len(cells)
-    if is_unique and _is_an_id(name, kind, values, is_first=is_first):
-        return ColumnGuess(name, DTYPES[kind], nullable=False, role="id", unique=True)
+    if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
+        return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
     if len(distinct) == 1:
         dtype = "string" if kind == "category" else DTYPES[kind]
-        return ColumnGuess(name, dtype, nullable=nullable, role="ignore", note="has one value only")
+        return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has one value only")
     if kind == "text":
         note = f"{len(distinct):,} different texts; features are numbers, dates and short lists of words"
-        return ColumnGuess(name, "string", nullable=nullable, role="ignore", note=note)
+        return InferredColumn(name, "string", nullable=nullable, role="ignore", note=note)
     role: Literal["feature", "time"] = "time" if kind == "datetime" else "feature"
-    return ColumnGuess(name, DTYPES[kind], nullable, role, checks=_checks(kind, values), example=_example(kind, values))
+    return InferredColumn(name, DTYPES[kind], nullable, role, checks=_infer_checks(kind, values), example=_example_value(kind, values))
 
 
-def _kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
+def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
     order: tuple[Kind, ...] = ("boolean", "integer", "float", "datetime")
     candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
     for kind in candidates:
-        if kind in order and not typed(distinct, kind)[1].size:
+        if kind in order and not parse_column(distinct, kind)[1].size:
             return kind
     if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
         raise DataError(
             f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a point"
         )
-    return "category" if len(distinct) <= _MAX_WORDS else "text"
+    return "category" if len(distinct) <= _MAX_CATEGORIES else "text"
 
 
-def _is_an_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
+def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
     """Say whether values that never repeat name a row: by their name, as a running number, or as the first words."""
     if kind not in ("integer", "category", "text"):
         return False
     if _ID_NAME.fullmatch(name):
         return True
-    if len(values) < _ENOUGH_FOR_AN_ID:
+    if len(values) < _MIN_ROWS_FOR_ID:
         return False
     if kind == "integer":
         span = pc.min_max(values).as_py()
@@ -193,16 +193,16 @@ def _is_an_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> boo
     return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
 
 
-def _checks(kind: Kind, values: pa.Array) -> dict[str, Any]:
+def _infer_checks(kind: Kind, values: pa.Array) -> dict[str, Any]:
     if kind == "category":
         return {"isin": sorted(pc.unique(values).to_pylist())}
     if kind not in ("integer", "float"):
         return {}
     span = pc.min_max(values).as_py()
-    return {"in_range": {"min_value": _outward(span["min"], up=False), "max_value": _outward(span["max"], up=True)}}
+    return {"in_range": {"min_value": _round_outward(span["min"], up=False), "max_value": _round_outward(span["max"], up=True)}}
 
 
-def _outward(value: float, *, up: bool) -> float:
+def _round_outward(value: float, *, up: bool) -> float:
     """Round a bound outward to two digits, so that it reads like one; whole numbers up to 100 stay."""
     if value == 0 or (isinstance(value, int) and abs(value) <= 100):
         return value
@@ -214,7 +214,7 @@ def _outward(value: float, *, up: bool) -> float:
     return int(rounded) if isinstance(value, int) or rounded == int(rounded) else float(rounded)
 
 
-def _example(kind: Kind, values: pa.Array) -> Any:
+def _example_value(kind: Kind, values: pa.Array) -> Any:
     if kind in ("category", "boolean"):
         return pc.mode(values)[0]["mode"].as_py() if kind == "boolean" else _most_frequent(values)
     middle = values.take(pc.sort_indices(values))[len(values) // 2]

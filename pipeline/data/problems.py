@@ -10,14 +10,14 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MAX_PROBLEMS", "Problem", "Problems", "refusal", "shown"]
+__all__ = ["MAX_INPUT_PROBLEMS", "InputProblem", "InputProblems", "to_data_error", "quote_shortened"]
 
-MAX_PROBLEMS = 100
-_MAX_SHOWN = 60
+MAX_INPUT_PROBLEMS = 100
+_MAX_QUOTED_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InputProblem:
     """One thing that is wrong: `str()` of it is ``file:line:column: rule: value (hint)``.
 
     `line` counts from 1; `column` is the name of the column, or the number of the field (from 1)
@@ -36,42 +36,42 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Problems:
+class InputProblems:
     """The problems of one file; what is added beyond the limit only sets `is_cut`."""
 
     path: str
-    limit: int = MAX_PROBLEMS
-    found: list[Problem] = field(default_factory=list)
-    is_cut: bool = False
+    limit: int = MAX_INPUT_PROBLEMS
+    items: list[InputProblem] = field(default_factory=list)
+    is_truncated: bool = False
 
     def add(self, line: int, column: str | int, rule: str, value: str, hint: str) -> None:
         """Keep one problem, or only note that there are more."""
-        if len(self.found) < self.limit:
-            self.found.append(Problem(self.path, line, str(column), rule, value, hint))
+        if len(self.items) < self.limit:
+            self.items.append(InputProblem(self.path, line, str(column), rule, value, hint))
         else:
-            self.is_cut = True
+            self.is_truncated = True
 
     @property
     def is_full(self) -> bool:
         """Whether reading on can add nothing."""
-        return len(self.found) >= self.limit
+        return len(self.items) >= self.limit
 
-    def in_order(self) -> list[Problem]:
+    def sorted_by_line(self) -> list[InputProblem]:
         """Return the problems by line, those of a line in the order in which they were found."""
-        return sorted(self.found, key=lambda problem: problem.line)
+        return sorted(self.items, key=lambda problem: problem.line)
 
 
-def refusal(problems: Sequence[Problem]) -> DataError:
+def to_data_error(problems: Sequence[InputProblem]) -> DataError:
     """Return the error that lists `problems` and says what to do."""
     path = problems[0].path
-    count = f"the first {len(problems)} problems" if len(problems) >= MAX_PROBLEMS else f"{len(problems)} problem(s)"
+    count = f"the first {len(problems)} problems" if len(problems) >= MAX_INPUT_PROBLEMS else f"{len(problems)} problem(s)"
     listed = "\n".join(str(problem) for problem in problems)
     return DataError(
         f"{listed}\n{path}: refused for {count} above; nothing was read. Mend the file, or its declaration"
     )
 
 
-def shown(value: str | bytes) -> str:
+def quote_shortened(value: str | bytes) -> str:
     """Return `value` in quotes and on one line, cut to a length that people read."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
-    return repr(text) if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]!r}... ({len(text):,} characters)"
+    return repr(text) if len(text) <= _MAX_QUOTED_CHARS else f"{text[:_MAX_QUOTED_CHARS]!r}... ({len(text):,} characters)"

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from pipeline.data.cells import GRAMMARS, to_frame, typed
+from pipeline.data.cells import CELL_GRAMMARS, to_frame, parse_column
 from pipeline.data.lines import MAX_LINE_BYTES, LineReader
-from pipeline.data.problems import MAX_PROBLEMS, Problem, Problems, refusal, shown
+from pipeline.data.problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, to_data_error, quote_shortened
 from pipeline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.data import CsvSource
-    from pipeline.data.lines import Block
+    from pipeline.data.lines import LineBlock
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Parsed", "Streamed", "csv_tables", "kinds_of", "parse_csv", "parse_stream", "read_csv", "read_words"]
+__all__ = ["ParsedFile", "ParsedStream", "iter_csv_tables", "column_kinds", "parse_csv", "parse_csv_stream", "read_csv", "read_csv_as_text"]
 
 # Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
-_THREADS = 4
+_N_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedFile:
     """What could be read of a file: `frame` (row i stands in line `numbers[i]`), and what was wrong with it.
 
     Cells that were refused are missing in `frame`; lines that were refused are not in it.
     """
 
     frame: pd.DataFrame
-    numbers: NDArray[np.int64]
-    problems: list[Problem]
+    line_numbers: NDArray[np.int64]
+    problems: list[InputProblem]
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
+class ParsedStream:
     """The same of a stream, as a table."""
 
     table: pa.Table
-    numbers: NDArray[np.int64]
-    problems: list[Problem]
+    line_numbers: NDArray[np.int64]
+    problems: list[InputProblem]
 
 
 def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> pd.DataFrame:
@@ -83,11 +83,11 @@ def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool
     """
     parsed = parse_csv(path, schema, source, with_target=with_target)
     if parsed.problems:
-        raise refusal(parsed.problems)
+        raise to_data_error(parsed.problems)
     return parsed.frame
 
 
-def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> Parsed:
+def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> ParsedFile:
     """Return what can be read of a file and its problems (at most 100), instead of refusing it.
 
     Raises
@@ -95,63 +95,63 @@ def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: boo
     DataError
         When there is no such file.
     """
-    return _parse(path, kinds_of(schema, with_target=with_target), source)
+    return _parse_file(path, column_kinds(schema, with_target=with_target), source)
 
 
-def kinds_of(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
+def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
     """Return the kind of each declared column in order, the target (category) last."""
     kinds: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
     return {**kinds, schema.target.column: "category"} if with_target else kinds
 
 
-def read_words(path: Path, source: CsvSource) -> tuple[pa.Table, list[Problem]]:
+def read_csv_as_text(path: Path, source: CsvSource) -> tuple[pa.Table, list[InputProblem]]:
     """Return every column of a file whose columns nobody has declared yet, as words; and its problems."""
-    problems = Problems(str(path))
-    with _opened(path) as stream:
+    problems = InputProblems(str(path))
+    with _open_binary(path) as stream:
         lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
-        header = _distinct(lines.header(), problems)
-        blocks = [_words(block, header, source) for block in lines.blocks(len(header))] if header else []
+        header = _check_header_names(lines.read_header(), problems)
+        blocks = [_block_as_text(block, header, source) for block in lines.read_blocks(len(header))] if header else []
     if header and not any(table.num_rows for table in blocks):
-        _note_no_rows(problems)
+        _report_missing_rows(problems)
     empty = pa.table({name: pa.array([], pa.string()) for name in header})
-    return pa.concat_tables([empty, *blocks]), problems.in_order()
+    return pa.concat_tables([empty, *blocks]), problems.sorted_by_line()
 
 
-def parse_stream(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str, limit: int = MAX_PROBLEMS
-) -> Streamed:
+def parse_csv_stream(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str, limit: int = MAX_INPUT_PROBLEMS
+) -> ParsedStream:
     """Return what can be read of CSV that is no file, such as the body of a request, and its problems up to a limit.
 
     Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
     """
-    return Streamed(*_read(stream, kinds, source, Problems(where, limit)))
+    return ParsedStream(*_parse_csv_blocks(stream, kinds, source, InputProblems(where, limit)))
 
 
-def _parse(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Parsed:
-    with _opened(path) as stream:
-        table, numbers, problems = _read(stream, kinds, source, Problems(str(path)))
-    return Parsed(to_frame(table), numbers, problems)
+def _parse_file(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> ParsedFile:
+    with _open_binary(path) as stream:
+        table, numbers, problems = _parse_csv_blocks(stream, kinds, source, InputProblems(str(path)))
+    return ParsedFile(to_frame(table), numbers, problems)
 
 
-def _read(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, problems: Problems
-) -> tuple[pa.Table, NDArray[np.int64], list[Problem]]:
-    tables = [_empty(kinds)]
+def _parse_csv_blocks(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, problems: InputProblems
+) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
+    tables = [_empty_table(kinds)]
     numbers = [np.empty(0, np.int64)]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
-        header = _matching(_distinct(lines.header(), problems), kinds, problems)
-        for block in lines.blocks(len(header)) if header else ():
-            if block.numbers.size:
-                tables.append(_typed_block(_words(block, header, source), block.numbers, kinds, problems, pool))
-                numbers.append(block.numbers)
+        header = _match_header(_check_header_names(lines.read_header(), problems), kinds, problems)
+        for block in lines.read_blocks(len(header)) if header else ():
+            if block.line_numbers.size:
+                tables.append(_parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool))
+                numbers.append(block.line_numbers)
     table = pa.concat_tables(tables)
-    if header and not table.num_rows and not problems.found:
-        _note_no_rows(problems)
-    return table, np.concatenate(numbers), problems.in_order()
+    if header and not table.num_rows and not problems.items:
+        _report_missing_rows(problems)
+    return table, np.concatenate(numbers), problems.sorted_by_line()
 
 
-def csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
+def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
     """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
 
     Memory is bounded by one block (8 MB of text), whatever the file holds.
@@ -161,75 +161,75 @@ def csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iter
     DataError
         When a column is not in the file, or at the first block with a line or a cell that is not as declared.
     """
-    problems = Problems(str(path))
-    with _opened(path) as stream, ThreadPoolExecutor(_THREADS) as pool:
+    problems = InputProblems(str(path))
+    with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
-        header = _distinct(lines.header(), problems)
+        header = _check_header_names(lines.read_header(), problems)
         for name in [name for name in kinds if header and name not in header]:
-            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_listed(header)}")
-        for block in lines.blocks(len(header)) if header and not problems.found else ():
-            table = _typed_block(_words(block, header, source), block.numbers, kinds, problems, pool)
-            if problems.found:
+            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_join_names(header)}")
+        for block in lines.read_blocks(len(header)) if header and not problems.items else ():
+            table = _parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool)
+            if problems.items:
                 break
             yield table
-    if problems.found:
-        raise refusal(problems.in_order())
+    if problems.items:
+        raise to_data_error(problems.sorted_by_line())
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_binary(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _empty(kinds: Mapping[str, Kind]) -> pa.Table:
-    return pa.table({name: pa.array([], GRAMMARS[kind].type) for name, kind in kinds.items()})
+def _empty_table(kinds: Mapping[str, Kind]) -> pa.Table:
+    return pa.table({name: pa.array([], CELL_GRAMMARS[kind].arrow_type) for name, kind in kinds.items()})
 
 
-def _note_no_rows(problems: Problems) -> None:
-    if not problems.found:
+def _report_missing_rows(problems: InputProblems) -> None:
+    if not problems.items:
         problems.add(2, 1, "rows", "none", "the header alone is no data")
 
 
-def _distinct(header: list[str], problems: Problems) -> list[str]:
+def _check_header_names(header: list[str], problems: InputProblems) -> list[str]:
     """Return the header when every field of it is a name of its own, else nothing."""
     for number, name in enumerate(header, start=1):
         if name.strip() != name or not name:
-            problems.add(1, number, "header", shown(name), "a column's name is not empty and has no blanks around it")
+            problems.add(1, number, "header", quote_shortened(name), "a column's name is not empty and has no blanks around it")
         elif name in header[: number - 1]:
             first = header.index(name) + 1
-            problems.add(1, number, "header", shown(name), f"the name of field {first} already; names differ")
-    return [] if problems.found else header
+            problems.add(1, number, "header", quote_shortened(name), f"the name of field {first} already; names differ")
+    return [] if problems.items else header
 
 
-def _matching(header: list[str], kinds: Mapping[str, Kind], problems: Problems) -> list[str]:
+def _match_header(header: list[str], kinds: Mapping[str, Kind], problems: InputProblems) -> list[str]:
     """Return the header when it names exactly the declared columns, in any order, else nothing."""
     if not header:
         return []
     if len(header) == 1 and header[0] not in kinds:
         other = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
-        hint = f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_listed(kinds)}"
-        problems.add(1, 1, "delimiter", f"one field, {shown(header[0])}", hint)
+        hint = f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_join_names(kinds)}"
+        problems.add(1, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint)
         return []
     for number, name in enumerate(header, start=1):
         if name not in kinds:
             hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore leaves it out) or drop it"
-            problems.add(1, number, "header", shown(name), hint)
+            problems.add(1, number, "header", quote_shortened(name), hint)
     for name in kinds:
         if name not in header:
-            hint = f"declared, but not in the file, which has: {_listed(header)}"
+            hint = f"declared, but not in the file, which has: {_join_names(header)}"
             problems.add(1, name, "header", "missing", hint)
-    return [] if problems.found else header
+    return [] if problems.items else header
 
 
-def _listed(names: Sequence[str] | Mapping[str, Kind]) -> str:
+def _join_names(names: Sequence[str] | Mapping[str, Kind]) -> str:
     shortened = [str(name) for name in names][:20]
     return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
 
 
-def _words(block: Block, header: list[str], source: CsvSource) -> pa.Table:
-    if not block.numbers.size:
+def _block_as_text(block: LineBlock, header: list[str], source: CsvSource) -> pa.Table:
+    if not block.line_numbers.size:
         return pa.table({name: pa.array([], pa.string()) for name in header})
     return csv.read_csv(
         pa.BufferReader(block.content),
@@ -244,23 +244,23 @@ def _words(block: Block, header: list[str], source: CsvSource) -> pa.Table:
     ).combine_chunks()
 
 
-def _typed_block(
-    words: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: Problems, pool: Executor
+def _parse_block(
+    words: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: InputProblems, pool: Executor
 ) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     refused: list[tuple[int, int, str]] = []
-    results = pool.map(typed, (words.column(name).chunk(0) for name in kinds), kinds.values())
+    results = pool.map(parse_column, (words.column(name).chunk(0) for name in kinds), kinds.values())
     for name, (values, positions) in zip(kinds, results, strict=True):
         columns[name] = values
         place = words.column_names.index(name)
         refused += [(int(position), place, name) for position in positions[: problems.limit]]
-    for position, _, name in _first(sorted(refused), problems):
+    for position, _, name in _take_until_full(sorted(refused), problems):
         kind, value = kinds[name], words.column(name)[position].as_py()
-        problems.add(int(numbers[position]), name, kind, shown(value), f"expected {GRAMMARS[kind].accepts}")
+        problems.add(int(numbers[position]), name, kind, quote_shortened(value), f"expected {CELL_GRAMMARS[kind].expected}")
     return pa.table(columns)
 
 
-def _first(refused: list[tuple[int, int, str]], problems: Problems) -> Iterator[tuple[int, int, str]]:
+def _take_until_full(refused: list[tuple[int, int, str]], problems: InputProblems) -> Iterator[tuple[int, int, str]]:
     for entry in refused:
         if problems.is_full:
             return

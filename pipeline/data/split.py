@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["SPLITTERS", "Split", "split"]
+__all__ = ["SPLITTERS", "TrainTestSplit", "split_train_test"]
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class TrainTestSplit:
     """Two parts that share no row and leave none out; each keeps the order of the rows."""
 
     train: pd.DataFrame
@@ -39,7 +39,7 @@ class Splitter(Protocol):
 SPLITTERS: Kinds[Splitter] = Kinds("data.split.kind")
 
 
-def split(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Split:
+def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> TrainTestSplit:
     """Return `frame` in two parts.
 
     Parameters
@@ -62,7 +62,7 @@ def split(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int
     for name, part in parts.items():
         if part.empty:
             raise DataError(f"split: {len(frame)} rows at test_share {config.test_share} leave the {name} part empty")
-    return Split(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
+    return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
 
 
 @SPLITTERS.add("stratified")
@@ -77,12 +77,12 @@ def split_stratified(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
     if counts.sum() != len(frame):
         raise DataError(f"split: {len(frame) - counts.sum()} rows have no class; validation sets such rows aside")
     is_test = np.zeros(len(frame), bool)
-    for own, size in zip(rows.values(), _sizes(counts, config.test_share), strict=True):
+    for own, size in zip(rows.values(), _test_sizes(counts, config.test_share), strict=True):
         is_test[generator.permutation(own)[:size]] = True
     return is_test
 
 
-def _sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+def _test_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     """Return how many rows of each class go to the test part: the largest remainders round up."""
     exact = counts * share
     sizes = np.floor(exact).astype(np.int64)

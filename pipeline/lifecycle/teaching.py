@@ -15,7 +15,7 @@ from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.models import declare_estimator
 from pipeline.schema import Schema
 from pipeline.training import train
-from pipeline.validation.guessing import guess_features
+from pipeline.validation.guessing import infer_feature_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,7 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
     classes = {word for part in parts for word in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
         return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
-    return TrainTestFrames(parts[0], parts[1], guess_features(parts[0], target=target, also=parts[1]))
+    return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:

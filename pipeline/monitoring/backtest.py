@@ -12,8 +12,8 @@ from pipeline.config.groups.scenario import ChangeConfig
 from pipeline.monitoring.counting import OUTPUTS, BinCounts, reference_counts
 from pipeline.monitoring.judging import column_pairs, column_tests
 from pipeline.monitoring.proposing import DriftThresholds, TestedWindows, count_incidents, search_wider_thresholds, raise_column_thresholds
-from pipeline.simulation.drawing import draw_column
-from pipeline.simulation.moving import plan_movements
+from pipeline.simulation.drawing import sample_column
+from pipeline.simulation.moving import plan_drift_injections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -249,10 +249,10 @@ class _WindowSimulator:
         found = []
         for bins in self.reference.columns:
             column = self.schema.column(bins.name)
-            values = draw_column(bins, column, n_rows=_N_SHIFT_VALUES, rng=rng)
+            values = sample_column(bins, column, n_rows=_N_SHIFT_VALUES, rng=rng)
             for words, change in _column_changes(column, bins):
-                movement = plan_movements([change], self.schema, values.to_frame(column.name))[0]
-                counts = bins.finest.count(movement.of(values, rng))
+                movement = plan_drift_injections([change], self.schema, values.to_frame(column.name))[0]
+                counts = bins.finest.count(movement.apply(values, rng))
                 n_reference = self.reference.n_rows
                 before, now = (
                     [BinCounts(n, {bins.name: one}) for one in _sample_counts(shares, n, n_draws, rng)]

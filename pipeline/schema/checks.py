@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from pipeline.schema.declaration import Column, Schema
 
-__all__ = ["Rule", "pandera_schema", "rules_of"]
+__all__ = ["DeclaredCheck", "pandera_schema", "declared_checks"]
 
-_SHORT = ("between", "eq", "ge", "gt", "le", "lt", "ne")
+_CHECK_ALIASES = ("between", "eq", "ge", "gt", "le", "lt", "ne")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DeclaredCheck:
     """One registered Pandera check with its arguments, as declared."""
 
     name: str
@@ -29,10 +29,10 @@ class Rule:
     kwargs: Mapping[str, Any]
 
 
-def rules_of(column: Column) -> tuple[Rule, ...]:
+def declared_checks(column: Column) -> tuple[DeclaredCheck, ...]:
     """Return the rules of a column: a mapping gives arguments by name, anything else is the only argument."""
     return tuple(
-        Rule(name, (), given) if isinstance(given, dict) else Rule(name, (given,), {})
+        DeclaredCheck(name, (), given) if isinstance(given, dict) else DeclaredCheck(name, (given,), {})
         for name, given in column.checks.items()
     )
 
@@ -59,7 +59,7 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
     columns = {
         column.name: pa.Column(
             None,
-            checks=[_check(column, rule) for rule in rules_of(column)],
+            checks=[_to_pandera_check(column, rule) for rule in declared_checks(column)],
             nullable=column.nullable,
             unique=column.unique,
             required=False,
@@ -73,11 +73,11 @@ def pandera_schema(schema: Schema, *, with_target: bool = True) -> pa.DataFrameS
     return pa.DataFrameSchema(columns, unique=unique)
 
 
-def _check(column: Column, rule: Rule) -> pa.Check:
+def _to_pandera_check(column: Column, rule: DeclaredCheck) -> pa.Check:
     import pandera.pandas as pa
 
     where = f"data.columns.{column.name}.checks.{rule.name}"
-    known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS, *_SHORT})
+    known = sorted({*pa.Check.CHECK_FUNCTION_REGISTRY, *pa.Check.REGISTERED_CUSTOM_CHECKS, *_CHECK_ALIASES})
     if rule.name not in known:
         raise ConfigError(
             f"{where}: is not registered with Pandera; known: {', '.join(known)}{did_you_mean(rule.name, known)}"

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config.groups.data import CsvSource
-from pipeline.data.conform import conform_table
-from pipeline.data.reader import csv_tables
+from pipeline.data.conform import coerce_table
+from pipeline.data.reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.checks import BOUNDING, check_value, rules_of
 
@@ -40,10 +40,10 @@ def file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa
     kinds: dict[str, Kind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     if path.suffix == ".csv":
         source = CsvSource(kind="csv", path="data/external/rows.csv")
-        yield from csv_tables(path, kinds, source)
+        yield from iter_csv_tables(path, kinds, source)
     elif path.suffix == ".parquet":
         for table in _parquet(path, list(kinds)):
-            yield conform_table(table, kinds, where=str(path))
+            yield coerce_table(table, kinds, where=str(path))
     else:
         raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
 

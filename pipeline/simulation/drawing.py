@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["draw_column", "draw_rows"]
+__all__ = ["sample_column", "sample_rows"]
 
 
-def draw_rows(reference: Reference, schema: Schema, *, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+def sample_rows(reference: Reference, schema: Schema, *, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
     """Return rows of the features, shape (n_rows, n_features); columns are drawn independently of each other.
 
     Raises
@@ -35,7 +35,7 @@ def draw_rows(reference: Reference, schema: Schema, *, n_rows: int, rng: np.rand
     columns = {}
     for column in schema.features:
         if column.name in counted:
-            columns[column.name] = draw_column(counted[column.name], column, n_rows=n_rows, rng=rng)
+            columns[column.name] = sample_column(counted[column.name], column, n_rows=n_rows, rng=rng)
         elif column.nullable:
             columns[column.name] = pd.Series([None] * n_rows, dtype="string")
         else:
@@ -45,7 +45,7 @@ def draw_rows(reference: Reference, schema: Schema, *, n_rows: int, rng: np.rand
     return pd.DataFrame(columns)
 
 
-def draw_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Generator) -> pd.Series:
+def sample_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Generator) -> pd.Series:
     """Return values of one column, missing ones among them, in the column's own dtype."""
     import pandas as pd
 
@@ -62,7 +62,7 @@ def draw_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Gener
         if column.kind == "boolean":
             return pd.Series([None if one is None else one == "true" for one in words], dtype="boolean")
         return pd.Series(words, dtype="string")
-    numbers = _whole(finest, codes) if bins.kind == "values" else _inside(finest, column, codes, rng)
+    numbers = _values_from_codes(finest, codes) if bins.kind == "values" else _sample_within_bins(finest, column, codes, rng)
     if column.minimum is not None or column.maximum is not None:
         numbers = np.clip(
             numbers,
@@ -75,13 +75,13 @@ def draw_column(bins: Bins, column: Column, *, n_rows: int, rng: np.random.Gener
     return pd.Series(values.array, dtype="Int64" if column.kind == "integer" else "Float64")
 
 
-def _whole(bins: Bins, codes: NDArray[np.int64]) -> Floats:
+def _values_from_codes(bins: Bins, codes: NDArray[np.int64]) -> Floats:
     points = np.array(bins.points, dtype=np.float64)
     values = np.array([*points, points[0] - 1, points[-1] + 1, 0.0, 0.0]) if len(points) else np.zeros(4)
     return np.asarray(values[codes])
 
 
-def _inside(bins: Bins, column: Column, codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _sample_within_bins(bins: Bins, column: Column, codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     """Return a number evenly from inside of each bin; a bin holds its upper edge, not its lower one."""
     edges = np.array(bins.points, dtype=np.float64)
     if len(edges) < 2:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import files, paths
 from pipeline.config.compose import leaves
 from pipeline.config.groups.data import DataConfig
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.errors import ConfigError, DataError
 from pipeline.schema import Schema
 from pipeline.tracking.revision import parse_lock
@@ -41,7 +41,7 @@ def train_rows(config: Config) -> pd.DataFrame:
     if _is_split_so(config):
         return files.read_parquet(paths.TRAIN)
     schema = Schema.from_config(config.data)
-    return split(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed).train
+    return split_train_test(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed).train
 
 
 def identity_of_rows(config: Config) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.validation.findings import Finding, clipped, judge
-from pipeline.validation.leakage import find_leak
+from pipeline.validation.findings import ValidationFinding, shorten_text, level_for_share
+from pipeline.validation.leakage import detect_leakage
 from pipeline.validation.outliers import find_outliers
 
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pipeline.config.groups.checking import Levels, RuleName, ValidationConfig
     from pipeline.schema import Schema
     from pipeline.schema.failures import ColumnFailure
-    from pipeline.validation.drift import ColumnDrift
-    from pipeline.validation.failing import Failing
-    from pipeline.validation.tally import Tally
+    from pipeline.validation.drift import DriftTestResult
+    from pipeline.validation.failing import RowFailures
+    from pipeline.validation.tally import DatasetStats
 
-    Check = Callable[[Tally, Schema, ValidationConfig], Iterable[Finding]]
+    StatsCheck = Callable[[DatasetStats, Schema, ValidationConfig], Iterable[ValidationFinding]]
 
-__all__ = ["broken_findings", "check_tally", "column_findings", "drift_findings", "schema_findings"]
+__all__ = ["unreadable_column_findings", "check_stats", "column_failure_findings", "drift_findings", "row_failure_findings"]
 
 _CAUSES = {
     "missing": "The source left the cell empty; declare `nullable: true` if that may be.",
@@ -29,11 +29,11 @@ _CAUSES = {
     "unique": "Rows were loaded twice, or the column is no key.",
     "unique_together": "Rows were loaded twice, or these columns are no key.",
 }
-_UNTRIED_CAUSE = "The check is not made for values of this type; mend the declaration."
-_OTHER_CAUSE = "The values changed at their source, or the declaration does not fit them."
+_CHECK_ERROR_CAUSE = "The check is not made for values of this type; mend the declaration."
+_DEFAULT_CAUSE = "The values changed at their source, or the declaration does not fit them."
 
 
-def _finding(
+def _make_finding(
     rule: RuleName,
     column: str | None,
     levels: Mapping[RuleName, Levels],
@@ -41,78 +41,78 @@ def _finding(
     n_rows: int,
     message: str,
     cause: str,
-) -> Finding:
+) -> ValidationFinding:
     share = n_failed / n_rows if n_rows else 0.0
-    return Finding(rule, column, judge(share, levels[rule]), share, n_failed, n_rows, message, cause)
+    return ValidationFinding(rule, column, level_for_share(share, levels[rule]), share, n_failed, n_rows, message, cause)
 
 
-def schema_findings(failing: Failing, n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+def row_failure_findings(row_failures: RowFailures, n_rows: int, config: ValidationConfig) -> Iterator[ValidationFinding]:
     """Yield one finding for each declared rule that some rows break."""
-    for one in failing.rules:
+    for one in row_failures.rules:
         share = one.n_failed / n_rows
-        yield Finding(
+        yield ValidationFinding(
             rule="schema",
             column=one.column,
-            level=judge(share, config.rules["schema"]),
+            level=level_for_share(share, config.rules["schema"]),
             share=share,
             n_failed=one.n_failed,
             n_rows=n_rows,
             message=f"{one.n_failed:,} of {n_rows:,} rows break `{one.rule}`",
-            cause=_CAUSES.get(one.rule, _OTHER_CAUSE),
+            cause=_CAUSES.get(one.rule, _DEFAULT_CAUSE),
             check=one.rule,
             rows=tuple(one.rows),
             values=tuple(one.values),
         )
 
 
-def broken_findings(broken: Mapping[str, str], n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+def unreadable_column_findings(unreadable: Mapping[str, str], n_rows: int, config: ValidationConfig) -> Iterator[ValidationFinding]:
     """Yield one finding for each declared column that cannot be read; all of its rows fail."""
-    for column, reason in broken.items():
+    for column, reason in unreadable.items():
         cause = "The source renamed, dropped or retyped the column; mend the source or the declaration."
-        level = judge(1.0, config.rules["schema"])
-        yield Finding("schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype")
+        level = level_for_share(1.0, config.rules["schema"])
+        yield ValidationFinding("schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype")
 
 
-def column_findings(columns: Iterable[ColumnFailure], n_rows: int, config: ValidationConfig) -> Iterator[Finding]:
+def column_failure_findings(columns: Iterable[ColumnFailure], n_rows: int, config: ValidationConfig) -> Iterator[ValidationFinding]:
     """Yield one finding for each column that breaks a rule as a whole, or on which it could not be tried."""
     for one in columns:
         if one.reason is None:
-            message, cause = f"the column as a whole breaks `{one.rule}`", _CAUSES.get(one.rule, _OTHER_CAUSE)
+            message, cause = f"the column as a whole breaks `{one.rule}`", _CAUSES.get(one.rule, _DEFAULT_CAUSE)
         else:
-            message, cause = f"`{one.rule}` could not be tried: {clipped(one.reason)}", _UNTRIED_CAUSE
-        level = judge(1.0, config.rules["schema"])
-        yield Finding("schema", one.column, level, 1.0, n_rows, n_rows, message, cause, check=one.rule)
+            message, cause = f"`{one.rule}` could not be tried: {shorten_text(one.reason)}", _CHECK_ERROR_CAUSE
+        level = level_for_share(1.0, config.rules["schema"])
+        yield ValidationFinding("schema", one.column, level, 1.0, n_rows, n_rows, message, cause, check=one.rule)
 
 
-def check_tally(tally: Tally, schema: Schema, config: ValidationConfig) -> list[Finding]:
+def check_stats(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> list[ValidationFinding]:
     """Return what every statistical rule says, quiet ones among them."""
-    return [finding for check in _CHECKS for finding in check(tally, schema, config)]
+    return [finding for check in _CHECKS for finding in check(stats, schema, config)]
 
 
-def _missing(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+def _check_missing(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in tally.columns:
+    for one in stats.columns:
         if one.name in features and one.n_missing:
             message = f"{one.n_missing:,} of {one.n_rows:,} values are missing"
             cause = "Optional at its source, or a join that found no partner."
-            yield _finding("missing", one.name, config.rules, one.n_missing, one.n_rows, message, cause)
+            yield _make_finding("missing", one.name, config.rules, one.n_missing, one.n_rows, message, cause)
 
 
-def _missing_rows(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:  # noqa: ARG001 - all checks share a form
-    message = f"{tally.incomplete:,} of {tally.n_rows:,} rows lack at least one feature"
+def _check_incomplete_rows(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:  # noqa: ARG001 - all checks share a form
+    message = f"{stats.n_incomplete:,} of {stats.n_rows:,} rows lack at least one feature"
     cause = "Leave them in: a missing value can tell much. Dropping such rows loses them all."
-    yield _finding("missing_rows", None, config.rules, tally.incomplete, tally.n_rows, message, cause)
+    yield _make_finding("missing_rows", None, config.rules, stats.n_incomplete, stats.n_rows, message, cause)
 
 
-def _duplicates(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:  # noqa: ARG001 - all checks share a form
-    message = f"{tally.n_duplicates:,} of {tally.n_rows:,} rows repeat an earlier one"
+def _check_duplicates(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:  # noqa: ARG001 - all checks share a form
+    message = f"{stats.n_duplicates:,} of {stats.n_rows:,} rows repeat an earlier one"
     cause = "Rows were loaded twice, or few columns with few values, where equal rows are natural."
-    yield _finding("duplicates", None, config.rules, tally.n_duplicates, tally.n_rows, message, cause)
+    yield _make_finding("duplicates", None, config.rules, stats.n_duplicates, stats.n_rows, message, cause)
 
 
-def _outliers(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+def _check_outliers(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in tally.columns:
+    for one in stats.columns:
         found = find_outliers(one, config.outliers) if one.name in features else None
         if found is not None and (found.n_iqr or found.n_robust_z):
             message = (
@@ -120,33 +120,33 @@ def _outliers(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterato
                 f" ({found.n_robust_z:,} by the robust z)"
             )
             cause = "A wrong unit or a broken sensor, or simply a column with a long tail."
-            yield _finding("outliers", one.name, config.rules, found.n_iqr, one.n_rows, message, cause)
+            yield _make_finding("outliers", one.name, config.rules, found.n_iqr, one.n_rows, message, cause)
 
 
-def _class_balance(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
-    n_known = int(tally.classes.sum())
+def _check_class_balance(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
+    n_known = int(stats.class_counts.sum())
     if not n_known:
         return
-    commonest = int(tally.classes.argmax())
-    name, count = schema.target.classes[commonest], int(tally.classes[commonest])
+    commonest = int(stats.class_counts.argmax())
+    name, count = schema.target.classes[commonest], int(stats.class_counts[commonest])
     message = f"the commonest class, {name}, has {count:,} of {n_known:,} rows"
     cause = "Accuracy says little here; look at log loss, PR AUC and the rarer classes."
-    yield _finding("class_balance", schema.target.column, config.rules, count, n_known, message, cause)
+    yield _make_finding("class_balance", schema.target.column, config.rules, count, n_known, message, cause)
 
 
-def _constant(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+def _check_constant_columns(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in tally.columns:
+    for one in stats.columns:
         if one.name in features and one.n_distinct is not None and one.n_distinct <= 1:
-            what = f"always {clipped(repr(one.values[0]))}" if one.values else "missing everywhere"
+            what = f"always {shorten_text(repr(one.values[0]))}" if one.values else "missing everywhere"
             cause = "A model learns nothing from it; give it the role `ignore`, or mend its source."
-            yield _finding("constant", one.name, config.rules, one.n_rows, one.n_rows, what, cause)
+            yield _make_finding("constant", one.name, config.rules, one.n_rows, one.n_rows, what, cause)
 
 
-def _leakage(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator[Finding]:
+def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in tally.columns:
-        leak = find_leak(one, purity=config.leakage_purity) if one.name in features else None
+    for one in stats.columns:
+        leak = detect_leakage(one, purity=config.leakage_purity) if one.name in features else None
         if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
             continue
         what = (
@@ -154,22 +154,22 @@ def _leakage(tally: Tally, schema: Schema, config: ValidationConfig) -> Iterator
         )
         message = f"{what} (purity of at least {leak.purity:.4f}, {leak.share:.1%} of the rows)"
         cause = "The column was made from the answer, or after it; give it the role `ignore`."
-        yield _finding("leakage", one.name, config.rules, round(leak.share * one.n_rows), one.n_rows, message, cause)
+        yield _make_finding("leakage", one.name, config.rules, round(leak.share * one.n_rows), one.n_rows, message, cause)
 
 
-_CHECKS: tuple[Check, ...] = (_missing, _missing_rows, _duplicates, _outliers, _class_balance, _constant, _leakage)
+_CHECKS: tuple[StatsCheck, ...] = (_check_missing, _check_incomplete_rows, _check_duplicates, _check_outliers, _check_class_balance, _check_constant_columns, _check_leakage)
 
 
 def drift_findings(
-    found: Iterable[ColumnDrift], rule: RuleName, n_rows: int, config: ValidationConfig
-) -> Iterator[Finding]:
+    test_results: Iterable[DriftTestResult], rule: RuleName, n_rows: int, config: ValidationConfig
+) -> Iterator[ValidationFinding]:
     """Yield one finding for each column that drifts; the share is that of the columns."""
-    columns = list(found)
-    drifted = [one for one in columns if one.drifted]
+    columns = list(test_results)
+    drifted = [one for one in columns if one.has_drifted]
     share = len(drifted) / len(columns) if columns else 0.0
     for one in drifted:
         message = (
-            f"Jensen-Shannon distance {one.distance:.3f}, above {one.limit:g}, and no accident (p = {one.p_value:.2g})"
+            f"Jensen-Shannon distance {one.distance:.3f}, above {one.threshold:g}, and no accident (p = {one.p_value:.2g})"
         )
         cause = "The population changed, or one side was filtered or measured otherwise."
-        yield Finding(rule, one.column, judge(share, config.rules[rule]), share, n_rows, n_rows, message, cause)
+        yield ValidationFinding(rule, one.column, level_for_share(share, config.rules[rule]), share, n_rows, n_rows, message, cause)

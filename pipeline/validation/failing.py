@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipeline.schema import Column
 from pipeline.schema.failures import ColumnFailure, find_failures
-from pipeline.validation.findings import clipped
-from pipeline.validation.hashing import repeated, row_hashes
+from pipeline.validation.findings import shorten_text
+from pipeline.validation.hashing import duplicate_mask, row_hashes
 from pipeline.validation.plan import CompiledRule, compile_rules
 from pipeline.validation.table import is_missing
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.schema import Schema
-    from pipeline.validation.table import Rows
+    from pipeline.validation.table import ArrowRows
 
-__all__ = ["Failing", "RuleFailures", "find_failing"]
+__all__ = ["RowFailures", "RuleFailures", "find_row_failures"]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class RuleFailures:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class RowFailures:
     """What breaks the declaration.
 
     Attributes
@@ -51,23 +51,23 @@ class Failing:
     """
 
     rules: tuple[RuleFailures, ...]
-    bad: NDArray[np.bool_]
+    failed_mask: NDArray[np.bool_]
     columns: tuple[ColumnFailure, ...] = ()
 
 
-def find_failing(rows: Rows, schema: Schema, *, max_examples: int, plain_rows: int) -> Failing:
+def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pandera_max_rows: int) -> RowFailures:
     """Return what breaks the declared rules.
 
     Up to `plain_rows` rows Pandera checks a frame in memory. Beyond, the same rules run compiled over
     batches; a check that has no compiled form (a custom one) is asked of Pandera for its column alone.
     The counts are equal on both ways, and failures cost the same whether there are ten or ten million.
     """
-    if rows.n_rows <= plain_rows:
-        return _by_pandera(rows.frame(), schema, rows.n_rows, max_examples, with_target=True)
-    return _by_plan(rows, schema, max_examples)
+    if rows.n_rows <= pandera_max_rows:
+        return _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
+    return _check_with_arrow(rows, schema, max_examples)
 
 
-def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: int, *, with_target: bool) -> Failing:
+def _check_with_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: int, *, with_target: bool) -> RowFailures:
     failures = find_failures(frame, schema, with_target=with_target)
     cells = failures.cells
     bad = np.zeros(n_rows, dtype=bool)
@@ -79,56 +79,56 @@ def _by_pandera(frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: 
             continue
         label = together if rule == "unique_together" else str(column)
         shown = part.head(max_examples)
-        values = [_word(value) for value in shown["value"]]
+        values = [_display_value(value) for value in shown["value"]]
         found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
-    return Failing(_in_order(found), bad, failures.columns)
+    return RowFailures(_sort_failures(found), bad, failures.columns)
 
 
-def _word(value: object) -> str | None:
+def _display_value(value: object) -> str | None:
     import pandas as pd
 
-    return None if value is None or pd.isna(value) else clipped(str(value))  # type: ignore[call-overload]
+    return None if value is None or pd.isna(value) else shorten_text(str(value))  # type: ignore[call-overload]
 
 
-def _in_order(found: list[RuleFailures]) -> tuple[RuleFailures, ...]:
-    return tuple(sorted(found, key=lambda one: (one.column, one.rule)))
+def _sort_failures(failures: list[RuleFailures]) -> tuple[RuleFailures, ...]:
+    return tuple(sorted(failures, key=lambda one: (one.column, one.rule)))
 
 
-def _by_plan(rows: Rows, schema: Schema, max_examples: int) -> Failing:
-    plan, left = _compiled(rows, schema)
+def _check_with_arrow(rows: ArrowRows, schema: Schema, max_examples: int) -> RowFailures:
+    plan, left = _compile_schema(rows, schema)
     bad = np.zeros(rows.n_rows, dtype=bool)
     found: dict[tuple[str, str], RuleFailures] = {}
-    keys = [_Key(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
+    keys = [_UniqueKey(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
     start = 0
     for batch in rows.batches():
         for rule in tuple(plan):
             array = batch.column(rule.column)
             try:
-                broken = rule.breaks(array)
+                broken = rule.violations(array)
             except (pa.ArrowException, TypeError, ValueError):  # Pandera says what of the rule does not fit
                 plan.remove(rule)
-                left.append(_only_checks(schema.column(rule.column), [rule.name]))
+                left.append(_column_with_checks(schema.column(rule.column), [rule.name]))
                 continue
             if broken is not None:
                 bad[start : start + len(batch)] |= broken
-                _note(found, rule.column, rule.name, broken, start, array, max_examples)
+                _record_failures(found, rule.column, rule.name, broken, start, array, max_examples)
         for key in keys:
             key.add(batch, start)
         start += len(batch)
     for key in keys:
-        broken = key.broken()
+        broken = key.duplicate_mask()
         bad |= broken
-        _note(found, key.label, key.rule, broken, 0, None, max_examples)
+        _record_failures(found, key.label, key.rule, broken, 0, None, max_examples)
     columns: list[ColumnFailure] = []
     for part in left:
-        asked = _asked_of_pandera(rows, part, max_examples)
-        bad |= asked.bad
+        asked = _check_column_with_pandera(rows, part, max_examples)
+        bad |= asked.failed_mask
         columns += asked.columns
         found |= {(one.column, one.rule): one for one in asked.rules}
-    return Failing(_in_order([one for one in found.values() if one.n_failed]), bad, tuple(columns))
+    return RowFailures(_sort_failures([one for one in found.values() if one.n_failed]), bad, tuple(columns))
 
 
-class _Key:
+class _UniqueKey:
     """Columns whose values together must not occur twice; a key with a missing part may."""
 
     def __init__(self, label: str, columns: tuple[str, ...], rule: str, n_rows: int) -> None:
@@ -142,11 +142,11 @@ class _Key:
         for column in self.columns:
             self._is_whole[here] &= ~is_missing(batch.column(column))
 
-    def broken(self) -> NDArray[np.bool_]:
-        return repeated(self._hashes) & self._is_whole
+    def duplicate_mask(self) -> NDArray[np.bool_]:
+        return duplicate_mask(self._hashes) & self._is_whole
 
 
-def _compiled(rows: Rows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
+def _compile_schema(rows: ArrowRows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
     target = schema.target
     words = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
     plan: list[CompiledRule] = []
@@ -157,16 +157,16 @@ def _compiled(rows: Rows, schema: Schema) -> tuple[list[CompiledRule], list[Colu
         rules, without_form = compile_rules(column)
         plan += rules
         if without_form:
-            left.append(_only_checks(column, without_form))
+            left.append(_column_with_checks(column, without_form))
     return plan, left
 
 
-def _only_checks(column: Column, names: list[str]) -> Column:
+def _column_with_checks(column: Column, names: list[str]) -> Column:
     checks = {name: column.checks[name] for name in names}
     return Column(column.name, column.kind, column.dtype, nullable=True, checks=checks)
 
 
-def _unique_rules(rows: Rows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
+def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
     """Return (label, columns, rule) of everything that must not occur twice."""
     found: list[tuple[str, tuple[str, ...], str]] = [
         (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
@@ -176,27 +176,27 @@ def _unique_rules(rows: Rows, schema: Schema) -> list[tuple[str, tuple[str, ...]
     return found
 
 
-def _note(
-    found: dict[tuple[str, str], RuleFailures],
+def _record_failures(
+    failures: dict[tuple[str, str], RuleFailures],
     column: str,
     rule: str,
-    broken: NDArray[np.bool_],
+    failed_mask: NDArray[np.bool_],
     start: int,
     array: pa.Array | None,
     max_examples: int,
 ) -> None:
-    one = found.setdefault((column, rule), RuleFailures(column, rule))
-    one.n_failed += int(np.count_nonzero(broken))
+    one = failures.setdefault((column, rule), RuleFailures(column, rule))
+    one.n_failed += int(np.count_nonzero(failed_mask))
     wanted = max_examples - len(one.rows)
     if wanted > 0:
-        positions = np.flatnonzero(broken)[:wanted]
+        positions = np.flatnonzero(failed_mask)[:wanted]
         one.rows += (positions + start).tolist()
         values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
-        one.values += [None if value is None else clipped(str(value)) for value in values]
+        one.values += [None if value is None else shorten_text(str(value)) for value in values]
 
 
-def _asked_of_pandera(rows: Rows, column: Column, max_examples: int) -> Failing:
+def _check_column_with_pandera(rows: ArrowRows, column: Column, max_examples: int) -> RowFailures:
     from pipeline.schema import Schema, Target
 
     alone = Schema("column", (column,), Target("target", ("a", "b"), "a"))
-    return _by_pandera(rows.frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)
+    return _check_with_pandera(rows.to_frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)

@@ -14,14 +14,14 @@ from pipeline.schema import DTYPES, Column, Kind, Schema, Target
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["guess_features", "guess_schema"]
+__all__ = ["infer_feature_schema", "infer_frame_schema"]
 
 _MAX_CLASSES = 20
 _MAX_LENGTH = 80
-_MAX_WORDS = 50
+_MAX_CATEGORIES = 50
 
 
-def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame | None = None) -> Schema:
+def infer_frame_schema(frame: pd.DataFrame, *, target: str | None, other: pd.DataFrame | None = None) -> Schema:
     """Return a schema that accepts `frame`: every value may be missing, no rule is made up.
 
     Parameters
@@ -40,16 +40,16 @@ def guess_schema(frame: pd.DataFrame, *, target: str | None, also: pd.DataFrame 
     """
     if target is not None and target not in frame.columns:
         raise UsageError(f"target {target!r} is no column; the frame has {', '.join(map(str, frame.columns))}")
-    name = target if target is not None else _likely_target(frame)
-    classes = _classes(frame, name, also) if name is not None else ("no", "yes")
+    name = target if target is not None else _infer_target_name(frame)
+    classes = _distinct_classes(frame, name, other) if name is not None else ("no", "yes")
     if len(classes) < 2:
         raise UsageError(f"target {name!r} has one class only: {', '.join(classes) or 'none'}")
-    columns = tuple(_column(one, frame[one]) for one in frame.columns if one != name)
+    columns = tuple(_infer_column(one, frame[one]) for one in frame.columns if one != name)
     positive = classes[-1] if len(classes) == 2 else None
     return Schema("frame", columns, Target(name if name is not None else "target", classes, positive))
 
 
-def guess_features(frame: pd.DataFrame, *, target: str, also: pd.DataFrame) -> Schema:
+def infer_feature_schema(frame: pd.DataFrame, *, target: str, other: pd.DataFrame) -> Schema:
     """Return a schema from which a model can learn: words are listed, long texts set aside, dates are times.
 
     Parameters
@@ -64,43 +64,43 @@ def guess_features(frame: pd.DataFrame, *, target: str, also: pd.DataFrame) -> S
     UsageError
         When the target has fewer than two classes.
     """
-    guessed = guess_schema(frame, target=target, also=also)
-    return replace(guessed, columns=tuple(_usable(column, frame, also) for column in guessed.columns))
+    guessed = infer_frame_schema(frame, target=target, other=other)
+    return replace(guessed, columns=tuple(_usable_column(column, frame, other) for column in guessed.columns))
 
 
-def _usable(column: Column, frame: pd.DataFrame, also: pd.DataFrame) -> Column:
+def _usable_column(column: Column, frame: pd.DataFrame, other: pd.DataFrame) -> Column:
     if column.kind == "text":
         return replace(column, role="ignore")
     if column.kind == "datetime":
         return replace(column, role="time")
     if column.kind != "category":
         return column
-    words = sorted({str(word) for part in (frame, also) for word in part[column.name].dropna().unique()})
+    words = sorted({str(word) for part in (frame, other) for word in part[column.name].dropna().unique()})
     return replace(column, categories=tuple(words), checks={"isin": words})
 
 
-def _likely_target(frame: pd.DataFrame) -> str | None:
-    likely = [str(name) for name in frame.columns if _has_classes(frame[name])]
+def _infer_target_name(frame: pd.DataFrame) -> str | None:
+    likely = [str(name) for name in frame.columns if _looks_like_target(frame[name])]
     return likely[-1] if likely else None
 
 
-def _has_classes(values: pd.Series) -> bool:
-    if _kind(values) != "category" or not 2 <= values.nunique() <= _MAX_CLASSES:
+def _looks_like_target(values: pd.Series) -> bool:
+    if _infer_kind(values) != "category" or not 2 <= values.nunique() <= _MAX_CLASSES:
         return False
     return all(len(str(word)) <= _MAX_LENGTH for word in values.dropna().unique())
 
 
-def _classes(frame: pd.DataFrame, name: str, also: pd.DataFrame | None) -> tuple[str, ...]:
-    parts = [frame[name]] if also is None else [frame[name], also[name]]
+def _distinct_classes(frame: pd.DataFrame, name: str, other: pd.DataFrame | None) -> tuple[str, ...]:
+    parts = [frame[name]] if other is None else [frame[name], other[name]]
     return tuple(sorted({str(value) for part in parts for value in part.dropna().unique()}))
 
 
-def _column(name: Hashable, values: pd.Series) -> Column:
-    kind = _kind(values)
+def _infer_column(name: Hashable, values: pd.Series) -> Column:
+    kind = _infer_kind(values)
     return Column(str(name), kind, DTYPES[kind], nullable=True)
 
 
-def _kind(values: pd.Series) -> Kind:
+def _infer_kind(values: pd.Series) -> Kind:
     dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
@@ -110,10 +110,10 @@ def _kind(values: pd.Series) -> Kind:
         return "float"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    return "category" if _n_different(values) <= _MAX_WORDS else "text"
+    return "category" if _count_distinct(values) <= _MAX_CATEGORIES else "text"
 
 
-def _n_different(values: pd.Series) -> float:
+def _count_distinct(values: pd.Series) -> float:
     try:
         return values.nunique()
     except TypeError:  # lists and the like cannot be told apart; the reader says what they are

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pipeline.words import counted
 
 if TYPE_CHECKING:
-    from pipeline.validation.findings import Finding
-    from pipeline.validation.profile import Profile
+    from pipeline.validation.findings import ValidationFinding
+    from pipeline.validation.profile import ColumnProfile
     from pipeline.validation.report import ValidationReport
 
-__all__ = ["page"]
+__all__ = ["render_html"]
 
 _MAX_FINDINGS = 100
 _MAX_EXAMPLES = 10
@@ -43,17 +43,17 @@ rect.gap { fill: var(--line); }
 """
 
 
-def page(report: ValidationReport) -> str:
+def render_html(report: ValidationReport) -> str:
     """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
     parts = [
         f"<h1>{escape(report.name)}</h1>",
         f"<p class=soft>{counted(report.n_rows, 'row')}, {counted(len(report.profiles), 'column')} {_badge(report.level)}</p>",
-        _tiles(report),
+        _render_tiles(report),
         "<h2>What was found</h2>",
-        _findings(report),
+        _render_findings(report),
         "<h2>Columns</h2>",
-        f"<div class=columns>{''.join(_column(one) for one in report.profiles[:_MAX_COLUMNS])}</div>",
-        _left_out(len(report.profiles) - _MAX_COLUMNS, "columns"),
+        f"<div class=columns>{''.join(_render_column(one) for one in report.profiles[:_MAX_COLUMNS])}</div>",
+        _omitted_note(len(report.profiles) - _MAX_COLUMNS, "columns"),
     ]
     body = "\n".join(part for part in parts if part)
     return (
@@ -68,7 +68,7 @@ def _badge(level: str) -> str:
     return f'<span class="badge {level}">{level}</span>'
 
 
-def _tiles(report: ValidationReport) -> str:
+def _render_tiles(report: ValidationReport) -> str:
     quality = report.quality
     tiles = [
         ("quality of 100", f"{quality.score:.1f}"),
@@ -79,56 +79,56 @@ def _tiles(report: ValidationReport) -> str:
     ]
     if report.n_quarantined:
         tiles.append(("rows set aside", f"{report.n_quarantined:,}"))
-    shares = ", ".join(f"{escape(name)} {count:,}" for name, count in report.classes.items())
+    shares = ", ".join(f"{escape(name)} {count:,}" for name, count in report.class_counts.items())
     cells = "".join(
         f'<div class="card tile"><b>{value}</b><span class=soft>{name}</span></div>' for name, value in tiles
     )
     return f"<div class=tiles>{cells}</div><p class=soft>classes: {shares}</p>"
 
 
-def _findings(report: ValidationReport) -> str:
-    loud = report.loud()
+def _render_findings(report: ValidationReport) -> str:
+    loud = report.notable_findings()
     if not loud:
         return '<div class="card">Nothing to say: every rule is kept.</div>'
-    listed = "".join(_finding(one) for one in loud[:_MAX_FINDINGS])
-    return f'<div class="card">{listed}</div>{_left_out(len(loud) - _MAX_FINDINGS, "findings")}'
+    listed = "".join(_render_finding(one) for one in loud[:_MAX_FINDINGS])
+    return f'<div class="card">{listed}</div>{_omitted_note(len(loud) - _MAX_FINDINGS, "findings")}'
 
 
-def _finding(finding: Finding) -> str:
+def _render_finding(finding: ValidationFinding) -> str:
     where = f" of <b>{escape(finding.column)}</b>" if finding.column is not None else ""
     return (
         f"<div class=finding><div>{_badge(finding.level)}</div><div><p class=name><code>{finding.rule}</code>{where}:"
-        f" {_spoken(finding.message)}</p><p class=soft>{_spoken(finding.cause)}</p>{_examples(finding)}</div></div>"
+        f" {_escape_with_code(finding.message)}</p><p class=soft>{_escape_with_code(finding.cause)}</p>{_render_examples(finding)}</div></div>"
     )
 
 
-def _spoken(text: str) -> str:
+def _escape_with_code(text: str) -> str:
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if at % 2 else piece for at, piece in enumerate(pieces))
 
 
-def _examples(finding: Finding) -> str:
+def _render_examples(finding: ValidationFinding) -> str:
     if not finding.rows:
         return ""
     shown = list(zip(finding.rows, finding.values, strict=True))[:_MAX_EXAMPLES]
-    rows = "".join(f"<tr><td>{row:,}</td><td><code>{_cell(value)}</code></td></tr>" for row, value in shown)
+    rows = "".join(f"<tr><td>{row:,}</td><td><code>{_format_value(value)}</code></td></tr>" for row, value in shown)
     return (
         f"<details><summary>first {len(shown)} of {finding.n_failed:,} rows</summary>"
         f"<table><tr><th>row</th><th>value</th></tr>{rows}</table></details>"
     )
 
 
-def _cell(value: str | None) -> str:
+def _format_value(value: str | None) -> str:
     if value is None:
         return "missing"
     return escape(value if len(value) <= 40 else f"{value[:37]}...")
 
 
-def _left_out(n: int, what: str) -> str:
+def _omitted_note(n: int, what: str) -> str:
     return f"<p class=soft>and {n:,} more {what}; the JSON report has them all</p>" if n > 0 else ""
 
 
-def _column(profile: Profile) -> str:
+def _render_column(profile: ColumnProfile) -> str:
     facts = [
         ("missing", f"{profile.n_missing:,} ({profile.n_missing / profile.n_rows:.1%})"),
         ("different values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
@@ -139,10 +139,10 @@ def _column(profile: Profile) -> str:
         facts.append(("median", f"{profile.quantiles['50 %']:.6g}"))
     rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts)
     title = f"<b>{escape(profile.column)}</b> <span class=soft>{profile.kind}</span>"
-    return f'<div class="card name">{title}{_bars(profile)}<table>{rows}</table></div>'
+    return f'<div class="card name">{title}{_render_histogram(profile)}<table>{rows}</table></div>'
 
 
-def _bars(profile: Profile) -> str:
+def _render_histogram(profile: ColumnProfile) -> str:
     bars = [*profile.bars, ("missing", profile.n_missing)] if profile.n_missing else list(profile.bars)
     if not bars:
         return ""
@@ -150,7 +150,7 @@ def _bars(profile: Profile) -> str:
     width = 300 / len(bars)
     drawn = "".join(
         f'<rect x="{at * width + 1:.1f}" y="{58 - 56 * count / highest:.1f}" width="{max(width - 2, 1):.1f}"'
-        f' height="{56 * count / highest:.1f}"{_gap(name)}><title>{_cell(name)}: {count:,}</title></rect>'
+        f' height="{56 * count / highest:.1f}"{_bar_class(name)}><title>{_format_value(name)}: {count:,}</title></rect>'
         for at, (name, count) in enumerate(bars)
     )
     first, last = escape(bars[0][0][:24]), escape(bars[-1][0][:24])
@@ -158,5 +158,5 @@ def _bars(profile: Profile) -> str:
     return f'<svg viewBox="0 0 300 74" role="img" aria-label="{escape(profile.column)}">{drawn}{labels}</svg>'
 
 
-def _gap(name: str) -> str:
+def _bar_class(name: str) -> str:
     return " class=gap" if name == "missing" else ""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.validation.checks import drift_findings
-from pipeline.validation.drift import find_drift
-from pipeline.validation.findings import Finding, judge
+from pipeline.validation.drift import compare_distributions
+from pipeline.validation.findings import ValidationFinding, level_for_share
 from pipeline.validation.hashing import row_hashes
 from pipeline.validation.table import open_rows
-from pipeline.validation.tally import count_rows
+from pipeline.validation.tally import collect_stats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.checking import ValidationConfig
     from pipeline.schema import Schema
-    from pipeline.validation.drift import ColumnDrift
-    from pipeline.validation.table import Rows
-    from pipeline.validation.tally import Tally
+    from pipeline.validation.drift import DriftTestResult
+    from pipeline.validation.table import ArrowRows
+    from pipeline.validation.tally import DatasetStats
 
 __all__ = ["SplitReport", "compare_split"]
 
 _MAX_ROWS = 20_000
 _MIN_LEAF = 50
-_DEPTH = 4
-_LARGE = 3e38  # a tree takes no infinity
+_TREE_DEPTH = 4
+_MAX_ABS_VALUE = 3e38  # a tree takes no infinity
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class SplitReport:
     n_train: int
     n_test: int
     class_shares: dict[str, dict[str, float]]
-    overlap: int
-    drift: tuple[ColumnDrift, ...]
+    n_overlap: int
+    drift: tuple[DriftTestResult, ...]
     adversarial_auc: float | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ValidationFinding, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "sizes": {"train": self.n_train, "test": self.n_test, "test_share": _short(self.n_test / self.n_rows)},
+            "sizes": {"train": self.n_train, "test": self.n_test, "test_share": _round_significant(self.n_test / self.n_rows)},
             "class_balance": self.class_shares,
-            "duplicates_across_split": {"rows": self.overlap, "share": _short(self.overlap / max(self.n_test, 1))},
+            "duplicates_across_split": {"rows": self.n_overlap, "share": _round_significant(self.n_overlap / max(self.n_test, 1))},
             "drift": [one.as_dict() for one in self.drift],
             "adversarial_auc": self.adversarial_auc,
             "is_valid": all(finding.level in ("ok", "warning") for finding in self.findings),
@@ -83,15 +83,15 @@ def compare_split(
         Seed of the tree that tries to tell the parts apart.
     """
     rows = open_rows(train, schema), open_rows(test, schema)
-    tallies = count_rows(rows[0], schema), count_rows(rows[1], schema)
-    overlap = _n_in_both(rows, schema)
-    drift = find_drift(tallies[0], tallies[1], schema, config.drift)
+    tallies = collect_stats(rows[0], schema), collect_stats(rows[1], schema)
+    overlap = _count_overlap(rows, schema)
+    drift = compare_distributions(tallies[0], tallies[1], schema, config.drift)
     share = overlap / max(len(test), 1)
     message = f"{overlap:,} of {len(test):,} test rows are in the train part too"
     cause = "Duplicates in the source, or few columns with few values, where equal rows are natural."
-    level = judge(share, config.rules["split_overlap"])
+    level = level_for_share(share, config.rules["split_overlap"])
     findings = (
-        Finding("split_overlap", None, level, share, overlap, len(test), message, cause),
+        ValidationFinding("split_overlap", None, level, share, overlap, len(test), message, cause),
         *drift_findings(drift, "split_drift", len(test), config),
     )
     shares = {name: _class_shares(tally, schema) for name, tally in zip(("train", "test"), tallies, strict=True)}
@@ -99,25 +99,25 @@ def compare_split(
     return SplitReport(len(train), len(test), shares, overlap, drift, auc, findings)
 
 
-def _short(value: float) -> float:
+def _round_significant(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _class_shares(tally: Tally, schema: Schema) -> dict[str, float]:
-    total = max(int(tally.classes.sum()), 1)
-    return {name: _short(n / total) for name, n in zip(schema.target.classes, tally.classes.tolist(), strict=True)}
+def _class_shares(tally: DatasetStats, schema: Schema) -> dict[str, float]:
+    total = max(int(tally.class_counts.sum()), 1)
+    return {name: _round_significant(n / total) for name, n in zip(schema.target.classes, tally.class_counts.tolist(), strict=True)}
 
 
-def _n_in_both(rows: tuple[Rows, Rows], schema: Schema) -> int:
+def _count_overlap(rows: tuple[ArrowRows, ArrowRows], schema: Schema) -> int:
     aside = {one.name for one in schema.columns if one.role in ("id", "ignore")}
     names = [name for name in rows[0].kinds if name in rows[1].kinds and name not in aside]
     train, test = (np.concatenate([row_hashes(batch, names) for batch in one.batches(names)]) for one in rows)
     return int(np.isin(test, train).sum())
 
 
-def _adversarial_auc(rows: tuple[Rows, Rows], schema: Schema, seed: int) -> float | None:
+def _adversarial_auc(rows: tuple[ArrowRows, ArrowRows], schema: Schema, seed: int) -> float | None:
     names = [name for name in schema.feature_names if all(name in one.kinds for one in rows)]
-    parts = [_matrix(one, names) for one in rows]
+    parts = [_feature_matrix(one, names) for one in rows]
     if min(len(part) for part in parts) < 2 * _MIN_LEAF:
         return None
     from sklearn.tree import DecisionTreeClassifier
@@ -128,18 +128,18 @@ def _adversarial_auc(rows: tuple[Rows, Rows], schema: Schema, seed: int) -> floa
     fold = rng.permutation(len(y)) % 2
     scores = np.empty(len(y))
     for held in (0, 1):
-        tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=_MIN_LEAF, random_state=seed)
+        tree = DecisionTreeClassifier(max_depth=_TREE_DEPTH, min_samples_leaf=_MIN_LEAF, random_state=seed)
         tree.fit(X[fold != held], y[fold != held])
         scores[fold == held] = tree.predict_proba(X[fold == held])[:, 1]
-    return _short(float(np.mean([_auc(scores[fold == held], y[fold == held]) for held in (0, 1)])))
+    return _round_significant(float(np.mean([_roc_auc(scores[fold == held], y[fold == held]) for held in (0, 1)])))
 
 
-def _matrix(rows: Rows, names: list[str]) -> NDArray[np.float32]:
-    batches = [np.column_stack([_floats(batch.column(name)) for name in names]) for batch in rows.batches(names)]
-    return np.concatenate(batches).clip(-_LARGE, _LARGE).astype(np.float32)
+def _feature_matrix(rows: ArrowRows, names: list[str]) -> NDArray[np.float32]:
+    batches = [np.column_stack([_to_floats(batch.column(name)) for name in names]) for batch in rows.batches(names)]
+    return np.concatenate(batches).clip(-_MAX_ABS_VALUE, _MAX_ABS_VALUE).astype(np.float32)
 
 
-def _floats(array: pa.Array) -> NDArray[np.float64]:
+def _to_floats(array: pa.Array) -> NDArray[np.float64]:
     import pandas as pd
     import pyarrow as pa
 
@@ -153,7 +153,7 @@ def _floats(array: pa.Array) -> NDArray[np.float64]:
     return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
-def _auc(scores: NDArray[np.float64], y: NDArray[np.int64]) -> float:
+def _roc_auc(scores: NDArray[np.float64], y: NDArray[np.int64]) -> float:
     """Return the area under the ROC curve by ranks (Mann and Whitney 1947), ties shared."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -12,13 +12,13 @@ from pipeline.validation.outliers import find_outliers
 if TYPE_CHECKING:
     from pipeline.config.groups.checking import ValidationConfig
     from pipeline.schema import Schema
-    from pipeline.validation.tally import Tally
+    from pipeline.validation.tally import DatasetStats
 
-__all__ = ["Quality", "score"]
+__all__ = ["QualityScore", "compute_quality_score"]
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class QualityScore:
     """Four shares between 0 and 1 and their weighted sum, 0 to 100.
 
     - `completeness`: cells of features that are not missing.
@@ -39,14 +39,14 @@ class Quality:
         return {name: float(f"{value:.6g}") for name, value in asdict(self).items()}
 
 
-def score(tally: Tally, schema: Schema, config: ValidationConfig, *, n_bad: int, n_broken: int) -> Quality:
+def compute_quality_score(stats: DatasetStats, schema: Schema, config: ValidationConfig, *, n_failed_rows: int, n_unreadable_columns: int) -> QualityScore:
     """Return the quality of counted rows; `n_bad` of them break a rule, `n_broken` columns cannot be read."""
-    n_rows = max(tally.n_rows, 1)
-    features = [one for one in tally.columns if one.name in set(schema.feature_names)]
+    n_rows = max(stats.n_rows, 1)
+    features = [one for one in stats.columns if one.name in set(schema.feature_names)]
     n_declared = len(schema.columns) + 1
     completeness = 1 - float(np.mean([one.n_missing / n_rows for one in features])) if features else 0.0
-    validity = (1 - n_bad / n_rows) * (1 - n_broken / n_declared)
-    uniqueness = 1 - tally.n_duplicates / n_rows
+    validity = (1 - n_failed_rows / n_rows) * (1 - n_unreadable_columns / n_declared)
+    uniqueness = 1 - stats.n_duplicates / n_rows
     regular = []
     for one in features:
         found = find_outliers(one, config.outliers)
@@ -60,4 +60,4 @@ def score(tally: Tally, schema: Schema, config: ValidationConfig, *, n_bad: int,
         + weights.uniqueness * uniqueness
         + weights.consistency * consistency
     )
-    return Quality(completeness, validity, uniqueness, consistency, total)
+    return QualityScore(completeness, validity, uniqueness, consistency, total)

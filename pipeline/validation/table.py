@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Kind, Schema
 
-__all__ = ["Rows", "is_missing", "open_rows"]
+__all__ = ["ArrowRows", "is_missing", "open_rows"]
 
-_BATCH = 1 << 17
-_INT64 = 2.0**63
-_TYPES: dict[Kind, pa.DataType] = {
+_BATCH_ROWS = 1 << 17
+_INT64_BOUND = 2.0**63
+_ARROW_TYPES: dict[Kind, pa.DataType] = {
     "integer": pa.int64(),
     "float": pa.float64(),
     "boolean": pa.bool_(),
@@ -35,7 +35,7 @@ _TYPES: dict[Kind, pa.DataType] = {
 
 
 @dataclass(frozen=True)
-class Rows:
+class ArrowRows:
     """Declared columns of a table in memory or of a Parquet file.
 
     Attributes
@@ -51,26 +51,26 @@ class Rows:
 
     source: pa.Table | Path
     kinds: dict[str, Kind]
-    broken: dict[str, str]
-    extra: tuple[str, ...]
+    unreadable: dict[str, str]
+    undeclared_columns: tuple[str, ...]
     n_rows: int
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield batches of up to 131,072 rows; words come dictionary-encoded."""
         names = [name for name in self.kinds if columns is None or name in columns]
-        for batch in self._raw(names):
-            arrays = [_converted(batch.column(name), self.kinds[name]) for name in names]
+        for batch in self._raw_batches(names):
+            arrays = [_convert_array(batch.column(name), self.kinds[name]) for name in names]
             yield pa.RecordBatch.from_arrays(arrays, names=names)
 
-    def _raw(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+    def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         if isinstance(self.source, Path):
-            words = [name for name in names if _TYPES[self.kinds[name]] == pa.string()]
+            words = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
             with pq.ParquetFile(self.source, read_dictionary=words, memory_map=True) as file:
-                yield from file.iter_batches(batch_size=_BATCH, columns=names)
+                yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
         else:
-            yield from self.source.select(names).to_batches(max_chunksize=_BATCH)
+            yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
-    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def to_frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all rows as a frame with nullable dtypes."""
         import pandas as pd
 
@@ -79,7 +79,7 @@ class Rows:
             return pd.DataFrame({name: [] for name in columns or self.kinds})
         table = pa.Table.from_batches(batches)
         plain = {
-            name: column.cast(_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
+            name: column.cast(_ARROW_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
         dtypes: dict[pa.DataType, Any] = {
@@ -92,7 +92,7 @@ class Rows:
         return frame
 
 
-def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> Rows:
+def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> ArrowRows:
     """Return the declared columns of a frame or a Parquet file.
 
     Raises
@@ -104,17 +104,17 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
     if with_target:
         kinds[schema.target.column] = "category"
     if isinstance(source, Path):
-        found, types, n_rows = source, *_described(source)
-        broken = {name: why for name, kind in kinds.items() if (why := _why_not_of_file(source, name, kind, types))}
+        found, types, n_rows = source, *_read_parquet_schema(source)
+        broken = {name: why for name, kind in kinds.items() if (why := _unreadable_reason_in_file(source, name, kind, types))}
     else:
-        arrays, broken = _arrays(source, kinds)
+        arrays, broken = _frame_to_arrays(source, kinds)
         found, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
     readable = {name: kind for name, kind in kinds.items() if name not in broken}
     extra = tuple(sorted(str(name) for name in types if name not in kinds))
-    return Rows(found, readable, broken, extra, n_rows)
+    return ArrowRows(found, readable, broken, extra, n_rows)
 
 
-def _described(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
+def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
     try:
         with pq.ParquetFile(path) as file:
             fields = {field.name: field.type for field in file.schema_arrow}
@@ -125,17 +125,17 @@ def _described(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
-def _why_not_of_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
+def _unreadable_reason_in_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
     """Say why a column of a file cannot be read; whole numbers that were written as floats are looked at."""
     found = types.get(name)
     if found is None or kind != "integer" or not pa.types.is_floating(found):
-        return _why_not(found, kind, None)
+        return _unreadable_reason(found, kind, None)
     with pq.ParquetFile(path) as file:
-        reasons = (_why_not(found, kind, batch.column(0)) for batch in file.iter_batches(_BATCH, columns=[name]))
+        reasons = (_unreadable_reason(found, kind, batch.column(0)) for batch in file.iter_batches(_BATCH_ROWS, columns=[name]))
         return next((reason for reason in reasons if reason is not None), None)
 
 
-def _arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
     arrays: dict[str, pa.Array] = {}
     broken: dict[str, str] = {}
     for name, kind in kinds.items():
@@ -148,47 +148,47 @@ def _arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.A
         except pa.ArrowException as error:
             broken[name] = f"has values of several types ({str(error).splitlines()[0]})"
             continue
-        why = _why_not(array.type, kind, array)
+        why = _unreadable_reason(array.type, kind, array)
         if why is None:
-            arrays[name] = _converted(array, kind)
+            arrays[name] = _convert_array(array, kind)
         else:
             broken[name] = why
     return arrays, broken
 
 
-def _why_not(found: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
+def _unreadable_reason(arrow_type: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
     """Say why values of a type cannot be read as `kind`; None when they can, with nothing lost."""
-    if found is None:
+    if arrow_type is None:
         return "is not there"
     if array is not None and kind == "integer" and pa.types.is_floating(array.type):
-        return None if _is_whole(array) else f"has type {found}: some numbers are not whole, {kind} is declared"
+        return None if _has_whole_numbers(array) else f"has type {arrow_type}: some numbers are not whole, {kind} is declared"
     welcome = {
         "integer": lambda one: pa.types.is_integer(one) and one != pa.uint64(),
         "float": lambda one: pa.types.is_floating(one) or pa.types.is_integer(one),
         "boolean": pa.types.is_boolean,
         "datetime": lambda one: pa.types.is_timestamp(one) or pa.types.is_date(one),
-    }.get(kind, _is_text)
-    if welcome(found) or pa.types.is_null(found):
+    }.get(kind, _is_text_type)
+    if welcome(arrow_type) or pa.types.is_null(arrow_type):
         return None
-    return f"has type {found}, {kind} is declared"
+    return f"has type {arrow_type}, {kind} is declared"
 
 
-def _is_whole(array: pa.Array) -> bool:
+def _has_whole_numbers(array: pa.Array) -> bool:
     numbers = np.asarray(array.drop_null().cast(pa.float64()))
     present = numbers[~np.isnan(numbers)]
-    return bool(((present == np.rint(present)) & (np.abs(present) < _INT64)).all())
+    return bool(((present == np.rint(present)) & (np.abs(present) < _INT64_BOUND)).all())
 
 
-def _is_text(found: pa.DataType) -> bool:
-    inner = found.value_type if pa.types.is_dictionary(found) else found
+def _is_text_type(arrow_type: pa.DataType) -> bool:
+    inner = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
     return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
 
 
-def _converted(array: pa.Array, kind: Kind) -> pa.Array:
+def _convert_array(array: pa.Array, kind: Kind) -> pa.Array:
     """Return `array` with the type of its kind: NaN is missing, words are dictionary-encoded."""
     if pa.types.is_floating(array.type) and pc.any(pc.is_nan(array)).as_py():
         array = pc.if_else(pc.is_nan(array), None, array)
-    wanted = _TYPES[kind]
+    wanted = _ARROW_TYPES[kind]
     if wanted == pa.string():
         return array if pa.types.is_dictionary(array.type) else array.cast(wanted).dictionary_encode()
     if pa.types.is_timestamp(array.type) and array.type.tz is not None:

@@ -9,26 +9,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.validation.hashing import n_repeated, row_hashes
+from pipeline.validation.hashing import count_duplicates, row_hashes
 from pipeline.validation.table import is_missing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.schema import Kind, Schema, Target
-    from pipeline.validation.table import Rows
+    from pipeline.validation.table import ArrowRows
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["ColumnTally", "Tally", "count_rows"]
+__all__ = ["ColumnStats", "DatasetStats", "collect_stats"]
 
-_MAX_VALUES = 2_000
-_SAMPLE = 200_000
+_MAX_DISTINCT_VALUES = 2_000
+_MAX_SAMPLE_ROWS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnTally:
+class ColumnStats:
     """What one column holds.
 
     Attributes
@@ -53,16 +53,16 @@ class ColumnTally:
     n_rows: int
     n_missing: int
     values: tuple[Any, ...] | None
-    by_class: Ints
+    counts_by_class: Ints
     sample: Floats
-    sample_class: Ints
+    sample_classes: Ints
     low: float | None
     high: float | None
 
     @property
     def counts(self) -> Ints:
         """Rows with each of `values`."""
-        return np.asarray(self.by_class.sum(axis=1), dtype=np.int64)
+        return np.asarray(self.counts_by_class.sum(axis=1), dtype=np.int64)
 
     @property
     def n_distinct(self) -> int | None:
@@ -71,7 +71,7 @@ class ColumnTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class DatasetStats:
     """Counts of a whole table.
 
     `incomplete` counts rows with at least one missing feature; `n_duplicates` rows that repeat an
@@ -79,24 +79,24 @@ class Tally:
     """
 
     n_rows: int
-    columns: tuple[ColumnTally, ...]
-    classes: Ints
-    incomplete: int
+    columns: tuple[ColumnStats, ...]
+    class_counts: Ints
+    n_incomplete: int
     n_duplicates: int
 
-    def column(self, name: str) -> ColumnTally:
+    def column(self, name: str) -> ColumnStats:
         """Return the tally of one column; KeyError when it has none."""
         return {one.name: one for one in self.columns}[name]
 
 
-class _Counting:
+class _ColumnAccumulator:
     """The state of one column while batches pass."""
 
     def __init__(self, name: str, kind: Kind, n_classes: int, stride: int) -> None:
         self.name, self.kind = name, kind
         self.n_classes, self.stride = n_classes, stride
         self.n_missing = 0
-        self.by_value: dict[Any, Ints] | None = {}
+        self.counts_by_value: dict[Any, Ints] | None = {}
         self.samples: list[Floats] = []
         self.sample_classes: list[Ints] = []
         self.low: float | None = None
@@ -104,16 +104,16 @@ class _Counting:
 
     def add(self, array: pa.Array, codes: Ints, start: int) -> None:
         self.n_missing += array.null_count
-        if self.by_value is not None:
-            self.by_value = self._with_values(self.by_value, array, codes)
+        if self.counts_by_value is not None:
+            self.counts_by_value = self._add_values(self.counts_by_value, array, codes)
         if not pa.types.is_dictionary(array.type) and not pa.types.is_boolean(array.type):
             self._add_numbers(array, codes, start)
 
-    def _with_values(self, by_value: dict[Any, Ints], array: pa.Array, codes: Ints) -> dict[Any, Ints] | None:
+    def _add_values(self, by_value: dict[Any, Ints], array: pa.Array, codes: Ints) -> dict[Any, Ints] | None:
         """Return `by_value` with the counts of a batch, or None when there are too many different values."""
         encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
         words = encoded.dictionary.to_pylist()
-        if len(words) > 4 * _MAX_VALUES:
+        if len(words) > 4 * _MAX_DISTINCT_VALUES:
             return None
         width = self.n_classes + 1
         indices = np.asarray(encoded.indices.fill_null(len(words)), dtype=np.int64)
@@ -121,7 +121,7 @@ class _Counting:
         for word, counts in zip(words, cells[:-1], strict=True):
             if word is not None and counts.any():
                 by_value[word] = by_value.get(word, 0) + counts
-        return by_value if len(by_value) <= _MAX_VALUES else None
+        return by_value if len(by_value) <= _MAX_DISTINCT_VALUES else None
 
     def _add_numbers(self, array: pa.Array, codes: Ints, start: int) -> None:
         numbers = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
@@ -138,32 +138,32 @@ class _Counting:
         self.samples.append(np.asarray(picked.fill_null(0), dtype=np.float64)[there])
         self.sample_classes.append(codes[offset :: self.stride][there])
 
-    def done(self, n_rows: int) -> ColumnTally:
-        values, by_class = self._values()
+    def to_stats(self, n_rows: int) -> ColumnStats:
+        values, by_class = self._sorted_values()
         sample = np.concatenate(self.samples) if self.samples else np.empty(0)
         classes = np.concatenate(self.sample_classes) if self.samples else np.empty(0, dtype=np.int64)
         order = np.argsort(sample, kind="stable")
         classes = np.where(classes == self.n_classes, -1, classes)[order]
-        return ColumnTally(
+        return ColumnStats(
             self.name, self.kind, n_rows, self.n_missing, values, by_class, sample[order], classes, self.low, self.high
         )
 
-    def _values(self) -> tuple[tuple[Any, ...] | None, Ints]:
-        if self.by_value is None:
+    def _sorted_values(self) -> tuple[tuple[Any, ...] | None, Ints]:
+        if self.counts_by_value is None:
             return None, np.zeros((0, self.n_classes + 1), dtype=np.int64)
-        values = tuple(sorted(self.by_value))
-        rows = [self.by_value[value] for value in values]
+        values = tuple(sorted(self.counts_by_value))
+        rows = [self.counts_by_value[value] for value in values]
         return values, np.array(rows, dtype=np.int64).reshape(len(values), self.n_classes + 1)
 
 
-def count_rows(rows: Rows, schema: Schema) -> Tally:
+def collect_stats(rows: ArrowRows, schema: Schema) -> DatasetStats:
     """Return the counts of all declared columns that can be read."""
     target = schema.target
     features = [name for name in schema.feature_names if name in rows.kinds]
     aside = {one.name for one in schema.columns if one.role in ("id", "ignore")}
     compared = [name for name in rows.kinds if name not in aside]
-    stride = max(1, -(-rows.n_rows // _SAMPLE))
-    counting = [_Counting(name, kind, len(target.classes), stride) for name, kind in rows.kinds.items()]
+    stride = max(1, -(-rows.n_rows // _MAX_SAMPLE_ROWS))
+    counting = [_ColumnAccumulator(name, kind, len(target.classes), stride) for name, kind in rows.kinds.items()]
     classes = np.zeros(len(target.classes) + 1, dtype=np.int64)
     hashes = np.empty(rows.n_rows, dtype=np.uint64)
     incomplete, start = 0, 0
@@ -172,11 +172,11 @@ def count_rows(rows: Rows, schema: Schema) -> Tally:
         classes += np.bincount(codes, minlength=len(classes))
         for one in counting:
             one.add(batch.column(one.name), codes, start)
-        incomplete += _n_incomplete(batch, features)
+        incomplete += _count_incomplete(batch, features)
         hashes[start : start + len(batch)] = row_hashes(batch, compared)
         start += len(batch)
-    columns = tuple(one.done(rows.n_rows) for one in counting)
-    return Tally(rows.n_rows, columns, classes[:-1], incomplete, n_repeated(hashes))
+    columns = tuple(one.to_stats(rows.n_rows) for one in counting)
+    return DatasetStats(rows.n_rows, columns, classes[:-1], incomplete, count_duplicates(hashes))
 
 
 def _class_codes(batch: pa.RecordBatch, target: Target) -> Ints:
@@ -190,7 +190,7 @@ def _class_codes(batch: pa.RecordBatch, target: Target) -> Ints:
     return np.asarray(lookup[np.asarray(array.indices.fill_null(len(lookup) - 1))], dtype=np.int64)
 
 
-def _n_incomplete(batch: pa.RecordBatch, features: list[str]) -> int:
+def _count_incomplete(batch: pa.RecordBatch, features: list[str]) -> int:
     missing = np.zeros(len(batch), dtype=bool)
     for name in features:
         if batch.column(name).null_count:

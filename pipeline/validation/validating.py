@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.validation.checks import broken_findings, check_tally, column_findings, drift_findings, schema_findings
-from pipeline.validation.drift import find_drift
-from pipeline.validation.failing import find_failing
-from pipeline.validation.findings import LEVELS, NotEvaluated, clipped
-from pipeline.validation.profile import describe
+from pipeline.validation.checks import unreadable_column_findings, check_stats, column_failure_findings, drift_findings, row_failure_findings
+from pipeline.validation.drift import compare_distributions
+from pipeline.validation.failing import find_row_failures
+from pipeline.validation.findings import LEVELS, SkippedCheck, shorten_text
+from pipeline.validation.profile import profile_column
 from pipeline.validation.report import ValidationReport
-from pipeline.validation.score import score
+from pipeline.validation.score import compute_quality_score
 from pipeline.validation.table import open_rows
-from pipeline.validation.tally import count_rows
+from pipeline.validation.tally import collect_stats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.checking import ValidationConfig
     from pipeline.schema import Schema
-    from pipeline.validation.failing import Failing
-    from pipeline.validation.findings import Finding
-    from pipeline.validation.table import Rows
-    from pipeline.validation.tally import Tally
+    from pipeline.validation.failing import RowFailures
+    from pipeline.validation.findings import ValidationFinding
+    from pipeline.validation.table import ArrowRows
+    from pipeline.validation.tally import DatasetStats
 
 __all__ = ["quarantine", "validate"]
 
@@ -68,57 +68,57 @@ def validate(
     rows = open_rows(source, schema, with_target=with_target)
     if rows.n_rows == 0:
         raise DataError(f"{name}: has no rows; look at the source")
-    failing = find_failing(rows, schema, max_examples=config.max_examples, plain_rows=config.plain_rows)
-    tally = count_rows(rows, schema)
-    drift = find_drift(_counted(reference, schema), tally, schema, config.drift) if reference is not None else ()
+    failing = find_row_failures(rows, schema, max_examples=config.max_examples, pandera_max_rows=config.plain_rows)
+    tally = collect_stats(rows, schema)
+    drift = compare_distributions(_collect_reference_stats(reference, schema), tally, schema, config.drift) if reference is not None else ()
     findings = [
-        *broken_findings(rows.broken, rows.n_rows, config),
-        *column_findings(failing.columns, rows.n_rows, config),
-        *schema_findings(failing, rows.n_rows, config),
-        *check_tally(tally, schema, config),
+        *unreadable_column_findings(rows.unreadable, rows.n_rows, config),
+        *column_failure_findings(failing.columns, rows.n_rows, config),
+        *row_failure_findings(failing, rows.n_rows, config),
+        *check_stats(tally, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
     ]
     report = ValidationReport(
         name=name,
         n_rows=rows.n_rows,
-        findings=_loudest_first(findings),
-        not_evaluated=_not_evaluated(rows, failing),
-        quality=score(tally, schema, config, n_bad=_n(failing.bad), n_broken=len(rows.broken)),
-        profiles=tuple(describe(column) for column in tally.columns),
-        classes=dict(zip(schema.target.classes, tally.classes.tolist(), strict=True)),
+        findings=_sort_by_severity(findings),
+        skipped_checks=_skipped_checks(rows, failing),
+        quality=compute_quality_score(tally, schema, config, n_failed_rows=_count_true(failing.failed_mask), n_unreadable_columns=len(rows.unreadable)),
+        profiles=tuple(profile_column(column) for column in tally.columns),
+        class_counts=dict(zip(schema.target.classes, tally.class_counts.tolist(), strict=True)),
         drift=drift,
-        incomplete=tally.incomplete,
+        n_incomplete=tally.n_incomplete,
         n_duplicates=tally.n_duplicates,
-        extra=rows.extra,
-        bad=failing.bad,
+        undeclared_columns=rows.undeclared_columns,
+        failed_mask=failing.failed_mask,
     )
-    return _with_quarantine(report, failing, rows, config) if config.quarantine else report
+    return _apply_quarantine(report, failing, rows, config) if config.quarantine else report
 
 
-def _not_evaluated(rows: Rows, failing: Failing) -> tuple[NotEvaluated, ...]:
-    unread = [NotEvaluated(column, reason) for column, reason in rows.broken.items()]
-    untried = [NotEvaluated(one.column, f"{one.rule}: {clipped(one.reason)}") for one in failing.columns if one.reason]
+def _skipped_checks(rows: ArrowRows, failing: RowFailures) -> tuple[SkippedCheck, ...]:
+    unread = [SkippedCheck(column, reason) for column, reason in rows.unreadable.items()]
+    untried = [SkippedCheck(one.column, f"{one.rule}: {shorten_text(one.reason)}") for one in failing.columns if one.reason]
     return (*unread, *untried)
 
 
-def _counted(reference: pd.DataFrame | Path, schema: Schema) -> Tally:
-    return count_rows(open_rows(reference, schema), schema)
+def _collect_reference_stats(reference: pd.DataFrame | Path, schema: Schema) -> DatasetStats:
+    return collect_stats(open_rows(reference, schema), schema)
 
 
-def _loudest_first(findings: list[Finding]) -> tuple[Finding, ...]:
+def _sort_by_severity(findings: list[ValidationFinding]) -> tuple[ValidationFinding, ...]:
     return tuple(sorted(findings, key=lambda one: (-LEVELS.index(one.level), one.rule, one.column or "")))
 
 
-def _n(bad: NDArray[np.bool_]) -> int:
+def _count_true(bad: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(bad))
 
 
-def _with_quarantine(
-    report: ValidationReport, failing: Failing, rows: Rows, config: ValidationConfig
+def _apply_quarantine(
+    report: ValidationReport, failing: RowFailures, rows: ArrowRows, config: ValidationConfig
 ) -> ValidationReport:
     """Make failures of rows that are set aside a warning, unless so many fail that the rest is no fair sample."""
     limit = config.rules["schema"].critical
-    share = _n(failing.bad) / rows.n_rows
+    share = _count_true(failing.failed_mask) / rows.n_rows
     if limit is not None and share > limit:
         return report
     findings = [
@@ -127,7 +127,7 @@ def _with_quarantine(
         else one
         for one in report.findings
     ]
-    return replace(report, findings=_loudest_first(findings), n_quarantined=_n(failing.bad))
+    return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(failing.failed_mask))
 
 
 def quarantine(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -137,7 +137,7 @@ def quarantine(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFr
     """
     import pandas as pd
 
-    aside = report.bad if report.n_quarantined else np.zeros(len(frame), dtype=bool)
+    aside = report.failed_mask if report.n_quarantined else np.zeros(len(frame), dtype=bool)
     bad = frame[aside].reset_index(names="row")
     reasons: dict[int, list[str]] = {}
     for finding in report.findings:

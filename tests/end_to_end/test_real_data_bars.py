@@ -77,7 +77,7 @@ def test_baselines_on_s5e7_are_those_that_were_published() -> None:
 
 
 def test_what_is_learned_from_synthetic_rows_holds_on_real_ones() -> None:
-    rows = sources.fetch(config().data, root=ROOT).frame
+    rows = sources.fetch_rows(config().data, root=ROOT).frame
     assert len(rows) == 18_524
     classifier, judged = trained(rows).classifier, real("s5e7_train.csv")
     codes, target = class_codes(judged, schema().target), schema().target

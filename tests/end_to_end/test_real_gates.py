@@ -13,7 +13,7 @@ from pipeline import package
 from pipeline.classifier import class_codes
 from pipeline.config.compose import compose
 from pipeline.config.load import build
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.evaluation import evaluate
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.schema import Column
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[str, ...]] = {
 
 @cache
 def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
-    cut = split(real("s5e7_train.csv"), schema(), config().data.split, seed=config().seed)
+    cut = split_train_test(real("s5e7_train.csv"), schema(), config().data.split, seed=config().seed)
     return cut.train, cut.test
 
 

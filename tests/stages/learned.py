@@ -10,7 +10,7 @@ from pipeline import files, paths
 from pipeline.config.compose import compose
 from pipeline.config.load import build
 from pipeline.data import sources
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.schema import Schema
 from tests.pipeline.problems import FAST, ROOT
 
@@ -27,8 +27,8 @@ def write_project(data: str = "personality") -> None:
         values["data"]["source"]["rows"] = 400
     files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
     config = build(values, where="conf")
-    sourced = sources.fetch(config.data, root=Path())
-    parts = split(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    sourced = sources.fetch_rows(config.data, root=Path())
+    parts = split_train_test(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
     files.write_json(paths.SOURCE, sourced.fingerprint)
     files.write_parquet(paths.TRAIN, parts.train)
     files.write_parquet(paths.TEST, parts.test)

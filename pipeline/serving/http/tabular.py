@@ -55,8 +55,8 @@ def _csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table
     import numpy as np
 
     from pipeline.config.groups.data import CsvSource
-    from pipeline.data.problems import MAX_PROBLEMS
-    from pipeline.data.reader import parse_stream
+    from pipeline.data.problems import MAX_INPUT_PROBLEMS
+    from pipeline.data.reader import parse_csv_stream
 
     kinds = {column.name: column.kind for column in schema.features}
     named = _first_line(body)
@@ -64,15 +64,15 @@ def _csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table
         _check_names(named, schema, "line 1.")
         kinds = {name: kinds[name] for name in named}
     form = CsvSource(kind="csv", path="data/external/body.csv")
-    limit = MAX_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    read = parse_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
+    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
+    read = parse_csv_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
     problems = tuple(Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
     unread = tuple(one.line for one in read.problems)
     # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
     if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
         raise BodyRefused(422, problems)
-    is_read = ~np.isin(read.numbers, unread)
-    return read.table.filter(is_read), Lines(read.numbers[is_read].tolist(), problems, unread)
+    is_read = ~np.isin(read.line_numbers, unread)
+    return read.table.filter(is_read), Lines(read.line_numbers[is_read].tolist(), problems, unread)
 
 
 def _parquet(body: bytes) -> pa.Table:

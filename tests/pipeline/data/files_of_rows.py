@@ -28,10 +28,10 @@ SCHEMA = Schema(
 HEADER = ("whole", "real", "flag", "word", "free", "day", "answer")
 
 Row = list[str]
-Break = Callable[[list[Row], int], bytes]
+BreakFile = Callable[[list[Row], int], bytes]
 
 
-def texts() -> st.SearchStrategy[str]:
+def text_values() -> st.SearchStrategy[str]:
     """Return texts without line breaks, NUL and lone surrogates; not empty, since that is missing."""
     letters = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
     return st.text(st.one_of(letters, st.sampled_from(',";\t'.replace("\t", " "))), min_size=1, max_size=12)
@@ -43,12 +43,12 @@ def rows(min_size: int = 1, max_size: int = 12) -> st.SearchStrategy[list[Row]]:
     real = st.floats(allow_nan=False, allow_infinity=False).map(repr)
     flag = st.sampled_from(["true", "false", "True", "FALSE"])
     day = st.dates().map(str)
-    cells: list[st.SearchStrategy[str]] = [whole, real, flag, st.sampled_from(["No", "Yes"]), texts(), day]
+    cells: list[st.SearchStrategy[str]] = [whole, real, flag, st.sampled_from(["No", "Yes"]), text_values(), day]
     row = st.tuples(*(st.one_of(cell, st.just("")) for cell in cells), st.sampled_from("ab")).map(list)
     return st.lists(row, min_size=min_size, max_size=max_size)
 
 
-def text_of(table: list[Row], *, header: tuple[str, ...] = HEADER, end: str = "\n", **dialect: Any) -> str:
+def to_csv_text(table: list[Row], *, header: tuple[str, ...] = HEADER, end: str = "\n", **dialect: Any) -> str:
     """Return a header and rows as CSV."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator=end, **dialect)
@@ -56,33 +56,33 @@ def text_of(table: list[Row], *, header: tuple[str, ...] = HEADER, end: str = "\
     return stream.getvalue()
 
 
-def lines_of(table: list[Row]) -> list[str]:
-    return text_of(table).splitlines()
+def to_csv_lines(table: list[Row]) -> list[str]:
+    return to_csv_text(table).splitlines()
 
 
-def with_cell(column: str, value: str) -> Break:
+def with_cell(column: str, value: str) -> BreakFile:
     """Put `value` into one cell."""
 
     def broken(table: list[Row], row: int) -> bytes:
         changed = [list(cells) for cells in table]
         changed[row][HEADER.index(column)] = value
-        return text_of(changed).encode()
+        return to_csv_text(changed).encode()
 
     return broken
 
 
-def with_line(change: Callable[[str], str]) -> Break:
+def with_line(change: Callable[[str], str]) -> BreakFile:
     """Rewrite one line."""
 
     def broken(table: list[Row], row: int) -> bytes:
-        lines = text_of(table).split("\n")
+        lines = to_csv_text(table).split("\n")
         lines[row + 1] = change(lines[row + 1])
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     return broken
 
 
-BROKEN_CELLS: dict[str, Break] = {
+BROKEN_CELLS: dict[str, BreakFile] = {
     f"{column} {value!r}": with_cell(column, value)
     for column, values in {
         "whole": (
@@ -107,7 +107,7 @@ BROKEN_CELLS: dict[str, Break] = {
     for value in values
 }
 
-BROKEN_LINES: dict[str, Break] = {
+BROKEN_LINES: dict[str, BreakFile] = {
     "trailing comma": with_line(lambda line: f"{line},"),
     "two more fields": with_line(lambda line: f"{line},1,2"),
     "short row": with_line(lambda line: line.rpartition(",")[0]),
@@ -133,21 +133,21 @@ BROKEN_FILES: dict[str, Callable[[list[Row]], bytes]] = {
     "header only": lambda _: f"{','.join(HEADER)}\n".encode(),
     "header without a line end": lambda _: ",".join(HEADER).encode(),
     "one column": lambda _: b"answer\na\nb\n",
-    "duplicate header": lambda table: text_of(table, header=("whole", *HEADER[:-1])).encode(),
-    "renamed header": lambda table: text_of(table, header=("Whole", *HEADER[1:])).encode(),
-    "blank in the header": lambda table: text_of(table, header=(" whole", *HEADER[1:])).encode(),
-    "no header": lambda table: text_of(table).partition("\n")[2].encode(),
-    "column more": lambda table: text_of([[*r, "1"] for r in table], header=(*HEADER, "more")).encode(),
-    "column less": lambda table: text_of([r[1:] for r in table], header=HEADER[1:]).encode(),
-    "trailing commas": lambda table: text_of(table).replace("\n", ",\n").encode(),
-    "semicolon file": lambda table: text_of(table, delimiter=";").encode(),
-    "tab file": lambda table: text_of(table, delimiter="\t").encode(),
-    "UTF-8 with BOM": lambda table: text_of(table).encode("utf-8-sig"),
-    "UTF-16": lambda table: text_of(table).encode("utf-16"),
-    "UTF-16 without a mark": lambda table: text_of(table).encode("utf-16-le"),
-    "UTF-16 big end first": lambda table: text_of(table).encode("utf-16-be"),
-    "UTF-32": lambda table: text_of(table).encode("utf-32"),
-    "old Mac line ends": lambda table: text_of(table, end="\r").encode(),
+    "duplicate header": lambda table: to_csv_text(table, header=("whole", *HEADER[:-1])).encode(),
+    "renamed header": lambda table: to_csv_text(table, header=("Whole", *HEADER[1:])).encode(),
+    "blank in the header": lambda table: to_csv_text(table, header=(" whole", *HEADER[1:])).encode(),
+    "no header": lambda table: to_csv_text(table).partition("\n")[2].encode(),
+    "column more": lambda table: to_csv_text([[*r, "1"] for r in table], header=(*HEADER, "more")).encode(),
+    "column less": lambda table: to_csv_text([r[1:] for r in table], header=HEADER[1:]).encode(),
+    "trailing commas": lambda table: to_csv_text(table).replace("\n", ",\n").encode(),
+    "semicolon file": lambda table: to_csv_text(table, delimiter=";").encode(),
+    "tab file": lambda table: to_csv_text(table, delimiter="\t").encode(),
+    "UTF-8 with BOM": lambda table: to_csv_text(table).encode("utf-8-sig"),
+    "UTF-16": lambda table: to_csv_text(table).encode("utf-16"),
+    "UTF-16 without a mark": lambda table: to_csv_text(table).encode("utf-16-le"),
+    "UTF-16 big end first": lambda table: to_csv_text(table).encode("utf-16-be"),
+    "UTF-32": lambda table: to_csv_text(table).encode("utf-32"),
+    "old Mac line ends": lambda table: to_csv_text(table, end="\r").encode(),
     "zip": lambda _: b"PK\x03\x04" + bytes(60),
     "JSON": lambda _: b'{"whole": 1}\n',
     "HTML": lambda _: b"<html><body>404, not found</body></html>\n",

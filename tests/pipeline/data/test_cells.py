@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.cells import GRAMMARS, typed
+from pipeline.data.cells import CELL_GRAMMARS, parse_column
 
 NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda word: int(word.split(".")[0]), "float": float}
 
@@ -25,9 +25,9 @@ NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda word: int(word.s
 @example(["1e999", "1e-999", "0e0"])
 @example(["9223372036854775807", "-9223372036854775808", "9223372036854775808"])
 def test_a_number_is_read_exactly_when_its_grammar_fits_the_whole_cell(kind: Any, words: list[str | None]) -> None:
-    values, refused = typed(pa.array(words, pa.string()), kind)
+    values, refused = parse_column(pa.array(words, pa.string()), kind)
     fits = [
-        word is None or (re.fullmatch(GRAMMARS[kind].pattern or "", word) and has_a_value(word, kind)) for word in words
+        word is None or (re.fullmatch(CELL_GRAMMARS[kind].pattern or "", word) and is_parseable(word, kind)) for word in words
     ]
     assert refused.tolist() == [row for row, is_good in enumerate(fits) if not is_good]
     assert values.to_pylist() == [
@@ -35,18 +35,18 @@ def test_a_number_is_read_exactly_when_its_grammar_fits_the_whole_cell(kind: Any
     ]
 
 
-def has_a_value(word: str, kind: str) -> bool:
+def is_parseable(word: str, kind: str) -> bool:
     value = NUMBERS[kind](word)
     return -(2**63) <= value < 2**63 if kind == "integer" else abs(value) != float("inf")
 
 
 @pytest.mark.parametrize("n", [1, 5000])
-def test_many_equal_words_are_judged_as_few_are(n: int) -> None:
-    values, refused = typed(pa.array(["7", "007", None, "8.0"] * n, pa.string()), "integer")
+def test_repeated_words_parse_like_distinct_words(n: int) -> None:
+    values, refused = parse_column(pa.array(["7", "007", None, "8.0"] * n, pa.string()), "integer")
     assert values.to_pylist() == [7, None, None, 8] * n
     assert refused.tolist() == [1 + 4 * row for row in range(n)]
 
 
-def test_a_slice_of_a_longer_array_is_judged_by_itself() -> None:
-    values, refused = typed(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), "integer")
+def test_array_slice_is_parsed_without_its_parent() -> None:
+    values, refused = parse_column(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), "integer")
     assert (values.to_pylist(), refused.tolist()) == ([1, 2], [])

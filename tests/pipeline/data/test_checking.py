@@ -20,7 +20,7 @@ SCHEMA = Schema(
 )
 
 
-def lines(tmp_path: Path, body: str, *, with_target: bool = True) -> list[str]:
+def check_lines(tmp_path: Path, body: str, *, with_target: bool = True) -> list[str]:
     path = tmp_path / "rows.csv"
     path.write_text(f"id,age,plan{',churned' if with_target else ''}\n{body}")
     found = check_csv(path, SCHEMA, SOURCE, with_target=with_target)
@@ -28,11 +28,11 @@ def lines(tmp_path: Path, body: str, *, with_target: bool = True) -> list[str]:
 
 
 def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
-    assert lines(tmp_path, "1,30,a,no\n2,31,,yes\n") == []
+    assert check_lines(tmp_path, "1,30,a,no\n2,31,,yes\n") == []
 
 
-def test_how_it_is_written_and_what_it_says_stand_in_one_list_by_line(tmp_path: Path) -> None:
-    found = lines(tmp_path, "1,30,a,no\n1,007,a,yes\n3,200,c,no\n4,30\n5,,b,maybe\n")
+def test_syntax_and_rule_problems_are_listed_by_line(tmp_path: Path) -> None:
+    found = check_lines(tmp_path, "1,30,a,no\n1,007,a,yes\n3,200,c,no\n4,30\n5,,b,maybe\n")
     assert [line.partition(" (")[0] for line in found] == [
         "rows.csv:2:id: unique: '1'",
         "rows.csv:3:age: integer: '007'",
@@ -45,8 +45,8 @@ def test_how_it_is_written_and_what_it_says_stand_in_one_list_by_line(tmp_path: 
     ]
 
 
-def test_lines_that_are_set_aside_do_not_shift_the_numbers_of_those_behind(tmp_path: Path) -> None:
-    found = lines(tmp_path, 'x\n1,30,a,no\n"open\n2,300,a,no\n')
+def test_refused_lines_do_not_shift_later_line_numbers(tmp_path: Path) -> None:
+    found = check_lines(tmp_path, 'x\n1,30,a,no\n"open\n2,300,a,no\n')
     assert [line.partition(" (")[0] for line in found] == [
         "rows.csv:2:1: fields: an empty line, or another delimiter",
         "rows.csv:4:1: quote: open near '\"open'",
@@ -55,14 +55,14 @@ def test_lines_that_are_set_aside_do_not_shift_the_numbers_of_those_behind(tmp_p
 
 
 def test_at_most_a_hundred_problems_are_listed(tmp_path: Path) -> None:
-    assert len(lines(tmp_path, "".join(f"{row},007,a,no\n" for row in range(500)))) == 100
-    assert len(lines(tmp_path, "".join(f"{row},{500 + row},a,no\n" for row in range(500)))) == 100
+    assert len(check_lines(tmp_path, "".join(f"{row},007,a,no\n" for row in range(500)))) == 100
+    assert len(check_lines(tmp_path, "".join(f"{row},{500 + row},a,no\n" for row in range(500)))) == 100
 
 
 def test_rows_without_a_label_are_checked_too(tmp_path: Path) -> None:
-    assert lines(tmp_path, "1,30,a\n", with_target=False) == []
+    assert check_lines(tmp_path, "1,30,a\n", with_target=False) == []
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: No such file"):
         check_csv(tmp_path / "nothing.csv", SCHEMA, SOURCE)

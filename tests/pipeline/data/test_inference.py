@@ -3,12 +3,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.data.inference import guess_columns, guess_target, missing_words
+from pipeline.data.inference import infer_columns, infer_target, infer_missing_values
 from pipeline.errors import DataError
 
 
-def guess(*words: str | None, name: str = "column", known: Any = None) -> Any:
-    return guess_columns(pa.table({name: pa.array(words, pa.string())}), target="answer", known={name: known})[0]
+def infer_single_column(*words: str | None, name: str = "column", known: Any = None) -> Any:
+    return infer_columns(pa.table({name: pa.array(words, pa.string())}), target="answer", known={name: known})[0]
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def guess(*words: str | None, name: str = "column", known: Any = None) -> Any:
     ],
 )
 def test_types_are_those_of_the_strict_reader(words: tuple[str | None, ...], dtype: str) -> None:
-    assert guess(*words).dtype == dtype
+    assert infer_single_column(*words).dtype == dtype
 
 
 def test_gaps_are_allowed_where_there_are_some() -> None:
-    assert (guess("1", None).nullable, guess("1", "2").nullable) == (True, False)
+    assert (infer_single_column("1", None).nullable, infer_single_column("1", "2").nullable) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_gaps_are_allowed_where_there_are_some() -> None:
     ],
 )
 def test_ranges_are_rounded_outward_to_what_people_read(words: tuple[str, ...], minimum: float, maximum: float) -> None:
-    assert guess(*words).checks == {"in_range": {"min_value": minimum, "max_value": maximum}}
+    assert infer_single_column(*words).checks == {"in_range": {"min_value": minimum, "max_value": maximum}}
 
 
 @pytest.mark.parametrize(
@@ -68,24 +68,24 @@ def test_ranges_are_rounded_outward_to_what_people_read(words: tuple[str, ...], 
         ("seen", ("2026-01-31", "2026-02-01"), "time"),
     ],
 )
-def test_ids_times_and_what_teaches_nothing_are_set_aside(name: str, words: tuple[str, ...], role: str) -> None:
-    assert guess(*words, name=name).role == role
+def test_ids_times_and_constant_columns_are_not_features(name: str, words: tuple[str, ...], role: str) -> None:
+    assert infer_single_column(*words, name=name).role == role
 
 
 def test_a_type_that_is_known_is_not_guessed() -> None:
-    assert guess("1", "2", known="float").dtype == "Int64"
-    assert guess("true", "false", known="boolean").dtype == "boolean"
-    assert guess("true", "false", known="text").dtype == "category"
+    assert infer_single_column("1", "2", known="float").dtype == "Int64"
+    assert infer_single_column("true", "false", known="boolean").dtype == "boolean"
+    assert infer_single_column("true", "false", known="text").dtype == "category"
 
 
 def test_a_decimal_comma_is_refused() -> None:
     with pytest.raises(DataError, match="column: numbers with a decimal comma, such as '1,5'"):
-        guess("1,5", "2,25")
+        infer_single_column("1,5", "2,25")
 
 
-def test_words_for_missing_are_found_where_they_can_be_nothing_else() -> None:
+def test_missing_value_words_are_inferred_only_when_unambiguous() -> None:
     table = pa.table({"number": ["1", "?", "None"], "word": ["None", "-", "x"], "other": ["NA", "a", "b"]})
-    assert missing_words(table) == ("", "?", "NA", "None")
+    assert infer_missing_values(table) == ("", "?", "NA", "None")
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_words_for_missing_are_found_where_they_can_be_nothing_else() -> None:
         (["10", "9", "11"], ("9", "10", "11"), None),
     ],
 )
-def test_classes_are_in_order_and_the_positive_one_is_named(
+def test_classes_are_sorted_and_the_positive_class_is_inferred(
     words: list[str], classes: tuple[str, ...], positive: str | None
 ) -> None:
-    found = guess_target(pa.table({"answer": words}), "answer")
+    found = infer_target(pa.table({"answer": words}), "answer")
     assert (found.classes, found.positive) == (classes, positive)
 
 
@@ -111,4 +111,4 @@ def test_classes_are_in_order_and_the_positive_one_is_named(
 def test_a_column_that_is_no_set_of_classes_is_refused(target: str, message: str) -> None:
     table = pa.table({"answer": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})
     with pytest.raises(DataError, match=message):
-        guess_target(table, target)
+        infer_target(table, target)

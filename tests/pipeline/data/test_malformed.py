@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.lines import MAX_LINE_BYTES
-from pipeline.data.reader import parse_csv, read_csv, read_words
+from pipeline.data.reader import parse_csv, read_csv, read_csv_as_text
 from pipeline.errors import DataError
 from tests.pipeline.data.files_of_rows import (
     BROKEN_CELLS,
@@ -25,7 +25,7 @@ from tests.pipeline.data.files_of_rows import (
     SOURCE,
     Row,
     rows,
-    text_of,
+    to_csv_text,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 GOOD_ROW = ["1", "0.5", "true", "Yes", "some text", "2026-01-31", "a"]
 
 
-def places(content: bytes) -> list[tuple[int, str]]:
+def problem_places(content: bytes) -> list[tuple[int, str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(content)
@@ -45,26 +45,26 @@ def places(content: bytes) -> list[tuple[int, str]]:
 @given(rows(), st.sampled_from(sorted(BROKEN_CELLS | BROKEN_LINES)), st.data())
 def test_a_broken_line_is_refused_with_its_number(table: list[Row], kind: str, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(table) - 1))
-    found = places((BROKEN_CELLS | BROKEN_LINES)[kind](table, row))
+    found = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind](table, row))
     assert row + 2 in [line for line, _ in found]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(rows(), st.sampled_from(sorted(BROKEN_FILES)))
 def test_a_broken_file_is_refused_at_its_first_lines(table: list[Row], kind: str) -> None:
-    assert places(BROKEN_FILES[kind](table))[0][0] in (1, 2)
+    assert problem_places(BROKEN_FILES[kind](table))[0][0] in (1, 2)
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN_CELLS | BROKEN_LINES))
-def test_each_broken_line_is_the_only_one_refused_in_a_plain_file(kind: str) -> None:
-    found = places((BROKEN_CELLS | BROKEN_LINES)[kind]([GOOD_ROW] * 3, 1))
+def test_only_the_broken_line_of_a_plain_file_is_refused(kind: str) -> None:
+    found = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind]([GOOD_ROW] * 3, 1))
     assert {line for line, _ in found} <= {3, 4}
     assert 3 in {line for line, _ in found}
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN_FILES))
 def test_each_broken_file_is_refused(kind: str) -> None:
-    assert places(BROKEN_FILES[kind]([GOOD_ROW] * 3)) != []
+    assert problem_places(BROKEN_FILES[kind]([GOOD_ROW] * 3)) != []
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -78,7 +78,7 @@ def test_each_broken_file_is_refused(kind: str) -> None:
 def test_a_good_file_is_read_to_the_last_bit(
     table: list[Row], end: str, quoting: int, ends_well: bool, order: list[int]
 ) -> None:
-    text = text_of(
+    text = to_csv_text(
         [[row[i] for i in order] for row in table], header=tuple(HEADER[i] for i in order), end=end, quoting=quoting
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -87,11 +87,11 @@ def test_a_good_file_is_read_to_the_last_bit(
         frame = read_csv(path, SCHEMA, SOURCE)
     assert list(frame.columns) == list(HEADER)
     assert [[*values] for values in frame.astype(object).where(frame.notna(), None).to_numpy()] == [
-        [value(cell, name) for cell, name in zip(row, HEADER, strict=True)] for row in table
+        [expected_value(cell, name) for cell, name in zip(row, HEADER, strict=True)] for row in table
     ]
 
 
-def value(cell: str, column: str) -> Any:
+def expected_value(cell: str, column: str) -> Any:
     """Return what a well-written cell means, by Python's own readers."""
     if cell == "":
         return None
@@ -110,7 +110,7 @@ def test_what_is_read_is_what_the_strict_reader_of_python_reads(body: str) -> No
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(f"x,y\n{body}".encode())
-        table, problems = read_words(path, SOURCE)
+        table, problems = read_csv_as_text(path, SOURCE)
     if not problems:
         cells = [["" if cell is None else cell for cell in row.values()] for row in table.to_pylist()]
         assert cells == list(csv.reader(body.replace("\r\n", "\n").split("\n")[: len(cells)], strict=True))
@@ -118,17 +118,17 @@ def test_what_is_read_is_what_the_strict_reader_of_python_reads(body: str) -> No
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(rows(), st.randoms(use_true_random=False))
-def test_flipped_bytes_end_in_rows_or_in_places_never_in_a_trace(table: list[Row], chance: random.Random) -> None:
-    content = bytearray(text_of(table).encode())
+def test_flipped_bytes_give_rows_or_problems_but_no_traceback(table: list[Row], chance: random.Random) -> None:
+    content = bytearray(to_csv_text(table).encode())
     for _ in range(chance.randint(1, 5)):
         content[chance.randrange(len(content))] = chance.randrange(256)
-    assert all(line >= 1 for line, _ in places(bytes(content)))
+    assert all(line >= 1 for line, _ in problem_places(bytes(content)))
 
 
-def test_a_field_of_ten_megabytes_is_refused_and_the_lines_behind_it_are_still_looked_at(tmp_path: Path) -> None:
+def test_ten_megabyte_field_is_refused_and_later_lines_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     long = [*GOOD_ROW[:4], "x" * 10_000_000, *GOOD_ROW[5:]]
-    path.write_text(text_of([GOOD_ROW, long, GOOD_ROW, ["007", *GOOD_ROW[1:]]]))
+    path.write_text(to_csv_text([GOOD_ROW, long, GOOD_ROW, ["007", *GOOD_ROW[1:]]]))
     found = parse_csv(path, SCHEMA, SOURCE).problems
     assert [(problem.line, problem.column, problem.rule) for problem in found] == [
         (3, "5", "length"),
@@ -156,11 +156,11 @@ def test_a_long_line_is_refused_just_above_the_limit(tmp_path: Path) -> None:
     for surplus, n_problems in ((0, 0), (1, 1)):
         rest = len(",".join([*GOOD_ROW[:4], *GOOD_ROW[5:]])) + 1
         filler = "x" * (MAX_LINE_BYTES - rest + surplus)
-        path.write_text(text_of([[*GOOD_ROW[:4], filler, *GOOD_ROW[5:]], GOOD_ROW]))
+        path.write_text(to_csv_text([[*GOOD_ROW[:4], filler, *GOOD_ROW[5:]], GOOD_ROW]))
         assert len(parse_csv(path, SCHEMA, SOURCE).problems) == n_problems
 
 
-def test_a_header_of_one_endless_name_is_refused(tmp_path: Path) -> None:
+def test_header_with_an_endless_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     for size in (200_000, 2_000_000):
         path.write_text(f"{'x' * size},y\n1,2\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import package
 from pipeline.data import sources
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.schema import Schema
 from pipeline.training import train
 from tests.pipeline.problems import ROOT, settings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.types import Config
-    from pipeline.data.split import Split
+    from pipeline.data.split import TrainTestSplit
     from pipeline.package import Manifest
     from pipeline.training import TrainResult
 
@@ -26,12 +26,12 @@ FAST = ("training.folds=2", "training.golden_rows=8")
 
 
 @cache
-def parts(data: str, n_rows: int = 0) -> Split:
+def parts(data: str, n_rows: int = 0) -> TrainTestSplit:
     """Return the train and test rows of a problem of conf/data/."""
     more = (f"data.source.rows={n_rows}",) if n_rows else ()
     config = settings(f"data={data}", *more)
-    frame = sources.fetch(config.data, root=ROOT).frame
-    return split(frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    frame = sources.fetch_rows(config.data, root=ROOT).frame
+    return split_train_test(frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
 
 
 @cache

@@ -8,7 +8,7 @@ from pandera.errors import SchemaErrors
 
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from pipeline.schema.checks import pandera_schema, rules_of
+from pipeline.schema.checks import pandera_schema, declared_checks
 from tests.pipeline.problems import settings
 
 TARGET = Target("answer", ("no", "yes"), "yes")
@@ -32,7 +32,7 @@ def test_our_keys_do_not_reach_pandera() -> None:
 
 @pytest.mark.parametrize("arguments", [{"min_value": 0, "max_value": 3}, {"max_value": 3, "min_value": 0}])
 def test_arguments_are_given_by_name(arguments: dict[str, int]) -> None:
-    (rule,) = rules_of(Column("size", "integer", "Int64", checks={"in_range": arguments}))
+    (rule,) = declared_checks(Column("size", "integer", "Int64", checks={"in_range": arguments}))
     assert (rule.name, rule.args, rule.kwargs) == ("in_range", (), arguments)
 
 
@@ -53,7 +53,7 @@ def test_a_check_that_pandera_does_not_know_is_refused_with_its_key(checks: dict
         pandera_schema(schema_with(checks=checks))
 
 
-def test_all_failures_are_found_at_once_under_their_declared_names() -> None:
+def test_all_failures_are_listed_under_their_declared_names() -> None:
     schema = schema_with(checks={"ge": 0, "isin": [1, 2]})
     frame = pd.DataFrame({"size": pd.array([1, -1, None], dtype="Int64"), "answer": ["no", "maybe", None]})
     with pytest.raises(SchemaErrors) as found:
@@ -77,11 +77,11 @@ def test_all_failures_are_found_at_once_under_their_declared_names() -> None:
     ],
 )
 def test_bounds_are_the_narrowest_that_checks_give(checks: dict[str, Any], bounds: tuple[Any, Any]) -> None:
-    column = declared_as("Int64", checks)
+    column = declared_column("Int64", checks)
     assert (column.minimum, column.maximum) == bounds
 
 
-def declared_as(dtype: str, checks: dict[str, Any]) -> Column:
+def declared_column(dtype: str, checks: dict[str, Any]) -> Column:
     data = settings().data
     name, entry = next((name, entry) for name, entry in data.columns.items() if entry.dtype == "Int64")
     columns = {name: entry.model_copy(update={"checks": checks, "dtype": dtype})}
@@ -103,5 +103,5 @@ def declared_as(dtype: str, checks: dict[str, Any]) -> Column:
 )
 def test_a_bound_that_no_value_can_reach_is_refused(dtype: str, bound: float, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
-        declared_as(dtype, {"ge": bound})
-    assert declared_as("Float64", {"ge": 2**63}).minimum == 2**63
+        declared_column(dtype, {"ge": bound})
+    assert declared_column("Float64", {"ge": 2**63}).minimum == 2**63

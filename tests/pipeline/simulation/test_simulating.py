@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield one
 
 
-def called(root: Path, *words: str) -> Any:
+def invoke_cli(root: Path, *words: str) -> Any:
     """Call `mlops` in this process, from a folder."""
     with contextlib.chdir(root):
         done = CliRunner().invoke(app, [*words])
@@ -55,57 +55,57 @@ def called(root: Path, *words: str) -> Any:
     return done
 
 
-def simulate(server: Running, scenario: str, *more: str) -> dict[str, Any]:
+def run_simulation(server: Running, scenario: str, *extra_args: str) -> dict[str, Any]:
     (server.root / "scenario.yaml").write_text(scenario, encoding="utf-8")
-    done = called(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *more)
+    done = invoke_cli(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *extra_args)
     assert done.exit_code == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
-def follow(server: Running, command: str) -> dict[str, Any]:
+def run_proposed_command(server: Running, command: str) -> dict[str, Any]:
     """Run a command that `mlops simulate` proposed, and return the report."""
-    done = called(server.root, *command.split()[1:], "--json")
+    done = invoke_cli(server.root, *command.split()[1:], "--json")
     assert done.exit_code == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def test_after_drift_the_monitor_names_the_moved_column_first_and_after_calm_it_is_stable(server: Running) -> None:
+def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(server: Running) -> None:
     phases = (
         "phases:\n- {name: calm, seconds: 4}\n- {name: moved, seconds: 4, changes: [{column: number 1, shift: 0.8}]}"
     )
-    told = simulate(server, f"{HEAD}{{kind: declared}}\n{phases}\n", "--speed", "4")
-    moved = follow(server, told["next"][0])
+    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}\n", "--speed", "4")
+    moved = run_proposed_command(server, told["next"][0])
     assert moved["drift"]["n_rows"] == told["phases"][1]["n_rows"]["answered"] == 800
-    assert moved["drift"]["findings"][0]["column"] == next(iter(_columns("personality")))
+    assert moved["drift"]["findings"][0]["column"] == next(iter(columns_config("personality")))
     assert moved["drift"]["findings"][0]["verdict"] == "drift"
     first = told["phases"][0]
     n_s = (datetime.fromisoformat(first["until"]) - datetime.fromisoformat(first["since"])).total_seconds()
-    calm = follow(server, f"mlops monitor report --hours {n_s / 3600} --until {first['until']}")
+    calm = run_proposed_command(server, f"mlops monitor report --hours {n_s / 3600} --until {first['until']}")
     assert (calm["drift"]["verdict"], calm["drift"]["n_rows"]) == ("stable", 800)
     assert 0.7 < moved["performance"]["coverage"] < 0.9
     assert told["outcomes"]["told"] > told["outcomes"]["refused"] == 0
 
 
-def test_a_silent_sender_and_broken_requests_are_counted_apart(server: Running) -> None:
+def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: Running) -> None:
     phases = (
         "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_requests: 0.5}\n"
         "- {name: turned, seconds: 3, flipped_outcomes: 1.0}\n"
     )
-    told = simulate(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
+    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
     silent, broken, _ = (one["n_rows"] for one in told["phases"])
     assert (silent["sent"], broken["failed"]) == (0, 0)
     assert broken["answered"] + broken["refused"] == broken["sent"] == 600
     assert 200 < broken["refused"] < 400
     assert set(told["phases"][1]["statuses"]) <= {"200", "400", "422"}
-    turned = follow(server, told["next"][0])
+    turned = run_proposed_command(server, told["next"][0])
     assert turned["performance"]["accuracy"] < 0.5
 
 
 def test_rows_of_the_reference_need_no_data_and_are_calm(server: Running) -> None:
-    told = simulate(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
-    found = follow(server, told["next"][0])
+    told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
+    found = run_proposed_command(server, told["next"][0])
     features = [one for one in found["drift"]["findings"] if one["part"] == "feature"]
     assert {one["verdict"] for one in features} == {"stable"}
     assert found["performance"]["coverage"] > 0.7
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_it_with_the_totals(server: Running) -> None:
     assert "next: mlops monitor report" in said
 
 
-def test_another_problem_without_words_needs_no_change(tmp_path: Path) -> None:
+def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     write_small_package(tmp_path / "package", "wine", "model=logistic_regression")
     root = tmp_path / "project"
     root.mkdir()
@@ -145,22 +145,22 @@ def test_another_problem_without_words_needs_no_change(tmp_path: Path) -> None:
     registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
     with running(root, "--model-name", "wine_model") as server:
         shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
-        told = simulate(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
-        found = follow(server, told["next"][0])
-        assert found["drift"]["findings"][0]["column"] == next(iter(_columns("wine")))
+        told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
+        found = run_proposed_command(server, told["next"][0])
+        assert found["drift"]["findings"][0]["column"] == next(iter(columns_config("wine")))
         (server.root / "scenario.yaml").write_text(
             f"{HEAD}{{kind: declared}}\nphases: [{{name: a, seconds: 1, changes: [{{column: words 1, word: word 1, share: 0.5}}]}}]\n",
             encoding="utf-8",
         )
         with pytest.raises(ConfigError, match="wine has 0 features of words"):
-            called(root, "simulate", "scenario.yaml", "--url", server.address)
+            invoke_cli(root, "simulate", "scenario.yaml", "--url", server.address)
 
 
-def test_without_a_server_it_says_how_to_start_one(server: Running) -> None:
+def test_unreachable_server_is_reported_with_the_start_command(server: Running) -> None:
     with pytest.raises(DependencyUnavailable, match="nobody answers; start a server with `mlops serve`"):
-        called(server.root, "simulate", "calm", "--url", "http://127.0.0.1:1")
+        invoke_cli(server.root, "simulate", "calm", "--url", "http://127.0.0.1:1")
 
 
-def _columns(name: str) -> dict[str, Any]:
+def columns_config(name: str) -> dict[str, Any]:
     columns: dict[str, Any] = compose([f"data={name}"], conf=ROOT / "conf").values["data"]["columns"]
     return {key: entry for key, entry in columns.items() if entry["dtype"] in ("Int64", "Float64")}

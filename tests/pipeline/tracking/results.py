@@ -11,7 +11,7 @@ from pipeline import files, package, paths
 from pipeline.config.compose import compose
 from pipeline.config.load import build
 from pipeline.data import sources
-from pipeline.data.split import split
+from pipeline.data.split import split_train_test
 from pipeline.evaluation import evaluate, model_card
 from pipeline.schema import Schema
 from pipeline.training import lineage, train
@@ -33,8 +33,8 @@ def make_rows(root: Path, *overrides: str) -> Config:
     composed = compose([*SMALL, *overrides], conf=CONF)
     config = build(composed.values, where="conf/")
     files.write_text(root / paths.PARAMS, composed.text)
-    sourced = sources.fetch(config.data, root=root)
-    parts = split(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    sourced = sources.fetch_rows(config.data, root=root)
+    parts = split_train_test(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
     files.write_json(root / paths.SOURCE, sourced.fingerprint)
     for path, frame in ((paths.VALID, sourced.frame), (paths.TRAIN, parts.train), (paths.TEST, parts.test)):
         files.write_parquet(root / path, frame)

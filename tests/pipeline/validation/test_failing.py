@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import files
 from pipeline.schema import Column, Schema, Target
-from pipeline.validation.failing import Failing, find_failing
+from pipeline.validation.failing import RowFailures, find_row_failures
 from pipeline.validation.plan import compile_rules
 from pipeline.validation.table import open_rows
 
@@ -57,13 +57,13 @@ def schema_of(*columns: Column, unique: tuple[str, ...] | None = None) -> Schema
 
 
 @st.composite
-def declared(draw: st.DrawFn, name: str, kind: Any, rules: list[dict[str, Any]]) -> Column:
+def declared_columns(draw: st.DrawFn, name: str, kind: Any, rules: list[dict[str, Any]]) -> Column:
     nullable, unique = draw(st.booleans()), draw(st.booleans())
     return Column(name, kind, DTYPES[kind], nullable=nullable, unique=unique, checks=draw(st.sampled_from(rules)))
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[Schema, pd.DataFrame]:
+def schemas_with_frames(draw: st.DrawFn) -> tuple[Schema, pd.DataFrame]:
     n = draw(st.integers(1, 30))
 
     def column(values: st.SearchStrategy[Any], dtype: Any) -> Any:
@@ -80,37 +80,37 @@ def problems(draw: st.DrawFn) -> tuple[Schema, pd.DataFrame]:
         }
     )
     columns = (
-        draw(declared("whole", "integer", NUMBER_RULES)),
-        draw(declared("real", "float", NUMBER_RULES)),
-        draw(declared("word", "text", WORD_RULES)),
-        draw(declared("flag", "boolean", [{}, {"eq": True}])),
-        draw(declared("day", "datetime", DATE_RULES)),
+        draw(declared_columns("whole", "integer", NUMBER_RULES)),
+        draw(declared_columns("real", "float", NUMBER_RULES)),
+        draw(declared_columns("word", "text", WORD_RULES)),
+        draw(declared_columns("flag", "boolean", [{}, {"eq": True}])),
+        draw(declared_columns("day", "datetime", DATE_RULES)),
     )
     unique = draw(st.sampled_from([None, ("whole", "word"), ("flag", "day", "real")]))
     return schema_of(*columns, unique=unique), frame
 
 
-def both(frame: pd.DataFrame | Path, schema: Schema, *, max_examples: int = 1000) -> tuple[Failing, Failing]:
+def find_with_both_paths(frame: pd.DataFrame | Path, schema: Schema, *, max_examples: int = 1000) -> tuple[RowFailures, RowFailures]:
     rows = open_rows(frame, schema)
-    few = find_failing(rows, schema, max_examples=max_examples, plain_rows=rows.n_rows)
-    many = find_failing(rows, schema, max_examples=max_examples, plain_rows=0)
+    few = find_row_failures(rows, schema, max_examples=max_examples, pandera_max_rows=rows.n_rows)
+    many = find_row_failures(rows, schema, max_examples=max_examples, pandera_max_rows=0)
     return few, many
 
 
-def counts(found: Failing) -> dict[tuple[str, str], tuple[int, list[int]]]:
-    return {(one.column, one.rule): (one.n_failed, one.rows) for one in found.rules}
+def failure_counts(row_failures: RowFailures) -> dict[tuple[str, str], tuple[int, list[int]]]:
+    return {(one.column, one.rule): (one.n_failed, one.rows) for one in row_failures.rules}
 
 
-@given(problems())
+@given(schemas_with_frames())
 @settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate])
-def test_both_ways_find_the_same_rows_for_the_same_rules(problem: tuple[Schema, pd.DataFrame]) -> None:
+def test_pandera_and_arrow_find_the_same_rows(problem: tuple[Schema, pd.DataFrame]) -> None:
     schema, frame = problem
-    few, many = both(frame, schema)
-    assert counts(few) == counts(many)
-    assert few.bad.tolist() == many.bad.tolist()
+    few, many = find_with_both_paths(frame, schema)
+    assert failure_counts(few) == failure_counts(many)
+    assert few.failed_mask.tolist() == many.failed_mask.tolist()
 
 
-def test_both_ways_agree_on_a_file_that_is_read_in_batches(tmp_path: Path) -> None:
+def test_pandera_and_arrow_agree_on_a_file_read_in_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     n = 300_000
     frame = pd.DataFrame(
@@ -129,16 +129,16 @@ def test_both_ways_agree_on_a_file_that_is_read_in_batches(tmp_path: Path) -> No
     )
     path = tmp_path / "rows.parquet"
     files.write_parquet(path, frame)
-    few, many = both(path, schema, max_examples=50)
-    assert counts(few) == counts(many)
-    assert set(counts(many)) == {("whole", "in_range"), ("whole", "missing"), ("word", "isin"), ("key", "unique")}
-    assert many.bad.tolist() == few.bad.tolist()
+    few, many = find_with_both_paths(path, schema, max_examples=50)
+    assert failure_counts(few) == failure_counts(many)
+    assert set(failure_counts(many)) == {("whole", "in_range"), ("whole", "missing"), ("word", "isin"), ("key", "unique")}
+    assert many.failed_mask.tolist() == few.failed_mask.tolist()
 
 
 def test_many_failures_are_all_counted_and_few_are_shown() -> None:
     frame = pd.DataFrame({"whole": np.full(5_000, 9), "answer": "no"})
     schema = schema_of(Column("whole", "integer", "Int64", checks={"le": 5}))
-    for found in both(frame, schema, max_examples=3):
+    for found in find_with_both_paths(frame, schema, max_examples=3):
         (one,) = found.rules
         assert astuple(one) == ("whole", "le", 5_000, [0, 1, 2], ["9", "9", "9"])
 
@@ -146,12 +146,12 @@ def test_many_failures_are_all_counted_and_few_are_shown() -> None:
 def test_a_key_of_several_columns_is_counted_once_a_row() -> None:
     frame = pd.DataFrame({"a": [1, 1, 1], "b": [1, 1, 2], "answer": "no"})
     schema = schema_of(Column("a", "integer", "Int64"), Column("b", "integer", "Int64"), unique=("a", "b"))
-    for found in both(frame, schema):
+    for found in find_with_both_paths(frame, schema):
         (one,) = found.rules
         assert (one.column, one.rule, one.n_failed, one.rows) == ("a, b", "unique_together", 2, [0, 1])
 
 
-def test_a_check_without_a_compiled_form_is_asked_of_pandera_for_its_column_alone() -> None:
+def test_check_without_arrow_form_runs_in_pandera_for_its_column_only() -> None:
     column = Column("word", "text", "string", checks={"unique_values_eq": ["red", "blue"], "str_startswith": "r"})
     plan, left = compile_rules(column)
     assert ([one.name for one in plan], left) == (["missing", "str_startswith"], ["unique_values_eq"])
@@ -161,8 +161,8 @@ def test_a_check_without_a_compiled_form_is_asked_of_pandera_for_its_column_alon
 def test_large_whole_numbers_keep_every_digit(value: int) -> None:
     frame = pd.DataFrame({"whole": pd.array([value, None], dtype="Int64"), "answer": "no"})
     schema = schema_of(Column("whole", "integer", "Int64", nullable=True, checks={"eq": value ^ 1}))
-    few, many = both(frame, schema)
-    assert counts(few) == counts(many) == {("whole", "eq"): (1, [0])}
+    few, many = find_with_both_paths(frame, schema)
+    assert failure_counts(few) == failure_counts(many) == {("whole", "eq"): (1, [0])}
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_a_rule_that_fails_or_cannot_be_tried_on_a_whole_column_hides_no_other(
     schema = schema_of(
         Column("whole", "integer", "Int64", checks=checks), Column("other", "integer", "Int64", checks={"le": 5})
     )
-    for found in both(frame, schema):
+    for found in find_with_both_paths(frame, schema):
         (one,) = found.columns
         assert (one.column, one.rule) == ("whole", next(iter(checks)))
         assert one.reason is None if reason is None else reason in str(one.reason)
-        assert counts(found) == {("other", "le"): (1, [0])}
+        assert failure_counts(found) == {("other", "le"): (1, [0])}
