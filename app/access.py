@@ -29,11 +29,11 @@ from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.registry import registry_of
 from pipeline.state.database import DATABASE, State
-from pipeline.tracking.projection import shown_params
-from pipeline.tracking.publish import tracker_of
-from pipeline.tracking.search import needing_the_store
-from pipeline.tracking.store import DATABASE as MLFLOW_DATABASE
-from pipeline.tracking.store import find_root
+from pipeline.tracking.projection import logged_params
+from pipeline.tracking.publish import make_tracker
+from pipeline.tracking.search import require_store
+from pipeline.tracking.store import DATABASE_FILE as MLFLOW_DATABASE
+from pipeline.tracking.store import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
     from pipeline.state import AuditEntry, LoggedPrediction, Search, Served, Version
-    from pipeline.tracking.search import FoundRun
+    from pipeline.tracking.search import RecordedRun
 
 __all__ = [
     "VersionEvaluation",
@@ -92,7 +92,7 @@ class VersionEvaluation:
 
 def project_root() -> Path:
     """Return the project's folder."""
-    return find_root().resolve()
+    return find_project_root().resolve()
 
 
 def _stamp(path: Path) -> FileStamp:
@@ -290,7 +290,7 @@ def _cached_composition(folder: str, stamps: tuple[tuple[str, FileStamp], ...]) 
 
 def displayed_params(values: dict[str, Any]) -> dict[str, Any]:
     """Return those of the composed values that results depend on, as MLflow shows them."""
-    return shown_params(values)
+    return logged_params(values)
 
 
 def mlflow_address() -> str | None:
@@ -299,7 +299,7 @@ def mlflow_address() -> str | None:
     return found if found and found.startswith(("http://", "https://")) else None
 
 
-def runs() -> list[FoundRun]:
+def runs() -> list[RecordedRun]:
     """Return the runs of the experiment, newest first; DependencyUnavailable when MLflow cannot be had."""
     uri = os.environ.get(config().tracking.uri_env)
     database = project_root() / MLFLOW_DATABASE
@@ -309,11 +309,11 @@ def runs() -> list[FoundRun]:
 
 
 @st.cache_data(ttl=15, max_entries=8, show_spinner="Asking MLflow ...")
-def _cached_runs(folder: str, uri: str | None, stamp: FileStamp, wal: FileStamp) -> list[FoundRun]:  # noqa: ARG001 - as above
-    return tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).search_runs()
+def _cached_runs(folder: str, uri: str | None, stamp: FileStamp, wal: FileStamp) -> list[RecordedRun]:  # noqa: ARG001 - as above
+    return make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).search_runs()
 
 
-def find_package_run(digest: str) -> FoundRun | None:
+def find_package_run(digest: str) -> RecordedRun | None:
     """Return the run that recorded a package; None where MLflow has none or cannot be had."""
     try:
         return next((run for run in runs() if run.tags.get("mlops.package") == digest), None)
@@ -323,9 +323,9 @@ def find_package_run(digest: str) -> FoundRun | None:
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
 def _cached_run_evaluation(folder: str, uri: str | None, run_id: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
-    tracking = tracker_of(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
-    with tempfile.TemporaryDirectory() as target, needing_the_store():
-        found = tracking.download(run_id, str(paths.EVALUATION), Path(target))
+    tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
+    with tempfile.TemporaryDirectory() as target, require_store():
+        found = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
         curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
         return VersionEvaluation(read_json(found), _read_curves(curves))
 
@@ -337,8 +337,8 @@ def evaluation_of_run(run_id: str) -> VersionEvaluation:
 
 def evaluation_of(digest: str) -> VersionEvaluation | None:
     """Return what was found on the test rows of a package: from the last run's files, otherwise from its MLflow run."""
-    if (project_root() / paths.EVALUATION).exists():
-        found = load_report(paths.EVALUATION)
+    if (project_root() / paths.EVALUATION_REPORT).exists():
+        found = load_report(paths.EVALUATION_REPORT)
         if found["package"] == digest:
             return VersionEvaluation(found, _read_curves(project_root() / paths.PLOTS))
     try:

@@ -23,7 +23,7 @@ import pandas as pd  # noqa: E402 - needs the path above
 from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the path above
 
 from pipeline.config.compose import compose  # noqa: E402 - needs the path above
-from pipeline.config.load import build  # noqa: E402 - needs the path above
+from pipeline.config.load import build_config  # noqa: E402 - needs the path above
 from pipeline.monitoring import BinCounts, detect_drift, reference_counts, statistics  # noqa: E402 - needs the path above
 from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
@@ -105,7 +105,7 @@ def draw_window(
 
 @functools.cache
 def settings() -> DriftConfig:
-    return build(compose([], conf=ROOT / "conf").values, where="conf").drift
+    return build_config(compose([], conf=ROOT / "conf").values, where="conf").drift
 
 
 def ours(reference: Reference, window: BinCounts) -> set[str]:

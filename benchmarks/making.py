@@ -55,24 +55,24 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
     """Train a model of the default problem on a few thousand rows and write its package."""
     from pipeline import package
     from pipeline.config.compose import compose
-    from pipeline.config.load import build
+    from pipeline.config.load import build_config
     from pipeline.data import sources
     from pipeline.data.split import split_train_test
     from pipeline.schema import Schema
-    from pipeline.training import train
+    from pipeline.training import train_classifier
 
     words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
-    config = build(compose(words, conf=ROOT / "conf").values, where="conf")
+    config = build_config(compose(words, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
     parts = split_train_test(sources.fetch_rows(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
-    result = train(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
     package.write_package(
         folder,
         result.classifier,
         train=parts.train,
         parity_rows=parts.test,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={},
         training=config.training,
         model=config.model.name,

@@ -20,7 +20,7 @@ import pandas as pd  # noqa: E402 - needs the path above
 
 from pipeline.config.compose import compose  # noqa: E402 - needs the path above
 from pipeline.config.groups.data import CsvSource  # noqa: E402 - needs the path above
-from pipeline.config.load import build  # noqa: E402 - needs the path above
+from pipeline.config.load import build_config  # noqa: E402 - needs the path above
 from pipeline.data.reader import read_csv  # noqa: E402 - needs the path above
 from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
@@ -55,7 +55,7 @@ def compare(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: int = cs
 
 def main() -> None:
     composition = compose([f"data.source.rows={ROWS}"], conf=ROOT / "conf")
-    data = build(composition.values, where="conf").data
+    data = build_config(composition.values, where="conf").data
     frame = fetch_rows(data, root=Path()).frame
     compare("the default problem (bar: 3 times)", frame, Schema.from_config(data))
     compare("the same, everything in quotes", frame, Schema.from_config(data), quoting=csv.QUOTE_ALL)

@@ -23,7 +23,7 @@ from pipeline.config.compose import compose  # noqa: E402
 from pipeline.gates import GateInputs, Gate, GateReport, evaluate_gates  # noqa: E402
 from pipeline.package.store import PackageStore  # noqa: E402
 from pipeline.registry import promote, register  # noqa: E402
-from pipeline.scoring import scored_rows  # noqa: E402
+from pipeline.scoring import make_scored_rows  # noqa: E402
 from tests.pipeline.package.packing import write_small_package, parts  # noqa: E402
 from tests.pipeline.problems import settings  # noqa: E402
 
@@ -110,7 +110,7 @@ def gates(folder: Path) -> None:
     row(f"gates: {N_JUDGED:,} rows, 2,000 resamples, against a champion", fastest(work), 1.0)
     target = candidate.schema.target
     codes = np.array([target.classes.index(word) for word in rows[target.column]])
-    alone = fastest(lambda: scored_rows(target, codes, candidate.predict_proba(rows), threshold=candidate.threshold))
+    alone = fastest(lambda: make_scored_rows(target, codes, candidate.predict_proba(rows), threshold=candidate.threshold))
     print(f"{'   of which one scoring of the rows':<72}{alone * 1e3:9.0f} ms")
 
 

@@ -25,7 +25,7 @@ import pyarrow as pa  # noqa: E402 - needs the path above
 import pyarrow.parquet as pq  # noqa: E402 - needs the path above
 
 from pipeline.config.compose import compose  # noqa: E402 - needs the path above
-from pipeline.config.load import build  # noqa: E402 - needs the path above
+from pipeline.config.load import build_config  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema  # noqa: E402 - needs the path above
 
 CHUNK = 1_000_000
@@ -43,7 +43,7 @@ class Measured:
 
 
 def settings() -> Any:
-    return build(compose([], conf=ROOT / "conf").values, where="conf")
+    return build_config(compose([], conf=ROOT / "conf").values, where="conf")
 
 
 def write_rows(path: Path, schema: Schema, n_rows: int, *, broken: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.classifier import fit_classifier
-from pipeline.config.groups.learning import FeaturesConfig, InputsConfig, ModelConfig
+from pipeline.config.groups.learning import FeaturesConfig, EstimatorInputsConfig, ModelConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from pipeline.classifier import Classifier
     from pipeline.schema import Schema
 
-__all__ = ["BASELINES", "fit_baseline", "headline"]
+__all__ = ["BASELINES", "fit_baseline", "baseline_metric_names"]
 
-_AS_THEY_ARE = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
-_INPUTS = InputsConfig(missing="native", categories="codes", scale="none")
+_DEFAULT_FEATURES = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
+_BASELINE_INPUTS = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 BASELINES: dict[str, ModelConfig] = {
     "majority": ModelConfig(
         name="majority",
         estimator={"_target_": "sklearn.dummy.DummyClassifier", "strategy": "prior"},
-        inputs=_INPUTS,
+        inputs=_BASELINE_INPUTS,
     ),
     "depth_2_tree": ModelConfig(
         name="depth_2_tree",
         estimator={"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2},
-        inputs=_INPUTS,
+        inputs=_BASELINE_INPUTS,
     ),
 }
 
@@ -43,9 +43,9 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     DataError
         When rows are not what the schema declares, or fewer than two classes occur.
     """
-    return fit_classifier(frame, schema, _AS_THEY_ARE, BASELINES[name], seed=seed)
+    return fit_classifier(frame, schema, _DEFAULT_FEATURES, BASELINES[name], seed=seed)
 
 
-def headline(objective: str) -> tuple[str, ...]:
+def baseline_metric_names(objective: str) -> tuple[str, ...]:
     """Return the few metrics by which baselines are shown beside a model: the objective, AUC, accuracy."""
     return tuple(dict.fromkeys((objective, "roc_auc", "accuracy")))

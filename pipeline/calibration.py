@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError, IntegrityError
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Calibration", "fit_calibration"]
 
-_EDGE = 1e-7
-_MAX_STEPS = 100
-_CONVERGED = 1e-10
+_MIN_PROBABILITY = 1e-7
+_MAX_ITERATIONS = 100
+_TOLERANCE = 1e-10
 # ONNX computes scores in float32: a map steeper than this would make more of the difference than parity allows.
-_STEEPEST = 10.0
+_MAX_SLOPE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Sigmoid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class _PiecewiseLinear:
     """Straight lines between the points (x, y), level outside of them; y never falls."""
 
     x: tuple[float, ...]
@@ -57,7 +57,7 @@ class Calibration:
     """
 
     kind: Literal["none", "sigmoid", "isotonic"] = "none"
-    maps: tuple[_Sigmoid | _Steps, ...] = ()
+    maps: tuple[_Sigmoid | _PiecewiseLinear, ...] = ()
 
     def apply(self, probabilities: Floats) -> Floats:
         """Return calibrated probabilities, shape (n_rows, n_classes), rows summing to 1.
@@ -77,7 +77,7 @@ class Calibration:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain figures from which `from_dict` builds an equal map."""
-        return {"kind": self.kind, "maps": [_plain(one) for one in self.maps]}
+        return {"kind": self.kind, "maps": [_map_to_dict(one) for one in self.maps]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
@@ -95,13 +95,13 @@ class Calibration:
             if kind == "sigmoid":
                 return cls(kind, tuple(_Sigmoid(float(one["slope"]), float(one["intercept"])) for one in value["maps"]))
             if kind == "isotonic":
-                return cls(kind, tuple(_Steps(tuple(one["x"]), tuple(one["y"])) for one in value["maps"]))
+                return cls(kind, tuple(_PiecewiseLinear(tuple(one["x"]), tuple(one["y"])) for one in value["maps"]))
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"calibration: not what a calibration writes ({error})") from error
         raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
 
 
-_FITTERS: Kinds[Callable[[Floats, NDArray[np.bool_]], _Sigmoid | _Steps]] = Kinds("training.calibration")
+_FITTERS: LookupTable[Callable[[Floats, NDArray[np.bool_]], _Sigmoid | _PiecewiseLinear]] = LookupTable("training.calibration")
 
 
 def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]]) -> Calibration:
@@ -143,41 +143,41 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
 
 @_FITTERS.add("sigmoid")
 def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_]) -> _Sigmoid:
-    low, high = _smoothed(is_class)
+    low, high = _platt_targets(is_class)
     target = np.where(is_class, high, low)
-    found = _newton(_logit(scores), target)
+    found = _fit_by_newton(_logit(scores), target)
     if found.slope > 0:
         return found
     return _Sigmoid(0.0, float(_logit(np.array([target.mean()]))[0]))
 
 
 @_FITTERS.add("isotonic")
-def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _Steps:
+def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLinear:
     x, at = np.unique(scores, return_inverse=True)
     weight = np.bincount(at).astype(np.float64)
     mean = np.bincount(at, weights=is_class) / weight
-    y = _gentle(x, np.clip(_pool(mean, weight), *_smoothed(is_class)))
+    y = _cap_slope(x, np.clip(_pool_adjacent_violators(mean, weight), *_platt_targets(is_class)))
     is_end = np.ones(len(x), dtype=bool)
     is_end[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
-    return _Steps(tuple(x[is_end].tolist()), tuple(y[is_end].tolist()))
+    return _PiecewiseLinear(tuple(x[is_end].tolist()), tuple(y[is_end].tolist()))
 
 
-def _gentle(x: Floats, y: Floats) -> Floats:
+def _cap_slope(x: Floats, y: Floats) -> Floats:
     """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
-    rest = y - _STEEPEST * x
-    above = _STEEPEST * x + np.maximum.accumulate(rest[::-1])[::-1]
-    below = _STEEPEST * x + np.minimum.accumulate(rest)
+    rest = y - _MAX_SLOPE * x
+    above = _MAX_SLOPE * x + np.maximum.accumulate(rest[::-1])[::-1]
+    below = _MAX_SLOPE * x + np.minimum.accumulate(rest)
     return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
 
 
-def _smoothed(is_class: NDArray[np.bool_]) -> tuple[float, float]:
+def _platt_targets(is_class: NDArray[np.bool_]) -> tuple[float, float]:
     """Return Platt's targets for rows outside and inside of the class."""
     inside = int(is_class.sum())
     outside = len(is_class) - inside
     return 1.0 / (outside + 2.0), (inside + 1.0) / (inside + 2.0)
 
 
-def _pool(mean: Floats, weight: Floats) -> Floats:
+def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
     """Return the non-decreasing sequence nearest to `mean` in weighted squares (pool adjacent violators)."""
     means: list[float] = []
     weights: list[float] = []
@@ -195,32 +195,32 @@ def _pool(mean: Floats, weight: Floats) -> Floats:
     return np.repeat(np.array(means), sizes)
 
 
-def _newton(logits: Floats, target: Floats) -> _Sigmoid:
+def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
     """Minimise the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
     design = np.column_stack([logits, np.ones_like(logits)])
     beta = np.array([0.0, float(_logit(np.array([target.mean()]))[0])])
-    loss = _loss(design @ beta, target)
-    for _ in range(_MAX_STEPS):
+    loss = _cross_entropy(design @ beta, target)
+    for _ in range(_MAX_ITERATIONS):
         p = _expit(design @ beta)
         gradient = design.T @ (p - target)
         hessian = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-12 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
-        while (tried := _loss(design @ (beta - size * step), target)) > loss and size > _CONVERGED:
+        while (tried := _cross_entropy(design @ (beta - size * step), target)) > loss and size > _TOLERANCE:
             size /= 2.0
         beta = beta - size * step
-        if loss - tried <= _CONVERGED * max(1.0, abs(loss)):
+        if loss - tried <= _TOLERANCE * max(1.0, abs(loss)):
             break
         loss = tried
     return _Sigmoid(float(beta[0]), float(beta[1]))
 
 
-def _loss(f: Floats, target: Floats) -> float:
+def _cross_entropy(f: Floats, target: Floats) -> float:
     return float(np.sum(np.logaddexp(0.0, f) - target * f))
 
 
 def _logit(p: Floats) -> Floats:
-    inside = np.clip(p, _EDGE, 1.0 - _EDGE)
+    inside = np.clip(p, _MIN_PROBABILITY, 1.0 - _MIN_PROBABILITY)
     return np.log(inside) - np.log1p(-inside)
 
 
@@ -228,7 +228,7 @@ def _expit(f: Floats) -> Floats:
     return np.exp(-np.logaddexp(0.0, -f))
 
 
-def _plain(one: _Sigmoid | _Steps) -> dict[str, Any]:
-    if isinstance(one, _Sigmoid):
-        return {"slope": one.slope, "intercept": one.intercept}
-    return {"x": list(one.x), "y": list(one.y)}
+def _map_to_dict(calibration_map: _Sigmoid | _PiecewiseLinear) -> dict[str, Any]:
+    if isinstance(calibration_map, _Sigmoid):
+        return {"slope": calibration_map.slope, "intercept": calibration_map.intercept}
+    return {"x": list(calibration_map.x), "y": list(calibration_map.y)}

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.calibration import Calibration
 from pipeline.errors import ConfigError, DataError
 from pipeline.features import Encoder, make_encoder
-from pipeline.models import build_estimator, weighs_classes
+from pipeline.models import build_estimator, supports_class_weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.learning import FeaturesConfig, ModelConfig
     from pipeline.schema import Schema, Target
 
-__all__ = ["Classifier", "class_codes", "decide", "decide_codes", "fit_classifier"]
+__all__ = ["Classifier", "encode_target", "predicted_classes", "predicted_codes", "fit_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Classifier:
         DataError
             When a declared column is not in `frame` or cannot be read as its kind.
         """
-        return self.calibration.apply(self.score(self.encoder.transform(frame)))
+        return self.calibration.apply(self.uncalibrated_proba(self.encoder.transform(frame)))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
-        return decide(self.predict_proba(frame), self.schema.target, self.threshold)
+        return predicted_classes(self.predict_proba(frame), self.schema.target, self.threshold)
 
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
-        rows = matrix if hasattr(self.estimator, "takes_float32") else _wide(matrix)
+        rows = matrix if hasattr(self.estimator, "takes_float32") else _as_float64(matrix)
         found = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
         if found.shape[1] == len(self.classes):
             return found
@@ -68,7 +68,7 @@ class Classifier:
         return scattered
 
 
-def decide(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.str_]:
+def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.str_]:
     """Return the class of each row of `probabilities`: by threshold on the positive class, or the most probable.
 
     Parameters
@@ -79,10 +79,10 @@ def decide(probabilities: NDArray[np.float64], target: Target, threshold: float 
     threshold : float between 0 and 1, or None
         Lowest probability that is called positive.
     """
-    return np.asarray(np.array(target.classes)[decide_codes(probabilities, target, threshold)])
+    return np.asarray(np.array(target.classes)[predicted_codes(probabilities, target, threshold)])
 
 
-def decide_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
+def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
     """Return the same as `decide`, as positions in the target's classes."""
     if threshold is None or target.positive is None:
         return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
@@ -90,7 +90,7 @@ def decide_codes(probabilities: NDArray[np.float64], target: Target, threshold: 
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
 
 
-def class_codes(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:
+def encode_target(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:
     """Return the position of each row's class in `target.classes`.
 
     Raises
@@ -132,30 +132,30 @@ def fit_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    codes = class_codes(frame, schema.target)
+    codes = encode_target(frame, schema.target)
     if len(np.unique(codes)) < 2:
         raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
     encoder = make_encoder(schema, features, model.inputs)
     matrix = encoder.fit_transform(frame)
     estimator = build_estimator(model, seed=seed, class_weight=class_weight)
     weights: dict[str, Any] = {}
-    if class_weight is not None and not weighs_classes(estimator):
+    if class_weight is not None and not supports_class_weight(estimator):
         estimator = build_estimator(model, seed=seed)
-        weights = {"sample_weight": _balanced(estimator, codes, model.name)}
+        weights = {"sample_weight": _balanced_row_weights(estimator, codes, model.name)}
     with threadpool_limits(limits=1):
         try:
-            estimator.fit(_wide(matrix), codes, **weights)
+            estimator.fit(_as_float64(matrix), codes, **weights)
         except ValueError as error:
             raise ConfigError(f"model.estimator: {model.name} cannot be fitted to these rows: {error}") from error
     return Classifier(schema, encoder, estimator, Calibration(), 0.5 if schema.target.is_binary else None)
 
 
-def _wide(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the same numbers as float64: estimators compute in the precision that they are handed."""
     return matrix.astype(np.float64)
 
 
-def _balanced(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+def _balanced_row_weights(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
     """Return weights that give every class the same sum, for an estimator that takes weights of rows."""
     from sklearn.utils.validation import has_fit_parameter
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import paths
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.files import exclusive
+from pipeline.files import exclusive_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
     if not heal:
         return Diagnosis("leftovers", "problem", f"unfinished files of a killed stage: {names}; run `mlops doctor`")
     try:
-        with exclusive(root / paths.LOCK, what="cleaning up"):
+        with exclusive_lock(root / paths.PROJECT_LOCK, what="cleaning up"):
             for path in found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except Conflict:

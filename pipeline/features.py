@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.learning import FeaturesConfig, InputsConfig
+    from pipeline.config.groups.learning import FeaturesConfig, EstimatorInputsConfig
     from pipeline.schema import Column, Schema
 
 __all__ = ["Encoder", "make_encoder"]
 
 _FORMAT = 1
 _DAY_US = 86_400_000_000
-_LARGEST = float(np.finfo(np.float32).max)
-_ENCODED = frozenset({"integer", "float", "boolean", "category", "datetime"})
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _ColumnEncoding:
     """How one column is encoded, in figures that float32 holds exactly.
 
     `fill`, `center` and `scale` are None where nothing is filled or scaled; `origin_us` is the moment
@@ -46,7 +46,7 @@ class _Plan:
     indicator: bool = False
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def output_names(self) -> tuple[str, ...]:
         """Names of the matrix columns that this column becomes."""
         values = tuple(f"{self.name}={word}" for word in self.words) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
@@ -114,26 +114,26 @@ class Encoder:
         return self
 
     @property
-    def plans_(self) -> tuple[_Plan, ...]:
+    def encodings_(self) -> tuple[_ColumnEncoding, ...]:
         """What was fitted, by column."""
         try:
-            return self._plans
+            return self._encodings
         except AttributeError:
             raise DataError("the encoder is not fitted yet; call fit first") from None
 
     @property
-    def names_in_(self) -> tuple[str, ...]:
+    def feature_names_in_(self) -> tuple[str, ...]:
         """Names of the columns that `transform` reads."""
-        return tuple(plan.name for plan in self.plans_)
+        return tuple(plan.name for plan in self.encodings_)
 
     @property
-    def names_out_(self) -> tuple[str, ...]:
+    def feature_names_out_(self) -> tuple[str, ...]:
         """Names of the matrix columns, in their order."""
-        return tuple(name for plan in self.plans_ for name in plan.names)
+        return tuple(name for plan in self.encodings_ for name in plan.output_names)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - its protocol
         """Return `names_out_` in scikit-learn's form."""
-        return np.array(self.names_out_, dtype=object)
+        return np.array(self.feature_names_out_, dtype=object)
 
     def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - its protocol
         """Learn fills, scales, origins and which columns have missing values.
@@ -145,12 +145,12 @@ class Encoder:
         ConfigError
             When no column is left to encode.
         """
-        used = [column for column in self.columns if column.kind in _ENCODED and column.role == "feature"]
+        used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
         if not used:
             raise ConfigError(
                 "data.columns: no feature column is a number, a word from a list, a boolean or a datetime"
             )
-        self._plans = tuple(self._plan(column, _values_of(frame, column.name)) for column in used)
+        self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
         return self
 
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
@@ -163,16 +163,16 @@ class Encoder:
         DataError
             When a column is not in `frame` or cannot be read as its kind.
         """
-        plans = self.plans_
-        columns = [_values_of(frame, plan.name) for plan in plans]
+        plans = self.encodings_
+        columns = [_column_values(frame, plan.name) for plan in plans]
         n_rows = len(columns[0])
-        matrix = np.empty((n_rows, len(self.names_out_)), dtype=np.float32)
+        matrix = np.empty((n_rows, len(self.feature_names_out_)), dtype=np.float32)
         at = 0
         for plan, values in zip(plans, columns, strict=True):
             if len(values) != n_rows:
                 raise DataError(f"{plan.name}: has {len(values)} values where {plans[0].name} has {n_rows}")
-            width = len(plan.names)
-            _encode(plan, _numbers(plan, values), matrix[:, at : at + width])
+            width = len(plan.output_names)
+            _write_encoded(plan, _to_numbers(plan, values), matrix[:, at : at + width])
             at += width
         return matrix
 
@@ -180,26 +180,26 @@ class Encoder:
         """Fit to `frame` and return its matrix."""
         return self.fit(frame, y).transform(frame)
 
-    def _plan(self, column: Column, values: Any) -> _Plan:
+    def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
         if column.kind == "category":
-            plan = _Plan(column.name, column.kind, words=column.categories, one_hot=self.categories == "one_hot")
+            plan = _ColumnEncoding(column.name, column.kind, words=column.categories, one_hot=self.categories == "one_hot")
         else:
             origin = _origin_us(column.name, values) if column.kind == "datetime" else None
-            plan = _Plan(column.name, column.kind, origin_us=origin)
-        numbers = _numbers(plan, values)
+            plan = _ColumnEncoding(column.name, column.kind, origin_us=origin)
+        numbers = _to_numbers(plan, values)
         has_missing = bool(np.isnan(numbers).any())
-        settings = {name: getattr(plan, name) for name in _Plan.__slots__}
+        settings = {name: getattr(plan, name) for name in _ColumnEncoding.__slots__}
         if column.kind in ("category", "boolean"):
-            settings |= self._word_settings(is_coded=not plan.one_hot and self.categories == "codes")
+            settings |= self._category_settings(is_coded=not plan.one_hot and self.categories == "codes")
         else:
-            settings |= self._number_settings(_float32(numbers))
+            settings |= self._number_settings(_round_to_float32(numbers))
         replaced = self.missing == "impute" or plan.one_hot
         told = settings["missing_code"] != -1.0 or self.indicators == "always"
         wanted = self.indicators == "always" or (self.indicators == "auto" and replaced and has_missing and told)
         settings["indicator"] = wanted and (has_missing or column.nullable)
-        return _Plan(**settings)
+        return _ColumnEncoding(**settings)
 
-    def _word_settings(self, *, is_coded: bool) -> dict[str, Any]:
+    def _category_settings(self, *, is_coded: bool) -> dict[str, Any]:
         if self.missing == "native":
             return {"missing_code": None}
         return {"missing_code": -1.0 if is_coded else 0.0}
@@ -209,18 +209,18 @@ class Encoder:
         settings: dict[str, Any] = {}
         middle = np.mean if self.fill == "mean" else np.median
         if self.missing == "impute":
-            settings["fill"] = _exact(float(middle(present)) if len(present) else 0.0)
+            settings["fill"] = _nearest_float32(float(middle(present)) if len(present) else 0.0)
             numbers = np.where(np.isnan(numbers), settings["fill"], numbers)
             present = numbers
         if self.scale == "standard":
-            settings["center"] = _exact(float(np.mean(present)) if len(present) else 0.0)
-            deviation = _exact(float(np.std(present)) if len(present) else 0.0)
+            settings["center"] = _nearest_float32(float(np.mean(present)) if len(present) else 0.0)
+            deviation = _nearest_float32(float(np.std(present)) if len(present) else 0.0)
             settings["scale"] = deviation if deviation > 0 else 1.0
         return settings
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain figures (words, numbers, lists) from which `from_dict` builds an equal encoder."""
-        plans = [{**asdict(plan), "words": list(plan.words)} for plan in self.plans_]
+        plans = [{**asdict(plan), "words": list(plan.words)} for plan in self.encodings_]
         return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
 
     @classmethod
@@ -235,18 +235,18 @@ class Encoder:
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(_Plan(**{**plan, "words": tuple(plan["words"])}) for plan in value["columns"])
+            plans = tuple(_ColumnEncoding(**{**plan, "words": tuple(plan["words"])}) for plan in value["columns"])
             encoder = cls((), **{name: value[name] for name in _SETTINGS})
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"encoder: not what an encoder writes ({error})") from error
-        encoder._plans = plans
+        encoder._encodings = plans
         return encoder
 
 
 _SETTINGS = ("missing", "fill", "indicators", "categories", "scale")
 
 
-def make_encoder(schema: Schema, features: FeaturesConfig, inputs: InputsConfig) -> Encoder:
+def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
     """Return an unfitted encoder for the feature columns of `schema`; `auto` follows what the model wants."""
     return Encoder(
         schema.features,
@@ -258,26 +258,26 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: InputsConfig)
     )
 
 
-def _values_of(frame: Any, name: str) -> Any:
+def _column_values(frame: Any, name: str) -> Any:
     try:
         return frame[name]
     except KeyError:
         raise DataError(f"{name}: the rows have no such column; columns: {', '.join(map(str, frame))}") from None
 
 
-def _numbers(plan: _Plan, values: Any) -> NDArray[np.float64]:
+def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
     """Return one float64 for each value, NaN where it is missing; words become their codes."""
     try:
         if plan.kind == "category":
-            return _codes(plan.words, values)
+            return _category_codes(plan.words, values)
         if plan.kind == "datetime":
-            return _days(values, plan.origin_us or 0)
-        return _floats(values)
+            return _days_since_origin(values, plan.origin_us or 0)
+        return _to_float64(values)
     except (TypeError, ValueError) as error:
         raise DataError(f"{plan.name}: cannot be read as {plan.kind} ({error})") from error
 
 
-def _floats(values: Any) -> NDArray[np.float64]:
+def _to_float64(values: Any) -> NDArray[np.float64]:
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
@@ -285,7 +285,7 @@ def _floats(values: Any) -> NDArray[np.float64]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
+def _category_codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
     known = {word: float(code) for code, word in enumerate(words)}
     if hasattr(values, "dictionary_encode"):
         encoded = values.dictionary_encode()
@@ -300,7 +300,7 @@ def _codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
     return np.array([np.nan if value is None else known.get(value, unknown) for value in values], dtype=np.float64)
 
 
-def _moments(values: Any) -> NDArray[np.datetime64]:
+def _to_datetimes(values: Any) -> NDArray[np.datetime64]:
     if hasattr(values, "dictionary_encode"):
         return np.asarray(values.cast("timestamp[us]").to_numpy(zero_copy_only=False))
     if hasattr(values, "to_numpy"):
@@ -308,8 +308,8 @@ def _moments(values: Any) -> NDArray[np.datetime64]:
     return np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
 
 
-def _days(values: Any, origin_us: int) -> NDArray[np.float64]:
-    moments = _moments(values)
+def _days_since_origin(values: Any, origin_us: int) -> NDArray[np.float64]:
+    moments = _to_datetimes(values)
     days: NDArray[np.float64] = (moments.astype(np.int64) - origin_us) / _DAY_US
     days[np.isnat(moments)] = np.nan
     return np.asarray(days)
@@ -317,24 +317,24 @@ def _days(values: Any, origin_us: int) -> NDArray[np.float64]:
 
 def _origin_us(name: str, values: Any) -> int:
     try:
-        moments = _moments(values)
+        moments = _to_datetimes(values)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name}: cannot be read as datetime ({error})") from error
     present = moments[~np.isnat(moments)].astype(np.int64)
     return int(present.min()) if len(present) else 0
 
 
-def _exact(value: float) -> float:
+def _nearest_float32(value: float) -> float:
     """Return the nearest float32, whose decimal form JSON and YAML carry without loss."""
-    return float(np.float32(np.clip(value, -_LARGEST, _LARGEST)))
+    return float(np.float32(np.clip(value, -_FLOAT32_MAX, _FLOAT32_MAX)))
 
 
-def _float32(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _round_to_float32(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return `numbers` rounded to float32, still as float64 for exact sums."""
-    return np.asarray(np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32).astype(np.float64))
+    return np.asarray(np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32).astype(np.float64))
 
 
-def _encode(plan: _Plan, numbers: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+def _write_encoded(plan: _ColumnEncoding, numbers: NDArray[np.float64], out: NDArray[np.float32]) -> None:
     """Write the columns of `plan` into `out`, shape (n_rows, len(plan.names))."""
     is_missing = np.isnan(numbers)
     if plan.indicator:
@@ -346,10 +346,10 @@ def _encode(plan: _Plan, numbers: NDArray[np.float64], out: NDArray[np.float32])
             out[is_missing, : len(plan.words)] = 0.0
         return
     replacement = plan.missing_code if plan.fill is None else plan.fill
-    settled = np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32)
+    settled = np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
     if replacement is not None:
         settled[is_missing] = replacement
     if plan.center is not None and plan.scale is not None:
-        out[:, 0] = np.clip((settled.astype(np.float64) - plan.center) / plan.scale, -_LARGEST, _LARGEST)
+        out[:, 0] = np.clip((settled.astype(np.float64) - plan.center) / plan.scale, -_FLOAT32_MAX, _FLOAT32_MAX)
         return
     out[:, 0] = settled

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.outputs import Output, cached_listing, listing_md5, listing_of, md5_of, object_path, recorded
+from pipeline.outputs import DvcOutput, cached_listing, listing_md5, folder_listing, file_md5, cache_object_path, locked_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def verify_project(root: Path) -> Verification:
     IntegrityError
         When `dvc.lock` is missing or cannot be read.
     """
-    outputs = list(recorded(root))
+    outputs = list(locked_outputs(root))
     findings: list[IntegrityFinding] = []
     n_cached = 0
     for output in outputs:
@@ -67,13 +67,13 @@ def verify_project(root: Path) -> Verification:
     return Verification(len(outputs), n_cached, tuple(findings))
 
 
-def _workspace_findings(root: Path, output: Output) -> list[IntegrityFinding]:
+def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]:
     path = root / output.path
     if not path.exists():
         return [IntegrityFinding(output.path, "workspace", "missing", output.md5, None)]
     if not output.md5.endswith(".dir"):
-        return _checksum_findings(output.path, "workspace", output.md5, md5_of(path))
-    listing = listing_of(path)
+        return _checksum_findings(output.path, "workspace", output.md5, file_md5(path))
+    listing = folder_listing(path)
     if listing_md5(listing) == output.md5:
         return []
     expected = cached_listing(root, output.md5)
@@ -99,19 +99,19 @@ def _checksum_findings(path: str, place: Literal["workspace", "cache"], expected
     return [] if expected == found else [IntegrityFinding(path, place, "changed", expected, found)]
 
 
-def _cached_objects(root: Path, output: Output) -> Iterator[tuple[Path, str]]:
+def _cached_objects(root: Path, output: DvcOutput) -> Iterator[tuple[Path, str]]:
     """Yield the cached objects of an output that exist, with the hash that their name promises."""
-    path = object_path(root, output.md5)
+    path = cache_object_path(root, output.md5)
     if not path.exists():
         return
     yield path, output.md5.removesuffix(".dir")
     if output.md5.endswith(".dir"):
         for md5 in (cached_listing(root, output.md5) or {}).values():
-            member = object_path(root, md5)
+            member = cache_object_path(root, md5)
             if member.exists():
                 yield member, md5
 
 
 def _cache_finding(root: Path, path: Path, md5: str) -> IntegrityFinding | None:
-    found = md5_of(path)
+    found = file_md5(path)
     return None if found == md5 else IntegrityFinding(str(path.relative_to(root)), "cache", "changed", md5, found)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pipeline.errors import UnknownKind, did_you_mean
+from pipeline.errors import UnknownOption, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Kinds"]
+__all__ = ["LookupTable"]
 
 T = TypeVar("T")
 
 
-class Kinds(Generic[T]):
+class LookupTable(Generic[T]):
     """One family of variants, filled at import by `add` and read by `[]`.
 
     Parameters
@@ -53,7 +53,7 @@ class Kinds(Generic[T]):
         except KeyError:
             known = ", ".join(self._members)
             hint = did_you_mean(name, self._members)
-            raise UnknownKind(f"{self._key}: {name!r} is not known; known: {known}{hint}") from None
+            raise UnknownOption(f"{self._key}: {name!r} is not known; known: {known}{hint}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)

@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.errors import IntegrityError
-from pipeline.files import new_file, new_folder
+from pipeline.files import atomic_file, atomic_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "Output",
-    "bring_back",
+    "DvcOutput",
+    "restore_outputs",
     "cached_listing",
     "folder_md5",
     "listing_md5",
-    "listing_of",
-    "md5_of",
-    "object_path",
-    "recorded",
+    "folder_listing",
+    "file_md5",
+    "cache_object_path",
+    "locked_outputs",
 ]
 
-_CACHE = Path(".dvc/cache/files/md5")
-_CHUNK = 1 << 20
+_CACHE_FOLDER = Path(".dvc/cache/files/md5")
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class DvcOutput:
     """One output of a stage as `dvc.lock` names it; the MD5 of a folder ends with `.dir`."""
 
     stage: str
@@ -43,7 +43,7 @@ class Output:
     is_cached: bool
 
 
-def recorded(root: Path) -> Iterator[Output]:
+def locked_outputs(root: Path) -> Iterator[DvcOutput]:
     """Yield every output that `dvc.lock` names.
 
     Raises
@@ -54,50 +54,50 @@ def recorded(root: Path) -> Iterator[Output]:
     try:
         lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
         declared = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
-        uncached = set(_uncached(declared))
+        uncached = set(_uncached_paths(declared))
         for name, stage in lock["stages"].items():
             for output in stage.get("outs", []):
-                yield Output(name, output["path"], output["md5"], output["path"] not in uncached)
+                yield DvcOutput(name, output["path"], output["md5"], output["path"] not in uncached)
     except FileNotFoundError as error:
         raise IntegrityError(f"{error.filename}: no such file; run `dvc repro` first") from error
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"dvc.lock: cannot be read ({error}); restore it with `git checkout dvc.lock`") from error
 
 
-def _uncached(declared: dict[str, Any]) -> Iterator[str]:
+def _uncached_paths(declared: dict[str, Any]) -> Iterator[str]:
     for stage in declared["stages"].values():
         for output in stage.get("outs", []):
             if isinstance(output, dict):
                 yield from (path for path, options in output.items() if options.get("cache") is False)
 
 
-def object_path(root: Path, md5: str) -> Path:
+def cache_object_path(root: Path, md5: str) -> Path:
     """Return where the cache keeps the object with this hash."""
-    return root / _CACHE / md5[:2] / md5[2:]
+    return root / _CACHE_FOLDER / md5[:2] / md5[2:]
 
 
 def cached_listing(root: Path, md5: str) -> dict[str, str] | None:
     """Return the MD5 of each member of a cached folder; None when its listing is not there or damaged."""
     try:
-        entries = json.loads(object_path(root, md5).read_bytes())
+        entries = json.loads(cache_object_path(root, md5).read_bytes())
         return {entry["relpath"]: entry["md5"] for entry in entries}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def md5_of(path: Path) -> str:
+def file_md5(path: Path) -> str:
     """Return the MD5 of a file, read in constant memory; DVC names content by it."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def listing_of(folder: Path) -> list[dict[str, str]]:
+def folder_listing(folder: Path) -> list[dict[str, str]]:
     """Return the MD5 and the path of every file in a folder, in DVC's order."""
     members = sorted(path for path in folder.rglob("*") if path.is_file())
-    entries = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
+    entries = [{"md5": file_md5(path), "relpath": path.relative_to(folder).as_posix()} for path in members]
     return sorted(entries, key=lambda entry: entry["relpath"])
 
 
@@ -108,10 +108,10 @@ def listing_md5(listing: list[dict[str, str]]) -> str:
 
 def folder_md5(folder: Path) -> str:
     """Return the hash by which DVC names a folder."""
-    return listing_md5(listing_of(folder))
+    return listing_md5(folder_listing(folder))
 
 
-def bring_back(root: Path, stage: str) -> list[str]:
+def restore_outputs(root: Path, stage: str) -> list[str]:
     """Restore the outputs of `stage` that are missing, from the cache; return their paths.
 
     DVC removes the outputs of a stage before it runs it. When the stage fails, what it has not written anew
@@ -119,28 +119,28 @@ def bring_back(root: Path, stage: str) -> list[str]:
     """
     try:
         missing = [
-            one for one in recorded(root) if one.stage == stage and one.is_cached and not (root / one.path).exists()
+            one for one in locked_outputs(root) if one.stage == stage and one.is_cached and not (root / one.path).exists()
         ]
-        return [one.path for one in missing if _restored(root, one)]
+        return [one.path for one in missing if _restore(root, one)]
     except (IntegrityError, OSError):
         return []
 
 
-def _restored(root: Path, output: Output) -> bool:
+def _restore(root: Path, output: DvcOutput) -> bool:
     members = {".": output.md5} if not output.md5.endswith(".dir") else cached_listing(root, output.md5)
-    if members is None or not all(_is_sound(object_path(root, md5), md5) for md5 in members.values()):
+    if members is None or not all(_is_intact(cache_object_path(root, md5), md5) for md5 in members.values()):
         return False
     path = root / output.path
     if not output.md5.endswith(".dir"):
-        with new_file(path) as temporary:
-            shutil.copyfile(object_path(root, output.md5), temporary)
+        with atomic_file(path) as temporary:
+            shutil.copyfile(cache_object_path(root, output.md5), temporary)
         return True
-    with new_folder(path) as folder:
+    with atomic_folder(path) as folder:
         for name, md5 in members.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(object_path(root, md5), folder / name)
+            shutil.copyfile(cache_object_path(root, md5), folder / name)
     return True
 
 
-def _is_sound(path: Path, md5: str) -> bool:
-    return path.is_file() and md5_of(path) == md5
+def _is_intact(path: Path, md5: str) -> bool:
+    return path.is_file() and file_md5(path) == md5

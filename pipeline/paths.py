@@ -3,54 +3,54 @@
 from pathlib import Path
 
 __all__ = [
-    "CANDIDATE",
-    "CARD",
+    "CANDIDATE_PACKAGE",
+    "MODEL_CARD",
     "CONF",
-    "EVALUATION",
+    "EVALUATION_REPORT",
     "EXTERNAL",
-    "LOCK",
-    "MONITORING",
-    "MONITORING_PAGE",
-    "ORIGIN",
+    "PROJECT_LOCK",
+    "MONITORING_REPORT",
+    "MONITORING_HTML",
+    "CONFIG_ORIGIN",
     "PARAMS",
     "PLOTS",
-    "QUARANTINE",
-    "RAW",
-    "REGISTRATION",
-    "SOURCE",
-    "SPLIT",
-    "TEST",
+    "QUARANTINED_ROWS",
+    "RAW_ROWS",
+    "REGISTRATION_REPORT",
+    "SOURCE_FINGERPRINT",
+    "SPLIT_REPORT",
+    "TEST_ROWS",
     "TEST_METRICS",
-    "TRAIN",
+    "TRAIN_ROWS",
     "TRAIN_METRICS",
-    "VALID",
-    "VALIDATION",
-    "VALIDATION_PAGE",
+    "VALID_ROWS",
+    "VALIDATION_REPORT",
+    "VALIDATION_HTML",
 ]
 
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
-LOCK = Path(".dvc/tmp/mlops.lock")
+PROJECT_LOCK = Path(".dvc/tmp/mlops.lock")
 
-RAW = Path("data/raw.parquet")
-SOURCE = Path("data/source.json")
-VALID = Path("data/valid.parquet")
-QUARANTINE = Path("data/quarantine.parquet")
-TRAIN = Path("data/train.parquet")
-TEST = Path("data/test.parquet")
+RAW_ROWS = Path("data/raw.parquet")
+SOURCE_FINGERPRINT = Path("data/source.json")
+VALID_ROWS = Path("data/valid.parquet")
+QUARANTINED_ROWS = Path("data/quarantine.parquet")
+TRAIN_ROWS = Path("data/train.parquet")
+TEST_ROWS = Path("data/test.parquet")
 
-CANDIDATE = Path("models/candidate")
+CANDIDATE_PACKAGE = Path("models/candidate")
 
-ORIGIN = Path("reports/config_origin.json")
-VALIDATION = Path("reports/validation.json")
-VALIDATION_PAGE = Path("reports/validation.html")
-SPLIT = Path("reports/split.json")
-EVALUATION = Path("reports/evaluation.json")
-CARD = Path("reports/model_card.md")
-REGISTRATION = Path("reports/registration.json")
-MONITORING = Path("reports/monitoring.json")
-MONITORING_PAGE = Path("reports/monitoring.html")
+CONFIG_ORIGIN = Path("reports/config_origin.json")
+VALIDATION_REPORT = Path("reports/validation.json")
+VALIDATION_HTML = Path("reports/validation.html")
+SPLIT_REPORT = Path("reports/split.json")
+EVALUATION_REPORT = Path("reports/evaluation.json")
+MODEL_CARD = Path("reports/model_card.md")
+REGISTRATION_REPORT = Path("reports/registration.json")
+MONITORING_REPORT = Path("reports/monitoring.json")
+MONITORING_HTML = Path("reports/monitoring.html")
 
 TRAIN_METRICS = Path("metrics/train.json")
 TEST_METRICS = Path("metrics/test.json")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.classifier import decide
+from pipeline.classifier import predicted_classes
 from pipeline.metrics import LabeledPredictions
 
 if TYPE_CHECKING:
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Target
 
-__all__ = ["scored_rows"]
+__all__ = ["make_scored_rows"]
 
 
-def scored_rows(
+def make_scored_rows(
     target: Target,
     codes: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     *,
     threshold: float | None,
-    bins: int = 10,
+    n_bins: int = 10,
 ) -> LabeledPredictions:
     """Return rows with their predicted classes, decided exactly as a classifier decides.
 
@@ -38,9 +38,9 @@ def scored_rows(
     bins : int
         Bins of the calibration error.
     """
-    said = decide(probabilities, target, threshold)
+    said = predicted_classes(probabilities, target, threshold)
     predicted = np.zeros(len(said), dtype=np.int64)
     for code, name in enumerate(target.classes):
         predicted[said == name] = code
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    return LabeledPredictions(codes, probabilities, predicted, positive, bins)
+    return LabeledPredictions(codes, probabilities, predicted, positive, n_bins)

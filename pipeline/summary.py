@@ -10,7 +10,7 @@ from pipeline import paths
 from pipeline.config.load import load_params
 from pipeline.errors import DataError
 from pipeline.files import read_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,10 +85,10 @@ class ProjectSummary:
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
-            f"  {self.problem}: {counted(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
-            f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE}, served by {served}",
+            f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
+            f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {served}",
             "",
-            f"  on {counted(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
+            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
             *(f"    {_metric_line(figure)}" for figure in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
@@ -114,12 +114,12 @@ def summarize_project(root: Path) -> ProjectSummary:
     ConfigError
         When params.yaml does not hold.
     """
-    if not (root / paths.EVALUATION).exists():
-        raise DataError(f"{root / paths.EVALUATION}: not there yet; run `make run` or `dvc repro`")
+    if not (root / paths.EVALUATION_REPORT).exists():
+        raise DataError(f"{root / paths.EVALUATION_REPORT}: not there yet; run `make run` or `dvc repro`")
     config = load_params(root / paths.PARAMS)
-    evaluation = read_json(root / paths.EVALUATION)
-    validation = read_json(root / paths.VALIDATION)
-    manifest = (root / paths.CANDIDATE / "manifest.json").read_bytes()
+    evaluation = read_json(root / paths.EVALUATION_REPORT)
+    validation = read_json(root / paths.VALIDATION_REPORT)
+    manifest = (root / paths.CANDIDATE_PACKAGE / "manifest.json").read_bytes()
     return ProjectSummary(
         problem=config.data.name,
         model=config.model.name,

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.baselines import BASELINES, fit_baseline, headline
+from pipeline.baselines import BASELINES, fit_baseline, baseline_metric_names
 from pipeline.calibration import fit_calibration
-from pipeline.classifier import Classifier, class_codes, fit_classifier
+from pipeline.classifier import Classifier, encode_target, fit_classifier
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import canonical_json, sha256
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 from pipeline.metrics import compute_metrics, get_metric, round_significant
-from pipeline.scoring import scored_rows
+from pipeline.scoring import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["THRESHOLDS", "TrainResult", "lineage", "train"]
+__all__ = ["THRESHOLD_RULES", "TrainResult", "training_lineage", "train_classifier"]
 
-_READ: Any = {
+_LINEAGE_SETTINGS: Any = {
     "name": True,
     "seed": True,
     "data": {"name", "columns", "target"},
@@ -67,35 +67,35 @@ class TrainResult:
 
     classifier: Classifier
     out_of_fold: Floats
-    folds: tuple[dict[str, float], ...]
-    baselines: dict[str, dict[str, float | None]]
-    metric: str
-    objective: float
+    fold_metrics: tuple[dict[str, float], ...]
+    baseline_metrics: dict[str, dict[str, float | None]]
+    objective_metric: str
+    objective_value: float
 
     @property
-    def mean(self) -> dict[str, float | None]:
+    def mean_metrics(self) -> dict[str, float | None]:
         """Mean over folds of every metric."""
-        return _over_folds(self.folds, np.mean)
+        return _aggregate_folds(self.fold_metrics, np.mean)
 
     @property
-    def spread(self) -> dict[str, float | None]:
+    def std_metrics(self) -> dict[str, float | None]:
         """Standard deviation over folds of every metric."""
-        return _over_folds(self.folds, _deviation)
+        return _aggregate_folds(self.fold_metrics, _standard_deviation)
 
     @property
     def summary(self) -> str:
         """The objective beside that of the baselines, in one line."""
-        others = [f"{name} {_spoken(figures[self.metric])}" for name, figures in self.baselines.items()]
-        return f"{self.metric} {self.objective:.4f} over {len(self.folds)} folds ({', '.join(others)})"
+        others = [f"{name} {_metric_text(figures[self.objective_metric])}" for name, figures in self.baseline_metrics.items()]
+        return f"{self.objective_metric} {self.objective_value:.4f} over {len(self.fold_metrics)} folds ({', '.join(others)})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the means, the threshold and the headline of each baseline, for `dvc metrics`."""
-        shown = headline(self.metric)
-        baselines = {name: {one: figures[one] for one in shown} for name, figures in self.baselines.items()}
-        return {**self.mean, "threshold": round_significant(self.classifier.threshold), "baselines": baselines}
+        shown = baseline_metric_names(self.objective_metric)
+        baselines = {name: {one: figures[one] for one in shown} for name, figures in self.baseline_metrics.items()}
+        return {**self.mean_metrics, "threshold": round_significant(self.classifier.threshold), "baselines": baselines}
 
 
-def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
+def training_lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a model is made from, by content: nothing of it tells where or when.
 
     Parameters
@@ -108,7 +108,7 @@ def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any
     source : mapping
         Fingerprint of the source of the rows.
     """
-    read = config.model_dump(mode="json", include=_READ)
+    read = config.model_dump(mode="json", include=_LINEAGE_SETTINGS)
     del read["training"]["n_jobs"]
     return {
         "data": config.data.name,
@@ -119,7 +119,7 @@ def lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any
     }
 
 
-def train(
+def train_classifier(
     frame: pd.DataFrame,
     schema: Schema,
     features: FeaturesConfig,
@@ -154,28 +154,28 @@ def train(
     from threadpoolctl import threadpool_limits
 
     objective = get_metric(training.objective, setting="training.objective").name
-    _check_rule(training.threshold, schema.target)
-    codes = class_codes(frame, schema.target)
-    fold_of = _folds(codes, schema.target, training.folds, seed)
+    _check_threshold_rule(training.threshold, schema.target)
+    codes = encode_target(frame, schema.target)
+    fold_of = _assign_folds(codes, schema.target, training.folds, seed)
 
     def fit(rows: pd.DataFrame) -> Classifier:
         return fit_classifier(rows, schema, features, model, seed=seed, class_weight=training.class_weight)
 
     with threadpool_limits(limits=1):
-        classifier, raw, others = _fit_all(frame, schema, fit, fold_of, training, seed)
-        judged = _Judged(schema.target, codes, fold_of)
-        out_of_fold, folds = judged.learned(raw, training)
+        classifier, raw, others = _fit_final_and_folds(frame, schema, fit, fold_of, training, seed)
+        judged = _FoldEvaluation(schema.target, codes, fold_of)
+        out_of_fold, folds = judged.cross_calibrate(raw, training)
         calibration = fit_calibration(training.calibration, raw, codes)
-        threshold = judged.threshold(calibration.apply(raw), codes, training.threshold)
-        baselines = {name: _over_folds(judged.plain(scores), np.mean) for name, scores in others.items()}
+        threshold = judged.choose_threshold(calibration.apply(raw), codes, training.threshold)
+        baselines = {name: _aggregate_folds(judged.metrics_by_fold(scores), np.mean) for name, scores in others.items()}
     final = Classifier(schema, classifier.encoder, classifier.estimator, calibration, threshold)
-    reached = _over_folds(folds, np.mean)[objective]
+    reached = _aggregate_folds(folds, np.mean)[objective]
     if reached is None:
         raise ConfigError(f"training.objective: {objective} is not defined in any fold; choose another")
     return TrainResult(final, out_of_fold, folds, baselines, objective, reached)
 
 
-def _fit_all(
+def _fit_final_and_folds(
     frame: pd.DataFrame,
     schema: Schema,
     fit: Callable[[pd.DataFrame], Classifier],
@@ -207,14 +207,14 @@ def _fit_all(
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _FoldEvaluation:
     """Rows with their true classes and folds, on which scores are judged."""
 
     target: Target
     codes: NDArray[np.int64]
     fold_of: NDArray[np.intp]
 
-    def learned(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
+    def cross_calibrate(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
         """Return calibrated scores and the metrics of each fold, by maps learned on the other folds."""
         calibrated = np.empty_like(raw)
         folds = []
@@ -223,28 +223,28 @@ class _Judged:
             rest = self.codes[~inside]
             one = fit_calibration(training.calibration, raw[~inside], rest)
             calibrated[inside] = one.apply(raw[inside])
-            threshold = self.threshold(one.apply(raw[~inside]), rest, training.threshold)
-            folds.append(self._measured(calibrated[inside], inside, threshold))
+            threshold = self.choose_threshold(one.apply(raw[~inside]), rest, training.threshold)
+            folds.append(self._fold_metrics(calibrated[inside], inside, threshold))
         return calibrated, tuple(folds)
 
-    def plain(self, scores: Floats) -> list[dict[str, float]]:
+    def metrics_by_fold(self, scores: Floats) -> list[dict[str, float]]:
         """Return the metrics of each fold at the threshold 0.5."""
         threshold = 0.5 if self.target.is_binary else None
         parts = [self.fold_of == fold for fold in range(int(self.fold_of.max()) + 1)]
-        return [self._measured(scores[inside], inside, threshold) for inside in parts]
+        return [self._fold_metrics(scores[inside], inside, threshold) for inside in parts]
 
-    def _measured(self, scores: Floats, inside: NDArray[np.bool_], threshold: float | None) -> dict[str, float]:
-        return compute_metrics(scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
+    def _fold_metrics(self, scores: Floats, inside: NDArray[np.bool_], threshold: float | None) -> dict[str, float]:
+        return compute_metrics(make_scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
 
-    def threshold(self, scores: Floats, codes: NDArray[np.int64], config: ThresholdConfig) -> float | None:
+    def choose_threshold(self, scores: Floats, codes: NDArray[np.int64], config: ThresholdConfig) -> float | None:
         """Return the threshold that the rule takes from `scores`; None where there are more than two classes."""
         if self.target.positive is None or not self.target.is_binary:
             return None
         positive = self.target.classes.index(self.target.positive)
-        return THRESHOLDS[config.rule](scores[:, positive], codes == positive, config.value)
+        return THRESHOLD_RULES[config.rule](scores[:, positive], codes == positive, config.value)
 
 
-def _folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: int) -> NDArray[np.intp]:
+def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: int) -> NDArray[np.intp]:
     """Return the fold of each row; every fold has nearly the same shares of classes."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -262,15 +262,15 @@ def _folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: int) ->
     return fold_of
 
 
-def _spoken(value: float | None) -> str:
+def _metric_text(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
 
 
-def _deviation(values: Floats) -> float:
+def _standard_deviation(values: Floats) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
-def _over_folds(folds: Iterable[Mapping[str, float]], reduce: Callable[[Floats], Any]) -> dict[str, float | None]:
+def _aggregate_folds(folds: Iterable[Mapping[str, float]], reduce: Callable[[Floats], Any]) -> dict[str, float | None]:
     """Return one figure for each metric from the folds in which it is defined; None where it is in none."""
     folds = list(folds)
     found: dict[str, float | None] = {}
@@ -281,49 +281,49 @@ def _over_folds(folds: Iterable[Mapping[str, float]], reduce: Callable[[Floats],
     return found
 
 
-Rule = Callable[["Floats", "NDArray[np.bool_]", float], float]
-THRESHOLDS: Kinds[Rule] = Kinds("training.threshold.rule")
+ThresholdRule = Callable[["Floats", "NDArray[np.bool_]", float], float]
+THRESHOLD_RULES: LookupTable[ThresholdRule] = LookupTable("training.threshold.rule")
 
 
-def _check_rule(config: ThresholdConfig, target: Target) -> None:
-    if THRESHOLDS[config.rule] is not _fixed and not target.is_binary:
+def _check_threshold_rule(config: ThresholdConfig, target: Target) -> None:
+    if THRESHOLD_RULES[config.rule] is not _fixed_threshold and not target.is_binary:
         raise ConfigError(
             f"training.threshold.rule: {config.rule} needs two classes and {target.column} has"
             f" {len(target.classes)}; the most probable one is predicted: set the rule to fixed"
         )
 
 
-@THRESHOLDS.add("fixed")
-def _fixed(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - the rules share a form
+@THRESHOLD_RULES.add("fixed")
+def _fixed_threshold(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - the rules share a form
     return value
 
 
-@THRESHOLDS.add("max_f1")
+@THRESHOLD_RULES.add("max_f1")
 def _max_f1(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
-    return _best(scores, is_positive, value, lambda hits, said, true, _: 2.0 * hits / (said + true))
+    return _best_threshold(scores, is_positive, value, lambda hits, said, true, _: 2.0 * hits / (said + true))
 
 
-@THRESHOLDS.add("max_balanced_accuracy")
+@THRESHOLD_RULES.add("max_balanced_accuracy")
 def _max_balanced_accuracy(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
     def balanced(hits: Floats, said: Floats, true: float, total: float) -> Floats:
         return (hits / true + 1.0 - (said - hits) / (total - true)) / 2.0
 
-    return _best(scores, is_positive, value, balanced)
+    return _best_threshold(scores, is_positive, value, balanced)
 
 
-@THRESHOLDS.add("max_mcc")
+@THRESHOLD_RULES.add("max_mcc")
 def _max_mcc(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
     def correlation(hits: Floats, said: Floats, true: float, total: float) -> Floats:
         return (hits * total - said * true) / np.sqrt(said * (total - said) * true * (total - true))
 
-    return _best(scores, is_positive, value, correlation)
+    return _best_threshold(scores, is_positive, value, correlation)
 
 
-def _best(
+def _best_threshold(
     scores: Floats,
     is_positive: NDArray[np.bool_],
     value: float,
-    figure: Callable[[Floats, Floats, float, float], Floats],
+    statistic: Callable[[Floats, Floats, float, float], Floats],
 ) -> float:
     """Return the threshold with the best figure, midway between two scores; of equals the one nearest to `value`.
 
@@ -336,7 +336,7 @@ def _best(
         return value
     hits = np.cumsum(is_positive[order])[last].astype(np.float64)
     said = (last + 1).astype(np.float64)
-    reached = figure(hits, said, float(is_positive.sum()), float(len(scores))).round(12)
+    reached = statistic(hits, said, float(is_positive.sum()), float(len(scores))).round(12)
     middle = (falling[last] + falling[last + 1]) / 2.0
     best = middle[reached == reached.max()]
     chosen = round_significant(best[np.abs(best - value).argmin()])

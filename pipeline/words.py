@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["pluralize"]
 
 
-def counted(n: int, thing: str, things: str | None = None) -> str:
+def pluralize(n: int, singular: str, plural: str | None = None) -> str:
     """Return a number with what it counts: `things` is the plural where it is not `thing` with an s.
 
     Examples
@@ -13,4 +13,4 @@ def counted(n: int, thing: str, things: str | None = None) -> str:
     >>> counted(1, "row"), counted(2000, "row"), counted(0, "entry", "entries")
     ('1 row', '2,000 rows', '0 entries')
     """
-    return f"{n:,} {thing if n == 1 else things if things is not None else f'{thing}s'}"
+    return f"{n:,} {singular if n == 1 else plural if plural is not None else f'{singular}s'}"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def main(config: Config) -> None:
     """Fetch the rows, and write them with what tells them apart."""
     sourced = sources.fetch_rows(config.data, root=Path())
-    files.write_parquet(paths.RAW, sourced.frame)
-    files.write_json(paths.SOURCE, sourced.fingerprint)
+    files.write_parquet(paths.RAW_ROWS, sourced.frame)
+    files.write_json(paths.SOURCE_FINGERPRINT, sourced.fingerprint)
 
 
 if __name__ == "__main__":

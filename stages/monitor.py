@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.alerts.watching import watch
 from pipeline.config.entry import stage
-from pipeline.tracking.store import find_root
+from pipeline.tracking.store import find_project_root
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @stage("monitor", is_in_graph=False)
 def main(config: Config) -> None:
     """Write what was found, tell who has to know, and end with the declared exit code."""
-    code = watch(config, find_root())
+    code = watch(config, find_project_root())
     if code:
         sys.exit(code)
 

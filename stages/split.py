@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def main(config: Config) -> None:
     """Divide the valid rows, compare the parts, write both and the comparison."""
     schema = Schema.from_config(config.data)
-    parts = split_train_test(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed)
+    parts = split_train_test(files.read_parquet(paths.VALID_ROWS), schema, config.data.split, seed=config.seed)
     compared = compare_split(parts.train, parts.test, schema, config.validation, seed=config.seed)
-    files.write_parquet(paths.TRAIN, parts.train)
-    files.write_parquet(paths.TEST, parts.test)
-    files.write_json(paths.SPLIT, compared.as_dict())
+    files.write_parquet(paths.TRAIN_ROWS, parts.train)
+    files.write_parquet(paths.TEST_ROWS, parts.test)
+    files.write_json(paths.SPLIT_REPORT, compared.as_dict())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.data.problems import InputProblem
@@ -40,7 +40,7 @@ def show_batch_predict(package: Package) -> None:
     if found.frame is None:
         _show_problems(words.shorten(given.name), found.problems)
         return
-    n_rows = counted(len(found.frame), "row")
+    n_rows = pluralize(len(found.frame), "row")
     st.markdown(f"**{n_rows}** of {words.escape_markdown(given.name)}, as declared.")
     frame.show_table(found.frame.head(20))
     mark = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
@@ -49,7 +49,7 @@ def show_batch_predict(package: Package) -> None:
     if st.session_state.get("batch_cancel"):
         done, total = st.session_state.get(_PROGRESS_KEY, (0, 0))
         st.info(
-            f"Cancelled after {done:,} of {counted(total, 'row')}. Those answers stay in the log; see the page History."
+            f"Cancelled after {done:,} of {pluralize(total, 'row')}. Those answers stay in the log; see the page History."
         )
     kept = st.session_state.get(_PREDICTIONS_KEY)
     if kept is not None and kept[0] == mark:
@@ -69,7 +69,7 @@ def _csv_template(package: Package) -> bytes:
 
 
 def _show_problems(name: str, problems: tuple[InputProblem, ...]) -> None:
-    count = "the first 100 problems" if len(problems) >= 100 else counted(len(problems), "problem")
+    count = "the first 100 problems" if len(problems) >= 100 else pluralize(len(problems), "problem")
     st.error(f"{words.escape_markdown(name)} is refused for {count}; nothing was predicted.", icon=":material/error:")
     rows = [(one.line, one.column, one.rule, one.value, one.hint) for one in problems]
     frame.show_table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Found", "What to do"]))
@@ -95,7 +95,7 @@ def _predict_rows(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
         parts.append(pd.DataFrame({**answered, **chances, "prediction_id": found.prediction_ids}))
         done = min(start + engine.max_rows, len(rows))
         st.session_state[_PROGRESS_KEY] = (done, len(rows))
-        progress.progress(done / len(rows), f"{done:,} of {counted(len(rows), 'row')}")
+        progress.progress(done / len(rows), f"{done:,} of {pluralize(len(rows), 'row')}")
     place.empty()
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 

@@ -10,9 +10,9 @@ import streamlit as st
 
 from app import access, frame, words
 from pipeline import paths
-from pipeline.config.compose import leaves
+from pipeline.config.compose import flatten
 from pipeline.config.reader import read_yaml
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,17 +52,17 @@ def _show_values(origin: Sequence[Origin]) -> None:
     ]
     wanted = asked.strip().lower()
     shown = [row for row in rows if wanted in " ".join(row.values()).lower()]
-    st.caption(f"{len(shown)} of {counted(len(rows), 'setting')}. Change one in its file, then run `dvc repro`.")
+    st.caption(f"{len(shown)} of {pluralize(len(rows), 'setting')}. Change one in its file, then run `dvc repro`.")
     frame.show_table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
 
 
 def _warn_if_stale(composed: Composition) -> None:
     path = access.project_root() / paths.PARAMS
     written = read_yaml(path) if path.exists() else {}
-    stale = _differences(dict(leaves(written or {})), dict(leaves(composed.values)))
+    stale = _differences(dict(flatten(written or {})), dict(flatten(composed.values)))
     if stale:
         st.warning(
-            f"{counted(len(stale), 'setting')} of conf/: not as in `params.yaml`, with which the last results were made. Run `dvc repro`.",
+            f"{pluralize(len(stale), 'setting')} of conf/: not as in `params.yaml`, with which the last results were made. Run `dvc repro`.",
             icon=":material/update:",
         )
         frame.show_table(_difference_table(stale, "In params.yaml", "In conf/ now"))
@@ -81,7 +81,7 @@ def _show_changes_since_production(composed: Composition) -> None:
             "its settings are kept with its run: `mlops track sync --all-commits` rebuilds runs of the history",
         )
         return
-    now = {key: _param_text(value) for key, value in leaves(access.displayed_params(composed.values))}
+    now = {key: _param_text(value) for key, value in flatten(access.displayed_params(composed.values))}
     differing = _differences(run.params, now)
     if not differing:
         st.success(
@@ -89,7 +89,7 @@ def _show_changes_since_production(composed: Composition) -> None:
         )
         return
     st.markdown(
-        f"{counted(len(differing), 'setting')} that results depend on: not as in version {serving.version('Production')}."
+        f"{pluralize(len(differing), 'setting')} that results depend on: not as in version {serving.version('Production')}."
     )
     frame.show_table(_difference_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
 

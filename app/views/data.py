@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import access, charts, frame, words
 from pipeline import paths
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 __all__ = ["render"]
 
@@ -27,7 +27,7 @@ def render() -> None:
 
 
 def _render_body() -> None:
-    found = access.load_report(paths.VALIDATION)
+    found = access.load_report(paths.VALIDATION_REPORT)
     _show_quality(found)
     checks, columns, split = st.tabs(["Checks", "Columns", "Split"])
     with checks:
@@ -50,7 +50,7 @@ def _show_quality(found: dict[str, Any]) -> None:
         "Incomplete rows",
         f"{missing['share']:.1%}",
         border=True,
-        help=f"{counted(missing['rows'], 'row')} with a value missing",
+        help=f"{pluralize(missing['rows'], 'row')} with a value missing",
     )
     left, right = st.columns(2)
     with left, st.container(border=True):
@@ -73,9 +73,9 @@ def _show_checks(found: dict[str, Any]) -> None:
     loud = [one for one in found["findings"] if one["level"] != "ok"]
     quiet = len(found["findings"]) - len(loud)
     if not loud:
-        st.success(f"{counted(quiet, 'check')}, nothing to say.", icon=":material/check_circle:")
+        st.success(f"{pluralize(quiet, 'check')}, nothing to say.", icon=":material/check_circle:")
     else:
-        st.markdown(f"Something was found by {len(loud)} of {counted(len(found['findings']), 'check')}.")
+        st.markdown(f"Something was found by {len(loud)} of {pluralize(len(found['findings']), 'check')}.")
     if loud:
         frame.show_table(pd.DataFrame([_finding_row(one) for one in loud]))
     shown = [one for one in loud if one["examples"]]
@@ -132,11 +132,11 @@ def _show_columns(found: dict[str, Any]) -> None:
 
 
 def _show_split() -> None:
-    found = access.load_report(paths.SPLIT)
+    found = access.load_report(paths.SPLIT_REPORT)
     sizes = found["sizes"]
     st.markdown(
         ", ".join(
-            f"**{counted(sizes[name], 'row')}** to {words.escape_markdown(name)}"
+            f"**{pluralize(sizes[name], 'row')}** to {words.escape_markdown(name)}"
             for name in sizes
             if isinstance(sizes[name], int)
         )

@@ -10,11 +10,11 @@ import streamlit as st
 from app import access, frame, run_charts, words
 from app.views import sweeps
 from pipeline.errors import MlopsError
-from pipeline.tracking.search import table
-from pipeline.words import counted
+from pipeline.tracking.search import runs_table
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
-    from pipeline.tracking.search import FoundRun
+    from pipeline.tracking.search import RecordedRun
 
 __all__ = ["render"]
 
@@ -35,7 +35,7 @@ def _render_body() -> None:
     found = access.runs()
     address = access.mlflow_address()
     with st.container(horizontal=True):
-        st.markdown(f"**{counted(len(found), 'run')}** in `{words.shorten(access.config().tracking.experiment)}`")
+        st.markdown(f"**{pluralize(len(found), 'run')}** in `{words.shorten(access.config().tracking.experiment)}`")
         if address is not None:
             st.link_button("Open MLflow", address, icon=":material/open_in_new:")
         else:
@@ -52,18 +52,18 @@ def _render_body() -> None:
     _compare_two_runs([run for run in found if run.tags.get("mlops.kind") not in ("monitoring", "sweep")], chosen)
 
 
-def _metric_names(runs: list[FoundRun]) -> list[str]:
+def _metric_names(runs: list[RecordedRun]) -> list[str]:
     """Return the figures that most runs have, those of the test rows and of the folds first."""
     names = {name for run in runs for name in run.metrics if ".baselines." not in name}
     counted = {name: sum(name in run.metrics for run in runs) for name in names}
     return sorted(names, key=lambda name: (-counted[name], not name.startswith("test."), name))
 
 
-def _run_label(run: FoundRun) -> str:
+def _run_label(run: RecordedRun) -> str:
     return f"{words.shorten(run.name, 40)} ({run.run_id[:8]})"
 
 
-def _select_runs(found: list[FoundRun]) -> list[FoundRun]:
+def _select_runs(found: list[RecordedRun]) -> list[RecordedRun]:
     """Show the runs; return those that are marked."""
     names = _metric_names(found)
     default = [name for name in names if name.endswith((".log_loss", ".roc_auc", ".accuracy", ".ece"))][:4] or names[:4]
@@ -88,8 +88,8 @@ def _select_runs(found: list[FoundRun]) -> list[FoundRun]:
     return [found[at] for at in marked.selection.rows if at < len(found)]
 
 
-def _show_parallel_coordinates(found: list[FoundRun]) -> None:
-    figures = table(found)
+def _show_parallel_coordinates(found: list[RecordedRun]) -> None:
+    figures = runs_table(found)
     varied = [name for name in figures.columns if name.startswith("params.") and _varies_numerically(figures[name])]
     names = st.session_state.get("experiment_metrics", [])
     columns = [*varied[:6], *(f"metrics.{name}" for name in names if f"metrics.{name}" in figures.columns)]
@@ -110,7 +110,7 @@ def _varies_numerically(column: pd.Series) -> bool:
     return bool(values.notna().all() and len(values.unique()) > 1)
 
 
-def _compare_two_runs(found: list[FoundRun], selected: list[FoundRun]) -> None:
+def _compare_two_runs(found: list[RecordedRun], selected: list[RecordedRun]) -> None:
     st.markdown("### Two runs side by side")
     if len(found) < 2:
         st.caption("There is only one run; train another model: `dvc exp run -S model=random_forest`")
@@ -129,7 +129,7 @@ def _compare_two_runs(found: list[FoundRun], selected: list[FoundRun]) -> None:
     _show_curves([found[one], found[other]])
 
 
-def _show_differences(first: FoundRun, second: FoundRun) -> None:
+def _show_differences(first: RecordedRun, second: RecordedRun) -> None:
     settings, figures = st.columns(2)
     with settings:
         st.markdown("**Settings that differ**")
@@ -151,7 +151,7 @@ def _show_differences(first: FoundRun, second: FoundRun) -> None:
             st.caption("They have no figure in common.")
 
 
-def _show_curves(chosen: list[FoundRun]) -> None:
+def _show_curves(chosen: list[RecordedRun]) -> None:
     """Draw the curves on the test rows of those runs that recorded them, one over the other."""
     recorded = {}
     for run in chosen:

@@ -11,7 +11,7 @@ import streamlit as st
 from app import access, frame, words
 from app.views import feedback
 from pipeline.state import Search
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import LoggedPrediction
@@ -69,7 +69,7 @@ def _show_results(search: Search, classes: tuple[str, ...]) -> None:
     if not total:
         frame.empty_state("No prediction is found", "widen the search, or make one on the page Predict")
         return
-    st.caption(f"{total:,} predictions or more" if total >= _MAX_COUNT else counted(total, "prediction"))
+    st.caption(f"{total:,} predictions or more" if total >= _MAX_COUNT else pluralize(total, "prediction"))
     pages = math.ceil(total / _PAGE_SIZE)
     number = st.pagination(pages, key="history_page") if pages > 1 else 1
     rows = access.logged_predictions(search, limit=_PAGE_SIZE, offset=(number - 1) * _PAGE_SIZE)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, charts, frame, words
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from app.access import VersionEvaluation
@@ -28,7 +28,7 @@ def show_version_metrics(version: Version) -> None:
         return
     report = found.report
     st.caption(
-        f"On {counted(report['rows']['test'], 'row')} that it never saw, with {report['confidence']:.0%} intervals;"
+        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {report['confidence']:.0%} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
     _show_metrics(report)
@@ -85,7 +85,7 @@ def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
     ]
     found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
     if found.empty:
-        st.caption(f"Too few rows to be judged: {counted(len(report['too_small_slices']), 'part')}.")
+        st.caption(f"Too few rows to be judged: {pluralize(len(report['too_small_slices']), 'part')}.")
         return
     overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
     frame.show_chart(charts.interval_plot(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows")

@@ -11,7 +11,7 @@ from app import access, frame, watching, words
 from app.views import glance, hourly
 from pipeline import paths
 from pipeline.errors import MlopsError
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import Version
@@ -119,7 +119,7 @@ def _next_steps(versions: list[Version], production: Version | None) -> list[str
     open_ = watching.open_incidents(versions[0].model)
     if open_:
         steps.append(
-            f"{counted(len(open_), 'open alert')}, the newest: {words.escape_markdown(open_[0].title.removeprefix(versions[0].model).removeprefix(': '))}; act on the page **Monitoring**."
+            f"{pluralize(len(open_), 'open alert')}, the newest: {words.escape_markdown(open_[0].title.removeprefix(versions[0].model).removeprefix(': '))}; act on the page **Monitoring**."
         )
     newest = versions[-1]
     verdict = (newest.tags.get("gates") or {}).get("verdict")
@@ -134,7 +134,7 @@ def _next_steps(versions: list[Version], production: Version | None) -> list[str
     rules = _validation_warnings()
     if rules:
         steps.append(
-            f"The rows raised {counted(len(rules), 'warning')} ({words.escape_markdown(', '.join(rules))}); see the page **Data**."
+            f"The rows raised {pluralize(len(rules), 'warning')} ({words.escape_markdown(', '.join(rules))}); see the page **Data**."
         )
     steps += ["Try the model on the page **Predict**.", "Try another model: `dvc exp run -S model=random_forest`"]
     return steps
@@ -142,7 +142,7 @@ def _next_steps(versions: list[Version], production: Version | None) -> list[str
 
 def _validation_warnings() -> list[str]:
     try:
-        found = access.load_report(paths.VALIDATION)["findings"]
+        found = access.load_report(paths.VALIDATION_REPORT)["findings"]
     except MlopsError:
         return []
     return list(dict.fromkeys(words.humanize(one["rule"]) for one in found if one["level"] != "ok"))

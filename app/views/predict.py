@@ -12,7 +12,7 @@ from app import access, fields, frame, words
 from app.views import answer, batch
 from pipeline.errors import MlopsError
 from pipeline.serving import BodyRefused
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def _show_last_result(source: str, package: Package) -> None:
 
 def _show_request_errors(error: BodyRefused) -> None:
     st.error(
-        f"Refused for {counted(error.n_problems, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
+        f"Refused for {pluralize(error.n_problems, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
     )
     rows = [(one.path, one.message) for one in error.problems]
     frame.show_table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)

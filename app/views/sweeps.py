@@ -10,14 +10,14 @@ import streamlit as st
 from app import access, frame, run_charts, words
 
 if TYPE_CHECKING:
-    from pipeline.tracking.search import FoundRun
+    from pipeline.tracking.search import RecordedRun
 
 __all__ = ["show_sweeps"]
 
 _REFRESH_S = 10
 
 
-def show_sweeps(runs: list[FoundRun]) -> None:
+def show_sweeps(runs: list[RecordedRun]) -> None:
     """Show the sweeps among the runs, newest first; one that is still running is looked at again by itself."""
     sweeps = [run for run in runs if run.tags.get("mlops.kind") == "sweep"]
     st.markdown("### Sweeps")
@@ -35,11 +35,11 @@ def show_sweeps(runs: list[FoundRun]) -> None:
     look()
 
 
-def _sweep_label(run: FoundRun) -> str:
+def _sweep_label(run: RecordedRun) -> str:
     return f"{words.shorten(run.name)}, {words.format_timestamp(run.started_ms * 1000, frame.user_time_zone())}, {run.status.lower()}"
 
 
-def _show_progress(sweep_id: str, runs: list[FoundRun]) -> None:
+def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
     sweep = next(run for run in runs if run.run_id == sweep_id)
     trials = sorted(
         (run for run in runs if run.tags.get("mlflow.parentRunId") == sweep_id), key=lambda run: run.started_ms

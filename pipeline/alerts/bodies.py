@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.files import sha256
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["BODIES", "subject", "text"]
 
-BODIES: Kinds[Callable[[Mapping[str, Any]], dict[str, Any]]] = Kinds("alerts.sinks.body")
+BODIES: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.sinks.body")
 _SLACK_MAX = 2900  # a block of Slack takes 3,000 signs
 
 

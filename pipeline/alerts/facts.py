@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.groups.alerts import ServerConfig
+    from pipeline.config.groups.alerts import MonitoredServerConfig
     from pipeline.config.groups.live import ServingConfig
     from pipeline.state import Freshness, MonitorRun
 
@@ -66,7 +66,7 @@ class Facts:
         return (n_answers, max(self.server.n_errors - then["n_errors"], 0.0)) if n_answers > 0 else None
 
 
-def read_server(config: ServerConfig, serving: ServingConfig) -> ServerFigures | None:
+def read_server(config: MonitoredServerConfig, serving: ServingConfig) -> ServerFigures | None:
     """Return the figures of the server; None where none answers with them.
 
     Raises

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts.rules import SEVERITIES
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def compose(model: str, said: Sequence[Judged], report: Mapping[str, Any]) -> Me
 def _lines(details: Mapping[str, Any]) -> list[str]:
     window = details["window"]
     found = [
-        f"Window: {window['since']} to {window['until']} ({counted(details['n_predictions'], 'prediction')})",
+        f"Window: {window['since']} to {window['until']} ({pluralize(details['n_predictions'], 'prediction')})",
         *(f"{number}. {cause['words']}" for number, cause in enumerate(details["causes"], start=1)),
     ]
     if details["causes"]:

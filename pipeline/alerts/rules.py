@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.kinds import Kinds
-from pipeline.words import counted
+from pipeline.kinds import LookupTable
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.alerts.facts import Facts
-    from pipeline.config.groups.alerts import RuleConfig
+    from pipeline.config.groups.alerts import AlertRuleConfig
 
 __all__ = ["SEVERITIES", "Judged", "judge_rules"]
 
@@ -58,11 +58,11 @@ class _Kind:
     next: str
 
 
-KINDS: Kinds[_Kind] = Kinds("alerts.rules.when")
+KINDS: LookupTable[_Kind] = LookupTable("alerts.rules.when")
 _LOOK = "mlops monitor report"
 
 
-def judge_rules(rules: Mapping[str, RuleConfig], facts: Facts) -> tuple[Judged, ...]:
+def judge_rules(rules: Mapping[str, AlertRuleConfig], facts: Facts) -> tuple[Judged, ...]:
     """Return what each rule says of the facts, in the order of the rules."""
     found = []
     for name, rule in rules.items():
@@ -99,14 +99,14 @@ def _drift(facts: Facts, _limit: float) -> _Said:
     if not names:
         return _Said(speaks=True, words="columns moved together, none by itself")
     n_columns = len(drift["findings"])
-    return _above(len(names), 0, f"{len(names)} of {counted(n_columns, 'distribution')} drifted")
+    return _above(len(names), 0, f"{len(names)} of {pluralize(n_columns, 'distribution')} drifted")
 
 
 @_rule("degradation", _LOOK)
 def _degradation(facts: Facts, _limit: float) -> _Said:
     found = facts.report["degradation"]
     if facts.report["performance"]["n_outcomes"] < facts.min_rows:
-        return _Said(None, f"{counted(found['n_outcomes'], 'outcome')}: too few to judge")
+        return _Said(None, f"{pluralize(found['n_outcomes'], 'outcome')}: too few to judge")
     worse = found["degraded_metrics"]
     return _Said(bool(worse), f"worse than the baseline: {', '.join(worse)}" if worse else "no degradation", len(worse))
 
@@ -115,7 +115,7 @@ def _degradation(facts: Facts, _limit: float) -> _Said:
 def _not_trusted(facts: Facts, _limit: float) -> _Said:
     performance = facts.report["performance"]
     if performance["n_outcomes"] < facts.min_rows:
-        return _Said(None, f"{counted(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
+        return _Said(None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
     names = sorted(name for name, one in performance["trusted"].items() if one is False)
     words = f"estimates are off, as outcomes show: {', '.join(names)}" if names else "estimates hold"
     return _Said(bool(names), words, len(names))
@@ -129,8 +129,8 @@ def _error_rate(facts: Facts, limit: float) -> _Said:
     n_answers, n_errors = since
     share = n_errors / n_answers
     if share > limit and _chance(n_errors, n_answers, limit) > _CHANCE:
-        return _Said(None, f"{counted(int(n_answers), 'answer')}: too few to tell {100 * share:.2g} % errors from luck")
-    return _above(share, limit, f"{100 * share:.2g} % of {counted(int(n_answers), 'answer')} were errors of the server")
+        return _Said(None, f"{pluralize(int(n_answers), 'answer')}: too few to tell {100 * share:.2g} % errors from luck")
+    return _above(share, limit, f"{100 * share:.2g} % of {pluralize(int(n_answers), 'answer')} were errors of the server")
 
 
 @_rule("log_lag", "mlops doctor")
@@ -139,7 +139,7 @@ def _log_lag(facts: Facts, limit: float) -> _Said:
         return _Said(None, "no server answers with its figures")
     if facts.server.is_failing:
         return _Said(speaks=True, words="the prediction log cannot be written", value=facts.server.n_waiting)
-    return _above(facts.server.n_waiting, limit, f"{counted(int(facts.server.n_waiting), 'row')} wait for the log")
+    return _above(facts.server.n_waiting, limit, f"{pluralize(int(facts.server.n_waiting), 'row')} wait for the log")
 
 
 @_rule("no_traffic", "curl -s localhost:5000/readyz")
@@ -187,5 +187,5 @@ def _chance(n_errors: float, n_answers: float, share: float) -> float:
 def _spell(us: float) -> str:
     minutes = us / _US_IN_A_MINUTE
     if minutes < 120:
-        return counted(max(round(minutes), 0), "minute")
-    return counted(round(minutes / 60), "hour") if minutes < 48 * 60 else counted(round(minutes / 60 / 24), "day")
+        return pluralize(max(round(minutes), 0), "minute")
+    return pluralize(round(minutes / 60), "hour") if minutes < 48 * 60 else pluralize(round(minutes / 60 / 24), "day")

@@ -16,24 +16,24 @@ from urllib.parse import unquote, urlsplit
 from pipeline.alerts.bodies import BODIES, subject, text
 from pipeline.alerts.guarded import Hosts, deadline, post
 from pipeline.errors import ConfigError, DependencyUnavailable
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-    from pipeline.config.groups.alerts import AlertsConfig, AppriseSink, MailSink, Sink, WebhookSink
+    from pipeline.config.groups.alerts import AlertsConfig, AppriseReceiverConfig, EmailReceiverConfig, ReceiverConfig, WebhookReceiverConfig
 
 __all__ = ["send"]
 
 _Sender = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
-SINKS: Kinds[_Sender] = Kinds("alerts.sinks.kind")
+SINKS: LookupTable[_Sender] = LookupTable("alerts.sinks.kind")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
 _READY = 220
 _ADDRESSES = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
 
 
-def send(sink: Sink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+def send(sink: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
     """Send a message, or raise an error that says why it did not leave.
 
     Raises
@@ -59,7 +59,7 @@ def _log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
 
 
 @SINKS.add("webhook")
-def _webhook(sink: WebhookSink, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+def _webhook(sink: WebhookReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "declarative-mlops",
@@ -78,7 +78,7 @@ def _webhook(sink: WebhookSink, payload: Mapping[str, Any], config: AlertsConfig
 
 
 @SINKS.add("smtp")
-def _mail(sink: MailSink, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+def _mail(sink: EmailReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
     parts = urlsplit(_from_environment(sink.url_env))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ConfigError(f"{sink.url_env}: is no address; accepted: {_ADDRESSES}")
@@ -127,7 +127,7 @@ def _letter(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
 
 
 @SINKS.add("apprise")
-def _apprise(sink: AppriseSink, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+def _apprise(sink: AppriseReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
     addresses = _from_environment(sink.url_env).split()
     try:
         import apprise

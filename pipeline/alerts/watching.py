@@ -24,7 +24,7 @@ from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.page import headline, render_html
 from pipeline.tracing import step, traced
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def watch(config: Config, root: Path) -> int:
     Conflict
         When another process watches this project.
     """
-    with files.exclusive(root / _LOCK, what="the monitor"):
+    with files.exclusive_lock(root / _LOCK, what="the monitor"):
         if config.monitoring.every_minutes == 0:
             return _told(watch_once(config, root)).exit_code(config)
         return _watch_on(config, root)
@@ -121,8 +121,8 @@ def _watched(config: Config, root: Path) -> Watched:
     with step("judge the window"):
         report = monitor.generate_monitoring_report()
     drawn = render_html(report)
-    files.write_json(root / paths.MONITORING, report)
-    files.write_text(root / paths.MONITORING_PAGE, drawn)
+    files.write_json(root / paths.MONITORING_REPORT, report)
+    files.write_text(root / paths.MONITORING_HTML, drawn)
     state = store.open_state(root)
     try:
         with step("raise incidents"):
@@ -170,13 +170,13 @@ def _told(found: Watched) -> Watched:
     lines = [headline(found.report)]
     lines += [f"incident {one.seq} ({one.status}, {one.severity}): {one.title}" for one in found.incidents]
     if found.delivered.n_sent or found.delivered.n_failed:
-        lines.append(f"{counted(found.delivered.n_sent, 'message')} sent")
+        lines.append(f"{pluralize(found.delivered.n_sent, 'message')} sent")
     if found.delivered.n_failed:
-        waits = counted(found.delivered.n_failed, "receiver")
+        waits = pluralize(found.delivered.n_failed, "receiver")
         lines.append(
             f"{waits} could not be told ({found.delivered.error}); `mlops alerts deliver --follow` goes on trying"
         )
-    lines.append(f"{paths.MONITORING_PAGE} has the pictures")
+    lines.append(f"{paths.MONITORING_HTML} has the pictures")
     sys.stdout.write("".join(f"[monitor] {line}\n" for line in lines))
     sys.stdout.flush()
     return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.changes.telling import difference_words, headline, interval_words
+from pipeline.changes.telling import format_difference, change_headline, format_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.changes.report import Change, Figure
+    from pipeline.changes.report import ChangeReport, MetricChange
 
-__all__ = ["page"]
+__all__ = ["change_report_html"]
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --wash: #f6f7f9; --ink: #1c2430; --soft: #667085; --line: #e4e7ec;
@@ -31,13 +31,13 @@ path.then, path.now { fill: none; stroke-width: 2; } .axis { stroke: var(--line)
 """
 
 
-def page(change: Change) -> str:
+def change_report_html(change: ChangeReport) -> str:
     """Return the page; it needs no network, and equal changes give equal bytes."""
     parts = [
         f"<h1>What this changes</h1><p class=soft>against {escape(change.base)}; grey is before, blue is after</p>",
-        f"<p>{escape(headline(change)).capitalize()}.</p>",
+        f"<p>{escape(change_headline(change)).capitalize()}.</p>",
         *(f"<div class='card note'>{escape(note)}</div>" for note in change.notes),
-        *_tables(change),
+        *_sections(change),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -47,52 +47,52 @@ def page(change: Change) -> str:
     )
 
 
-def _tables(change: Change) -> Iterator[str]:
-    yield _table(
+def _sections(change: ChangeReport) -> Iterator[str]:
+    yield _html_table(
         "Settings",
         ("setting", "before", "after", "stages that read it"),
-        [(one.words, one.before, one.after, ", ".join(one.stages) or "none") for one in change.settings],
+        [(one.label, one.before, one.after, ", ".join(one.stages) or "none") for one in change.settings],
     )
-    yield _table(
+    yield _html_table(
         "Columns, for those who send rows",
         ("column", "change", "breaks callers"),
         [(one.column, one.description, "yes" if one.is_breaking else "no") for one in change.schema],
     )
-    yield _table("Stages that ran", ("stage", "because of"), [(one.stage, one.why) for one in change.ran])
-    yield _table(
-        "Stages that dvc repro would run", ("stage", "because of"), [(one.stage, one.why) for one in change.to_run]
+    yield _html_table("Stages that ran", ("stage", "because of"), [(one.stage, one.reason) for one in change.executed_stages])
+    yield _html_table(
+        "Stages that dvc repro would run", ("stage", "because of"), [(one.stage, one.reason) for one in change.pending_stages]
     )
-    yield _table(
+    yield _html_table(
         "Figures on the test rows",
         ("figure", "before", "after", "difference", "", "unit"),
         [
             (
                 one.name,
-                interval_words(one.before),
-                interval_words(one.after),
-                difference_words(one),
+                format_interval(one.before),
+                format_interval(one.after),
+                format_difference(one),
                 one.verdict,
                 one.unit,
             )
-            for one in change.figures
+            for one in change.metrics
             if not change.is_same_model
         ],
     )
-    yield _pictures(change)
-    yield from _judged(change)
+    yield _charts(change)
+    yield from _gate_and_slice_sections(change)
 
 
-def _judged(change: Change) -> Iterator[str]:
-    yield _table(
-        f"Gates: {change.verdicts[0] or 'not judged'} before, {change.verdicts[1] or 'not judged'} after",
+def _gate_and_slice_sections(change: ChangeReport) -> Iterator[str]:
+    yield _html_table(
+        f"Gates: {change.gate_verdicts[0] or 'not judged'} before, {change.gate_verdicts[1] or 'not judged'} after",
         ("gate", "before", "after", "why"),
         [(one.name, one.before or "", one.after or "", one.reason) for one in change.gates],
     )
-    yield _table(
+    yield _html_table(
         "Slices that got worse",
         ("slice", "rows", "figure", "before", "after", "left its earlier interval"),
         [
-            (f"{one.column} = {one.part}", f"{one.rows:,}", one.metric, f"{one.before:.4g}", f"{one.after:.4g}",
+            (f"{one.column} = {one.part}", f"{one.n_rows:,}", one.metric, f"{one.before:.4g}", f"{one.after:.4g}",
              "yes" if one.is_beyond_chance else "no")
             for one in change.slices
         ],
@@ -100,37 +100,37 @@ def _judged(change: Change) -> Iterator[str]:
     sizes = [f"{one:g} MB" if one is not None else "not known" for one in change.size_mb]
     times = [f"{one:.3g} ms" for one in change.latency_ms] if change.latency_ms is not None else []
     rows = [("package", *sizes), *([("one row", *times)] if times else [])]
-    yield _table("Size and time", ("", "before", "after"), rows)
+    yield _html_table("Size and time", ("", "before", "after"), rows)
 
 
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _html_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     columns = "".join(f"<th>{escape(one)}</th>" for one in head)
-    lines = "".join(f"<tr>{''.join(_cell(one) for one in row)}</tr>" for row in rows)
+    lines = "".join(f"<tr>{''.join(_table_cell(one) for one in row)}</tr>" for row in rows)
     return f"<h2>{escape(title)}</h2><div class=card><table><tr>{columns}</tr>{lines}</table></div>"
 
 
-def _cell(text: str) -> str:
+def _table_cell(text: str) -> str:
     kind = f" class={text}" if text in ("better", "worse", "fail") else ""
     return f"<td{kind}>{escape(text)}</td>"
 
 
-def _pictures(change: Change) -> str:
+def _charts(change: ChangeReport) -> str:
     drawn = [
-        *(f"<div class=card>{escape(one.name)}{_intervals(one)}</div>" for one in change.figures if _is_drawn(one)),
-        *(f"<div class=card>{escape(name)}{_curve(*both)}</div>" for name, both in change.curves.items() if any(both)),
+        *(f"<div class=card>{escape(one.name)}{_interval_svg(one)}</div>" for one in change.metrics if _has_interval(one)),
+        *(f"<div class=card>{escape(name)}{_curve_svg(*both)}</div>" for name, both in change.curves.items() if any(both)),
     ]
     return f"<h2>Pictures</h2><div class=grid>{''.join(drawn)}</div>" if drawn else ""
 
 
-def _is_drawn(figure: Figure) -> bool:
-    return any(one is not None and None not in one for one in (figure.before, figure.after))
+def _has_interval(metric: MetricChange) -> bool:
+    return any(one is not None and None not in one for one in (metric.before, metric.after))
 
 
-def _intervals(figure: Figure) -> str:
+def _interval_svg(metric: MetricChange) -> str:
     """Draw both intervals over one axis."""
-    known = [(name, one) for name, one in (("then", figure.before), ("now", figure.after)) if one is not None]
+    known = [(name, one) for name, one in (("then", metric.before), ("now", metric.after)) if one is not None]
     values = [value for _, one in known for value in one if value is not None]
     low, high = min(values), max(values)
     width = (high - low) or abs(high) or 1.0
@@ -148,7 +148,7 @@ def _intervals(figure: Figure) -> str:
     return f'<svg viewBox="0 0 300 70" role="img">{"".join(marks)}{ends}</svg>'
 
 
-def _curve(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]) -> str:
+def _curve_svg(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]) -> str:
     drawn = [
         '<line class=axis x1="10" y1="210" x2="210" y2="10"/><rect class=axis x="10" y="10" width="200" height="200" fill="none"/>'
     ]

@@ -10,16 +10,16 @@ import numpy as np
 
 from pipeline import files, paths
 from pipeline.changes.settings import changed_settings
-from pipeline.changes.sides import both_sides
+from pipeline.changes.sides import snapshots_before_and_after
 from pipeline.changes.stages import stages_that_ran, stages_to_run
-from pipeline.classifier import class_codes
-from pipeline.config.load import build
+from pipeline.classifier import encode_target
+from pipeline.config.load import build_config
 from pipeline.config.reader import read_yaml
 from pipeline.errors import ConfigError
 from pipeline.gates import compare_schemas
 from pipeline.metrics import METRICS, compare_paired
 from pipeline.schema import Schema
-from pipeline.scoring import scored_rows
+from pipeline.scoring import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.changes.settings import SettingChange
-    from pipeline.changes.sides import Side
+    from pipeline.changes.sides import ProjectSnapshot
     from pipeline.changes.stages import StageChange
     from pipeline.config.types import Config
     from pipeline.gates import SchemaChange
     from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 
-__all__ = ["Change", "Figure", "GateChange", "SliceChange", "report"]
+__all__ = ["ChangeReport", "MetricChange", "GateChange", "SliceChange", "build_change_report"]
 
-_WARM_UP, _TIMED = 5, 101
+_N_WARM_UP, _N_TIMED = 5, 101
 _CURVES = {"calibration": ("predicted", "observed"), "roc": ("false_positive_rate", "true_positive_rate")}
 
-Interval = tuple[float | None, float | None, float | None]
+MetricInterval = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricChange:
     """One metric on the test rows: value, low and high of both sides.
 
     `difference` is after minus before by the paired bootstrap, None where the two were not judged on the same rows.
@@ -53,9 +53,9 @@ class Figure:
     name: str
     unit: str
     higher_is_better: bool
-    before: Interval | None
-    after: Interval | None
-    difference: Interval | None
+    before: MetricInterval | None
+    after: MetricInterval | None
+    difference: MetricInterval | None
 
     @property
     def verdict(self) -> str:
@@ -87,24 +87,24 @@ class SliceChange:
     column: str
     part: str
     metric: str
-    rows: int
+    n_rows: int
     before: float
     after: float
     is_beyond_chance: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeReport:
     """What a change does; `notes` say what could not be compared and what to do about it."""
 
     base: str
     notes: tuple[str, ...]
     settings: tuple[SettingChange, ...]
-    ran: tuple[StageChange, ...]
-    to_run: tuple[StageChange, ...]
+    executed_stages: tuple[StageChange, ...]
+    pending_stages: tuple[StageChange, ...]
     is_same_model: bool | None
-    figures: tuple[Figure, ...]
-    verdicts: tuple[str | None, str | None]
+    metrics: tuple[MetricChange, ...]
+    gate_verdicts: tuple[str | None, str | None]
     gates: tuple[GateChange, ...]
     slices: tuple[SliceChange, ...]
     schema: tuple[SchemaChange, ...]
@@ -115,15 +115,15 @@ class Change:
     @property
     def is_stale(self) -> bool:
         """Whether the model of the folder is not the one that its settings give."""
-        return any(one.stage in ("train", "evaluate") for one in self.to_run)
+        return any(one.stage in ("train", "evaluate") for one in self.pending_stages)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        figures = [{**asdict(one), "verdict": one.verdict} for one in self.figures]
+        figures = [{**asdict(one), "verdict": one.verdict} for one in self.metrics]
         return {**asdict(self), "figures": figures}
 
 
-def report(root: Path, base: str, *, with_latency: bool = False) -> Change:
+def build_change_report(root: Path, base: str, *, with_latency: bool = False) -> ChangeReport:
     """Return what the folder changes against the commit at which it left `base`.
 
     Parameters
@@ -143,60 +143,60 @@ def report(root: Path, base: str, *, with_latency: bool = False) -> Change:
         When DVC does not answer.
     """
     graph = read_yaml(root / "dvc.yaml")["stages"]
-    with both_sides(root, base) as (before, after):
+    with snapshots_before_and_after(root, base) as (before, after):
         to_run = stages_to_run(root, graph, after.lock, after.settings)
-        config = build(after.settings, where="conf/")
-        packages = before.package(), after.package()
+        config = build_config(after.settings, where="conf/")
+        packages = before.load_package(), after.load_package()
         digests = tuple(None if one is None else one.digest for one in packages)
-        differences = _paired(before, after, packages, config)
-        return Change(
+        differences = _paired_differences(before, after, packages, config)
+        return ChangeReport(
             before.name,
             tuple(_notes(before, after, to_run, is_paired=bool(differences))),
             changed_settings(before.settings, after.settings, graph),
             stages_that_ran(before.lock, after.lock) if before.lock else (),
             to_run,
             None if None in digests else digests[0] == digests[1],
-            tuple(_figures(before, after, differences)),
-            (_verdict(before), _verdict(after)),
-            tuple(_gates(before, after)),
-            tuple(_slices(before, after)),
-            tuple(_schema(before, config)),
-            (_size(packages[0]), _size(packages[1])),
-            _latency(packages, after) if with_latency else None,
+            tuple(_metric_changes(before, after, differences)),
+            (_gate_verdict(before), _gate_verdict(after)),
+            tuple(_gate_changes(before, after)),
+            tuple(_worsened_slices(before, after)),
+            tuple(_schema_changes(before, config)),
+            (_package_size_mb(packages[0]), _package_size_mb(packages[1])),
+            _latencies_ms(packages, after) if with_latency else None,
             _curves(before, after),
         )
 
 
-def _notes(before: Side, after: Side, to_run: tuple[StageChange, ...], *, is_paired: bool) -> Iterator[str]:
-    yield from (side.problem for side in (before, after) if side.problem is not None)
+def _notes(before: ProjectSnapshot, after: ProjectSnapshot, to_run: tuple[StageChange, ...], *, is_paired: bool) -> Iterator[str]:
+    yield from (side.missing_reason for side in (before, after) if side.missing_reason is not None)
     if any(one.stage in ("train", "evaluate") for one in to_run) and after.lock:
         yield "the figures of this folder are those of its last run; run `dvc repro` to see what the change does to them"
-    if before.problem is None and after.problem is None and not is_paired:
+    if before.missing_reason is None and after.missing_reason is None and not is_paired:
         yield "the test rows or classes are not the same on both sides, so figures are shown beside each other, not compared"
 
 
-def _paired(
-    before: Side, after: Side, packages: tuple[Package | None, Package | None], config: Config
+def _paired_differences(
+    before: ProjectSnapshot, after: ProjectSnapshot, packages: tuple[Package | None, Package | None], config: Config
 ) -> dict[str, MetricEstimate]:
     """Return differences by metric of both models on the same test rows; empty where they cannot be had."""
     old, new = packages
-    is_same = before.md5(paths.TEST) is not None and before.md5(paths.TEST) == after.md5(paths.TEST)
+    is_same = before.output_md5(paths.TEST_ROWS) is not None and before.output_md5(paths.TEST_ROWS) == after.output_md5(paths.TEST_ROWS)
     if (
         old is None
         or new is None
         or not is_same
         or old.classes != new.classes
-        or not (after.folder / paths.TEST).is_file()
+        or not (after.folder / paths.TEST_ROWS).is_file()
     ):
         return {}
-    rows = files.read_parquet(after.folder / paths.TEST)
+    rows = files.read_parquet(after.folder / paths.TEST_ROWS)
     if any(name not in rows for name in (*old.schema.feature_names, *new.schema.feature_names)):
         return {}
     target = new.schema.target
-    codes = class_codes(rows, target)
+    codes = encode_target(rows, target)
     evaluation = config.evaluation
     scored = [
-        scored_rows(target, codes, one.predict_proba(rows), threshold=one.threshold, bins=evaluation.bins)
+        make_scored_rows(target, codes, one.predict_proba(rows), threshold=one.threshold, n_bins=evaluation.bins)
         for one in (new, old)
     ]
     names = [name for name in config.evaluation.metrics if name in METRICS]
@@ -205,33 +205,33 @@ def _paired(
     )
 
 
-def _figures(before: Side, after: Side, differences: Mapping[str, MetricEstimate]) -> Iterator[Figure]:
-    old, new = ((side.json(paths.EVALUATION) or {}).get("metrics", {}) for side in (before, after))
+def _metric_changes(before: ProjectSnapshot, after: ProjectSnapshot, differences: Mapping[str, MetricEstimate]) -> Iterator[MetricChange]:
+    old, new = ((side.read_json(paths.EVALUATION_REPORT) or {}).get("metrics", {}) for side in (before, after))
     for name in dict.fromkeys((*new, *old)):
         known = new.get(name, old.get(name))
         found = differences.get(name)
-        yield Figure(
+        yield MetricChange(
             name,
             known["unit"],
             known["higher_is_better"],
-            _interval(old.get(name)),
-            _interval(new.get(name)),
-            None if found is None else _interval(found.as_dict()),
+            _to_interval(old.get(name)),
+            _to_interval(new.get(name)),
+            None if found is None else _to_interval(found.as_dict()),
         )
 
 
-def _interval(found: Mapping[str, Any] | None) -> Interval | None:
-    return None if found is None else (found["value"], found["low"], found["high"])
+def _to_interval(estimate: Mapping[str, Any] | None) -> MetricInterval | None:
+    return None if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
 
 
-def _verdict(side: Side) -> str | None:
-    found = side.json(paths.REGISTRATION)
+def _gate_verdict(side: ProjectSnapshot) -> str | None:
+    found = side.read_json(paths.REGISTRATION_REPORT)
     return None if found is None else str(found["verdict"])
 
 
-def _gates(before: Side, after: Side) -> Iterator[GateChange]:
+def _gate_changes(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[GateChange]:
     old, new = (
-        {gate["name"]: gate for gate in (side.json(paths.REGISTRATION) or {}).get("gates", ())}
+        {gate["name"]: gate for gate in (side.read_json(paths.REGISTRATION_REPORT) or {}).get("gates", ())}
         for side in (before, after)
     )
     for name in dict.fromkeys((*new, *old)):
@@ -240,12 +240,12 @@ def _gates(before: Side, after: Side) -> Iterator[GateChange]:
         yield GateChange(name, then.get("result"), now.get("result"), reason)
 
 
-def _slices(before: Side, after: Side) -> Iterator[SliceChange]:
+def _worsened_slices(before: ProjectSnapshot, after: ProjectSnapshot) -> Iterator[SliceChange]:
     """Yield the parts that got worse, those beyond chance first, then by how much."""
     old, new = (
         {
             (one["column"], one["part"], one["metric"]): one
-            for one in (side.json(paths.EVALUATION) or {}).get("slices", ())
+            for one in (side.read_json(paths.EVALUATION_REPORT) or {}).get("slices", ())
         }
         for side in (before, after)
     )
@@ -269,49 +269,49 @@ def _slices(before: Side, after: Side) -> Iterator[SliceChange]:
     yield from (one for _, _, one in sorted(worse, key=lambda entry: entry[:2]))
 
 
-def _schema(before: Side, config: Config) -> list[SchemaChange]:
+def _schema_changes(before: ProjectSnapshot, config: Config) -> list[SchemaChange]:
     try:
-        earlier = build(before.settings, where=before.name)
+        earlier = build_config(before.settings, where=before.name)
     except ConfigError:  # settings of an earlier form: the package says what callers sent
-        package = before.package()
+        package = before.load_package()
         return [] if package is None else compare_schemas(package.schema, Schema.from_config(config.data))
     return compare_schemas(Schema.from_config(earlier.data), Schema.from_config(config.data))
 
 
-def _size(package: Package | None) -> float | None:
+def _package_size_mb(package: Package | None) -> float | None:
     return None if package is None else round(sum(one.size for one in package.manifest.files.values()) / 1e6, 3)
 
 
-def _latency(packages: tuple[Package | None, Package | None], after: Side) -> tuple[float, float] | None:
+def _latencies_ms(packages: tuple[Package | None, Package | None], after: ProjectSnapshot) -> tuple[float, float] | None:
     """Return the median time for one row of both, in milliseconds, taken in turn."""
     old, new = packages
-    if old is None or new is None or not (after.folder / paths.TEST).is_file():
+    if old is None or new is None or not (after.folder / paths.TEST_ROWS).is_file():
         return None
-    rows = files.read_parquet(after.folder / paths.TEST)
+    rows = files.read_parquet(after.folder / paths.TEST_ROWS)
     taken: dict[int, list[float]] = {0: [], 1: []}
-    asked = [_one_row(rows, one) for one in (old, new)]
-    for _ in range(_WARM_UP + _TIMED):
+    asked = [_first_row(rows, one) for one in (old, new)]
+    for _ in range(_N_WARM_UP + _N_TIMED):
         for side, one in enumerate((old, new)):
             started = time.perf_counter()
             one.predict_proba(asked[side])
             taken[side].append(time.perf_counter() - started)
-    before, now = (float(np.median(taken[side][_WARM_UP:])) * 1e3 for side in (0, 1))
+    before, now = (float(np.median(taken[side][_N_WARM_UP:])) * 1e3 for side in (0, 1))
     return before, now
 
 
-def _one_row(rows: pd.DataFrame, package: Package) -> dict[str, list[Any]]:
+def _first_row(rows: pd.DataFrame, package: Package) -> dict[str, list[Any]]:
     first = rows.reindex(columns=list(package.schema.feature_names)).head(1).astype(object)
     return {str(name): values.where(values.notna(), None).tolist() for name, values in first.items()}
 
 
-def _curves(before: Side, after: Side) -> dict[str, Any]:
+def _curves(before: ProjectSnapshot, after: ProjectSnapshot) -> dict[str, Any]:
     return {
-        name: tuple(_points(side.folder / paths.PLOTS / f"{name}.csv", *columns) for side in (before, after))
+        name: tuple(_curve_points(side.folder / paths.PLOTS / f"{name}.csv", *columns) for side in (before, after))
         for name, columns in _CURVES.items()
     }
 
 
-def _points(path: Path, x: str, y: str) -> tuple[tuple[float, float], ...]:
+def _curve_points(path: Path, x: str, y: str) -> tuple[tuple[float, float], ...]:
     import csv
 
     if not path.is_file():

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.compose import leaves
-from pipeline.config.help import describe
+from pipeline.config.compose import flatten
+from pipeline.config.help import find_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SettingChange", "changed_settings", "read_by"]
+__all__ = ["SettingChange", "changed_settings", "stages_reading"]
 
-_LONG = 60
+_MAX_TEXT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class SettingChange:
     """One setting: `words` say what it is; `before` and `after` are its values as text, `none` where it is not there."""
 
     key: str
-    words: str
+    label: str
     before: str
     after: str
     stages: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.words} {self.before} -> {self.after}"
+        return f"{self.label} {self.before} -> {self.after}"
 
 
 def changed_settings(
@@ -42,21 +42,21 @@ def changed_settings(
     graph : mapping
         The stages of dvc.yaml.
     """
-    old, new = dict(leaves(before)), dict(leaves(after))
+    old, new = dict(flatten(before)), dict(flatten(after))
     return tuple(
         SettingChange(
             key,
-            _words(key, after if key in new else before),
-            _spoken(key, old, before),
-            _spoken(key, new, after),
-            read_by(key, graph),
+            _setting_label(key, after if key in new else before),
+            _value_text(key, old, before),
+            _value_text(key, new, after),
+            stages_reading(key, graph),
         )
         for key in dict.fromkeys((*new, *old))
         if key not in old or key not in new or old[key] != new[key]
     )
 
 
-def read_by(key: str, graph: Mapping[str, Any]) -> tuple[str, ...]:
+def stages_reading(key: str, graph: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the stages whose `params` hold a key."""
     return tuple(
         name
@@ -65,25 +65,25 @@ def read_by(key: str, graph: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _words(key: str, values: Mapping[str, Any]) -> str:
+def _setting_label(key: str, values: Mapping[str, Any]) -> str:
     """Return `drift limit of COLUMN` for an entry of a mapping, otherwise the key with its unit."""
     parts = key.split(".")
     if parts[:2] == ["data", "columns"] and len(parts) > 3:
         return f"{' '.join(parts[3:]).replace('_', ' ')} of {parts[2]}"
-    described = describe(key, values)
+    described = find_setting(key, values)
     unit = "" if described is None or described.unit is None else f" ({described.unit})"
     return f"{key}{unit}"
 
 
-def _spoken(key: str, values: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
+def _value_text(key: str, values: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     if key not in values:
-        return _otherwise(key, tree)
+        return _inherited_value_text(key, tree)
     value = values[key]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}..."
 
 
-def _otherwise(key: str, tree: Mapping[str, Any]) -> str:
+def _inherited_value_text(key: str, tree: Mapping[str, Any]) -> str:
     """Return what holds where a column has no limit of its own."""
     if key.startswith("data.columns.") and key.endswith(".drift_limit"):
         entry: Any = tree.get("data", {}).get("columns", {}).get(key.split(".")[2])

@@ -12,22 +12,22 @@ from pipeline import files, package, paths
 from pipeline.config.compose import compose
 from pipeline.config.reader import read_yaml
 from pipeline.errors import DataError, IntegrityError, UsageError
-from pipeline.tracking.history import cache_of, restore_output
-from pipeline.tracking.revision import git, parse_lock
+from pipeline.tracking.history import dvc_cache_folder, restore_output
+from pipeline.tracking.revision import run_git, parse_dvc_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.package import Package
 
-__all__ = ["Side", "both_sides"]
+__all__ = ["ProjectSnapshot", "snapshots_before_and_after"]
 
-_LOCK = "dvc.lock"
-_LOOKED_AT = (paths.EVALUATION, paths.VALIDATION, paths.REGISTRATION, paths.CANDIDATE, paths.TEST, paths.PLOTS)
+_DVC_LOCK = "dvc.lock"
+_COMPARED_OUTPUTS = (paths.EVALUATION_REPORT, paths.VALIDATION_REPORT, paths.REGISTRATION_REPORT, paths.CANDIDATE_PACKAGE, paths.TEST_ROWS, paths.PLOTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ProjectSnapshot:
     """One side of a change.
 
     `lock` is what dvc.lock says by stage, empty where there is none. `folder` holds the outputs that could be had;
@@ -41,7 +41,7 @@ class Side:
     missing: tuple[str, ...]
 
     @property
-    def problem(self) -> str | None:
+    def missing_reason(self) -> str | None:
         """Why there are no figures, and what to do; None where everything is there."""
         if not self.lock:
             return (
@@ -55,24 +55,24 @@ class Side:
             )
         return None
 
-    def md5(self, path: Path) -> str | None:
+    def output_md5(self, path: Path) -> str | None:
         """Return the hash of an output; None where the lock does not name it."""
-        return next((out.get("md5") for out in _outs(self.lock) if out["path"] == path.as_posix()), None)
+        return next((out.get("md5") for out in _locked_outputs(self.lock) if out["path"] == path.as_posix()), None)
 
-    def json(self, path: Path) -> Any | None:
+    def read_json(self, path: Path) -> Any | None:
         """Return what a JSON output says; None where it is not there."""
         return files.read_json(self.folder / path) if (self.folder / path).is_file() else None
 
-    def package(self) -> Package | None:
+    def load_package(self) -> Package | None:
         """Return the model package; None where it is not there or of a form that is not read any more."""
         try:
-            return package.load_package(self.folder / paths.CANDIDATE) if (self.folder / paths.CANDIDATE).is_dir() else None
+            return package.load_package(self.folder / paths.CANDIDATE_PACKAGE) if (self.folder / paths.CANDIDATE_PACKAGE).is_dir() else None
         except IntegrityError:
             return None
 
 
 @contextmanager
-def both_sides(root: Path, base: str) -> Iterator[tuple[Side, Side]]:
+def snapshots_before_and_after(root: Path, base: str) -> Iterator[tuple[ProjectSnapshot, ProjectSnapshot]]:
     """Yield what stood where this branch left `base`, and what stands in the folder now.
 
     Raises
@@ -82,36 +82,36 @@ def both_sides(root: Path, base: str) -> Iterator[tuple[Side, Side]]:
     DataError, ConfigError
         When a dvc.lock or conf/ cannot be read.
     """
-    sha = git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
+    sha = run_git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
     if sha is None:
         raise UsageError(f"--base {base!r}: git knows no such commit here; fetch it first (`git fetch origin {base}`)")
-    sha = git(root, "merge-base", sha, "HEAD") or sha
+    sha = run_git(root, "merge-base", sha, "HEAD") or sha
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = git(root, "show", f"{sha}:./{paths.PARAMS}")
+        text = run_git(root, "show", f"{sha}:./{paths.PARAMS}")
         if text is None:
             raise UsageError(f"--base {base!r}: has no {paths.PARAMS}; it is committed with every change of conf/")
         (folder / "params.yaml").write_text(f"{text}\n", encoding="utf-8")
-        cache = cache_of(root)
-        earlier = git(root, "show", f"{sha}:./{_LOCK}")
-        now = (root / _LOCK).read_text(encoding="utf-8") if (root / _LOCK).is_file() else None
+        cache = dvc_cache_folder(root)
+        earlier = run_git(root, "show", f"{sha}:./{_DVC_LOCK}")
+        now = (root / _DVC_LOCK).read_text(encoding="utf-8") if (root / _DVC_LOCK).is_file() else None
         yield (
-            _side(f"{base} ({sha[:8]})", read_yaml(folder / "params.yaml"), earlier, folder / "before", cache),
-            _side("this folder", compose(conf=root / paths.CONF).values, now, folder / "after", cache),
+            _restore_snapshot(f"{base} ({sha[:8]})", read_yaml(folder / "params.yaml"), earlier, folder / "before", cache),
+            _restore_snapshot("this folder", compose(conf=root / paths.CONF).values, now, folder / "after", cache),
         )
 
 
-def _side(name: str, settings: Mapping[str, Any], lock: str | None, folder: Path, cache: Path) -> Side:
-    stages = parse_lock(lock) if lock else {}
+def _restore_snapshot(name: str, settings: Mapping[str, Any], lock: str | None, folder: Path, cache: Path) -> ProjectSnapshot:
+    stages = parse_dvc_lock(lock) if lock else {}
     missing = []
-    for out in _outs(stages):
-        if Path(out["path"]) in _LOOKED_AT and out.get("md5") is not None:
+    for out in _locked_outputs(stages):
+        if Path(out["path"]) in _COMPARED_OUTPUTS and out.get("md5") is not None:
             try:
                 restore_output(cache, out["md5"], folder / out["path"])
             except DataError:
                 missing.append(out["path"])
-    return Side(name, settings, stages, folder, tuple(missing))
+    return ProjectSnapshot(name, settings, stages, folder, tuple(missing))
 
 
-def _outs(lock: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _locked_outputs(lock: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [out for stage in lock.values() for out in stage.get("outs", ())]

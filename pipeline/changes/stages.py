@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.compose import leaves
+from pipeline.config.compose import flatten
 from pipeline.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class StageChange:
     """One stage, and why it runs."""
 
     stage: str
-    why: str
+    reason: str
 
 
 def stages_that_ran(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[StageChange, ...]:
@@ -35,12 +35,12 @@ def stages_that_ran(before: Mapping[str, Any], after: Mapping[str, Any]) -> tupl
     for name, entry in after.items():
         if name not in before:
             found.append(StageChange(name, "is new"))
-        elif why := _differences(before[name], entry):
+        elif why := _entry_differences(before[name], entry):
             found.append(StageChange(name, why))
     return (*found, *(StageChange(name, "is gone") for name in before if name not in after))
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _entry_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     then, now = (side.get("params", {}).get("params.yaml", {}) for side in (old, new))
     keys = [
         leaf
@@ -48,7 +48,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         for leaf in _changed_leaves(key, then.get(key, _MISSING), now.get(key, _MISSING))
     ]
     hashes = ({one["path"]: one.get("md5") for one in side.get("deps", ())} for side in (old, new))
-    deps = _changed(*hashes)
+    deps = _changed_keys(*hashes)
     said = [*(f"setting {key}" for key in keys), *deps]
     return ", ".join(said) if said else "" if old == new else "command or outputs"
 
@@ -59,10 +59,10 @@ def _changed_leaves(key: str, old: Any, new: Any) -> list[str]:
         return []
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [key]
-    return [f"{key}.{one}" for one in _changed(dict(leaves(old)), dict(leaves(new)))]
+    return [f"{key}.{one}" for one in _changed_keys(dict(flatten(old)), dict(flatten(new)))]
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in dict.fromkeys((*new, *old)) if old.get(key, _MISSING) != new.get(key, _MISSING)]
 
 
@@ -76,9 +76,9 @@ def stages_to_run(
     DependencyUnavailable
         When `dvc status` fails.
     """
-    status, found = _status(root), {}
+    status, found = _dvc_status(root), {}
     made_by = {
-        _path(out): name for name, stage in graph.items() for out in (*stage.get("outs", ()), *stage.get("metrics", ()))
+        _output_path(out): name for name, stage in graph.items() for out in (*stage.get("outs", ()), *stage.get("metrics", ()))
     }
     made = {out["path"]: out.get("md5") for entry in lock.values() for out in entry.get("outs", ())}
     for name, stage in graph.items():
@@ -91,7 +91,7 @@ def stages_to_run(
         why = [
             f"setting {leaf}"
             for key in stage.get("params", ())
-            for leaf in _changed_leaves(key, kept.get(key, _MISSING), _at(settings, key))
+            for leaf in _changed_leaves(key, kept.get(key, _MISSING), _value_at(settings, key))
         ]
         # An output of another stage may be away because nobody has run `dvc checkout`; that other stage tells.
         why += [path for path in _changed_deps(status.get(name, ())) if path not in made_by]
@@ -104,22 +104,22 @@ def stages_to_run(
     return tuple(StageChange(name, why) for name, why in found.items())
 
 
-def _path(out: Any) -> str:
+def _output_path(out: Any) -> str:
     return str(next(iter(out))) if isinstance(out, dict) else str(out)
 
 
-def _at(settings: Mapping[str, Any], key: str) -> Any:
+def _value_at(settings: Mapping[str, Any], key: str) -> Any:
     value: Any = settings
     for part in key.split("."):
         value = value.get(part, _MISSING) if isinstance(value, dict) else _MISSING
     return value
 
 
-def _changed_deps(told: Any) -> list[str]:
-    return [path for one in told if isinstance(one, dict) for path in one.get("changed deps", {})]
+def _changed_deps(status_entries: Any) -> list[str]:
+    return [path for one in status_entries if isinstance(one, dict) for path in one.get("changed deps", {})]
 
 
-def _status(root: Path) -> dict[str, Any]:
+def _dvc_status(root: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words

@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.registered import format_timestamp
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who 
 @contextmanager
 def _open_state() -> Iterator[State]:
     from pipeline import state as store
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    opened = store.open_state(find_root())
+    opened = store.open_state(find_project_root())
     try:
         yield opened
     finally:
@@ -149,9 +149,9 @@ def deliver_(
     if as_json:
         typer.echo(canonical_json({"sent": done.n_sent, "failed": done.n_failed, "error": done.error}), nl=False)
     elif not follow:
-        typer.echo(f"{counted(done.n_sent, 'message')} sent")
+        typer.echo(f"{pluralize(done.n_sent, 'message')} sent")
     if done.n_failed and not follow:
-        raise DependencyUnavailable(f"{counted(done.n_failed, 'receiver')} could not be told: {done.error}; they wait")
+        raise DependencyUnavailable(f"{pluralize(done.n_failed, 'receiver')} could not be told: {done.error}; they wait")
 
 
 def _print_incident(incident: Incident, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 from pipeline.cli.registered import AsJson, ModelOption, open_registry, format_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.registry import PastDeployment
@@ -72,10 +72,10 @@ def verify(*, as_json: AsJson = False) -> None:
     else:
         for one in breaks:
             typer.echo(f"entry {one.seq}: {one.reason}")
-        typer.echo(f"{counted(len(asked.history()), 'entry', 'entries')} read")
+        typer.echo(f"{pluralize(len(asked.history()), 'entry', 'entries')} read")
     if breaks:
         raise IntegrityError(
-            f"the audit trail does not hold at {counted(len(breaks), 'place')}; restore a backup of the database"
+            f"the audit trail does not hold at {pluralize(len(breaks), 'place')}; restore a backup of the database"
         )
 
 

@@ -42,9 +42,9 @@ def backtest(
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.backtest import WindowSampling
     from pipeline.monitoring.replaying import report_lines, parse_alert_budget, proposal_lines, replay_log
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    root = find_root()
+    root = find_project_root()
     config = load_params(root / "params.yaml")
     budget = parse_alert_budget(alert_budget, hours if hours is not None else config.monitoring.window_hours)
     monitor = ModelMonitor(name if name is not None else config.name, root=root, config=config)

@@ -52,12 +52,12 @@ def check(
 
 def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
     from pipeline.config.compose import compose
-    from pipeline.config.load import build, load_params
+    from pipeline.config.load import build_config, load_params
 
     def work() -> None:
         if path.is_dir():
             composition = compose(overrides, conf=path)
-            build(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
+            build_config(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
         else:
             load_params(path)
 
@@ -65,9 +65,9 @@ def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
 
 
 def _check_params_file() -> dict[str, Any]:
-    from pipeline.config.staging import check_fresh
+    from pipeline.config.staging import check_params_fresh
 
-    return _check_result(str(paths.PARAMS), lambda: check_fresh(Path()))
+    return _check_result(str(paths.PARAMS), lambda: check_params_fresh(Path()))
 
 
 def _check_result(path: str, check: Any) -> dict[str, Any]:

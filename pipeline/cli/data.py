@@ -10,7 +10,7 @@ import typer
 
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.config.groups.data import DataConfig
@@ -60,7 +60,7 @@ def init(
     if as_json:
         typer.echo(canonical_json(declared.as_dict()), nl=False)
         return
-    typer.echo(f"{declared.path}: {counted(declared.n_rows, 'row')}, classes {', '.join(declared.classes)}")
+    typer.echo(f"{declared.path}: {pluralize(declared.n_rows, 'row')}, classes {', '.join(declared.classes)}")
     for what, names in (
         ("features", declared.features),
         ("ids, set aside", declared.ids),
@@ -82,12 +82,12 @@ def check(
 ) -> None:
     """Say everything that is wrong with files, as file:line:column: rule: value; at most 100 for each."""
     from pipeline.config.compose import compose
-    from pipeline.config.load import build
+    from pipeline.config.load import build_config
 
     if binary := [file for file in files if file.suffix.lower() == ".parquet"]:
         raise UsageError(f"{binary[0]}: has no lines to point at; `dvc repro` checks Parquet files when it reads them")
     composition = compose([] if data is None else [f"data={data}"])
-    config = build(composition.values, where="conf", origin=composition.origin).data
+    config = build_config(composition.values, where="conf", origin=composition.origin).data
     results = [_check_file(file, config, with_target=not unlabelled) for file in files]
     if as_json:
         typer.echo(canonical_json(results), nl=False)

@@ -23,9 +23,9 @@ _US_PER_DAY = 86_400_000_000
 
 def _open_state() -> State:
     from pipeline import state as store
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    return store.open_state(find_root())
+    return store.open_state(find_project_root())
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import State
@@ -55,7 +55,7 @@ def export(
         typer.echo(canonical_json(written), nl=False)
         return
     for name, n_rows in written.items():
-        typer.echo(f"{folder / name}.parquet: {counted(n_rows, 'prediction')}")
+        typer.echo(f"{folder / name}.parquet: {pluralize(n_rows, 'prediction')}")
     if not written:
         typer.echo("no predictions in these days")
 
@@ -74,7 +74,7 @@ def erase(
     finally:
         state.close()
     typer.echo(
-        canonical_json({"removed": n_removed}) if as_json else f"{counted(n_removed, 'prediction')} removed",
+        canonical_json({"removed": n_removed}) if as_json else f"{pluralize(n_removed, 'prediction')} removed",
         nl=not as_json,
     )
 
@@ -93,7 +93,7 @@ def prune(*, as_json: AsJson = False) -> None:
     finally:
         state.close()
     typer.echo(
-        canonical_json({"removed": n_removed}) if as_json else f"{counted(n_removed, 'row')} removed", nl=not as_json
+        canonical_json({"removed": n_removed}) if as_json else f"{pluralize(n_removed, 'row')} removed", nl=not as_json
     )
 
 

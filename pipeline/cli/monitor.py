@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.backtest import backtest
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 __all__ = ["app"]
 
@@ -72,6 +72,6 @@ def rebuild(*, name: ModelOption = None, as_json: AsJson = False) -> None:
 
     n_rows = ModelMonitor(_model_name(name)).rebuild()
     typer.echo(
-        canonical_json({"n_rows": n_rows}) if as_json else f"{counted(n_rows, 'prediction')} counted anew",
+        canonical_json({"n_rows": n_rows}) if as_json else f"{pluralize(n_rows, 'prediction')} counted anew",
         nl=not as_json,
     )

@@ -34,16 +34,16 @@ def report(
     from pipeline import changes
     from pipeline.serving.starting import find_project
 
-    forms: dict[str, Callable[[changes.Change], str]] = {
-        ".md": changes.markdown,
-        ".html": changes.page,
+    forms: dict[str, Callable[[changes.ChangeReport], str]] = {
+        ".md": changes.change_report_markdown,
+        ".html": changes.change_report_html,
         ".json": lambda found: canonical_json(found.as_dict()),
     }
     if output is not None and output.suffix not in forms:
         raise UsageError(f"--output {output}: accepted is a file that ends with {', '.join(forms)}")
-    found = changes.report(find_project(), base, with_latency=with_latency)
+    found = changes.build_change_report(find_project(), base, with_latency=with_latency)
     if output is not None:
         write_text(output, forms[output.suffix](found))
-        typer.echo(f"{output}: {changes.headline(found)}", err=as_json)
+        typer.echo(f"{output}: {changes.change_headline(found)}", err=as_json)
     if as_json or output is None:
         typer.echo(forms[".json" if as_json else ".md"](found), nl=False)

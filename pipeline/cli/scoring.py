@@ -11,7 +11,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def predict(
         typer.echo(canonical_json(told), nl=False)
         return
     resumed = f", {done.n_resumed:,} of them by an earlier run" if done.n_resumed else ""
-    typer.echo(f"{done.path}: {counted(done.n_rows, 'row')} scored{resumed}")
+    typer.echo(f"{done.path}: {pluralize(done.n_rows, 'row')} scored{resumed}")
 
 
 def feedback(
@@ -78,7 +78,7 @@ def feedback(
         outcomes = read_outcomes({"outcomes": rows}, found.package.classes, max_rows=10_000_000)
         n_stored = store_outcomes(found.state, outcomes)
     typer.echo(
-        canonical_json({"stored": n_stored}) if as_json else f"{counted(n_stored, 'outcome')} stored", nl=not as_json
+        canonical_json({"stored": n_stored}) if as_json else f"{pluralize(n_stored, 'outcome')} stored", nl=not as_json
     )
 
 
@@ -128,4 +128,4 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
 
 def _print_progress(n_done: int, n_total: int | None) -> None:
     whole = "" if not n_total else f" of {n_total:,} ({n_done / n_total:.0%})"
-    typer.echo(f"{counted(n_done, 'row')}{whole}", err=True)
+    typer.echo(f"{pluralize(n_done, 'row')}{whole}", err=True)

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import CopiedTable, State
@@ -28,9 +28,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 def upgrade(*, as_json: AsJson = False) -> None:
     """Bring the tables up to date, after a backup; a kill leaves them wholly old or wholly new."""
     from pipeline import state as store
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    root = find_root()
+    root = find_project_root()
     state = store.connect(root)
     try:
         before = store.revision(state)
@@ -52,9 +52,9 @@ def upgrade(*, as_json: AsJson = False) -> None:
 def backup(*, as_json: AsJson = False) -> None:
     """Copy the database into state/backups/ while everything goes on, and say where the copy is."""
     from pipeline import state as store
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    root = find_root()
+    root = find_project_root()
     state = store.connect(root)
     try:
         made = store.back_up(state, root / _BACKUPS_DIR)
@@ -82,7 +82,7 @@ def copy(
     from pipeline import state as store
     from pipeline.config.load import load_params
     from pipeline.registry.decisions import current_actor
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
     old = _open_source(source)
     try:
@@ -90,7 +90,7 @@ def copy(
         try:
             if old.engine.url == new.engine.url:
                 raise UsageError(f"--to: {new.address} is the database to copy from; name another")
-            log = load_params(find_root() / "params.yaml").serving.log
+            log = load_params(find_project_root() / "params.yaml").serving.log
             copied = store.copy_state(old, new, actor=current_actor(), partition_days=log.partition_days, told=_print_progress)
         finally:
             new.close()
@@ -101,9 +101,9 @@ def copy(
 
 def _open_source(address: str) -> State:
     from pipeline import state as store
-    from pipeline.tracking.store import find_root
+    from pipeline.tracking.store import find_project_root
 
-    return store.connect_to(address, named="--from") if address else store.connect(find_root())
+    return store.connect_to(address, named="--from") if address else store.connect(find_project_root())
 
 
 def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
@@ -116,11 +116,11 @@ def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json:
             typer.echo(f"{one.name:<16} {one.n_rows:>12,} rows, the same on both sides (SHA-256 {one.sha256[:12]})")
     n_rows = sum(one.n_rows for one in copied)
     typer.echo(
-        f"{new.address}: has all {counted(n_rows, 'row')} of {old.address}; set MLOPS_STATE_URL to serve from it"
+        f"{new.address}: has all {pluralize(n_rows, 'row')} of {old.address}; set MLOPS_STATE_URL to serve from it"
     )
 
 
 def _print_progress(action: str, table: str, n_done: int, n_total: int) -> None:
     """Say how far a long table is."""
     if n_total > _PROGRESS_EVERY_ROWS and (n_done % _PROGRESS_EVERY_ROWS == 0 or n_done == n_total):
-        typer.echo(f"{action} {n_done:,} of {counted(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)
+        typer.echo(f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)

@@ -11,7 +11,7 @@ from pipeline import paths
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 from pipeline.tracing import traced
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.config.groups.live import TrackingConfig
@@ -31,9 +31,9 @@ def _tracking_config() -> TrackingConfig:
 
 
 def _open_tracker() -> ExperimentTracker:
-    from pipeline.tracking import tracker_of
+    from pipeline.tracking import make_tracker
 
-    return tracker_of(_tracking_config())
+    return make_tracker(_tracking_config())
 
 
 @app.command()
@@ -45,20 +45,20 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Publish the results that stand here, where MLflow lacks them, and send what waits in the outbox."""
-    from pipeline.tracking import sync as work
+    from pipeline.tracking import sync_runs as work
 
     told = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
     with traced("mlops track sync"):
-        done = work(Path(), _tracking_config(), all_commits=all_commits, told=told)
+        done = work(Path(), _tracking_config(), all_commits=all_commits, on_progress=told)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return
     n_new = sum(one.is_new for one in done.published)
-    parts = [f"MLflow has {counted(len(done.published), 'run')} of the results, {n_new or 'none'} of them new"]
-    if done.sent:
-        parts.append(f"{counted(len(done.sent), 'run')} sent from the outbox")
+    parts = [f"MLflow has {pluralize(len(done.published), 'run')} of the results, {n_new or 'none'} of them new"]
+    if done.sent_run_ids:
+        parts.append(f"{pluralize(len(done.sent_run_ids), 'run')} sent from the outbox")
     if done.skipped:
-        parts.append(f"{counted(len(done.skipped), 'commit')} left out")
+        parts.append(f"{pluralize(len(done.skipped), 'commit')} left out")
     typer.echo("; ".join(parts))
     _mirror_registry()
 
@@ -85,10 +85,10 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send the runs that were kept on disk while MLflow was down."""
-    from pipeline.tracking import send as work
+    from pipeline.tracking import flush_outbox as work
 
     sent = work(_tracking_config(), unfinished=unfinished)
-    typer.echo(canonical_json(list(sent)) if as_json else f"{counted(len(sent), 'run')} sent\n", nl=False)
+    typer.echo(canonical_json(list(sent)) if as_json else f"{pluralize(len(sent), 'run')} sent\n", nl=False)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def adopt(
     as_json: AsJson = False,
 ) -> None:
     """Write conf/experiment/NAME.yaml with what a recorded run does otherwise than conf/."""
-    from pipeline.sweeps import adopt as work
+    from pipeline.sweeps import adopt_run as work
 
     adopted = work(_open_tracker(), run, name, conf=paths.CONF)
     if as_json:

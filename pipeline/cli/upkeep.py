@@ -9,7 +9,7 @@ import typer
 
 from pipeline.errors import DependencyUnavailable, IntegrityError
 from pipeline.files import canonical_json
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 __all__ = ["doctor", "status", "verify"]
 
@@ -26,7 +26,7 @@ def verify(*, as_json: AsJson = False) -> None:
     else:
         for finding in result.findings:
             typer.echo(f"{finding.location}: {finding.path}: {finding.problem} (expected md5 {finding.expected_md5})")
-        typer.echo(f"{counted(result.n_outputs, 'output')} and {counted(result.n_cached, 'cached object')} read")
+        typer.echo(f"{pluralize(result.n_outputs, 'output')} and {pluralize(result.n_cached, 'cached object')} read")
     if result.findings:
         raise IntegrityError(
             f"{len(result.findings)} of them are not what dvc.lock names. Remove the changed cache objects listed above,"

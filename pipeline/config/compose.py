@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
-from pipeline.config.guard import check_hydra, check_overrides, check_targets
+from pipeline.config.guard import check_hydra_node, check_overrides, check_targets
 from pipeline.config.interpolation import check_interpolations
 from pipeline.config.reader import read_yaml
 from pipeline.errors import ConfigError, did_you_mean
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Composition", "Origin", "check_hydra_of", "compose", "leaves", "options"]
+__all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten", "group_options"]
 
-_NAME = "config"
+_ROOT_CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Composition:
         ConfigError
             When a file of conf/ was spoiled since.
         """
-        with _hydra_over(self.conf, self.overrides):
-            layers, spoken = _layers(self.overrides, self.conf)
+        with _hydra_initialized(self.conf, self.overrides):
+            layers, spoken = _config_layers(self.overrides, self.conf)
         return tuple(_origins(self.values, layers, spoken))
 
 
@@ -77,11 +77,11 @@ def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Compos
         Naming file, key or override.
     """
     check_overrides(overrides)
-    _read_all(conf)
-    return _composed(list(overrides), conf)
+    _check_all_files(conf)
+    return _compose_checked(list(overrides), conf)
 
 
-def check_hydra_of(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
+def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
     """Refuse a call whose `hydra` node (launcher, sweeper, callbacks, logging) would build anything but Hydra's own.
 
     Unlike `compose` it takes sweeps, such as `seed=1,2`.
@@ -92,26 +92,26 @@ def check_hydra_of(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None
         Naming file, key or override.
     """
     check_overrides(overrides)
-    _read_all(conf)
-    with _hydra_over(conf, overrides):
+    _check_all_files(conf)
+    with _hydra_initialized(conf, overrides):
         from hydra.core.global_hydra import GlobalHydra
         from hydra.types import RunMode
         from omegaconf import OmegaConf
 
         tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
-            _NAME, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
+            _ROOT_CONFIG, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
         )
         node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
-        check_hydra(node)
+        check_hydra_node(node)
 
 
-def _read_all(conf: Path) -> None:
+def _check_all_files(conf: Path) -> None:
     for path in sorted(conf.rglob("*.yaml")):
         read_yaml(path)
 
 
 @contextmanager
-def _hydra_over(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
+def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
     """Start Hydra over `conf`, and turn whatever it raises inside the block into one letter."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -124,61 +124,61 @@ def _hydra_over(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
         raise
     except Exception as error:
         # Hydra and OmegaConf raise a dozen kinds, among them plain ValueError and AssertionError.
-        raise _said_by_hydra(error, overrides, conf) from error
+        raise _to_config_error(error, overrides, conf) from error
 
 
-def _composed(overrides: list[str], conf: Path) -> Composition:
+def _compose_checked(overrides: list[str], conf: Path) -> Composition:
     from omegaconf import OmegaConf
 
-    with _hydra_over(conf, overrides):
-        tree, choices = _from_hydra(overrides)
+    with _hydra_initialized(conf, overrides):
+        tree, choices = _compose_tree(overrides)
         raw: Any = OmegaConf.to_container(tree, resolve=False)
         check_interpolations(raw)
         OmegaConf.resolve(tree)
         values: Any = OmegaConf.to_container(tree, resolve=True)
-        check_targets(values, place=f"{conf}/{_NAME}.yaml")
+        check_targets(values, place=f"{conf}/{_ROOT_CONFIG}.yaml")
         return Composition(values, OmegaConf.to_yaml(tree), choices, conf, tuple(overrides))
 
 
-def _from_hydra(overrides: list[str]) -> tuple[Any, dict[str, str]]:
+def _compose_tree(overrides: list[str]) -> tuple[Any, dict[str, str]]:
     import hydra
     from omegaconf import OmegaConf, open_dict
 
-    tree = hydra.compose(_NAME, overrides, return_hydra_config=True)
+    tree = hydra.compose(_ROOT_CONFIG, overrides, return_hydra_config=True)
     hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
-    check_hydra(hydra_node)
+    check_hydra_node(hydra_node)
     choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
     with open_dict(tree):
         del tree["hydra"]
     return tree, choices
 
 
-def _layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
+def _config_layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
     """Return what each file sets, later ones last, and the override of each key that has one."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
-    defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_NAME, list(overrides), RunMode.RUN)
+    defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_ROOT_CONFIG, list(overrides), RunMode.RUN)
     spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
     layers = [
-        _layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
+        _read_layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
         for entry in defaults.defaults
         if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
     ]
     return layers, spoken
 
 
-def _layer(path: Path, package: str, conf: Path) -> _Layer:
+def _read_layer(path: Path, package: str, conf: Path) -> _Layer:
     content = {key: value for key, value in (read_yaml(path) or {}).items() if key not in ("defaults", "hydra")}
     for part in reversed([part for part in package.split(".") if part and part != "_global_"]):
         content = {part: content}
     return _Layer(f"{paths.CONF}/{path.relative_to(conf)}", content)
 
 
-def _origins(values: Mapping[str, Any], layers: list[_Layer], spoken: Mapping[str, str]) -> Iterator[Origin]:
-    files = {key: layer.file for layer in layers for key, _ in leaves(layer.values)}
-    for key, value in leaves(values):
-        override = next((text for name, text in spoken.items() if key == name or key.startswith(f"{name}.")), None)
+def _origins(values: Mapping[str, Any], layers: list[_Layer], override_texts: Mapping[str, str]) -> Iterator[Origin]:
+    files = {key: layer.file for layer in layers for key, _ in flatten(layer.values)}
+    for key, value in flatten(values):
+        override = next((text for name, text in override_texts.items() if key == name or key.startswith(f"{name}.")), None)
         file = next((files[k] for k in _prefixes(key) if k in files), None)
         yield Origin(key, value, file, override)
 
@@ -189,17 +189,17 @@ def _prefixes(key: str) -> Iterator[str]:
         yield ".".join(parts[:length])
 
 
-def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (key path, value) of everything that is not a mapping with members; lists are leaves."""
     for key, value in values.items():
-        path = f"{above}{key}"
+        path = f"{prefix}{key}"
         if isinstance(value, dict) and value:
-            yield from leaves(value, f"{path}.")
+            yield from flatten(value, f"{path}.")
         else:
             yield path, value
 
 
-def options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
+def group_options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
     """Return each group of conf/ with the options that it has, both sorted."""
     found: dict[str, list[str]] = {}
     for path in sorted(conf.rglob("*.yaml")):
@@ -209,7 +209,7 @@ def options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
     return {group: tuple(names) for group, names in sorted(found.items())}
 
 
-def _said_by_hydra(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
+def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
     """Turn what Hydra says into one line that names the file or the override."""
     said = " ".join(str(error).split()) or type(error).__name__
     cause = error.__cause__
@@ -217,14 +217,14 @@ def _said_by_hydra(error: Exception, overrides: Sequence[str], conf: Path) -> Co
         said = f"{said} ({' '.join(str(cause).split())})"
     said = said.partition(" Config search path:")[0]
     spoken = f" with {' '.join(overrides)}" if overrides else ""
-    return ConfigError(f"{conf}/{_NAME}.yaml{spoken}: {said[:600]}{_nearest(said, conf)}")
+    return ConfigError(f"{conf}/{_ROOT_CONFIG}.yaml{spoken}: {said[:600]}{_suggest_option_or_key(said, conf)}")
 
 
-def _nearest(said: str, conf: Path) -> str:
+def _suggest_option_or_key(message: str, conf: Path) -> str:
     """Return a guess at the option or key that was meant, as `; did you mean ...?`."""
-    if (option := re.search(r"Could not find '([^']+)'", said)) is not None:
-        known = {f"{group}/{name}" for group, names in options(conf).items() for name in names}
+    if (option := re.search(r"Could not find '([^']+)'", message)) is not None:
+        known = {f"{group}/{name}" for group, names in group_options(conf).items() for name in names}
         return did_you_mean(option[1], known)
-    if (key := re.search(r"Could not override '([^']+)'", said)) is not None:
-        return did_you_mean(key[1], [*options(conf), *(path for path, _ in leaves(_composed([], conf).values))])
+    if (key := re.search(r"Could not override '([^']+)'", message)) is not None:
+        return did_you_mean(key[1], [*group_options(conf), *(path for path, _ in flatten(_compose_checked([], conf).values))])
     return ""

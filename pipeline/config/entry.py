@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pipeline import paths
 from pipeline.config.load import load_params
-from pipeline.config.orphan import end_with_dvc
+from pipeline.config.orphan import exit_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
-from pipeline.files import exclusive
-from pipeline.outputs import bring_back
+from pipeline.files import exclusive_lock
+from pipeline.outputs import restore_outputs
 from pipeline.tracing import traced
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
     from pipeline.config.types import Config
 
-    Task = Callable[[Config], float | None]
+    StageTask = Callable[[Config], float | None]
 
-__all__ = ["run_compose", "stage"]
+__all__ = ["run_compose_stage", "stage"]
 
-_BY_DVC = ["-cd", ".", "-cn", "params"]
+_DVC_ARGUMENTS = ["-cd", ".", "-cn", "params"]
 _WAIT_FOR_LOCK_S = 30
-_SERVICE = "mlops-stages"
+_SERVICE_NAME = "mlops-stages"
 
 
-def stage(name: str, *, by_hand: Task | None = None, is_in_graph: bool = True) -> Callable[[Task], Callable[[], None]]:
+def stage(name: str, *, manual_task: StageTask | None = None, is_in_graph: bool = True) -> Callable[[StageTask], Callable[[], None]]:
     """Return a decorator that makes `main(config)` a stage which is called without arguments.
 
     Parameters
@@ -56,73 +56,73 @@ def stage(name: str, *, by_hand: Task | None = None, is_in_graph: bool = True) -
     kernel lock, and a stage that DVC started ends when DVC does: it must not overwrite what came later.
     """
 
-    def decorate(main: Task) -> Callable[[], None]:
-        task = _traced(name, main) if is_in_graph else main
-        alone = task if by_hand is None else _traced(name, by_hand)
+    def decorate(main: StageTask) -> Callable[[], None]:
+        task = _with_tracing(name, main) if is_in_graph else main
+        alone = task if manual_task is None else _with_tracing(name, manual_task)
 
         @wraps(main)
         def called() -> None:
             arguments = sys.argv[1:]
             if {"-h", "--help"} & set(arguments):
                 _show_help(name)
-            elif arguments == _BY_DVC and not is_in_graph:
-                _ended_well(lambda: task(load_params()))
-            elif arguments == _BY_DVC:
-                _ended_well(lambda: _run_for_dvc(name, task), on_failure=lambda: _bring_back(name))
+            elif arguments == _DVC_ARGUMENTS and not is_in_graph:
+                _run_or_exit(lambda: task(load_params()))
+            elif arguments == _DVC_ARGUMENTS:
+                _run_or_exit(lambda: _run_for_dvc(name, task), on_failure=lambda: _restore_outputs(name))
             else:
-                _ended_well(lambda: _run_by_hand(name, alone, arguments))
+                _run_or_exit(lambda: _run_manually(name, alone, arguments))
 
         return called
 
     return decorate
 
 
-def _traced(name: str, task: Task) -> Task:
+def _with_tracing(name: str, task: StageTask) -> StageTask:
     def run(config: Config) -> float | None:
-        with traced(f"stage {name}", _SERVICE):
+        with traced(f"stage {name}", _SERVICE_NAME):
             return task(config)
 
     return run
 
 
-def run_compose() -> None:
+def run_compose_stage() -> None:
     """Run the stage that makes params.yaml of conf/, and print each key that changes."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         _show_help("compose")
     else:
-        _ended_well(_compose, on_failure=lambda: _bring_back("compose"))
+        _run_or_exit(_write_params, on_failure=lambda: _restore_outputs("compose"))
 
 
-def _compose() -> None:
-    from pipeline.config.staging import stage_params
+def _write_params() -> None:
+    from pipeline.config.staging import write_params
 
     if sys.argv[1:]:
         raise UsageError(
             f"python -m stages.compose: {sys.argv[1]!r} is not used here; overrides belong to `dvc exp run -S ...`,"
             " lasting changes into conf/"
         )
-    end_with_dvc()
-    with exclusive(paths.LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S), traced("stage compose", _SERVICE):
-        for line in stage_params(Path()):
+    exit_with_dvc()
+    with exclusive_lock(paths.PROJECT_LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S), traced("stage compose", _SERVICE_NAME):
+        for line in write_params(Path()):
             sys.stdout.write(f"[compose] {line}\n")
 
 
 def _show_help(name: str) -> None:
-    from pipeline.config.help import page
+    from pipeline.config.help import stage_help
 
-    sys.stdout.write(page(name))
+    sys.stdout.write(stage_help(name))
 
 
-def _run_for_dvc(name: str, main: Task) -> None:
-    end_with_dvc()
+def _run_for_dvc(name: str, main: StageTask) -> None:
+    exit_with_dvc()
     config = load_params()
-    _locked(name, main, config)
+    _run_locked(name, main, config)
     # Without this the interpreter's last collection walks every object of pandas and scikit-learn: 0.3 to 0.9 s a stage.
     gc.freeze()
 
 
-def _locked(name: str, main: Task, config: Config) -> float | None:
-    with exclusive(paths.LOCK, what=name, wait_s=_WAIT_FOR_LOCK_S):
+def _run_locked(name: str, main: StageTask, config: Config) -> float | None:
+    with exclusive_lock(paths.PROJECT_LOCK, what=name, wait_s=_WAIT_FOR_LOCK_S):
         started = time.monotonic()
         sys.stdout.write(f"[{name}] starts\n")
         sys.stdout.flush()
@@ -131,44 +131,44 @@ def _locked(name: str, main: Task, config: Config) -> float | None:
         return value
 
 
-def _run_by_hand(name: str, task: Task, arguments: list[str]) -> None:
-    from pipeline.config.hydra_app import run
+def _run_manually(name: str, task: StageTask, arguments: list[str]) -> None:
+    from pipeline.config.hydra_app import run_hydra_app
 
-    run(name, task, arguments)
+    run_hydra_app(name, task, arguments)
 
 
-def _bring_back(name: str) -> None:
-    restored = bring_back(Path(), name)
+def _restore_outputs(name: str) -> None:
+    restored = restore_outputs(Path(), name)
     if restored:
         sys.stderr.write(f"[{name}] failed; earlier outputs are back: {', '.join(restored)}\n")
 
 
-def _ended_well(work: Callable[[], object], *, on_failure: Callable[[], None] = lambda: None) -> None:
+def _run_or_exit(work: Callable[[], object], *, on_failure: Callable[[], None] = lambda: None) -> None:
     """Run `work`; end the process with the exit code of what it raises, and a letter instead of a trace."""
     try:
-        _told(work)
+        _exit_on_error(work)
     except SystemExit:
         on_failure()
         raise
 
 
-def _told(work: Callable[[], object]) -> None:
+def _exit_on_error(work: Callable[[], object]) -> None:
     try:
         work()
     except MlopsError as error:
-        _end(str(error), error.exit_code)
+        _exit(str(error), error.exit_code)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _end(f"{error.filename or 'disk'}: no space left; earlier outputs are intact", DependencyUnavailable.exit_code)
+        _exit(f"{error.filename or 'disk'}: no space left; earlier outputs are intact", DependencyUnavailable.exit_code)
     except KeyboardInterrupt:
-        _end("stopped; earlier outputs are intact", 130)
+        _exit("stopped; earlier outputs are intact", 130)
     except Exception:
         logging.getLogger(__name__).exception("this is a bug of ours; please report what stands below")
         sys.exit(MlopsError.exit_code)
 
 
-def _end(message: str, code: int) -> NoReturn:
+def _exit(message: str, code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.write(f"{message}\n")
     sys.exit(code)

@@ -14,13 +14,13 @@ from pipeline.errors import ConfigError, TargetRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ALLOWED_PACKAGES", "check_hydra", "check_overrides", "check_targets"]
+__all__ = ["ALLOWED_PACKAGES", "check_hydra_node", "check_overrides", "check_targets"]
 
 ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
 
 _TARGET = re.compile(rf"({'|'.join(ALLOWED_PACKAGES)})(\.[A-Za-z][A-Za-z0-9_]*)+")
-_SPECIAL = re.compile(r"_[a-z]+_|\(\)")
-_HOME_OF_TARGETS = ("model", "estimator")
+_SPECIAL_KEY = re.compile(r"_[a-z]+_|\(\)")
+_TARGET_PATH = ("model", "estimator")
 
 _HYDRA_TARGETS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins|optuna\.samplers|pipeline\.sweeps)(\.\w+)+")
 _HYDRA_CLASSES = {"logging.StreamHandler", "logging.FileHandler", "colorlog.ColoredFormatter"}
@@ -29,7 +29,7 @@ _HYDRA_KEYS = re.compile(
     r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose"
 )
 # A word that is a secret's name; `url_env` and the like name an environment variable and are no secrets.
-_SECRET = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
 
 
 def check_targets(values: Mapping[str, Any], *, place: str) -> None:
@@ -49,7 +49,7 @@ def check_targets(values: Mapping[str, Any], *, place: str) -> None:
     """
     for path, key, value in _special_keys(values, ()):
         where = f"{place}: {'.'.join((*path, key))}"
-        if key != "_target_" or path[:2] != _HOME_OF_TARGETS:
+        if key != "_target_" or path[:2] != _TARGET_PATH:
             raise TargetRefused(
                 f"{where}: is not a setting here; only model.estimator and what is nested in it has a _target_"
             )
@@ -63,7 +63,7 @@ def check_targets(values: Mapping[str, Any], *, place: str) -> None:
 def _special_keys(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
     if isinstance(value, dict):
         for key, member in value.items():
-            if _SPECIAL.fullmatch(str(key)):
+            if _SPECIAL_KEY.fullmatch(str(key)):
                 yield path, str(key), member
             yield from _special_keys(member, (*path, str(key)))
     elif isinstance(value, list):
@@ -71,7 +71,7 @@ def _special_keys(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
             yield from _special_keys(member, (*path, str(index)))
 
 
-def check_hydra(node: Mapping[str, Any]) -> None:
+def check_hydra_node(node: Mapping[str, Any]) -> None:
     """Refuse a composed `hydra` node that would build or call anything but Hydra's own parts.
 
     Raises
@@ -86,14 +86,14 @@ def check_hydra(node: Mapping[str, Any]) -> None:
                 f"{where}: {value!r} is not built; accepted: Hydra's own launchers, sweepers and samplers"
             )
     for name in ("job_logging", "hydra_logging"):
-        for path, value in _classes(node.get(name) or {}, ("hydra", name)):
+        for path, value in _logging_classes(node.get(name) or {}, ("hydra", name)):
             if value not in _HYDRA_CLASSES:
                 raise TargetRefused(
                     f"{'.'.join(path)}: {value!r} is not built; accepted: {', '.join(sorted(_HYDRA_CLASSES))}"
                 )
 
 
-def _classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _logging_classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, dict):
         for key, member in value.items():
             if key in ("class", "factory") or (isinstance(member, str) and member.startswith("ext://")):
@@ -101,7 +101,7 @@ def _classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
                     (*path, str(key)),
                     member if not str(member).startswith("ext://sys.std") else "logging.StreamHandler",
                 )
-            yield from _classes(member, (*path, str(key)))
+            yield from _logging_classes(member, (*path, str(key)))
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
@@ -114,7 +114,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key = override.partition("=")[0].strip().lstrip("+~").partition("@")[0]
-        if _SECRET.search(key):
+        if _SECRET_KEY.search(key):
             raise ConfigError(
                 f"{key}: looks like a secret, and settings are written to params.yaml, DVC and MLflow for everybody to read;"
                 " put it into an environment variable and name that in the setting, as tracking.uri_env does"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel
 
 from pipeline import paths
-from pipeline.config.compose import compose, options
+from pipeline.config.compose import compose, group_options
 from pipeline.config.types import Config
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-__all__ = ["Setting", "describe", "page", "settings"]
+__all__ = ["SettingHelp", "find_setting", "stage_help", "iter_settings"]
 
 _USAGE = """\
 python -m stages.{name} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
@@ -42,17 +42,17 @@ _TYPE_NAMES: dict[Any, str] = {
 }
 
 
-class Setting(BaseModel):
+class SettingHelp(BaseModel):
     """One setting as the help page shows it."""
 
     key: str
     value: Any
     type: str
     unit: str | None
-    meaning: str
+    description: str
 
 
-def page(name: str, *, conf: Path = paths.CONF) -> str:
+def stage_help(name: str, *, conf: Path = paths.CONF) -> str:
     """Return the help page of stage `name`.
 
     Raises
@@ -60,7 +60,7 @@ def page(name: str, *, conf: Path = paths.CONF) -> str:
     ConfigError
         When conf/ itself does not compose.
     """
-    groups = options(conf)
+    groups = group_options(conf)
     composition = compose(conf=conf)
     lines = [
         _USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""),
@@ -71,78 +71,78 @@ def page(name: str, *, conf: Path = paths.CONF) -> str:
         lines.append(f"  {group + ':':<16}{', '.join(f'{one}*' if one == chosen else one for one in members)}")
     lines += ["", "Settings"]
     above = ""
-    for setting in settings(composition.values):
+    for setting in iter_settings(composition.values):
         group = setting.key.partition(".")[0]
         if group != above and "." in setting.key:
             lines.append(f"\n  {group}: {_first_sentence(Config.model_fields[group])}")
         above = group
         unit = f", {setting.unit}" if setting.unit is not None else ""
-        lines.append(f"  {setting.key} = {_short(setting.value)}  ({setting.type}{unit})")
-        if setting.meaning:
-            lines.append(f"      {setting.meaning}")
+        lines.append(f"  {setting.key} = {_shorten_json(setting.value)}  ({setting.type}{unit})")
+        if setting.description:
+            lines.append(f"      {setting.description}")
     return "\n".join(lines) + "\n"
 
 
-def settings(values: Mapping[str, Any]) -> Iterator[Setting]:
+def iter_settings(values: Mapping[str, Any]) -> Iterator[SettingHelp]:
     """Yield every setting of a composed tree, in the order of the types; of alike entries only the first."""
-    yield from _of_model(Config, values, "")
+    yield from _model_settings(Config, values, "")
 
 
-def describe(key: str, values: Mapping[str, Any]) -> Setting | None:
+def find_setting(key: str, values: Mapping[str, Any]) -> SettingHelp | None:
     """Return one setting of a composed tree; None where the types do not know its key."""
-    return next((one for one in settings(values) if one.key == key), None)
+    return next((one for one in iter_settings(values) if one.key == key), None)
 
 
-def _of_model(model: type[BaseModel], values: Mapping[str, Any], above: str) -> Iterator[Setting]:
+def _model_settings(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[SettingHelp]:
     for name, field in model.model_fields.items():
         value = values.get(name, None if field.is_required() else field.default)
-        yield from _of_field(f"{above}{name}", field, value)
+        yield from _field_settings(f"{prefix}{name}", field, value)
 
 
-def _of_field(key: str, field: FieldInfo, value: Any) -> Iterator[Setting]:
-    chosen = _model_for(field.annotation, value)
-    members = _model_of_entries(field.annotation)
+def _field_settings(key: str, field: FieldInfo, value: Any) -> Iterator[SettingHelp]:
+    chosen = _matching_model(field.annotation, value)
+    members = _mapping_value_model(field.annotation)
     if chosen is not None and isinstance(value, dict):
-        yield from _of_model(chosen, value, f"{key}.")
+        yield from _model_settings(chosen, value, f"{key}.")
     elif members is not None and isinstance(value, dict) and value:
         first = next(iter(value))
-        yield from _of_model(members, value[first], f"{key}.{first}.")
+        yield from _model_settings(members, value[first], f"{key}.{first}.")
         if len(value) > 1:
             rest = ", ".join(list(value)[1:])
-            yield Setting(
-                key=f"{key}.*", value=f"{len(value)} entries", type="each as above", unit=None, meaning=f"also {rest}"
+            yield SettingHelp(
+                key=f"{key}.*", value=f"{len(value)} entries", type="each as above", unit=None, description=f"also {rest}"
             )
     else:
         extra = field.json_schema_extra
         unit = extra.get("unit") if isinstance(extra, dict) else None
-        yield Setting(
+        yield SettingHelp(
             key=key,
             value=value,
-            type=_type_name(field.annotation) + _bounds(field),
+            type=_type_name(field.annotation) + _bounds_text(field),
             unit=str(unit) if unit is not None else None,
-            meaning=field.description or "",
+            description=field.description or "",
         )
 
 
-def _model_for(annotation: Any, value: Any) -> type[BaseModel] | None:
+def _matching_model(annotation: Any, value: Any) -> type[BaseModel] | None:
     """Return the model that `value` is of; in a union, the one whose `kind` it names."""
-    models = _models(annotation)
+    models = _model_types(annotation)
     if len(models) < 2 or not isinstance(value, dict):
         return models[0] if models else None
     return next((one for one in models if value.get("kind") in get_args(one.model_fields["kind"].annotation)), None)
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _model_types(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
-        return [model for one in get_args(annotation) for model in _models(one)]
+        return [model for one in get_args(annotation) for model in _model_types(one)]
     return []
 
 
-def _model_of_entries(annotation: Any) -> type[BaseModel] | None:
+def _mapping_value_model(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) is dict:
-        found = _models(get_args(annotation)[1])
+        found = _model_types(get_args(annotation)[1])
         return found[0] if found else None
     return None
 
@@ -162,7 +162,7 @@ def _type_name(annotation: Any) -> str:
     return _TYPE_NAMES.get(annotation, "value")
 
 
-def _bounds(field: FieldInfo) -> str:
+def _bounds_text(field: FieldInfo) -> str:
     """Return the accepted range, such as ` 2..50`, where a setting has one."""
     found = {
         word: getattr(one, word)
@@ -174,11 +174,11 @@ def _bounds(field: FieldInfo) -> str:
     return "".join(f" {signs[word]} {found[word]}" for word in signs if word in found)
 
 
-def _short(value: Any) -> str:
+def _shorten_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
 
 
 def _first_sentence(field: FieldInfo) -> str:
-    model = _models(field.annotation)[0]
+    model = _model_types(field.annotation)[0]
     return (model.__doc__ or "").strip().partition("\n")[0]

@@ -12,16 +12,16 @@ from pipeline import files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FAILURE", "Job", "Plan", "current_job", "current_sweep", "note_failure", "plan_sweep", "sweep_stopped"]
+__all__ = ["FAILURE_FILE", "HydraJob", "SweepPlan", "current_job", "current_sweep_folder", "record_failure", "plan_sweep", "sweep_stop_reason"]
 
-FAILURE = "failure.json"
-_STOPPED = "stopped"
+FAILURE_FILE = "failure.json"
+_STOP_FILE = "stopped"
 # Worker processes of a launcher inherit it.
-_ENVIRONMENT = "MLOPS_SWEEP"
+_SWEEP_VARIABLE = "MLOPS_SWEEP"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class HydraJob:
     """One call by hand, or one member of a sweep."""
 
     overrides: tuple[str, ...]
@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SweepPlan:
     """A sweep before it runs: its folder, what varies in it, how many members it has, which way it looks for."""
 
     folder: Path
@@ -50,32 +50,32 @@ class Plan:
     objective: str
 
 
-def current_job() -> Job:
+def current_job() -> HydraJob:
     """Return the running job; a plain one without overrides outside of Hydra."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
     if not HydraConfig.initialized():
-        return Job((), None, None)
+        return HydraJob((), None, None)
     node = HydraConfig.get()
     overrides = tuple(str(word) for word in node.overrides.task)
     if node.mode != RunMode.MULTIRUN:
-        return Job(overrides, None, None)
+        return HydraJob(overrides, None, None)
     number = None if OmegaConf.is_missing(node.job, "num") else int(node.job.num)
-    return Job(overrides, number, Path(node.runtime.cwd) / str(node.sweep.dir))
+    return HydraJob(overrides, number, Path(node.runtime.cwd) / str(node.sweep.dir))
 
 
-def plan_sweep(tree: Any) -> Plan:
+def plan_sweep(tree: Any) -> SweepPlan:
     """Return what a composed sweep is going to do, and make its folder known to its jobs."""
     from omegaconf import OmegaConf
 
     node = tree.hydra
     folder = Path(node.runtime.cwd) / str(node.sweep.dir)
-    os.environ[_ENVIRONMENT] = str(folder)
+    os.environ[_SWEEP_VARIABLE] = str(folder)
     sweeper: Any = OmegaConf.to_container(node.sweeper, resolve=True)
     searched = {str(key): str(value) for key, value in (sweeper.get("params") or {}).items()}
-    choices = _sweeps([*(f"{key}={value}" for key, value in searched.items()), *node.overrides.task])
+    choices = _varied_keys([*(f"{key}={value}" for key, value in searched.items()), *node.overrides.task])
     n_jobs = sweeper.get("n_trials")
     if n_jobs is None:
         n_jobs = 1
@@ -83,10 +83,10 @@ def plan_sweep(tree: Any) -> Plan:
             n_jobs *= max(1, n_values)
     direction = sweeper.get("direction")
     shown = None if direction is None else str(getattr(direction, "name", direction))
-    return Plan(folder, tuple(choices), int(n_jobs), shown, str(OmegaConf.select(tree, "training.objective")))
+    return SweepPlan(folder, tuple(choices), int(n_jobs), shown, str(OmegaConf.select(tree, "training.objective")))
 
 
-def _sweeps(overrides: Sequence[str]) -> dict[str, int]:
+def _varied_keys(overrides: Sequence[str]) -> dict[str, int]:
     """Return the keys that vary with their number of values; 0 where it has no end."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -98,22 +98,22 @@ def _sweeps(overrides: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def current_sweep() -> Path | None:
+def current_sweep_folder() -> Path | None:
     """Return the folder of the sweep that this process, or the one that started it, runs; None when there is none."""
-    named = os.environ.get(_ENVIRONMENT)
+    named = os.environ.get(_SWEEP_VARIABLE)
     return None if named is None else Path(named)
 
 
-def note_failure(job: Job, message: str, *, stop: bool) -> None:
+def record_failure(job: HydraJob, message: str, *, stop: bool) -> None:
     """Write down that a member of a sweep failed; with `stop` those that follow are not run."""
     if job.folder is None or job.sweep_folder is None:
         return
-    files.write_json(job.folder / FAILURE, {"number": job.number, "overrides": list(job.overrides), "message": message})
+    files.write_json(job.folder / FAILURE_FILE, {"number": job.number, "overrides": list(job.overrides), "message": message})
     if stop:
-        files.write_text(job.sweep_folder / _STOPPED, f"{message}\n")
+        files.write_text(job.sweep_folder / _STOP_FILE, f"{message}\n")
 
 
-def sweep_stopped(folder: Path) -> str | None:
+def sweep_stop_reason(folder: Path) -> str | None:
     """Return why the sweep was stopped; None when it was not."""
-    path = folder / _STOPPED
+    path = folder / _STOP_FILE
     return path.read_text(encoding="utf-8").strip() if path.exists() else None

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from pipeline.config.compose import Origin
 
-__all__ = ["build", "load_params", "load_scenario"]
+__all__ = ["build_config", "load_params", "load_scenario"]
 
-_MAX_SHOWN = 10
+_MAX_ERRORS = 10
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,10 +38,10 @@ def load_params(path: Path = paths.PARAMS) -> Config:
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: has no keys; run `python -m stages.compose` to make it from conf/")
-    return build(values, where=str(path))
+    return build_config(values, where=str(path))
 
 
-def build(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterable[Origin]] = tuple) -> Config:
+def build_config(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterable[Origin]] = tuple) -> Config:
     """Return the typed form of composed `values`.
 
     Parameters
@@ -59,10 +59,10 @@ def build(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterabl
         With one line for each wrong key, at most ten.
     """
     check_targets(values, place=where)
-    return _checked(Config, values, where, origin)
+    return _validate(Config, values, where, origin)
 
 
-def load_scenario(word: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
+def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
     """Return the scenario of a name in conf/scenario/, or of a YAML file.
 
     Raises
@@ -71,36 +71,36 @@ def load_scenario(word: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
         Naming the known scenarios, or file and key.
     """
     folder = conf / "scenario"
-    path = Path(word) if word.endswith((".yaml", ".yml")) else folder / f"{word}.yaml"
+    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
     if not path.is_file():
         known = sorted(one.stem for one in folder.glob("*.yaml"))
         raise ConfigError(
-            f"{word!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file{did_you_mean(word, known)}"
+            f"{name_or_path!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file{did_you_mean(name_or_path, known)}"
         )
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for what belongs there")
-    return _checked(ScenarioConfig, values, str(path), tuple)
+    return _validate(ScenarioConfig, values, str(path), tuple)
 
 
-def _checked(model: type[M], values: Mapping[str, Any], where: str, origin: Callable[[], Iterable[Origin]]) -> M:
+def _validate(model: type[M], values: Mapping[str, Any], where: str, origin: Callable[[], Iterable[Origin]]) -> M:
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        found = error.errors(include_url=False)[:_MAX_SHOWN]
+        found = error.errors(include_url=False)[:_MAX_ERRORS]
         files = {entry.key: entry.override or entry.file for entry in origin()}
-        lines = [_line(model, problem, values, where, files) for problem in found]
+        lines = [_error_line(model, problem, values, where, files) for problem in found]
         raise ConfigError("\n".join(lines)) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _line(
+def _error_line(
     model: type[BaseModel], problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]
 ) -> str:
-    keys = _spoken_path(problem["loc"], values)
+    keys = _written_path(problem["loc"], values)
     path = ".".join(keys)
-    place = next((file for key in _from_nearest(path, files) if (file := files[key])), None) or where
+    place = next((file for key in _nearest_keys(path, files) if (file := files[key])), None) or where
     kind, said = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
         known = _known_keys(model, keys[:-1], values)
@@ -110,16 +110,16 @@ def _line(
     elif kind == "value_error":
         said = said.removeprefix("Value error, ")
     else:
-        said = f"found {_short(problem.get('input'))}; {said[0].lower()}{said[1:]}"
+        said = f"found {_shorten_json(problem.get('input'))}; {said[0].lower()}{said[1:]}"
     return f"{place}: {path}: {said}" if path else f"{place}: {said}"
 
 
-def _short(value: Any) -> str:
+def _shorten_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _spoken_path(location: tuple[int | str, ...], values: Any) -> list[str]:
+def _written_path(location: tuple[int | str, ...], values: Any) -> list[str]:
     """Return the keys of a location as a person wrote them: names of union members are left out."""
     keys: list[str] = []
     for index, part in enumerate(location):
@@ -129,11 +129,11 @@ def _spoken_path(location: tuple[int | str, ...], values: Any) -> list[str]:
         if part == "[key]":
             continue
         keys.append(str(part))
-        values = _member(values, part)
+        values = _child_value(values, part)
     return keys
 
 
-def _member(values: Any, part: int | str) -> Any:
+def _child_value(values: Any, part: int | str) -> Any:
     if isinstance(values, dict):
         return values.get(part)
     if isinstance(values, list) and isinstance(part, int) and part < len(values):
@@ -141,7 +141,7 @@ def _member(values: Any, part: int | str) -> Any:
     return None
 
 
-def _from_nearest(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
+def _nearest_keys(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
     """Yield known keys from the nearest to `path` outwards: itself, what it holds, its neighbours."""
     above = path
     while True:
@@ -156,23 +156,23 @@ def _known_keys(model: type[BaseModel], keys: list[str], values: Any) -> list[st
     models: list[type[BaseModel]] = [model]
     for key in keys:
         if isinstance(values, list):
-            values = _member(values, int(key))
+            values = _child_value(values, int(key))
             continue
-        values = _member(values, key)
+        values = _child_value(values, key)
         found = [field for model in models if (field := model.model_fields.get(key)) is not None]
-        inner = [model for field in found for model in _models(field.annotation)]
+        inner = [model for field in found for model in _model_types(field.annotation)]
         models = inner or models
-    kind = _member(values, "kind")
-    chosen = [model for model in models if kind in _kinds(model)] or models
+    kind = _child_value(values, "kind")
+    chosen = [model for model in models if kind in _discriminator_values(model)] or models
     return sorted({name for model in chosen for name in model.model_fields})
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _model_types(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for argument in get_args(annotation) for model in _models(argument)]
+    return [model for argument in get_args(annotation) for model in _model_types(argument)]
 
 
-def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+def _discriminator_values(model: type[BaseModel]) -> tuple[Any, ...]:
     field = model.model_fields.get("kind")
     return () if field is None else get_args(field.annotation)

@@ -11,27 +11,27 @@ import time
 
 import psutil
 
-__all__ = ["end_with_dvc"]
+__all__ = ["exit_with_dvc"]
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-_CHECK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
-def end_with_dvc() -> None:
+def exit_with_dvc() -> None:
     """Tie this process to the nearest DVC above it; do nothing where there is none.
 
     The kernel is asked to kill this process with its parent (Linux), and a thread watches the whole
     chain up to DVC, because a shell may stand between the two.
     """
-    chain = _up_to_dvc()
+    chain = _parents_up_to_dvc()
     if not chain:
         return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    threading.Thread(target=_watch, args=(chain,), daemon=True).start()
+    threading.Thread(target=_exit_when_parent_ends, args=(chain,), daemon=True).start()
 
 
-def _up_to_dvc() -> list[psutil.Process]:
+def _parents_up_to_dvc() -> list[psutil.Process]:
     parents: list[psutil.Process] = psutil.Process().parents()
     for index, process in enumerate(parents):
         if _is_dvc(process):
@@ -47,7 +47,7 @@ def _is_dvc(process: psutil.Process) -> bool:
     return any(os.path.basename(word) in ("dvc", "dvc.exe") or "dvc" in word.split(".") for word in words)  # noqa: PTH119
 
 
-def _watch(chain: list[psutil.Process]) -> None:
+def _exit_when_parent_ends(chain: list[psutil.Process]) -> None:
     while all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in chain):
-        time.sleep(_CHECK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
     os._exit(1)

@@ -28,7 +28,7 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+][0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
 # Bare words that look like numbers, dates or switches to one reader and like text to another.
-_DISPUTED = re.compile(
+_AMBIGUOUS = re.compile(
     r"(?i:yes|no|on|off|true|false|null)"
     r"|[-+]?[0-9][0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+"
     r"|[-+]?[0-9]+(:[0-9]+)+(\.[0-9]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|[-+]?\.(?i:inf|nan)|="
@@ -71,7 +71,7 @@ def _parse(content: bytes, name: str) -> Any:
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
-    return None if node is None else _value(node, name)
+    return None if node is None else _node_value(node, name)
 
 
 def _check_events(text: str, name: str) -> None:
@@ -79,46 +79,46 @@ def _check_events(text: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _refused(event, name, "anchors and aliases are not used here; refer to a key with ${other.key}")
+            raise _yaml_error(event, name, "anchors and aliases are not used here; refer to a key with ${other.key}")
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             depth += 1
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             depth -= 1
         if depth > _MAX_DEPTH:
-            raise _refused(event, name, f"nested deeper than {_MAX_DEPTH} levels")
+            raise _yaml_error(event, name, f"nested deeper than {_MAX_DEPTH} levels")
 
 
-def _refused(node: Any, name: str, why: str) -> ConfigError:
+def _yaml_error(node: Any, name: str, why: str) -> ConfigError:
     return ConfigError(f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: {why}")
 
 
-def _value(node: yaml.Node, name: str) -> Any:
-    if node.tag not in _PLAIN_TAGS and not _is_disputed_scalar(node):
-        raise _refused(node, name, f"the tag {node.tag!r} is not used here; write plain YAML")
+def _node_value(node: yaml.Node, name: str) -> Any:
+    if node.tag not in _PLAIN_TAGS and not _is_ambiguous_scalar(node):
+        raise _yaml_error(node, name, f"the tag {node.tag!r} is not used here; write plain YAML")
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, name)
+        return _mapping_value(node, name)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(member, name) for member in node.value]
-    return _scalar(node, name)
+        return [_node_value(member, name) for member in node.value]
+    return _scalar_value(node, name)
 
 
-def _is_disputed_scalar(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.style and _DISPUTED.fullmatch(node.value) is not None
+def _is_ambiguous_scalar(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and not node.style and _AMBIGUOUS.fullmatch(node.value) is not None
 
 
-def _mapping(node: yaml.MappingNode, name: str) -> dict[str, Any]:
+def _mapping_value(node: yaml.MappingNode, name: str) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = _value(key_node, name)
+        key = _node_value(key_node, name)
         if not isinstance(key, str):
-            raise _refused(key_node, name, f"the key {key!r} is not a word; quote it")
+            raise _yaml_error(key_node, name, f"the key {key!r} is not a word; quote it")
         if key in result:
-            raise _refused(key_node, name, f"the key {key!r} stands here for the second time; keep one of them")
-        result[key] = _value(value_node, name)
+            raise _yaml_error(key_node, name, f"the key {key!r} stands here for the second time; keep one of them")
+        result[key] = _node_value(value_node, name)
     return result
 
 
-def _scalar(node: Any, name: str) -> Any:
+def _scalar_value(node: Any, name: str) -> Any:
     text: str = node.value
     if node.style:
         return text
@@ -130,8 +130,8 @@ def _scalar(node: Any, name: str) -> Any:
         return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
-    if _DISPUTED.fullmatch(text) or _PLAIN_TAGS.get(node.tag) != "str":
-        raise _refused(
+    if _AMBIGUOUS.fullmatch(text) or _PLAIN_TAGS.get(node.tag) != "str":
+        raise _yaml_error(
             node,
             name,
             f"programs disagree about the bare word {text!r}; quote it if it is a word or a date,"

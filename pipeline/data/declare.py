@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline import paths
 from pipeline.config.compose import compose
 from pipeline.config.groups.data import CsvSource
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.data.external import find_imported_file
 from pipeline.data.inference import InferredColumn, InferredTarget, infer_columns, infer_target, kind_of_arrow_type, infer_missing_values
 from pipeline.data.problems import to_data_error
@@ -159,7 +159,7 @@ def _write_and_validate(path: Path, text: str, name: str, root: Path) -> None:
     write_text(path, text)
     try:
         composition = compose([f"data={name}"], conf=root / paths.CONF)
-        build(composition.values, where=str(path), origin=composition.origin)
+        build_config(composition.values, where=str(path), origin=composition.origin)
     except ConfigError:
         if before is None:
             path.unlink()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import paths
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, UsageError
-from pipeline.files import new_file, sha256_file
+from pipeline.files import atomic_file, sha256_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def find_imported_file(file: Path, *, root: Path) -> str:
 
 
 def _copy_verified(file: Path, target: Path, digest: str) -> None:
-    with new_file(target) as temporary:
+    with atomic_file(target) as temporary:
         shutil.copyfile(file, temporary)
         if sha256_file(temporary) != digest:
             raise Conflict(f"{file}: changed while it was copied; nothing was added. Run it again")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SourceReader(Protocol):
     def __call__(self, config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame: ...
 
 
-SOURCES: Kinds[SourceReader] = Kinds("data.source.kind")
+SOURCES: LookupTable[SourceReader] = LookupTable("data.source.kind")
 
 
 def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:

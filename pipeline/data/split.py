@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.kinds import Kinds
+from pipeline.kinds import LookupTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class Splitter(Protocol):
     def __call__(self, frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask: ...
 
 
-SPLITTERS: Kinds[Splitter] = Kinds("data.split.kind")
+SPLITTERS: LookupTable[Splitter] = LookupTable("data.split.kind")
 
 
 def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> TrainTestSplit:

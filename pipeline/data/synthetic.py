@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.data import CellProfile, Profile
+    from pipeline.config.groups.data import MixtureComponent, SyntheticProfile
     from pipeline.schema import Column, Schema
 
     Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ __all__ = ["generate_rows"]
 _CHUNK_ROWS = 1 << 17
 
 
-def generate_rows(profile: Profile, schema: Schema, *, n_rows: int, seed: int) -> pd.DataFrame:
+def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, seed: int) -> pd.DataFrame:
     """Return `rows` rows of the declared columns and the target.
 
     Parameters
@@ -72,7 +72,7 @@ def generate_rows(profile: Profile, schema: Schema, *, n_rows: int, seed: int) -
     return to_frame(pa.table(columns))
 
 
-def _check_cell_profile(place: str, cell: CellProfile, schema: Schema) -> None:
+def _check_cell_profile(place: str, cell: MixtureComponent, schema: Schema) -> None:
     """Refuse a cell that leaves a column out, names another, or gives a word no weight."""
     names = {column.name for column in schema.columns}
     if cell.label not in schema.target.classes:
@@ -103,7 +103,7 @@ def _check_sum(place: str, weights: Sequence[float]) -> None:
         raise ConfigError(f"{place}: weights are 0 or more, and one of them above 0; found {list(weights)}")
 
 
-def _draw_codes(uniform: Floats, cells: list[CellProfile], schema: Schema) -> Codes:
+def _draw_codes(uniform: Floats, cells: list[MixtureComponent], schema: Schema) -> Codes:
     """Return the code of every value, shape (n, n_columns + 1); -1 where it is missing, the class last."""
     codes = np.empty((len(uniform), len(schema.columns) + 1), np.int64)
     drawn = _choose_by_weight(uniform[:, 0], [cell.share for cell in cells])
@@ -125,7 +125,7 @@ def _choose_by_weight(uniform: Floats, weights: Sequence[float]) -> Codes:
     return codes
 
 
-def _draw_missing_mask(uniform: Floats, cell: CellProfile, rates: Floats) -> NDArray[np.bool_]:
+def _draw_missing_mask(uniform: Floats, cell: MixtureComponent, rates: Floats) -> NDArray[np.bool_]:
     """Return which cells go missing, shape (n, n_columns): a drawn count of them, one after another."""
     counts = _choose_by_weight(uniform[:, 0], cell.missing_count)
     gone = np.zeros((len(uniform), len(rates)), bool)

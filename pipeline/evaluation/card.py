@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.metrics import METRICS, MetricEstimate
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     if target.description:
         yield f"{_one_line(target.description)}."
     yield ""
-    yield f"On {counted(report.n_test, 'row')} that it never saw: {_headline_sentence(report)}"
+    yield f"On {pluralize(report.n_test, 'row')} that it never saw: {_headline_sentence(report)}"
 
 
 def _headline_sentence(report: EvaluationReport) -> str:
@@ -225,7 +225,7 @@ def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]
     if onnx.used:
         yield (
             f"- **Serving**: ONNX; equal classes and probabilities within {report.parity.tolerance:g} of scikit-learn on"
-            f" {counted(report.parity.rows, 'test row')}."
+            f" {pluralize(report.parity.rows, 'test row')}."
         )
     else:
         yield f"- **Serving**: scikit-learn, because {_one_line(onnx.reason or 'there is no ONNX form')}."
@@ -241,7 +241,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     if config.data.source.kind == "synthetic":
         yield "- The rows are **synthetic**: drawn from figures, not observed. Judge it on real rows before relying on it."
     if report.n_test < _SMALL_TEST_ROWS:
-        yield f"- Only {counted(report.n_test, 'row')} {'judges' if report.n_test == 1 else 'judge'} it: the intervals are wide, and small differences mean nothing."
+        yield f"- Only {pluralize(report.n_test, 'row')} {'judges' if report.n_test == 1 else 'judge'} it: the intervals are wide, and small differences mean nothing."
     shares = {name: one["rows"] or 0.0 for name, one in report.by_class.items()}
     rarest = min(shares, key=lambda name: shares[name])
     yield f"- The rarest class, `{rarest}`, is {_format_percent(shares[rarest] / report.n_test)} of the test rows."

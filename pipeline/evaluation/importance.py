@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.metrics import METRICS, compute_metrics, round_significant
-from pipeline.scoring import scored_rows
+from pipeline.scoring import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,8 @@ def permutation_importance(
     before = _metric_value(classifier, matrix, codes, metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     found, at = [], 0
-    for plan in classifier.encoder.plans_:
-        mine = slice(at, at + len(plan.names))
+    for plan in classifier.encoder.encodings_:
+        mine = slice(at, at + len(plan.output_names))
         worse = np.empty(repeats)
         for repeat in range(repeats):
             shuffled = matrix.copy()
@@ -86,8 +86,8 @@ def permutation_importance(
 
 
 def _metric_value(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
-    probabilities = classifier.calibration.apply(classifier.score(matrix))
-    scored = scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
+    probabilities = classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
+    scored = make_scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
     return compute_metrics(scored, [metric])[metric]
 
 

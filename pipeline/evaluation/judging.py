@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.baselines import BASELINES, fit_baseline, headline
-from pipeline.classifier import class_codes, decide
+from pipeline.baselines import BASELINES, fit_baseline, baseline_metric_names
+from pipeline.classifier import encode_target, predicted_classes
 from pipeline.errors import IntegrityError
 from pipeline.evaluation.curves import curve_tables
 from pipeline.evaluation.importance import permutation_importance, importance_table
 from pipeline.evaluation.report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.slices import evaluate_slices
 from pipeline.metrics import LabeledPredictions, WeightedPredictions, compare_paired, estimate_metrics, compute_metrics, round_significant
-from pipeline.scoring import scored_rows
+from pipeline.scoring import make_scored_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +64,12 @@ def evaluate(
     from threadpoolctl import threadpool_limits
 
     target = package.schema.target
-    codes = class_codes(test, target)
-    names = tuple(dict.fromkeys((*config.metrics, objective, *headline(objective))))
+    codes = encode_target(test, target)
+    names = tuple(dict.fromkeys((*config.metrics, objective, *baseline_metric_names(objective))))
     sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": seed}
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:
         probabilities = package.predict_proba(test)
-        scored = scored_rows(target, codes, probabilities, threshold=package.threshold, bins=config.bins)
+        scored = make_scored_rows(target, codes, probabilities, threshold=package.threshold, n_bins=config.bins)
         # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
         baselines = beside.submit(_compare_baselines, scored, train, test, package.schema, names, sampling)
         parity = beside.submit(_check_parity, package, test, probabilities)
@@ -105,7 +105,7 @@ def _compare_baselines(
     for name in BASELINES:
         fitted = fit_baseline(name, train, schema, seed=sampling["seed"])
         probabilities = fitted.predict_proba(test)
-        other = scored_rows(schema.target, scored.y, probabilities, threshold=fitted.threshold, bins=scored.n_bins)
+        other = make_scored_rows(schema.target, scored.y, probabilities, threshold=fitted.threshold, n_bins=scored.n_bins)
         metrics = {one: round_significant(value) for one, value in compute_metrics(other, names).items()}
         found[name] = Baseline(metrics, compare_paired(scored, other, names, **sampling))
     return found
@@ -118,7 +118,7 @@ def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float
     expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance
     target, threshold = package.schema.target, package.threshold
-    flipped = int((decide(expected, target, threshold) != decide(served, target, threshold)).sum())
+    flipped = int((predicted_classes(expected, target, threshold) != predicted_classes(served, target, threshold)).sum())
     if flipped or not difference <= tolerance:
         raise IntegrityError(
             f"model.onnx: {flipped} classes differ from scikit-learn's on {len(test)} test rows, and probabilities by up"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.baselines import headline
-from pipeline.files import new_folder
+from pipeline.baselines import baseline_metric_names
+from pipeline.files import atomic_folder
 from pipeline.metrics import METRICS, MetricEstimate, round_significant
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class EvaluationReport:
 
     def dvc_metrics(self) -> dict[str, Any]:
         """Return the figures for `dvc metrics`: each metric, and a few of each baseline."""
-        shown = headline(self.objective)
+        shown = baseline_metric_names(self.objective)
         values: dict[str, Any] = {name: round_significant(one.value) for name, one in self.metrics.items()}
         values["baselines"] = {
             name: {metric: one.metrics[metric] for metric in shown} for name, one in self.baselines.items()
@@ -122,7 +122,7 @@ class EvaluationReport:
 
     def write_tables(self, folder: Path) -> None:
         """Write the curves and the importance to `folder` as CSV files, whole or not at all, for `dvc plots`."""
-        with new_folder(folder) as temporary:
+        with atomic_folder(folder) as temporary:
             for name, table in self.tables.items():
                 table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.classifier import class_codes
+from pipeline.classifier import encode_target
 from pipeline.gates.compatibility import compare_schemas
 from pipeline.gates.report import Gate, GateReport
 from pipeline.gates.slices import worst_slice
 from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, expected_metric_if_calibrated, get_metric
-from pipeline.scoring import scored_rows
+from pipeline.scoring import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +59,8 @@ class _GateContext:
         if package.digest not in self._scored:
             target, threshold = self.candidate.schema.target, package.threshold
             probabilities = package.predict_proba(self.test)
-            codes = class_codes(self.test, target)
-            self._scored[package.digest] = scored_rows(target, codes, probabilities, threshold=threshold)
+            codes = encode_target(self.test, target)
+            self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
         return self._scored[package.digest]
 
 

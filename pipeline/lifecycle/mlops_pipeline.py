@@ -20,7 +20,7 @@ from pipeline.monitoring.values import read_feature_importance
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.store import find_root
+from pipeline.tracking.store import find_project_root
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class MLOpsPipeline:
     @property
     def _loaded_config(self) -> Config:
         if self.config is None:
-            root = self.root if self.root is not None else find_root()
+            root = self.root if self.root is not None else find_project_root()
             self.config = load_params(root / paths.PARAMS)
         return self.config
 
@@ -175,7 +175,7 @@ class MLOpsPipeline:
             return self._register(taught, folder, description or declared.name) if register_model else taught
 
     def _start_run(self, name: str) -> Any:
-        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_root())})
+        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_project_root())})
 
     def _log_run(self, package: Package, metrics: Mapping[str, float | None], folder: Path) -> None:
         named = {f"cv.{name}": value for name, value in package.metrics.items()}
@@ -190,7 +190,7 @@ class MLOpsPipeline:
         return GateInputs(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
 
     def _register(self, candidate: TrainedCandidate, folder: Path, description: str) -> TrainedCandidate:
-        tags = {"run_id": candidate.run_id, **revision_tags(find_root())}
+        tags = {"run_id": candidate.run_id, **revision_tags(find_project_root())}
         made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=candidate.gates)
         return replace(candidate, version=made)
 
@@ -256,7 +256,7 @@ class MLOpsPipeline:
                 report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
             return report
         package = self.registry.load_model(self.model_name, stage="Production")
-        root = self.root if self.root is not None else find_root()
+        root = self.root if self.root is not None else find_project_root()
         importance = read_feature_importance(root, package.digest)
         judged = evaluate_live_rows(package, prediction_data, reference_data, self._loaded_config, importance=importance)
         return {"model": self.model_name, **judged}

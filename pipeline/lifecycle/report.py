@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +73,7 @@ class MlopsReport:
     def _lines(self) -> Iterator[str]:
         yield f"# {self.model}"
         yield ""
-        runs = "MLflow does not answer" if self.n_runs is None else counted(self.n_runs, "run")
+        runs = "MLflow does not answer" if self.n_runs is None else pluralize(self.n_runs, "run")
         yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
         yield f"The audit trail {'holds' if self.is_audit_trail_intact else '**does not hold**'}."
         yield ""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline import files, package
-from pipeline.config.groups.learning import InputsConfig, ModelConfig
+from pipeline.config.groups.learning import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import UsageError
 from pipeline.evaluation import EvaluationReport, evaluate
-from pipeline.models import declare_estimator
+from pipeline.models import estimator_to_config
 from pipeline.schema import Schema
-from pipeline.training import train
+from pipeline.training import train_classifier
 from pipeline.validation.guessing import infer_feature_schema
 
 if TYPE_CHECKING:
@@ -121,24 +121,24 @@ def model_config_of(estimator: Any) -> ModelConfig:
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(estimator).__name__).lower().removesuffix("_classifier")
     takes_missing = bool(get_tags(estimator).input_tags.allow_nan)
     is_tree = _TREE_ESTIMATORS.search(type(estimator).__name__) is not None
-    inputs = InputsConfig(
+    inputs = EstimatorInputsConfig(
         missing="native" if takes_missing else "impute",
         categories="codes" if is_tree else "one_hot",
         scale="none" if is_tree else "standard",
     )
-    return ModelConfig(name=name, estimator=declare_estimator(estimator), inputs=inputs)
+    return ModelConfig(name=name, estimator=estimator_to_config(estimator), inputs=inputs)
 
 
 def train_candidate(rows: TrainTestFrames, model: ModelConfig, config: Config, folder: Path) -> tuple[Package, EvaluationReport]:
     """Write a package to `folder`, and return it with what the test rows say of it."""
-    result = train(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
+    result = train_classifier(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
     package.write_package(
         folder,
         result.classifier,
         train=rows.train,
         parity_rows=rows.test,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage=_training_lineage(rows, model, config),
         training=config.training,
         model=model.name,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline.errors import UnknownKind
-from pipeline.kinds import Kinds
+from pipeline.errors import UnknownOption
+from pipeline.kinds import LookupTable
 from pipeline.metrics.rows import LabeledPredictions, WeightedPredictions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Metric:
         return value > other if self.higher_is_better else value < other
 
 
-METRICS: Kinds[Metric] = Kinds("evaluation.metrics")
+METRICS: LookupTable[Metric] = LookupTable("evaluation.metrics")
 
 
 def _metric(
@@ -202,8 +202,8 @@ def get_metric(name: str, *, setting: str) -> Metric:
     """
     try:
         return METRICS[name]
-    except UnknownKind as error:
-        raise UnknownKind(f"{setting}: {str(error).partition(': ')[2]}") from None
+    except UnknownOption as error:
+        raise UnknownOption(f"{setting}: {str(error).partition(': ')[2]}") from None
 
 
 def compute_metrics(scored: LabeledPredictions, names: Sequence[str] | None = None) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.groups.scenario import ChangeConfig
+from pipeline.config.groups.scenario import DriftInjectionConfig
 from pipeline.monitoring.counting import OUTPUTS, BinCounts, reference_counts
 from pipeline.monitoring.judging import column_pairs, column_tests
 from pipeline.monitoring.proposing import DriftThresholds, TestedWindows, count_incidents, search_wider_thresholds, raise_column_thresholds
@@ -264,19 +264,19 @@ class _WindowSimulator:
         return found
 
 
-def _column_changes(column: Column, bins: Bins) -> list[tuple[str, ChangeConfig]]:
+def _column_changes(column: Column, bins: Bins) -> list[tuple[str, DriftInjectionConfig]]:
     changes = []
     if column.is_numeric:
-        changes = [(f"shift {size}", ChangeConfig(column=column.name, shift=size)) for size in _SHIFT_SIZES]
+        changes = [(f"shift {size}", DriftInjectionConfig(column=column.name, shift=size)) for size in _SHIFT_SIZES]
     elif column.kind in ("category", "boolean"):
         counts = np.array(bins.counts[:-2], dtype=np.float64)
         share, word = float(counts.max() / max(counts.sum(), 1)), str(bins.points[int(counts.argmax())])
         for size in _CATEGORY_SHARE_DROPS:
-            change = ChangeConfig(column=column.name, word=word, share=max(share - size, 0.0))
+            change = DriftInjectionConfig(column=column.name, word=word, share=max(share - size, 0.0))
             changes.append((f"share -{size}", change))
     if column.nullable:
         missing = min(bins.counts[-1] / max(sum(bins.counts), 1) + _MISSING_SHARE_INCREASE, 1.0)
-        changes.append((f"missing +{_MISSING_SHARE_INCREASE}", ChangeConfig(column=column.name, missing=missing)))
+        changes.append((f"missing +{_MISSING_SHARE_INCREASE}", DriftInjectionConfig(column=column.name, missing=missing)))
     return changes
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ class DriftReport:
     @property
     def summary(self) -> str:
         """One sentence for a person."""
-        rows = f"{counted(self.n_rows, 'row')} against {self.n_reference:,}"
+        rows = f"{pluralize(self.n_rows, 'row')} against {self.n_reference:,}"
         loud = [one for one in self.findings if one.verdict == "drift"]
         if self.verdict == "not_enough_data":
             return f"not enough data: {rows}"

@@ -22,7 +22,7 @@ from pipeline.monitoring.traffic import traffic_summary
 from pipeline.monitoring.values import check_class, loggable_features, read_feature_importance, features_as_json_values, window_bounds
 from pipeline.monitoring.windows import Window, window_counts, window_by_time, window_by_rows
 from pipeline.package.store import PackageStore
-from pipeline.tracking.store import find_root
+from pipeline.tracking.store import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -308,7 +308,7 @@ class ModelMonitor:
 
     @property
     def _root(self) -> Path:
-        return (self.root if self.root is not None else find_root()).resolve()
+        return (self.root if self.root is not None else find_project_root()).resolve()
 
     @property
     def resolved_config(self) -> Config:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.groups.learning import FeaturesConfig, InputsConfig
+from pipeline.config.groups.learning import FeaturesConfig, EstimatorInputsConfig
 from pipeline.features import make_encoder
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["DomainAuc", "auc_interval", "domain_auc"]
 
 _N_FOLDS = 5
 _FEATURES_CONFIG = FeaturesConfig(missing="native", fill="median", indicators="never", categories="codes", scale="none")
-_INPUTS_CONFIG = InputsConfig(missing="native", categories="codes", scale="none")
+_INPUTS_CONFIG = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def headline(report: Mapping[str, Any]) -> str:
     performance = f"degraded: {', '.join(worse)}" if worse else "no degradation was found"
     if report["performance"]["provisional"]:
         performance += ", provisional while outcomes may still come"
-    outcomes = counted(report["performance"]["n_outcomes"], "outcome")
+    outcomes = pluralize(report["performance"]["n_outcomes"], "outcome")
     return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline import files, paths
 from pipeline.errors import DataError
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def features_as_json_values(features: Any) -> dict[str, Any]:
     if hasattr(features, "iloc") and hasattr(features, "columns"):
         if len(features) != 1:
             raise DataError(
-                f"features: {counted(len(features), 'row')}; accepted: a frame of one row, log others one by one"
+                f"features: {pluralize(len(features), 'row')}; accepted: a frame of one row, log others one by one"
             )
         features = features.iloc[0]
     if hasattr(features, "to_dict"):
@@ -78,7 +78,7 @@ def loggable_features(row: Mapping[str, Any], package: Package) -> dict[str, Any
 def read_feature_importance(root: Path, digest: str) -> dict[str, float]:
     """Return the permutation importance by column that the evaluation of this package found; empty where it is another's."""
     try:
-        report = files.read_json(root / paths.EVALUATION)
+        report = files.read_json(root / paths.EVALUATION_REPORT)
     except DataError:
         return {}
     if report.get("package") != digest:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.calibration import Calibration
-from pipeline.classifier import Classifier, decide
+from pipeline.classifier import Classifier, predicted_classes
 from pipeline.errors import IntegrityError
 from pipeline.features import Encoder
 from pipeline.package import skops_file
@@ -85,7 +85,7 @@ class Package:
 
     def predict(self, rows: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.str_]:
         """Return the predicted class of each row."""
-        return decide(self.predict_proba(rows), self.schema.target, self.threshold)
+        return predicted_classes(self.predict_proba(rows), self.schema.target, self.threshold)
 
     def sklearn_classifier(self) -> Classifier:
         """Return the scikit-learn form, built from the skops file."""

@@ -113,6 +113,6 @@ def _build_classifier(schema: Schema, encoder: Encoder, plain: Mapping[str, Any]
     lengths = {len(one) for one in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
     if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
         raise ValueError("the tree's lists have different lengths")
-    if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.names_out_):
+    if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):
         raise ValueError("the tree points beyond itself")
     return Classifier(schema, encoder, tree, Calibration(), threshold)

@@ -59,7 +59,7 @@ class PackageStore:
         found = load_package(source)
         target = self.path(found.digest)
         if not target.exists():
-            with files.new_folder(target) as folder:
+            with files.atomic_folder(target) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
         shared = remote_package_store()
         if shared is not None:
@@ -94,6 +94,6 @@ class PackageStore:
         target, shared = self.path(digest), remote_package_store()
         if shared is None or target.exists():
             return
-        with files.exclusive(self.folder / ".fetching", what="fetching a package", wait_s=_FETCH_TIMEOUT_S):
+        with files.exclusive_lock(self.folder / ".fetching", what="fetching a package", wait_s=_FETCH_TIMEOUT_S):
             if not target.exists():
                 shared.fetch(digest, target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline import files
-from pipeline.classifier import decide
+from pipeline.classifier import predicted_classes
 from pipeline.errors import DataError
 from pipeline.package import skops_file
 from pipeline.package.card import package_card
@@ -119,7 +119,7 @@ def _monitoring_files(
     target = classifier.schema.target
     served = classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
-    predicted = decide(scores, target, classifier.threshold)
+    predicted = predicted_classes(scores, target, classifier.threshold)
     bins = training.reference_bins
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
@@ -136,7 +136,7 @@ def _known_classes(classifier: Classifier) -> list[int]:
 def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
     if set(REQUIRED_FILES) - set(contents):
         raise AssertionError(f"a package needs {REQUIRED_FILES}")
-    with files.new_folder(path) as folder:
+    with files.atomic_folder(path) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
         complete = replace(manifest, files=list_files(folder, contents))
@@ -148,7 +148,7 @@ def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
 def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:
     """Return the ONNX form and its proof; None where there is none or where it answers otherwise."""
     try:
-        data = convert_to_onnx(classifier.estimator, len(classifier.encoder.names_out_))
+        data = convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_))
     except NotConvertible as reason:
         return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
     proof = check_onnx_parity(classifier, OnnxModel(data, _known_classes(classifier)), rows)

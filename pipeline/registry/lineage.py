@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.outputs import folder_md5
-from pipeline.tracking.history import commits
-from pipeline.tracking.revision import git, parse_lock
+from pipeline.tracking.history import lock_commits
+from pipeline.tracking.revision import run_git, parse_dvc_lock
 
 if TYPE_CHECKING:
     from pipeline.package import Package
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lineage", "lineage_of", "settings_at"]
 
-_DATA_PATHS = (paths.RAW, paths.TRAIN, paths.TEST)
+_DATA_PATHS = (paths.RAW_ROWS, paths.TRAIN_ROWS, paths.TEST_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Lineage:
         committed = self.commit or "no commit names this package; commit dvc.lock to keep the way back"
         lines = [
             f"package     {self.digest}",
-            f"dvc.lock    {paths.CANDIDATE} {self.md5}",
+            f"dvc.lock    {paths.CANDIDATE_PACKAGE} {self.md5}",
             f"commit      {committed}",
             f"made at     {self.head_commit or 'unknown'}{edits}",
             *(f"rows        {path} {md5}" for path, md5 in self.data_md5.items()),
@@ -96,7 +96,7 @@ def settings_at(root: Path, commit: str) -> dict[str, Any]:
     """Return the composed settings of a commit with their key paths."""
     from pipeline.config.reader import read_yaml
 
-    text = git(root, "show", f"{commit}:./{paths.PARAMS}")
+    text = run_git(root, "show", f"{commit}:./{paths.PARAMS}")
     if text is None:
         return {}
     with tempfile.TemporaryDirectory() as name:
@@ -112,12 +112,12 @@ def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
 
 
 def _find_commit(root: Path, md5: str) -> str | None:
-    if git(root, "rev-parse", "--git-dir") is None:
+    if run_git(root, "rev-parse", "--git-dir") is None:
         return None
-    named = (one.sha for one in commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE)) == md5)
+    named = (one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5)
     return next(named, None)
 
 
 def _output_md5s(root: Path, commit: str) -> dict[str, str]:
-    stages = parse_lock(git(root, "show", f"{commit}:./dvc.lock") or "")
+    stages = parse_dvc_lock(run_git(root, "show", f"{commit}:./dvc.lock") or "")
     return {out["path"]: str(out.get("md5")) for stage in stages.values() for out in stage.get("outs", ())}

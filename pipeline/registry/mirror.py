@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import MlopsError
-from pipeline.files import canonical_json, exclusive
+from pipeline.files import canonical_json, exclusive_lock
 from pipeline.registry.story import mlflow_description
 from pipeline.registry.then import deployments_after
-from pipeline.tracking.search import needing_the_store
-from pipeline.tracking.store import Unreachable
+from pipeline.tracking.search import require_store
+from pipeline.tracking.store import StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.package.store import PackageStore
     from pipeline.registry.then import PastDeployment
     from pipeline.state import Served, State, Task, Version
-    from pipeline.tracking.store import Store
+    from pipeline.tracking.store import RunStore
 
 __all__ = ["MirrorResult", "mirror", "overridden_aliases"]
 
@@ -41,7 +41,7 @@ class MirrorResult:
 
 
 def mirror(
-    state: State, packages: PackageStore, mlflow: Store, *, all_models: bool = False, wait_s: float | None = None
+    state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool = False, wait_s: float | None = None
 ) -> MirrorResult:
     """Work off what waits in the outbox; what cannot be done now stays there for the next call.
 
@@ -70,7 +70,7 @@ def mirror(
     return found[0] if found else MirrorResult(error=f"MLflow did not answer within {wait_s:g} s")
 
 
-def overridden_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
+def overridden_aliases(state: State, mlflow: RunStore) -> tuple[str, ...]:
     """Return the aliases in MLflow that point to something else than what serves; nothing is written.
 
     Raises
@@ -83,25 +83,25 @@ def overridden_aliases(state: State, mlflow: Store) -> tuple[str, ...]:
         serving = [store.served(connection, name) for name in names]
         waiting = {str(task.payload["model"]) for task in store.waiting(connection)}
     found: list[str] = []
-    with needing_the_store():
+    with require_store():
         client = mlflow.client() if names else None
-        with mlflow.asking():
+        with mlflow.translate_errors():
             for served in serving:
                 if served.model not in waiting and _is_registered(client, served.model):
                     found += _overridden_aliases(client, served, _numbers_by_digest(client, served.model))
     return tuple(found)
 
 
-def _mirror_exclusively(state: State, packages: PackageStore, mlflow: Store, *, all_models: bool, wait_s: float) -> MirrorResult:
+def _mirror_exclusively(state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool, wait_s: float) -> MirrorResult:
     """Do it while no other process of this machine does: two would make a version twice. Decisions stand in any case."""
     try:
-        with exclusive(packages.folder.with_name("mirror.lock"), what="telling MLflow", wait_s=wait_s):
+        with exclusive_lock(packages.folder.with_name("mirror.lock"), what="telling MLflow", wait_s=wait_s):
             return _process_outbox(state, packages, mlflow, all_models=all_models)
     except MlopsError as error:
         return MirrorResult(error=str(error))
 
 
-def _process_outbox(state: State, packages: PackageStore, mlflow: Store, *, all_models: bool) -> MirrorResult:
+def _process_outbox(state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool) -> MirrorResult:
     """Tell MLflow until nothing waits: what is decided meanwhile, on any machine, is told by this call or by the next."""
     shown: set[str] = set()
     moved: set[str] = set()
@@ -115,7 +115,7 @@ def _process_outbox(state: State, packages: PackageStore, mlflow: Store, *, all_
             return MirrorResult(tuple(sorted(shown)), tuple(sorted(moved)))
         try:
             found = [alias for name in sorted(todo) for alias in _sync_model(state, packages, mlflow, name)]
-        except Unreachable as error:
+        except StoreUnreachable as error:
             with state.writing() as connection:
                 for task in tasks:
                     store.failed(connection, task, str(error))
@@ -134,7 +134,7 @@ def _record_results(state: State, tasks: Sequence[Task], moved: Iterable[str]) -
             store.append(connection, act, model=alias.partition("@")[0])
 
 
-def _sync_model(state: State, packages: PackageStore, mlflow: Store, model: str) -> list[str]:
+def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, model: str) -> list[str]:
     """Write what differs, again when somebody decided meanwhile, and return the aliases that pointed elsewhere."""
     changed: list[str] = []
     while True:
@@ -149,14 +149,14 @@ def _sync_model(state: State, packages: PackageStore, mlflow: Store, model: str)
 
 def _write_model(
     packages: PackageStore,
-    mlflow: Store,
+    mlflow: RunStore,
     versions: Sequence[Version],
     served: Served,
     placed: Mapping[int, PastDeployment],
 ) -> list[str]:
     model = served.model
     client = mlflow.client()
-    with mlflow.asking():
+    with mlflow.translate_errors():
         if not _is_registered(client, model):
             client.create_registered_model(model, description="Registered by its packages; the state database decides.")
         known = _numbers_by_digest(client, model)

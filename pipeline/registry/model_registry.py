@@ -20,8 +20,8 @@ from pipeline.registry.mirror import MirrorResult, mirror, overridden_aliases
 from pipeline.registry.story import version_card
 from pipeline.registry.submitting import Submission, evaluate_candidate, submit
 from pipeline.registry.then import PastDeployment, deployments_after
-from pipeline.tracking.search import needing_the_store
-from pipeline.tracking.store import Store, find_root
+from pipeline.tracking.search import require_store
+from pipeline.tracking.store import RunStore, find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ class ModelRegistry:
 
     @property
     def _root(self) -> Path:
-        return (self.root if self.root is not None else find_root()).resolve()
+        return (self.root if self.root is not None else find_project_root()).resolve()
 
     @property
     def packages(self) -> PackageStore:
@@ -75,8 +75,8 @@ class ModelRegistry:
         return PackageStore(self._root / _PACKAGES_FOLDER)
 
     @property
-    def _mlflow(self) -> Store:
-        return Store(self._root, self.tracking_uri, _MIRROR_WAIT_S)
+    def _mlflow(self) -> RunStore:
+        return RunStore(self._root, self.tracking_uri, _MIRROR_WAIT_S)
 
     @contextmanager
     def _open_state(self) -> Iterator[State]:
@@ -337,7 +337,7 @@ class ModelRegistry:
             return
         run_id, _, path = uri.removeprefix("runs:/").partition("/")
         with tempfile.TemporaryDirectory() as folder:
-            with needing_the_store():
+            with require_store():
                 fetched = self._mlflow.download(run_id, path, Path(folder))
             inner = fetched / "package"
             yield inner if inner.is_dir() else fetched, run_id

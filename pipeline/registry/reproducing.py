@@ -15,9 +15,9 @@ import numpy as np
 
 from pipeline import files, package, paths
 from pipeline.errors import DependencyUnavailable, UsageError
-from pipeline.outputs import folder_md5, md5_of
-from pipeline.tracking.history import cache_of
-from pipeline.tracking.revision import git
+from pipeline.outputs import folder_md5, file_md5
+from pipeline.tracking.history import dvc_cache_folder
+from pipeline.tracking.revision import run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,15 +101,15 @@ def reproduce(root: Path, version: Version, original: Package, lineage: Lineage)
     with tempfile.TemporaryDirectory(prefix="mlops-reproduce-") as name:
         folder = _check_out(root, lineage.commit, Path(name) / "copy")
         _run(folder, sys.executable, "-m", "dvc", "repro", "evaluate")
-        made = package.load_package(folder / paths.CANDIDATE)
-        test = files.read_parquet(folder / paths.TEST)
+        made = package.load_package(folder / paths.CANDIDATE_PACKAGE)
+        test = files.read_parquet(folder / paths.TEST_ROWS)
         checks = (
             *_compare_dicts("rows", lineage.data_md5, {path: _file_md5(folder / path) for path in lineage.data_md5}),
             *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(made)),
             ComparedItem("settings", original.lineage.get("params_sha256"), made.lineage.get("params_sha256")),
             *_compare_dicts("metric", original.metrics, made.metrics),
             ComparedItem("predictions, largest difference", 0.0, _max_probability_difference(original, made, test)),
-            ComparedItem("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE)),
+            ComparedItem("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE_PACKAGE)),
             ComparedItem("digest", original.digest, made.digest),
         )
     libraries = tuple(_compare_dicts("library", original.manifest.libraries, made.manifest.libraries))
@@ -119,14 +119,14 @@ def reproduce(root: Path, version: Version, original: Package, lineage: Lineage)
 
 def _check_out(root: Path, commit: str, copy: Path) -> Path:
     """Return the project's folder in a clone that stands at `commit`, with the files that came from outside."""
-    _run(root, "git", "clone", "--quiet", "--no-checkout", git(root, "rev-parse", "--show-toplevel") or ".", str(copy))
+    _run(root, "git", "clone", "--quiet", "--no-checkout", run_git(root, "rev-parse", "--show-toplevel") or ".", str(copy))
     _run(copy, "git", "fetch", "--quiet", "origin", "+refs/*:refs/kept/*")  # DVC's experiments are on no branch
     _run(copy, "git", "checkout", "--quiet", commit)
-    folder = copy / (git(root, "rev-parse", "--show-prefix") or "")
+    folder = copy / (run_git(root, "rev-parse", "--show-prefix") or "")
     pointers = [str(path.relative_to(folder)) for path in sorted(folder.glob(f"{paths.EXTERNAL}/*.dvc"))]
     if pointers:
         dvc = (sys.executable, "-m", "dvc")
-        _run(folder, *dvc, "config", "--local", "cache.dir", str(cache_of(root).parents[1]))
+        _run(folder, *dvc, "config", "--local", "cache.dir", str(dvc_cache_folder(root).parents[1]))
         _run(folder, *dvc, "checkout", "--quiet", *pointers)
         # With a cache of its own nothing is restored: every stage runs.
         _run(folder, *dvc, "config", "--local", "--unset", "cache.dir")
@@ -149,7 +149,7 @@ def _run(folder: Path, *command: str) -> None:
 
 
 def _file_md5(path: Path) -> str | None:
-    return md5_of(path) if path.is_file() else None
+    return file_md5(path) if path.is_file() else None
 
 
 def _data_sha256(one: Package) -> dict[str, str]:

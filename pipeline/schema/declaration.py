@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.groups.data import ColumnEntry, DataConfig
+    from pipeline.config.groups.data import ColumnConfig, DataConfig
 
 __all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
 
@@ -150,7 +150,7 @@ class Schema:
         return {column.name: column for column in self.columns}[name]
 
 
-def _column_from_entry(name: str, entry: ColumnEntry) -> Column:
+def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
     minimum, maximum = _narrowest_bounds(entry.checks)
@@ -166,7 +166,7 @@ def _column_from_entry(name: str, entry: ColumnEntry) -> Column:
     )
 
 
-def _declared_categories(name: str, entry: ColumnEntry) -> tuple[str, ...]:
+def _declared_categories(name: str, entry: ColumnConfig) -> tuple[str, ...]:
     arguments = entry.checks.get("isin")
     words = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):

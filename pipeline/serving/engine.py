@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import MlopsError
-from pipeline.files import exclusive
+from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
 from pipeline.serving.activation import Activation
 from pipeline.serving.answering import Work
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, LogConfig
+    from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
     from pipeline.serving.activation import Found
     from pipeline.serving.bundle import Bundle
     from pipeline.serving.contracts import Lines
@@ -68,7 +68,7 @@ class Engine:
     """
 
     def __init__(
-        self, root: Path, model: str, engine: EngineConfig, log: LogConfig, *, stage: str = "Production"
+        self, root: Path, model: str, engine: EngineConfig, log: PredictionLogConfig, *, stage: str = "Production"
     ) -> None:
         self.model = model
         self.stage = stage
@@ -371,7 +371,7 @@ def _check_word(what: str, word: str | None) -> None:
 def log_secret(root: Path) -> bytes:
     """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
     path = root / _SECRET
-    with exclusive(root / "state/log.key.lock", what="making the key of the log", wait_s=10):
+    with exclusive_lock(root / "state/log.key.lock", what="making the key of the log", wait_s=10):
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(os.urandom(32))

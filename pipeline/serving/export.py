@@ -49,7 +49,7 @@ def export_day(state: State, day: date, path: Path) -> int:
         first = next(pieces, None)
         if first is None:
             return 0
-        with files.new_file(path) as temporary:
+        with files.atomic_file(path) as temporary:
             table = _table(first, store.last_outcomes(connection, [row.prediction_id for row in first]))
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)

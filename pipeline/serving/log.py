@@ -21,13 +21,13 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.serving.answering import Answered, Answerer, Work
 from pipeline.serving.contracts import BodyRefused, NotReady, Problem
 from pipeline.state import KeyTaken, StoredAnswer
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from pipeline.config.groups.serving import LogConfig
+    from pipeline.config.groups.serving import PredictionLogConfig
     from pipeline.serving.bundle import Bundle
     from pipeline.state import Journal
 
@@ -83,7 +83,7 @@ class LogWriter:
         Is told of each request and each group.
     """
 
-    def __init__(self, journal: Journal, config: LogConfig, now: Callable[[], int], watch: Watch | None = None) -> None:
+    def __init__(self, journal: Journal, config: PredictionLogConfig, now: Callable[[], int], watch: Watch | None = None) -> None:
         self.tally = Tally()
         self._journal = journal
         self._config = config
@@ -142,7 +142,7 @@ class LogWriter:
         n_rows = len(work.rows.rows)
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
-                said = f"{counted(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
+                said = f"{pluralize(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
                 raise NotReady(said, retry_after_s=1)
             self._n_waiting += n_rows
         if self._watch is not None:

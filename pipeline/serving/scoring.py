@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from pipeline.classifier import decide_codes
+from pipeline.classifier import predicted_codes
 from pipeline.features import Encoder
 from pipeline.serving.contracts import Notice
 
@@ -75,7 +75,7 @@ class RowScorer:
         self.package = package
         self._columns = _columns(package, secret)
         self._n_missing = max(1, int(np.ceil(many_missing * len(self._columns))))
-        self._width = len(package.serving_classifier.encoder.names_out_)
+        self._width = len(package.serving_classifier.encoder.feature_names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
         words = ",".join(f"{label}:%s" for label in (one.replace("%", "%%") for one in self._labels))
@@ -111,7 +111,7 @@ class RowScorer:
         values = list(zip(*rows, strict=True))
         cells = self._cells(values)
         probabilities = self._predict(cells, len(rows))
-        codes = decide_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
+        codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
         plain = probabilities.tolist()
         texts = [_texts(column) for column in probabilities.T.tolist()]
         shares = list(map(self._shares.__mod__, zip(*texts, strict=True)))
@@ -151,7 +151,7 @@ class RowScorer:
         data = b"".join([cell[0] for row in zip(*cells, strict=True) for cell in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
         served = self.package.serving_classifier
-        return served.calibration.apply(served.score(matrix))
+        return served.calibration.apply(served.uncalibrated_proba(matrix))
 
 
 def _texts(numbers: list[float]) -> list[str]:

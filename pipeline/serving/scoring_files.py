@@ -19,7 +19,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from pipeline import files
-from pipeline.classifier import decide_codes
+from pipeline.classifier import predicted_codes
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.file_log import row_ids
 from pipeline.serving.file_rows import ValueChecks, column_names, file_tables, n_rows_of
@@ -170,7 +170,7 @@ def _chunk(package: Package, rows: pa.Table) -> pa.Table:
     probabilities = package.predict_proba(
         {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
     )
-    codes = decide_codes(probabilities, package.schema.target, package.threshold)
+    codes = predicted_codes(probabilities, package.schema.target, package.threshold)
     columns: dict[str, Any] = {
         column.name: rows.column(column.name)
         for column in package.schema.columns
@@ -199,7 +199,7 @@ class _Parts:
 
     def add(self, at: int, table: pa.Table) -> None:
         with (
-            files.new_file(self._path(at)) as temporary,
+            files.atomic_file(self._path(at)) as temporary,
             pa.OSFile(str(temporary), "wb") as sink,
             pa.ipc.new_file(sink, table.schema) as writer,
         ):
@@ -215,7 +215,7 @@ class _Parts:
     @contextmanager
     def assembling(self) -> Iterator[_Assembled]:
         """Yield what writes tables behind each other; the output appears when the block ends well."""
-        with files.new_file(self._target) as temporary:
+        with files.atomic_file(self._target) as temporary:
             assembled = _Assembled(temporary, is_parquet=self._target.suffix == ".parquet")
             try:
                 yield assembled

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.files import sha256
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.config.groups.serving import LogConfig
+    from pipeline.config.groups.serving import PredictionLogConfig
     from pipeline.state import State
 
 __all__ = ["Upkeep", "erase", "prepare", "prune"]
@@ -33,7 +33,7 @@ class Upkeep:
     `error` says what went wrong the last time, None when nothing did.
     """
 
-    def __init__(self, state: State, config: LogConfig) -> None:
+    def __init__(self, state: State, config: PredictionLogConfig) -> None:
         self.error: str | None = None
         self._state = state
         self._config = config
@@ -72,7 +72,7 @@ class Upkeep:
         prune(self._state, self._config, is_over=self._is_over.is_set)
 
 
-def prepare(state: State, config: LogConfig) -> None:
+def prepare(state: State, config: PredictionLogConfig) -> None:
     """Make the partitions of now and of the time after it, where the log has partitions.
 
     Raises
@@ -94,7 +94,7 @@ def prepare(state: State, config: LogConfig) -> None:
             store.add_partitions(connection, moments, days=days)
 
 
-def prune(state: State, config: LogConfig, *, is_over: Callable[[], bool] = lambda: False) -> int:
+def prune(state: State, config: PredictionLogConfig, *, is_over: Callable[[], bool] = lambda: False) -> int:
     """Remove rows and stored answers that are older than the settings say, in short transactions; return how many.
 
     It ends before its time when `is_over` says so, which is asked between two transactions.
@@ -133,6 +133,6 @@ def erase(state: State, subject: str, *, actor: str) -> int:
         store.remove_retired(state)
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
-        act = store.Act(actor, "erase", state.clock(), f"{counted(n_removed, 'prediction')} of a subject")
+        act = store.Act(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
         store.append(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
     return n_removed

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.scenario import ChangeConfig
+    from pipeline.config.groups.scenario import DriftInjectionConfig
     from pipeline.schema import Column, Schema
 
     Mask = NDArray[np.bool_]
@@ -91,7 +91,7 @@ class DriftInjection:
         return moved
 
 
-def plan_drift_injections(changes: Sequence[ChangeConfig], schema: Schema, rows: pd.DataFrame) -> tuple[DriftInjection, ...]:
+def plan_drift_injections(changes: Sequence[DriftInjectionConfig], schema: Schema, rows: pd.DataFrame) -> tuple[DriftInjection, ...]:
     """Return what the changes mean for rows of this kind.
 
     Parameters
@@ -152,7 +152,7 @@ def _is_categorical(column: Column) -> bool:
     return column.kind in ("category", "boolean")
 
 
-def _plan_drift_injection(change: ChangeConfig, column: Column, rows: pd.DataFrame) -> DriftInjection:
+def _plan_drift_injection(change: DriftInjectionConfig, column: Column, rows: pd.DataFrame) -> DriftInjection:
     values = rows[column.name]
     present, missing = values.dropna(), float(values.isna().mean())
     if change.shift is not None:

@@ -17,7 +17,7 @@ from pipeline.state.migration import prepare, revision
 from pipeline.state.partitions import add_partitions
 from pipeline.state.rollup_rows import DAY_US
 from pipeline.state.tables import METADATA, counters, predictions
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,8 +144,8 @@ def _compare(copied: CopiedTable, new: Connection, told: Told) -> None:
         told("compared", table.name, n_done, copied.n_rows)
     if (n_done, digest.hexdigest()) != (copied.n_rows, copied.sha256):
         raise IntegrityError(
-            f"{copied.name}: {counted(copied.n_rows, 'row')} with SHA-256 {copied.sha256[:12]} were copied and"
-            f" {counted(n_done, 'row')} with {digest.hexdigest()[:12]} were read back; nothing was kept"
+            f"{copied.name}: {pluralize(copied.n_rows, 'row')} with SHA-256 {copied.sha256[:12]} were copied and"
+            f" {pluralize(n_done, 'row')} with {digest.hexdigest()[:12]} were read back; nothing was kept"
         )
 
 

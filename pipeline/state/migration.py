@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.files import new_file
+from pipeline.files import atomic_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -147,7 +147,7 @@ def back_up(state: State, backups: Path) -> Path:
 
 def _copy_file(source: Path, target: Path) -> Path:
     with (
-        new_file(target) as temporary,
+        atomic_file(target) as temporary,
         closing(sqlite3.connect(source)) as original,
         closing(sqlite3.connect(temporary)) as copy,
     ):
@@ -164,7 +164,7 @@ def _dump_server(state: State, target: Path) -> Path:
         )
     url = state.engine.url.set(drivername="postgresql", password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": state.engine.url.password or os.environ.get("PGPASSWORD", "")}
-    with new_file(target) as temporary:
+    with atomic_file(target) as temporary:
         done = subprocess.run(  # noqa: S603 - no shell, our words
             [program, "--file", str(temporary), url], env=environment, capture_output=True, text=True, check=False
         )

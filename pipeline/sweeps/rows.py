@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import files, paths
-from pipeline.config.compose import leaves
+from pipeline.config.compose import flatten
 from pipeline.config.groups.data import DataConfig
 from pipeline.data.split import split_train_test
 from pipeline.errors import ConfigError, DataError
 from pipeline.schema import Schema
-from pipeline.tracking.revision import parse_lock
+from pipeline.tracking.revision import parse_dvc_lock
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config.types import Config
 
-__all__ = ["identity_of_rows", "train_rows"]
+__all__ = ["train_rows_identity", "load_train_rows"]
 
-_LOCK = Path("dvc.lock")
-_MAKERS = ("ingest", "split")
+_DVC_LOCK = Path("dvc.lock")
+_DATA_STAGES = ("ingest", "split")
 
 
-def train_rows(config: Config) -> pd.DataFrame:
+def load_train_rows(config: Config) -> pd.DataFrame:
     """Return the train part as `dvc repro` would make it with these settings.
 
     With the seed and the split of the last `dvc repro` it is read from data/train.parquet; with another
@@ -38,54 +38,54 @@ def train_rows(config: Config) -> pd.DataFrame:
     DataError
         When there are none.
     """
-    if _is_split_so(config):
-        return files.read_parquet(paths.TRAIN)
+    if _matches_last_split(config):
+        return files.read_parquet(paths.TRAIN_ROWS)
     schema = Schema.from_config(config.data)
-    return split_train_test(files.read_parquet(paths.VALID), schema, config.data.split, seed=config.seed).train
+    return split_train_test(files.read_parquet(paths.VALID_ROWS), schema, config.data.split, seed=config.seed).train
 
 
-def identity_of_rows(config: Config) -> dict[str, Any]:
+def train_rows_identity(config: Config) -> dict[str, Any]:
     """Return what tells these train rows from others, without reading all of them."""
-    if _is_split_so(config):
-        return {"train": files.sha256_file(paths.TRAIN)}
-    return {"valid": files.sha256_file(paths.VALID), "seed": config.seed, "split": config.data.split.model_dump()}
+    if _matches_last_split(config):
+        return {"train": files.sha256_file(paths.TRAIN_ROWS)}
+    return {"valid": files.sha256_file(paths.VALID_ROWS), "seed": config.seed, "split": config.data.split.model_dump()}
 
 
-def _is_split_so(config: Config) -> bool:
-    made = _made_with()
-    known = _declared(made["data"])
+def _matches_last_split(config: Config) -> bool:
+    made = _locked_settings()
+    known = _parse_data_config(made["data"])
     if known is None or known.model_copy(update={"split": config.data.split}) != config.data:
         raise ConfigError(
             f"data: the trial declares {config.data.name!r} and the rows on disk were made otherwise"
-            f" ({_differing(known, config.data)}); a trial learns from the rows of the last `dvc repro`: run that with"
+            f" ({_changed_data_settings(known, config.data)}); a trial learns from the rows of the last `dvc repro`: run that with"
             " these settings first (`dvc exp run -S ...`, or edit conf/ and `dvc repro`)"
         )
     return bool(made["seed"] == config.seed and known.split == config.data.split)
 
 
-def _differing(known: DataConfig | None, wanted: DataConfig) -> str:
+def _changed_data_settings(known: DataConfig | None, declared: DataConfig) -> str:
     """Return the first keys that differ, with what the rows on disk were made with."""
     if known is None:
         return "by settings that are not understood today"
-    before, after = (dict(leaves(one.model_dump(mode="json", exclude={"split"}))) for one in (known, wanted))
+    before, after = (dict(flatten(one.model_dump(mode="json", exclude={"split"}))) for one in (known, declared))
     keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     return ", ".join(f"data.{key}={before.get(key)!r}" for key in keys[:3])
 
 
-def _made_with() -> dict[str, Any]:
+def _locked_settings() -> dict[str, Any]:
     """Return the data section and the seed with which the rows on disk were made, from dvc.lock."""
     try:
-        stages = parse_lock(_LOCK.read_text(encoding="utf-8"))
-        known = {key: value for name in _MAKERS for key, value in stages[name]["params"][str(paths.PARAMS)].items()}
+        stages = parse_dvc_lock(_DVC_LOCK.read_text(encoding="utf-8"))
+        known = {key: value for name in _DATA_STAGES for key, value in stages[name]["params"][str(paths.PARAMS)].items()}
         data = {key.removeprefix("data."): value for key, value in known.items() if key.startswith("data.")}
         return {"data": data, "seed": known["seed"]}
     except FileNotFoundError as error:
-        raise DataError(f"{_LOCK}: not there, so no rows are; run `dvc repro` first") from error
+        raise DataError(f"{_DVC_LOCK}: not there, so no rows are; run `dvc repro` first") from error
     except KeyError as error:
-        raise DataError(f"{_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
+        raise DataError(f"{_DVC_LOCK}: does not say how rows were split ({error!r}); run `dvc repro` first") from error
 
 
-def _declared(values: Any) -> DataConfig | None:
+def _parse_data_config(values: Any) -> DataConfig | None:
     try:
         return DataConfig.model_validate_json(json.dumps(values))
     except ValueError:

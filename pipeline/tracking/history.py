@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files, paths
 from pipeline.errors import DataError, DependencyUnavailable
-from pipeline.tracking.projection import PROJECTED
-from pipeline.tracking.revision import git, parse_lock
+from pipeline.tracking.projection import PROJECTED_OUTPUTS
+from pipeline.tracking.revision import run_git, parse_dvc_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Commit", "cache_of", "commits", "restore_output", "restored"]
+__all__ = ["LockCommit", "dvc_cache_folder", "lock_commits", "restore_output", "restored_commit"]
 
-_LOCK = "dvc.lock"
+_DVC_LOCK = "dvc.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class LockCommit:
     """A commit that changed dvc.lock; `experiment` is the name of the DVC experiment that it belongs to."""
 
     sha: str
@@ -38,7 +38,7 @@ class Commit:
         return tags if self.experiment is None else {**tags, "dvc.experiment": self.experiment}
 
 
-def commits(root: Path) -> list[Commit]:
+def lock_commits(root: Path) -> list[LockCommit]:
     """Return every commit of every branch, tag and DVC experiment whose dvc.lock is new, oldest first.
 
     Raises
@@ -46,30 +46,30 @@ def commits(root: Path) -> list[Commit]:
     DependencyUnavailable
         When `root` is not in a git repository.
     """
-    listed = git(root, "log", "--all", "--reverse", "--topo-order", "--format=%H", "--", _LOCK)
+    listed = run_git(root, "log", "--all", "--reverse", "--topo-order", "--format=%H", "--", _DVC_LOCK)
     if listed is None:
         raise DependencyUnavailable(f"{root}: no git history here; run this inside the project's git repository")
-    experiments = _experiments(root)
+    experiments = _experiment_names(root)
     seen: set[tuple[str | None, str | None]] = set()
     found = []
     for sha in listed.splitlines():
-        content = (git(root, "rev-parse", f"{sha}:./{_LOCK}"), git(root, "rev-parse", f"{sha}:./{paths.PARAMS}"))
+        content = (run_git(root, "rev-parse", f"{sha}:./{_DVC_LOCK}"), run_git(root, "rev-parse", f"{sha}:./{paths.PARAMS}"))
         if None not in content and content not in seen:
             seen.add(content)
-            found.append(Commit(sha, experiments.get(sha)))
+            found.append(LockCommit(sha, experiments.get(sha)))
     return found
 
 
-def _experiments(root: Path) -> dict[str, str]:
+def _experiment_names(root: Path) -> dict[str, str]:
     """Return the name of each DVC experiment by its commit."""
-    listed = git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(refname)") or ""
+    listed = run_git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(refname)") or ""
     named = [line.split(" ", 1) for line in listed.splitlines()]
     # refs/exps/<two letters>/<commit it stands on>/<name>; others are DVC's own marks.
     return {sha: ref.split("/")[4] for sha, ref in named if len(ref.split("/")) == 5 and "exec" not in ref.split("/")}
 
 
 @contextmanager
-def restored(root: Path, commit: Commit, *, cache: Path) -> Iterator[Path]:
+def restored_commit(root: Path, commit: LockCommit, *, cache: Path) -> Iterator[Path]:
     """Yield a temporary folder with the outputs and the settings of a commit; `cache` is that of `cache_of`.
 
     Raises
@@ -77,20 +77,20 @@ def restored(root: Path, commit: Commit, *, cache: Path) -> Iterator[Path]:
     DataError
         When an output is not in DVC's cache.
     """
-    stages = parse_lock(git(root, "show", f"{commit.sha}:./{_LOCK}") or "")
+    stages = parse_dvc_lock(run_git(root, "show", f"{commit.sha}:./{_DVC_LOCK}") or "")
     outs = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs", ())}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = git(root, "show", f"{commit.sha}:./{paths.PARAMS}")
+        settings = run_git(root, "show", f"{commit.sha}:./{paths.PARAMS}")
         (folder / paths.PARAMS).write_text(f"{settings}\n", encoding="utf-8")
-        for path in PROJECTED:
+        for path in PROJECTED_OUTPUTS:
             md5 = outs.get(path.as_posix())
             if md5 is not None:
                 restore_output(cache, md5, folder / path)
         yield folder
 
 
-def cache_of(root: Path) -> Path:
+def dvc_cache_folder(root: Path) -> Path:
     """Return the folder of DVC's cached objects, wherever the project keeps it.
 
     Raises
@@ -116,20 +116,20 @@ def restore_output(cache: Path, md5: str, target: Path) -> None:
         When the cache does not hold it.
     """
     if not md5.endswith(".dir"):
-        _copy(cache, md5, target)
+        _copy_object(cache, md5, target)
         return
-    members: list[dict[str, Any]] = files.read_json(_object(cache, md5))
+    members: list[dict[str, Any]] = files.read_json(_cached_object(cache, md5))
     target.mkdir(parents=True)
     for member in members:
-        _copy(cache, member["md5"], target / member["relpath"])
+        _copy_object(cache, member["md5"], target / member["relpath"])
 
 
-def _copy(cache: Path, md5: str, target: Path) -> None:
+def _copy_object(cache: Path, md5: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_object(cache, md5), target)
+    shutil.copyfile(_cached_object(cache, md5), target)
 
 
-def _object(cache: Path, md5: str) -> Path:
+def _cached_object(cache: Path, md5: str) -> Path:
     path = cache / md5[:2] / md5[2:]
     if not path.exists():
         raise DataError(f"object {md5} is not in DVC's cache; `dvc fetch --all-commits` brings it from the remote")

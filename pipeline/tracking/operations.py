@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Batch", "End", "Files", "Input", "Operation", "Point", "apply", "from_dict", "to_dict"]
+__all__ = ["RunBatch", "EndRun", "ArtifactFiles", "LoggedDataset", "RunOperation", "MetricPoint", "apply_operation", "operation_from_dict", "operation_to_dict"]
 
 # MLflow's own limits for one call.
 _MAX_METRICS = 1000
@@ -18,7 +18,7 @@ _MAX_TAGS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MetricPoint:
     """One value of a metric; `at_ms` is UTC in milliseconds since 1970."""
 
     name: str
@@ -28,16 +28,16 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RunBatch:
     """Parameters, metrics and tags, sent in one call."""
 
     params: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[Point, ...] = ()
+    metrics: tuple[MetricPoint, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ArtifactFiles:
     """A file, or all that is in a folder, to stand in `folder` of the run's artifacts."""
 
     source: Path
@@ -45,46 +45,46 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class LoggedDataset:
     """A data set that the run read; `profile` and `layout` are JSON."""
 
     name: str
     digest: str
     source: str
     context: str
-    layout: str | None = None
+    schema: str | None = None
     profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndRun:
     """The end of a run."""
 
     status: str
     at_ms: int
 
 
-Operation = Batch | Files | Input | End
-_KINDS: dict[str, type[Batch | Files | Input | End]] = {"batch": Batch, "files": Files, "input": Input, "end": End}
+RunOperation = RunBatch | ArtifactFiles | LoggedDataset | EndRun
+_OPERATION_TYPES: dict[str, type[RunBatch | ArtifactFiles | LoggedDataset | EndRun]] = {"batch": RunBatch, "files": ArtifactFiles, "input": LoggedDataset, "end": EndRun}
 
 
-def apply(client: Any, run_id: str, operation: Operation) -> None:
+def apply_operation(client: Any, run_id: str, operation: RunOperation) -> None:
     """Do it to a run; doing the same twice leaves the run as doing it once."""
     match operation:
-        case Batch():
+        case RunBatch():
             _send_batch(client, run_id, operation)
-        case Files(source, folder):
+        case ArtifactFiles(source, folder):
             if source.is_dir():
                 client.log_artifacts(run_id, str(source), folder)
             else:
                 client.log_artifact(run_id, str(source), folder)
-        case Input():
-            _send_input(client, run_id, operation)
-        case End(status, at_ms):
+        case LoggedDataset():
+            _send_dataset(client, run_id, operation)
+        case EndRun(status, at_ms):
             client.set_terminated(run_id, status, at_ms)
 
 
-def _send_batch(client: Any, run_id: str, batch: Batch) -> None:
+def _send_batch(client: Any, run_id: str, batch: RunBatch) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in batch.metrics]
@@ -96,28 +96,28 @@ def _send_batch(client: Any, run_id: str, batch: Batch) -> None:
         del metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS]
 
 
-def _send_input(client: Any, run_id: str, given: Input) -> None:
+def _send_dataset(client: Any, run_id: str, dataset_input: LoggedDataset) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    dataset = Dataset(given.name, given.digest, "local", given.source, given.layout, given.profile)
-    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", given.context)])])
+    dataset = Dataset(dataset_input.name, dataset_input.digest, "local", dataset_input.source, dataset_input.schema, dataset_input.profile)
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", dataset_input.context)])])
 
 
-def to_dict(operation: Operation) -> dict[str, Any]:
+def operation_to_dict(operation: RunOperation) -> dict[str, Any]:
     """Return the operation as plain values."""
-    kind = next(name for name, member in _KINDS.items() if isinstance(operation, member))
+    kind = next(name for name, member in _OPERATION_TYPES.items() if isinstance(operation, member))
     plain = asdict(operation)
-    if isinstance(operation, Files):
+    if isinstance(operation, ArtifactFiles):
         plain["source"] = str(operation.source)
     return {"kind": kind, **plain}
 
 
-def from_dict(plain: Mapping[str, Any]) -> Operation:
+def operation_from_dict(plain: Mapping[str, Any]) -> RunOperation:
     """Return the operation that `to_dict` wrote."""
     values = {key: value for key, value in plain.items() if key != "kind"}
-    kind = _KINDS[plain["kind"]]
-    if kind is Batch:
-        return Batch(values["params"], tuple(Point(**point) for point in values["metrics"]), values["tags"])
-    if kind is Files:
-        return Files(Path(values["source"]), values["folder"])
+    kind = _OPERATION_TYPES[plain["kind"]]
+    if kind is RunBatch:
+        return RunBatch(values["params"], tuple(MetricPoint(**point) for point in values["metrics"]), values["tags"])
+    if kind is ArtifactFiles:
+        return ArtifactFiles(Path(values["source"]), values["folder"])
     return kind(**values)

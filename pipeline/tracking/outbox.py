@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files
 from pipeline.errors import IntegrityError
-from pipeline.tracking.operations import End, Files, apply, from_dict, to_dict
-from pipeline.tracking.store import OUTBOX
+from pipeline.tracking.operations import EndRun, ArtifactFiles, apply_operation, operation_from_dict, operation_to_dict
+from pipeline.tracking.store import OUTBOX_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.tracking.operations import Operation
-    from pipeline.tracking.store import Store
+    from pipeline.tracking.operations import RunOperation
+    from pipeline.tracking.store import RunStore
 
-__all__ = ["LETTER_TAG", "Head", "Letter", "letters", "new_letter", "send"]
+__all__ = ["PENDING_RUN_TAG", "PendingRunHeader", "PendingRun", "pending_runs", "create_pending_run", "send_pending_runs"]
 
-LETTER_TAG = "mlops.letter"
+PENDING_RUN_TAG = "mlops.letter"
 _PARENT_TAG = "mlflow.parentRunId"
-_HEAD = "head.json"
-_LINES = "operations.jsonl"
+_HEADER_FILE = "head.json"
+_OPERATIONS_FILE = "operations.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PendingRunHeader:
     """How to begin the run: `run_id` is set when the store went down after the run was made there.
 
     `parent` is the id of a run, or the key of another letter.
@@ -44,7 +44,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class PendingRun:
     """The folder of one run in the outbox."""
 
     folder: Path
@@ -54,24 +54,24 @@ class Letter:
         """Name of the letter; it becomes a tag of the run, so that sending twice makes one run."""
         return self.folder.name
 
-    def head(self) -> Head:
+    def header(self) -> PendingRunHeader:
         """Return how the run begins."""
-        return Head(**files.read_json(self.folder / _HEAD))
+        return PendingRunHeader(**files.read_json(self.folder / _HEADER_FILE))
 
     @property
     def is_ended(self) -> bool:
         """Whether the run has ended."""
-        return any(isinstance(operation, End) for operation in self.operations())
+        return any(isinstance(operation, EndRun) for operation in self.operations())
 
-    def append(self, operation: Operation) -> None:
+    def append(self, operation: RunOperation) -> None:
         """Keep one operation; files are copied, since theirs may be gone by the time they are sent."""
-        lines = self.folder / _LINES
-        if isinstance(operation, Files):
-            operation = replace(operation, source=self._copy(operation.source))
+        lines = self.folder / _OPERATIONS_FILE
+        if isinstance(operation, ArtifactFiles):
+            operation = replace(operation, source=self._copy_artifact(operation.source))
         with lines.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(to_dict(operation)) + "\n")
+            stream.write(json.dumps(operation_to_dict(operation)) + "\n")
 
-    def _copy(self, source: Path) -> Path:
+    def _copy_artifact(self, source: Path) -> Path:
         place = self.folder / "files" / uuid.uuid4().hex
         if source.is_dir():
             shutil.copytree(source, place)
@@ -79,7 +79,7 @@ class Letter:
         place.mkdir(parents=True)
         return _copy_file(source, place / source.name)
 
-    def operations(self) -> Iterator[Operation]:
+    def operations(self) -> Iterator[RunOperation]:
         """Yield what was kept, in order.
 
         Raises
@@ -87,12 +87,12 @@ class Letter:
         IntegrityError
             When a line is not one that was written whole.
         """
-        lines = self.folder / _LINES
+        lines = self.folder / _OPERATIONS_FILE
         if not lines.exists():
             return
         for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines(), start=1):
             try:
-                yield from_dict(json.loads(line))
+                yield operation_from_dict(json.loads(line))
             except (KeyError, TypeError, ValueError) as error:
                 raise IntegrityError(
                     f"{lines}:{number}: not what was written; remove the line and send again"
@@ -104,20 +104,20 @@ def _copy_file(source: Path, target: Path) -> Path:
     return target
 
 
-def new_letter(root: Path, head: Head) -> Letter:
+def create_pending_run(root: Path, head: PendingRunHeader) -> PendingRun:
     """Begin the folder of a run below `root`."""
-    folder = root / OUTBOX / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
+    folder = root / OUTBOX_FOLDER / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
-    files.write_json(folder / _HEAD, asdict(head))
-    return Letter(folder)
+    files.write_json(folder / _HEADER_FILE, asdict(head))
+    return PendingRun(folder)
 
 
-def letters(root: Path) -> list[Letter]:
+def pending_runs(root: Path) -> list[PendingRun]:
     """Return what waits below `root`, oldest first (a parent before its children)."""
-    return [Letter(head.parent) for head in sorted((root / OUTBOX).glob(f"*/{_HEAD}"))]
+    return [PendingRun(head.parent) for head in sorted((root / OUTBOX_FOLDER).glob(f"*/{_HEADER_FILE}"))]
 
 
-def send(store: Store, root: Path, *, unfinished: bool = False) -> list[str]:
+def send_pending_runs(store: RunStore, root: Path, *, unfinished: bool = False) -> list[str]:
     """Send the letters below `root`, remove those that arrived, and return the ids of their runs.
 
     Letters of runs that have not ended are left, unless `unfinished`: their process may be writing.
@@ -128,30 +128,30 @@ def send(store: Store, root: Path, *, unfinished: bool = False) -> list[str]:
         When the store is still down; what was not sent is still there.
     """
     arrived: dict[str, str] = {}
-    waiting = [letter for letter in letters(root) if unfinished or letter.is_ended]
+    waiting = [letter for letter in pending_runs(root) if unfinished or letter.is_ended]
     for letter in waiting:
-        arrived[letter.key] = _send(store, letter, arrived)
+        arrived[letter.key] = _send_run(store, letter, arrived)
     for letter in waiting:
         shutil.rmtree(letter.folder)
     return list(arrived.values())
 
 
-def _send(store: Store, letter: Letter, arrived: Mapping[str, str]) -> str:
-    head = letter.head()
+def _send_run(store: RunStore, letter: PendingRun, arrived: Mapping[str, str]) -> str:
+    head = letter.header()
     client = store.client()
     experiment_id = store.experiment_id(head.experiment)
-    with store.asking():
-        run_id = head.run_id or _begin(client, experiment_id, letter.key, head, arrived)
+    with store.translate_errors():
+        run_id = head.run_id or _find_or_create_run(client, experiment_id, letter.key, head, arrived)
         for operation in letter.operations():
-            apply(client, run_id, operation)
+            apply_operation(client, run_id, operation)
     return run_id
 
 
-def _begin(client: Any, experiment_id: str, key: str, head: Head, arrived: Mapping[str, str]) -> str:
-    begun = client.search_runs([experiment_id], f"tags.`{LETTER_TAG}` = '{key}'", max_results=1)
+def _find_or_create_run(client: Any, experiment_id: str, key: str, head: PendingRunHeader, arrived: Mapping[str, str]) -> str:
+    begun = client.search_runs([experiment_id], f"tags.`{PENDING_RUN_TAG}` = '{key}'", max_results=1)
     if begun:
         return str(begun[0].info.run_id)
-    tags = {**head.tags, LETTER_TAG: key}
+    tags = {**head.tags, PENDING_RUN_TAG: key}
     parent = head.parent or tags.get(_PARENT_TAG)
     if parent is not None:
         tags[_PARENT_TAG] = arrived.get(parent, parent)

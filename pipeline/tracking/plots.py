@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["confusion_rows", "confusion_table", "parallel_coordinates"]
+__all__ = ["confusion_pairs", "confusion_table", "plot_parallel_coordinates"]
 
 
 def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def confusion_table(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = Non
     return table.rename_axis(index=None, columns=None)
 
 
-def confusion_rows(y_true: Any, y_pred: Any) -> pd.DataFrame:
+def confusion_pairs(y_true: Any, y_pred: Any) -> pd.DataFrame:
     """Return `actual` and `predicted` class of each row as words, the form of plots/confusion.csv."""
     import pandas as pd
 
@@ -58,7 +58,7 @@ def confusion_rows(y_true: Any, y_pred: Any) -> pd.DataFrame:
     return pd.DataFrame({"actual": true, "predicted": said})
 
 
-def parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) -> Figure:
+def plot_parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) -> Figure:
     """Draw one line for each run of a comparison through one axis for each column that differs.
 
     Parameters
@@ -83,21 +83,21 @@ def parallel_coordinates(table: pd.DataFrame, *, color_by: str | None = None) ->
     chosen = columns[-1] if color_by is None else color_by
     if chosen not in columns:
         raise UsageError(f"compare: {chosen!r} does not differ among these runs; choose one of {', '.join(columns)}")
-    placed = {name: _placed(table[name]) for name in columns}
+    placed = {name: _axis_positions(table[name]) for name in columns}
     figure = Figure(figsize=(max(6.0, 1.6 * len(columns)), 5), layout="constrained")
     axes = figure.subplots()
     for at, (_, row) in enumerate(table.iterrows()):
         heights = [placed[name][0][at] for name in columns]
         colour = colormaps["viridis"](placed[chosen][0][at])
         axes.plot(range(len(columns)), heights, color=colour, alpha=0.8, label=row["name"])
-    _label(axes, columns, placed)
+    _label_axes(axes, columns, placed)
     axes.set_title(f"{len(table)} runs, coloured by {chosen}")
     if len(table) <= 12:
         figure.legend(loc="outside right upper", fontsize="small")
     return figure
 
 
-def _placed(values: pd.Series) -> tuple[NDArray[np.float64], list[tuple[float, str]]]:
+def _axis_positions(values: pd.Series) -> tuple[NDArray[np.float64], list[tuple[float, str]]]:
     """Return the height of each value between 0 and 1 (NaN where missing), and the labels of the axis."""
     import numpy as np
     import pandas as pd
@@ -113,7 +113,7 @@ def _placed(values: pd.Series) -> tuple[NDArray[np.float64], list[tuple[float, s
     return np.array(found), [(height, word) for word, height in heights.items()]
 
 
-def _label(axes: Axes, columns: list[str], placed: dict[str, Any]) -> None:
+def _label_axes(axes: Axes, columns: list[str], placed: dict[str, Any]) -> None:
     for at, name in enumerate(columns):
         axes.axvline(at, color="0.8", linewidth=1, zorder=0)
         for height, text in placed[name][1]:

@@ -7,16 +7,16 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from pipeline.tracking.operations import Batch, End, apply
-from pipeline.tracking.outbox import Head, Letter, new_letter
-from pipeline.tracking.store import OUTBOX, Unreachable
+from pipeline.tracking.operations import RunBatch, EndRun, apply_operation
+from pipeline.tracking.outbox import PendingRunHeader, PendingRun, create_pending_run
+from pipeline.tracking.store import OUTBOX_FOLDER, StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from pipeline.tracking.operations import Operation
-    from pipeline.tracking.store import Store
+    from pipeline.tracking.operations import RunOperation
+    from pipeline.tracking.store import RunStore
 
 __all__ = ["ActiveRun", "TrackingWarning", "now_ms"]
 
@@ -39,7 +39,7 @@ class ActiveRun:
     written to again.
     """
 
-    store: Store
+    store: RunStore
     experiment: str
     name: str
     tags: Mapping[str, str]
@@ -47,81 +47,81 @@ class ActiveRun:
     run_id: str | None = None
     was_finished: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
-    stack: list[ActiveRun] = field(default_factory=list, repr=False)
-    _letter: Letter | None = field(default=None, repr=False)
+    open_runs: list[ActiveRun] = field(default_factory=list, repr=False)
+    _pending_run: PendingRun | None = field(default=None, repr=False)
     _started_ms: int = field(default_factory=now_ms, repr=False)
 
     @classmethod
-    def of_key(cls, store: Store, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
+    def from_key(cls, store: RunStore, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
         """Return a run that is open elsewhere, by its `key`."""
-        folder = store.root / OUTBOX / key
-        letter = Letter(folder) if folder.is_dir() else None
+        folder = store.root / OUTBOX_FOLDER / key
+        letter = PendingRun(folder) if folder.is_dir() else None
         run_id = None if letter is not None else key
         return cls(store, experiment, key, {}, run_id=run_id, stack=stack, _letter=letter)
 
     @property
     def is_online(self) -> bool:
         """Whether what is logged now reaches the store."""
-        return self._letter is None
+        return self._pending_run is None
 
     @property
     def key(self) -> str:
         """The id of the run, or the name of its folder in the outbox."""
         if self.run_id is not None:
             return self.run_id
-        return self._letter.key if self._letter is not None else ""
+        return self._pending_run.key if self._pending_run is not None else ""
 
-    def begin(self) -> Self:
+    def start(self) -> Self:
         """Make the run in the store, or in the outbox when the store is down."""
         if self.was_finished:
             return self
         try:
             if self.parent is not None and not self.parent.is_online:
-                self._write_letter()
+                self._create_pending_run()
             elif self.run_id is None:
-                self._create()
+                self._create_run()
             else:
-                self._reopen(self.run_id)
-        except Unreachable as error:
+                self._reopen_run(self.run_id)
+        except StoreUnreachable as error:
             self._go_offline(error)
         return self
 
-    def _create(self) -> None:
+    def _create_run(self) -> None:
         experiment_id = self.store.experiment_id(self.experiment)
         tags = dict(self.tags)
         if self.parent is not None:
             tags["mlflow.parentRunId"] = self.parent.key
         client = self.store.client()
-        with self.store.asking():
+        with self.store.translate_errors():
             run = client.create_run(experiment_id, start_time=self._started_ms, tags=tags, run_name=self.name)
         self.run_id = str(run.info.run_id)
 
-    def _reopen(self, run_id: str) -> None:
+    def _reopen_run(self, run_id: str) -> None:
         client = self.store.client()
-        with self.store.asking():
+        with self.store.translate_errors():
             client.update_run(run_id, status="RUNNING")
-            apply(client, run_id, Batch(tags=self.tags))
+            apply_operation(client, run_id, RunBatch(tags=self.tags))
 
-    def send(self, operation: Operation) -> None:
+    def send(self, operation: RunOperation) -> None:
         """Do one thing to the run, now or later."""
         if self.was_finished:
             return
-        if self._letter is not None:
-            self._letter.append(operation)
+        if self._pending_run is not None:
+            self._pending_run.append(operation)
             return
         if self.run_id is None:
-            self.begin()
+            self.start()
             self.send(operation)
             return
         try:
             client = self.store.client()
-            with self.store.asking():
-                apply(client, self.run_id, operation)
-        except Unreachable as error:
+            with self.store.translate_errors():
+                apply_operation(client, self.run_id, operation)
+        except StoreUnreachable as error:
             self._go_offline(error).append(operation)
 
-    def _go_offline(self, error: Unreachable) -> Letter:
-        letter = self._write_letter()
+    def _go_offline(self, error: StoreUnreachable) -> PendingRun:
+        letter = self._create_pending_run()
         warnings.warn(
             f"the store of runs is not to be had: {error}. Work goes on; what run {self.name!r} says is kept in"
             f" {letter.folder} until `mlops track send` sends it",
@@ -130,17 +130,17 @@ class ActiveRun:
         )
         return letter
 
-    def _write_letter(self) -> Letter:
+    def _create_pending_run(self) -> PendingRun:
         parent = None if self.parent is None else self.parent.key
-        head = Head(self.experiment, self.name, self._started_ms, dict(self.tags), parent, self.run_id)
-        self._letter = new_letter(self.store.root, head)
-        return self._letter
+        head = PendingRunHeader(self.experiment, self.name, self._started_ms, dict(self.tags), parent, self.run_id)
+        self._pending_run = create_pending_run(self.store.root, head)
+        return self._pending_run
 
     def end(self, status: str = "FINISHED") -> None:
         """End the run: FINISHED, FAILED or KILLED."""
-        self.send(End(status, now_ms()))
-        if self in self.stack:
-            del self.stack[self.stack.index(self) :]
+        self.send(EndRun(status, now_ms()))
+        if self in self.open_runs:
+            del self.open_runs[self.open_runs.index(self) :]
 
     def __enter__(self) -> Self:
         return self
@@ -152,5 +152,5 @@ class ActiveRun:
             self.end()
             return
         if issubclass(kind, Exception):
-            self.send(Batch(tags={"mlops.error": f"{kind.__name__}: {error}"[:4900]}))
+            self.send(RunBatch(tags={"mlops.error": f"{kind.__name__}: {error}"[:4900]}))
         self.end("FAILED" if issubclass(kind, Exception) else "KILLED")

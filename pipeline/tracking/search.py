@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DependencyUnavailable, UsageError, did_you_mean
-from pipeline.tracking.store import Unreachable
+from pipeline.tracking.store import StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from pipeline.tracking.store import Store
+    from pipeline.tracking.store import RunStore
 
-__all__ = ["FoundRun", "needing_the_store", "pick", "search", "table"]
+__all__ = ["RecordedRun", "require_store", "select_runs", "search_store", "runs_table"]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRun:
+class RecordedRun:
     """A run as the store has it; moments are UTC in milliseconds since 1970."""
 
     run_id: str
@@ -40,7 +40,7 @@ class FoundRun:
 
 
 @contextmanager
-def needing_the_store() -> Iterator[None]:
+def require_store() -> Iterator[None]:
     """Turn a store that is down into our error, where there is nothing to do without it.
 
     Raises
@@ -50,22 +50,22 @@ def needing_the_store() -> Iterator[None]:
     """
     try:
         yield
-    except Unreachable as error:
+    except StoreUnreachable as error:
         raise DependencyUnavailable(
             f"the store of runs is not to be had: {error}. Start the server, or mend its address, and try again"
         ) from error
 
 
-def search(
-    store: Store, experiment: str, *, tags: Mapping[str, object], text: str = "", n: int = 1000
-) -> list[FoundRun]:
+def search_store(
+    store: RunStore, experiment: str, *, tags: Mapping[str, object], text: str = "", n: int = 1000
+) -> list[RecordedRun]:
     """Return the runs of an experiment that have all `tags`, newest first."""
-    clauses = [f"tags.`{name}` = '{_quoted(value)}'" for name, value in tags.items()]
+    clauses = [f"tags.`{name}` = '{_filter_value(value)}'" for name, value in tags.items()]
     query = " and ".join([*clauses, *([text] if text else [])])
     client = store.client()
     experiment_id = store.experiment_id(experiment)
     found: list[Any] = []
-    with store.asking():
+    with store.translate_errors():
         token = None
         while len(found) < n:
             page = client.search_runs(
@@ -79,19 +79,19 @@ def search(
             token = page.token
             if not token:
                 break
-    return [_found(run) for run in found]
+    return [_to_recorded_run(run) for run in found]
 
 
-def _quoted(value: object) -> str:
+def _filter_value(value: object) -> str:
     text = str(value)
     if "'" in text:
         raise UsageError(f"search: {text!r} has a quotation mark, which MLflow cannot look for")
     return text
 
 
-def _found(run: Any) -> FoundRun:
+def _to_recorded_run(run: Any) -> RecordedRun:
     info, data = run.info, run.data
-    return FoundRun(
+    return RecordedRun(
         run_id=info.run_id,
         name=info.run_name or "",
         status=info.status,
@@ -104,7 +104,7 @@ def _found(run: Any) -> FoundRun:
     )
 
 
-def pick(runs: Sequence[FoundRun], wanted: Sequence[str] | None) -> list[FoundRun]:
+def select_runs(runs: Sequence[RecordedRun], run_ids: Sequence[str] | None) -> list[RecordedRun]:
     """Return the runs whose id, beginning of an id (at least four letters), or name is wanted, in that order.
 
     Raises
@@ -112,26 +112,26 @@ def pick(runs: Sequence[FoundRun], wanted: Sequence[str] | None) -> list[FoundRu
     UsageError
         Naming the one that is missing or stands for several.
     """
-    if wanted is None:
+    if run_ids is None:
         return list(runs)
-    return [_pick_one(runs, word) for word in wanted]
+    return [_select_run(runs, word) for word in run_ids]
 
 
-def _pick_one(runs: Sequence[FoundRun], word: str) -> FoundRun:
-    named = [run for run in runs if word in (run.run_id, run.name)]
-    begun = [run for run in runs if len(word) >= 4 and run.run_id.startswith(word)]
+def _select_run(runs: Sequence[RecordedRun], id_or_name: str) -> RecordedRun:
+    named = [run for run in runs if id_or_name in (run.run_id, run.name)]
+    begun = [run for run in runs if len(id_or_name) >= 4 and run.run_id.startswith(id_or_name)]
     found = named or begun
     if not found:
         raise UsageError(
-            f"no run has the id or name {word!r}{did_you_mean(word, [run.name for run in runs])}; see `mlops track compare`"
+            f"no run has the id or name {id_or_name!r}{did_you_mean(id_or_name, [run.name for run in runs])}; see `mlops track compare`"
         )
     if len(found) > 1:
         ids = ", ".join(run.run_id[:8] for run in found[:5])
-        raise UsageError(f"{len(found)} runs are meant by {word!r}: {ids}; say the beginning of an id instead")
+        raise UsageError(f"{len(found)} runs are meant by {id_or_name!r}: {ids}; say the beginning of an id instead")
     return found[0]
 
 
-def table(runs: Sequence[FoundRun]) -> pd.DataFrame:
+def runs_table(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     """Return one row for each run: id, name, status, parameters that differ (`params.*`), metrics (`metrics.*`)."""
     import pandas as pd
 

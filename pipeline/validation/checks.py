@@ -11,7 +11,7 @@ from pipeline.validation.outliers import find_outliers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pipeline.config.groups.checking import Levels, RuleName, ValidationConfig
+    from pipeline.config.groups.checking import SeverityThresholds, ValidationRuleName, ValidationConfig
     from pipeline.schema import Schema
     from pipeline.schema.failures import ColumnFailure
     from pipeline.validation.drift import DriftTestResult
@@ -34,9 +34,9 @@ _DEFAULT_CAUSE = "The values changed at their source, or the declaration does no
 
 
 def _make_finding(
-    rule: RuleName,
+    rule: ValidationRuleName,
     column: str | None,
-    levels: Mapping[RuleName, Levels],
+    levels: Mapping[ValidationRuleName, SeverityThresholds],
     n_failed: int,
     n_rows: int,
     message: str,
@@ -161,7 +161,7 @@ _CHECKS: tuple[StatsCheck, ...] = (_check_missing, _check_incomplete_rows, _chec
 
 
 def drift_findings(
-    test_results: Iterable[DriftTestResult], rule: RuleName, n_rows: int, config: ValidationConfig
+    test_results: Iterable[DriftTestResult], rule: ValidationRuleName, n_rows: int, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
     """Yield one finding for each column that drifts; the share is that of the columns."""
     columns = list(test_results)

@@ -12,7 +12,7 @@ from pipeline.distance import jensen_shannon
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.checking import DriftLimits
+    from pipeline.config.groups.checking import ValidationDriftConfig
     from pipeline.schema import Schema
     from pipeline.validation.tally import ColumnStats, DatasetStats
 
@@ -48,7 +48,7 @@ class DriftTestResult:
         return {"column": self.column, **rounded, "drifted": self.has_drifted}
 
 
-def compare_distributions(reference: DatasetStats, current: DatasetStats, schema: Schema, thresholds: DriftLimits) -> tuple[DriftTestResult, ...]:
+def compare_distributions(reference: DatasetStats, current: DatasetStats, schema: Schema, thresholds: ValidationDriftConfig) -> tuple[DriftTestResult, ...]:
     """Return the drift of each feature and of the target, as far as both sides have it, in the declared order.
 
     Missing is a bin of its own. Free text, dates and words beyond 2,000 are not compared.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.checking import Levels
+    from pipeline.config.groups.checking import SeverityThresholds
 
 __all__ = ["LEVELS", "ValidationFinding", "Level", "SkippedCheck", "shorten_text", "level_for_share"]
 
@@ -76,7 +76,7 @@ def shorten_text(text: str) -> str:
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}... ({len(text):,} characters)"
 
 
-def level_for_share(share: float, levels: Levels) -> Level:
+def level_for_share(share: float, levels: SeverityThresholds) -> Level:
     """Return the loudest level whose limit `share` exceeds.
 
     Examples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from pipeline.validation.findings import ValidationFinding
@@ -47,7 +47,7 @@ def render_html(report: ValidationReport) -> str:
     """Return the page as HTML; at most 100 findings with ten examples each, and 100 columns."""
     parts = [
         f"<h1>{escape(report.name)}</h1>",
-        f"<p class=soft>{counted(report.n_rows, 'row')}, {counted(len(report.profiles), 'column')} {_badge(report.level)}</p>",
+        f"<p class=soft>{pluralize(report.n_rows, 'row')}, {pluralize(len(report.profiles), 'column')} {_badge(report.level)}</p>",
         _render_tiles(report),
         "<h2>What was found</h2>",
         _render_findings(report),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.compose import compose, options
-from pipeline.config.load import build, load_scenario
+from pipeline.config.compose import compose, group_options
+from pipeline.config.load import build_config, load_scenario
 from pipeline.config.types import Config
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,7 +16,7 @@ FILES = sorted(CONF.rglob("*.yaml"))
 # Scenarios are read by `mlops simulate` alone and are no part of what is composed.
 CHOICES = [
     (group, option)
-    for group, members in options(CONF).items()
+    for group, members in group_options(CONF).items()
     for option in members
     if not group.startswith(("hydra", "scenario"))
 ]
@@ -38,10 +38,10 @@ def test_a_file_of_settings_is_short(path: Path) -> None:
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_option_of_every_group_composes_to_valid_settings(group: str, option: str) -> None:
     composition = compose([f"{group}={option}"], conf=CONF)
-    assert isinstance(build(composition.values, where="conf/", origin=composition.origin), Config)
+    assert isinstance(build_config(composition.values, where="conf/", origin=composition.origin), Config)
 
 
-@pytest.mark.parametrize("option", options(CONF)["scenario"])
+@pytest.mark.parametrize("option", group_options(CONF)["scenario"])
 def test_every_scenario_is_valid_and_names_no_column(option: str) -> None:
     scenario = load_scenario(option, conf=CONF)
     named = [one.column.partition(" ")[0] for phase in scenario.phases for one in phase.changes]

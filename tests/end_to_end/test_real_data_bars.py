@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.classifier import class_codes
+from pipeline.classifier import encode_target
 from pipeline.config.compose import compose
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.data import sources
 from pipeline.metrics import compute_metrics
 from pipeline.schema import Schema
-from pipeline.scoring import scored_rows
-from pipeline.training import TrainResult, train
+from pipeline.scoring import make_scored_rows
+from pipeline.training import TrainResult, train_classifier
 
 if TYPE_CHECKING:
     from pipeline.config.types import Config
@@ -33,7 +33,7 @@ pytestmark = [
 
 @cache
 def config() -> Config:
-    return build(compose((), conf=ROOT / "conf").values, where="conf")
+    return build_config(compose((), conf=ROOT / "conf").values, where="conf")
 
 
 @cache
@@ -54,24 +54,24 @@ def real(name: str) -> pd.DataFrame:
 def trained(rows: pd.DataFrame) -> TrainResult:
     settings = config()
     assert (settings.training.folds, settings.seed) == (5, 42)
-    return train(rows, schema(), settings.features, settings.model, settings.training, seed=settings.seed)
+    return train_classifier(rows, schema(), settings.features, settings.model, settings.training, seed=settings.seed)
 
 
 def test_the_default_model_reaches_the_bars_on_s5e7() -> None:
-    found = trained(real("s5e7_train.csv")).mean
+    found = trained(real("s5e7_train.csv")).mean_metrics
     assert found["log_loss"] <= 0.1305
     assert found["roc_auc"] >= 0.9695
     assert 0.9680 <= found["accuracy"] <= 0.9705 < LEAK
 
 
 def test_the_default_model_reaches_the_bar_on_the_original_rows() -> None:
-    found = trained(real("personality_2900.csv")).mean
+    found = trained(real("personality_2900.csv")).mean_metrics
     assert found["log_loss"] <= 0.2185
     assert found["accuracy"] < LEAK
 
 
 def test_baselines_on_s5e7_are_those_that_were_published() -> None:
-    baselines = trained(real("s5e7_train.csv")).baselines
+    baselines = trained(real("s5e7_train.csv")).baseline_metrics
     assert baselines["majority"]["accuracy"] == pytest.approx(0.7395, abs=0.0002)
     assert baselines["depth_2_tree"]["accuracy"] == pytest.approx(0.968, abs=0.001)
 
@@ -80,8 +80,8 @@ def test_what_is_learned_from_synthetic_rows_holds_on_real_ones() -> None:
     rows = sources.fetch_rows(config().data, root=ROOT).frame
     assert len(rows) == 18_524
     classifier, judged = trained(rows).classifier, real("s5e7_train.csv")
-    codes, target = class_codes(judged, schema().target), schema().target
-    scored = scored_rows(target, codes, classifier.predict_proba(judged), threshold=classifier.threshold)
+    codes, target = encode_target(judged, schema().target), schema().target
+    scored = make_scored_rows(target, codes, classifier.predict_proba(judged), threshold=classifier.threshold)
     found = compute_metrics(scored, ["log_loss", "accuracy"])
     assert found["log_loss"] <= 0.1315
     assert 0.9680 <= found["accuracy"] < LEAK

@@ -69,6 +69,6 @@ def test_where_the_meaning_moved_too_the_estimate_falls_too_little_and_is_not_tr
     said, true = expected.metrics["accuracy"].value, measured.metrics["accuracy"].value
     assert said is not None
     assert true is not None
-    assert true < said < result.mean["accuracy"]
+    assert true < said < result.mean_metrics["accuracy"]
     assert (round(said, 2), round(true, 2)) == (0.96, 0.93)
     assert not any(trusted[name] for name in ("accuracy", "f1_weighted", "recall", "roc_auc", "log_loss", "brier"))

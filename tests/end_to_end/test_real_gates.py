@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from pipeline import package
-from pipeline.classifier import class_codes
+from pipeline.classifier import encode_target
 from pipeline.config.compose import compose
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.data.split import split_train_test
 from pipeline.evaluation import evaluate
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
 from pipeline.schema import Column
-from pipeline.training import train
+from pipeline.training import train_classifier
 from pipeline.validation.validating import validate
 from tests.end_to_end.test_real_data_bars import REAL, ROOT, config, real, schema
 
@@ -51,17 +51,17 @@ def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def evaluate_candidate_gates(folder: Path, overrides: tuple[str, ...], rows: Any = None, declared: Schema | None = None) -> GateReport:
-    settings = build(compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf")
+    settings = build_config(compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf")
     declared = declared if declared is not None else schema()
     learned, test = rows if rows is not None else parts()
-    result = train(learned, declared, settings.features, settings.model, settings.training, seed=settings.seed)
+    result = train_classifier(learned, declared, settings.features, settings.model, settings.training, seed=settings.seed)
     package.write_package(
         folder,
         result.classifier,
         train=learned,
         parity_rows=test,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={},
         training=settings.training,
         model=settings.model.name,
@@ -101,7 +101,7 @@ def test_a_model_with_a_planted_leak_is_stopped(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
 
     def planted(rows: pd.DataFrame) -> pd.DataFrame:
-        told = class_codes(rows, target) + noise.normal(0, 0.05, len(rows))
+        told = encode_target(rows, target) + noise.normal(0, 0.05, len(rows))
         return rows.assign(told_before=told).astype({"told_before": "Float64"})
 
     learned, test = parts()

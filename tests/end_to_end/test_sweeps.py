@@ -13,7 +13,7 @@ from pipeline.tracking import ExperimentTracker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.tracking import FoundRun
+    from pipeline.tracking import RecordedRun
     from tests.end_to_end.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def test_an_adopted_run_gives_exactly_its_metrics_in_the_graph(small: Workspace)
     assert {name: figures[name] for name in trial} == trial
 
 
-def shown(run: FoundRun, root: Path) -> tuple[object, ...]:
+def shown(run: RecordedRun, root: Path) -> tuple[object, ...]:
     client = tracker_of(root).store.client()
     entries = [
         entry

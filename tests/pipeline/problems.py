@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.compose import compose
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.schema import Column, Schema, Target
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FAST = ("model=logistic_regression", "training.folds=3", "evaluation.resamples=2
 @cache
 def settings(*overrides: str) -> Config:
     """Return the shipped settings with overrides."""
-    return build(compose(overrides, conf=ROOT / "conf").values, where="conf")
+    return build_config(compose(overrides, conf=ROOT / "conf").values, where="conf")
 
 
 def schema(n_classes: int = 2) -> Schema:

@@ -12,7 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.calibration import Calibration, fit_calibration
-from pipeline.errors import DataError, IntegrityError, UnknownKind
+from pipeline.errors import DataError, IntegrityError, UnknownOption
 
 KINDS = ("sigmoid", "isotonic")
 
@@ -108,7 +108,7 @@ def test_a_score_that_says_the_reverse_is_not_believed() -> None:
 
 def test_an_unknown_kind_is_named() -> None:
     probabilities, y = problem()
-    with pytest.raises(UnknownKind, match=r"training\.calibration: 'isotonik'.*did you mean 'isotonic'"):
+    with pytest.raises(UnknownOption, match=r"training\.calibration: 'isotonik'.*did you mean 'isotonic'"):
         fit_calibration("isotonik", probabilities, y)
 
 

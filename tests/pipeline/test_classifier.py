@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.classifier import class_codes, decide, fit_classifier
+from pipeline.classifier import encode_target, predicted_classes, fit_classifier
 from pipeline.errors import ConfigError, DataError
 from pipeline.schema import Target
 from tests.pipeline.problems import rows, schema, settings
@@ -23,23 +23,23 @@ def fitted(n_classes: int = 2, *overrides: str, class_weight: str | None = None)
 
 def test_a_row_is_positive_from_the_threshold_on() -> None:
     probabilities = np.array([[0.7, 0.3], [0.6, 0.4], [0.3, 0.7]])
-    assert decide(probabilities, TWO, 0.4).tolist() == ["no", "yes", "yes"]
-    assert decide(probabilities, TWO, 0.5).tolist() == ["no", "no", "yes"]
+    assert predicted_classes(probabilities, TWO, 0.4).tolist() == ["no", "yes", "yes"]
+    assert predicted_classes(probabilities, TWO, 0.5).tolist() == ["no", "no", "yes"]
 
 
 def test_the_positive_class_may_be_the_first() -> None:
-    assert decide(np.array([[0.3, 0.7], [0.2, 0.8]]), FIRST, 0.3).tolist() == ["ill", "well"]
+    assert predicted_classes(np.array([[0.3, 0.7], [0.2, 0.8]]), FIRST, 0.3).tolist() == ["ill", "well"]
 
 
 def test_without_a_threshold_the_most_probable_class_is_predicted() -> None:
-    assert decide(np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), THREE, None).tolist() == ["b", "a"]
+    assert predicted_classes(np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), THREE, None).tolist() == ["b", "a"]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_probabilities_stand_in_the_order_of_the_classes(n_classes: int) -> None:
     frame = rows(n_classes=n_classes)
     found = fitted(n_classes).predict_proba(frame)
-    codes = class_codes(frame, schema(n_classes).target)
+    codes = encode_target(frame, schema(n_classes).target)
     assert found.shape == (len(frame), n_classes)
     assert found.sum(axis=1) == pytest.approx(np.ones(len(frame)))
     assert [found[codes == code].mean(axis=0).argmax() for code in range(n_classes)] == list(range(n_classes))
@@ -85,12 +85,12 @@ def test_a_class_that_is_not_declared_is_named_with_its_row() -> None:
     frame = rows()
     frame.loc[7, "answer"] = "perhaps"
     with pytest.raises(DataError, match="answer: row 7 holds 'perhaps'; accepted: no, yes"):
-        class_codes(frame, schema().target)
+        encode_target(frame, schema().target)
 
 
 def test_rows_without_the_target_are_refused() -> None:
     with pytest.raises(DataError, match="answer: the rows have no such column"):
-        class_codes(rows().drop(columns="answer"), schema().target)
+        encode_target(rows().drop(columns="answer"), schema().target)
 
 
 def test_what_an_estimator_refuses_is_said_in_its_name() -> None:

@@ -14,9 +14,9 @@ import pytest
 from pipeline import files, paths
 from pipeline.config.compose import compose
 from pipeline.doctor import Diagnosis, run_diagnostics
-from pipeline.files import exclusive
+from pipeline.files import exclusive_lock
 from pipeline.registry import ModelRegistry
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import RunStore
 from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
 
@@ -89,7 +89,7 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
     unfinished = tmp_path / "data" / ".raw.parquet.x1.tmp"
     unfinished.parent.mkdir()
     unfinished.touch()
-    with exclusive(tmp_path / paths.LOCK, what="ingest"):
+    with exclusive_lock(tmp_path / paths.PROJECT_LOCK, what="ingest"):
         assert by_check(tmp_path, heal=True)["leftovers"].state == "ok"
     assert unfinished.exists()
 
@@ -113,7 +113,7 @@ def registered(tmp_path: Path) -> ModelRegistry:
 
 def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: ModelRegistry, tmp_path: Path) -> None:
     assert by_check(tmp_path, heal=False)["mlflow aliases"].state == "ok"
-    Store(tmp_path).client().delete_registered_model_alias("m", "production")
+    RunStore(tmp_path).client().delete_registered_model_alias("m", "production")
     named = by_check(tmp_path, heal=False)["mlflow aliases"]
     assert (named.state, "m@production" in named.detail) == ("problem", True)
     assert by_check(tmp_path, heal=True)["mlflow aliases"].state == "healed"

@@ -73,7 +73,7 @@ def test_a_filled_matrix_is_whole_and_finite_for_any_row(records, form) -> None:
 def test_an_encoder_is_stored_in_plain_figures(form: dict[str, str]) -> None:
     encoder = fitted(**form)
     again = Encoder.from_dict(json.loads(json.dumps(encoder.as_dict())))
-    assert again.names_out_ == encoder.names_out_
+    assert again.feature_names_out_ == encoder.feature_names_out_
     assert np.array_equal(again.transform(rows(seed=1)), encoder.transform(rows(seed=1)), equal_nan=True)
 
 
@@ -119,7 +119,7 @@ def test_numbers_beyond_float32_are_clipped() -> None:
 
 
 def test_text_ids_and_the_target_are_left_out() -> None:
-    assert fitted().names_in_ == ("size", "count", "colour", "is_new", "seen_at")
+    assert fitted().feature_names_in_ == ("size", "count", "colour", "is_new", "seen_at")
 
 
 def test_auto_follows_what_the_model_wants() -> None:

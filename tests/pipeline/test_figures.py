@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import UnknownKind
-from pipeline.figures import FIGURES, draw
+from pipeline.errors import UnknownOption
+from pipeline.figures import PLOT_FUNCTIONS, draw_plot
 
 TABLES = {
     "confusion": pd.DataFrame({"actual": ["a", "a", "b"], "predicted": ["a", "b", "b"]}),
@@ -25,12 +25,12 @@ TABLES = {
 
 
 def test_every_figure_has_a_table_here() -> None:
-    assert set(TABLES) == set(FIGURES)
+    assert set(TABLES) == set(PLOT_FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
-    figure = draw(name, TABLES[name])
+    figure = draw_plot(name, TABLES[name])
     axes = figure.axes[0]
     assert axes.get_title()
     assert axes.has_data()
@@ -39,24 +39,24 @@ def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
 
 
 def test_the_confusion_figure_shows_counts_and_shares() -> None:
-    shown = [text.get_text() for text in draw("confusion", TABLES["confusion"]).axes[0].texts]
+    shown = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
     assert shown == ["1\n50.0%", "1\n50.0%", "0\n0.0%", "1\n100.0%"]
 
 
 def test_the_greatest_importance_stands_on_top() -> None:
-    axes = draw("importance", TABLES["importance"]).axes[0]
+    axes = draw_plot("importance", TABLES["importance"]).axes[0]
     assert axes.yaxis_inverted()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["x", "y"]
 
 
 def test_a_curve_that_is_not_defined_says_so() -> None:
-    axes = draw("roc", TABLES["roc"].head(0)).axes[0]
+    axes = draw_plot("roc", TABLES["roc"].head(0)).axes[0]
     assert [text.get_text() for text in axes.texts] == ["not defined for these rows"]
 
 
 def test_an_unknown_figure_names_those_that_there_are() -> None:
-    with pytest.raises(UnknownKind, match="confusion, roc, pr, calibration, lift, importance"):
-        draw("gain", TABLES["lift"])
+    with pytest.raises(UnknownOption, match="confusion, roc, pr, calibration, lift, importance"):
+        draw_plot("gain", TABLES["lift"])
 
 
 def test_drawing_needs_neither_pyplot_nor_a_screen() -> None:

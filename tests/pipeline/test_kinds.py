@@ -1,19 +1,19 @@
 import pytest
 
-from pipeline.errors import UnknownKind
-from pipeline.kinds import Kinds
+from pipeline.errors import UnknownOption
+from pipeline.kinds import LookupTable
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones_and_the_nearest() -> None:
-    table: Kinds[int] = Kinds("data.split.kind")
+    table: LookupTable[int] = LookupTable("data.split.kind")
     table.add("stratified")(1)
     table.add("random")(2)
-    with pytest.raises(UnknownKind, match=r"data\.split\.kind: 'stratfied'.*stratified, random.*did you mean 'strat"):
+    with pytest.raises(UnknownOption, match=r"data\.split\.kind: 'stratfied'.*stratified, random.*did you mean 'strat"):
         table["stratfied"]
 
 
 def test_a_word_joins_its_table_once() -> None:
-    table: Kinds[int] = Kinds("key")
+    table: LookupTable[int] = LookupTable("key")
     table.add("a")(1)
     with pytest.raises(ValueError, match="'a' is in the table already"):
         table.add("a")(2)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from pipeline.errors import DataError, UnknownKind
+from pipeline.errors import DataError, UnknownOption
 from pipeline.metrics import METRICS, LabeledPredictions, WeightedPredictions, compare_paired, estimate_metrics, expected_metric_if_calibrated, compute_metrics, round_significant
 
 METRIC_NAMES = list(METRICS)
@@ -246,7 +246,7 @@ def test_each_metric_declares_its_direction() -> None:
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:
-    with pytest.raises(UnknownKind, match="did you mean 'log_loss'"):
+    with pytest.raises(UnknownOption, match="did you mean 'log_loss'"):
         compute_metrics(HAND_EXAMPLE, ["logloss"])
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.groups.learning import InputsConfig, ModelConfig
+from pipeline.config.groups.learning import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused
-from pipeline.models import build_estimator, check_target, members, weighs_classes
+from pipeline.models import build_estimator, resolve_estimator_class, iter_estimators, supports_class_weight
 from tests.pipeline.problems import settings
 
 ROOT = Path(__file__).parents[2]
@@ -45,20 +45,20 @@ STRANGERS = (
 
 
 def model(estimator: object) -> ModelConfig:
-    inputs = InputsConfig(missing="impute", categories="codes", scale="none")
+    inputs = EstimatorInputsConfig(missing="impute", categories="codes", scale="none")
     return ModelConfig(name="tried", estimator=estimator, inputs=inputs)
 
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_target_that_is_no_estimator_is_refused(name: str) -> None:
     with pytest.raises(TargetRefused, match=r"accepted are scikit-learn estimators|there is no module"):
-        check_target(name)
+        resolve_estimator_class(name)
 
 
 @pytest.mark.parametrize("name", [None, 1, ["sklearn.svm.SVC"], {"_target_": "sklearn.svm.SVC"}])
 def test_a_target_that_is_no_word_is_refused(name: object) -> None:
     with pytest.raises(TargetRefused, match="is not the import path of a class"):
-        check_target(name)
+        resolve_estimator_class(name)
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,18 @@ def test_more_threads_than_one_are_left_to_the_folds() -> None:
 
 def test_every_member_gets_the_seed_and_one_thread() -> None:
     built = build_estimator(settings("model=stacking").model, seed=7)
-    forests = [one for one in members(built) if type(one).__name__ == "RandomForestClassifier"]
+    forests = [one for one in iter_estimators(built) if type(one).__name__ == "RandomForestClassifier"]
     assert [(one.random_state, one.n_jobs) for one in forests] == [(7, 1)]
 
 
 def test_class_weights_reach_the_members_that_know_them() -> None:
     built = build_estimator(settings("model=random_forest").model, seed=7, class_weight="balanced")
     assert built.class_weight == "balanced"
-    assert weighs_classes(built)
+    assert supports_class_weight(built)
 
 
 def test_an_estimator_without_class_weights_says_so() -> None:
-    assert not weighs_classes(build_estimator(settings("model=naive_bayes").model, seed=7))
+    assert not supports_class_weight(build_estimator(settings("model=naive_bayes").model, seed=7))
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_extra_that_has_it() -> None:
@@ -142,6 +142,6 @@ def test_a_package_that_is_not_installed_is_named_with_the_extra_that_has_it() -
         import catboost  # noqa: F401
     except ModuleNotFoundError:
         with pytest.raises(DependencyUnavailable, match=r"catboost is not installed.*\[boosting\]"):
-            check_target("catboost.CatBoostClassifier")
+            resolve_estimator_class("catboost.CatBoostClassifier")
     else:
-        assert check_target("catboost.CatBoostClassifier").__name__ == "CatBoostClassifier"
+        assert resolve_estimator_class("catboost.CatBoostClassifier").__name__ == "CatBoostClassifier"

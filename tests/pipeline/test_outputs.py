@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from pipeline.outputs import bring_back, object_path
+from pipeline.outputs import restore_outputs, cache_object_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _keep(root: Path, content: bytes, suffix: str = "") -> str:
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    path = object_path(root, md5 + suffix)
+    path = cache_object_path(root, md5 + suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return md5 + suffix
@@ -36,26 +36,26 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_missing_files_and_folders_come_back(project: Path) -> None:
-    assert bring_back(project, "train") == ["metrics.json", "models"]
+    assert restore_outputs(project, "train") == ["metrics.json", "models"]
     assert (project / "metrics.json").read_bytes() == b"{}"
     assert (project / "models/deep/model.bin").read_bytes() == b"model"
 
 
 def test_what_the_stage_wrote_before_it_failed_is_left_alone(project: Path) -> None:
     (project / "metrics.json").write_text("new", encoding="utf-8")
-    assert bring_back(project, "train") == ["models"]
+    assert restore_outputs(project, "train") == ["models"]
     assert (project / "metrics.json").read_text(encoding="utf-8") == "new"
 
 
 def test_outputs_of_other_stages_stay_away(project: Path) -> None:
-    assert bring_back(project, "evaluate") == []
+    assert restore_outputs(project, "evaluate") == []
 
 
 def test_a_damaged_object_stays_away(project: Path) -> None:
-    object_path(project, hashlib.md5(b"model", usedforsecurity=False).hexdigest()).write_bytes(b"other")
-    assert bring_back(project, "train") == ["metrics.json"]
+    cache_object_path(project, hashlib.md5(b"model", usedforsecurity=False).hexdigest()).write_bytes(b"other")
+    assert restore_outputs(project, "train") == ["metrics.json"]
     assert not (project / "models").exists()
 
 
 def test_nothing_comes_back_where_nothing_was_recorded(tmp_path: Path) -> None:
-    assert bring_back(tmp_path, "train") == []
+    assert restore_outputs(tmp_path, "train") == []

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from pipeline.errors import ConfigError, Conflict, UsageError
-from pipeline.sweeps import adopt
+from pipeline.sweeps import adopt_run
 from pipeline.tracking import ExperimentTracker
 from tests.pipeline.tracking.results import make_rows
 
 if TYPE_CHECKING:
-    from pipeline.tracking import FoundRun
+    from pipeline.tracking import RecordedRun
 
 REPOSITORY = Path(__file__).parents[2]
 EXPERIMENT = "personality_classification"
@@ -52,7 +52,7 @@ class Project:
     def tracker(self) -> ExperimentTracker:
         return ExperimentTracker(EXPERIMENT, root=self.root)
 
-    def runs(self, kind: str) -> list[FoundRun]:
+    def runs(self, kind: str) -> list[RecordedRun]:
         return self.tracker.search_runs({"mlops.kind": kind})
 
 
@@ -185,7 +185,7 @@ def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, mo
     project.train("model=random_forest", "model.estimator.n_estimators=7", "seed=3", "training.calibration=isotonic")
     monkeypatch.chdir(project.root)
     (run,) = project.runs("trial")
-    adopted = adopt(project.tracker, run.run_id[:8], "winner")
+    adopted = adopt_run(project.tracker, run.run_id[:8], "winner")
     written = yaml.safe_load(Path(adopted.path).read_text(encoding="utf-8"))
     assert written == {
         "defaults": [{"override /model": "random_forest"}, "_self_"],
@@ -196,32 +196,32 @@ def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, mo
     printed = project.train("experiment=winner")
     assert "known already" in printed
     with pytest.raises(Conflict, match="is there already"):
-        adopt(project.tracker, run.run_id, "winner")
+        adopt_run(project.tracker, run.run_id, "winner")
 
 
 def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="small letters"):
-        adopt(ExperimentTracker("nothing", root=tmp_path), "abcd", "../winner")
+        adopt_run(ExperimentTracker("nothing", root=tmp_path), "abcd", "../winner")
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "conf").glob("experiment/*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_composes(path: Path) -> None:
     from pipeline.config.compose import compose
-    from pipeline.config.load import build
+    from pipeline.config.load import build_config
 
     composed = compose([f"experiment={path.stem}"], conf=REPOSITORY / "conf")
-    assert build(composed.values, where="conf/").model.name
+    assert build_config(composed.values, where="conf/").model.name
 
 
 @pytest.mark.parametrize(
     "path", sorted((REPOSITORY / "conf").glob("hparams_search/*.yaml")), ids=lambda path: path.stem
 )
 def test_every_search_is_one_that_the_guard_lets_through(path: Path) -> None:
-    from pipeline.config.compose import check_hydra_of
+    from pipeline.config.compose import check_hydra_overrides
 
-    check_hydra_of([f"hparams_search={path.stem}"], conf=REPOSITORY / "conf")
+    check_hydra_overrides([f"hparams_search={path.stem}"], conf=REPOSITORY / "conf")
     with pytest.raises(ConfigError, match=r"optuna\.integration|is not"):
-        check_hydra_of([f"hparams_search={path.stem}", "hydra.sweeper._target_=os.system"], conf=REPOSITORY / "conf")
+        check_hydra_overrides([f"hparams_search={path.stem}", "hydra.sweeper._target_=os.system"], conf=REPOSITORY / "conf")
 
 
 def test_a_plan_is_json(project: Project) -> None:

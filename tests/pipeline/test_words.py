@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pipeline.monitoring import DriftReport
-from pipeline.words import counted
+from pipeline.words import pluralize
 
 
 @pytest.mark.parametrize(("n", "words"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (12_000, "12,000 rows")])
 def test_one_row_is_no_rows(n: int, words: str) -> None:
-    assert counted(n, "row") == words
+    assert pluralize(n, "row") == words
     assert f": {words} against 5," in f"{DriftReport(5, n, ()).summary},"
 
 
 def test_a_plural_of_its_own_is_used() -> None:
-    assert (counted(1, "entry", "entries"), counted(3, "entry", "entries")) == ("1 entry", "3 entries")
+    assert (pluralize(1, "entry", "entries"), pluralize(3, "entry", "entries")) == ("1 entry", "3 entries")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import files, paths
 from pipeline.config.compose import compose
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.data import sources
 from pipeline.data.split import split_train_test
 from pipeline.schema import Schema
@@ -26,12 +26,12 @@ def write_project(data: str = "personality") -> None:
     if values["data"]["source"]["kind"] == "synthetic":
         values["data"]["source"]["rows"] = 400
     files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
-    config = build(values, where="conf")
+    config = build_config(values, where="conf")
     sourced = sources.fetch_rows(config.data, root=Path())
     parts = split_train_test(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
-    files.write_json(paths.SOURCE, sourced.fingerprint)
-    files.write_parquet(paths.TRAIN, parts.train)
-    files.write_parquet(paths.TEST, parts.test)
+    files.write_json(paths.SOURCE_FINGERPRINT, sourced.fingerprint)
+    files.write_parquet(paths.TRAIN_ROWS, parts.train)
+    files.write_parquet(paths.TEST_ROWS, parts.test)
 
 
 def call_as_dvc(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:

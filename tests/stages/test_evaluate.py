@@ -9,7 +9,7 @@ from tests.stages.learned import call_as_dvc, write_project
 # MLflow warns about a type hint of its own while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
 
-OUTPUTS = (paths.EVALUATION, paths.CARD, paths.TEST_METRICS)
+OUTPUTS = (paths.EVALUATION_REPORT, paths.MODEL_CARD, paths.TEST_METRICS)
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def output_digests() -> dict[str, str]:
 
 def test_everything_that_the_graph_promises_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.main()
-    report = files.read_json(paths.EVALUATION)
-    assert report["package"] == package.load_package(paths.CANDIDATE).digest
+    report = files.read_json(paths.EVALUATION_REPORT)
+    assert report["package"] == package.load_package(paths.CANDIDATE_PACKAGE).digest
     assert report["rows"] == {"train": 320, "test": 80}
     assert files.read_json(paths.TEST_METRICS)["log_loss"] == report["metrics"]["log_loss"]["value"]
-    assert paths.CARD.read_text(encoding="utf-8").startswith("# personality_model: Personality\n")
+    assert paths.MODEL_CARD.read_text(encoding="utf-8").startswith("# personality_model: Personality\n")
     assert {path.stem for path in paths.PLOTS.iterdir()} >= {"confusion", "roc", "pr", "calibration", "lift"}
     assert "on 80 rows (majority" in capsys.readouterr().out
 
@@ -52,10 +52,10 @@ def test_nothing_that_is_written_tells_where_it_was_made(project: Path) -> None:
 
 
 def test_a_damaged_package_ends_with_8_and_judges_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (paths.CANDIDATE / "model.skops").open("r+b") as stream:
+    with (paths.CANDIDATE_PACKAGE / "model.skops").open("r+b") as stream:
         stream.seek(40)
         stream.write(b"\x00\xff")
     with pytest.raises(SystemExit, match="8"):
         evaluate.main()
     assert "model.skops: its bytes are not those that were written" in capsys.readouterr().err
-    assert not paths.EVALUATION.exists()
+    assert not paths.EVALUATION_REPORT.exists()

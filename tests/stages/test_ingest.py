@@ -29,9 +29,9 @@ def run_ingest(**source: Any) -> None:
 
 def test_rows_and_their_fingerprint_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_ingest()
-    frame = files.read_parquet(paths.RAW)
+    frame = files.read_parquet(paths.RAW_ROWS)
     assert frame.shape == (60, 8)
-    assert files.read_json(paths.SOURCE)["rows"] == 60
+    assert files.read_json(paths.SOURCE_FINGERPRINT)["rows"] == 60
     assert capsys.readouterr().out.startswith("[ingest] starts\n")
 
 
@@ -39,7 +39,7 @@ def test_the_same_settings_give_the_same_bytes(project: Path) -> None:
     digests = set()
     for _ in range(2):
         run_ingest()
-        digests.add((files.sha256_file(paths.RAW), files.sha256_file(paths.SOURCE)))
+        digests.add((files.sha256_file(paths.RAW_ROWS), files.sha256_file(paths.SOURCE_FINGERPRINT)))
     assert len(digests) == 1
 
 
@@ -49,19 +49,19 @@ def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
     header += ",Friends_circle_size,Post_frequency,Personality"
     (paths.EXTERNAL / "rows.csv").write_text(f"{header}\n4.0,No,4,6,,13,5,Extrovert\n", encoding="utf-8")
     run_ingest(kind="csv", path="data/external/rows.csv")
-    assert files.read_parquet(paths.RAW).iloc[0].tolist()[:2] == [4, "No"]
+    assert files.read_parquet(paths.RAW_ROWS).iloc[0].tolist()[:2] == [4, "No"]
 
 
 def test_a_malformed_file_ends_with_4_and_leaves_earlier_rows_alone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_ingest()
-    before = files.sha256_file(paths.RAW)
+    before = files.sha256_file(paths.RAW_ROWS)
     paths.EXTERNAL.mkdir(parents=True)
     (paths.EXTERNAL / "rows.csv").write_text("a;b\n1;2\n", encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         run_ingest(kind="csv", path="data/external/rows.csv")
     assert ended.value.code == 4
     assert "data/external/rows.csv:1:1: delimiter: " in capsys.readouterr().err
-    assert files.sha256_file(paths.RAW) == before
+    assert files.sha256_file(paths.RAW_ROWS) == before
     assert sorted(path.name for path in Path("data").iterdir()) == ["external", "raw.parquet", "source.json"]

@@ -10,7 +10,7 @@ from pipeline.config.compose import compose
 from stages import ingest, validate
 from tests.pipeline.problems import ROOT
 
-OUTPUTS = (paths.VALID, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_PAGE)
+OUTPUTS = (paths.VALID_ROWS, paths.QUARANTINED_ROWS, paths.VALIDATION_REPORT, paths.VALIDATION_HTML)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFrame:
     monkeypatch.setattr("sys.argv", ["validate", "-cd", ".", "-cn", "params"])
     write_params()
     ingest.main()
-    return files.read_parquet(paths.RAW)
+    return files.read_parquet(paths.RAW_ROWS)
 
 
 def write_params(**validation: Any) -> None:
@@ -32,11 +32,11 @@ def write_params(**validation: Any) -> None:
 
 def test_good_rows_go_on_as_they_are(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     validate.main()
-    assert files.read_parquet(paths.VALID).equals(raw)
-    assert files.read_parquet(paths.QUARANTINE).empty
-    report = files.read_json(paths.VALIDATION)
+    assert files.read_parquet(paths.VALID_ROWS).equals(raw)
+    assert files.read_parquet(paths.QUARANTINED_ROWS).empty
+    report = files.read_json(paths.VALIDATION_REPORT)
     assert (report["rows"], report["quarantined"], report["is_valid"]) == (300, 0, True)
-    assert paths.VALIDATION_PAGE.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert paths.VALIDATION_HTML.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "[validate] 300 rows, quality " in capsys.readouterr().out
 
 
@@ -50,24 +50,24 @@ def test_the_same_rows_give_the_same_bytes(raw: DataFrame) -> None:
 
 def test_bad_rows_end_with_4_after_the_report_is_written(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     validate.main()
-    before = files.sha256_file(paths.VALID)
-    files.write_parquet(paths.RAW, raw.assign(Going_outside=99))
+    before = files.sha256_file(paths.VALID_ROWS)
+    files.write_parquet(paths.RAW_ROWS, raw.assign(Going_outside=99))
     with pytest.raises(SystemExit) as ended:
         validate.main()
     told = capsys.readouterr().err
     assert ended.value.code == 4
     assert "critical: schema of Going_outside: 300 of 300 rows break `in_range`" in told
     assert "reports/validation.html" in told
-    assert files.read_json(paths.VALIDATION)["level"] == "critical"
-    assert files.sha256_file(paths.VALID) == before
+    assert files.read_json(paths.VALIDATION_REPORT)["level"] == "critical"
+    assert files.sha256_file(paths.VALID_ROWS) == before
 
 
 def test_bad_rows_are_set_aside_on_request(raw: DataFrame) -> None:
     write_params(quarantine=True)
     raw.loc[4, "Going_outside"] = 99
-    files.write_parquet(paths.RAW, raw)
+    files.write_parquet(paths.RAW_ROWS, raw)
     validate.main()
-    aside = files.read_parquet(paths.QUARANTINE)
+    aside = files.read_parquet(paths.QUARANTINED_ROWS)
     assert aside[["row", "reason"]].to_numpy().tolist() == [[4, "Going_outside: in_range: '99'"]]
-    assert len(files.read_parquet(paths.VALID)) == 299
-    assert files.read_json(paths.VALIDATION)["quarantined"] == 1
+    assert len(files.read_parquet(paths.VALID_ROWS)) == 299
+    assert files.read_json(paths.VALIDATION_REPORT)["quarantined"] == 1

@@ -10,23 +10,23 @@ from pipeline.config.groups.base import Section, setting
 
 __all__ = [
     "AlertsConfig",
-    "AppriseSink",
-    "LogSink",
-    "MailSink",
-    "RuleConfig",
-    "ServerConfig",
+    "AppriseReceiverConfig",
+    "LogReceiverConfig",
+    "EmailReceiverConfig",
+    "AlertRuleConfig",
+    "MonitoredServerConfig",
     "Severity",
-    "Sink",
-    "WebhookSink",
+    "ReceiverConfig",
+    "WebhookReceiverConfig",
 ]
 
 Severity = Literal["info", "warning", "critical"]
 
-_ENV = r"^[A-Z][A-Z0-9_]*$"  # a name, so that an address or a secret cannot stand here by mistake
-_WITHOUT_LIMIT = ("drift", "degradation", "not_trusted")
+_ENV_NAME = r"^[A-Z][A-Z0-9_]*$"  # a name, so that an address or a secret cannot stand here by mistake
+_WITHOUT_THRESHOLD = ("drift", "degradation", "not_trusted")
 
 
-class RuleConfig(Section):
+class AlertRuleConfig(Section):
     """When somebody is told."""
 
     when: Literal[
@@ -42,72 +42,72 @@ class RuleConfig(Section):
     group: str = setting("Rules of one group make one incident", pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
 
     @model_validator(mode="after")
-    def _limit_where_needed(self) -> Self:
-        if self.when in _WITHOUT_LIMIT and self.above is not None:
+    def _check_threshold(self) -> Self:
+        if self.when in _WITHOUT_THRESHOLD and self.above is not None:
             raise ValueError(
                 f"`when: {self.when}` takes no `above`; its limits stand in conf/drift and conf/monitoring"
             )
-        if self.when not in _WITHOUT_LIMIT and self.above is None:
+        if self.when not in _WITHOUT_THRESHOLD and self.above is None:
             raise ValueError(f"`when: {self.when}` needs `above`, its limit")
         return self
 
 
-class LogSink(Section):
+class LogReceiverConfig(Section):
     """A line in the log."""
 
     kind: Literal["log"]
     least: Severity = setting("Least severity that it is told", default="info")
 
 
-class WebhookSink(Section):
+class WebhookReceiverConfig(Section):
     """A POST to an address that an environment variable holds."""
 
     kind: Literal["webhook"]
-    url_env: str = setting("Environment variable with the address", pattern=_ENV)
+    url_env: str = setting("Environment variable with the address", pattern=_ENV_NAME)
     body: Literal["json", "slack", "alertmanager"] = setting("Form of the body")
-    token_env: str | None = setting("Environment variable with a bearer token", default=None, pattern=_ENV)
+    token_env: str | None = setting("Environment variable with a bearer token", default=None, pattern=_ENV_NAME)
     timeout_s: float = setting("From the first byte to the last", unit="s", default=5.0, gt=0, le=10)
     least: Severity = setting("Least severity that it is told", default="info")
 
 
-class MailSink(Section):
+class EmailReceiverConfig(Section):
     """An e-mail by SMTP."""
 
     kind: Literal["smtp"]
     url_env: str = setting(
-        "Environment variable with the server: smtp://, or smtps:// for TLS from the start", pattern=_ENV
+        "Environment variable with the server: smtp://, or smtps:// for TLS from the start", pattern=_ENV_NAME
     )
-    sender_env: str = setting("Environment variable with the sender's address", pattern=_ENV)
-    to_env: str = setting("Environment variable with the receivers' addresses, by commas", pattern=_ENV)
+    sender_env: str = setting("Environment variable with the sender's address", pattern=_ENV_NAME)
+    to_env: str = setting("Environment variable with the receivers' addresses, by commas", pattern=_ENV_NAME)
     starttls: bool = setting("Whether smtp:// turns to TLS before anything is said", default=True)
     timeout_s: float = setting("From the first byte to the last", unit="s", default=10.0, gt=0, le=20)
     least: Severity = setting("Least severity that it is told", default="info")
 
 
-class AppriseSink(Section):
+class AppriseReceiverConfig(Section):
     """Whatever Apprise can reach; needs the extra `alerts`."""
 
     kind: Literal["apprise"]
-    url_env: str = setting("Environment variable with Apprise's addresses, by spaces", pattern=_ENV)
+    url_env: str = setting("Environment variable with Apprise's addresses, by spaces", pattern=_ENV_NAME)
     least: Severity = setting("Least severity that it is told", default="info")
 
 
-Sink = Annotated[LogSink | WebhookSink | MailSink | AppriseSink, Field(discriminator="kind")]
+ReceiverConfig = Annotated[LogReceiverConfig | WebhookReceiverConfig | EmailReceiverConfig | AppriseReceiverConfig, Field(discriminator="kind")]
 
 
-class ServerConfig(Section):
+class MonitoredServerConfig(Section):
     """Where the server's figures are read, for the rules about errors and its log."""
 
-    url_env: str = setting("Environment variable with its address; that of conf/serving when it is unset", pattern=_ENV)
-    key_env: str = setting("Environment variable with an API key of role viewer", pattern=_ENV)
+    url_env: str = setting("Environment variable with its address; that of conf/serving when it is unset", pattern=_ENV_NAME)
+    key_env: str = setting("Environment variable with an API key of role viewer", pattern=_ENV_NAME)
 
 
 class AlertsConfig(Section):
     """Who is told of what, how often, and by which way."""
 
     cooldown_minutes: int = setting("The same incident is not told again within it", unit="min", gt=0)
-    rules: dict[str, RuleConfig]
-    sinks: dict[str, Sink]
+    rules: dict[str, AlertRuleConfig]
+    sinks: dict[str, ReceiverConfig]
     hosts: tuple[str, ...] = setting("Hosts that webhooks may go to; only to public addresses of them, by https")
     local_hosts: tuple[str, ...] = setting("Hosts that may have private addresses, and plain http")
-    server: ServerConfig
+    server: MonitoredServerConfig

@@ -10,13 +10,13 @@ from pipeline.config.groups.base import Positive, Section, Share, setting
 
 __all__ = [
     "BundledSource",
-    "CellProfile",
-    "ColumnEntry",
+    "MixtureComponent",
+    "ColumnConfig",
     "CsvSource",
     "DataConfig",
     "ParquetSource",
-    "Profile",
-    "Source",
+    "SyntheticProfile",
+    "SourceConfig",
     "SplitConfig",
     "SqlSource",
     "SyntheticSource",
@@ -35,14 +35,14 @@ class SyntheticSource(Section):
 
 
 # Files lie in the one folder that stage `ingest` depends on, so that a changed file re-runs the graph.
-_EXTERNAL = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
+_EXTERNAL_PATH = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
 
 
 class CsvSource(Section):
     """A CSV file below data/external/, read strictly."""
 
     kind: Literal["csv"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL)
+    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
     delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
     missing: tuple[str, ...] = setting("Words that stand for a missing value; no number goes by them", default=("",))
 
@@ -51,7 +51,7 @@ class ParquetSource(Section):
     """A Parquet file below data/external/."""
 
     kind: Literal["parquet"]
-    path: str = setting("File below data/external/", pattern=_EXTERNAL)
+    path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
 
 
 class SqlSource(Section):
@@ -69,13 +69,13 @@ class BundledSource(Section):
     name: Literal["breast_cancer", "wine", "iris"] = setting("Which of scikit-learn's bundled sets")
 
 
-Source = Annotated[
+SourceConfig = Annotated[
     SyntheticSource | CsvSource | ParquetSource | SqlSource | BundledSource,
     Field(discriminator="kind"),
 ]
 
 
-class CellProfile(Section):
+class MixtureComponent(Section):
     """One hidden kind of row: columns are drawn independently inside it."""
 
     share: Share = setting("Probability that a row is of this kind")
@@ -87,13 +87,13 @@ class CellProfile(Section):
     missing_rate: dict[str, float] = setting("By column: relative weight of being the missing one")
 
 
-class Profile(Section):
+class SyntheticProfile(Section):
     """The figures of a synthetic data set."""
 
-    cells: dict[str, CellProfile]
+    cells: dict[str, MixtureComponent]
 
 
-class ColumnEntry(Section):
+class ColumnConfig(Section):
     """One column: the keys of Pandera's YAML form first, ours behind them."""
 
     dtype: Dtype = setting("Type of the values")
@@ -120,7 +120,7 @@ class TargetConfig(Section):
     description: str | None = setting("What the classes mean", default=None)
 
     @model_validator(mode="after")
-    def _the_positive_class_is_one_of_the_classes(self) -> Self:
+    def _check_classes(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: a class is named twice")
         for name in self.classes:
@@ -145,28 +145,28 @@ class DataConfig(Section):
     """One problem: its rows, its answer, its columns and its split."""
 
     name: str = setting("Name of the problem", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    source: Source
+    source: SourceConfig
     target: TargetConfig
-    columns: dict[str, ColumnEntry] = setting("One entry for each column besides the target", min_length=1)
+    columns: dict[str, ColumnConfig] = setting("One entry for each column besides the target", min_length=1)
     unique: tuple[str, ...] | None = setting("Columns that together name a row once", default=None)
     split: SplitConfig
-    profile: Profile | None = setting("Figures of the synthetic source", default=None)
+    profile: SyntheticProfile | None = setting("Figures of the synthetic source", default=None)
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Self:
+    def _check_column_names(self) -> Self:
         if self.target.column in self.columns:
             raise ValueError(f"columns.{self.target.column}: is the target; describe it under target")
         if not any(entry.role == "feature" for entry in self.columns.values()):
             raise ValueError("columns: none has the role feature")
         for name in self.unique or ():
-            _known(name, self.columns, "unique")
+            _require_column(name, self.columns, "unique")
         if self.split.column is not None:
-            _known(self.split.column, self.columns, "split.column")
+            _require_column(self.split.column, self.columns, "split.column")
         if (self.source.kind == "synthetic") is (self.profile is None):
             raise ValueError("profile: belongs to the synthetic source, and only to it")
         return self
 
 
-def _known(name: str, columns: dict[str, Any], key: str) -> None:
+def _require_column(name: str, columns: dict[str, Any], key: str) -> None:
     if name not in columns:
         raise ValueError(f"{key}: no column is named {name!r}; known: {', '.join(columns)}")

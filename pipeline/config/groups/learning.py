@@ -11,7 +11,7 @@ from pipeline.config.groups.base import Positive, Section, Share, setting
 __all__ = [
     "EvaluationConfig",
     "FeaturesConfig",
-    "InputsConfig",
+    "EstimatorInputsConfig",
     "ModelConfig",
     "SliceConfig",
     "ThresholdConfig",
@@ -29,7 +29,7 @@ class FeaturesConfig(Section):
     scale: Literal["auto", "none", "standard"] = setting("Whether numbers are brought to mean 0 and deviation 1")
 
 
-class InputsConfig(Section):
+class EstimatorInputsConfig(Section):
     """What an estimator wants its numbers to be like."""
 
     missing: Literal["native", "impute"] = setting("Whether it takes missing values as they are")
@@ -42,7 +42,7 @@ class ModelConfig(Section):
 
     name: str = setting("Name for people and for runs", pattern=r"^[a-z][a-z0-9_]*$")
     estimator: dict[str, Any] = setting("`_target_` with the arguments of the class; members may be nested")
-    inputs: InputsConfig
+    inputs: EstimatorInputsConfig
 
 
 class ThresholdConfig(Section):

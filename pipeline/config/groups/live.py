@@ -6,8 +6,8 @@ from typing import Literal
 
 from pipeline.config.groups.alerts import AlertsConfig, Severity
 from pipeline.config.groups.base import Positive, Section, Share, setting
-from pipeline.config.groups.http import LimitsConfig, OidcConfig
-from pipeline.config.groups.serving import EngineConfig, LogConfig
+from pipeline.config.groups.http import HttpLimitsConfig, OidcConfig
+from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
 
 __all__ = [
     "AlertsConfig",
@@ -119,10 +119,10 @@ class ServingConfig(Section):
     )
     log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
     traced_share: Share = setting("Requests without a trace of their caller that get one, where traces are asked for")
-    limits: LimitsConfig
+    limits: HttpLimitsConfig
     oidc: OidcConfig
     engine: EngineConfig
-    log: LogConfig
+    log: PredictionLogConfig
 
 
 class LifecycleConfig(Section):

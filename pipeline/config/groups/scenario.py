@@ -9,40 +9,40 @@ from pydantic import Field, model_validator
 from pipeline.config.groups.base import Positive, Section, Share, setting
 
 __all__ = [
-    "ChangeConfig",
-    "DeclaredRows",
-    "FileRows",
+    "DriftInjectionConfig",
+    "DeclaredRowsConfig",
+    "FileRowsConfig",
     "OutcomesConfig",
     "PhaseConfig",
-    "ReferenceRows",
+    "ReferenceRowsConfig",
     "RowsConfig",
     "ScenarioConfig",
 ]
 
 
-class DeclaredRows(Section):
+class DeclaredRowsConfig(Section):
     """Rows of the source that `data.source` declares: drawn anew by the generator, otherwise with replacement."""
 
     kind: Literal["declared"]
 
 
-class FileRows(Section):
+class FileRowsConfig(Section):
     """Rows of a CSV or Parquet file with the declared columns and the target, drawn with replacement."""
 
     kind: Literal["file"]
     path: str = setting("The file, seen from the project's folder", min_length=1)
 
 
-class ReferenceRows(Section):
+class ReferenceRowsConfig(Section):
     """Rows drawn from the counts in the package that serves, column by column; it needs no data."""
 
     kind: Literal["reference"]
 
 
-RowsConfig = Annotated[DeclaredRows | FileRows | ReferenceRows, Field(discriminator="kind")]
+RowsConfig = Annotated[DeclaredRowsConfig | FileRowsConfig | ReferenceRowsConfig, Field(discriminator="kind")]
 
 
-class ChangeConfig(Section):
+class DriftInjectionConfig(Section):
     """One column moves: by `shift`, or to a `share` of one `word`, or to a share of `missing` values."""
 
     column: str = setting("Its name, or `number N` or `words N`: the N-th declared feature of that kind", min_length=1)
@@ -52,7 +52,7 @@ class ChangeConfig(Section):
     missing: Share | None = setting("Share of missing values", default=None)
 
     @model_validator(mode="after")
-    def _it_says_one_thing(self) -> Self:
+    def _check_exactly_one_change(self) -> Self:
         if (self.word is None) is not (self.share is None):
             raise ValueError("word and share go together: which word, and how much of it")
         if sum(one is not None for one in (self.shift, self.share, self.missing)) != 1:
@@ -70,7 +70,7 @@ class PhaseConfig(Section):
     )
     bad_requests: Share = setting("Share of requests that a server must refuse", default=0.0)
     flipped_outcomes: Share = setting("Share of outcomes that turn into another class", default=0.0)
-    changes: tuple[ChangeConfig, ...] = setting("What moves", default=())
+    changes: tuple[DriftInjectionConfig, ...] = setting("What moves", default=())
 
 
 class OutcomesConfig(Section):
@@ -93,7 +93,7 @@ class ScenarioConfig(Section):
     phases: tuple[PhaseConfig, ...] = setting("One after another")
 
     @model_validator(mode="after")
-    def _something_happens(self) -> Self:
+    def _check_has_phases(self) -> Self:
         if not self.phases:  # a bound on the length would complain a second time about a phase that is wrong
             raise ValueError("phases: has none; write down at least one")
         return self

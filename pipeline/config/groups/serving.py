@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.config.groups.base import Positive, Section, Share, setting
 
-__all__ = ["EngineConfig", "LogConfig"]
+__all__ = ["EngineConfig", "PredictionLogConfig"]
 
 
 class EngineConfig(Section):
@@ -24,7 +24,7 @@ class EngineConfig(Section):
     )
 
 
-class LogConfig(Section):
+class PredictionLogConfig(Section):
     """How answers are kept: an answer is given when its row is committed and synced."""
 
     mode: Literal["durable", "none"] = setting("Whether answers are logged at all")

@@ -17,7 +17,7 @@ import yaml
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.alerts.delivering import _pause_s, deliver, deliver_until
-from pipeline.config.groups.alerts import WebhookSink
+from pipeline.config.groups.alerts import WebhookReceiverConfig
 from pipeline.config.load import load_params
 from tests.pipeline.alerts.receivers import free_port, http_receiver
 from tests.pipeline.alerts.test_incidents import an_incident
@@ -47,7 +47,7 @@ deliver(state, settings())
 
 
 def settings(*names: str) -> AlertsConfig:
-    hook = WebhookSink(kind="webhook", url_env=URL, body="json", timeout_s=2)
+    hook = WebhookReceiverConfig(kind="webhook", url_env=URL, body="json", timeout_s=2)
     sinks = dict.fromkeys(names or ("hook",), hook)
     return load_params(ROOT / "params.yaml").alerts.model_copy(update={"sinks": sinks, "local_hosts": ("localhost",)})
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline import state as store
 from pipeline.alerts import watching
 from pipeline.alerts.facts import ServerFigures, read_server
-from pipeline.config.groups.alerts import RuleConfig
+from pipeline.config.groups.alerts import AlertRuleConfig
 from pipeline.config.load import load_params
 from pipeline.errors import ConfigError
 from tests.pipeline.alerts.test_watching import now, settings_of
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RULES = {
-    "degradation": RuleConfig(when="degradation", severity="critical", group="quality"),
-    "not_trusted": RuleConfig(when="not_trusted", severity="warning", group="quality"),
-    "errors": RuleConfig(when="error_rate", above=0.01, severity="critical", group="service"),
-    "log_lag": RuleConfig(when="log_lag", above=100.0, severity="critical", group="service"),
-    "stale_outcomes": RuleConfig(when="stale_outcomes", above=1.0, severity="warning", group="freshness"),
+    "degradation": AlertRuleConfig(when="degradation", severity="critical", group="quality"),
+    "not_trusted": AlertRuleConfig(when="not_trusted", severity="warning", group="quality"),
+    "errors": AlertRuleConfig(when="error_rate", above=0.01, severity="critical", group="service"),
+    "log_lag": AlertRuleConfig(when="log_lag", above=100.0, severity="critical", group="service"),
+    "stale_outcomes": AlertRuleConfig(when="stale_outcomes", above=1.0, severity="warning", group="freshness"),
 }
 
 

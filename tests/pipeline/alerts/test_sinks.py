@@ -16,8 +16,8 @@ from pipeline.alerts import guarded
 from pipeline.alerts.guarded import Hosts, _is_public, deadline, post
 from pipeline.alerts.sinks import send
 from pipeline.config.compose import compose
-from pipeline.config.groups.alerts import AppriseSink, LogSink, MailSink, WebhookSink
-from pipeline.config.load import build, load_params
+from pipeline.config.groups.alerts import AppriseReceiverConfig, LogReceiverConfig, EmailReceiverConfig, WebhookReceiverConfig
+from pipeline.config.load import build_config, load_params
 from pipeline.errors import ConfigError, DependencyUnavailable
 from tests.pipeline.alerts.receivers import free_port, http_receiver, smtp_receiver
 from tests.pipeline.problems import ROOT
@@ -38,8 +38,8 @@ def settings(**changes: Any) -> AlertsConfig:
     return load_params(ROOT / "params.yaml").alerts.model_copy(update={"local_hosts": ("localhost",), **changes})
 
 
-def webhook(body: str = "json", **more: Any) -> WebhookSink:
-    return WebhookSink(kind="webhook", url_env=URL, body=body, **more)
+def webhook(body: str = "json", **more: Any) -> WebhookReceiverConfig:
+    return WebhookReceiverConfig(kind="webhook", url_env=URL, body=body, **more)
 
 
 def test_a_webhook_gets_the_message_with_a_key_that_tells_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_alertmanagers_receivers_get_version_4(event: str, status: str, monkeypa
 
 
 def test_mail_arrives_with_one_subject_whatever_a_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_TO", starttls=False)
+    sink = EmailReceiverConfig(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_TO", starttls=False)
     monkeypatch.setenv("MLOPS_TEST_FROM", "mlops@example.org")
     monkeypatch.setenv("MLOPS_TEST_TO", "ada@example.org, bob@example.org")
     with smtp_receiver() as receiver:
@@ -92,7 +92,7 @@ def test_mail_arrives_with_one_subject_whatever_a_name_holds(monkeypatch: pytest
 def test_a_mail_server_that_never_ends_its_greeting_is_left(
     monkeypatch: pytest.MonkeyPatch, scheme: str, begin: bytes
 ) -> None:
-    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM", timeout_s=0.5)
+    sink = EmailReceiverConfig(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM", timeout_s=0.5)
     monkeypatch.setenv("MLOPS_TEST_FROM", "a@example.org")
     is_over = threading.Event()
 
@@ -114,7 +114,7 @@ def test_a_mail_server_that_never_ends_its_greeting_is_left(
 
 
 def test_mail_that_must_be_secret_is_not_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = MailSink(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM")
+    sink = EmailReceiverConfig(kind="smtp", url_env=URL, sender_env="MLOPS_TEST_FROM", to_env="MLOPS_TEST_FROM")
     monkeypatch.setenv("MLOPS_TEST_FROM", "mlops@example.org")
     with smtp_receiver() as receiver:
         monkeypatch.setenv(URL, f"smtp://127.0.0.1:{receiver.port}")
@@ -127,16 +127,16 @@ def test_mail_that_must_be_secret_is_not_sent_in_the_clear(monkeypatch: pytest.M
 def test_apprise_tells_its_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_receiver() as receiver:
         monkeypatch.setenv(URL, f"json://127.0.0.1:{receiver.port}/hook")
-        send(AppriseSink(kind="apprise", url_env=URL), PAYLOAD, settings())
+        send(AppriseReceiverConfig(kind="apprise", url_env=URL), PAYLOAD, settings())
         receiver.status = 500
         with pytest.raises(DependencyUnavailable, match="could not tell all"):
-            send(AppriseSink(kind="apprise", url_env=URL), PAYLOAD, settings())
+            send(AppriseReceiverConfig(kind="apprise", url_env=URL), PAYLOAD, settings())
     assert receiver.bodies[0]["title"].startswith("[warning] m: 2 of 9")
 
 
 def test_the_log_gets_a_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="mlops.alerts"):
-        send(LogSink(kind="log"), PAYLOAD, settings())
+        send(LogReceiverConfig(kind="log"), PAYLOAD, settings())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
@@ -235,7 +235,7 @@ def test_a_receiver_that_is_down_is_named_without_its_path(monkeypatch: pytest.M
 def test_an_address_in_the_settings_themselves_is_refused() -> None:
     words = ["alerts=chat_and_mail", "alerts.sinks.chat.url_env='https://hooks.slack.com/x'"]
     with pytest.raises(ConfigError, match=r"alerts\.sinks\.chat\.url_env"):
-        build(compose(words, conf=ROOT / "conf").values, where="conf/")
+        build_config(compose(words, conf=ROOT / "conf").values, where="conf/")
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_an_address_in_the_settings_themselves_is_refused() -> None:
 )
 def test_a_rule_that_makes_no_sense_is_refused(word: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        build(compose([word], conf=ROOT / "conf").values, where="conf/")
+        build_config(compose([word], conf=ROOT / "conf").values, where="conf/")

@@ -15,9 +15,9 @@ from pipeline import alerts
 from pipeline import state as store
 from pipeline.alerts import watching
 from pipeline.alerts.facts import read_server
-from pipeline.config.groups.alerts import RuleConfig
+from pipeline.config.groups.alerts import AlertRuleConfig
 from pipeline.config.load import load_params
-from pipeline.files import exclusive, write_json
+from pipeline.files import exclusive_lock, write_json
 from tests.pipeline.monitoring.logs import MODEL_NAME, hours_us, live_rows, production_package, write_log
 from tests.pipeline.problems import ROOT
 
@@ -168,10 +168,10 @@ def test_the_exit_code_is_the_declared_one_from_a_severity_on(severity: str, lea
 
 
 SERVICE = {
-    "no_traffic": RuleConfig(when="no_traffic", above=60.0, severity="warning", group="service"),
-    "stale_model": RuleConfig(when="stale_model", above=0.0, severity="info", group="freshness"),
-    "stale_monitor": RuleConfig(when="stale_monitor", above=0.0, severity="info", group="freshness"),
-    "errors": RuleConfig(when="error_rate", above=0.1, severity="critical", group="service"),
+    "no_traffic": AlertRuleConfig(when="no_traffic", above=60.0, severity="warning", group="service"),
+    "stale_model": AlertRuleConfig(when="stale_model", above=0.0, severity="info", group="freshness"),
+    "stale_monitor": AlertRuleConfig(when="stale_monitor", above=0.0, severity="info", group="freshness"),
+    "errors": AlertRuleConfig(when="error_rate", above=0.1, severity="critical", group="service"),
 }
 
 
@@ -227,7 +227,7 @@ def run(project: Path, *words: str, **environment: str) -> subprocess.CompletedP
 @pytest.mark.slow
 def test_two_monitors_do_not_run_at_once(project: Path) -> None:
     settings_of(project)
-    with exclusive(project / "state/monitor.lock", what="a test"):
+    with exclusive_lock(project / "state/monitor.lock", what="a test"):
         done = run(project)
     assert done.returncode == 6
     assert done.stderr == "the monitor: another process is doing this now; wait for it to end, or stop it\n"

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.changes.page import page
-from pipeline.changes.report import Change, Figure, Interval
+from pipeline.changes.page import change_report_html
+from pipeline.changes.report import ChangeReport, MetricChange, MetricInterval
 from pipeline.changes.settings import changed_settings
 from pipeline.changes.stages import stages_that_ran
-from pipeline.changes.telling import headline, markdown
+from pipeline.changes.telling import change_headline, change_report_markdown
 from pipeline.config.compose import compose
 from tests.pipeline.problems import ROOT
 
 GRAPH = {"ingest": {"params": ["data.columns"]}, "train": {"params": ["model", "data.columns"]}}
 
 
-def told(change: Any) -> list[tuple[str, tuple[str, ...]]]:
+def changed_labels(change: Any) -> list[tuple[str, tuple[str, ...]]]:
     before = compose(conf=ROOT / "conf").values
     after = copy.deepcopy(before)
     change(after)
@@ -30,7 +30,7 @@ def test_a_limit_of_a_column_is_compared_with_the_one_that_held_before() -> None
         values["data"]["columns"]["Time_spent_Alone"]["drift_limit"] = 0.15
         values["data"]["columns"]["Stage_fear"]["drift_limit"] = 0.07
 
-    assert told(change) == [
+    assert changed_labels(change) == [
         ("drift limit of Time_spent_Alone 0.1 (that of all) -> 0.15", ("ingest", "train")),
         ("drift limit of Stage_fear 0.05 (that of all) -> 0.07", ("ingest", "train")),
     ]
@@ -41,7 +41,7 @@ def test_settings_that_come_and_go_are_told_as_none() -> None:
         del values["model"]["estimator"]["max_iter"]
         values["model"]["estimator"]["max_bins"] = 64
 
-    assert [words for words, _ in told(change)] == [
+    assert [words for words, _ in changed_labels(change)] == [
         "model.estimator.max_bins none -> 64",
         "model.estimator.max_iter 100 -> none",
     ]
@@ -50,7 +50,7 @@ def test_settings_that_come_and_go_are_told_as_none() -> None:
 def test_stages_that_ran_name_the_keys_below_their_params() -> None:
     before = {"train": {"params": {"params.yaml": {"model": {"a": 1, "b": 2}}}, "deps": [{"path": "x", "md5": "1"}]}}
     after = {"train": {"params": {"params.yaml": {"model": {"a": 1, "b": 3}}}, "deps": [{"path": "x", "md5": "2"}]}}
-    assert [(one.stage, one.why) for one in stages_that_ran(before, after)] == [("train", "setting model.b, x")]
+    assert [(one.stage, one.reason) for one in stages_that_ran(before, after)] == [("train", "setting model.b, x")]
 
 
 @pytest.mark.parametrize(
@@ -65,18 +65,18 @@ def test_stages_that_ran_name_the_keys_below_their_params() -> None:
     ],
 )
 def test_a_difference_speaks_only_beyond_chance(
-    higher_is_better: bool, difference: Interval | None, verdict: str
+    higher_is_better: bool, difference: MetricInterval | None, verdict: str
 ) -> None:
-    assert Figure("f", "share", higher_is_better, None, None, difference).verdict == verdict
+    assert MetricChange("f", "share", higher_is_better, None, None, difference).verdict == verdict
 
 
 def test_words_of_a_setting_become_no_markup() -> None:
     before = {"name": "a"}
     after = {"name": "<script>alert(1)</script> | @everyone"}
     changed = changed_settings(before, after, {})
-    change = Change(
+    change = ChangeReport(
         "main", (), changed, (), (), None, (), (None, None), (), (), (), (None, None), None, {},
     )  # fmt: skip
-    assert "<script" not in page(change) + markdown(change)
-    assert "\\| @\u200beveryone" in markdown(change)
-    assert headline(change) == "1 setting differs; nothing is left to run"
+    assert "<script" not in change_report_html(change) + change_report_markdown(change)
+    assert "\\| @\u200beveryone" in change_report_markdown(change)
+    assert change_headline(change) == "1 setting differs; nothing is left to run"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
-from pipeline.config.compose import Origin, compose, leaves, options
+from pipeline.config.compose import Origin, compose, flatten, group_options
 from pipeline.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def test_a_chosen_group_names_the_file_of_the_choice() -> None:
 
 def test_every_value_has_an_origin() -> None:
     composition = compose(conf=CONF)
-    assert [entry.key for entry in composition.origin()] == [key for key, _ in leaves(composition.values)]
+    assert [entry.key for entry in composition.origin()] == [key for key, _ in flatten(composition.values)]
     assert all(entry.file is not None and (REPOSITORY / entry.file).is_file() for entry in composition.origin())
 
 
@@ -91,6 +91,6 @@ def test_a_broken_file_is_named_before_hydra_sees_it(project: Path) -> None:
 
 
 def test_options_lists_groups_with_their_files() -> None:
-    found = options(CONF)
+    found = group_options(CONF)
     assert {"hist_gradient_boosting", "random_forest"} <= set(found["model"])
     assert list(found) == sorted(found)

@@ -113,9 +113,9 @@ def test_a_bug_shows_its_trace_and_ends_with_70(demo: Path) -> None:
 
 def test_only_one_stage_at_a_time_holds_the_project(demo: Path) -> None:
     from pipeline import paths
-    from pipeline.files import exclusive
+    from pipeline.files import exclusive_lock
 
-    with exclusive(demo / paths.LOCK, what="the test"):
+    with exclusive_lock(demo / paths.PROJECT_LOCK, what="the test"):
         waiting = subprocess.Popen(_command(*BY_DVC), cwd=demo, env=_environment(), stdout=subprocess.PIPE, text=True)
         time.sleep(2)
         assert waiting.poll() is None

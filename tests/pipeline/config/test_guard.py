@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.compose import check_hydra_of, compose
+from pipeline.config.compose import check_hydra_overrides, compose
 from pipeline.config.guard import check_overrides, check_targets
 from pipeline.errors import ConfigError, TargetRefused
 
@@ -109,14 +109,14 @@ def test_hydras_own_doors_are_shut(override: str) -> None:
 )
 def test_a_hostile_launcher_or_sweeper_is_refused(override: str) -> None:
     with pytest.raises(ConfigError):
-        check_hydra_of([override], conf=REPOSITORY / "conf")
+        check_hydra_overrides([override], conf=REPOSITORY / "conf")
 
 
 @pytest.mark.parametrize(
     "override", ["hydra/launcher=joblib", "hydra/sweeper=optuna", "hydra.sweep.dir=outputs/x", "seed=1,2"]
 )
 def test_hydras_own_launchers_and_sweepers_are_open(override: str) -> None:
-    check_hydra_of([override], conf=REPOSITORY / "conf")
+    check_hydra_overrides([override], conf=REPOSITORY / "conf")
 
 
 def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.compose import compose
-from pipeline.config.load import build, load_params
+from pipeline.config.load import build_config, load_params
 from pipeline.errors import ConfigError
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -25,7 +25,7 @@ def _with(values: dict[str, Any], path: str, value: object) -> dict[str, Any]:
 
 
 def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> None:
-    config = build(shipped, where="params.yaml")
+    config = build_config(shipped, where="params.yaml")
     assert (config.seed, config.data.target.positive, config.training.threshold.value) == (42, "Introvert", 0.5)
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 1  # type: ignore[misc]
@@ -68,26 +68,26 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
 )
 def test_a_wrong_setting_is_named(shipped: dict[str, Any], path: str, value: object, said: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        build(_with(shipped, path, value), where="p.yaml")
+        build_config(_with(shipped, path, value), where="p.yaml")
     assert said in str(refusal.value)
 
 
 def test_a_missing_setting_is_named(shipped: dict[str, Any]) -> None:
     values = {key: value for key, value in shipped.items() if key != "drift"}
     with pytest.raises(ConfigError, match=r"p\.yaml: drift: is missing"):
-        build(values, where="p.yaml")
+        build_config(values, where="p.yaml")
 
 
 def test_the_file_that_sets_the_wrong_value_is_named() -> None:
     composition = compose(["drift.alpha=0.9"], conf=CONF)
     with pytest.raises(ConfigError, match=r"^drift\.alpha=0\.9: drift\.alpha: found 0\.9"):
-        build(composition.values, where="conf", origin=composition.origin)
+        build_config(composition.values, where="conf", origin=composition.origin)
 
 
 def test_many_wrong_settings_are_said_at_once_but_no_more_than_ten(shipped: dict[str, Any]) -> None:
     values = {**shipped, **{f"strange{n}": n for n in range(30)}}
     with pytest.raises(ConfigError) as refusal:
-        build(values, where="p.yaml")
+        build_config(values, where="p.yaml")
     assert len(str(refusal.value).splitlines()) == 10
 
 

@@ -16,8 +16,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.compose import compose, leaves
-from pipeline.config.load import build, load_params
+from pipeline.config.compose import compose, flatten
+from pipeline.config.load import build_config, load_params
 from pipeline.config.reader import read_yaml
 from pipeline.config.types import Config
 from pipeline.errors import ConfigError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"
 SHIPPED: dict[str, Any] = read_yaml(REPOSITORY / "params.yaml")
-KEYS = [key for key, _ in leaves(SHIPPED)]
+KEYS = [key for key, _ in flatten(SHIPPED)]
 BRANCHES = sorted({key.rpartition(".")[0] for key in KEYS if "." in key})
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
 
@@ -74,7 +74,7 @@ def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return path, tree
 
 
-def _is_told(refusal: ConfigError, place: str) -> None:
+def _names_place(refusal: ConfigError, place: str) -> None:
     """Assert that the letter has a match for `place`, is short and shows no trace."""
     said = str(refusal)
     assert re.search(place, said), said
@@ -87,10 +87,10 @@ def _is_told(refusal: ConfigError, place: str) -> None:
 def test_a_spoiled_tree_is_valid_or_refused_with_its_section(spoiled: tuple[str, dict[str, Any]]) -> None:
     path, tree = spoiled
     try:
-        config = build(tree, where="params.yaml")
+        config = build_config(tree, where="params.yaml")
     except ConfigError as refusal:
-        _is_told(refusal, "params.yaml: ")
-        _is_told(refusal, re.escape(path.partition(".")[0]))
+        _names_place(refusal, "params.yaml: ")
+        _names_place(refusal, re.escape(path.partition(".")[0]))
     else:
         assert isinstance(config, Config)
 
@@ -131,7 +131,7 @@ def test_a_spoiled_composed_file_is_valid_or_refused_with_its_place(
     try:
         assert isinstance(load_params(path), Config)
     except ConfigError as refusal:
-        _is_told(refusal, "params.yaml")
+        _names_place(refusal, "params.yaml")
 
 
 @settings(max_examples=15 * TIMES, **_relaxed)
@@ -145,9 +145,9 @@ def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
     (conf / name).write_text(text, encoding="utf-8", newline="")
     try:
         composition = compose(conf=conf)
-        assert isinstance(build(composition.values, where=f"{conf}/config.yaml", origin=composition.origin), Config)
+        assert isinstance(build_config(composition.values, where=f"{conf}/config.yaml", origin=composition.origin), Config)
     except ConfigError as refusal:
-        _is_told(refusal, r"\.yaml|^[a-z]+[\w.]*: ")
+        _names_place(refusal, r"\.yaml|^[a-z]+[\w.]*: ")
 
 
 _overrides = st.builds(
@@ -166,9 +166,9 @@ _overrides = st.builds(
 def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
     try:
         composition = compose([override], conf=CONF)
-        assert isinstance(build(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
+        assert isinstance(build_config(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
     except ConfigError as refusal:
-        _is_told(refusal, r"\.yaml|[\w.]+: |=")
+        _names_place(refusal, r"\.yaml|[\w.]+: |=")
 
 
 def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -> None:

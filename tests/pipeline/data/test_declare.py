@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.compose import compose
 from pipeline.config.groups.data import DataConfig
-from pipeline.config.load import build
+from pipeline.config.load import build_config
 from pipeline.data.declare import _render_flow_value, scaffold_config
 from pipeline.data.external import import_file
 from pipeline.data.sources import fetch_rows
@@ -48,7 +48,7 @@ def make_people() -> pd.DataFrame:
 
 
 def load_data_config(root: Path, name: str) -> DataConfig:
-    return build(compose([f"data={name}"], conf=root / "conf").values, where="conf").data
+    return build_config(compose([f"data={name}"], conf=root / "conf").values, where="conf").data
 
 
 def write_and_import(root: Path, tmp_path: Path, frame: pd.DataFrame, file: str = "people.csv", **kinds: str) -> Path:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.groups.data import SplitConfig
 from pipeline.data.split import SPLITTERS, split_train_test
-from pipeline.errors import ConfigError, DataError, UnknownKind
+from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.schema import Column, Schema, Target
 
 SCHEMA = Schema(
@@ -105,5 +105,5 @@ def test_by_time_requires_a_column() -> None:
 
 def test_unknown_splitter_is_refused_with_the_known_names() -> None:
     assert list(SPLITTERS) == ["stratified", "random", "by_time"]
-    with pytest.raises(UnknownKind, match="did you mean 'random'"):
+    with pytest.raises(UnknownOption, match="did you mean 'random'"):
         split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("randm"), seed=0)

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
-from pipeline.config.groups.data import CellProfile, Profile
+from pipeline.config.groups.data import MixtureComponent, SyntheticProfile
 from pipeline.data.sources import content_hash, fetch_rows
 from pipeline.data.synthetic import generate_rows
 from pipeline.errors import ConfigError
@@ -31,7 +31,7 @@ COLUMNS = (
 SCHEMA = Schema("toys", COLUMNS, Target("liked", ("no", "yes"), "yes"))
 
 
-def cell_profile(**changes: object) -> CellProfile:
+def cell_profile(**changes: object) -> MixtureComponent:
     values = {
         "share": 1.0,
         "label": "yes",
@@ -39,11 +39,11 @@ def cell_profile(**changes: object) -> CellProfile:
         "missing_count": (0.5, 0.25, 0.25),
         "missing_rate": {"size": 1.0, "colour": 3.0},
     }
-    return CellProfile.model_validate(values | changes)
+    return MixtureComponent.model_validate(values | changes)
 
 
-def synthetic_profile(**changes: object) -> Profile:
-    return Profile(cells={"only": cell_profile(**changes)})
+def synthetic_profile(**changes: object) -> SyntheticProfile:
+    return SyntheticProfile(cells={"only": cell_profile(**changes)})
 
 
 @pytest.mark.parametrize("name", sorted(REAL))

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import package
 from pipeline.evaluation import EvaluationReport, evaluate
-from pipeline.training import train
+from pipeline.training import train_classifier
 from tests.pipeline.problems import FAST, rows, schema, settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class PackagedProblem:
 def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedProblem:
     config, declared = settings(*FAST), schema(n_classes)
     learn, judge = rows(400, n_classes), rows(300, n_classes, seed=1)
-    result = train(learn, declared, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(learn, declared, config.features, config.model, config.training, seed=config.seed)
     folder = tmp_path_factory.mktemp("package") / "candidate"
     package.write_package(
         folder,
@@ -48,7 +48,7 @@ def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedP
         train=learn,
         parity_rows=judge,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={"data": "small"},
         training=config.training,
         model=config.model.name,

@@ -13,11 +13,11 @@ import yaml
 from sklearn.metrics import confusion_matrix, log_loss, precision_score
 from threadpoolctl import threadpool_limits
 
-from pipeline.classifier import class_codes
-from pipeline.errors import DataError, IntegrityError, UnknownKind
+from pipeline.classifier import encode_target
+from pipeline.errors import DataError, IntegrityError, UnknownOption
 from pipeline.evaluation import model_card
 from pipeline.evaluation.importance import permutation_importance
-from pipeline.figures import FIGURES, draw
+from pipeline.figures import PLOT_FUNCTIONS, draw_plot
 from pipeline.files import canonical_json
 from pipeline.metrics import METRICS
 from tests.pipeline.problems import ROOT
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def test_figures_are_those_of_the_test_rows(binary: PackagedProblem) -> None:
-    codes = class_codes(binary.test, binary.package.schema.target)
+    codes = encode_target(binary.test, binary.package.schema.target)
     served = binary.package.predict_proba(binary.test)
     found = binary.report.metrics["log_loss"]
     assert found.value == pytest.approx(log_loss(codes, served))
@@ -69,7 +69,7 @@ def test_the_column_that_tells_the_class_matters_most(binary: PackagedProblem) -
 
 @pytest.mark.parametrize("metric", ["roc_auc", "brier"])
 def test_importance_says_worse_whatever_the_direction(binary: PackagedProblem, metric: str) -> None:
-    codes = class_codes(binary.test, binary.package.schema.target)
+    codes = encode_target(binary.test, binary.package.schema.target)
     found = permutation_importance(binary.package.serving_classifier, binary.test, codes, metric=metric, repeats=2, seed=0)
     assert found[0].column == "size"
     assert found[0].mean > 0
@@ -77,7 +77,7 @@ def test_importance_says_worse_whatever_the_direction(binary: PackagedProblem, m
 
 def test_importance_of_many_rows_is_taken_from_some(binary: PackagedProblem) -> None:
     many = pd.concat([binary.test] * 40, ignore_index=True)
-    codes = class_codes(many, binary.package.schema.target)
+    codes = encode_target(many, binary.package.schema.target)
     found = permutation_importance(binary.package.serving_classifier, many, codes, metric="log_loss", repeats=2, seed=0)
     assert found[0].mean == pytest.approx(binary.report.importance[0].mean, rel=0.2)
 
@@ -150,12 +150,12 @@ def test_rows_without_the_answer_are_refused(binary: PackagedProblem) -> None:
 
 
 def test_an_unknown_metric_is_refused(binary: PackagedProblem) -> None:
-    with pytest.raises(UnknownKind, match="did you mean 'accuracy'"):
+    with pytest.raises(UnknownOption, match="did you mean 'accuracy'"):
         binary.evaluate(metrics=("acuracy",))
 
 
 def test_an_unknown_metric_of_slices_names_its_key(binary: PackagedProblem) -> None:
-    with pytest.raises(UnknownKind, match=r"^evaluation\.slices\.metric: 'auc'"):
+    with pytest.raises(UnknownOption, match=r"^evaluation\.slices\.metric: 'auc'"):
         binary.evaluate(slices=binary.config.evaluation.slices.model_copy(update={"metric": "auc"}))
 
 
@@ -176,5 +176,5 @@ def test_every_plot_of_the_graph_has_its_table_and_columns(binary: PackagedProbl
 
 
 def test_every_table_has_a_figure_and_every_figure_a_table(binary: PackagedProblem) -> None:
-    assert set(FIGURES) == set(binary.report.tables)
-    assert all(draw(name, table).axes for name, table in binary.report.tables.items())
+    assert set(PLOT_FUNCTIONS) == set(binary.report.tables)
+    assert all(draw_plot(name, table).axes for name, table in binary.report.tables.items())

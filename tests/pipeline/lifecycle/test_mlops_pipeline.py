@@ -20,9 +20,9 @@ from pipeline import MLOpsPipeline, files
 from pipeline.config.compose import compose
 from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
 from pipeline.lifecycle.teaching import model_config_of
-from pipeline.models import build_estimator, declare_estimator
+from pipeline.models import build_estimator, estimator_to_config
 from pipeline.state import open_state
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import RunStore
 from tests.pipeline.package.packing import write_small_package, parts
 from tests.pipeline.problems import ROOT, settings
 
@@ -43,7 +43,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stores")
     files.write_text(root / "params.yaml", compose(SETTINGS, conf=ROOT / "conf").text)
     (root / "dvc.yaml").touch()
-    Store(root).client()
+    RunStore(root).client()
     open_state(root).close()
     return root
 
@@ -158,15 +158,15 @@ def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
 )
 def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
     again = build_estimator(model_config_of(estimator), seed=1)
-    declared = declare_estimator(estimator)
+    declared = estimator_to_config(estimator)
     assert type(again) is type(estimator)
-    assert declare_estimator(again) == {**declared, **declare_estimator(again)}
+    assert estimator_to_config(again) == {**declared, **estimator_to_config(again)}
     assert files.canonical_json(declared)
 
 
 def test_a_function_among_the_arguments_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
-        declare_estimator(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
+        estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 
 def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:

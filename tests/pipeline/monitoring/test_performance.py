@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
-from pipeline.errors import DataError, UnknownKind
+from pipeline.errors import DataError, UnknownOption
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import (
     ScoreHistogram,
@@ -183,5 +183,5 @@ def test_a_baseline_goes_by_the_names_that_scikit_learn_gives() -> None:
 
 
 def test_a_baseline_of_no_metric_is_refused() -> None:
-    with pytest.raises(UnknownKind, match=r"^baseline_metrics: .*acuracy"):
+    with pytest.raises(UnknownOption, match=r"^baseline_metrics: .*acuracy"):
         detect_degradation(make_performance(0.5, 0.4, 0.6), {"acuracy": 0.9}, threshold=0.05)

@@ -9,7 +9,7 @@ from pipeline import package
 from pipeline.data import sources
 from pipeline.data.split import split_train_test
 from pipeline.schema import Schema
-from pipeline.training import train
+from pipeline.training import train_classifier
 from tests.pipeline.problems import ROOT, settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def train_small_model(data: str, *overrides: str, n_rows: int = 0) -> tuple[Conf
     config = settings(f"data={data}", *FAST, *overrides)
     schema = Schema.from_config(config.data)
     rows = parts(data, n_rows).train
-    return config, train(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    return config, train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
 
 
 def write_small_package(path: Path, data: str, *overrides: str, n_rows: int = 0) -> Manifest:
@@ -53,7 +53,7 @@ def write_small_package(path: Path, data: str, *overrides: str, n_rows: int = 0)
         train=rows.train,
         parity_rows=rows.test,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={"data": data, "params_sha256": "0" * 64},
         training=config.training,
         model=config.model.name,

@@ -80,7 +80,7 @@ def test_a_form_that_answers_otherwise_is_not_used() -> None:
     _, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     classifier = result.classifier
     other = train_small_model("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[1].classifier
-    wrong = OnnxModel(convert_to_onnx(other.estimator, len(other.encoder.names_out_)), [0, 1])
+    wrong = OnnxModel(convert_to_onnx(other.estimator, len(other.encoder.feature_names_out_)), [0, 1])
     proof = check_onnx_parity(classifier, wrong, parts("personality", N_ROWS).test)
     assert not proof.used
     assert proof.reason is not None
@@ -91,7 +91,7 @@ def test_one_row_alone_gets_what_it_gets_among_others() -> None:
     _, result = train_small_model("personality", n_rows=N_ROWS)
     classifier = result.classifier
     served = onnx_classifier(
-        classifier, OnnxModel(convert_to_onnx(classifier.estimator, len(classifier.encoder.names_out_)), [0, 1])
+        classifier, OnnxModel(convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_)), [0, 1])
     )
     rows = unseen_rows("personality", N_ROWS)
     alone = np.concatenate([served.predict_proba(rows.iloc[[at]]) for at in range(len(rows))])

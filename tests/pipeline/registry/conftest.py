@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import RunStore
 from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.state.conftest import databases, postgresql
 
@@ -40,7 +40,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def empty_stores(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with MLflow's store and a state database without a row: their migrations take seconds, so once."""
     root = tmp_path_factory.mktemp("stores")
-    Store(root).client()
+    RunStore(root).client()
     (root / "state").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         databases.use(patch, root)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.registry import ModelRegistry
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import RunStore
 from tests.pipeline.registry.test_registry import NAME, add
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def shown(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return alias -> version and version -> stage tag, as MLflow has them."""
-    client: Any = Store(root).client()
+    client: Any = RunStore(root).client()
     versions = client.search_model_versions(f"name = '{NAME}'")
     aliases = {alias: str(number) for alias, number in client.get_registered_model(NAME).aliases.items()}
     return aliases, {str(one.version): one.tags["stage"] for one in versions}
@@ -50,7 +50,7 @@ def test_an_alias_that_was_moved_by_hand_never_serves_and_is_put_back(
     add(registry, packages["first"])
     add(registry, packages["second"])
     registry.promote_model(NAME, 1, "Production")
-    Store(tmp_path).client().set_registered_model_alias(NAME, "production", "2")
+    RunStore(tmp_path).client().set_registered_model_alias(NAME, "production", "2")
     assert registry.load_model(NAME).digest == registry.list_models(NAME)[0].digest
     assert registry.mirror().overridden_aliases == (f"{NAME}@production",)
     assert shown(tmp_path)[0] == {"production": "1"}

@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.registry.story import mlflow_description
 from pipeline.registry.then import deployments_after
 from pipeline.state import AuditEntry, Version
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import RunStore
 from tests.pipeline.registry.test_registry import NAME, add, report
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def three(registry: ModelRegistry, packages: dict[str, Path]) -> ModelRegistry:
 
 
 def page(root: Path, number: str) -> Any:
-    return Store(root).client().get_model_version(NAME, number)
+    return RunStore(root).client().get_model_version(NAME, number)
 
 
 def test_the_page_in_mlflow_tells_what_it_is_made_from_and_what_the_gates_said(
@@ -132,7 +132,7 @@ def test_the_past_is_asked_by_moment(three: ModelRegistry) -> None:
 def test_aliases_that_were_moved_by_hand_are_named_and_nothing_is_written(three: ModelRegistry, tmp_path: Path) -> None:
     assert three.overridden_aliases() == ()
     three.promote_model(NAME, 1, "Production")
-    client = Store(tmp_path).client()
+    client = RunStore(tmp_path).client()
     client.set_registered_model_alias(NAME, "production", "2")
     client.set_registered_model_alias(NAME, "staging", "3")
     for _ in range(2):

@@ -21,7 +21,7 @@ from tests.pipeline.state.conftest import databases, postgresql
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, LogConfig
+    from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
     from tests.pipeline.state.databases import Databases
 
 __all__ = ["databases", "postgresql"]
@@ -103,7 +103,7 @@ def engine_settings(**changes: Any) -> EngineConfig:
     return settings().serving.engine.model_copy(update={"follow_s": 0.05, **changes})
 
 
-def log_settings(**changes: Any) -> LogConfig:
+def log_settings(**changes: Any) -> PredictionLogConfig:
     return settings().serving.log.model_copy(update=changes)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config.groups.scenario import ChangeConfig
+from pipeline.config.groups.scenario import DriftInjectionConfig
 from pipeline.errors import ConfigError
 from pipeline.package.reference import build_reference
 from pipeline.simulation.drawing import sample_rows
@@ -19,7 +19,7 @@ SCHEMA = schema()
 
 
 def drifted_frame(column: str, **change: Any) -> Any:
-    movements = plan_drift_injections([ChangeConfig(column=column, **change)], SCHEMA, FRAME)
+    movements = plan_drift_injections([DriftInjectionConfig(column=column, **change)], SCHEMA, FRAME)
     return apply_drift(FRAME, movements, np.random.default_rng(1))
 
 

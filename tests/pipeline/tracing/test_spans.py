@@ -15,9 +15,9 @@ from pipeline.tracing import current_id, named, open_tracing, step, traced
 from pipeline.tracing.sampling import Parent, Sampler
 from pipeline.tracing.spans import tracing_to
 from pipeline.tracking import ExperimentTracker
-from pipeline.tracking.outbox import Letter
+from pipeline.tracking.outbox import PendingRun
 from pipeline.tracking.run import TrackingWarning
-from pipeline.tracking.store import OUTBOX
+from pipeline.tracking.store import OUTBOX_FOLDER
 from tests.pipeline.tracing.collector import collecting
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
     assert found["stage tried"].parent_id == PARENT.span_id
     assert found["one"].parent_id == found["stage tried"].span_id
     assert {(one.service, one.trace_id) for one in found.values()} == {("mlops-stages", PARENT.trace_id)}
-    [letter] = (tmp_path / OUTBOX).iterdir()
-    assert Letter(letter).head().tags["mlops.trace_id"] == PARENT.trace_id
+    [letter] = (tmp_path / OUTBOX_FOLDER).iterdir()
+    assert PendingRun(letter).header().tags["mlops.trace_id"] == PARENT.trace_id
 
 
 def test_a_caller_that_records_nothing_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pipeline.errors import DependencyUnavailable
-from pipeline.tracking import ExperimentTracker, TrackingWarning, sync, tracker_of
+from pipeline.tracking import ExperimentTracker, TrackingWarning, sync_runs, make_tracker
 from tests.pipeline.problems import ROOT
 from tests.pipeline.tracking.conftest import free_port, server
 
@@ -106,12 +106,12 @@ def test_results_and_what_waited_are_synced_once_the_account_is_right(
     monkeypatch.setenv(config.tracking.uri_env, guarded)
     as_user(monkeypatch, "writer", "wrong-password-4711")
     with pytest.raises(DependencyUnavailable, match="set MLFLOW_TRACKING_USERNAME"):
-        sync(root, config.tracking)
+        sync_runs(root, config.tracking)
     with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
-        work(tracker_of(config.tracking), root)
+        work(make_tracker(config.tracking), root)
     as_user(monkeypatch, "writer", WRITER)
-    done = sync(root, config.tracking)
-    assert (len(done.sent), [one.is_new for one in done.published]) == (1, [True])
-    assert {run.run_id for run in tracker_of(config.tracking).search_runs()} == {*done.sent, done.published[0].run_id}
-    again = sync(root, config.tracking)
-    assert (again.sent, [one.is_new for one in again.published]) == ((), [False])
+    done = sync_runs(root, config.tracking)
+    assert (len(done.sent_run_ids), [one.is_new for one in done.published]) == (1, [True])
+    assert {run.run_id for run in make_tracker(config.tracking).search_runs()} == {*done.sent_run_ids, done.published[0].run_id}
+    again = sync_runs(root, config.tracking)
+    assert (again.sent_run_ids, [one.is_new for one in again.published]) == ((), [False])

@@ -53,27 +53,27 @@ def test_what_was_kept_arrives_as_if_the_store_had_been_there(root: Path, tmp_pa
     with pytest.warns(TrackingWarning):
         work(ExperimentTracker("trials", dead_address, root, timeout_s=1), tmp_path)
     back = ExperimentTracker("trials", root=root)
-    outbox.send(back.store, root)
+    outbox.send_pending_runs(back.store, root)
     inner, outer = back.search_runs()
     assert (outer.name, outer.status, outer.params) == ("outer", "FINISHED", {"depth": "3"})
     assert (inner.name, inner.status, inner.metrics) == ("inner", "FINISHED", {"accuracy": 0.5})
     assert inner.tags["mlflow.parentRunId"] == outer.run_id
     assert back.store.client().list_artifacts(outer.run_id, "notes")[0].path == "notes/note.txt"
-    assert outbox.letters(root) == []
+    assert outbox.pending_runs(root) == []
 
 
 def test_sending_that_was_cut_short_makes_no_second_run(root: Path, tmp_path: Path, dead_address: str) -> None:
     with pytest.warns(TrackingWarning):
         work(ExperimentTracker("trials", dead_address, root, timeout_s=1), tmp_path)
     back = ExperimentTracker("trials", root=root)
-    second = outbox.letters(root)[1]
+    second = outbox.pending_runs(root)[1]
     lines = second.folder / "operations.jsonl"
     whole = lines.read_text(encoding="utf-8")
     lines.write_text(f"{whole}{{broken\n", encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"operations\.jsonl:3"):
-        outbox.send(back.store, root)
+        outbox.send_pending_runs(back.store, root)
     lines.write_text(whole, encoding="utf-8")
-    outbox.send(back.store, root)
+    outbox.send_pending_runs(back.store, root)
     assert sorted(run.name for run in back.search_runs()) == ["inner", "outer"]
 
 
@@ -83,7 +83,7 @@ def test_sending_to_a_store_that_is_still_down_keeps_everything(tmp_path: Path, 
         work(tracker, tmp_path)
     with pytest.raises(DependencyUnavailable, match="does not answer"):
         tracker.search_runs()
-    assert len(outbox.letters(tmp_path)) == 2
+    assert len(outbox.pending_runs(tmp_path)) == 2
 
 
 def test_a_server_that_dies_in_the_middle_of_a_run_loses_nothing(empty_store: Path, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run_loses_nothing(empty_store: Pa
     tracker.end_run()
     with server(empty_store, tmp_path, port):
         back = ExperimentTracker("trials", tracker.tracking_uri, tmp_path)
-        assert outbox.send(back.store, tmp_path) == [run.run_id]
+        assert outbox.send_pending_runs(back.store, tmp_path) == [run.run_id]
         (found,) = back.search_runs()
     assert found.metrics == {"first": 1.0, "second": 2.0}
     assert found.is_finished
@@ -110,7 +110,7 @@ def test_a_locked_file_is_a_store_that_is_down(root: Path) -> None:
         with pytest.warns(TrackingWarning, match="locked"), tracker.start_run("blocked"):
             tracker.log_metric("accuracy", 1.0)
         other.execute("ROLLBACK")
-    assert len(outbox.letters(root)) == 1
+    assert len(outbox.pending_runs(root)) == 1
 
 
 def test_a_run_that_has_not_ended_waits_for_its_process(root: Path, dead_address: str) -> None:
@@ -118,8 +118,8 @@ def test_a_run_that_has_not_ended_waits_for_its_process(root: Path, dead_address
     with pytest.warns(TrackingWarning):
         tracker.start_run("open")
     back = ExperimentTracker("trials", root=root)
-    assert outbox.send(back.store, root) == []
-    assert len(outbox.send(back.store, root, unfinished=True)) == 1
+    assert outbox.send_pending_runs(back.store, root) == []
+    assert len(outbox.send_pending_runs(back.store, root, unfinished=True)) == 1
 
 
 def test_a_real_server_keeps_runs_models_and_files(tmp_path: Path, server_address: str) -> None:
