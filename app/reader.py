@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from pipeline.registry import decisions
-from pipeline.serving.http.access import EVERYBODY
-from pipeline.serving.http.oidc import caller_of
+from pipeline.serving.http.access import UNRESTRICTED
+from pipeline.serving.http.oidc import principal_from_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def user_of_session(roles_claim: str) -> User:
         return user_from_claims(st.user.to_dict(), roles_claim, now=time.time())
     if st.get_option("server.address") in _LOOPBACK_ADDRESSES:
         me = decisions.current_actor()
-        return User(me, me, EVERYBODY.roles)
+        return User(me, me, UNRESTRICTED.roles)
     return User("", "", frozenset(), _NO_LOGIN_MESSAGE)
 
 
@@ -81,7 +81,7 @@ def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float)
     until = claims.get("exp")
     if isinstance(until, bool) or not isinstance(until, int | float) or until <= now:
         return User("", "", frozenset(), _LOGIN_EXPIRED_MESSAGE)
-    caller = caller_of(claims, roles_claim)
+    caller = principal_from_claims(claims, roles_claim)
     return User(caller.id, str(claims.get("name") or claims.get("email") or caller.id), caller.roles)
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 import psycopg  # noqa: E402 - needs the path above
 from making import MODELS, train_package  # noqa: E402 - needs the path above
 
-from tests.pipeline.serving.http.running import ROW, make_project, running  # noqa: E402 - needs the path above
+from tests.pipeline.serving.http.running import ROW, make_project, run_server  # noqa: E402 - needs the path above
 from tests.pipeline.state import server  # noqa: E402 - needs the path above
 
 BODY, HEADERS = json.dumps({"features": ROW}), {"Content-Type": "application/json"}
@@ -54,7 +54,7 @@ def ask(port: int, n: int, failed: list[int]) -> None:
 
 def measure(root: Path, address: str | None, n_servers: int, n: int) -> str:
     with ExitStack() as stack:
-        started = [stack.enter_context(running(root)) for _ in range(n_servers)]
+        started = [stack.enter_context(run_server(root)) for _ in range(n_servers)]
         for one in started:
             ask(one.port, 50, [])
         pids, failed = [one.process.pid for one in started], list[int]()

@@ -18,8 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.making import make_package
-from tests.pipeline.serving.http.running import ROW, Running, make_project, running
-from tests.pipeline.tracing.collector import collecting
+from tests.pipeline.serving.http.running import ROW, RunningServer, make_project, run_server
+from tests.pipeline.tracing.collector import run_collector
 
 WAYS = {
     "off": None,
@@ -63,15 +63,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
         make_package(root / "made")
-        collector = stack.enter_context(collecting(root / "spans"))
-        servers: dict[str, Running] = {}
+        collector = stack.enter_context(run_collector(root / "spans"))
+        servers: dict[str, RunningServer] = {}
         for at, (name, share) in enumerate(WAYS.items()):
             make_project(root / str(at), [root / "made/candidate"])
             asked: dict[str, Any] = {}
             if share is not None:
                 asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER_ARG": share}
                 asked["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
-            servers[name] = stack.enter_context(running(root / str(at), **asked))
+            servers[name] = stack.enter_context(run_server(root / str(at), **asked))
         found: dict[str, list[float]] = {name: [] for name in WAYS}
         for turn in range(words.turns + 1):
             for name, server in list(servers.items())[:: 1 if turn % 2 else -1]:

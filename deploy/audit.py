@@ -23,24 +23,24 @@ WAIVERS = ROOT / "deploy/waivers.yaml"
 LOCKS = ("requirements.lock", "requirements-app.lock", "requirements-serving.lock")
 SBOM = ROOT / "reports/sbom.json"
 
-_FOUND, _NOT_ASKED, _WRONG = 1, 7, 3
+_EXIT_VULNERABLE, _EXIT_UNAVAILABLE, _EXIT_BAD_WAIVERS = 1, 7, 3
 
 
-def main(programs: Path) -> int:
+def main(bin_dir: Path) -> int:
     """Return 0 when nothing is known of what is locked, 1 with the holes, 7 when nothing could be asked, 3 for bad waivers."""
     try:
-        waived = in_force(yaml.safe_load(WAIVERS.read_text(encoding="utf-8")), today=datetime.now(UTC).date())
+        waived = active_waivers(yaml.safe_load(WAIVERS.read_text(encoding="utf-8")), today=datetime.now(UTC).date())
     except ValueError as error:
         sys.stderr.write(f"{WAIVERS.name}: {error}\n")
-        return _WRONG
+        return _EXIT_BAD_WAIVERS
     SBOM.parent.mkdir(exist_ok=True)
-    listed = [programs / "cyclonedx-py", "requirements", LOCKS[0], "--output-reproducible", "-o", SBOM]
+    listed = [bin_dir / "cyclonedx-py", "requirements", LOCKS[0], "--output-reproducible", "-o", SBOM]
     subprocess.run([str(word) for word in listed], cwd=ROOT, check=True)
     print(f"{SBOM.relative_to(ROOT)}: {len(json.loads(SBOM.read_text(encoding='utf-8'))['components'])} packages")
-    return max(_audit(programs, lock, waived) for lock in LOCKS)
+    return max(_audit_lock(bin_dir, lock, waived) for lock in LOCKS)
 
 
-def in_force(waivers: Sequence[dict[str, Any]], *, today: date) -> list[str]:
+def active_waivers(waivers: Sequence[dict[str, Any]], *, today: date) -> list[str]:
     """Return the ids that are waived today.
 
     Raises
@@ -56,27 +56,27 @@ def in_force(waivers: Sequence[dict[str, Any]], *, today: date) -> list[str]:
     return [waiver["id"] for waiver in waivers if today <= waiver["until"]]
 
 
-def _audit(programs: Path, lock: str, waived: Sequence[str]) -> int:
+def _audit_lock(bin_dir: Path, lock: str, waived_ids: Sequence[str]) -> int:
     words = ["--disable-pip", "--require-hashes", "-r", lock, "--format", "json", "--progress-spinner", "off"]
-    ignored = [word for one in waived for word in ("--ignore-vuln", one)]
+    ignored = [word for one in waived_ids for word in ("--ignore-vuln", one)]
     done = subprocess.run(
-        [str(programs / "pip-audit"), *words, *ignored], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(bin_dir / "pip-audit"), *words, *ignored], cwd=ROOT, capture_output=True, text=True, check=False
     )
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
         sys.stderr.write(f"{lock}: pip-audit did not answer: {done.stderr.strip()[-500:]}\n")
-        return _NOT_ASKED
+        return _EXIT_UNAVAILABLE
     asked = [one for one in packages if "skip_reason" not in one]
     if not asked:
         sys.stderr.write(f"{lock}: the package index in use tells nothing about holes; ask the public one\n")
-        return _NOT_ASKED
+        return _EXIT_UNAVAILABLE
     holes = [(one["name"], one["version"], hole) for one in asked for hole in one["vulns"]]
     for name, version, hole in holes:
         fixed = ", ".join(hole["fix_versions"]) or "no version yet"
         print(f"{lock}: {name} {version}: {hole['id']}, mended in {fixed}")
     print(f"{lock}: {len(asked)} packages asked for, {len(packages) - len(asked)} not known, {len(holes)} holes")
-    return _FOUND if holes else 0
+    return _EXIT_VULNERABLE if holes else 0
 
 
 if __name__ == "__main__":

@@ -20,27 +20,27 @@ import uvloop
 
 
 @dataclass
-class Tally:
-    times: list[float] = field(default_factory=list)
+class LoadStats:
+    durations_s: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
 
-class Client(asyncio.Protocol):
+class LoadClient(asyncio.Protocol):
     """One connection: sends the next request when the answer to the last one is whole."""
 
-    def __init__(self, request: bytes, tally: Tally) -> None:
+    def __init__(self, request: bytes, stats: LoadStats) -> None:
         self._request = request
-        self._tally = tally
+        self._stats = stats
         self._buffer = b""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_over = False
+        self.is_stopped = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
         self._send()
 
     def _send(self) -> None:
-        self._sent = time.perf_counter()
+        self._sent_s = time.perf_counter()
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -51,10 +51,10 @@ class Client(asyncio.Protocol):
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(body) < length:
             return
-        self._tally.times.append(time.perf_counter() - self._sent)
-        self._tally.statuses[int(head[9:12])] += 1
+        self._stats.durations_s.append(time.perf_counter() - self._sent_s)
+        self._stats.statuses[int(head[9:12])] += 1
         self._buffer = b""
-        if self.is_over:
+        if self.is_stopped:
             self._transport.close()
         else:
             self._send()
@@ -64,7 +64,7 @@ class Client(asyncio.Protocol):
             self.closed.set_result(None)
 
 
-async def run(url: str, path: str, body: bytes, *, connections: int, seconds: float) -> Tally:
+async def run_load(url: str, path: str, body: bytes, *, n_connections: int, duration_s: float) -> LoadStats:
     parts = urlsplit(url)
     key = os.environ.get("MLOPS_API_KEY")
     credential = f"Authorization: Bearer {key}\r\n" if key else ""
@@ -72,20 +72,20 @@ async def run(url: str, path: str, body: bytes, *, connections: int, seconds: fl
         f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n{credential}"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
-    tally = Tally()
+    tally = LoadStats()
     loop = asyncio.get_running_loop()
     made = [
-        await loop.create_connection(lambda: Client(request, tally), parts.hostname, parts.port or 80)
-        for _ in range(connections)
+        await loop.create_connection(lambda: LoadClient(request, tally), parts.hostname, parts.port or 80)
+        for _ in range(n_connections)
     ]
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(duration_s)
     for _, client in made:
-        client.is_over = True
+        client.is_stopped = True
     await asyncio.wait([client.closed for _, client in made], timeout=10)
     return tally
 
 
-def example(url: str) -> dict[str, object]:
+def example_row(url: str) -> dict[str, object]:
     """Return a typical row, as the server's own description has it."""
     request = urllib.request.Request(f"{url.rstrip('/')}/openapi.json")
     if key := os.environ.get("MLOPS_API_KEY"):
@@ -106,15 +106,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rows", type=int, default=1, help="rows of one request")
     words = parser.parse_args()
-    row = example(words.url)
+    row = example_row(words.url)
     body = {"features": row} if words.rows == 1 else {"instances": [row] * words.rows}
     path = "/predict" if words.rows == 1 else "/predict/batch"
-    sending = run(words.url, path, json.dumps(body).encode(), connections=words.connections, seconds=words.seconds)
+    sending = run_load(words.url, path, json.dumps(body).encode(), n_connections=words.connections, duration_s=words.seconds)
     tally = uvloop.run(sending)
-    shares = statistics.quantiles(tally.times, n=100)
-    n = len(tally.times)
+    shares = statistics.quantiles(tally.durations_s, n=100)
+    n = len(tally.durations_s)
     print(f"{n / words.seconds:,.0f} requests/s, {n * words.rows / words.seconds:,.0f} rows/s")
-    print(f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {max(tally.times) * 1000:.1f} ms")
+    print(f"p50 {shares[49] * 1000:.2f} ms, p99 {shares[98] * 1000:.2f} ms, longest {max(tally.durations_s) * 1000:.1f} ms")
     print("answers by status: " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
 
 

@@ -23,7 +23,7 @@ from pipeline.alerts.rules import SEVERITIES, Judged, judge_rules
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.page import headline, render_html
-from pipeline.tracing import step, traced
+from pipeline.tracing import child_span, root_span
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
@@ -112,22 +112,22 @@ def _sending(config: Config, root: Path, stop: threading.Event) -> Iterator[None
 
 def watch_once(config: Config, root: Path) -> Watched:
     """Judge the window, write it down with its incidents in one transaction, send what is due, show it in MLflow."""
-    with traced("monitor run", "mlops-monitor"):
+    with root_span("monitor run", "mlops-monitor"):
         return _watched(config, root)
 
 
 def _watched(config: Config, root: Path) -> Watched:
     monitor = ModelMonitor(config.name, root=root, config=config)
-    with step("judge the window"):
+    with child_span("judge the window"):
         report = monitor.generate_monitoring_report()
     drawn = render_html(report)
     files.write_json(root / paths.MONITORING_REPORT, report)
     files.write_text(root / paths.MONITORING_HTML, drawn)
     state = store.open_state(root)
     try:
-        with step("raise incidents"):
+        with child_span("raise incidents"):
             run, judged, incidents = _write_down(state, config, report)
-        with step("send messages"):
+        with child_span("send messages"):
             sent = deliver(state, config.alerts)
     finally:
         state.close()

@@ -10,7 +10,7 @@ import typer
 from pipeline import paths
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.tracing import traced
+from pipeline.tracing import root_span
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sync(
     from pipeline.tracking import sync_runs as work
 
     told = (lambda line: typer.echo(line, err=True)) if as_json else typer.echo
-    with traced("mlops track sync"):
+    with root_span("mlops track sync"):
         done = work(Path(), _tracking_config(), all_commits=all_commits, on_progress=told)
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)

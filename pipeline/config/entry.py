@@ -21,7 +21,7 @@ from pipeline.config.orphan import exit_with_dvc
 from pipeline.errors import DependencyUnavailable, MlopsError, UsageError
 from pipeline.files import exclusive_lock
 from pipeline.outputs import restore_outputs
-from pipeline.tracing import traced
+from pipeline.tracing import root_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def stage(name: str, *, manual_task: StageTask | None = None, is_in_graph: bool 
 
 def _with_tracing(name: str, task: StageTask) -> StageTask:
     def run(config: Config) -> float | None:
-        with traced(f"stage {name}", _SERVICE_NAME):
+        with root_span(f"stage {name}", _SERVICE_NAME):
             return task(config)
 
     return run
@@ -102,7 +102,7 @@ def _write_params() -> None:
             " lasting changes into conf/"
         )
     exit_with_dvc()
-    with exclusive_lock(paths.PROJECT_LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S), traced("stage compose", _SERVICE_NAME):
+    with exclusive_lock(paths.PROJECT_LOCK, what="compose", wait_s=_WAIT_FOR_LOCK_S), root_span("stage compose", _SERVICE_NAME):
         for line in write_params(Path()):
             sys.stdout.write(f"[compose] {line}\n")
 

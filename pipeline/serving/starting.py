@@ -66,7 +66,7 @@ def start(
     )
     gc.set_threshold(50_000, 20, 50)  # rows come and go by the thousand and hold no cycles
     engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
-    serve(engine, config, began=began)
+    serve(engine, config, started_at_s=began)
 
 
 def _settings(root: Path) -> Any:

@@ -3,7 +3,7 @@
 Nothing of OpenTelemetry is imported unless the environment asks for it; then the extra `otel` must be installed.
 """
 
-from pipeline.tracing.current import Trace, current, current_id, named
-from pipeline.tracing.spans import Tracing, open_tracing, step, traced
+from pipeline.tracing.current import Trace, current_trace, current_trace_id, use_trace
+from pipeline.tracing.spans import Tracing, open_tracing, child_span, root_span
 
-__all__ = ["Trace", "Tracing", "current", "current_id", "named", "open_tracing", "step", "traced"]
+__all__ = ["Trace", "Tracing", "current_trace", "current_trace_id", "use_trace", "open_tracing", "child_span", "root_span"]

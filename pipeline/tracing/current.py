@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Trace", "current", "current_id", "named"]
+__all__ = ["Trace", "current_trace", "current_trace_id", "use_trace"]
 
 
 @dataclass(slots=True, eq=False)
@@ -24,28 +24,28 @@ class Trace:
     trace_id: str
     span: Any = None
     tracing: Any = None
-    told: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
-_CURRENT: ContextVar[Trace | None] = ContextVar("mlops_trace", default=None)
+_CURRENT_TRACE: ContextVar[Trace | None] = ContextVar("mlops_trace", default=None)
 
 
-def current() -> Trace | None:
+def current_trace() -> Trace | None:
     """Return the trace of the present work; None where there is none."""
-    return _CURRENT.get()
+    return _CURRENT_TRACE.get()
 
 
-def current_id() -> str | None:
+def current_trace_id() -> str | None:
     """Return the id of the trace that the present work is recorded in, as 32 digits; None where it is not."""
-    trace = _CURRENT.get()
+    trace = _CURRENT_TRACE.get()
     return trace.trace_id if trace is not None and trace.span is not None else None
 
 
 @contextmanager
-def named(trace: Trace) -> Iterator[Trace]:
+def use_trace(trace: Trace) -> Iterator[Trace]:
     """Do what follows as part of a trace."""
-    token = _CURRENT.set(trace)
+    token = _CURRENT_TRACE.set(trace)
     try:
         yield trace
     finally:
-        _CURRENT.reset(token)
+        _CURRENT_TRACE.reset(token)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.figures import draw_plot
-from pipeline.tracing import current_id
+from pipeline.tracing import current_trace_id
 from pipeline.tracking import flavors, frames, plots, search
 from pipeline.tracking.operations import RunBatch, ArtifactFiles, MetricPoint
 from pipeline.tracking.run import ActiveRun, now_ms
@@ -110,7 +110,7 @@ class ExperimentTracker:
                 f"start_run: run {self._open_runs[-1].name!r} is open; end it first, or say nested=True for a child of it"
             )
         marks = _clean_tags(tags, description, fingerprint)
-        trace_id = current_id()
+        trace_id = current_trace_id()
         if trace_id is not None:
             marks[TRACE_TAG] = trace_id
         if parent_id is not None:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.pipeline.serving.http.issuer import Issuer
+from tests.pipeline.serving.http.issuer import OidcIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ __all__ = ["OidcProvider", "running_provider"]
 class OidcProvider:
     """`person` has the claims of the next log-in; codes are good once."""
 
-    issuer: Issuer
+    issuer: OidcIssuer
     next_claims: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class OidcProvider:
 
 @contextmanager
 def running_provider() -> Iterator[OidcProvider]:
-    provider = OidcProvider(Issuer())
+    provider = OidcProvider(OidcIssuer())
     provider.issuer.add_key("k1")
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def running_provider() -> Iterator[OidcProvider]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            self._json(provider.issuer.published() if parts.path == "/keys" else provider.metadata())
+            self._json(provider.issuer.public_keys() if parts.path == "/keys" else provider.metadata())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -11,8 +11,8 @@ from pipeline import state as store
 from pipeline.errors import ConfigError, DependencyUnavailable
 from tests.app.conftest import errors_of, app_page, text_of
 from tests.app.test_predict import logged_predictions, count_logged, unlabeled_csv
-from tests.pipeline.serving.http.issuer import issuing
-from tests.pipeline.serving.http.running import Running, running
+from tests.pipeline.serving.http.issuer import run_issuer
+from tests.pipeline.serving.http.running import RunningServer, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +33,14 @@ def keys(_copied: Workspace) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def server(_copied: Workspace, keys: dict[str, str]) -> Iterator[Running]:
+def server(_copied: Workspace, keys: dict[str, str]) -> Iterator[RunningServer]:
     """A server on the finished project that asks for credentials."""
-    with running(_copied.root, "--authentication", "required") as one:
+    with run_server(_copied.root, "--authentication", "required") as one:
         yield one
 
 
 @pytest.fixture
-def api(server: Running, keys: dict[str, str], project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def api(server: RunningServer, keys: dict[str, str], project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The project, whose app asks the server and has a key with every role."""
     monkeypatch.setenv("MLOPS_API_URL", server.address)
     monkeypatch.setenv("MLOPS_API_TOKEN", keys["admin"])
@@ -109,5 +109,5 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 
 def test_a_server_that_is_not_ours_is_told_apart() -> None:
-    with issuing() as stranger, pytest.raises(DependencyUnavailable, match="our API does not say"):
+    with run_issuer() as stranger, pytest.raises(DependencyUnavailable, match="our API does not say"):
         ApiClient(stranger.address, None, 10).status()

@@ -7,56 +7,56 @@ import contextlib
 import json
 from dataclasses import dataclass, field
 
-_PROBE_S = 0.05
+_PROBE_INTERVAL_S = 0.05
 
 
 @dataclass
-class Balancer:
+class LoadBalancer:
     """What a Service and its readiness probes do: who is not ready gets no new connection; open ones are left alone."""
 
     ports: list[int]
-    ready: set[int] = field(default_factory=set)
+    ready_ports: set[int] = field(default_factory=set)
     generations: dict[int, int] = field(default_factory=dict)
-    _turn: int = 0
+    _next_index: int = 0
 
     async def start(self) -> int:
         """Listen on loopback and return the port."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        self._prober = asyncio.create_task(self._probe())
+        self._prober = asyncio.create_task(self._probe_periodically())
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         self._prober.cancel()
         self._server.close()
 
-    async def wait_for(self, n: int, seconds: float) -> None:
+    async def wait_for_ready(self, n_ready: int, timeout_s: float) -> None:
         """Wait until `n` servers are ready."""
-        async with asyncio.timeout(seconds):
-            while len(self.ready) < n:
-                await asyncio.sleep(_PROBE_S)
+        async with asyncio.timeout(timeout_s):
+            while len(self.ready_ports) < n_ready:
+                await asyncio.sleep(_PROBE_INTERVAL_S)
 
-    async def _probe(self) -> None:
+    async def _probe_periodically(self) -> None:
         while True:
             for port in list(self.ports):
-                status, _ = await ask(port, "GET", "/readyz")
-                (self.ready.add if status == 200 else self.ready.discard)(port)
-            await asyncio.sleep(_PROBE_S)
+                status, _ = await send_request(port, "GET", "/readyz")
+                (self.ready_ports.add if status == 200 else self.ready_ports.discard)(port)
+            await asyncio.sleep(_PROBE_INTERVAL_S)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(50):
-            ready = sorted(self.ready)
-            self._turn += 1
+            ready = sorted(self.ready_ports)
+            self._next_index += 1
             with contextlib.suppress(OSError, IndexError, ZeroDivisionError):
-                back_reader, back_writer = await asyncio.open_connection("127.0.0.1", ready[self._turn % len(ready)])
+                back_reader, back_writer = await asyncio.open_connection("127.0.0.1", ready[self._next_index % len(ready)])
                 break
-            await asyncio.sleep(_PROBE_S)
+            await asyncio.sleep(_PROBE_INTERVAL_S)
         else:
             writer.close()
             return
-        await asyncio.gather(_pump(reader, back_writer), _pump(back_reader, writer))
+        await asyncio.gather(_copy_stream(reader, back_writer), _copy_stream(back_reader, writer))
 
 
-async def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
+async def send_request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
     """Send one request on a connection of its own; 0 when there was no answer."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -70,7 +70,7 @@ async def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int
         return 0, {}
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)

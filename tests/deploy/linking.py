@@ -14,16 +14,16 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 
-def named(lock: Path) -> list[Requirement]:
+def locked_requirements(lock: Path) -> list[Requirement]:
     """Return the packages of a lock that are for this Python."""
     lines = [line.removesuffix("\\").strip() for line in lock.read_text(encoding="utf-8").splitlines()]
     found = [Requirement(line) for line in lines if line and not line.startswith(("#", "--hash"))]
     return [one for one in found if one.marker is None or one.marker.evaluate()]
 
 
-def link(one: Requirement, target: Path) -> None:
-    installed = distribution(one.name)
-    assert installed.version in one.specifier, f"{one}: {installed.version} is installed"
+def link_package(requirement: Requirement, target: Path) -> None:
+    installed = distribution(requirement.name)
+    assert installed.version in requirement.specifier, f"{requirement}: {installed.version} is installed"
     for name in {file.parts[0] for file in installed.files or [] if file.parts[0] not in ("..", "__pycache__")}:
         place = target / name
         if place.is_dir() and not place.is_symlink():
@@ -38,10 +38,10 @@ def main() -> None:
     version = f"python{sysconfig.get_python_version()}"
     target = Path(python).parents[1] / "lib" / version / "site-packages"
     if Path(python).parents[1].name == "tools":
-        link(Requirement("pip"), target)
+        link_package(Requirement("pip"), target)
     for lock in locks:
-        for one in named(Path(lock)):
-            link(one, target)
+        for one in locked_requirements(Path(lock)):
+            link_package(one, target)
 
 
 if __name__ == "__main__":

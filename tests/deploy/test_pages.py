@@ -11,10 +11,10 @@ import typer.main
 from pipeline.cli.root import app
 from tests.deploy.dockerfile import ROOT
 
-PAGES = ("deploy", "operate")
+GUIDES = ("deploy", "operate")
 
 
-def commands(page: str) -> list[str]:
+def documented_commands(page: str) -> list[str]:
     text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
     lines = [
         line
@@ -24,8 +24,8 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith("mlops ")]
 
 
-@pytest.mark.parametrize("command", [one for page in PAGES for one in commands(page)])
-def test_a_command_of_the_guide_is_one_of_ours_with_options_that_it_has(command: str) -> None:
+@pytest.mark.parametrize("command", [one for page in GUIDES for one in documented_commands(page)])
+def test_documented_commands_and_options_exist(command: str) -> None:
     words, now = shlex.split(command)[1:], typer.main.get_command(app)
     while hasattr(now, "commands"):
         name = words.pop(0)
@@ -35,8 +35,8 @@ def test_a_command_of_the_guide_is_one_of_ours_with_options_that_it_has(command:
         assert context.args == []
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_files_that_the_guide_names_are_there(page: str) -> None:
+@pytest.mark.parametrize("page", GUIDES)
+def test_files_named_in_the_guide_exist(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:deploy|tests|\.github)/[\w./-]+)`", text) + re.findall(r"\]\(([\w./-]+)\)", text)
     made_later = {"deploy/docker/.env", "deploy/docker/viewer.key"}

@@ -13,7 +13,7 @@ from pipeline.package import PackageStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLACE = "packages"
+STORE_FOLDER = "packages"
 
 
 # One worker packs the models that these tests share.
@@ -28,17 +28,17 @@ def package(packages: tuple[Path, Path]) -> Path:
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that all machines see."""
-    monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / PLACE).as_uri())
-    return tmp_path / PLACE
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / STORE_FOLDER).as_uri())
+    return tmp_path / STORE_FOLDER
 
 
-def test_what_one_machine_adds_another_one_loads(package: Path, shared: Path, tmp_path: Path) -> None:
+def test_a_package_added_by_a_machine_loads_on_another(package: Path, shared: Path, tmp_path: Path) -> None:
     added = PackageStore(tmp_path / "first").add(package)
     shutil.rmtree(tmp_path / "first")
     assert PackageStore(tmp_path / "second").load(added.digest).digest == added.digest
 
 
-def test_a_machine_keeps_what_it_fetched(package: Path, shared: Path, tmp_path: Path) -> None:
+def test_packages_are_cached_after_the_first_download(package: Path, shared: Path, tmp_path: Path) -> None:
     digest = PackageStore(tmp_path / "first").add(package).digest
     second = PackageStore(tmp_path / "second")
     second.load(digest)
@@ -46,7 +46,7 @@ def test_a_machine_keeps_what_it_fetched(package: Path, shared: Path, tmp_path: 
     assert second.load(digest).digest == digest
 
 
-def test_a_package_that_is_not_whole_yet_is_not_there(package: Path, shared: Path, tmp_path: Path) -> None:
+def test_an_incomplete_package_is_not_listed(package: Path, shared: Path, tmp_path: Path) -> None:
     digest = PackageStore(tmp_path / "first").add(package).digest
     (shared / digest / "manifest.json").unlink()
     with pytest.raises(IntegrityError, match=digest):
@@ -61,7 +61,7 @@ def test_a_package_that_was_changed_in_the_store_is_refused(package: Path, share
         PackageStore(tmp_path / "second").load(digest)
 
 
-def test_a_store_that_is_away_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"  # pragma: allowlist secret
     monkeypatch.setenv("MLOPS_PACKAGES_URL", away)
     with pytest.raises(DependencyUnavailable, match="s3://bucket/models") as caught:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.pipeline.serving.http.running import running
+from tests.pipeline.serving.http.running import run_server
 
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
@@ -111,7 +111,7 @@ def test_the_workflow_pleases_the_linter_of_workflows_and_mistakes_do_not(action
 def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     (small.root / ".venv").symlink_to(BIN.parent)
     monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
-    with running(small.root) as production, running(small.root, "--stage", "Staging") as staging:
+    with run_server(small.root) as production, run_server(small.root, "--stage", "Staging") as staging:
         addresses = {"staging": staging.address, "production": production.address}
         said = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
     assert "rows" in said["data-validation"] or "up to date" in said["data-validation"]

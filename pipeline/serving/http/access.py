@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.serving.http.limits import Buckets
-from pipeline.serving.http.problems import Refused
+from pipeline.serving.http.limits import RateLimiter
+from pipeline.serving.http.problems import HttpProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EVERYBODY", "PUBLIC", "ROLES", "Access", "Principal", "Verifier"]
+__all__ = ["UNRESTRICTED", "PUBLIC", "ROLES", "Authenticator", "Principal", "CredentialVerifier"]
 
 PUBLIC = "public"
 # Role -> what it includes besides itself.
@@ -24,8 +24,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "admin": ("predict", "feedback", "viewer", "operator"),
 }
 _SCHEME = b"bearer "
-_ASK = {"WWW-Authenticate": 'Bearer realm="mlops"'}
-_MAX_TOKEN = 8192
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mlops"'}
+_MAX_HEADER_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +36,28 @@ class Principal:
     roles: frozenset[str]
 
     @classmethod
-    def of(cls, identifier: str, roles: tuple[str, ...]) -> Principal:
+    def from_roles(cls, identifier: str, roles: tuple[str, ...]) -> Principal:
         """Return a caller with these roles and those that they include; unknown words give nothing."""
         known = [role for role in roles if role in ROLES]
         return cls(identifier, frozenset([*known, *(more for role in known for more in ROLES[role])]))
 
 
-NOBODY = Principal("", frozenset())
-EVERYBODY = Principal.of("", ("admin",))
+ANONYMOUS = Principal("", frozenset())
+UNRESTRICTED = Principal.from_roles("", ("admin",))
 
 
-class Verifier(Protocol):
+class CredentialVerifier(Protocol):
     """Turns a bearer token into a caller."""
 
-    def accepts(self, token: str) -> bool:
+    def recognizes(self, token: str) -> bool:
         """Whether tokens of this form are its business."""
 
-    async def principal(self, token: str) -> Principal | None:
+    async def verify(self, token: str) -> Principal | None:
         """Return the caller; None when the token is wrong, over, or taken back."""
 
 
 @dataclass(slots=True)
-class Access:
+class Authenticator:
     """The one place where a request is let through or not.
 
     Parameters
@@ -73,16 +73,16 @@ class Access:
     """
 
     is_required: bool
-    verifiers: tuple[Verifier, ...]
-    requests: Buckets | None
-    failures: Buckets = field(default_factory=lambda: Buckets(per_s=10 / 60, burst=10))
+    verifiers: tuple[CredentialVerifier, ...]
+    rate_limiter: RateLimiter | None
+    failure_limiter: RateLimiter = field(default_factory=lambda: RateLimiter(per_s=10 / 60, burst=10))
 
     @property
-    def is_open(self) -> bool:
+    def allows_everyone(self) -> bool:
         """Whether nobody is asked for anything."""
-        return not self.is_required and self.requests is None
+        return not self.is_required and self.rate_limiter is None
 
-    async def admit(self, fields: Mapping[bytes, bytes], role: str, address: str) -> Principal:
+    async def authorize(self, headers: Mapping[bytes, bytes], role: str, address: str) -> Principal:
         """Return the caller of a request for an operation that needs `role`.
 
         Raises
@@ -91,44 +91,44 @@ class Access:
             With 401, 403 or 429.
         """
         if role == PUBLIC:
-            return NOBODY
-        caller = await self._caller(fields, address) if self.is_required else EVERYBODY
+            return ANONYMOUS
+        caller = await self._authenticate(headers, address) if self.is_required else UNRESTRICTED
         if role not in caller.roles:
-            raise Refused("role-missing", f"this needs the role {role}; ask for a credential that has it")
-        if self.requests is not None and (wait := self.requests.wait_s(caller.id or address)):
-            raise _too_many("this credential has sent more requests than it may", wait)
+            raise HttpProblem("role-missing", f"this needs the role {role}; ask for a credential that has it")
+        if self.rate_limiter is not None and (wait := self.rate_limiter.wait_s(caller.id or address)):
+            raise _rate_limit_problem("this credential has sent more requests than it may", wait)
         return caller
 
-    async def _caller(self, fields: Mapping[bytes, bytes], address: str) -> Principal:
-        sent = fields.get(b"authorization")
+    async def _authenticate(self, headers: Mapping[bytes, bytes], address: str) -> Principal:
+        sent = headers.get(b"authorization")
         if sent is None:
-            raise Refused(
+            raise HttpProblem(
                 "credential-missing",
                 "send the header `Authorization: Bearer KEY`; an operator makes keys with `mlops keys create`",
-                headers=_ASK,
+                headers=_CHALLENGE,
             )
-        if wait := self.failures.wait_s(address, take=False):
-            raise _too_many("too many wrong credentials from this address", wait)
-        caller = await self._verified(sent)
+        if wait := self.failure_limiter.wait_s(address, consume=False):
+            raise _rate_limit_problem("too many wrong credentials from this address", wait)
+        caller = await self._verify_header(sent)
         if caller is None:
-            self.failures.wait_s(address)
-            raise Refused(
+            self.failure_limiter.wait_s(address)
+            raise HttpProblem(
                 "credential-refused",
                 "the credential is not known, is over, or was taken back; ask an operator for another",
-                headers={"WWW-Authenticate": f'{_ASK["WWW-Authenticate"]}, error="invalid_token"'},
+                headers={"WWW-Authenticate": f'{_CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
             )
         return caller
 
-    async def _verified(self, sent: bytes) -> Principal | None:
-        if sent[: len(_SCHEME)].lower() != _SCHEME or len(sent) > _MAX_TOKEN or not sent.isascii():
+    async def _verify_header(self, authorization: bytes) -> Principal | None:
+        if authorization[: len(_SCHEME)].lower() != _SCHEME or len(authorization) > _MAX_HEADER_BYTES or not authorization.isascii():
             return None
-        token = sent[len(_SCHEME) :].decode("ascii").strip()
+        token = authorization[len(_SCHEME) :].decode("ascii").strip()
         for verifier in self.verifiers:
-            if verifier.accepts(token):
-                return await verifier.principal(token)
+            if verifier.recognizes(token):
+                return await verifier.verify(token)
         return None
 
 
-def _too_many(detail: str, wait_s: float) -> Refused:
+def _rate_limit_problem(detail: str, wait_s: float) -> HttpProblem:
     seconds = max(1, math.ceil(wait_s))
-    return Refused("too-many-requests", f"{detail}; come back in {seconds} s", headers={"Retry-After": str(seconds)})
+    return HttpProblem("too-many-requests", f"{detail}; come back in {seconds} s", headers={"Retry-After": str(seconds)})

@@ -15,49 +15,49 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pipeline.serving.http import problems
-from pipeline.serving.http.problems import Refused
+from pipeline.serving.http.problems import HttpProblem
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine, Generator
 
-__all__ = ["CYCLE", "Connection", "Deadlines", "sweep", "whole_body", "write_answer"]
+__all__ = ["CYCLE_KEY", "DeadlineProtocol", "Timeouts", "close_expired", "take_complete_body", "write_response"]
 
 # Where the application finds what uvicorn knows of a request.
-CYCLE = "mlops.cycle"
+CYCLE_KEY = "mlops.cycle"
 
-_MAX_HEAD = 65_536
+_MAX_HEAD_BYTES = 65_536
 # An answer that costs more to copy than its pieces to hand over.
-_LARGE = 65_536
+_WRITELINES_MIN_BYTES = 65_536
 # A request that is on the wire when the server is told to stop gets this long to arrive.
-_LAST_WORD_S = 0.5
+_DRAIN_GRACE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Deadlines:
+class Timeouts:
     """Seconds that a client may take: for the head, for the body, to take up an answer."""
 
     head_s: float
     body_s: float
-    answer_s: float
+    response_s: float
 
 
-class Connection(HttpToolsProtocol):
+class DeadlineProtocol(HttpToolsProtocol):
     """One client. `deadlines` is set once, before the server starts."""
 
-    deadlines = Deadlines(5, 9, 9)
+    timeouts = Timeouts(5, 9, 9)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
-        self._n_head = 0
+        self._n_head_bytes = 0
         self._in_head = True
-        self._is_last = False
-        self._is_reading = False
-        self._begun: tuple[Any, Any] | None = None
+        self._is_draining = False
+        self._is_parsing = False
+        self._pending_start: tuple[Any, Any] | None = None
         self._idle_until: float | None = None
-        self._stuck_since: float | None = None
-        self._due: float | None = self.loop.time() + self.deadlines.head_s
+        self._write_paused_at: float | None = None
+        self._deadline: float | None = self.loop.time() + self.timeouts.head_s
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; of a head only so many."""
@@ -65,55 +65,55 @@ class Connection(HttpToolsProtocol):
             return
         self._idle_until = None
         if self._in_head:
-            self._n_head += len(data)
-        self._is_reading = True
+            self._n_head_bytes += len(data)
+        self._is_parsing = True
         super().data_received(data)
-        self._is_reading = False
-        if self._begun is not None:
-            (cycle, app), self._begun = self._begun, None
+        self._is_parsing = False
+        if self._pending_start is not None:
+            (cycle, app), self._pending_start = self._pending_start, None
             if cycle.more_body:
                 super()._start_asgi_task(cycle, app)
             else:
-                self._run(cycle.run_asgi(app))
-        if self._in_head and self._n_head > _MAX_HEAD:
-            self._refuse("head-too-large", f"the head of a request has at most {_MAX_HEAD:,} bytes")
+                self._run_until_first_wait(cycle.run_asgi(app))
+        if self._in_head and self._n_head_bytes > _MAX_HEAD_BYTES:
+            self._send_problem("head-too-large", f"the head of a request has at most {_MAX_HEAD_BYTES:,} bytes")
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if self._is_reading and self._begun is None:
-            self._begun = (cycle, app)  # the body may be among the bytes that are being read
+        if self._is_parsing and self._pending_start is None:
+            self._pending_start = (cycle, app)  # the body may be among the bytes that are being read
         else:
             super()._start_asgi_task(cycle, app)
 
-    def _run(self, answering: Coroutine[Any, Any, None]) -> None:
+    def _run_until_first_wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
         context = copy_context()  # its own, as a task would have it, from the first step to the last
         try:
-            waited = context.run(answering.send, None)
+            waited = context.run(coroutine.send, None)
         except StopIteration:
             return
-        task = self.loop.create_task(_rest(answering, waited), context=context)
+        task = self.loop.create_task(_resume(coroutine, waited), context=context)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
     def on_message_begin(self) -> None:
         """Start the clock of the head."""
         super().on_message_begin()
-        self._in_head, self._n_head = True, 0
-        self._due = self.loop.time() + self.deadlines.head_s
+        self._in_head, self._n_head_bytes = True, 0
+        self._deadline = self.loop.time() + self.timeouts.head_s
 
     def on_headers_complete(self) -> None:
         """Start the clock of the body."""
         self._in_head = False
-        self._due = self.loop.time() + self.deadlines.body_s
+        self._deadline = self.loop.time() + self.timeouts.body_s
         super().on_headers_complete()
         if self.cycle is not None:
             scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]
-            scope[CYCLE] = self.cycle
-            if self._is_last:
+            scope[CYCLE_KEY] = self.cycle
+            if self._is_draining:
                 self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Stop the clock: the request is here."""
-        self._due = None
+        self._deadline = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -129,46 +129,46 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """Start the clock of the answer: the client does not take it up."""
-        self._stuck_since = self.loop.time()
+        self._write_paused_at = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
         """Stop that clock."""
-        self._stuck_since = None
+        self._write_paused_at = None
         super().resume_writing()
 
-    def sweep(self, now: float) -> None:
+    def close_expired(self, now: float) -> None:
         """Cut the connection when a deadline is over."""
-        if self._stuck_since is not None and now > self._stuck_since + self.deadlines.answer_s:
+        if self._write_paused_at is not None and now > self._write_paused_at + self.timeouts.response_s:
             self.transport.abort()
         elif self._idle_until is not None and now > self._idle_until:
             self.timeout_keep_alive_handler()
-        elif self._due is not None and now > self._due:
-            if self._is_answering_another():
-                self._due = now + self.deadlines.head_s
+        elif self._deadline is not None and now > self._deadline:
+            if self._has_active_response():
+                self._deadline = now + self.timeouts.head_s
                 return
-            self._due = None
+            self._deadline = None
             what = "head" if self._in_head else "body"
-            self._refuse("too-slow", f"the {what} of the request did not arrive in time; send it without a pause")
+            self._send_problem("too-slow", f"the {what} of the request did not arrive in time; send it without a pause")
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP with a problem document, as everything else."""
-        self._due = None
-        self._refuse("bad-request", f"this is not HTTP/1.1 as RFC 9112 has it: {msg}")
+        self._deadline = None
+        self._send_problem("bad-request", f"this is not HTTP/1.1 as RFC 9112 has it: {msg}")
 
     def shutdown(self) -> None:
         """Let a client that is about to send its next request send it: its answer then says that we close."""
-        self._is_last = True
+        self._is_draining = True
         if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(_LAST_WORD_S, super().shutdown)
+            self.loop.call_later(_DRAIN_GRACE_S, super().shutdown)
         else:
             self.cycle.keep_alive = False
 
-    def _is_answering_another(self) -> bool:
+    def _has_active_response(self) -> bool:
         """Whether the slow bytes belong to a request behind one that is still being answered."""
         return self._in_head and self.cycle is not None and not self.cycle.response_complete
 
-    def _refuse(self, kind: str, detail: str) -> None:
+    def _send_problem(self, kind: str, detail: str) -> None:
         """Write an answer past the application, and close; or only close where an answer is under way."""
         if self.transport.is_closing():
             return
@@ -177,8 +177,8 @@ class Connection(HttpToolsProtocol):
         has_answer = not self._in_head and cycle is not None and cycle.response_started
         is_under_way = cycle is not None and cycle.response_started and not cycle.response_complete
         if not (has_answer or is_under_way):
-            refused = Refused(kind, detail)
-            body = problems.document(refused, request_id="")
+            refused = HttpProblem(kind, detail)
+            body = problems.problem_document(refused, request_id="")
             fields: list[tuple[bytes, bytes]] = [
                 *self.server_state.default_headers,
                 (b"content-type", problems.MEDIA_TYPE),
@@ -194,24 +194,24 @@ class Connection(HttpToolsProtocol):
 
 
 @types.coroutine
-def _rest(answering: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
+def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
     """Run what is left of a coroutine that was begun without a task and waits for something."""
     step: Any
     given: Any
     while True:
         try:
-            given = yield waited
+            given = yield awaited
         except BaseException as error:  # noqa: BLE001 - handed on
-            step, given = answering.throw, error
+            step, given = coroutine.throw, error
         else:
-            step = answering.send
+            step = coroutine.send
         try:
-            waited = step(given)
+            awaited = step(given)
         except StopIteration:
             return
 
 
-def whole_body(cycle: Any) -> bytes | None:
+def take_complete_body(cycle: Any) -> bytes | None:
     """Return the body of a request that came whole, as uvicorn's `receive` would; None where that has to be asked."""
     if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected or cycle.response_complete:
         return None
@@ -220,7 +220,7 @@ def whole_body(cycle: Any) -> bytes | None:
     return body
 
 
-def write_answer(cycle: Any, status: int, head: bytes, body: bytes, *, closes: bool) -> None:
+def write_response(cycle: Any, status: int, head: bytes, body: bytes, *, closes_connection: bool) -> None:
     """Write a whole answer at once: one packet instead of two, and our own fields are not searched for faults.
 
     The same as uvicorn's `send` called twice, by a caller who has waited for room. `head` has the lines of the fields, the length among them; `closes` says
@@ -230,11 +230,11 @@ def write_answer(cycle: Any, status: int, head: bytes, body: bytes, *, closes: b
         return
     cycle.response_started, cycle.waiting_for_100_continue = True, False
     own = b"".join([b"%b: %b\r\n" % field for field in cycle.default_headers])
-    if closes:
+    if closes_connection:
         cycle.keep_alive = False
-    end = b"\r\n" if cycle.keep_alive or closes else b"connection: close\r\n\r\n"
+    end = b"\r\n" if cycle.keep_alive or closes_connection else b"connection: close\r\n\r\n"
     whole = (STATUS_LINE[status], own, head, end, b"" if cycle.scope["method"] == "HEAD" else body)
-    if len(body) > _LARGE:
+    if len(body) > _WRITELINES_MIN_BYTES:
         cycle.transport.writelines(whole)
     else:
         cycle.transport.write(b"".join(whole))
@@ -245,7 +245,7 @@ def write_answer(cycle: Any, status: int, head: bytes, body: bytes, *, closes: b
     cycle.on_response()
 
 
-def sweep(connections: Any, now: float) -> None:
+def close_expired(connections: Any, now: float) -> None:
     """Look at the deadlines of all connections."""
     for connection in list(connections):
         connection.sweep(now)

@@ -15,32 +15,32 @@ from pipeline.state.database import now
 if TYPE_CHECKING:
     from pipeline.state import KeyRecord, State
 
-__all__ = ["ApiKeys"]
+__all__ = ["ApiKeyVerifier"]
 
-_READ_EVERY_S = 2.0
-_WRITE_EVERY = 15
+_RELOAD_INTERVAL_S = 2.0
+_RELOADS_PER_SAVE = 15
 _NO_DIGEST = "0" * 64
 
 
 @dataclass(slots=True)
-class ApiKeys:
+class ApiKeyVerifier:
     """The keys of one state database, once it is open. `follow` keeps them fresh: a key that is taken back opens nothing 2 s later."""
 
     state: State | None = None
-    _known: dict[str, tuple[KeyRecord, Principal]] = field(default_factory=dict)
-    _used: dict[str, int] = field(default_factory=dict)
+    _records: dict[str, tuple[KeyRecord, Principal]] = field(default_factory=dict)
+    _last_used: dict[str, int] = field(default_factory=dict)
 
-    def accepts(self, token: str) -> bool:
+    def recognizes(self, token: str) -> bool:
         """Whether it looks like a key of ours."""
         return token.startswith(store.KEY_PREFIX)
 
-    async def principal(self, token: str) -> Principal | None:
+    async def verify(self, token: str) -> Principal | None:
         """Return the caller; the comparison takes as long for a wrong key as for a right one."""
         parts = store.split_key(token)
         if parts is None:
             return None
         identifier, digest = parts
-        known = self._known.get(identifier)
+        known = self._records.get(identifier)
         is_same = hmac.compare_digest(digest, known[0].digest if known is not None else _NO_DIGEST)
         if known is None or not is_same:
             return None
@@ -48,27 +48,27 @@ class ApiKeys:
         at = now()
         if not record.is_valid(at):
             return None
-        self._used[identifier] = at
+        self._last_used[identifier] = at
         return caller
 
-    def read(self) -> None:
+    def reload(self) -> None:
         """Read all keys from the database."""
         if self.state is not None:
-            self._known = {one.id: (one, Principal.of(one.id, (one.role,))) for one in store.keys(self.state)}
+            self._records = {one.id: (one, Principal.from_roles(one.id, (one.role,))) for one in store.keys(self.state)}
 
-    def write(self) -> None:
+    def save_last_used(self) -> None:
         """Write down when keys were last used."""
-        used, self._used = self._used, {}
+        used, self._last_used = self._last_used, {}
         if self.state is not None:
             store.note_use(self.state, used)
 
-    async def follow(self) -> None:
+    async def reload_periodically(self) -> None:
         """Read the keys again and again, until cancelled. A database that is away leaves those that are known."""
         for turn in range(1, 1 << 62):
-            await asyncio.sleep(_READ_EVERY_S)
+            await asyncio.sleep(_RELOAD_INTERVAL_S)
             try:
-                await asyncio.to_thread(self.read)
-                if turn % _WRITE_EVERY == 0:
-                    await asyncio.to_thread(self.write)
+                await asyncio.to_thread(self.reload)
+                if turn % _RELOADS_PER_SAVE == 0:
+                    await asyncio.to_thread(self.save_last_used)
             except MlopsError:
                 continue

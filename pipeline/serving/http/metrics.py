@@ -11,61 +11,61 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Metrics"]
+__all__ = ["RequestMetrics"]
 
 # Seconds; the first tell apart what a model costs, the last what a person notices.
-_EDGES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKET_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(slots=True)
-class _Times:
-    counts: list[int] = field(default_factory=lambda: [0] * (len(_EDGES) + 1))
-    total: float = 0.0
+class _DurationHistogram:
+    counts: list[int] = field(default_factory=lambda: [0] * (len(_BUCKET_BOUNDS_S) + 1))
+    total_s: float = 0.0
 
 
 @dataclass(slots=True)
-class Metrics:
+class RequestMetrics:
     """Figures of the requests. Labels are names of operations and status codes: their number is bounded."""
 
-    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    times: dict[str, _Times] = field(default_factory=dict)
+    request_counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    durations: dict[str, _DurationHistogram] = field(default_factory=dict)
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests[operation, status] += 1
-        times = self.times.get(operation)
+        self.request_counts[operation, status] += 1
+        times = self.durations.get(operation)
         if times is None:
-            times = self.times[operation] = _Times()
-        times.counts[bisect_left(_EDGES, seconds)] += 1
-        times.total += seconds
+            times = self.durations[operation] = _DurationHistogram()
+        times.counts[bisect_left(_BUCKET_BOUNDS_S, seconds)] += 1
+        times.total_s += seconds
 
-    def exposition(
+    def to_prometheus(
         self,
         gauges: Mapping[str, float],
         counters: Mapping[str, float],
-        engine: Mapping[str, Any],
-        watched: Iterable[Any] = (),
+        engine_status: Mapping[str, Any],
+        monitor_families: Iterable[Any] = (),
     ) -> bytes:
         """Return everything in Prometheus' text form; `engine` is what the engine says of itself, `watched` what the monitor found."""
         from prometheus_client import CollectorRegistry
         from prometheus_client.exposition import generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected([*self._families(gauges, counters), *_of_engine(engine), *watched]))
+        registry.register(_StaticCollector([*self._request_families(gauges, counters), *_engine_families(engine_status), *monitor_families]))
         return bytes(generate_latest(registry))
 
-    def _families(self, gauges: Mapping[str, float], counters: Mapping[str, float]) -> Iterable[Any]:
+    def _request_families(self, gauges: Mapping[str, float], counters: Mapping[str, float]) -> Iterable[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         answered = CounterMetricFamily("mlops_http_requests", "Answered requests.", labels=["operation", "status"])
-        for (operation, status), count in sorted(self.requests.items()):
+        for (operation, status), count in sorted(self.request_counts.items()):
             answered.add_metric([operation, str(status)], count)
         yield answered
         took = HistogramMetricFamily("mlops_http_request_seconds", "From head to answer.", labels=["operation"])
-        for operation, times in sorted(self.times.items()):
-            edges = [*(str(edge) for edge in _EDGES), "+Inf"]
-            took.add_metric([operation], list(zip(edges, accumulate(times.counts), strict=True)), times.total)
+        for operation, times in sorted(self.durations.items()):
+            edges = [*(str(edge) for edge in _BUCKET_BOUNDS_S), "+Inf"]
+            took.add_metric([operation], list(zip(edges, accumulate(times.counts), strict=True)), times.total_s)
         yield took
         for name, value in gauges.items():
             yield GaugeMetricFamily(f"mlops_{name}", name.replace("_", " "), value=value)
@@ -73,7 +73,7 @@ class Metrics:
             yield CounterMetricFamily(f"mlops_{name}", name.replace("_", " "), value=value)
 
 
-def _of_engine(status: Mapping[str, Any]) -> Iterable[Any]:
+def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
     """Yield the figures of predictions and of their log."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
@@ -107,7 +107,7 @@ def _of_engine(status: Mapping[str, Any]) -> Iterable[Any]:
 
 
 @dataclass(slots=True, eq=False)
-class _Collected:
+class _StaticCollector:
     """What prometheus_client wants to be asked."""
 
     families: list[Any]

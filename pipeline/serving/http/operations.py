@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.serving.http.access import PUBLIC, ROLES
-from pipeline.serving.http.problems import Refused
+from pipeline.serving.http.problems import HttpProblem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from pipeline.serving.http.calls import Answer, Call
+    from pipeline.serving.http.calls import HttpResponse, HttpRequest
 
-    Handler = Callable[[Call], Awaitable[Answer]]
+    Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
-__all__ = ["Operation", "Routes"]
+__all__ = ["Route", "Router"]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Route:
     """One thing that the API does.
 
     `path` may hold `{name}` parts. `accepts` are media types of the body; empty where there is none. A probe is
@@ -33,19 +33,19 @@ class Operation:
     path: str
     role: str | None
     handler: Handler
-    accepts: tuple[str, ...] = ()
+    request_media_types: tuple[str, ...] = ()
     summary: str = ""
-    body: str | None = None
-    answer: str | None = "Status"
-    answers_with: str = "application/json"
+    request_schema: str | None = None
+    response_schema: str | None = "Status"
+    response_media_type: str = "application/json"
     parameters: tuple[str, ...] = ()
-    queries: tuple[str, ...] = ()
+    query_params: tuple[str, ...] = ()
     is_probe: bool = False
-    kind_may_be_missing: bool = False
+    allows_missing_content_type: bool = False
 
 
 @dataclass(slots=True)
-class Routes:
+class Router:
     """Finds the operation of a request.
 
     Raises
@@ -54,12 +54,12 @@ class Routes:
         When an operation declares no role, or one that does not exist; and when two answer to the same path.
     """
 
-    operations: tuple[Operation, ...]
-    _exact: dict[str, dict[str, Operation]] = field(default_factory=dict)
-    _templates: dict[tuple[str, ...], dict[str, Operation]] = field(default_factory=dict)
+    routes: tuple[Route, ...]
+    _by_path: dict[str, dict[str, Route]] = field(default_factory=dict)
+    _templates: dict[tuple[str, ...], dict[str, Route]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for operation in self.operations:
+        for operation in self.routes:
             if operation.role not in (PUBLIC, *ROLES):
                 raise ConfigError(
                     f"{operation.method} {operation.path}: declares no role; one of {PUBLIC}, {', '.join(ROLES)}"
@@ -68,13 +68,13 @@ class Routes:
             methods = (
                 self._templates.setdefault(tuple(operation.path.split("/")), {})
                 if is_template
-                else self._exact.setdefault(operation.path, {})
+                else self._by_path.setdefault(operation.path, {})
             )
             if operation.method in methods:
                 raise ConfigError(f"{operation.method} {operation.path}: is declared twice")
             methods[operation.method] = operation
 
-    def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
+    def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
         """Return the operation of a request and the parts of its path that have names.
 
         Raises
@@ -82,32 +82,32 @@ class Routes:
         Refused
             With 404 or 405.
         """
-        methods = self._exact.get(path)
+        methods = self._by_path.get(path)
         parameters: dict[str, str] = {}
         if methods is None:
-            methods, parameters = self._by_template(path)
+            methods, parameters = self._match_template(path)
         if methods is None:
-            known = sorted({operation.path for operation in self.operations})
-            raise Refused("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
+            known = sorted({operation.path for operation in self.routes})
+            raise HttpProblem("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
         operation = methods.get("GET" if method == "HEAD" else method)
         if operation is None:
-            allowed = ", ".join(_allowed(methods))
-            raise Refused("method-not-allowed", f"this path answers to {allowed}", headers={"Allow": allowed})
+            allowed = ", ".join(_allowed_methods(methods))
+            raise HttpProblem("method-not-allowed", f"this path answers to {allowed}", headers={"Allow": allowed})
         return operation, parameters
 
-    def _by_template(self, path: str) -> tuple[dict[str, Operation] | None, dict[str, str]]:
+    def _match_template(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         parts = path.split("/")
         for template, methods in self._templates.items():
             if len(template) == len(parts):
                 pairs = list(zip(template, parts, strict=True))
-                if all(part if _is_name(name) else name == part for name, part in pairs):
-                    return methods, {name[1:-1]: part for name, part in pairs if _is_name(name)}
+                if all(part if _is_path_param(name) else name == part for name, part in pairs):
+                    return methods, {name[1:-1]: part for name, part in pairs if _is_path_param(name)}
         return None, {}
 
 
-def _is_name(part: str) -> bool:
+def _is_path_param(part: str) -> bool:
     return part.startswith("{")
 
 
-def _allowed(methods: Iterable[str]) -> list[str]:
+def _allowed_methods(methods: Iterable[str]) -> list[str]:
     return sorted({*methods, *(["HEAD"] if "GET" in methods else [])})

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["render"]
+__all__ = ["render_docs_page"]
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -21,7 +21,7 @@ _INTRODUCTION = (
 )
 
 
-def render(document: dict[str, Any]) -> bytes:
+def render_docs_page(document: dict[str, Any]) -> bytes:
     """Return the page, as HTML without a script."""
     info = document["info"]
     parts = [
@@ -31,27 +31,27 @@ def render(document: dict[str, Any]) -> bytes:
         _INTRODUCTION,
     ]
     for path, methods in document["paths"].items():
-        parts += [_operation(path, method, told) for method, told in methods.items()]
+        parts += [_operation_html(path, method, told) for method, told in methods.items()]
     parts.append("<h2>Shapes</h2>")
-    parts += [_shape(name, shape) for name, shape in document["components"]["schemas"].items()]
+    parts += [_schema_html(name, shape) for name, shape in document["components"]["schemas"].items()]
     return "".join(parts).encode()
 
 
-def _operation(path: str, method: str, told: dict[str, Any]) -> str:
-    body = told.get("requestBody", {}).get("content", {})
-    takes = "".join(f"<li>takes {_kind(kind, content)}" for kind, content in body.items())
-    gives = "".join(f"<li>{status}: {escape(answer['description'])}" for status, answer in told["responses"].items())
+def _operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
+    body = operation.get("requestBody", {}).get("content", {})
+    takes = "".join(f"<li>takes {_media_type_html(kind, content)}" for kind, content in body.items())
+    gives = "".join(f"<li>{status}: {escape(answer['description'])}" for status, answer in operation["responses"].items())
     return (
-        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(told['summary'])}"
-        f"<span class=role>role: {escape(told['x-required-role'])}</span></summary><ul>{takes}{gives}</ul></details>"
+        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
+        f"<span class=role>role: {escape(operation['x-required-role'])}</span></summary><ul>{takes}{gives}</ul></details>"
     )
 
 
-def _kind(kind: str, content: dict[str, Any]) -> str:
+def _media_type_html(media_type: str, content: dict[str, Any]) -> str:
     name = content["schema"].get("$ref", "").rpartition("/")[2]
-    return f"<code>{escape(kind)}</code>" + (f": <a href='#{escape(name)}'>{escape(name)}</a>" if name else "")
+    return f"<code>{escape(media_type)}</code>" + (f": <a href='#{escape(name)}'>{escape(name)}</a>" if name else "")
 
 
-def _shape(name: str, shape: dict[str, Any]) -> str:
-    text = msgspec.json.format(msgspec.json.encode(shape), indent=2).decode()
+def _schema_html(name: str, schema: dict[str, Any]) -> str:
+    text = msgspec.json.format(msgspec.json.encode(schema), indent=2).decode()
     return f"<h3 id='{escape(name)}'>{escape(name)}</h3><pre>{escape(text)}</pre>"

@@ -20,26 +20,26 @@ from pipeline.errors import IntegrityError
 from pipeline.package import GOLDEN_TOLERANCE
 from pipeline.serving.answering import Answerer, Work
 from pipeline.serving.http import logs
-from pipeline.serving.http.access import Access
-from pipeline.serving.http.application import Application, Hosts
-from pipeline.serving.http.calls import JSON, Answer
-from pipeline.serving.http.connection import Connection
-from pipeline.serving.http.limits import Admission
-from pipeline.serving.http.metrics import Metrics
-from pipeline.serving.http.operations import Operation, Routes
+from pipeline.serving.http.access import Authenticator
+from pipeline.serving.http.application import Application, TrustedHosts
+from pipeline.serving.http.calls import JSON, HttpResponse
+from pipeline.serving.http.connection import DeadlineProtocol
+from pipeline.serving.http.limits import ConcurrencyLimiter
+from pipeline.serving.http.metrics import RequestMetrics
+from pipeline.serving.http.operations import Route, Router
 from pipeline.serving.rows import Rows
 
 if TYPE_CHECKING:
     from pipeline.serving.bundle import Bundle
-    from pipeline.serving.http.calls import Call
+    from pipeline.serving.http.calls import HttpRequest
 
-__all__ = ["rehearse"]
+__all__ = ["replay_golden_rows"]
 
-_WITHIN_S = 20.0
-_BODY = 1 << 26
+_TIMEOUT_S = 20.0
+_MAX_BODY_BYTES = 1 << 26
 
 
-def rehearse(bundle: Bundle) -> None:
+def replay_golden_rows(model: Bundle) -> None:
     """Ask `bundle` its golden rows alone, with whole numbers written with decimals, and all together.
 
     Raises
@@ -47,44 +47,44 @@ def rehearse(bundle: Bundle) -> None:
     IntegrityError
         Naming the first row that is not answered as it was recorded.
     """
-    golden = bundle.package.golden_rows
+    golden = model.package.golden_rows
     names = list(golden["columns"])
     rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
     bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
     bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
     bodies.append(("/predict/batch", {"instances": rows}))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        answers = runner.run(asyncio.wait_for(_ask_all(bundle, bodies), _WITHIN_S))
+        answers = runner.run(asyncio.wait_for(_send_all(model, bodies), _TIMEOUT_S))
     batch = answers.pop()
     together = batch.get("predictions", [batch] * len(rows))
     for at, (found, body) in enumerate(zip(answers + together, [*bodies[:-1], *bodies[: len(rows)]], strict=True)):
         way = ("alone", "alone, whole numbers with decimals", "in a batch")[at // len(rows)]
-        _check(bundle, at % len(rows), found, f"{body[0]} {way}")
+        _check_response(model, at % len(rows), found, f"{body[0]} {way}")
 
 
 def _as_float(value: Any) -> Any:
     return float(value) if type(value) is int else value
 
 
-def _check(bundle: Bundle, row: int, found: dict[str, Any], way: str) -> None:
-    golden = bundle.package.golden_rows
-    where = f"golden.json: row {row} over HTTP ({way})"
-    if "probabilities" not in found:
-        problems = found.get("problems") or [{}]
-        raise IntegrityError(f"{where}: is refused ({found.get('detail') or problems[0].get('message')})")
+def _check_response(model: Bundle, row: int, response: dict[str, Any], variant: str) -> None:
+    golden = model.package.golden_rows
+    where = f"golden.json: row {row} over HTTP ({variant})"
+    if "probabilities" not in response:
+        problems = response.get("problems") or [{}]
+        raise IntegrityError(f"{where}: is refused ({response.get('detail') or problems[0].get('message')})")
     expected = golden["probabilities"][row]
-    differs = max(abs(one - other) for one, other in zip(found["probabilities"].values(), expected, strict=True))
-    if not differs <= GOLDEN_TOLERANCE or found["prediction"] != golden["classes"][row]:
+    differs = max(abs(one - other) for one, other in zip(response["probabilities"].values(), expected, strict=True))
+    if not differs <= GOLDEN_TOLERANCE or response["prediction"] != golden["classes"][row]:
         raise IntegrityError(
             f"{where}: the answer is no longer the one of when the model was packaged (a probability differs by"
             f" {differs:.1e}); other library versions, or damage"
         )
 
 
-async def _ask_all(bundle: Bundle, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+async def _send_all(model: Bundle, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
     config = uvicorn.Config(
-        _application(bundle),
-        http=Connection,
+        _prediction_application(model),
+        http=DeadlineProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -96,17 +96,17 @@ async def _ask_all(bundle: Bundle, bodies: list[tuple[str, Any]]) -> list[dict[s
     ours.settimeout(0)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_accepted_socket(
-        lambda: Connection(config=config, server_state=ServerState(), app_state={}), ours
+        lambda: DeadlineProtocol(config=config, server_state=ServerState(), app_state={}), ours
     )
-    reader, writer = await asyncio.open_unix_connection(sock=theirs, limit=_BODY)
+    reader, writer = await asyncio.open_unix_connection(sock=theirs, limit=_MAX_BODY_BYTES)
     try:
-        return [await _ask(reader, writer, path, json.dumps(body).encode()) for path, body in bodies]
+        return [await _send(reader, writer, path, json.dumps(body).encode()) for path, body in bodies]
     finally:
         writer.close()
         transport.close()
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
+async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     fields = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -115,34 +115,34 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
     return found
 
 
-def _application(bundle: Bundle) -> Application:
+def _prediction_application(model: Bundle) -> Application:
     """Return an application that knows the two operations of a prediction, lets everybody in and counts nothing."""
     answerer = Answerer(sample=1.0)
 
-    def answered(rows: Rows, form: str) -> Answer:
+    def answered(rows: Rows, form: str) -> HttpResponse:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        (found,) = answerer.answer([Work(bundle, rows, form, future, 0)])
-        return Answer(found.body)
+        (found,) = answerer.answer([Work(model, rows, form, future, 0)])
+        return HttpResponse(found.body)
 
-    async def one(call: Call) -> Answer:
-        return answered(Rows([bundle.codec.one(call.body)], [0]), "one")
+    async def one(call: HttpRequest) -> HttpResponse:
+        return answered(Rows([model.codec.one(call.body)], [0]), "one")
 
-    async def many(call: Call) -> Answer:
-        return answered(bundle.codec.many(call.body, partial=True), "batch")
+    async def many(call: HttpRequest) -> HttpResponse:
+        return answered(model.codec.many(call.body, partial=True), "batch")
 
     accepts = (JSON.decode(),)
     return Application(
-        Routes(
+        Router(
             (
-                Operation("predict", "POST", "/predict", "predict", one, accepts),
-                Operation("predict_batch", "POST", "/predict/batch", "predict", many, accepts),
+                Route("predict", "POST", "/predict", "predict", one, accepts),
+                Route("predict_batch", "POST", "/predict/batch", "predict", many, accepts),
             )
         ),
-        Access(is_required=False, verifiers=(), requests=None),
-        Hosts(frozenset()),
-        Admission(8, _BODY),
-        Metrics(),
-        logs.RequestLog(logs.silent(), every=False),
-        max_body=_BODY,
+        Authenticator(is_required=False, verifiers=(), rate_limiter=None),
+        TrustedHosts(frozenset()),
+        ConcurrencyLimiter(8, _MAX_BODY_BYTES),
+        RequestMetrics(),
+        logs.AccessLog(logs.null_logger(), logs_all=False),
+        max_body_bytes=_MAX_BODY_BYTES,
         max_connections=8,
     )

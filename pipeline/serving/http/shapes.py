@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from pipeline.schema.declaration import Kind
 
 __all__ = [
-    "SHAPES",
-    "batch",
-    "explanation",
-    "features",
-    "feedback",
-    "inference",
-    "outcome",
-    "outcomes",
-    "row",
-    "tensor",
+    "STATIC_SCHEMAS",
+    "batch_schema",
+    "explanation_schema",
+    "features_schema",
+    "feedback_schema",
+    "inference_schema",
+    "outcome_schema",
+    "outcomes_schema",
+    "row_schema",
+    "tensor_schema",
 ]
 
-_TYPES: dict[Kind, str] = {
+_JSON_TYPES: dict[Kind, str] = {
     "integer": "integer",
     "float": "number",
     "boolean": "boolean",
@@ -32,64 +32,64 @@ _TYPES: dict[Kind, str] = {
     "datetime": "string",
 }
 # A date or a moment, without a zone.
-_MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
-_ANY = {"type": "object", "additionalProperties": True}
-_WORD = {"type": "string"}
+_TIMESTAMP_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
+_ANY_OBJECT = {"type": "object", "additionalProperties": True}
+_STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def row() -> dict[str, Any]:
+def row_schema() -> dict[str, Any]:
     """Return the body of one row: ``{"features": {...}}``."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["features"],
-        "properties": {"features": _ref("Features")},
+        "properties": {"features": _schema_reference("Features")},
     }
 
 
-def features(schema: Schema | None) -> dict[str, Any]:
+def features_schema(schema: Schema | None) -> dict[str, Any]:
     """Return the object of one row's values."""
     if schema is None:
-        return _ANY
+        return _ANY_OBJECT
     shape: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
         "required": [column.name for column in schema.features if not column.nullable],
-        "properties": {column.name: _column(column) for column in schema.features},
+        "properties": {column.name: _feature_schema(column) for column in schema.features},
     }
     examples = {column.name: column.example for column in schema.features if column.example is not None}
     return {**shape, "examples": [examples]} if examples else shape
 
 
-def _column(column: Column) -> dict[str, Any]:
-    kind = _TYPES[column.kind]
-    told = [text for text in (column.description, f"Unit: {column.unit}" if column.unit else None) if text]
-    shape: dict[str, Any] = {"title": column.label, "type": [kind, "null"] if column.nullable else kind}
+def _feature_schema(feature: Column) -> dict[str, Any]:
+    kind = _JSON_TYPES[feature.kind]
+    told = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
+    shape: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
     if told:
         shape["description"] = ". ".join(told)
-    if column.unit:
-        shape["x-unit"] = column.unit
-    if column.example is not None:
-        shape["examples"] = [column.example]
-    if column.categories:
-        shape["enum"] = [*column.categories, *([None] if column.nullable else [])]
-    for key, bound in (("minimum", column.minimum), ("maximum", column.maximum)):
+    if feature.unit:
+        shape["x-unit"] = feature.unit
+    if feature.example is not None:
+        shape["examples"] = [feature.example]
+    if feature.categories:
+        shape["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
+    for key, bound in (("minimum", feature.minimum), ("maximum", feature.maximum)):
         if bound is not None:
-            shape[key if _is_within(column, bound) else f"exclusive{key.title()}"] = bound
-    if column.kind == "datetime":
-        shape["pattern"] = _MOMENT
+            shape[key if _is_valid_bound(feature, bound) else f"exclusive{key.title()}"] = bound
+    if feature.kind == "datetime":
+        shape["pattern"] = _TIMESTAMP_PATTERN
     return shape
 
 
-def _is_within(column: Column, bound: float) -> bool:
+def _is_valid_bound(feature: Column, bound: float) -> bool:
     """Whether a bound of a column may be a value of it."""
-    return all(rule.passes(bound) for rule in rules_of(column) if rule.name in BOUNDING)
+    return all(rule.passes(bound) for rule in rules_of(feature) if rule.name in BOUNDING)
 
 
-def batch() -> dict[str, Any]:
+def batch_schema() -> dict[str, Any]:
     """Return the body of many rows: ``{"instances": [{...}, ...]}``."""
-    rows = {"type": "array", "minItems": 1, "items": _ref("Features")}
+    rows = {"type": "array", "minItems": 1, "items": _schema_reference("Features")}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -98,24 +98,24 @@ def batch() -> dict[str, Any]:
     }
 
 
-def feedback() -> dict[str, Any]:
+def feedback_schema() -> dict[str, Any]:
     """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
-    return {"oneOf": [_ref("Outcome"), _ref("Outcomes")]}
+    return {"oneOf": [_schema_reference("Outcome"), _schema_reference("Outcomes")]}
 
 
-def outcomes() -> dict[str, Any]:
+def outcomes_schema() -> dict[str, Any]:
     """Return the body of many outcomes."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["outcomes"],
-        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": _ref("Outcome")}},
+        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": _schema_reference("Outcome")}},
     }
 
 
-def outcome(schema: Schema | None) -> dict[str, Any]:
+def outcome_schema(schema: Schema | None) -> dict[str, Any]:
     """Return what was true in the end of one prediction."""
-    known = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _WORD
+    known = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _STRING
     word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
     return {
         "type": "object",
@@ -125,14 +125,14 @@ def outcome(schema: Schema | None) -> dict[str, Any]:
     }
 
 
-def explanation() -> dict[str, Any]:
+def explanation_schema() -> dict[str, Any]:
     """Return the body of a row to explain: that of a row to predict."""
-    return _ref("Row")
+    return _schema_reference("Row")
 
 
-def tensor(schema: Schema | None) -> dict[str, Any]:
+def tensor_schema(schema: Schema | None) -> dict[str, Any]:
     """Return one input of the Open Inference Protocol."""
-    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _WORD
+    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _STRING
     return {
         "type": "object",
         "additionalProperties": False,
@@ -140,71 +140,71 @@ def tensor(schema: Schema | None) -> dict[str, Any]:
         "properties": {
             "name": name,
             "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
-            "datatype": _WORD,
-            "parameters": _ANY,
+            "datatype": _STRING,
+            "parameters": _ANY_OBJECT,
             "data": {"type": "array", "items": {}},
         },
     }
 
 
-def inference() -> dict[str, Any]:
+def inference_schema() -> dict[str, Any]:
     """Return the body of the Open Inference Protocol."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["inputs"],
         "properties": {
-            "id": _WORD,
-            "parameters": _ANY,
-            "inputs": {"type": "array", "minItems": 1, "items": _ref("Tensor")},
+            "id": _STRING,
+            "parameters": _ANY_OBJECT,
+            "inputs": {"type": "array", "minItems": 1, "items": _schema_reference("Tensor")},
             "outputs": {
                 "type": "array",
-                "items": {"type": "object", "required": ["name"], "properties": {"name": _WORD}},
+                "items": {"type": "object", "required": ["name"], "properties": {"name": _STRING}},
             },
         },
     }
 
 
-def _ref(name: str) -> dict[str, Any]:
+def _schema_reference(name: str) -> dict[str, Any]:
     """Point to a named shape: programs that write clients follow no other pointers."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+def _object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-_PREDICTION: dict[str, dict[str, Any]] = {
-    "prediction": _WORD,
+_PREDICTION_PROPERTIES: dict[str, dict[str, Any]] = {
+    "prediction": _STRING,
     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
     "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
-    "prediction_id": _WORD,
-    "warnings": {"type": "array", "items": _object(column=_WORD, rule=_WORD, message=_WORD)},
+    "prediction_id": _STRING,
+    "warnings": {"type": "array", "items": _object_schema(column=_STRING, rule=_STRING, message=_STRING)},
 }
-_SERVED: dict[str, dict[str, Any]] = {
-    "model_name": _WORD,
+_MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
+    "model_name": _STRING,
     "model_version": {"type": "integer"},
-    "model_digest": _WORD,
+    "model_digest": _STRING,
     "generation": {"type": "integer"},
-    "served_by": _WORD,
+    "served_by": _STRING,
 }
 
-SHAPES: dict[str, dict[str, Any]] = {
+STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
     "Problem": {
         "type": "object",
         "required": ["type", "title", "status", "detail"],
         "properties": {
-            "type": _WORD,
-            "title": _WORD,
+            "type": _STRING,
+            "title": _STRING,
             "status": {"type": "integer"},
-            "detail": _WORD,
-            "request_id": _WORD,
+            "detail": _STRING,
+            "request_id": _STRING,
             "n_problems": _COUNT,
-            "problems": {"type": "array", "items": _object(path=_WORD, rule=_WORD, message=_WORD)},
+            "problems": {"type": "array", "items": _object_schema(path=_STRING, rule=_STRING, message=_STRING)},
         },
     },
-    "Prediction": _object(**_PREDICTION, **_SERVED),
-    "Predictions": _object(predictions={"type": "array", "items": {"type": "object"}}),
-    "Status": _ANY,
-    "Text": _WORD,
+    "Prediction": _object_schema(**_PREDICTION_PROPERTIES, **_MODEL_PROPERTIES),
+    "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
+    "Status": _ANY_OBJECT,
+    "Text": _STRING,
 }

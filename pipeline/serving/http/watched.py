@@ -16,54 +16,54 @@ if TYPE_CHECKING:
 
     from pipeline.state import MonitorRun, State
 
-__all__ = ["Watched", "gauges_of"]
+__all__ = ["MonitorMetrics", "monitor_gauges"]
 
-_KEPT_S = 10.0
+_CACHE_S = 10.0
 _SEVERITIES = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MonitorSnapshot:
     """The last run of the monitor, open incidents by severity, and messages that wait."""
 
     run: MonitorRun | None
-    n_open: dict[str, int]
-    n_waiting: int
+    n_open_incidents: dict[str, int]
+    n_pending_messages: int
 
 
 @dataclass(slots=True)
-class Watched:
+class MonitorMetrics:
     """Reads what the monitor left in the state database; one that is away leaves the figures as they were."""
 
     model: str
-    _seen: Seen | None = field(default=None, init=False)
-    _at_s: float = field(default=float("-inf"), init=False)
+    _snapshot: MonitorSnapshot | None = field(default=None, init=False)
+    _read_at_s: float = field(default=float("-inf"), init=False)
 
     async def families(self, state: State) -> list[Any]:
         """Return the gauges, at most ten seconds old."""
-        if time.monotonic() - self._at_s >= _KEPT_S:
-            self._at_s = time.monotonic()
+        if time.monotonic() - self._read_at_s >= _CACHE_S:
+            self._read_at_s = time.monotonic()
             with suppress(MlopsError):  # it is away: readiness and the log's own figures say so
-                self._seen = await asyncio.to_thread(self._read, state)
-        return [] if self._seen is None else list(gauges_of(self._seen))
+                self._snapshot = await asyncio.to_thread(self._read_snapshot, state)
+        return [] if self._snapshot is None else list(monitor_gauges(self._snapshot))
 
-    def _read(self, state: State) -> Seen:
+    def _read_snapshot(self, state: State) -> MonitorSnapshot:
         with state.reading() as connection:
             found = store.incidents(connection, self.model)
             n_open = {name: sum(one.severity == name for one in found) for name in _SEVERITIES}
-            return Seen(store.last_monitor_run(connection, self.model), n_open, store.count_waiting(connection))
+            return MonitorSnapshot(store.last_monitor_run(connection, self.model), n_open, store.count_waiting(connection))
 
 
-def gauges_of(seen: Seen) -> Iterable[Any]:
+def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
     """Yield one family for each kind of figure; columns are at most a hundred, the most worrying ones."""
     from prometheus_client.core import GaugeMetricFamily
 
     opened = GaugeMetricFamily("mlops_incidents_open", "Incidents that are not resolved.", labels=["severity"])
-    for severity, n in seen.n_open.items():
+    for severity, n in snapshot.n_open_incidents.items():
         opened.add_metric([severity], n)
     yield opened
-    yield GaugeMetricFamily("mlops_alert_messages_waiting", "Messages that no receiver took yet.", value=seen.n_waiting)
-    run = seen.run
+    yield GaugeMetricFamily("mlops_alert_messages_waiting", "Messages that no receiver took yet.", value=snapshot.n_pending_messages)
+    run = snapshot.run
     last = 0.0 if run is None else run.at / 1_000_000
     yield GaugeMetricFamily(
         "mlops_monitor_last_run_timestamp_seconds", "When the monitor last ran; 0 for never.", value=last
@@ -74,11 +74,11 @@ def gauges_of(seen: Seen) -> Iterable[Any]:
     yield GaugeMetricFamily(
         "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.figures["n_outcomes"]
     )
-    yield from _of_columns(run.figures["columns"])
-    yield _of_metrics(run.figures["metrics"])
+    yield from _drift_gauges(run.figures["columns"])
+    yield _performance_gauge(run.figures["metrics"])
 
 
-def _of_columns(columns: list[dict[str, Any]]) -> Iterable[Any]:
+def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
     value = GaugeMetricFamily("mlops_drift", "Distance from training.", labels=["column", "part", "statistic"])
@@ -92,7 +92,7 @@ def _of_columns(columns: list[dict[str, Any]]) -> Iterable[Any]:
     return value, limit, verdict
 
 
-def _of_metrics(metrics: dict[str, dict[str, Any]]) -> Any:
+def _performance_gauge(metrics: dict[str, dict[str, Any]]) -> Any:
     from prometheus_client.core import GaugeMetricFamily
 
     family = GaugeMetricFamily(

@@ -180,7 +180,7 @@ def outcome(read: Callable[[], Any]) -> Any:
 def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
     (problem,) = refusal(json.dumps({"features": {**FULL, "size": 0}}).encode()).problems
     assert (problem.path, problem.rule) == ("features.size", "gt")
-    told = shapes.features(SCHEMA)["properties"]
+    told = shapes.features_schema(SCHEMA)["properties"]
     assert [told["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
     assert [told["count"].get(key) for key in ("minimum", "maximum")] == [0, 11]
 
@@ -229,7 +229,7 @@ def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_re
         CODEC.many(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
     head = b'{"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": ['
     with pytest.raises(BodyRefused, match="has far more values"):
-        inference.parse(head + b"1," * 200_000 + b"1]}]}", None, SCHEMA, max_rows=3)
+        inference.parse_request(head + b"1," * 200_000 + b"1]}]}", None, SCHEMA, max_rows=3)
 
 
 def test_the_words_of_texts_and_categories_are_not_counted_as_values() -> None:

@@ -24,12 +24,12 @@ from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.registry import ModelRegistry
 from tests.pipeline.package.packing import write_small_package
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.http.running import make_project, running
+from tests.pipeline.serving.http.running import make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.running import RunningServer
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
 OUTCOMES = "{share: 0.8, delay_s: 1, repeated: 0.2, conflicting: 0.1}"
@@ -37,12 +37,12 @@ HEAD = f"seed: 7\nrows_per_s: 200\nrows_per_request: 5\noutcomes: {OUTCOMES}\nro
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     root = tmp_path_factory.mktemp("simulated")
     write_small_package(root / "package", "personality", "model=logistic_regression", n_rows=4_000)
     make_project(root, [root / "package"])
     shutil.copytree(ROOT / "conf", root / "conf")
-    with running(root) as one:
+    with run_server(root) as one:
         yield one
 
 
@@ -55,7 +55,7 @@ def invoke_cli(root: Path, *words: str) -> Any:
     return done
 
 
-def run_simulation(server: Running, scenario: str, *extra_args: str) -> dict[str, Any]:
+def run_simulation(server: RunningServer, scenario: str, *extra_args: str) -> dict[str, Any]:
     (server.root / "scenario.yaml").write_text(scenario, encoding="utf-8")
     done = invoke_cli(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *extra_args)
     assert done.exit_code == 0, done.stderr
@@ -63,7 +63,7 @@ def run_simulation(server: Running, scenario: str, *extra_args: str) -> dict[str
     return told
 
 
-def run_proposed_command(server: Running, command: str) -> dict[str, Any]:
+def run_proposed_command(server: RunningServer, command: str) -> dict[str, Any]:
     """Run a command that `mlops simulate` proposed, and return the report."""
     done = invoke_cli(server.root, *command.split()[1:], "--json")
     assert done.exit_code == 0, done.stderr
@@ -71,7 +71,7 @@ def run_proposed_command(server: Running, command: str) -> dict[str, Any]:
     return found
 
 
-def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(server: Running) -> None:
+def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(server: RunningServer) -> None:
     phases = (
         "phases:\n- {name: calm, seconds: 4}\n- {name: moved, seconds: 4, changes: [{column: number 1, shift: 0.8}]}"
     )
@@ -88,7 +88,7 @@ def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(ser
     assert told["outcomes"]["told"] > told["outcomes"]["refused"] == 0
 
 
-def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: Running) -> None:
+def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: RunningServer) -> None:
     phases = (
         "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_requests: 0.5}\n"
         "- {name: turned, seconds: 3, flipped_outcomes: 1.0}\n"
@@ -103,7 +103,7 @@ def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothin
     assert turned["performance"]["accuracy"] < 0.5
 
 
-def test_rows_of_the_reference_need_no_data_and_are_calm(server: Running) -> None:
+def test_rows_of_the_reference_need_no_data_and_are_calm(server: RunningServer) -> None:
     told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
     found = run_proposed_command(server, told["next"][0])
     features = [one for one in found["drift"]["findings"] if one["part"] == "feature"]
@@ -111,7 +111,7 @@ def test_rows_of_the_reference_need_no_data_and_are_calm(server: Running) -> Non
     assert found["performance"]["coverage"] > 0.7
 
 
-def test_ctrl_c_ends_it_with_the_totals(server: Running) -> None:
+def test_ctrl_c_ends_it_with_the_totals(server: RunningServer) -> None:
     (server.root / "scenario.yaml").write_text(
         f"{HEAD}{{kind: declared}}\nphases: [{{name: long, seconds: 600}}]\n", encoding="utf-8"
     )
@@ -143,7 +143,7 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     registry.register_model(str(tmp_path / "package"), "wine_model")
     registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
-    with running(root, "--model-name", "wine_model") as server:
+    with run_server(root, "--model-name", "wine_model") as server:
         shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
         told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
         found = run_proposed_command(server, told["next"][0])
@@ -156,7 +156,7 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
             invoke_cli(root, "simulate", "scenario.yaml", "--url", server.address)
 
 
-def test_unreachable_server_is_reported_with_the_start_command(server: Running) -> None:
+def test_unreachable_server_is_reported_with_the_start_command(server: RunningServer) -> None:
     with pytest.raises(DependencyUnavailable, match="nobody answers; start a server with `mlops serve`"):
         invoke_cli(server.root, "simulate", "calm", "--url", "http://127.0.0.1:1")
 

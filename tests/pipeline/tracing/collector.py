@@ -14,10 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Collector", "Seen", "collecting"]
+__all__ = ["OtlpCollector", "CollectedSpan", "run_collector"]
 
 
-class Seen(NamedTuple):
+class CollectedSpan(NamedTuple):
     """One span that arrived."""
 
     service: str
@@ -25,53 +25,53 @@ class Seen(NamedTuple):
     trace_id: str
     span_id: str
     parent_id: str
-    seconds: float
-    told: dict[str, Any]
+    duration_s: float
+    attributes: dict[str, Any]
     is_failed: bool
 
 
-class Collector(NamedTuple):
+class OtlpCollector(NamedTuple):
     """Where it listens, and what it got."""
 
     address: str
     folder: Path
 
-    def spans(self) -> list[Seen]:
-        return [one for path in sorted(self.folder.glob("*.otlp")) for one in _read(path.read_bytes())]
+    def spans(self) -> list[CollectedSpan]:
+        return [one for path in sorted(self.folder.glob("*.otlp")) for one in _parse_spans(path.read_bytes())]
 
 
-def _read(body: bytes) -> Iterator[Seen]:
+def _parse_spans(body: bytes) -> Iterator[CollectedSpan]:
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
         about = {one.key: one.value.string_value for one in resource.resource.attributes}
         for span in (span for scope in resource.scope_spans for span in scope.spans):
             told = {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in span.attributes}
             seconds = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
             ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-            yield Seen(about["service.name"], span.name, *ids, seconds, told, span.status.code == 2)
+            yield CollectedSpan(about["service.name"], span.name, *ids, seconds, told, span.status.code == 2)
 
 
 @contextmanager
-def collecting(folder: Path) -> Iterator[Collector]:
+def run_collector(folder: Path) -> Iterator[OtlpCollector]:
     """Yield a collector that runs."""
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen([sys.executable, __file__, folder], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        yield Collector(f"http://127.0.0.1:{int(process.stdout.readline())}", folder)
+        yield OtlpCollector(f"http://127.0.0.1:{int(process.stdout.readline())}", folder)
     finally:
         process.terminate()
         process.wait(timeout=10)
         process.stdout.close()
 
 
-class _Taking(BaseHTTPRequestHandler):
+class _ExportHandler(BaseHTTPRequestHandler):
     folder: Path
-    n_taken = 0
+    n_requests = 0
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).n_taken += 1
-        target = self.folder / f"{self.n_taken:06d}.part"
+        type(self).n_requests += 1
+        target = self.folder / f"{self.n_requests:06d}.part"
         target.write_bytes(body)
         target.rename(target.with_suffix(".otlp"))
         self.send_response(200 if self.path == "/v1/traces" else 404)
@@ -84,7 +84,7 @@ class _Taking(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    _Taking.folder = Path(sys.argv[1])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Taking)
+    _ExportHandler.folder = Path(sys.argv[1])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _ExportHandler)
     print(server.server_port, flush=True)
     server.serve_forever()

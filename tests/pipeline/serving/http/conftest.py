@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.pipeline.package.packing import write_small_package
-from tests.pipeline.serving.http.running import Running, make_project, running
+from tests.pipeline.serving.http.running import RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +36,17 @@ def _own_database(
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(databases: Databases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server on loopback that asks for no credentials."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         databases.use(patch, root)
         make_project(root, [package])
-        with running(root) as one:
+        with run_server(root) as one:
             yield one
 
 
 @pytest.fixture
-def client(server: Running) -> Iterator[httpx.Client]:
+def client(server: RunningServer) -> Iterator[httpx.Client]:
     with server.client() as one:
         yield one

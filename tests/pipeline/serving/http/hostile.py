@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["bodies", "raw_requests"]
+__all__ = ["hostile_bodies", "hostile_raw_requests"]
 
 # What may stand for no value of ours: each as the text of JSON.
-_VALUES = [
+_BAD_VALUES = [
     "NaN",
     "Infinity",
     "-Infinity",
@@ -44,7 +44,7 @@ _VALUES = [
     '"\\x41"',
     "[" * 500 + "]" * 500,
 ]
-_WHOLE: list[tuple[str, bytes]] = [
+_BAD_BODIES: list[tuple[str, bytes]] = [
     ("empty", b""),
     ("blank", b" \r\n\t "),
     ("NUL", b"\x00"),
@@ -84,67 +84,67 @@ _WHOLE: list[tuple[str, bytes]] = [
 ]
 
 
-def bodies(good: Any) -> Iterator[tuple[str, bytes]]:
+def hostile_bodies(valid_body: Any) -> Iterator[tuple[str, bytes]]:
     """Yield named bodies, each of which differs from the good one in a way that is wrong."""
-    yield from _WHOLE
-    text = json.dumps(good)
+    yield from _BAD_BODIES
+    text = json.dumps(valid_body)
     for at in range(1, len(text)):
         yield f"cut at {at}", text[:at].encode()
     for tail in ("x", "}", ",", "{}", text, "\x00", "//", "null"):
         yield f"followed by {tail[:8]!r}", (text + tail).encode()
     for head in ("x", "{", ",", "\x00", "\ufeff", "[", "1 "):
         yield f"led by {head!r}", (head + text).encode()
-    yield from _twice(good, text)
-    for path, rendered in _holes(good):
-        for value in _VALUES:
+    yield from _duplicate_keys(valid_body, text)
+    for path, rendered in _placeholder_positions(valid_body):
+        for value in _BAD_VALUES:
             yield f"{path}={value[:20]}", rendered.replace('"HOLE"', value).encode()
-    for path, rendered in _unknown(good):
+    for path, rendered in _with_unknown_keys(valid_body):
         yield f"unknown key at {path}", rendered.encode()
 
 
-def _twice(good: Any, text: str) -> Iterator[tuple[str, bytes]]:
+def _duplicate_keys(valid_body: Any, text: str) -> Iterator[tuple[str, bytes]]:
     """Yield the body with each of its keys given twice."""
-    keys = sorted(set(_keys(good)))
+    keys = sorted(set(_key_names(valid_body)))
     for key in keys:
         at = text.index(f'"{key}":')
         yield f"{key} twice", (text[:at] + f'"{key}": null, ' + text[at:]).encode()
 
 
-def _keys(value: Any) -> Iterator[str]:
+def _key_names(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
-            yield from _keys(inner)
+            yield from _key_names(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _keys(inner)
+            yield from _key_names(inner)
 
 
-def _holes(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _placeholder_positions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield the body as text with one of its values replaced by a hole."""
-    for where, swapped in _swapped(value):
+    for where, swapped in _with_placeholder(value):
         yield f"{path}{where}", json.dumps(swapped)
 
 
-def _swapped(value: Any) -> Iterator[tuple[str, Any]]:
+def _with_placeholder(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            for where, other in _swapped(inner):
+            for where, other in _with_placeholder(inner):
                 yield f".{key}{where}", {**value, key: other}
     elif isinstance(value, list):
         for at, inner in enumerate(value):
-            for where, other in _swapped(inner):
+            for where, other in _with_placeholder(inner):
                 yield f"[{at}]{where}", [*value[:at], other, *value[at + 1 :]]
     else:
         yield "", "HOLE"
 
 
-def _unknown(value: Any) -> Iterator[tuple[str, str]]:
+def _with_unknown_keys(value: Any) -> Iterator[tuple[str, str]]:
     for key in ("", "a", "Features", "é", "x" * 300, "__proto__"):
         yield repr(key[:8]), json.dumps({**value, key: 1})
 
 
-def raw_requests(host: str) -> list[tuple[str, bytes]]:
+def hostile_raw_requests(host: str) -> list[tuple[str, bytes]]:
     """Return named bytes that are no request, or one that must not be believed."""
     start = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n".encode()
     body = b'{"features": {}}'

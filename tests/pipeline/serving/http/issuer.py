@@ -16,20 +16,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Issuer", "issuing"]
+__all__ = ["OidcIssuer", "run_issuer"]
 
 
 @dataclass
-class Issuer:
+class OidcIssuer:
     address: str = ""
     keys: dict[str, Any] = field(default_factory=dict)
-    n_asked: int = 0
+    n_requests: int = 0
 
     def add_key(self, kid: str, kind: str = "RS256") -> None:
         is_rsa = kind.startswith("RS")
         self.keys[kid] = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
 
-    def published(self) -> dict[str, Any]:
+    def public_keys(self) -> dict[str, Any]:
         found = []
         for kid, key in self.keys.items():
             algorithm: Any = (
@@ -48,15 +48,15 @@ class Issuer:
 
 
 @contextmanager
-def issuing() -> Iterator[Issuer]:
-    issuer = Issuer()
+def run_issuer() -> Iterator[OidcIssuer]:
+    issuer = OidcIssuer()
     issuer.add_key("k1")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            issuer.n_asked += 1
+            issuer.n_requests += 1
             is_keys = self.path == "/keys"
-            body = json.dumps(issuer.published() if is_keys else {"jwks_uri": f"{issuer.address}/keys"}).encode()
+            body = json.dumps(issuer.public_keys() if is_keys else {"jwks_uri": f"{issuer.address}/keys"}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 from tests.pipeline.serving.http.running import ROW
 
 if TYPE_CHECKING:
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.running import RunningServer
 
-__all__ = ["Load"]
+__all__ = ["ServerLoad"]
 
 N_CLIENTS = 8
 BODY = json.dumps({"features": ROW})
 HEADERS = {"Content-Type": "application/json"}
 
 
-class Load:
+class ServerLoad:
     """Clients that ask without a pause until the server has gone."""
 
-    def __init__(self, server: Running) -> None:
-        self.answered: list[str] = []
-        self.failed: list[str] = []
+    def __init__(self, server: RunningServer) -> None:
+        self.prediction_ids: list[str] = []
+        self.failures: list[str] = []
         self._port = server.port
-        self._threads = [threading.Thread(target=self._ask) for _ in range(N_CLIENTS)]
+        self._threads = [threading.Thread(target=self._send_until_closed) for _ in range(N_CLIENTS)]
         for thread in self._threads:
             thread.start()
 
@@ -34,7 +34,7 @@ class Load:
         for thread in self._threads:
             thread.join(timeout=20)
 
-    def _ask(self) -> None:
+    def _send_until_closed(self) -> None:
         while True:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
             try:
@@ -42,20 +42,20 @@ class Load:
             except OSError:
                 return  # nobody listens any more, and nothing was sent
             try:
-                self._ask_on(connection)
+                self._send_on(connection)
             except (OSError, http.client.HTTPException) as error:
-                self.failed.append(repr(error))
+                self.failures.append(repr(error))
             finally:
                 connection.close()
 
-    def _ask_on(self, connection: http.client.HTTPConnection) -> None:
+    def _send_on(self, connection: http.client.HTTPConnection) -> None:
         while True:
             connection.request("POST", "/predict", BODY, HEADERS)
             answer = connection.getresponse()
             content = answer.read()
             if answer.status == 200:
-                self.answered.append(json.loads(content)["prediction_id"])
+                self.prediction_ids.append(json.loads(content)["prediction_id"])
             else:
-                self.failed.append(f"{answer.status} {content!r}")
+                self.failures.append(f"{answer.status} {content!r}")
             if answer.will_close:
                 return

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["MODEL", "ROW", "Running", "make_project", "running"]
+__all__ = ["MODEL_NAME", "ROW", "RunningServer", "make_project", "run_server"]
 
-MODEL = "personality_model"
+MODEL_NAME = "personality_model"
 ROW = {
     "Time_spent_Alone": 4,
     "Stage_fear": "No",
@@ -36,7 +36,7 @@ ROW = {
     "Friends_circle_size": 6,
     "Post_frequency": 3,
 }
-_START_S = 30
+_START_TIMEOUT_S = 30
 
 
 def make_project(root: Path, packages: list[Path], *overrides: str) -> None:
@@ -47,12 +47,12 @@ def make_project(root: Path, packages: list[Path], *overrides: str) -> None:
     (root / "dvc.yaml").touch()
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     for package in packages:
-        registry.register_model(str(package), MODEL)
-    registry.promote_model(MODEL, 1, "Production", force=True, reason="for a test")
+        registry.register_model(str(package), MODEL_NAME)
+    registry.promote_model(MODEL_NAME, 1, "Production", force=True, reason="for a test")
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A server that answers."""
 
     process: subprocess.Popen[str]
@@ -64,8 +64,8 @@ class Running:
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])
 
-    def client(self, **more: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.address, timeout=10, **more)
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.address, timeout=10, **options)
 
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
@@ -75,13 +75,13 @@ class Running:
 
 
 @contextmanager
-def running(
+def run_server(
     root: Path, *words: str, program: tuple[str, ...] = ("-m", "pipeline.serving"), **environment: str
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """Yield a started server; it is stopped at the end."""
     log = (root / "server.log").open("w+", encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, *program, "--model-name", MODEL, "--port", "0", *words],
+        [sys.executable, *program, "--model-name", MODEL_NAME, "--port", "0", *words],
         cwd=root,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -89,8 +89,8 @@ def running(
         env={**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:1", **environment},
     )
     try:
-        started = _first_line(process)
-        server = Running(process, started["address"], root, [started])
+        started = _wait_for_address(process)
+        server = RunningServer(process, started["address"], root, [started])
         # What the server says later goes to a file, so that a full pipe never holds it up.
         drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=log)
         yield server
@@ -108,10 +108,10 @@ def running(
             log.close()
 
 
-def _first_line(process: subprocess.Popen[str], start_s: float = _START_S) -> dict[str, Any]:
+def _wait_for_address(process: subprocess.Popen[str], timeout_s: float = _START_TIMEOUT_S) -> dict[str, Any]:
     """Wait for the line that tells the address."""
     assert process.stderr is not None
-    deadline = time.monotonic() + start_s
+    deadline = time.monotonic() + timeout_s
     seen = []
     while time.monotonic() < deadline:
         ready, _, _ = select.select([process.stderr], [], [], 0.2)

@@ -14,8 +14,8 @@ import pytest
 from pipeline import state as store
 from pipeline.serving.http.access import PUBLIC, ROLES, Principal
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.http.issuer import Issuer, issuing
-from tests.pipeline.serving.http.running import MODEL, ROW, Running, make_project, running
+from tests.pipeline.serving.http.issuer import OidcIssuer, run_issuer
+from tests.pipeline.serving.http.running import MODEL_NAME, ROW, RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("serving")
 
-REQUIRED = ("serving.authentication=required", "serving.limits.failures_per_min=100000")
+AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.failures_per_min=100000")
 
 
-def mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("mlops")), *words]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    with issuing() as one:
+def issuer() -> Iterator[OidcIssuer]:
+    with run_issuer() as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("protected")
-    make_project(root, [package], *REQUIRED)
+    make_project(root, [package], *AUTH_OVERRIDES)
     return root
 
 
@@ -60,18 +60,18 @@ def keys(project: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def server(project: Path, keys: dict[str, str], issuer: Issuer) -> Iterator[Running]:
-    with running(project, MLOPS_OIDC_ISSUER=issuer.address) as one:
+def server(project: Path, keys: dict[str, str], issuer: OidcIssuer) -> Iterator[RunningServer]:
+    with run_server(project, MLOPS_OIDC_ISSUER=issuer.address) as one:
         yield one
 
 
-def credentials(keys: dict[str, str], issuer: Issuer) -> dict[str, tuple[str | None, set[str]]]:
+def credentials(keys: dict[str, str], issuer: OidcIssuer) -> dict[str, tuple[str | None, set[str]]]:
     """Return each credential with the roles that it has, by name."""
     own: dict[str, tuple[str | None, set[str]]] = {
-        f"key of {role}": (f"Bearer {keys[role]}", set(Principal.of("", (role,)).roles)) for role in ROLES
+        f"key of {role}": (f"Bearer {keys[role]}", set(Principal.from_roles("", (role,)).roles)) for role in ROLES
     }
     own |= {
-        f"token of {role}": (f"Bearer {issuer.token(roles=[role])}", set(Principal.of("", (role,)).roles))
+        f"token of {role}": (f"Bearer {issuer.token(roles=[role])}", set(Principal.from_roles("", (role,)).roles))
         for role in ROLES
     }
     admin = keys["admin"]
@@ -97,7 +97,7 @@ def credentials(keys: dict[str, str], issuer: Issuer) -> dict[str, tuple[str | N
 
 
 def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
-    server: Running, keys: dict[str, str], issuer: Issuer
+    server: RunningServer, keys: dict[str, str], issuer: OidcIssuer
 ) -> None:
     mismatches, n_cells = [], 0
     with server.client() as client:
@@ -105,30 +105,30 @@ def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
         for path, methods in document["paths"].items():
             for method, told in methods.items():
                 for name, (sent, roles) in credentials(keys, issuer).items():
-                    answer = _ask(client, method, path, told, sent)
+                    answer = _send(client, method, path, told, sent)
                     role = told["x-required-role"]
                     n_cells += 1
-                    if answer.status_code not in _expected(role, roles, is_token=name == "token without roles"):
+                    if answer.status_code not in _expected_statuses(role, roles, is_token=name == "token without roles"):
                         mismatches.append((method, path, role, name, answer.status_code))
     assert mismatches == []
     assert n_cells > 500
 
 
-def _ask(client: httpx.Client, method: str, path: str, told: dict[str, Any], sent: str | None) -> httpx.Response:
-    path = path.replace("{model}", MODEL).replace("{version}", "1")
-    headers = {} if sent is None else {"Authorization": sent}
-    body = {"json": {"features": ROW}} if "requestBody" in told else {}
+def _send(client: httpx.Client, method: str, path: str, parameters: dict[str, Any], credential: str | None) -> httpx.Response:
+    path = path.replace("{model}", MODEL_NAME).replace("{version}", "1")
+    headers = {} if credential is None else {"Authorization": credential}
+    body = {"json": {"features": ROW}} if "requestBody" in parameters else {}
     return client.request(method, path, headers=headers, **body)
 
 
-def _expected(role: str, roles: set[str], *, is_token: bool) -> set[int]:
+def _expected_statuses(role: str, roles: set[str], *, is_token: bool) -> set[int]:
     """Return the statuses that are right: what the operation says of the body is not our question here."""
     if role == PUBLIC or role in roles:
         return {200, 422}
     return {403} if roles or is_token else {401}
 
 
-def test_a_refusal_of_a_credential_asks_for_one_and_tells_nothing(server: Running, keys: dict[str, str]) -> None:
+def test_a_refused_credential_gets_a_challenge_without_details(server: RunningServer, keys: dict[str, str]) -> None:
     with server.client() as client:
         without = client.post("/predict", json={"features": ROW})
         wrong = client.post("/predict", json={"features": ROW}, headers={"Authorization": f"Bearer {keys['expired']}"})
@@ -138,27 +138,27 @@ def test_a_refusal_of_a_credential_asks_for_one_and_tells_nothing(server: Runnin
     assert "expired" not in wrong.text
 
 
-def test_a_key_is_shown_once_and_only_its_digest_is_kept(project: Path) -> None:
-    done = mlops(project, "keys", "create", "--role", "predict", "--name", "shop", "--json")
+def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path) -> None:
+    done = run_mlops(project, "keys", "create", "--role", "predict", "--name", "shop", "--json")
     key = json.loads(done.stdout)["key"]
     assert len(key.split("_", 2)[2]) == 43  # 32 bytes in base64
     stored = b"".join(path.read_bytes() for path in (project / "state").glob("state.db*"))
     assert key.split("_", 2)[2].encode() not in stored
-    listed = mlops(project, "keys", "list", "--json").stdout
+    listed = run_mlops(project, "keys", "list", "--json").stdout
     assert key not in listed
     assert "digest" not in listed
 
 
-def test_a_key_that_is_taken_back_opens_nothing_within_three_seconds(server: Running, project: Path) -> None:
-    made = json.loads(mlops(project, "keys", "create", "--role", "predict", "--json").stdout)
+def test_a_revoked_key_is_refused_within_three_seconds(server: RunningServer, project: Path) -> None:
+    made = json.loads(run_mlops(project, "keys", "create", "--role", "predict", "--json").stdout)
     headers = {"Authorization": f"Bearer {made['key']}"}
     with server.client() as client:
-        assert _becomes(client, headers, 200)
-        assert mlops(project, "keys", "revoke", made["id"], "--reason", "lost").returncode == 0
-        assert _becomes(client, headers, 401)
+        assert _reaches_status(client, headers, 200)
+        assert run_mlops(project, "keys", "revoke", made["id"], "--reason", "lost").returncode == 0
+        assert _reaches_status(client, headers, 401)
 
 
-def _becomes(client: httpx.Client, headers: dict[str, str], status: int) -> bool:
+def _reaches_status(client: httpx.Client, headers: dict[str, str], status: int) -> bool:
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         if client.post("/predict", json={"features": ROW}, headers=headers).status_code == status:
@@ -167,14 +167,14 @@ def _becomes(client: httpx.Client, headers: dict[str, str], status: int) -> bool
     return False
 
 
-def test_keys_leave_a_trail(project: Path) -> None:
-    mlops(project, "keys", "create", "--role", "viewer")
-    trail = json.loads(mlops(project, "audit", "list", "--json").stdout)
+def test_key_changes_are_in_the_audit_log(project: Path) -> None:
+    run_mlops(project, "keys", "create", "--role", "viewer")
+    trail = json.loads(run_mlops(project, "audit", "list", "--json").stdout)
     made = [entry for entry in trail if entry["action"] == "create key"]
     assert made[-1]["after"]["role"] == "viewer"
     assert "digest" not in json.dumps(made)
     told = made[-1]["after"]
-    assert f"create key {told['id']} ({told['name']}, viewer)" in mlops(project, "audit", "list").stdout
+    assert f"create key {told['id']} ({told['name']}, viewer)" in run_mlops(project, "audit", "list").stdout
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_keys_leave_a_trail(project: Path) -> None:
         (("revoke", "nobody"), "no key has the id 'nobody'"),
     ],
 )
-def test_a_wrong_word_to_keys_is_a_usage_error(project: Path, words: tuple[str, ...], said: str) -> None:
-    done = mlops(project, "keys", *words)
+def test_a_wrong_argument_of_keys_is_a_usage_error(project: Path, words: tuple[str, ...], said: str) -> None:
+    done = run_mlops(project, "keys", *words)
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
-def test_wrong_credentials_of_one_address_are_slowed_down(package: Path, tmp_path: Path) -> None:
+def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.failures_per_min=5")
-    with running(tmp_path) as server, server.client() as client:
+    with run_server(tmp_path) as server, server.client() as client:
         wrong = {"Authorization": "Bearer mlops_000000000000_abc"}
         statuses = [client.get("/v1/status", headers=wrong) for _ in range(7)]
         assert [one.status_code for one in statuses] == [401] * 5 + [429] * 2
@@ -199,14 +199,14 @@ def test_wrong_credentials_of_one_address_are_slowed_down(package: Path, tmp_pat
         assert client.get("/readyz").status_code == 200
 
 
-def test_a_credential_has_a_rate_of_its_own(package: Path, tmp_path: Path) -> None:
+def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.requests_per_s=2.0")
     state = store.open_state(tmp_path)
     first, second = (
         {"Authorization": f"Bearer {store.create_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)
     )
     state.close()
-    with running(tmp_path) as server, server.client() as client:
+    with run_server(tmp_path) as server, server.client() as client:
         statuses = [client.get("/v1/status", headers=first).status_code for _ in range(6)]
         assert statuses[:4] == [200] * 4
         assert 429 in statuses

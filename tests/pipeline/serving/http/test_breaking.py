@@ -12,21 +12,21 @@ from sqlalchemy import select
 
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
-from tests.pipeline.serving.http.load import Load
-from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.serving.http.load import ServerLoad
+from tests.pipeline.serving.http.running import ROW, make_project, run_server
 from tests.pipeline.state import server as database
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
-KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+N_KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
 # A folder on a file system of its own, of some 60 MB, that may be filled: `mount -t tmpfs -o size=60m tmpfs FOLDER`.
 SMALL_DISK = os.environ.get("MLOPS_TEST_SMALL_DISK")
 # The full proof: MLOPS_TEST_STOPS=10; it prints how soon the server answered again.
-STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
+N_STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
 
 
-def logged(root: Path) -> list[str]:
+def logged_prediction_ids(root: Path) -> list[str]:
     state = open_state(root)
     with state.reading() as connection:
         found = list(connection.execute(select(predictions.c.prediction_id)).scalars())
@@ -39,32 +39,32 @@ def test_a_killed_server_loses_no_acknowledged_row_and_is_ready_again(package: P
     make_project(tmp_path, [package])
     acknowledged: list[str] = []
     ready_s: list[float] = []
-    for _ in range(KILLS):
-        with running(tmp_path) as server:
-            load = Load(server)
+    for _ in range(N_KILLS):
+        with run_server(tmp_path) as server:
+            load = ServerLoad(server)
             time.sleep(0.4)
             server.process.kill()
             load.join()
-        acknowledged += load.answered
+        acknowledged += load.prediction_ids
         began = time.monotonic()
-        with running(tmp_path) as server, server.client() as client:
+        with run_server(tmp_path) as server, server.client() as client:
             assert client.get("/readyz").status_code == 200
             ready_s.append(time.monotonic() - began)
-    found = logged(tmp_path)
-    print(f"ready again after {sorted(ready_s)[KILLS // 2]:.2f} s, at most {max(ready_s):.2f} s")
-    assert len(acknowledged) > 10 * KILLS
+    found = logged_prediction_ids(tmp_path)
+    print(f"ready again after {sorted(ready_s)[N_KILLS // 2]:.2f} s, at most {max(ready_s):.2f} s")
+    assert len(acknowledged) > 10 * N_KILLS
     assert set(acknowledged) - set(found) == set()
     assert len(found) == len(set(found))
 
 
-def test_a_database_server_that_goes_and_comes_back_costs_answers_but_no_row_and_no_restart(
+def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
     package: Path, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_STATE_URL", database.new_database(postgresql))
     make_project(tmp_path, [package])
     answers: list[tuple[int, str]] = []
     given: list[str] = []
-    with running(tmp_path) as server, server.client() as client:
+    with run_server(tmp_path) as server, server.client() as client:
 
         def ask() -> int:
             answer = client.post("/predict", json={"features": ROW})
@@ -85,17 +85,17 @@ def test_a_database_server_that_goes_and_comes_back_costs_answers_but_no_row_and
         assert [ask() for _ in range(10)] == [200] * 10
         assert client.get("/readyz").status_code == 200
     assert set(answers) == {(200, ""), (503, "2")}
-    assert sorted(logged(tmp_path)) == sorted(given)
+    assert sorted(logged_prediction_ids(tmp_path)) == sorted(given)
 
 
 @pytest.mark.skipif(SMALL_DISK is None, reason="MLOPS_TEST_SMALL_DISK names no file system that may be filled")
-def test_a_disk_that_is_full_and_freed_again_costs_answers_but_no_row_and_no_restart(package: Path) -> None:
+def test_a_full_disk_fails_requests_but_loses_no_row_and_needs_no_restart(package: Path) -> None:
     disk = Path(str(SMALL_DISK))
     root, ballast = disk / "project", disk / "ballast"
     make_project(root, [package])
     before: list[str] = []
-    with running(root) as server, server.client() as client:
-        load = Load(server)
+    with run_server(root) as server, server.client() as client:
+        load = ServerLoad(server)
         time.sleep(1)
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as stream:
             while True:
@@ -103,18 +103,18 @@ def test_a_disk_that_is_full_and_freed_again_costs_answers_but_no_row_and_no_res
         time.sleep(3)
         assert client.get("/readyz").status_code == 503
         assert client.get("/livez").status_code == 200
-        before += load.answered
+        before += load.prediction_ids
         ballast.unlink()
         time.sleep(5)
         assert client.get("/readyz").status_code == 200
         assert server.stop() == 0
         load.join()
     print(
-        f"{len(load.answered)} answers, {len(load.answered) - len(before)} after, {len(load.failed)} refused meanwhile"
+        f"{len(load.prediction_ids)} answers, {len(load.prediction_ids) - len(before)} after, {len(load.failures)} refused meanwhile"
     )
-    assert len(load.answered) > len(before)
-    assert {one[:4] for one in load.failed} == {"503 "}
-    assert sorted(logged(root)) == sorted(load.answered)
+    assert len(load.prediction_ids) > len(before)
+    assert {one[:4] for one in load.failures} == {"503 "}
+    assert sorted(logged_prediction_ids(root)) == sorted(load.prediction_ids)
 
 
 def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
@@ -123,9 +123,9 @@ def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
     monkeypatch.setenv("MLOPS_STATE_URL", database.new_database(postgresql))
     make_project(tmp_path, [package])
     back_s: list[float] = []
-    with running(tmp_path) as server, server.client() as client:
-        load = Load(server)
-        for _ in range(STOPS):
+    with run_server(tmp_path) as server, server.client() as client:
+        load = ServerLoad(server)
+        for _ in range(N_STOPS):
             time.sleep(0.3)
             with database.away(postgresql):
                 time.sleep(0.3)
@@ -136,12 +136,12 @@ def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
             back_s.append(time.monotonic() - began)
         assert server.stop() == 0
         load.join()
-    found = logged(tmp_path)
+    found = logged_prediction_ids(tmp_path)
     print(
-        f"{len(load.answered)} answered, {len(load.failed)} refused or cut off in {STOPS} stops;"
+        f"{len(load.prediction_ids)} answered, {len(load.failures)} refused or cut off in {N_STOPS} stops;"
         f" answered again after {max(back_s):.2f} s at the latest"
     )
-    assert len(load.answered) >= STOPS
-    assert {one.partition(" ")[0] for one in load.failed if one[0].isdigit()} == {"503"}
-    assert set(load.answered) - set(found) == set()
+    assert len(load.prediction_ids) >= N_STOPS
+    assert {one.partition(" ")[0] for one in load.failures if one[0].isdigit()} == {"503"}
+    assert set(load.prediction_ids) - set(found) == set()
     assert len(found) == len(set(found))

@@ -14,21 +14,21 @@ import pytest
 import tritonclient.http as triton
 
 from pipeline.serving.http.access import PUBLIC, ROLES
-from tests.pipeline.serving.http.running import MODEL, ROW
+from tests.pipeline.serving.http.running import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.running import RunningServer
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_EXAMPLES=160 gives more than 3,000 cases, once before a release.
-EXAMPLES = int(os.environ.get("MLOPS_TEST_EXAMPLES", "3"))
-N_CASES = 1_500 if EXAMPLES >= 160 else 100
-OTHER = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
+N_EXAMPLES = int(os.environ.get("MLOPS_TEST_EXAMPLES", "3"))
+N_CASES = 1_500 if N_EXAMPLES >= 160 else 100
+OTHER_ROW = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
 
 
 # What tensors, CSV and Parquet must be (each feature once, as many values as the shape says) no schema can say.
@@ -42,13 +42,13 @@ OTHER = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
         ),
     ],
 )
-def test_schemathesis_finds_no_fault_in_any_phase(server: Running, words: tuple[str, ...], tmp_path: Path) -> None:
+def test_schemathesis_finds_no_fault_in_any_phase(server: RunningServer, words: tuple[str, ...], tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
         f"{server.address}/openapi.json",
         "--max-examples",
-        str(EXAMPLES),
+        str(N_EXAMPLES),
         "--seed",
         "1",
         *words,
@@ -62,7 +62,7 @@ def test_schemathesis_finds_no_fault_in_any_phase(server: Running, words: tuple[
     assert n_cases >= N_CASES
 
 
-def test_every_operation_says_its_role_and_bodies_have_the_types_of_the_schema(client: httpx.Client) -> None:
+def test_every_operation_has_a_role_and_bodies_have_the_types_of_the_schema(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     roles = {told["x-required-role"] for methods in document["paths"].values() for told in methods.values()}
     assert roles <= {PUBLIC, *ROLES}
@@ -82,7 +82,7 @@ def test_every_operation_says_its_role_and_bodies_have_the_types_of_the_schema(c
 
 
 @pytest.fixture
-def v2(server: Running) -> Iterator[Any]:
+def v2(server: RunningServer) -> Iterator[Any]:
     client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
     yield client
     client.close()
@@ -103,11 +103,11 @@ def tensors(rows: list[dict[str, Any]], *, is_binary: bool, is_column: bool = Fa
 def test_tritons_client_sees_a_live_and_ready_model(v2: Any) -> None:
     assert v2.is_server_live()
     assert v2.is_server_ready()
-    assert v2.is_model_ready(MODEL)
-    assert v2.is_model_ready(MODEL, "1")
+    assert v2.is_model_ready(MODEL_NAME)
+    assert v2.is_model_ready(MODEL_NAME, "1")
     assert not v2.is_model_ready("another")
     assert v2.get_server_metadata()["name"] == "declarative-mlops"
-    told = v2.get_model_metadata(MODEL)
+    told = v2.get_model_metadata(MODEL_NAME)
     assert {one["name"]: one["datatype"] for one in told["inputs"]} == {
         name: "BYTES" if isinstance(value, str) else "INT64" for name, value in ROW.items()
     }
@@ -116,14 +116,14 @@ def test_tritons_client_sees_a_live_and_ready_model(v2: Any) -> None:
 @pytest.mark.parametrize("is_column", [False, True])
 @pytest.mark.parametrize("is_binary_out", [False, True])
 @pytest.mark.parametrize("is_binary_in", [False, True])
-def test_tritons_client_gets_the_answers_of_a_batch(
+def test_tritons_client_gets_the_predictions_of_a_batch(
     v2: Any, client: httpx.Client, is_binary_in: bool, is_binary_out: bool, is_column: bool
 ) -> None:
-    rows = [ROW, OTHER, ROW]
+    rows = [ROW, OTHER_ROW, ROW]
     names = ("prediction", "probabilities", "prediction_id")
     outputs = [triton.InferRequestedOutput(name, binary_data=is_binary_out) for name in names]
     answer = v2.infer(
-        MODEL, tensors(rows, is_binary=is_binary_in, is_column=is_column), outputs=outputs, request_id="7"
+        MODEL_NAME, tensors(rows, is_binary=is_binary_in, is_column=is_column), outputs=outputs, request_id="7"
     )
     expected = client.post("/predict/batch", json={"instances": rows}).json()["predictions"]
     words = [one.decode() if isinstance(one, bytes) else one for one in answer.as_numpy("prediction").tolist()]
@@ -133,18 +133,18 @@ def test_tritons_client_gets_the_answers_of_a_batch(
     assert answer.get_response()["id"] == "7"
 
 
-def test_tritons_client_is_told_what_is_wrong(v2: Any) -> None:
+def test_tritons_client_gets_the_reason_of_a_refusal(v2: Any) -> None:
     with pytest.raises(
         triton.InferenceServerException, match=r"\[422\] .*Time_spent_Alone: expected a whole number from 0 to 11"
     ):
-        v2.infer(MODEL, tensors([{**ROW, "Time_spent_Alone": 99}], is_binary=True))
+        v2.infer(MODEL_NAME, tensors([{**ROW, "Time_spent_Alone": 99}], is_binary=True))
 
 
 def test_numbers_with_decimals_and_nan_stand_for_whole_numbers_and_missing_ones(v2: Any, client: httpx.Client) -> None:
-    inputs = tensors([ROW, OTHER], is_binary=True)
+    inputs = tensors([ROW, OTHER_ROW], is_binary=True)
     other = triton.InferInput("Time_spent_Alone", [2], "FP32")
     other.set_data_from_numpy(np.array([4.0, np.nan], dtype=np.float32))
-    answer = v2.infer(MODEL, [other, *inputs[1:]])
-    rows = [ROW, {**OTHER, "Time_spent_Alone": None}]
+    answer = v2.infer(MODEL_NAME, [other, *inputs[1:]])
+    rows = [ROW, {**OTHER_ROW, "Time_spent_Alone": None}]
     expected = client.post("/predict/batch", json={"instances": rows}).json()["predictions"]
     assert answer.as_numpy("confidence").tolist() == [one["confidence"] for one in expected]

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("serving")
 
-PAGE = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+SERVING_DOCS = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_refusals_has_every_kind_with_its_status() -> None:
-    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", PAGE, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", SERVING_DOCS, flags=re.MULTILINE)
     told = {kind: int(status) for status, words in rows for kind in re.findall(r"`([a-z-]+)`", words)}
-    assert told == {kind: int(status) for kind, (status, _) in problems.kinds().items()}
+    assert told == {kind: int(status) for kind, (status, _) in problems.problem_types().items()}
 
 
 def test_the_table_of_operations_has_every_path_with_its_role(client: httpx.Client) -> None:
-    rows = re.findall(r"^\| (`(?:GET|POST) [^|]+) \| ([a-z, ]+) \|", PAGE, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`(?:GET|POST) [^|]+) \| ([a-z, ]+) \|", SERVING_DOCS, flags=re.MULTILINE)
     told = {path: set(roles.split(", ")) for paths, roles in rows for path in re.findall(r"(/[^`, ]*)`", paths)}
     told["/v2"] = told["/v2/..."]
     for path, methods in client.get("/openapi.json").json()["paths"].items():
@@ -44,4 +44,4 @@ def test_the_table_of_operations_has_every_path_with_its_role(client: httpx.Clie
     ],
 )
 def test_the_table_of_limits_has_the_defaults(key: str, said: str) -> None:
-    assert said.format(getattr(settings().serving.limits, key)) in PAGE
+    assert said.format(getattr(settings().serving.limits, key)) in SERVING_DOCS

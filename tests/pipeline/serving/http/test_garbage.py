@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.serving.http.running import ROW, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COUNTING = """
+COUNT_GARBAGE_SCRIPT = """
 import atexit, gc, pathlib
 atexit.register(lambda: pathlib.Path("garbage.txt").write_text(str(gc.collect())))
 """
@@ -19,8 +19,8 @@ N_REQUESTS = 1_000
 def test_requests_leave_no_cycles_of_objects(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package])
     (tmp_path / "counting").mkdir()
-    (tmp_path / "counting/sitecustomize.py").write_text(COUNTING)
-    with running(tmp_path, PYTHONPATH=str(tmp_path / "counting")) as server, server.client() as client:
+    (tmp_path / "counting/sitecustomize.py").write_text(COUNT_GARBAGE_SCRIPT)
+    with run_server(tmp_path, PYTHONPATH=str(tmp_path / "counting")) as server, server.client() as client:
         for _ in range(N_REQUESTS):
             assert client.post("/predict", json={"features": ROW}).status_code == 200
     assert int((tmp_path / "garbage.txt").read_text()) < N_REQUESTS

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.pipeline.serving.http.hostile import bodies, raw_requests
-from tests.pipeline.serving.http.running import MODEL, ROW
+from tests.pipeline.serving.http.hostile import hostile_bodies, hostile_raw_requests
+from tests.pipeline.serving.http.running import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     import httpx
 
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.running import RunningServer
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
-_HANG_S = 2
+_MAX_RESPONSE_S = 2
 # The full proof, MLOPS_TEST_GOOD_AFTER=1, sends a good body after each bad one.
-GOOD_AFTER = int(os.environ.get("MLOPS_TEST_GOOD_AFTER", "10"))
+N_VALID_AFTER = int(os.environ.get("MLOPS_TEST_GOOD_AFTER", "10"))
 _DATATYPES = {int: "INT64", str: "BYTES"}
 
 
@@ -34,41 +34,41 @@ def tensors() -> dict[str, Any]:
     return {"inputs": inputs}
 
 
-GOOD: dict[str, Any] = {
+VALID_BODIES: dict[str, Any] = {
     "/predict": {"features": ROW},
     "/predict/batch": {"instances": [ROW, ROW]},
     "/v1/explain": {"features": ROW},
     "/v1/variation": {"features": ROW},
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
-    f"/v2/models/{MODEL}/infer": tensors(),
+    f"/v2/models/{MODEL_NAME}/infer": tensors(),
 }
 # These are true of no schema, and still no fault: numbers and words that the field accepts.
-_ACCEPTED = {
+_VALID_MUTATIONS = {
     "/feedback": {".source=" + value for value in ('"4"', '" No"', '"<script>"', '"\\x41"')},
 }
 
 
-def is_bad(path: str, name: str) -> bool:
-    return not any(name.endswith(one) or one in name for one in _ACCEPTED.get(path, ()))
+def must_be_refused(path: str, name: str) -> bool:
+    return not any(name.endswith(one) or one in name for one in _VALID_MUTATIONS.get(path, ()))
 
 
-@pytest.mark.parametrize("path", GOOD)
-def test_every_hostile_body_is_refused_and_a_good_one_works_after_it(client: httpx.Client, path: str) -> None:
-    text = json.dumps(GOOD[path])
+@pytest.mark.parametrize("path", VALID_BODIES)
+def test_every_hostile_body_is_refused_and_a_valid_body_works_afterwards(client: httpx.Client, path: str) -> None:
+    text = json.dumps(VALID_BODIES[path])
     if "PREDICTION" in text:
         text = text.replace("PREDICTION", client.post("/predict", json={"features": ROW}).json()["prediction_id"])
     good = text.encode()
     headers = {"Content-Type": "application/json"}
     n_sent, wrong = 0, []
-    for name, body in bodies(json.loads(text)):
+    for name, body in hostile_bodies(json.loads(text)):
         began = time.monotonic()
         answer = client.post(path, content=body, headers=headers)
         took = time.monotonic() - began
         n_sent += 1
         is_refused = 400 <= answer.status_code < 500 and answer.headers["content-type"] == "application/problem+json"
-        if (is_bad(path, name) and not is_refused) or answer.status_code >= 500 or took > _HANG_S:
+        if (must_be_refused(path, name) and not is_refused) or answer.status_code >= 500 or took > _MAX_RESPONSE_S:
             wrong.append((name, answer.status_code, round(took, 2)))
-        if n_sent % GOOD_AFTER == 0:
+        if n_sent % N_VALID_AFTER == 0:
             after = client.post(path, content=good, headers=headers)
             if after.status_code != 200:
                 wrong.append((f"a good one after {name}", after.status_code, 0))
@@ -77,25 +77,25 @@ def test_every_hostile_body_is_refused_and_a_good_one_works_after_it(client: htt
 
 
 # Bodies within the limit of bytes that hold far more values than any request may have.
-_MEGABYTES = {
+_LARGE_BODIES = {
     "numbers": b"[" + b"1," * 10_000_000 + b"1]",
     "keys": b"{" + b",".join(b'"k%d":1' % at for at in range(1_500_000)) + b"}",
 }
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/feedback"])
-@pytest.mark.parametrize("kind", _MEGABYTES)
+@pytest.mark.parametrize("kind", _LARGE_BODIES)
 def test_a_body_of_millions_of_values_is_refused_unread(client: httpx.Client, path: str, kind: str) -> None:
-    body = b'{"%s": %s}' % (next(iter(GOOD[path])).encode(), _MEGABYTES[kind])
+    body = b'{"%s": %s}' % (next(iter(VALID_BODIES[path])).encode(), _LARGE_BODIES[kind])
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (413, "max_values")
 
 
-def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: Running, client: httpx.Client) -> None:
+def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: RunningServer, client: httpx.Client) -> None:
     wrong = []
-    for name, data in raw_requests(f"127.0.0.1:{server.port}"):
+    for name, data in hostile_raw_requests(f"127.0.0.1:{server.port}"):
         status, took = _exchange(server.port, data)
-        if (status is not None and not 400 <= status < 500) or took > _HANG_S:
+        if (status is not None and not 400 <= status < 500) or took > _MAX_RESPONSE_S:
             wrong.append((name, status, round(took, 2)))
         assert client.post("/predict", json={"features": ROW}).status_code == 200, name
     assert wrong == []
@@ -104,7 +104,7 @@ def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: Running, clien
 def _exchange(port: int, data: bytes) -> tuple[int | None, float]:
     """Send bytes and say that no more will come; return the status, and after how many seconds the answer was there."""
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=_HANG_S + 1) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=_MAX_RESPONSE_S + 1) as connection:
         try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("serving")
 
 
-def test_metrics_are_read_by_prometheus_own_parser_and_count_what_was_asked(client: httpx.Client) -> None:
+def test_metrics_are_parsed_by_prometheus_and_count_the_requests(client: httpx.Client) -> None:
     def value(name: str, **labels: str) -> float:
         families = text_string_to_metric_families(client.get("/metrics").text)
         found = [
@@ -36,7 +36,7 @@ def test_metrics_are_read_by_prometheus_own_parser_and_count_what_was_asked(clie
     assert value("mlops_model_generation") == 1
 
 
-def test_labels_are_bounded_whatever_is_asked(client: httpx.Client) -> None:
+def test_labels_are_bounded_for_any_request(client: httpx.Client) -> None:
     for number in range(200):
         client.get(f"/nowhere/{number}")
     operations = set(re.findall(r'operation="([^"]+)"', client.get("/metrics").text))

@@ -5,47 +5,47 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.serving.http.operations import Operation, Routes
-from pipeline.serving.http.problems import Refused
+from pipeline.serving.http.operations import Route, Router
+from pipeline.serving.http.problems import HttpProblem
 
 
-async def nothing(_call: Any) -> Any:
+async def no_op_handler(_call: Any) -> Any:
     raise AssertionError
 
 
-def operation(method: str = "GET", path: str = "/a", role: str | None = "viewer") -> Operation:
-    return Operation("one", method, path, role, nothing)
+def example_route(method: str = "GET", path: str = "/a", role: str | None = "viewer") -> Route:
+    return Route("one", method, path, role, no_op_handler)
 
 
 @pytest.mark.parametrize("role", [None, "", "root"])
 def test_an_operation_without_a_declared_role_stops_the_start(role: str | None) -> None:
     with pytest.raises(ConfigError, match="GET /a: declares no role; one of public, predict"):
-        Routes((operation(role=role),))
+        Router((example_route(role=role),))
 
 
-def test_two_operations_on_one_path_stop_the_start() -> None:
+def test_two_routes_on_the_same_path_stop_the_start() -> None:
     with pytest.raises(ConfigError, match="GET /a: is declared twice"):
-        Routes((operation(), operation()))
+        Router((example_route(), example_route()))
 
 
 def test_an_unknown_path_names_those_that_are_known() -> None:
-    with pytest.raises(Refused, match="known paths: /predict; did you mean '/predict'") as caught:
-        Routes((operation(path="/predict"),)).find("GET", "/predct")
+    with pytest.raises(HttpProblem, match="known paths: /predict; did you mean '/predict'") as caught:
+        Router((example_route(path="/predict"),)).find("GET", "/predct")
     assert caught.value.status == 404
 
 
 def test_a_wrong_method_names_the_right_ones() -> None:
-    with pytest.raises(Refused, match="this path answers to GET, HEAD, POST") as caught:
-        Routes((operation(), operation("POST"))).find("DELETE", "/a")
+    with pytest.raises(HttpProblem, match="this path answers to GET, HEAD, POST") as caught:
+        Router((example_route(), example_route("POST"))).find("DELETE", "/a")
     assert (caught.value.status, caught.value.headers) == (405, {"Allow": "GET, HEAD, POST"})
 
 
 def test_parts_of_a_path_have_names() -> None:
-    routes = Routes((operation(path="/v2/models/{model}/ready"),))
+    routes = Router((example_route(path="/v2/models/{model}/ready"),))
     assert routes.find("GET", "/v2/models/m/ready")[1] == {"model": "m"}
-    with pytest.raises(Refused, match="known paths"):
+    with pytest.raises(HttpProblem, match="known paths"):
         routes.find("GET", "/v2/models//ready")
 
 
-def test_head_is_answered_as_get() -> None:
-    assert Routes((operation(),)).find("HEAD", "/a")[0].name == "one"
+def test_head_is_routed_as_get() -> None:
+    assert Router((example_route(),)).find("HEAD", "/a")[0].name == "one"

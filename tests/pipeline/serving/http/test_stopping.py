@@ -13,14 +13,14 @@ from sqlalchemy import select
 
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
-from tests.pipeline.serving.http.load import Load
-from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.serving.http.load import ServerLoad
+from tests.pipeline.serving.http.running import ROW, make_project, run_server
 from tests.pipeline.state.databases import CHOSEN
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_STOPS=20, once before a release.
-ROUNDS = int(os.environ.get("MLOPS_TEST_STOPS", "3"))
+N_STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "3"))
 
 
 @pytest.fixture
@@ -31,28 +31,28 @@ def project(package: Path, tmp_path: Path) -> Path:
 
 def test_sigterm_under_load_loses_nothing_and_ends_with_0(project: Path) -> None:
     answered: list[str] = []
-    for _ in range(ROUNDS):
-        with running(project) as server:
-            load = Load(server)
+    for _ in range(N_STOPS):
+        with run_server(project) as server:
+            load = ServerLoad(server)
             time.sleep(0.5)
             began = time.monotonic()
             code = server.stop()
             took = time.monotonic() - began
             load.join()
-        assert (load.failed, code) == ([], 0)
+        assert (load.failures, code) == ([], 0)
         assert took < 10
-        answered += load.answered
+        answered += load.prediction_ids
     state = open_state(project)
     with state.reading() as connection:
         logged = set(connection.execute(select(predictions.c.prediction_id)).scalars())
     state.close()
-    assert len(answered) > 100 * ROUNDS
+    assert len(answered) > 100 * N_STOPS
     assert set(answered) - logged == set()
     assert len(set(answered)) == len(answered)
 
 
 # The server, which writes down at its end what it had imported.
-_NOTING = """
+_LIST_MODULES_SCRIPT = """
 import atexit, pathlib, sys
 atexit.register(lambda: pathlib.Path("modules.txt").write_text(" ".join(sys.modules)))
 from pipeline.serving.__main__ import main
@@ -61,7 +61,7 @@ main()
 
 
 def test_the_serving_process_is_light_and_imports_no_heavy_package(project: Path) -> None:
-    with running(project, program=("-c", _NOTING)) as server:
+    with run_server(project, program=("-c", _LIST_MODULES_SCRIPT)) as server:
         with server.client() as client:
             for path in ("/predict", "/v1/explain"):
                 assert client.post(path, json={"features": ROW}).status_code == 200
@@ -87,13 +87,13 @@ def _resident_kb(pid: int) -> int:
 
 
 def test_a_dead_tracking_server_changes_nothing(project: Path) -> None:
-    with running(project, MLFLOW_TRACKING_URI="http://127.0.0.1:1") as server, server.client() as client:
+    with run_server(project, MLFLOW_TRACKING_URI="http://127.0.0.1:1") as server, server.client() as client:
         assert client.get("/readyz").status_code == 200
         assert {client.post("/predict", json={"features": ROW}).status_code for _ in range(100)} == {200}
 
 
-def test_without_a_model_the_server_lives_is_not_ready_and_says_so(project: Path) -> None:
-    with running(project, "--stage", "Staging") as server, server.client() as client:
+def test_without_a_model_the_server_is_live_and_reports_not_ready(project: Path) -> None:
+    with run_server(project, "--stage", "Staging") as server, server.client() as client:
         assert client.get("/livez").status_code == 200
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["ready"], "retry-after" in ready.headers) == (503, False, True)
@@ -103,8 +103,8 @@ def test_without_a_model_the_server_lives_is_not_ready_and_says_so(project: Path
         assert client.get("/openapi.json").status_code == 200
 
 
-def test_a_taken_port_is_said_with_what_to_do(project: Path) -> None:
-    with running(project) as first:
+def test_a_port_in_use_is_an_error_with_a_remedy(project: Path) -> None:
+    with run_server(project) as first:
         command = [sys.executable, "-m", "pipeline.serving", "--port", str(first.port)]
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert (done.returncode, "stop what listens there, or choose another --port" in done.stderr) == (7, True)

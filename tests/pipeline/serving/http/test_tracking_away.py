@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from tests.pipeline.serving.http.running import ROW, make_project, running
+from tests.pipeline.serving.http.running import ROW, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ def test_no_prediction_fails_while_the_tracking_server_hangs(package: Path, tmp_
     make_project(tmp_path / "project", [package])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with running(tmp_path / "project", MLFLOW_TRACKING_URI=address) as server, server.client() as client:
+        with run_server(tmp_path / "project", MLFLOW_TRACKING_URI=address) as server, server.client() as client:
             answers = [client.post("/predict", json={"features": ROW}).status_code for _ in range(100)]
             assert answers == [200] * 100
             assert client.post("/v1/activate").status_code == 200

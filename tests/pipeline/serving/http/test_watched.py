@@ -17,17 +17,17 @@ from pipeline.alerts.facts import read_server
 from pipeline.alerts.figures import figures_of
 from pipeline.config.load import load_params
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.http.running import MODEL, ROW
+from tests.pipeline.serving.http.running import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.running import RunningServer
 
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
-AT = 1_770_000_000_000_000
+RUN_AT = 1_770_000_000_000_000
 
 
-def a_report(n_columns: int) -> dict[str, Any]:
+def drift_report(n_columns: int) -> dict[str, Any]:
     finding = {
         "part": "feature",
         "verdict": "drift",
@@ -46,7 +46,7 @@ def a_report(n_columns: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def expressions() -> list[str]:
+def promql_expressions() -> list[str]:
     found = [
         rule["expr"]
         for path in RULES
@@ -60,15 +60,15 @@ def expressions() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def samples(server: Running) -> dict[str, list[tuple[dict[str, str], float]]]:
+def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Every sample of /metrics by name, after a run of the monitor and a prediction."""
     state = store.open_state(server.root)
     with state.writing() as connection:
-        run = store.MonitorRun(MODEL, 1, AT, AT - 1, AT, "drift", "warning", figures_of(a_report(150), (), None))
+        run = store.MonitorRun(MODEL_NAME, 1, RUN_AT, RUN_AT - 1, RUN_AT, "drift", "warning", figures_of(drift_report(150), (), None))
         store.add_monitor_run(connection, run)
-        values = ("warning", "title", "message", {}, AT, AT)
-        number = store.add_incident(connection, store.Incident("quality", MODEL, ("drift",), *values))
-        store.add_delivery(connection, number, "log", "k", {}, at=AT)
+        values = ("warning", "title", "message", {}, RUN_AT, RUN_AT)
+        number = store.add_incident(connection, store.Incident("quality", MODEL_NAME, ("drift",), *values))
+        store.add_delivery(connection, number, "log", "k", {}, at=RUN_AT)
     state.close()
     with server.client() as client:
         client.post("/predict", json={"features": ROW})
@@ -80,8 +80,8 @@ def samples(server: Running) -> dict[str, list[tuple[dict[str, str], float]]]:
     return found
 
 
-def test_the_monitor_reads_what_a_server_says_of_itself(
-    server: Running, samples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_the_monitor_reads_server_metrics(
+    server: RunningServer, samples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_params(server.root / "params.yaml")
     monkeypatch.setenv(config.alerts.server.url_env, server.address)
@@ -96,13 +96,13 @@ def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples
     assert {labels["kind"]: value for labels, value in samples["mlops_performance"]} == {
         "measured": 0.8, "expected": 0.9, "baseline": 0.95,
     }  # fmt: skip
-    assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, AT / 1_000_000)]
+    assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
     assert ({"severity": "warning"}, 1.0) in samples["mlops_incidents_open"]
     assert samples["mlops_alert_messages_waiting"] == [({}, 1.0)]
 
 
-@pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_an_expression_asks_for_metrics_and_labels_that_there_are(expression: str, samples: dict[str, Any]) -> None:
+@pytest.mark.parametrize("expression", sorted(set(promql_expressions())))
+def test_an_expression_uses_existing_metrics_and_labels(expression: str, samples: dict[str, Any]) -> None:
     named = re.findall(r"(mlops_\w+)(?:\{([^}]*)\})?", expression)
     assert named
     for name, chosen in named:
@@ -111,7 +111,7 @@ def test_an_expression_asks_for_metrics_and_labels_that_there_are(expression: st
         assert asked <= set(samples[name][0][0])
 
 
-def test_rules_are_sound_to_prometheus_own_tool() -> None:
+def test_rules_pass_promtool() -> None:
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("promtool is not installed (Debian: apt install prometheus)")
