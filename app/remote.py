@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError, DependencyUnavailable, NotAllowed
-from pipeline.serving import Answers, BodyRefused, NotReady
-from pipeline.serving.contracts import Problem
+from pipeline.serving import PredictionBatch, InvalidRequest, NotReady
+from pipeline.serving.contracts import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,11 +68,11 @@ class ApiClient:
         """Return the answer to a body `{"features": {...}}` that somebody wrote."""
         return self._request("/predict", body)
 
-    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
+    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
         """Return the answers to many rows, at most `max_rows`, given by column."""
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         found = self._request("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
-        return Answers(
+        return PredictionBatch(
             [one["prediction"] for one in found],
             [one["confidence"] for one in found],
             [list(one["probabilities"].values()) for one in found],
@@ -148,8 +148,8 @@ class ApiClient:
         if status in (429, 503):
             return NotReady(said)
         if status in _REQUEST_ERROR_STATUSES:
-            problems = [Problem(one["path"], one["rule"], one["message"]) for one in found.get("problems", ())]
-            return BodyRefused(_REQUEST_ERROR_STATUSES[status], problems or [Problem("", str(found.get("type", "")), said)])
+            problems = [FieldError(one["path"], one["rule"], one["message"]) for one in found.get("problems", ())]
+            return InvalidRequest(_REQUEST_ERROR_STATUSES[status], problems or [FieldError("", str(found.get("type", "")), said)])
         return DependencyUnavailable(f"the API at {self._address} answered {status}: {said}")
 
 

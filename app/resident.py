@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.types import Config
-    from pipeline.serving import Answers
+    from pipeline.serving import PredictionBatch
 
 __all__ = ["EngineClient"]
 
@@ -64,10 +64,10 @@ class EngineClient:
     def predict_body(self, body: bytes) -> dict[str, Any]:
         """Return the answer to a body `{"features": {...}}` that somebody wrote."""
         self._reload_if_changed()
-        answer: dict[str, Any] = json.loads(self._run(self._engine.predict_one(body)))
+        answer: dict[str, Any] = json.loads(self._run(self._engine.predict_row(body)))
         return answer
 
-    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
+    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
         """Return the answers to many rows, at most `max_rows`, given by column."""
         return self._run(self._engine.predict_columns(columns))
 
@@ -81,7 +81,7 @@ class EngineClient:
     def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the model says when one feature alone is another."""
         found: dict[str, Any] = json.loads(
-            self._run(self._engine.vary(json.dumps({"features": dict(features)}).encode()))
+            self._run(self._engine.what_if(json.dumps({"features": dict(features)}).encode()))
         )
         return found
 
@@ -96,7 +96,7 @@ class EngineClient:
 
     def _reload_if_changed(self) -> None:
         """Look at what was decided before a person is answered: a promotion in the page next door counts at once."""
-        self._run(self._engine.activate())
+        self._run(self._engine.reload())
 
     def _run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_RESPONSE_TIMEOUT_S)

@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 PAGES = ("Overview", "Predict", "Monitoring", "History", "Models", "Data", "Experiments", "Configuration")
 DAYS, ROUNDS, SESSIONS = 30, 5, 20
 # All is drawn: the page has its title, its script has ended, nothing in sight is busy or a chart without its canvas.
-_DRAWN = """title => {
+_PAGE_IS_RENDERED = """title => {
   const head = document.querySelector('h1'), app = document.querySelector('[data-testid="stApp"]');
   const inSight = query => [...document.querySelectorAll(query)].filter(e => e.getClientRects().length && e.offsetWidth);
   return head && head.innerText.includes(title) && app.dataset.testScriptState === 'notRunning'
     && !inSight("[data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']").length
     && inSight('[data-testid="stVegaLiteChart"]').every(e => e.querySelector('canvas, svg'));
 }"""
-_ANSWERED = "before => [...document.querySelectorAll('code')].some(e => e.innerText.length === 36 && !before.includes(e.innerText))"
-_IDS = "() => [...document.querySelectorAll('code')].map(e => e.innerText)"
+_HAS_NEW_PREDICTION_ID = "before => [...document.querySelectorAll('code')].some(e => e.innerText.length === 36 && !before.includes(e.innerText))"
+_PREDICTION_IDS = "() => [...document.querySelectorAll('code')].map(e => e.innerText)"
 
 
-def fill(root: Path, n: int) -> None:
+def fill_log(root: Path, n: int) -> None:
     """Log rows evenly over thirty days until now, and roll them up as a monitor does in the meantime.
 
     Some thousand rows are logged as a server does it; SQLite itself repeats them with other moments and identifiers.
@@ -54,17 +54,17 @@ def fill(root: Path, n: int) -> None:
     frame = read_parquet(root / "data/train.parquet").head(n)
     state = store.open_state(root)
     journal = store.Journal(state)
-    journal.append(_rows(package, version, frame))
+    journal.append(_prediction_rows(package, version, frame))
     journal.close()
     state.close()
     with closing(sqlite3.connect(root / DATABASE)) as connection:
-        _repeat(connection, n, len(frame))
+        _repeat_rows(connection, n, len(frame))
     state = store.open_state(root)
     roll_up(state, MODEL_NAME, lambda _: package)
     state.close()
 
 
-def _rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
+def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
     names = list(package.schema.feature_names)
     features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
     shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
@@ -78,7 +78,7 @@ def _rows(package: Any, version: int, frame: Any) -> list[store.PredictionRow]:
     ]  # fmt: skip
 
 
-def _repeat(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
+def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
     """Repeat the first rows until there are n, all moments evenly over the thirty days."""
     names = [row[1] for row in connection.execute("PRAGMA table_info(predictions)")]
     first, start = connection.execute("SELECT min(seq), min(at) FROM predictions").fetchone()
@@ -103,31 +103,31 @@ def _repeat(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
         connection.execute("UPDATE counters SET value = (SELECT max(seq) FROM predictions) WHERE name = 'predictions'")
 
 
-def seconds(start: float) -> float:
+def seconds_since(start: float) -> float:
     return time.perf_counter() - start
 
 
-def drawn(page: Any, title: str, started: float) -> float:
-    page.wait_for_function(_DRAWN, arg=title, polling=20)
-    return seconds(started)
+def wait_until_rendered(page: Any, title: str, started: float) -> float:
+    page.wait_for_function(_PAGE_IS_RENDERED, arg=title, polling=20)
+    return seconds_since(started)
 
 
-def switch(page: Any, title: str) -> float:
+def switch_page(page: Any, title: str) -> float:
     started = time.perf_counter()
     page.get_by_role("link", name=title, exact=True).click()
-    return drawn(page, title, started)
+    return wait_until_rendered(page, title, started)
 
 
-def form(page: Any, rounds: int) -> Iterator[float]:
+def submit_form(page: Any, rounds: int) -> Iterator[float]:
     """Yield how long each answer of the form takes from the click until it is on the page."""
-    switch(page, "Predict")
+    switch_page(page, "Predict")
     for _ in range(rounds + 1):
-        before = page.evaluate(_IDS)
+        before = page.evaluate(_PREDICTION_IDS)
         started = time.perf_counter()
         page.get_by_role("button", name="Predict").first.click()
-        page.wait_for_function(_ANSWERED, arg=before, polling=10)
-        yield seconds(started)
-        page.wait_for_function(_DRAWN, arg="Predict", polling=20)
+        page.wait_for_function(_HAS_NEW_PREDICTION_ID, arg=before, polling=10)
+        yield seconds_since(started)
+        page.wait_for_function(_PAGE_IS_RENDERED, arg="Predict", polling=20)
 
 
 def resident_mb(process: Popen[str]) -> float:
@@ -142,23 +142,23 @@ def measure(project: workspace.Workspace, rounds: int, *, n_sessions: int = 0) -
         started = time.perf_counter()
         page.goto(address)
         page.locator("[data-testid='stMetric']").first.wait_for()
-        found["first"] = seconds(started)
-        found["whole"] = drawn(page, "Overview", started)
-        found["visits"] = {name: switch(page, name) for name in (*PAGES[1:], PAGES[0])}
-        again = [{name: switch(page, name) for name in PAGES} for _ in range(rounds)]
+        found["first"] = seconds_since(started)
+        found["whole"] = wait_until_rendered(page, "Overview", started)
+        found["visits"] = {name: switch_page(page, name) for name in (*PAGES[1:], PAGES[0])}
+        again = [{name: switch_page(page, name) for name in PAGES} for _ in range(rounds)]
         found["again"] = {name: median(one[name] for one in again) for name in PAGES}
-        found["form"] = list(form(page, rounds))[1:]
+        found["form"] = list(submit_form(page, rounds))[1:]
         if n_sessions:
             visitors = page.context.browser.new_context()
             others = [visitors.new_page() for _ in range(n_sessions - 1)]
             for at, one in enumerate(others):
                 one.goto(f"{address}/{PAGES[at % 4].lower()}")
-                drawn(one, PAGES[at % 4], time.perf_counter())
+                wait_until_rendered(one, PAGES[at % 4], time.perf_counter())
             found["memory"] = resident_mb(process)
     return found
 
 
-def built(target: Path) -> workspace.Workspace:
+def build_project(target: Path) -> workspace.Workspace:
     made = workspace.create_workspace(target)
     workspace.use_small_dataset(made)
     made.repro()
@@ -167,11 +167,11 @@ def built(target: Path) -> workspace.Workspace:
     return made
 
 
-def bar(what: str, found: float, limit: float, unit: str) -> None:
-    print(f"{what:66} {found:8.2f} {unit:5} at most {limit:g}: {'met' if found <= limit else 'MISSED'}")
+def print_target(what: str, measured: float, target: float, unit: str) -> None:
+    print(f"{what:66} {measured:8.2f} {unit:5} at most {target:g}: {'met' if measured <= target else 'MISSED'}")
 
 
-def report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespace) -> None:
+def print_report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespace) -> None:
     n = given.rows
     print(
         f"{'page, seconds until all is drawn':34} {'first visit':>12} {'again':>8}   {f'with {n:,} rows':>24} {'again':>8}"
@@ -179,16 +179,16 @@ def report(empty: dict[str, Any], full: dict[str, Any], given: argparse.Namespac
     for name in PAGES:
         before, after = (one["visits"][name] for one in (empty, full))
         print(f"  {name:32} {before:12.2f} {empty['again'][name]:8.2f}   {after:24.2f} {full['again'][name]:8.2f}")
-    bar("first paint of the overview after the server is up", empty["first"], 2, "s")
-    bar("the same, all drawn", empty["whole"], 2, "s")
-    bar("the slowest switch to a page", max(empty["again"].values()), 1, "s")
-    bar("the slowest first visit of a page", max(empty["visits"].values()), 1, "s")
+    print_target("first paint of the overview after the server is up", empty["first"], 2, "s")
+    print_target("the same, all drawn", empty["whole"], 2, "s")
+    print_target("the slowest switch to a page", max(empty["again"].values()), 1, "s")
+    print_target("the slowest first visit of a page", max(empty["visits"].values()), 1, "s")
     ratios = {name: full["again"][name] / empty["again"][name] for name in PAGES}
     slowest = max(ratios, key=ratios.__getitem__)
-    bar(f"{n:,} predictions, times an empty log: {slowest}", ratios[slowest], 1.5, "times")
-    bar("a form's answer on the page, median", 1000 * median(empty["form"]), 300, "ms")
-    bar(f"the same with {n:,} predictions", 1000 * median(full["form"]), 300, "ms")
-    bar(f"memory of the server with {given.sessions} open sessions", full["memory"], 1024, "MB")
+    print_target(f"{n:,} predictions, times an empty log: {slowest}", ratios[slowest], 1.5, "times")
+    print_target("a form's answer on the page, median", 1000 * median(empty["form"]), 300, "ms")
+    print_target(f"the same with {n:,} predictions", 1000 * median(full["form"]), 300, "ms")
+    print_target(f"memory of the server with {given.sessions} open sessions", full["memory"], 1024, "MB")
 
 
 def main() -> None:
@@ -201,12 +201,12 @@ def main() -> None:
     )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        first = workspace.Workspace(given.project) if given.project is not None else built(Path(name) / "built")
+        first = workspace.Workspace(given.project) if given.project is not None else build_project(Path(name) / "built")
         empty, full = first.copy(Path(name) / "empty"), first.copy(Path(name) / "full")
         started = time.perf_counter()
-        fill(full.root, given.rows)
-        print(f"{given.rows:,} rows logged and rolled up in {seconds(started):.0f} s", flush=True)
-        report(measure(empty, given.rounds), measure(full, given.rounds, n_sessions=given.sessions), given)
+        fill_log(full.root, given.rows)
+        print(f"{given.rows:,} rows logged and rolled up in {seconds_since(started):.0f} s", flush=True)
+        print_report(measure(empty, given.rounds), measure(full, given.rounds, n_sessions=given.sessions), given)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import State
 
-__all__ = ["DAY_US", "MODELS", "Made", "Trained", "log_rows", "make_live", "make_package", "train_package"]
+__all__ = ["DAY_US", "MODELS", "PackagedModel", "TrainedModel", "log_rows", "promote_package", "make_package", "train_package"]
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -26,12 +26,12 @@ MODELS = {
     "forest of 300": ("model=random_forest", "model.estimator.n_estimators=300"),
 }
 DAY_US = 86_400_000_000
-_AT_ONCE = 50_000
-_TRAINED = 4_000
+_BATCH_ROWS = 50_000
+_N_TRAINING_ROWS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """What a package in a folder was written from: the model's name, the classifier, the rows it saw and those it did not."""
 
     name: str
@@ -43,7 +43,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PackagedModel:
     """A package of the default problem, the model's name, and the rows that it learned from."""
 
     name: str
@@ -51,7 +51,7 @@ class Made:
     train: pd.DataFrame
 
 
-def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
+def train_package(folder: Path, overrides: tuple[str, ...]) -> TrainedModel:
     """Train a model of the default problem on a few thousand rows and write its package."""
     from pipeline import package
     from pipeline.config.compose import compose
@@ -61,7 +61,7 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
     from pipeline.schema import Schema
     from pipeline.training import train_classifier
 
-    words = (*overrides, "training.folds=2", f"data.source.rows={_TRAINED}")
+    words = (*overrides, "training.folds=2", f"data.source.rows={_N_TRAINING_ROWS}")
     config = build_config(compose(words, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
     parts = split_train_test(sources.fetch_rows(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed)
@@ -78,18 +78,18 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> Trained:
         model=config.model.name,
     )
     features, target = list(schema.feature_names), config.data.target.column
-    return Trained(config.name, result.classifier, parts.train, parts.test, features, target)
+    return TrainedModel(config.name, result.classifier, parts.train, parts.test, features, target)
 
 
-def make_package(folder: Path) -> Made:
+def make_package(folder: Path) -> PackagedModel:
     """Train a logistic regression and add its package to the store in `folder`/state/packages."""
     from pipeline.package import PackageStore
 
     trained = train_package(folder / "candidate", MODELS["logistic regression"])
-    return Made(trained.name, PackageStore(folder / "state/packages").add(folder / "candidate"), trained.train)
+    return PackagedModel(trained.name, PackageStore(folder / "state/packages").add(folder / "candidate"), trained.train)
 
 
-def make_live(state: State, made: Made, root: Path) -> None:
+def promote_package(state: State, model: PackagedModel, root: Path) -> None:
     """Put a package into Production."""
     from pipeline.gates import Gate, GateReport
     from pipeline.package import PackageStore
@@ -97,15 +97,15 @@ def make_live(state: State, made: Made, root: Path) -> None:
 
     passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
     store = PackageStore(root / "state/packages")
-    version, _ = decisions.register(state, store, made.name, made.package, tags={}, gates=passed, description="")
-    decisions.promote(state, made.name, version.version, "Production")
+    version, _ = decisions.register(state, store, model.name, model.package, tags={}, gates=passed, description="")
+    decisions.promote(state, model.name, version.version, "Production")
 
 
-def log_rows(state: State, made: Made, n: int, *, until: int, days: float) -> float:
+def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: float) -> float:
     """Log rows evenly over the days before `until`, every second with its outcome; return the seconds it took."""
     from pipeline import state as store
 
-    frame, package, started = made.train, made.package, time.perf_counter()
+    frame, package, started = model.train, model.package, time.perf_counter()
     names = list(package.schema.feature_names)
     features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
     shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
@@ -113,19 +113,19 @@ def log_rows(state: State, made: Made, n: int, *, until: int, days: float) -> fl
     probabilities = [json.dumps(one) for one in shares]
     at = np.linspace(until - days * DAY_US, until, n, endpoint=False).astype(np.int64).tolist()
     journal = store.Journal(state)
-    for start in range(0, n, _AT_ONCE):
+    for start in range(0, n, _BATCH_ROWS):
         rows = []
-        for i in range(start, min(start + _AT_ONCE, n)):
+        for i in range(start, min(start + _BATCH_ROWS, n)):
             j = i % len(frame)
             rows.append(
                 store.PredictionRow(
-                    f"p{i}", at[i], made.name, 1, package.digest, 1, features[j], said[j], probabilities[j],
+                    f"p{i}", at[i], model.name, 1, package.digest, 1, features[j], said[j], probabilities[j],
                     shares[j][said[j]], "champion", "champion", 900 + j, 1.0, None, None,
                 )
             )  # fmt: skip
         journal.append(rows)
         with state.writing() as connection:
-            known = range(start, min(start + _AT_ONCE, n), 2)
+            known = range(start, min(start + _BATCH_ROWS, n), 2)
             store.add_outcomes(connection, [(f"p{i}", at[i], truth[i % len(frame)], "bench") for i in known])
     journal.close()
     return time.perf_counter() - started

@@ -27,12 +27,12 @@ from monitoring_ways import NUMBERS, WHOLE, WORDS
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-_HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "declarative-mlops/peers/monitoring"
+_PEER_FOLDER = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "declarative-mlops/peers/monitoring"
 _PACKAGES = ("evidently", "nannyml", "pandas<3", "pyarrow")
 _N_WIDE, _WIDE_ROWS, _PIECE = 1_000, 300_000, 50_000
 
 
-def row(what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None) -> None:
+def print_row(what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None) -> None:
     """Print a figure with its bar, met or missed."""
     said = ""
     if at_most is not None:
@@ -42,14 +42,14 @@ def row(what: str, value: float, unit: str, *, at_most: float | None = None, at_
     print(f"  {what:62} {value:12,.4g} {unit:6} {said}", flush=True)
 
 
-def peers() -> Path | None:
+def peer_python() -> Path | None:
     """Return the interpreter of the peers' environment, made by pip where it is not there."""
-    python = _HOME / "bin/python"
+    python = _PEER_FOLDER / "bin/python"
     asked = [str(python), "-c", "import evidently, nannyml, pyarrow"]
     if python.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
         return python
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(_HOME)], check=True, capture_output=True, text=True)
+        subprocess.run([sys.executable, "-m", "venv", str(_PEER_FOLDER)], check=True, capture_output=True, text=True)
         command = [str(python), "-m", "pip", "install", "--quiet", *_PACKAGES]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)
     except (OSError, subprocess.SubprocessError) as error:
@@ -59,7 +59,7 @@ def peers() -> Path | None:
     return python
 
 
-def run_way(way: str, folder: Path, python: Path | str = sys.executable) -> dict[str, Any] | None:
+def run_implementation(way: str, folder: Path, python: Path | str = sys.executable) -> dict[str, Any] | None:
     """Run one way in a process of its own; None, with the reason printed, where it fails."""
     command = [str(python), str(Path(__file__).with_name("monitoring_ways.py")), way, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
@@ -83,7 +83,7 @@ def make_rows(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
     return frame
 
 
-def described(frame: pd.DataFrame) -> Any:
+def describe_schema(frame: pd.DataFrame) -> Any:
     """Return the reference of rows, with scores that fit no model: they are not compared here."""
     from pipeline.package.reference import build_reference
     from pipeline.schema import Column, Schema, Target
@@ -108,43 +108,43 @@ def write_rows(folder: Path, n: int, shift: float = 0.1) -> None:
     before = make_rows(n, 0)
     before.to_parquet(folder / "before.parquet")
     make_rows(n, 1, shift).to_parquet(folder / "after.parquet")
-    (folder / "reference.json").write_text(json.dumps(described(before).as_dict()), encoding="utf-8")
+    (folder / "reference.json").write_text(json.dumps(describe_schema(before).as_dict()), encoding="utf-8")
 
 
-def drift(folder: Path, n: int) -> None:
+def benchmark_drift(folder: Path, n: int) -> None:
     """A window of raw rows against a stored reference: time without reading and imports, peak of the whole process."""
     write_rows(folder, n)
-    ours, by_column = run_way("ours", folder), run_way("ours_by_column", folder)
+    ours, by_column = run_implementation("ours", folder), run_implementation("ours_by_column", folder)
     if ours is None or by_column is None:
         sys.exit(1)
-    row("ours: counting, every statistic, verdicts", ours["seconds"], "s")
-    row("ours: peak, the window as a frame", ours["peak_mb"], "MB")
-    row("ours: peak, the window read column by column", by_column["peak_mb"], "MB")
-    row("ours: reading column by column, counting, verdicts", by_column["seconds"], "s")
-    python = peers()
+    print_row("ours: counting, every statistic, verdicts", ours["seconds"], "s")
+    print_row("ours: peak, the window as a frame", ours["peak_mb"], "MB")
+    print_row("ours: peak, the window read column by column", by_column["peak_mb"], "MB")
+    print_row("ours: reading column by column, counting, verdicts", by_column["seconds"], "s")
+    python = peer_python()
     others: dict[str, Path | str] = {"by_scipy": sys.executable}
     if python is not None:
         others |= {"by_nannyml": python, "by_evidently": python}
     for way, interpreter in others.items():
-        if (found := run_way(way, folder, interpreter)) is None:
+        if (found := run_implementation(way, folder, interpreter)) is None:
             continue
-        row(f"{way}: time", found["seconds"], "s")
+        print_row(f"{way}: time", found["seconds"], "s")
         bar = 50 if way == "by_evidently" else 12
-        row(f"{way}: times slower than ours", found["seconds"] / ours["seconds"], "", at_least=bar)
+        print_row(f"{way}: times slower than ours", found["seconds"] / ours["seconds"], "", at_least=bar)
         limit = 0.25 if way == "by_evidently" else None
         for what, one in (("frame", ours), ("by column", by_column)):
             part = one["peak_mb"] / found["peak_mb"]
-            row(f"{way}: our peak ({what}), as a part of its {found['peak_mb']:,.0f} MB", part, "", at_most=limit)
+            print_row(f"{way}: our peak ({what}), as a part of its {found['peak_mb']:,.0f} MB", part, "", at_most=limit)
 
 
-def state(_: Path, n: int) -> None:
+def benchmark_state(_: Path, n: int) -> None:
     """What follows from counts alone."""
     from pipeline.config.load import load_params
     from pipeline.monitoring import ScoreHistogram, count_frame, estimate_performance, detect_drift
     from pipeline.schema import Target
 
     before, after = make_rows(min(n, 100_000), 0), make_rows(min(n, 100_000), 1, 0.1)
-    made, config = described(before), load_params(ROOT / "params.yaml").drift
+    made, config = describe_schema(before), load_params(ROOT / "params.yaml").drift
     whole = count_frame(made, after, n_rows=len(after))
     half = len(after) // 2
     parts = [count_frame(made, one, n_rows=len(one)) for one in (after[:half], after[half:])]
@@ -157,18 +157,18 @@ def state(_: Path, n: int) -> None:
         cells = ScoreHistogram.from_histogram(made.score, scores, target, threshold=0.5)
         estimate_performance(cells, confidence_level=0.95, n_resamples=200, seed=0)
 
-    row(
+    print_row(
         "statistics and verdicts from the counts, median of 15",
-        milliseconds(lambda: detect_drift(made, whole, config, min_rows=200)),
+        median_ms(lambda: detect_drift(made, whole, config, min_rows=200)),
         "ms",
         at_most=5,
     )
-    row("expected performance from the score's counts, median of 15", milliseconds(estimate), "ms", at_most=10)
-    row("state of the window", whole.n_bytes / 1000, "KB", at_most=50)
-    row("bins in which merge(A, B) is not count(A + B)", unequal, "", at_most=0)
+    print_row("expected performance from the score's counts, median of 15", median_ms(estimate), "ms", at_most=10)
+    print_row("state of the window", whole.n_bytes / 1000, "KB", at_most=50)
+    print_row("bins in which merge(A, B) is not count(A + B)", unequal, "", at_most=0)
 
 
-def milliseconds(task: Any, rounds: int = 15) -> float:
+def median_ms(task: Any, rounds: int = 15) -> float:
     """Return the median time of the processor: that of the clock is also that of whoever else is here."""
     spent = []
     for _ in range(rounds + 1):
@@ -178,7 +178,7 @@ def milliseconds(task: Any, rounds: int = 15) -> float:
     return median(spent[1:])
 
 
-def estimate(folder: Path, n: int) -> None:
+def benchmark_estimate(folder: Path, n: int) -> None:
     """Performance before outcomes, from a million probabilities that are calibrated."""
     for name, seed in (("scores", 1), ("known", 0)):
         rng = np.random.default_rng(seed)
@@ -187,24 +187,24 @@ def estimate(folder: Path, n: int) -> None:
         if name == "known":
             frame["y_true"] = (rng.random(len(score)) < score).astype(int)
         frame.to_parquet(folder / f"{name}.parquet")
-    ours, python = run_way("our_estimate", folder), peers()
+    ours, python = run_implementation("our_estimate", folder), peer_python()
     if ours is None:
         sys.exit(1)
-    row("ours, with its band of 200 draws", ours["seconds"], "s")
-    other = run_way("nannyml_estimate", folder, python) if python is not None else None
+    print_row("ours, with its band of 200 draws", ours["seconds"], "s")
+    other = run_implementation("nannyml_estimate", folder, python) if python is not None else None
     if other is None:
         return
-    row("NannyML, without its fit", other["seconds"], "s")
-    row("times slower than ours", other["seconds"] / ours["seconds"], "", at_least=10)
+    print_row("NannyML, without its fit", other["seconds"], "s")
+    print_row("times slower than ours", other["seconds"] / ours["seconds"], "", at_least=10)
     for name, value in other["figures"]["all"].items():
         mine = ours["figures"]["all"][name]
-        row(f"{name}: {mine:.6f}, NannyML {value:.6f}, difference", abs(mine - value), "", at_most=0.001)
+        print_row(f"{name}: {mine:.6f}, NannyML {value:.6f}, difference", abs(mine - value), "", at_most=0.001)
 
 
-def agreement(folder: Path, _: int) -> None:
+def compare_results(folder: Path, _: int) -> None:
     """The same statistics of the same rows, where they are defined alike."""
     write_rows(folder, 100_000)
-    ours, python = run_way("ours", folder), peers()
+    ours, python = run_implementation("ours", folder), peer_python()
     ways: dict[str, Path | str] = {"by_scipy": sys.executable}
     if python is not None:
         ways |= {"evidently_figures": python, "nannyml_figures": python}
@@ -214,11 +214,11 @@ def agreement(folder: Path, _: int) -> None:
         if "wasserstein" in figures:
             figures["wasserstein, clipped"] = figures["wasserstein"]
     for way, interpreter in ways.items():
-        if (found := run_way(way, folder, interpreter)) is None:
+        if (found := run_implementation(way, folder, interpreter)) is None:
             continue
-        worst = _worst(ours["figures"], found["figures"])
+        worst = _largest_differences(ours["figures"], found["figures"])
         for (statistic, kind), off in worst.items():
-            row(
+            print_row(
                 f"{way}: {statistic}, {kind}: largest difference",
                 off,
                 "",
@@ -226,33 +226,33 @@ def agreement(folder: Path, _: int) -> None:
             )
 
 
-def wide(folder: Path, _: int) -> None:
+def benchmark_wide(folder: Path, _: int) -> None:
     """300,000 rows by 1,000 columns from a file, against a stored reference of 100,000 rows; ten columns have moved."""
     from pyarrow import Table, parquet
 
     sections, moved = [], []
     for at in range(0, _N_WIDE, 100):
-        part = _wide_rows(100_000, range(at, at + 100), seed=at, moved=False)
-        sections.append(described(part))
+        part = _wide_rows(100_000, range(at, at + 100), seed=at, is_shifted=False)
+        sections.append(describe_schema(part))
         moved.append(next(iter(part.columns)))
     made = replace(sections[0], columns=tuple(bins for one in sections for bins in one.columns))
     (folder / "reference.json").write_text(json.dumps(made.as_dict()), encoding="utf-8")
     writer = None
     for at in range(0, _WIDE_ROWS, _PIECE):
-        table = Table.from_pandas(_wide_rows(_PIECE, range(_N_WIDE), seed=10_000 + at, moved=True))
+        table = Table.from_pandas(_wide_rows(_PIECE, range(_N_WIDE), seed=10_000 + at, is_shifted=True))
         writer = writer or parquet.ParquetWriter(folder / "after.parquet", table.schema)
         writer.write_table(table)
     if writer is not None:
         writer.close()
-    if (found := run_way("wide", folder)) is None:
+    if (found := run_implementation("wide", folder)) is None:
         sys.exit(1)
-    row("reading, counting, statistics, verdicts", found["seconds"], "s", at_most=60)
-    row("peak", found["peak_mb"], "MB", at_most=1500)
+    print_row("reading, counting, statistics, verdicts", found["seconds"], "s", at_most=60)
+    print_row("peak", found["peak_mb"], "MB", at_most=1500)
     wrong = set(found["figures"]["drifted"]) ^ set(moved)
-    row("columns that moved and were not named, or the other way round", len(wrong), "", at_most=0)
+    print_row("columns that moved and were not named, or the other way round", len(wrong), "", at_most=0)
 
 
-def _worst(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[tuple[str, str], float]:
+def _largest_differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[tuple[str, str], float]:
     """Return the largest difference by statistic and kind of column; that of chi-squared is relative."""
     kinds = {"continuous": NUMBERS, "whole numbers": WHOLE, "words": WORDS}
     worst: dict[tuple[str, str], float] = {}
@@ -264,12 +264,12 @@ def _worst(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[tuple[str, str]
     return worst
 
 
-def _wide_rows(n: int, numbers: range, *, seed: int, moved: bool) -> pd.DataFrame:
+def _wide_rows(n: int, numbers: range, *, seed: int, is_shifted: bool) -> pd.DataFrame:
     """Return seven tenths real numbers, two whole ones and one of words; each hundredth column may have moved."""
     rng, columns = np.random.default_rng(seed), {}
     for at in numbers:
         if at % 10 < 7:
-            shift = 0.5 if moved and at % 100 == 0 else 0.0
+            shift = 0.5 if is_shifted and at % 100 == 0 else 0.0
             columns[f"income_{at}"] = np.round(rng.standard_normal(n, dtype=np.float32) + np.float32(shift), 3)
         elif at % 10 < 9:
             columns[f"visits_{at}"] = rng.integers(0, 12, n, dtype=np.int8)
@@ -279,14 +279,14 @@ def _wide_rows(n: int, numbers: range, *, seed: int, moved: bool) -> pd.DataFram
     return pd.DataFrame(columns)
 
 
-def run(folder: Path, n: int) -> None:
+def benchmark_run(folder: Path, n: int) -> None:
     """`python -m stages.monitor` where it ran before (MLflow's store is there), on a million rows that nobody counted yet."""
-    from making import log_rows, make_live, make_package
+    from making import log_rows, promote_package, make_package
 
     from pipeline.state import open_state
 
     made, opened = make_package(folder), open_state(folder)
-    make_live(opened, made, folder)
+    promote_package(opened, made, folder)
     for name in ("conf", "params.yaml"):
         (folder / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params"]
@@ -300,24 +300,24 @@ def run(folder: Path, n: int) -> None:
     if done.returncode:
         sys.exit(done.stderr)
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    row("start-up, counting, judging, report, MLflow's run", spent, "s", at_most=5)
-    row("the same, time of the processor", used, "s")
+    print_row("start-up, counting, judging, report, MLflow's run", spent, "s", at_most=5)
+    print_row("the same, time of the processor", used, "s")
 
 
-PARTS = {"drift": drift, "state": state, "estimate": estimate, "agreement": agreement, "wide": wide, "run": run}
+BENCHMARKS = {"drift": benchmark_drift, "state": benchmark_state, "estimate": benchmark_estimate, "agreement": compare_results, "wide": benchmark_wide, "run": benchmark_run}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the window, and of the reference")
-    parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
+    parser.add_argument("--parts", default=",".join(BENCHMARKS), help="which, separated by commas")
     given = parser.parse_args()
-    if unknown := set(given.parts.split(",")) - set(PARTS):
-        parser.error(f"--parts: {', '.join(sorted(unknown))}; accepted: {', '.join(PARTS)}")
+    if unknown := set(given.parts.split(",")) - set(BENCHMARKS):
+        parser.error(f"--parts: {', '.join(sorted(unknown))}; accepted: {', '.join(BENCHMARKS)}")
     for part in given.parts.split(","):
-        print(f"{part}: {(PARTS[part].__doc__ or '').strip()}")
+        print(f"{part}: {(BENCHMARKS[part].__doc__ or '').strip()}")
         with tempfile.TemporaryDirectory() as name:
-            PARTS[part](Path(name), given.rows)
+            BENCHMARKS[part](Path(name), given.rows)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 NUMBERS, WHOLE, WORDS = ("income", "spent", "age"), ("visits", "friends"), ("plan", "region")
-FIGURES = ("accuracy", "roc_auc", "precision", "recall")
+METRICS = ("accuracy", "roc_auc", "precision", "recall")
 
 
-def rows(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_rows(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.read_parquet(folder / "before.parquet"), pd.read_parquet(folder / "after.parquet")
 
 
@@ -51,7 +51,7 @@ def by_scipy(folder: Path) -> dict[str, Any]:
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
-    before, after = rows(folder)
+    before, after = read_rows(folder)
     figures: dict[str, dict[str, float]] = {}
     started = time.perf_counter()
     for name in (*NUMBERS, *WHOLE):
@@ -60,7 +60,7 @@ def by_scipy(folder: Path) -> dict[str, Any]:
             "kolmogorov_smirnov": float(ks_2samp(p, q, method="asymp").statistic),
             "wasserstein": float(wasserstein_distance(p, q) / p.std()),
         }
-    figures |= _clipped(folder, before, after, figures)
+    figures |= _clipped_statistics(folder, before, after, figures)
     for name in WORDS:
         table = pd.concat([before[name].value_counts(), after[name].value_counts()], axis=1).fillna(0).to_numpy().T
         figures[name] = {
@@ -70,7 +70,7 @@ def by_scipy(folder: Path) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started, "figures": figures}
 
 
-def _clipped(
+def _clipped_statistics(
     folder: Path, before: pd.DataFrame, after: pd.DataFrame, figures: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
     """Add the distance of whole numbers that lie at the outermost edges where they were beyond, as ours has it."""
@@ -90,7 +90,7 @@ def by_evidently(folder: Path) -> dict[str, Any]:
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
-    before, after = rows(folder)
+    before, after = read_rows(folder)
     started = time.perf_counter()
     Report([DataDriftPreset()]).run(current_data=after, reference_data=before).dict()
     return {"seconds": time.perf_counter() - started, "figures": {}}
@@ -101,7 +101,7 @@ def evidently_figures(folder: Path) -> dict[str, Any]:
     from evidently import Report
     from evidently.metrics import ValueDrift
 
-    before, after = rows(folder)
+    before, after = read_rows(folder)
     asked = [(name, "wasserstein", "wasserstein") for name in (*NUMBERS, *WHOLE)]
     asked += [(name, *pair) for name in WORDS for pair in (("jensenshannon", "jensen_shannon"), ("psi", "psi"))]
     metrics = [ValueDrift(column=name, method=method) for name, method, _ in asked]
@@ -113,10 +113,10 @@ def evidently_figures(folder: Path) -> dict[str, Any]:
     return {"seconds": 0.0, "figures": figures}
 
 
-def _nannyml(folder: Path, *, is_exact: bool) -> dict[str, Any]:
+def _nannyml_drift(folder: Path, *, is_exact: bool) -> dict[str, Any]:
     import nannyml as nml
 
-    before, after = rows(folder)
+    before, after = read_rows(folder)
     exact = {name: {"calculation_method": "exact"} for name in ("kolmogorov_smirnov", "wasserstein")}
     calculator = nml.UnivariateDriftCalculator(
         column_names=[*NUMBERS, *WHOLE, *WORDS],
@@ -141,11 +141,11 @@ def _nannyml(folder: Path, *, is_exact: bool) -> dict[str, Any]:
 
 
 def by_nannyml(folder: Path) -> dict[str, Any]:
-    return _nannyml(folder, is_exact=False)
+    return _nannyml_drift(folder, is_exact=False)
 
 
 def nannyml_figures(folder: Path) -> dict[str, Any]:
-    return _nannyml(folder, is_exact=True)
+    return _nannyml_drift(folder, is_exact=True)
 
 
 def our_estimate(folder: Path) -> dict[str, Any]:
@@ -158,14 +158,14 @@ def our_estimate(folder: Path) -> dict[str, Any]:
 
     def estimate(part: Any) -> Any:
         cells = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
-        return estimate_performance(cells, FIGURES, confidence_level=0.95, n_resamples=200, seed=0)
+        return estimate_performance(cells, METRICS, confidence_level=0.95, n_resamples=200, seed=0)
 
     estimate(score[:500])  # imports
     started = time.perf_counter()
     found = estimate(score)
     return {
         "seconds": time.perf_counter() - started,
-        "figures": {"all": {name: found.figures[name].value for name in FIGURES}},
+        "figures": {"all": {name: found.figures[name].value for name in METRICS}},
     }
 
 
@@ -182,7 +182,7 @@ def nannyml_estimate(folder: Path) -> dict[str, Any]:
 
     live, known = pd.read_parquet(folder / "scores.parquet"), pd.read_parquet(folder / "known.parquet")
     estimator = nml.CBPE(
-        metrics=list(FIGURES), y_pred_proba="y_pred_proba", y_pred="y_pred", y_true="y_true",
+        metrics=list(METRICS), y_pred_proba="y_pred_proba", y_pred="y_pred", y_true="y_true",
         problem_type="classification_binary", chunk_size=len(live), calibrator=AsTheyAre(),
     )  # fmt: skip
     estimator.fit(known)
@@ -192,7 +192,7 @@ def nannyml_estimate(folder: Path) -> dict[str, Any]:
     table = found.filter(period="analysis").to_df()
     return {
         "seconds": seconds,
-        "figures": {"all": {name: float(table[name, "value"].iloc[0]) for name in FIGURES}},
+        "figures": {"all": {name: float(table[name, "value"].iloc[0]) for name in METRICS}},
     }
 
 
@@ -239,7 +239,7 @@ def _peak_mb() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-WAYS = {
+IMPLEMENTATIONS = {
     one.__name__: one
     for one in (
         ours, ours_by_column, by_scipy, by_evidently, by_nannyml, evidently_figures, nannyml_figures, our_estimate, nannyml_estimate, wide,
@@ -250,5 +250,5 @@ WAYS = {
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # of the peers' own libraries
     with contextlib.redirect_stdout(io.StringIO()):
-        said = WAYS[sys.argv[1]](Path(sys.argv[2]))
+        said = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
     print(json.dumps({**said, "peak_mb": _peak_mb()}))

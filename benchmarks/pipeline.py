@@ -21,17 +21,17 @@ import yaml  # noqa: E402 - needs the path above
 from tests.end_to_end.workspace import STAGES, Workspace, create_workspace  # noqa: E402 - needs the path above
 
 
-def seconds(project: Workspace, *command: str) -> float:
+def command_seconds(project: Workspace, *command: str) -> float:
     started = time.perf_counter()
     project.run(*command)
     return time.perf_counter() - started
 
 
-def fastest(project: Workspace, *command: str, repeats: int = 5) -> float:
-    return min(seconds(project, *command) for _ in range(repeats))
+def fastest_command_seconds(project: Workspace, *command: str, repeats: int = 5) -> float:
+    return min(command_seconds(project, *command) for _ in range(repeats))
 
 
-def first_line_s(project: Workspace, stage: str) -> float:
+def seconds_to_first_line(project: Workspace, stage: str) -> float:
     """Return seconds from the start of a stage to its first line (imports done, settings read)."""
     arguments = [] if stage == "compose" else ["-cd", ".", "-cn", "params"]
     started = time.perf_counter()
@@ -59,19 +59,19 @@ def empty_project(folder: Path, n_stages: int) -> Workspace:
     return project
 
 
-def import_s(*, code: str) -> float:
-    bare = statistics.median(_python_s("pass") for _ in range(7))
-    return statistics.median(_python_s(code) for _ in range(7)) - bare
+def import_seconds(*, code: str) -> float:
+    bare = statistics.median(_python_seconds("pass") for _ in range(7))
+    return statistics.median(_python_seconds(code) for _ in range(7)) - bare
 
 
-def _python_s(code: str) -> float:
+def _python_seconds(code: str) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     return time.perf_counter() - started
 
 
-def row(what: str, figure: str, bar: str) -> None:
-    print(f"{what:<58} {figure:>22}   {bar}")
+def print_row(what: str, value: str, target: str) -> None:
+    print(f"{what:<58} {value:>22}   {target}")
 
 
 def main() -> None:
@@ -79,21 +79,21 @@ def main() -> None:
         project = create_workspace(Path(folder) / "project")
         project.run(sys.executable, "-m", "compileall", "-q", "pipeline", "stages")
         shutil.copy(ROOT / "benchmarks/bare_script.py", project.root / "bare_script.py")
-        row("what", "figure", "bar")
-        graph = seconds(project, "dvc", "repro")
-        bare = seconds(project, sys.executable, "bare_script.py")
-        row("cold graph, 18,524 rows", f"{graph:.1f} s", "25 s")
-        row("the same work in one bare script", f"{bare:.1f} s", "")
-        row("graph / script", f"{graph / bare:.2f}", "3")
-        ours = fastest(project, "dvc", "repro")
+        print_row("what", "figure", "bar")
+        graph = command_seconds(project, "dvc", "repro")
+        bare = command_seconds(project, sys.executable, "bare_script.py")
+        print_row("cold graph, 18,524 rows", f"{graph:.1f} s", "25 s")
+        print_row("the same work in one bare script", f"{bare:.1f} s", "")
+        print_row("graph / script", f"{graph / bare:.2f}", "3")
+        ours = fastest_command_seconds(project, "dvc", "repro")
         for n_stages, bar in ((1, "1.2"), (len(STAGES), "")):
-            empty = fastest(empty_project(Path(folder) / f"empty_{n_stages}", n_stages), "dvc", "repro")
+            empty = fastest_command_seconds(empty_project(Path(folder) / f"empty_{n_stages}", n_stages), "dvc", "repro")
             what = f"no-op repro / no-op of {n_stages} empty stage{'s' if n_stages > 1 else ''}"
-            row(what, f"{ours:.2f} s / {empty:.2f} s = {ours / empty:.2f}", bar)
+            print_row(what, f"{ours:.2f} s / {empty:.2f} s = {ours / empty:.2f}", bar)
         for stage in STAGES:
-            cost = min(first_line_s(project, stage) for _ in range(3))
-            row(f"fixed cost of {stage}", f"{cost:.2f} s", "3 s" if stage in {"train", "evaluate"} else "1.5 s")
-        row("import pipeline", f"{import_s(code='import pipeline'):.3f} s", "0.15 s")
+            cost = min(seconds_to_first_line(project, stage) for _ in range(3))
+            print_row(f"fixed cost of {stage}", f"{cost:.2f} s", "3 s" if stage in {"train", "evaluate"} else "1.5 s")
+        print_row("import pipeline", f"{import_seconds(code='import pipeline'):.3f} s", "0.15 s")
 
 
 if __name__ == "__main__":

@@ -28,25 +28,25 @@ from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the pat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROWS = 1_000_000
-REPEATS = 7
+N_ROWS = 1_000_000
+N_REPEATS = 7
 
 
-def seconds(work: Callable[[], object]) -> float:
+def fastest_seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def compare(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: int = csv.QUOTE_MINIMAL) -> None:
+def compare_readers(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: int = csv.QUOTE_MINIMAL) -> None:
     source = CsvSource(kind="csv", path="data/external/rows.csv")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         frame.to_csv(path, index=False, quoting=quoting)
         # Turn by turn, so that both meet the same neighbours; the fastest of each is what the machine can do.
         pairs = [
-            (seconds(lambda: pd.read_csv(path)), seconds(lambda: read_csv(path, schema, source)))
-            for _ in range(REPEATS)
+            (fastest_seconds(lambda: pd.read_csv(path)), fastest_seconds(lambda: read_csv(path, schema, source)))
+            for _ in range(N_REPEATS)
         ]
         size = path.stat().st_size / 1e6
     theirs, ours = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
@@ -54,15 +54,15 @@ def compare(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: int = cs
 
 
 def main() -> None:
-    composition = compose([f"data.source.rows={ROWS}"], conf=ROOT / "conf")
+    composition = compose([f"data.source.rows={N_ROWS}"], conf=ROOT / "conf")
     data = build_config(composition.values, where="conf").data
     frame = fetch_rows(data, root=Path()).frame
-    compare("the default problem (bar: 3 times)", frame, Schema.from_config(data))
-    compare("the same, everything in quotes", frame, Schema.from_config(data), quoting=csv.QUOTE_ALL)
+    compare_readers("the default problem (bar: 3 times)", frame, Schema.from_config(data))
+    compare_readers("the same, everything in quotes", frame, Schema.from_config(data), quoting=csv.QUOTE_ALL)
     names = "abcdefgh"
-    decimals = pd.DataFrame(np.random.default_rng(0).normal(size=(ROWS, len(names))), columns=list(names))
+    decimals = pd.DataFrame(np.random.default_rng(0).normal(size=(N_ROWS, len(names))), columns=list(names))
     columns = tuple(Column(name, "float", "Float64") for name in names)
-    compare("long decimal numbers", decimals.assign(y="x"), Schema("long", columns, Target("y", ("x", "z"), "x")))
+    compare_readers("long decimal numbers", decimals.assign(y="x"), Schema("long", columns, Target("y", ("x", "z"), "x")))
 
 
 if __name__ == "__main__":

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 NAME = "personality_model"
 N_VERSIONS = 1000
-N_JUDGED = 20_000
+N_GATE_ROWS = 20_000
 
 
-def row(what: str, seconds: float, bar: float) -> None:
-    verdict = "" if seconds <= bar else "  MISSED"
-    print(f"{what:<72}{seconds * 1e3:9.0f} ms   bar {bar * 1e3:6.0f} ms{verdict}")
+def print_row(what: str, seconds: float, target: float) -> None:
+    verdict = "" if seconds <= target else "  MISSED"
+    print(f"{what:<72}{seconds * 1e3:9.0f} ms   bar {target * 1e3:6.0f} ms{verdict}")
 
 
-def fastest(work: Callable[[], object], repeats: int = 7) -> float:
+def fastest_seconds(work: Callable[[], object], repeats: int = 7) -> float:
     taken = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -49,14 +49,14 @@ def fastest(work: Callable[[], object], repeats: int = 7) -> float:
     return min(taken)
 
 
-def passed() -> dict[str, object]:
+def passed_gate_report() -> dict[str, object]:
     gates = tuple(
         Gate(f"gate {at}", "pass", "a reason of the usual length, with figures", 0.1, 0.2) for at in range(12)
     )
     return GateReport("0" * 64, None, gates).as_dict()
 
 
-def decisions(folder: Path) -> None:
+def benchmark_transitions(folder: Path) -> None:
     """Register plus promote, MLflow's part apart."""
     opened, store = state.open_state(folder), PackageStore(folder / "state/packages")
     taken = []
@@ -64,33 +64,33 @@ def decisions(folder: Path) -> None:
         write_small_package(folder / f"made_{at}", "personality", f"model.estimator.l2_regularization={at + 1}.0", n_rows=4000)
         started = time.perf_counter()
         candidate = store.add(folder / f"made_{at}")
-        version, _ = register(opened, store, NAME, candidate, gates=passed())
+        version, _ = register(opened, store, NAME, candidate, gates=passed_gate_report())
         promote(opened, NAME, version.version, "Production")
         taken.append(time.perf_counter() - started)
     opened.close()
-    row("register plus promote: package checked, copied, read back, two decisions", min(taken), 0.3)
+    print_row("register plus promote: package checked, copied, read back, two decisions", min(taken), 0.3)
 
 
-def listing(folder: Path) -> None:
+def benchmark_listing(folder: Path) -> None:
     """`mlops models list` with a thousand versions, start-up included."""
     files.write_text(folder / "params.yaml", compose((), conf=ROOT / "conf").text)
     (folder / "dvc.yaml").touch()
     opened = state.open_state(folder)
-    tags = {"model": "hist_gradient_boosting", "gates": passed(), "metrics": dict.fromkeys("abcdefghijkl", 0.5)}
+    tags = {"model": "hist_gradient_boosting", "gates": passed_gate_report(), "metrics": dict.fromkeys("abcdefghijkl", 0.5)}
     with opened.writing() as connection:
         for at in range(N_VERSIONS):
             state.add_version(connection, NAME, f"{at:064x}", at=at, semver=f"1.{at}.0", description="", tags=tags)
     opened.close()
-    row(f"mlops models list, {N_VERSIONS:,} versions", fastest(lambda: mlops(folder, "models", "list")), 1.5)
-    row("mlops --help", fastest(lambda: mlops(folder, "--help")), 0.3)
+    print_row(f"mlops models list, {N_VERSIONS:,} versions", fastest_seconds(lambda: run_mlops(folder, "models", "list")), 1.5)
+    print_row("mlops --help", fastest_seconds(lambda: run_mlops(folder, "--help")), 0.3)
 
 
-def mlops(folder: Path, *words: str) -> None:
+def run_mlops(folder: Path, *words: str) -> None:
     program = Path(sys.executable).with_name("mlops")
     subprocess.run([program, *words], cwd=folder, check=True, capture_output=True)
 
 
-def gates(folder: Path) -> None:
+def benchmark_gates(folder: Path) -> None:
     """All gates with 2,000 resamples on 20,000 rows, against a champion."""
     config = settings()
     assert config.promotion.resamples == 2000
@@ -98,7 +98,7 @@ def gates(folder: Path) -> None:
         write_small_package(folder / name, "personality", *overrides, n_rows=4000)
     candidate, champion = package.load_package(folder / "candidate"), package.load_package(folder / "champion")
     test = parts("personality", 4000).test
-    rows = test.iloc[np.resize(np.arange(len(test)), N_JUDGED)].reset_index(drop=True)
+    rows = test.iloc[np.resize(np.arange(len(test)), N_GATE_ROWS)].reset_index(drop=True)
     figures = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.limits}
     better = {"difference": {config.promotion.metric: {"value": -0.1, "low": -0.2, "high": -0.05}}}
     evaluation = {"metrics": figures, "baselines": dict.fromkeys(config.promotion.baselines, better)}
@@ -107,17 +107,17 @@ def gates(folder: Path) -> None:
     def work() -> GateReport:
         return evaluate_gates(candidate, evidence, config.promotion, champion=champion, seed=1)
 
-    row(f"gates: {N_JUDGED:,} rows, 2,000 resamples, against a champion", fastest(work), 1.0)
+    print_row(f"gates: {N_GATE_ROWS:,} rows, 2,000 resamples, against a champion", fastest_seconds(work), 1.0)
     target = candidate.schema.target
     codes = np.array([target.classes.index(word) for word in rows[target.column]])
-    alone = fastest(lambda: make_scored_rows(target, codes, candidate.predict_proba(rows), threshold=candidate.threshold))
+    alone = fastest_seconds(lambda: make_scored_rows(target, codes, candidate.predict_proba(rows), threshold=candidate.threshold))
     print(f"{'   of which one scoring of the rows':<72}{alone * 1e3:9.0f} ms")
 
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="mlops-registry-"))
     try:
-        for work in (decisions, listing, gates):
+        for work in (benchmark_transitions, benchmark_listing, benchmark_gates):
             (folder / work.__name__).mkdir()
             work(folder / work.__name__)
     finally:

@@ -18,29 +18,29 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.config.load import load_params  # noqa: E402 - needs the path above
-from pipeline.serving.upkeep import prepare, prune  # noqa: E402 - needs the path above
+from pipeline.serving.upkeep import prepare_partitions, prune  # noqa: E402 - needs the path above
 from tests.pipeline.state import server  # noqa: E402 - needs the path above
 
 FEATURES = '{"Drained_after_socializing":"No","Friends_circle_size":9,"Going_outside":6,"Time_spent_Alone":2}'
 PROBABILITIES = '{"Extrovert":0.981,"Introvert":0.019}'
-AT_ONCE = 10_000
-START = 1_770_000_000_000_000
+BATCH_ROWS = 10_000
+FIRST_ROW_US = 1_770_000_000_000_000
 
 
-def row(number: int, at: int) -> store.PredictionRow:
+def make_row(number: int, at: int) -> store.PredictionRow:
     return store.PredictionRow(
         f"{number:036d}", at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "champion", "champion", 900,
         1.0, None, None,
     )  # fmt: skip
 
 
-def fill(state: store.State, n: int) -> None:
+def fill_log(state: store.State, n: int) -> None:
     journal = store.Journal(state)
-    for first in range(0, n, AT_ONCE):
-        journal.append([row(at, START + at) for at in range(first, min(first + AT_ONCE, n))])
+    for first in range(0, n, BATCH_ROWS):
+        journal.append([make_row(at, FIRST_ROW_US + at) for at in range(first, min(first + BATCH_ROWS, n))])
         with state.writing() as connection:
-            told = range(first, min(first + AT_ONCE, n), 10)
-            store.add_outcomes(connection, [(f"{at:036d}", START + at, "Extrovert", "api") for at in told])
+            told = range(first, min(first + BATCH_ROWS, n), 10)
+            store.add_outcomes(connection, [(f"{at:036d}", FIRST_ROW_US + at, "Extrovert", "api") for at in told])
     journal.close()
 
 
@@ -48,24 +48,24 @@ def write_until(state: store.State, is_over: threading.Event, waits: list[float]
     journal = store.Journal(state)
     while not is_over.is_set():
         began = time.perf_counter()
-        journal.append([row(10**9 + len(waits), state.clock())])
+        journal.append([make_row(10**9 + len(waits), state.clock())])
         waits.append(time.perf_counter() - began)
         time.sleep(0.002)
     journal.close()
 
 
-def measure(address: str, n: int, *, has_partitions: bool) -> str:
+def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
     state = store.connect_to(server.new_database(address, like=server.prepared(address)), named="the benchmark")
     config = load_params(ROOT / "params.yaml").serving.log
     if has_partitions:
-        prepare(replace(state, clock=lambda: START), config)
-    fill(state, n)
+        prepare_partitions(replace(state, clock=lambda: FIRST_ROW_US), config)
+    fill_log(state, n)
     with state.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
-    later = START + (config.retention_days + 2 * config.partition_days) * store.DAY_US
+    later = FIRST_ROW_US + (config.retention_days + 2 * config.partition_days) * store.DAY_US
     old = replace(state, clock=lambda: later)
-    prepare(old, config)
+    prepare_partitions(old, config)
     is_over, waits = threading.Event(), list[float]()
     writer = threading.Thread(target=write_until, args=(old, is_over, waits))
     writer.start()
@@ -95,7 +95,7 @@ def main() -> None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
     with server.running(folder, is_durable=True) as address:
         for name, has_partitions in (("by partition", True), ("row by row", False)):
-            print(f"{n:,} rows {name}: {measure(address, n, has_partitions=has_partitions)}", flush=True)
+            print(f"{n:,} rows {name}: {measure_removal(address, n, has_partitions=has_partitions)}", flush=True)
 
 
 if __name__ == "__main__":

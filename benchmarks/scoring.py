@@ -19,16 +19,16 @@ from pathlib import Path
 from making import MODELS, train_package
 
 ROOT = Path(__file__).parents[1]
-_PIECE = 131_072
+_BATCH_ROWS = 131_072
 
 
-def prepare(folder: Path, overrides: tuple[str, ...]) -> None:
+def prepare_package(folder: Path, overrides: tuple[str, ...]) -> None:
     """Write the package of a model, and the rows that it did not learn from."""
     trained = train_package(folder / "package", overrides)
     trained.test[trained.features].to_parquet(folder / "some.parquet")
 
 
-def repeat(folder: Path, n_rows: int) -> None:
+def write_rows(folder: Path, n_rows: int) -> None:
     """Write `n_rows` rows, drawn from those that the model did not learn from."""
     import numpy as np
     import pyarrow.parquet as pq
@@ -36,8 +36,8 @@ def repeat(folder: Path, n_rows: int) -> None:
     some = pq.read_table(folder / "some.parquet")
     chance = np.random.default_rng(0)
     with pq.ParquetWriter(folder / "rows.parquet", some.schema) as writer:
-        for start in range(0, n_rows, _PIECE):
-            writer.write_table(some.take(chance.integers(0, len(some), min(_PIECE, n_rows - start))))
+        for start in range(0, n_rows, _BATCH_ROWS):
+            writer.write_table(some.take(chance.integers(0, len(some), min(_BATCH_ROWS, n_rows - start))))
 
 
 def ours(folder: Path) -> None:
@@ -66,7 +66,7 @@ def alone(folder: Path) -> None:
     file = pq.ParquetFile(folder / "rows.parquet")
     pieces = [
         encoder.transform({column: batch.column(column) for column in batch.schema.names})
-        for batch in file.iter_batches(batch_size=_PIECE)
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS)
     ]
     started, used = time.perf_counter(), time.process_time()
     for piece in pieces:
@@ -78,7 +78,7 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def apart(step: str, folder: Path) -> tuple[float, ...]:
+def run_step(step: str, folder: Path) -> tuple[float, ...]:
     """Return the figures that a step prints in a process of its own."""
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; sys.path.append({str(ROOT / 'benchmarks')!r}); import runpy, pathlib; "
     code += f"runpy.run_path({__file__!r}, run_name='step')[{step!r}](pathlib.Path({str(folder)!r}))"
@@ -99,10 +99,10 @@ def main() -> None:
     for model in words.models.split(","):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            prepare(folder, MODELS[model])
-            repeat(folder, words.rows)
-            seconds, used, peak = apart("ours", folder)
-            bare, bare_used, _ = apart("alone", folder)
+            prepare_package(folder, MODELS[model])
+            write_rows(folder, words.rows)
+            seconds, used, peak = run_step("ours", folder)
+            bare, bare_used, _ = run_step("alone", folder)
             figures = (
                 f"{seconds:8.2f}s {used:8.2f}s {bare:8.2f}s {bare_used:8.2f}s {seconds / bare:6.2f} {peak:5.0f} MB"
             )

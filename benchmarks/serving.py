@@ -27,17 +27,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from making import MODELS, Made, make_live, train_package
-from serving_bars import COLUMNS, CONNECTIONS, judge
-from serving_peers import PEERS, installed, save_pipeline, tensors, version_of
+from making import MODELS, PackagedModel, promote_package, train_package
+from serving_bars import COLUMN_BATCH, CONNECTIONS, compare_with_targets
+from serving_peers import PEERS, install_peer, save_pipeline, open_inference_body, installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from serving_peers import Peer
+    from serving_peers import PeerServer
 
 ROOT = Path(__file__).parents[1]
-ECHO = """
+ECHO_APP = """
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         while True:
@@ -51,7 +51,7 @@ async def app(scope, receive, send):
 """
 
 
-def project(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
+def make_project(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
     """Put a model into Production in a fresh project and return its name and rows that it did not learn from."""
     from pipeline.package import PackageStore
     from pipeline.state import open_state
@@ -60,7 +60,7 @@ def project(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[st
     save_pipeline(folder / "model.joblib", trained.classifier.estimator, trained.train, trained.target)
     found = PackageStore(folder / "state/packages").add(folder / "candidate")
     state = open_state(folder)
-    make_live(state, Made(trained.name, found, trained.train), folder)
+    promote_package(state, PackagedModel(trained.name, found, trained.train), folder)
     state.close()
     features = trained.test.drop(columns=trained.target).dropna()  # not every peer takes a missing value
     rows: list[dict[str, Any]] = json.loads(features.to_json(orient="records"))
@@ -74,7 +74,7 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Bodies:
+class RequestBodies:
     """A path and the bodies that are sent to it in turn, as many as there are."""
 
     path: str
@@ -82,7 +82,7 @@ class Bodies:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LoadResult:
     """What `wrk` saw: answers a second, median and 99th percentile in milliseconds, answers that were no 2xx."""
 
     rate: float
@@ -92,17 +92,17 @@ class Measured:
 
 
 @dataclass(slots=True)
-class Server:
+class ServerResults:
     """Everything that was measured of one server with one model; `figures` by load and connections."""
 
     name: str
-    figures: dict[tuple[str, int], Measured] = field(default_factory=dict)
+    load_results: dict[tuple[str, int], LoadResult] = field(default_factory=dict)
     ready_s: float = 0.0
     resident_mb: float = 0.0
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path, first: Bodies) -> Iterator[tuple[int, float]]:
+def running_server(command: list[str], port: int, folder: Path, first: RequestBodies) -> Iterator[tuple[int, float]]:
     """Yield the process's id and how long it took until it answered the first body."""
     started = time.perf_counter()
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # a peer may call programs beside its own
@@ -110,7 +110,7 @@ def running(command: list[str], port: int, folder: Path, first: Bodies) -> Itera
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        while not _answers(port, first):
+        while not _accepts_requests(port, first):
             if process.poll() is not None or time.perf_counter() - started > 90:
                 said = (folder / "server.log").read_text(errors="replace")[-600:]
                 raise RuntimeError(f"{' '.join(command)}: does not answer\n{said}")
@@ -126,7 +126,7 @@ def running(command: list[str], port: int, folder: Path, first: Bodies) -> Itera
             process.wait()
 
 
-def _answers(port: int, first: Bodies) -> bool:
+def _accepts_requests(port: int, first: RequestBodies) -> bool:
     address = f"http://127.0.0.1:{port}{first.path}"
     request = urllib.request.Request(address, first.bodies[0], {"Content-Type": "application/json"})
     try:
@@ -147,7 +147,7 @@ def resident_mb(pid: int) -> float:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             status = (folder / "status").read_text(encoding="ascii", errors="replace")
-            parents.setdefault(int(_found(r"PPid:\s+(\d+)", status)), []).append(int(folder.name))
+            parents.setdefault(int(_first_match(r"PPid:\s+(\d+)", status)), []).append(int(folder.name))
             held[int(folder.name)] = int(found[1]) if (found := re.search(r"VmRSS:\s+(\d+)", status)) else 0
     todo, total = [pid], 0
     while todo:
@@ -157,21 +157,21 @@ def resident_mb(pid: int) -> float:
     return total / 1024
 
 
-def loaded(port: int, asked: Bodies, connections: int, seconds: int, folder: Path) -> Measured:
+def run_load(port: int, requests: RequestBodies, connections: int, seconds: int, folder: Path) -> LoadResult:
     """Send bodies in turn by `wrk`."""
-    for at, body in enumerate(asked.bodies):
+    for at, body in enumerate(requests.bodies):
         (folder / f"body{at}").write_bytes(body)
     script = folder / "post.lua"
     script.write_text(
         f"""local made, at = {{}}, 0
         function init(args)
-          for i = 0, {len(asked.bodies) - 1} do
+          for i = 0, {len(requests.bodies) - 1} do
             local file = io.open("{folder}/body" .. i, "rb")
-            made[i] = wrk.format("POST", "{asked.path}", {{["Content-Type"] = "application/json"}}, file:read("*a"))
+            made[i] = wrk.format("POST", "{requests.path}", {{["Content-Type"] = "application/json"}}, file:read("*a"))
             file:close()
           end
         end
-        function request() at = (at + 1) % {len(asked.bodies)}; return made[at] end""",
+        function request() at = (at + 1) % {len(requests.bodies)}; return made[at] end""",
         encoding="utf-8",
     )
     words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script)]
@@ -182,28 +182,28 @@ def loaded(port: int, asked: Bodies, connections: int, seconds: int, folder: Pat
         said.partition("Non-2xx or 3xx responses: ")[2].split("\n")[0]
         or said.partition("Socket errors: ")[2].split("\n")[0]
     )
-    return Measured(float(_found(r"Requests/sec:\s+(\S+)", said)), _ms("50%", said), _ms("99%", said), errors)
+    return LoadResult(float(_first_match(r"Requests/sec:\s+(\S+)", said)), _latency_ms("50%", said), _latency_ms("99%", said), errors)
 
 
-def _found(pattern: str, said: str) -> str:
-    found = re.search(pattern, said)
+def _first_match(pattern: str, output: str) -> str:
+    found = re.search(pattern, output)
     return found[1] if found else "nan"
 
 
-def _ms(share: str, said: str) -> float:
-    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s|m)\b", said)
+def _latency_ms(share: str, output: str) -> float:
+    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s|m)\b", output)
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]] if found else float("nan")
 
 
-def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[str, Bodies], seconds: int) -> Server:
+def measure_server(name: str, start: list[str], port: int, folder: Path, requests: dict[str, RequestBodies], seconds: int) -> ServerResults:
     """Start a server, load it in every way of `asked` (bodies by load), and stop it."""
-    found = Server(name)
-    with running(start, port, folder, asked["1"]) as (pid, ready_s):
+    found = ServerResults(name)
+    with running_server(start, port, folder, requests["1"]) as (pid, ready_s):
         found.ready_s = ready_s
-        for load, bodies in asked.items():
+        for load, bodies in requests.items():
             for connections in CONNECTIONS[load]:
-                told = loaded(port, bodies, connections, seconds, folder)
-                found.figures[load, connections] = told
+                told = run_load(port, bodies, connections, seconds, folder)
+                found.load_results[load, connections] = told
                 print(
                     f"{name:18} {load:>17} rows, {connections:2} connections {told.rate:10,.1f}/s"
                     f"   p50 {told.p50_ms:9.2f} ms   p99 {told.p99_ms:9.2f} ms{told.errors and '   ERRORS: ' + told.errors}",
@@ -214,50 +214,50 @@ def measure(name: str, start: list[str], port: int, folder: Path, asked: dict[st
     return found
 
 
-def bodies_of(
-    rows: list[dict[str, Any]], one: tuple[str, Callable[[Any], Any]], many: tuple[str, Callable[[Any], Any]]
-) -> dict[str, Bodies]:
+def request_bodies(
+    rows: list[dict[str, Any]], row_request: tuple[str, Callable[[Any], Any]], batch_request: tuple[str, Callable[[Any], Any]]
+) -> dict[str, RequestBodies]:
     """Return what a server is asked: 500 different rows in turn, and batches."""
-    asked = {"1": Bodies(one[0], [json.dumps(one[1](row)).encode() for row in rows[:500]])}
-    return {**asked, "100": batches(rows, 100, many), "10,000": batches(rows, 10_000, many)}
+    asked = {"1": RequestBodies(row_request[0], [json.dumps(row_request[1](row)).encode() for row in rows[:500]])}
+    return {**asked, "100": batch_bodies(rows, 100, batch_request), "10,000": batch_bodies(rows, 10_000, batch_request)}
 
 
-def batches(rows: list[dict[str, Any]], n: int, many: tuple[str, Callable[[Any], Any]]) -> Bodies:
+def batch_bodies(rows: list[dict[str, Any]], n: int, batch_request: tuple[str, Callable[[Any], Any]]) -> RequestBodies:
     parts = [[rows[(start + at) % len(rows)] for at in range(n)] for start in range(4)]
-    return Bodies(many[0], [json.dumps(many[1](part)).encode() for part in parts])
+    return RequestBodies(batch_request[0], [json.dumps(batch_request[1](part)).encode() for part in parts])
 
 
-def settings(folder: Path, mode: str, cached_rows: int) -> None:
+def write_settings(folder: Path, mode: str, cached_rows: int) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("mode: durable", f"mode: {mode}")
     (folder / "params.yaml").write_text(
         re.sub(r"cached_rows: \d+", f"cached_rows: {cached_rows}", text), encoding="utf-8"
     )
 
 
-def of_ours(home: Path, model: str, rows: list[dict[str, Any]], words: argparse.Namespace) -> dict[str, Server]:
+def measure_engine(home: Path, model: str, rows: list[dict[str, Any]], words: argparse.Namespace) -> dict[str, ServerResults]:
     """Measure the echo and ourselves with the log on and off, large batches also in the protocol and form of MLServer."""
-    asked = bodies_of(
+    asked = request_bodies(
         rows, ("/predict", lambda row: {"features": row}), ("/predict/batch", lambda many: {"instances": many})
     )
-    asked[COLUMNS] = batches(rows, 10_000, (f"/v2/models/{model}/infer", partial(tensors, output="probabilities")))
+    asked[COLUMN_BATCH] = batch_bodies(rows, 10_000, (f"/v2/models/{model}/infer", partial(open_inference_body, output="probabilities")))
     port = free_port()
     echo = [sys.executable, "-m", "uvicorn", "echo:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
-    (home / "echo.py").write_text(ECHO, encoding="utf-8")
-    found = {"echo": measure("bare echo", echo, port, home, {"1": asked["1"]}, words.seconds)}
+    (home / "echo.py").write_text(ECHO_APP, encoding="utf-8")
+    found = {"echo": measure_server("bare echo", echo, port, home, {"1": asked["1"]}, words.seconds)}
     for mode, name in (("durable", "log on"), ("none", "log off")):
-        settings(home, mode, words.cached_rows)
+        write_settings(home, mode, words.cached_rows)
         port = free_port()
         command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
-        found[name] = measure(f"ours, {name}", command, port, home, asked, words.seconds)
+        found[name] = measure_server(f"ours, {name}", command, port, home, asked, words.seconds)
     return found
 
 
-def of_peer(peer: Peer, home: Path, rows: list[dict[str, Any]], seconds: int) -> Server | None:
+def measure_peer(peer: PeerServer, home: Path, rows: list[dict[str, Any]], seconds: int) -> ServerResults | None:
     """Measure a peer; None, and the reason on the screen, when it does not come up."""
     port = free_port()
     try:
-        return measure(
-            peer.name, peer.started_by(home, port), port, home, bodies_of(rows, peer.one, peer.many), seconds
+        return measure_server(
+            peer.name, peer.start_command(home, port), port, home, request_bodies(rows, peer.one, peer.many), seconds
         )
     except (RuntimeError, subprocess.CalledProcessError) as error:
         print(f"{peer.name}: left out ({error}) {getattr(error, 'stderr', b'') or b''!r}", flush=True)
@@ -274,18 +274,18 @@ def main() -> None:
     sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
     peers = [PEERS[name] for name in words.peers.split(",") if name]
     for peer in list(peers):
-        if reason := installed(peer):
+        if reason := install_peer(peer):
             print(f"{peer.name}: left out, it cannot be installed ({reason})")
             peers.remove(peer)
-    print("; ".join(f"{peer.name} {version_of(peer)}" for peer in peers))
+    print("; ".join(f"{peer.name} {installed_version(peer)}" for peer in peers))
     with tempfile.TemporaryDirectory() as name:
         for model in words.models.split(","):
             print(f"\n{model}", flush=True)
             home = Path(name) / model.replace(" ", "_")
-            served, rows = project(home, MODELS[model])
-            ours = of_ours(home, served, rows, words)
-            others = [of_peer(peer, home, rows, words.seconds) for peer in peers]
-            for line in judge(ours, [one for one in others if one is not None]):
+            served, rows = make_project(home, MODELS[model])
+            ours = measure_engine(home, served, rows, words)
+            others = [measure_peer(peer, home, rows, words.seconds) for peer in peers]
+            for line in compare_with_targets(ours, [one for one in others if one is not None]):
                 print(line, flush=True)
 
 

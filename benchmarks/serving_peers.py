@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["PEERS", "Peer", "installed", "save_pipeline", "tensors", "version_of"]
+__all__ = ["PEERS", "PeerServer", "install_peer", "save_pipeline", "open_inference_body", "installed_version"]
 
 _SCRIPTS = Path(__file__).parent / "peers"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "declarative-mlops/peers"
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class PeerServer:
     """How a server is installed, started and asked; `{port}` and `{bin}` in a command are filled in."""
 
     name: str
@@ -36,9 +36,9 @@ class Peer:
     command: tuple[str, ...]
     one: tuple[str, Callable[[dict[str, Any]], Any]]
     many: tuple[str, Callable[[list[dict[str, Any]]], Any]]
-    prepare: tuple[str, ...] = ()
+    setup_command: tuple[str, ...] = ()
 
-    def started_by(self, folder: Path, port: int) -> list[str]:
+    def start_command(self, folder: Path, port: int) -> list[str]:
         """Return the command that serves the pipeline in `folder` after everything was put there."""
         for script in _SCRIPTS.iterdir():
             if script.is_file():
@@ -48,12 +48,12 @@ class Peer:
         ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "host": "127.0.0.1"}
         (folder / "settings.json").write_text(json.dumps({**ports, "parallel_workers": 0}))
         own = str(_CACHE / self.name / "bin")
-        if self.prepare:
-            subprocess.run([word.format(bin=own) for word in self.prepare], cwd=folder, check=True, capture_output=True)
+        if self.setup_command:
+            subprocess.run([word.format(bin=own) for word in self.setup_command], cwd=folder, check=True, capture_output=True)
         return [word.format(bin=own, port=port) for word in self.command]
 
 
-def installed(peer: Peer) -> str:
+def install_peer(peer: PeerServer) -> str:
     """Install a peer by pip unless it is there; return why it cannot be had, or nothing."""
     home = _CACHE / peer.name
     wanted = (*peer.packages, *(f"{one}=={version(one)}" for one in ("scikit-learn", "pandas", "numpy", "joblib")))
@@ -72,7 +72,7 @@ def installed(peer: Peer) -> str:
     return ""
 
 
-def version_of(peer: Peer) -> str:
+def installed_version(peer: PeerServer) -> str:
     """Return the release of a peer that is installed."""
     code = f"from importlib.metadata import version; print(version({peer.packages[0].partition('[')[0]!r}))"
     command = [str(_CACHE / peer.name / "bin/python"), "-c", code]
@@ -103,7 +103,7 @@ def save_pipeline(path: Path, estimator: Any, train: pd.DataFrame, target: str) 
     joblib.dump(pipeline.fit(plain, train[target].astype(str).to_numpy()), path)
 
 
-def tensors(rows: list[dict[str, Any]], output: str = "predict_proba") -> dict[str, Any]:
+def open_inference_body(rows: list[dict[str, Any]], output: str = "predict_proba") -> dict[str, Any]:
     """Return rows as columns in the Open Inference Protocol, asking for one output."""
     inputs = [
         {
@@ -118,11 +118,11 @@ def tensors(rows: list[dict[str, Any]], output: str = "predict_proba") -> dict[s
     return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": output}]}
 
 
-def _instances(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _instances_body(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"instances": rows}
 
 
-def _same(path: str, body: Callable[[list[dict[str, Any]]], Any]) -> dict[str, Any]:
+def _same_request(path: str, body: Callable[[list[dict[str, Any]]], Any]) -> dict[str, Any]:
     return {"one": (path, lambda row: body([row])), "many": (path, body)}
 
 
@@ -132,34 +132,34 @@ _MLFLOW = ("{bin}/mlflow", "models", "serve", "-m", "mlflow_model", "--env-manag
 PEERS = {
     one.name: one
     for one in (
-        Peer(
+        PeerServer(
             "fastapi",
             ("fastapi", "uvicorn[standard]"),
             _UVICORN,
             ("/predict", lambda row: {"features": row}),
-            ("/predict/batch", _instances),
+            ("/predict/batch", _instances_body),
         ),
-        Peer(
-            "litserve", ("litserve",), ("{bin}/python", "litserve_server.py", "{port}"), **_same("/predict", _instances)
+        PeerServer(
+            "litserve", ("litserve",), ("{bin}/python", "litserve_server.py", "{port}"), **_same_request("/predict", _instances_body)
         ),
-        Peer(
+        PeerServer(
             "bentoml",
             ("bentoml",),
             ("{bin}/bentoml", "serve", "bentoml_server:Model", "--host", "127.0.0.1", "--port", "{port}"),
-            **_same("/predict", _instances),
+            **_same_request("/predict", _instances_body),
         ),
-        Peer(
+        PeerServer(
             "mlflow",
             ("mlflow", "uvicorn[standard]"),
             _MLFLOW,
-            **_same("/invocations", lambda rows: {"dataframe_records": rows}),
-            prepare=("{bin}/python", "mlflow_model.py"),
+            **_same_request("/invocations", lambda rows: {"dataframe_records": rows}),
+            setup_command=("{bin}/python", "mlflow_model.py"),
         ),
-        Peer(
+        PeerServer(
             "mlserver",
             ("mlserver", "mlserver-sklearn"),
             ("{bin}/mlserver", "start", "."),
-            **_same("/v2/models/model/infer", tensors),
+            **_same_request("/v2/models/model/infer", open_inference_body),
         ),
     )
 }

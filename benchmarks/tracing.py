@@ -21,7 +21,7 @@ from benchmarks.making import make_package
 from tests.pipeline.serving.http.running import ROW, RunningServer, make_project, run_server
 from tests.pipeline.tracing.collector import run_collector
 
-WAYS = {
+SAMPLING_RATES = {
     "off": None,
     "on, as declared (1 of 100)": "0.01",
     "on, 1 of 10": "0.1",
@@ -29,22 +29,22 @@ WAYS = {
 }
 _BODY = json.dumps({"features": ROW}).encode()
 _HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-_ASKED = _HEAD % len(_BODY) + _BODY
+_REQUEST = _HEAD % len(_BODY) + _BODY
 
 
-def cpu_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the processor's time of the threads of a process, in seconds; the kernel counts nanoseconds."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((one / "schedstat").read_text(encoding="ascii").split()[0]) for one in threads) / 1e9
 
 
-async def ask(port: int, n: int, n_connections: int = 16) -> None:
+async def send_requests(port: int, n: int, n_connections: int = 16) -> None:
     """Send `n` requests, each connection one after the other."""
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(n // n_connections):
-            writer.write(_ASKED)
+            writer.write(_REQUEST)
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
             length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
@@ -65,24 +65,24 @@ def main() -> None:
         make_package(root / "made")
         collector = stack.enter_context(run_collector(root / "spans"))
         servers: dict[str, RunningServer] = {}
-        for at, (name, share) in enumerate(WAYS.items()):
+        for at, (name, share) in enumerate(SAMPLING_RATES.items()):
             make_project(root / str(at), [root / "made/candidate"])
             asked: dict[str, Any] = {}
             if share is not None:
                 asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER_ARG": share}
                 asked["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
             servers[name] = stack.enter_context(run_server(root / str(at), **asked))
-        found: dict[str, list[float]] = {name: [] for name in WAYS}
+        found: dict[str, list[float]] = {name: [] for name in SAMPLING_RATES}
         for turn in range(words.turns + 1):
             for name, server in list(servers.items())[:: 1 if turn % 2 else -1]:
-                before = cpu_s(server.process.pid)
-                asyncio.run(ask(server.port, words.requests))
+                before = cpu_seconds(server.process.pid)
+                asyncio.run(send_requests(server.port, words.requests))
                 if turn:  # the first warms up
-                    found[name].append((cpu_s(server.process.pid) - before) / words.requests * 1e6)
-        _tell(found)
+                    found[name].append((cpu_seconds(server.process.pid) - before) / words.requests * 1e6)
+        _print_overhead(found)
 
 
-def _tell(found: dict[str, list[float]]) -> None:
+def _print_overhead(found: dict[str, list[float]]) -> None:
     off = found["off"]
     print(f"{'':28} {'us of the processor':>20} {'more than off, turn by turn':>30}")
     for name, times in found.items():

@@ -28,13 +28,13 @@ from pipeline.config.compose import compose  # noqa: E402 - needs the path above
 from pipeline.config.load import build_config  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema  # noqa: E402 - needs the path above
 
-CHUNK = 1_000_000
+CHUNK_ROWS = 1_000_000
 FEW, MANY = 0.001, 0.95
 BAR_TIMES, BAR_MB = 3, 600
 
 
 @dataclass(frozen=True)
-class Measured:
+class ValidationCost:
     """What one process took, and how many cells it found to break each rule."""
 
     seconds: float
@@ -42,7 +42,7 @@ class Measured:
     counts: dict[str, int]
 
 
-def settings() -> Any:
+def load_settings() -> Any:
     return build_config(compose([], conf=ROOT / "conf").values, where="conf")
 
 
@@ -51,9 +51,9 @@ def write_rows(path: Path, schema: Schema, n_rows: int, *, broken: float) -> Non
     rng = np.random.default_rng(0)
     first = next(column.name for column in schema.columns if column.is_numeric)
     writer = None
-    for start in range(0, n_rows, CHUNK):
-        n = min(CHUNK, n_rows - start)
-        arrays = {c.name: _values(c, n, broken if c.name == first else FEW, rng) for c in schema.columns}
+    for start in range(0, n_rows, CHUNK_ROWS):
+        n = min(CHUNK_ROWS, n_rows - start)
+        arrays = {c.name: _make_values(c, n, broken if c.name == first else FEW, rng) for c in schema.columns}
         classes = np.array(schema.target.classes)
         arrays[schema.target.column] = pa.array(classes[rng.integers(0, len(classes), n)])
         table = pa.table(arrays)
@@ -63,7 +63,7 @@ def write_rows(path: Path, schema: Schema, n_rows: int, *, broken: float) -> Non
         writer.close()
 
 
-def _values(column: Column, n: int, broken: float, rng: np.random.Generator) -> pa.Array:
+def _make_values(column: Column, n: int, broken: float, rng: np.random.Generator) -> pa.Array:
     is_missing, is_broken = rng.random(n) < 0.05, rng.random(n) < broken
     if column.is_numeric:
         low, high = int(column.minimum or 0), int(column.maximum or 1)
@@ -74,7 +74,7 @@ def _values(column: Column, n: int, broken: float, rng: np.random.Generator) -> 
     return pa.array(words[codes], mask=is_missing)
 
 
-def by_pandera(path: Path, schema: Schema) -> dict[str, int]:
+def validate_with_pandera(path: Path, schema: Schema) -> dict[str, int]:
     import pandas as pd
     from pandera.errors import SchemaErrors
 
@@ -88,7 +88,7 @@ def by_pandera(path: Path, schema: Schema) -> dict[str, int]:
     return {}
 
 
-def by_plan(path: Path, schema: Schema) -> dict[str, int]:
+def validate_with_plan(path: Path, schema: Schema) -> dict[str, int]:
     from pipeline.validation.failing import find_row_failures
     from pipeline.validation.table import open_rows
 
@@ -96,33 +96,33 @@ def by_plan(path: Path, schema: Schema) -> dict[str, int]:
     return {f"{one.column} {one.rule}": one.n_failed for one in found.rules}
 
 
-def whole_report(path: Path, schema: Schema) -> dict[str, int]:
+def build_full_report(path: Path, schema: Schema) -> dict[str, int]:
     from pipeline.validation import validate
 
-    report = validate(path, schema, settings().validation)
+    report = validate(path, schema, load_settings().validation)
     return {f"{one.column} {one.check}": one.n_failed for one in report.findings if one.rule == "schema"}
 
 
-WAYS = {"Pandera": by_pandera, "same rules, compiled": by_plan, "whole report": whole_report}
+IMPLEMENTATIONS = {"Pandera": validate_with_pandera, "same rules, compiled": validate_with_plan, "whole report": build_full_report}
 
 
-def measure_here(way: str, path: Path) -> None:
+def measure_in_process(way: str, path: Path) -> None:
     """Run one way in this process; imports and settings are not timed."""
     import pandas as pd
     import pandera.pandas  # noqa: F401 - import cost is not what is compared
 
     import pipeline.validation  # noqa: F401 - the same
 
-    schema = Schema.from_config(settings().data)
+    schema = Schema.from_config(load_settings().data)
     pd.DataFrame()
     started = time.perf_counter()
-    counts = WAYS[way](path, schema)
+    counts = IMPLEMENTATIONS[way](path, schema)
     seconds = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "counts": counts}))
 
 
-def measure(way: str, path: Path, repeats: int) -> Measured:
+def measure_in_subprocess(way: str, path: Path, repeats: int) -> ValidationCost:
     """Return the fastest of a few processes."""
     command = [sys.executable, __file__, "--way", way, "--file", str(path)]
     answers = []
@@ -132,14 +132,14 @@ def measure(way: str, path: Path, repeats: int) -> Measured:
             sys.exit(f"{way}: {done.stderr}")
         answers.append(json.loads(done.stdout.splitlines()[-1]))
     best = min(answers, key=lambda one: float(one["seconds"]))
-    return Measured(best["seconds"], max(one["peak_mb"] for one in answers), best["counts"])
+    return ValidationCost(best["seconds"], max(one["peak_mb"] for one in answers), best["counts"])
 
 
-def compare(n_rows: int, broken: float, folder: Path) -> None:
+def compare_implementations(n_rows: int, broken: float, folder: Path) -> None:
     path = folder / f"{n_rows}-{broken}.parquet"
-    write_rows(path, Schema.from_config(settings().data), n_rows, broken=broken)
-    repeats = 3 if n_rows <= CHUNK else 1
-    found = {way: measure(way, path, repeats) for way in WAYS}
+    write_rows(path, Schema.from_config(load_settings().data), n_rows, broken=broken)
+    repeats = 3 if n_rows <= CHUNK_ROWS else 1
+    found = {way: measure_in_subprocess(way, path, repeats) for way in IMPLEMENTATIONS}
     path.unlink()
     theirs = found["Pandera"]
     print(f"\n{n_rows:,} rows, {sum(theirs.counts.values()):,} cells break a rule")
@@ -152,17 +152,17 @@ def compare(n_rows: int, broken: float, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000], help="sizes to try")
-    parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=list(IMPLEMENTATIONS), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.way is not None:
-        measure_here(given.way, given.file)
+        measure_in_process(given.way, given.file)
         return
     print(f"bars: at least {BAR_TIMES} times faster on the same rules, at most {BAR_MB} MB at 10 million rows")
     with tempfile.TemporaryDirectory() as folder:
         for n_rows in given.rows:
-            compare(n_rows, FEW, Path(folder))
-        compare(max(given.rows), MANY, Path(folder))
+            compare_implementations(n_rows, FEW, Path(folder))
+        compare_implementations(max(given.rows), MANY, Path(folder))
 
 
 if __name__ == "__main__":

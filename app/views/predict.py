@@ -11,7 +11,7 @@ import streamlit as st
 from app import access, fields, frame, words
 from app.views import answer, batch
 from pipeline.errors import MlopsError
-from pipeline.serving import BodyRefused
+from pipeline.serving import InvalidRequest
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _store_result(source: str, features: dict[str, Any] | None, predict: Callabl
     """Keep the answer, or what is wrong, for this and the next runs of the page."""
     try:
         found = predict()
-    except BodyRefused as error:
+    except InvalidRequest as error:
         st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"refused": error}
         return
     except MlopsError as error:
@@ -111,9 +111,9 @@ def _show_last_result(source: str, package: Package) -> None:
         answer.show_prediction(kept["answer"], kept["features"], package, key_suffix=source)
 
 
-def _show_request_errors(error: BodyRefused) -> None:
+def _show_request_errors(error: InvalidRequest) -> None:
     st.error(
-        f"Refused for {pluralize(error.n_problems, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
+        f"Refused for {pluralize(error.n_errors, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
     )
-    rows = [(one.path, one.message) for one in error.problems]
+    rows = [(one.path, one.message) for one in error.errors]
     frame.show_table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)

@@ -66,7 +66,7 @@ def erase(
 ) -> None:
     """Remove all that is kept about a subject: predictions, outcomes, stored answers; the audit trail says that it was done."""
     from pipeline.registry.decisions import current_actor
-    from pipeline.serving.upkeep import erase as work
+    from pipeline.serving.upkeep import erase_subject as work
 
     state = _open_state()
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.package import Package
-    from pipeline.serving.file_log import FileLog
+    from pipeline.serving.file_log import FilePredictionLog
     from pipeline.state import State
 
 __all__ = ["feedback", "predict"]
@@ -49,7 +49,7 @@ def predict(
 
     with _open_version(model_name, version) as found:
         log = found.prediction_log() if is_logged else None
-        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, told=_print_progress)
+        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, on_progress=_print_progress)
     if as_json:
         told = {"output": str(done.path), "rows": done.n_rows, "resumed": done.n_resumed, "digest": done.digest}
         typer.echo(canonical_json(told), nl=False)
@@ -93,13 +93,13 @@ class _OpenVersion:
     generation: int
     package: Package
 
-    def prediction_log(self) -> FileLog:
-        from pipeline.serving.engine import log_secret
-        from pipeline.serving.file_log import FileLog
+    def prediction_log(self) -> FilePredictionLog:
+        from pipeline.serving.engine import load_hash_key
+        from pipeline.serving.file_log import FilePredictionLog
         from pipeline.serving.scoring import RowScorer
 
-        scorer = RowScorer(self.package, many_missing=1.0, secret=log_secret(self.root))
-        return FileLog(self.state, self.model, self.version, self.generation, scorer)
+        scorer = RowScorer(self.package, many_missing=1.0, hash_key=load_hash_key(self.root))
+        return FilePredictionLog(self.state, self.model, self.version, self.generation, scorer)
 
 
 @contextmanager

@@ -34,10 +34,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the model that is in Production over HTTP, until it is stopped."""
-    from pipeline.serving.starting import AUTHENTICATION, STAGES, start
+    from pipeline.serving.starting import AUTHENTICATION_MODES, STAGES, start_server
 
     if stage not in STAGES:
         raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
-    if authentication not in (None, *AUTHENTICATION):
-        raise UsageError(f"--authentication {authentication!r}: accepted is one of {', '.join(AUTHENTICATION)}")
-    start(state=state, model=model_name, stage=stage, host=host, port=port, authentication=authentication)
+    if authentication not in (None, *AUTHENTICATION_MODES):
+        raise UsageError(f"--authentication {authentication!r}: accepted is one of {', '.join(AUTHENTICATION_MODES)}")
+    start_server(state=state, model=model_name, stage=stage, host=host, port=port, authentication=authentication)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError, MlopsError
-from pipeline.serving.bundle import Bundle, ServedBy, load_bundle
+from pipeline.serving.bundle import LoadedModel, ServedBy, load_model
 from pipeline.state import ServingEvent
 
 if TYPE_CHECKING:
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
     from pipeline.package import PackageStore
     from pipeline.state import Served, State
 
-__all__ = ["Activation", "Found"]
+__all__ = ["ModelReloader", "PollResult"]
 
 # A package that could not be loaded is tried again: its file system may have been away for a moment.
 _RETRY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PollResult:
     """What a look at the state database led to: the bundle that should serve (None: nothing), and why nothing new does."""
 
-    bundle: Bundle | None
+    loaded_model: LoadedModel | None
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class _FailedLoad:
     """A package that could not be taken up for a decision, why, and when (on the monotonic clock, in seconds)."""
 
     generation: int
     digest: str
     reason: str
-    at_s: float
+    failed_at: float
 
     @property
-    def is_fresh(self) -> bool:
-        return time.monotonic() - self.at_s < _RETRY_S
+    def is_recent(self) -> bool:
+        return time.monotonic() - self.failed_at < _RETRY_S
 
-    def is_of(self, served: Served, digest: str) -> bool:
+    def matches(self, served: Served, digest: str) -> bool:
         return (self.generation, self.digest) == (served.generation, digest)
 
 
 @dataclass
-class Activation:
+class ModelReloader:
     """Loads what the state database says should serve; used by one thread at a time.
 
     Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
@@ -64,11 +64,11 @@ class Activation:
     model: str
     stage: str
     config: EngineConfig
-    secret: bytes
-    prove: Callable[[Bundle], None] | None = None
-    _refused: _Refusal | None = field(default=None, init=False)
+    hash_key: bytes
+    verify: Callable[[LoadedModel], None] | None = None
+    _failed_load: _FailedLoad | None = field(default=None, init=False)
 
-    def look(self, now: Bundle | None, *, is_asked: bool = False) -> Found:
+    def poll(self, current: LoadedModel | None, *, is_forced: bool = False) -> PollResult:
         """Return what should serve now; `is_asked` tries again at once what was refused a moment ago.
 
         Raises
@@ -80,44 +80,44 @@ class Activation:
             served = store.served(connection, self.model)
         version = served.version(self.stage)
         if version is None:
-            if now is not None:
-                self._note("stopped", served, None, f"no version of {self.model} is in {self.stage}")
-            return Found(None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`")
+            if current is not None:
+                self._record_event("stopped", served, None, f"no version of {self.model} is in {self.stage}")
+            return PollResult(None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`")
         digest = served.digests[self.stage]
-        if now is not None and now.served_by == "champion":
-            if now.digest == digest and now.generation == served.generation:
-                return Found(now)
-            if now.digest == digest and now.version == version:
-                return Found(self._renumbered(now, served))
-        refusal = self._refused
-        if not is_asked and refusal is not None and refusal.is_of(served, digest) and refusal.is_fresh:
-            return Found(now, refusal.reason)
-        return self._take_up(now, served)
+        if current is not None and current.served_by == "champion":
+            if current.digest == digest and current.generation == served.generation:
+                return PollResult(current)
+            if current.digest == digest and current.version == version:
+                return PollResult(self._with_generation(current, served))
+        refusal = self._failed_load
+        if not is_forced and refusal is not None and refusal.matches(served, digest) and refusal.is_recent:
+            return PollResult(current, refusal.reason)
+        return self._load_new(current, served)
 
-    def _renumbered(self, now: Bundle, served: Served) -> Bundle:
+    def _with_generation(self, current: LoadedModel, served: Served) -> LoadedModel:
         """Return the bundle under the newest generation: something else was decided, and it serves as before."""
-        return Bundle(
-            now.name, now.version, now.digest, served.generation, now.served_by, now.package, now.codec, now.scorer
+        return LoadedModel(
+            current.name, current.version, current.digest, served.generation, current.served_by, current.package, current.parser, current.scorer
         )
 
-    def _take_up(self, now: Bundle | None, served: Served) -> Found:
+    def _load_new(self, current: LoadedModel | None, served: Served) -> PollResult:
         version, digest = served.versions[self.stage], served.digests[self.stage]
         try:
             bundle = self._load(version, digest, served.generation, "champion")
         except MlopsError as error:
-            is_new = self._refused is None or not self._refused.is_of(served, digest)
-            self._refused = _Refusal(served.generation, digest, str(error), time.monotonic())
+            is_new = self._failed_load is None or not self._failed_load.matches(served, digest)
+            self._failed_load = _FailedLoad(served.generation, digest, str(error), time.monotonic())
             if is_new:
-                self._note("refused", served, digest, str(error))
-            return self._step_down(now, served, str(error), is_new=is_new)
-        self._refused = None
-        self._note("activated", served, digest, f"version {version} serves")
-        return Found(bundle)
+                self._record_event("refused", served, digest, str(error))
+            return self._fall_back(current, served, str(error), is_new=is_new)
+        self._failed_load = None
+        self._record_event("activated", served, digest, f"version {version} serves")
+        return PollResult(bundle)
 
-    def _step_down(self, now: Bundle | None, served: Served, reason: str, *, is_new: bool) -> Found:
-        if now is not None:
-            return Found(now, reason)
-        earlier = self._taken_up_before(served)
+    def _fall_back(self, current: LoadedModel | None, served: Served, reason: str, *, is_new: bool) -> PollResult:
+        if current is not None:
+            return PollResult(current, reason)
+        earlier = self._previously_active(served)
         steps: list[tuple[ServedBy, int, str]] = []
         if self.config.last_good:
             steps += [("last_good", version, digest) for version, digest in earlier]
@@ -131,20 +131,20 @@ class Activation:
                 continue
             if is_new:
                 what = "the rule baseline of version" if served_by == "rule" else "version"
-                self._note("fell_back", served, digest, f"{what} {version} serves instead")
-            return Found(bundle, reason)
-        return Found(None, reason)
+                self._record_event("fell_back", served, digest, f"{what} {version} serves instead")
+            return PollResult(bundle, reason)
+        return PollResult(None, reason)
 
-    def _taken_up_before(self, served: Served) -> list[tuple[int, str]]:
+    def _previously_active(self, served: Served) -> list[tuple[int, str]]:
         """Return versions and digests that served before what is decided now, the last one first."""
         with self.state.reading() as connection:
             events = store.events(connection, self.model, kind="activated")
         found = [(one.version, one.digest) for one in events if one.version is not None and one.digest is not None]
         return [one for one in dict.fromkeys(found) if one[1] != served.digests[self.stage]]
 
-    def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> Bundle:
+    def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> LoadedModel:
         try:
-            bundle = load_bundle(
+            bundle = load_model(
                 self.packages,
                 model=self.model,
                 version=version,
@@ -152,17 +152,17 @@ class Activation:
                 generation=generation,
                 served_by=served_by,
                 config=self.config,
-                secret=self.secret,
+                hash_key=self.hash_key,
             )
-            if self.prove is not None:
-                self.prove(bundle)
+            if self.verify is not None:
+                self.verify(bundle)
         except MlopsError:
             raise
         except Exception as error:  # a damaged file may break any reader in its own way
             raise IntegrityError(f"{self.packages.path(digest)}: cannot be loaded ({error})") from error
         return bundle
 
-    def _note(self, kind: str, served: Served, digest: str | None, message: str) -> None:
+    def _record_event(self, kind: str, served: Served, digest: str | None, message: str) -> None:
         """Write an event; what cannot be written now must not keep a sound model from serving."""
         versions = {served.digests[stage]: number for stage, number in served.versions.items()}
         event = ServingEvent(

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["apart"]
+__all__ = ["run_in_thread_if_large"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 # A body of this size is read in some milliseconds, even when everything in it is wrong.
-_ON_LOOP_BYTES = 65_536
+_MAX_EVENT_LOOP_BYTES = 65_536
 
 
-async def apart(size: int, work: Callable[P, T], *args: P.args, **words: P.kwargs) -> T:
+async def run_in_thread_if_large(size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what `work` returns: done here for a size of few bytes, otherwise in a thread."""
-    if size <= _ON_LOOP_BYTES:
-        return work(*args, **words)
-    return await asyncio.to_thread(work, *args, **words)
+    if size <= _MAX_EVENT_LOOP_BYTES:
+        return function(*args, **kwargs)
+    return await asyncio.to_thread(function, *args, **kwargs)

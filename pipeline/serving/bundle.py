@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.serving.rows import RowCodec
+from pipeline.serving.rows import RowParser
 from pipeline.serving.scoring import RowScorer
 
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pipeline.package import Package, PackageStore, Reference
     from pipeline.schema import Schema
 
-__all__ = ["Bundle", "ServedBy", "load_bundle"]
+__all__ = ["LoadedModel", "ServedBy", "load_model"]
 
 ServedBy = Literal["champion", "last_good", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class LoadedModel:
     """What answers: a request takes one at its start and keeps it to its end.
 
     `about` has the members of an answer that name this bundle, as JSON without the braces around it.
@@ -32,9 +32,9 @@ class Bundle:
     generation: int
     served_by: ServedBy
     package: Package
-    codec: RowCodec
+    parser: RowParser
     scorer: RowScorer
-    about: str = field(init=False)
+    response_suffix: str = field(init=False)
 
     @property
     def schema(self) -> Schema:
@@ -63,7 +63,7 @@ class Bundle:
         object.__setattr__(self, "about", json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-1])
 
 
-def load_bundle(
+def load_model(
     packages: PackageStore,
     *,
     model: str,
@@ -72,8 +72,8 @@ def load_bundle(
     generation: int,
     served_by: ServedBy,
     config: EngineConfig,
-    secret: bytes,
-) -> Bundle:
+    hash_key: bytes,
+) -> LoadedModel:
     """Return the bundle of a registered version: digests, types and golden rows were found right.
 
     With `served_by="rule"` it is the rule baseline of its package, for which the model's files are not looked at.
@@ -84,6 +84,6 @@ def load_bundle(
         When the package is damaged, missing, or answers otherwise than when it was packaged.
     """
     package = packages.load_rule_baseline(digest) if served_by == "rule" else packages.load(digest)
-    codec = RowCodec(package.schema, max_rows=config.max_rows)
-    scorer = RowScorer(package, many_missing=config.many_missing, secret=secret, cached_rows=config.cached_rows)
-    return Bundle(model, version, digest, generation, served_by, package, codec, scorer)
+    codec = RowParser(package.schema, max_rows=config.max_rows)
+    scorer = RowScorer(package, many_missing=config.many_missing, hash_key=hash_key, cached_rows=config.cached_rows)
+    return LoadedModel(model, version, digest, generation, served_by, package, codec, scorer)

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.contracts import Problem
+from pipeline.serving.contracts import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.schema import Column
 
-__all__ = ["BOUNDING", "Rule", "check_value", "rules_of"]
+__all__ = ["NUMERIC_BOUND_CHECKS", "ValueCheck", "check_value", "build_value_checks"]
 
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
-_LARGEST = 2**63 - 1
+_DATETIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
+_MAX_INT64 = 2**63 - 1
 _EXPECTED = {
     "integer": "a whole number",
     "float": "a number",
@@ -33,21 +33,21 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ValueCheck:
     """One declared check of single values: its name, whether a value passes, and what it asks for."""
 
     name: str
     passes: Callable[[Any], bool]
-    asks: str
+    expected: str
 
 
-def rules_of(column: Column) -> tuple[Rule, ...]:
+def build_value_checks(column: Column) -> tuple[ValueCheck, ...]:
     """Return the declared checks of a column that speak of single values."""
-    made = (_rule(name, arguments) for name, arguments in column.checks.items())
+    made = (_build_check(name, arguments) for name, arguments in column.checks.items())
     return tuple(rule for rule in made if rule is not None)
 
 
-def check_value(column: Column, rules: tuple[Rule, ...], value: Any, path: str) -> tuple[Any, Problem | None]:
+def check_value(column: Column, checks: tuple[ValueCheck, ...], value: Any, path: str) -> tuple[Any, FieldError | None]:
     """Return a value in the form in which the engine uses it, and what is wrong with it (None when nothing is).
 
     Parameters
@@ -63,32 +63,32 @@ def check_value(column: Column, rules: tuple[Rule, ...], value: Any, path: str) 
     if value is None:
         if column.nullable:
             return None, None
-        message = f"is missing; it needs {_asked(column, rules)}, and null is not accepted here"
-        return None, Problem(path, "missing", message)
+        message = f"is missing; it needs {_describe_expected(column, checks)}, and null is not accepted here"
+        return None, FieldError(path, "missing", message)
     try:
-        settled = _TYPES[column.kind](value)
+        settled = _CONVERTERS[column.kind](value)
     except (TypeError, ValueError, OverflowError):
-        return None, Problem(path, "type", f"expected {_asked(column, rules)}; found {_kind_of(value)}")
-    for rule in rules:
+        return None, FieldError(path, "type", f"expected {_describe_expected(column, checks)}; found {_describe_kind(value)}")
+    for rule in checks:
         if not rule.passes(settled):
-            return None, Problem(path, rule.name, f"expected {_asked(column, rules)}")
+            return None, FieldError(path, rule.name, f"expected {_describe_expected(column, checks)}")
     return settled, None
 
 
-def _asked(column: Column, rules: tuple[Rule, ...]) -> str:
-    wanted = [_EXPECTED[column.kind], *(rule.asks for rule in rules)]
+def _describe_expected(column: Column, checks: tuple[ValueCheck, ...]) -> str:
+    wanted = [_EXPECTED[column.kind], *(rule.expected for rule in checks)]
     unit = f" (unit: {column.unit})" if column.unit else ""
-    example = f", such as {_example(column.example)}" if column.example is not None else ""
+    example = f", such as {_format_value(column.example)}" if column.example is not None else ""
     missing = ", or null" if column.nullable else ""
     return f"{' '.join(wanted)}{unit}{example}{missing}"
 
 
-def _example(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _kind_of(value: Any) -> str:
-    if type(value) is int and abs(value) > _LARGEST:
+def _describe_kind(value: Any) -> str:
+    if type(value) is int and abs(value) > _MAX_INT64:
         return "a number that 64 bits cannot hold"
     names = {bool: "true or false", str: "text", dict: "an object", list: "a list", float: "a number with decimals"}
     return names.get(type(value), "a number")
@@ -97,7 +97,7 @@ def _kind_of(value: Any) -> str:
 def _integer(value: Any) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
-    if type(value) is not int or abs(value) > _LARGEST:
+    if type(value) is not int or abs(value) > _MAX_INT64:
         raise ValueError
     return int(value)
 
@@ -126,70 +126,70 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _moment(value: Any) -> str:
-    if not _MOMENT.fullmatch(_text(value)):
+def _datetime_text(value: Any) -> str:
+    if not _DATETIME_PATTERN.fullmatch(_text(value)):
         raise ValueError
     datetime.fromisoformat(value)
     return str(value)
 
 
-_TYPES: dict[str, Callable[[Any], Any]] = {
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "integer": _integer,
     "float": _float,
     "boolean": _boolean,
     "category": _text,
     "text": _text,
-    "datetime": _moment,
+    "datetime": _datetime_text,
 }
 
 
-def _rule(name: str, arguments: Any) -> Rule | None:
+def _build_check(name: str, arguments: Any) -> ValueCheck | None:
     if name in ("in_range", "between"):
-        return _range(name, **arguments)
+        return _range_check(name, **arguments)
     if name in ("isin", "notin"):
-        return _membership(name, arguments)
+        return _membership_check(name, arguments)
     if name in _COMPARISONS:
         bound = next(iter(arguments.values())) if isinstance(arguments, dict) else arguments
         words, compare = _COMPARISONS[name]
-        return Rule(name, lambda value: compare(value, bound), f"{words} {_example(bound)}")
+        return ValueCheck(name, lambda value: compare(value, bound), f"{words} {_format_value(bound)}")
     if name in _PATTERNS:
         word = next(iter(arguments.values())) if isinstance(arguments, dict) else arguments
         words, search = _PATTERNS[name]
-        return Rule(name, lambda value: search(word, value), f"{words} {word!r}")
+        return ValueCheck(name, lambda value: search(word, value), f"{words} {word!r}")
     if name == "str_length":
-        return _length(arguments)
+        return _length_check(arguments)
     return None
 
 
-def _range(name: str, *, min_value: Any, max_value: Any, include_min: bool = True, include_max: bool = True) -> Rule:
+def _range_check(name: str, *, min_value: Any, max_value: Any, include_min: bool = True, include_max: bool = True) -> ValueCheck:
     def passes(value: Any) -> bool:
         above = value >= min_value if include_min else value > min_value
         return bool(above and (value <= max_value if include_max else value < max_value))
 
-    low = f"{_example(min_value)}{'' if include_min else ' (exclusive)'}"
-    return Rule(name, passes, f"from {low} to {_example(max_value)}{'' if include_max else ' (exclusive)'}")
+    low = f"{_format_value(min_value)}{'' if include_min else ' (exclusive)'}"
+    return ValueCheck(name, passes, f"from {low} to {_format_value(max_value)}{'' if include_max else ' (exclusive)'}")
 
 
-def _membership(name: str, arguments: Any) -> Rule:
+def _membership_check(name: str, arguments: Any) -> ValueCheck:
     members = next(iter(arguments.values())) if isinstance(arguments, dict) else arguments
-    shown = ", ".join(map(_example, members[:12])) + (", ..." if len(members) > 12 else "")
+    shown = ", ".join(map(_format_value, members[:12])) + (", ..." if len(members) > 12 else "")
     is_in = name == "isin"
     known = frozenset(members)
-    return Rule(name, lambda value: (value in known) is is_in, f"{'out of' if is_in else 'other than'} {shown}")
+    return ValueCheck(name, lambda value: (value in known) is is_in, f"{'out of' if is_in else 'other than'} {shown}")
 
 
-def _length(arguments: Any) -> Rule:
+def _length_check(arguments: Any) -> ValueCheck:
     if not isinstance(arguments, dict):
         arguments = {"exact_value": arguments}
     exact = arguments.get("exact_value")
     low = exact if exact is not None else arguments.get("min_value") or 0
     high = exact if exact is not None else arguments.get("max_value")
     asks = f"of {low} to {'any number of' if high is None else high} signs"
-    return Rule("str_length", lambda value: low <= len(value) and (high is None or len(value) <= high), asks)
+    return ValueCheck("str_length", lambda value: low <= len(value) and (high is None or len(value) <= high), asks)
 
 
 # Names of the rules that bound numbers.
-BOUNDING = frozenset({
+NUMERIC_BOUND_CHECKS = frozenset({
     "in_range", "between", "ge", "greater_than_or_equal_to", "gt", "greater_than",
     "le", "less_than_or_equal_to", "lt", "less_than",
 })  # fmt: skip

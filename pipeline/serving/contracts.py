@@ -11,14 +11,14 @@ from pipeline.errors import DataError, DependencyUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Answers", "BodyRefused", "Lines", "NotReady", "Notice", "Problem", "Readiness", "Status"]
+__all__ = ["PredictionBatch", "InvalidRequest", "LineMap", "NotReady", "PredictionWarning", "FieldError", "Readiness", "Status"]
 
 Status = Literal[400, 413, 422]
-_MAX_KEPT = 20
+_MAX_ERRORS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldError:
     """One thing that is wrong with a body: where, by which rule, and what was expected; never the value itself."""
 
     path: str
@@ -30,28 +30,28 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineMap:
     """Where in a text rows stood: the line of each, and what could not be read, with the line of each problem."""
 
-    numbers: Sequence[int]
-    problems: tuple[Problem, ...] = ()
-    unread: tuple[int, ...] = ()
+    row_lines: Sequence[int]
+    errors: tuple[FieldError, ...] = ()
+    error_lines: tuple[int, ...] = ()
 
     @property
     def n_rows(self) -> int:
         """How many lines there are, read or not."""
-        return len(self.numbers) + len(set(self.unread))
+        return len(self.row_lines) + len(set(self.error_lines))
 
 
-class BodyRefused(DataError):
+class InvalidRequest(DataError):
     """A body that is not what was asked for; at most 20 problems are kept, `n_problems` counts them all."""
 
-    def __init__(self, status: Status, problems: Iterable[Problem]) -> None:
-        found = tuple(problems)
+    def __init__(self, status: Status, errors: Iterable[FieldError]) -> None:
+        found = tuple(errors)
         super().__init__("; ".join(map(str, found[:3])))
         self.status: Status = status
-        self.problems = found[:_MAX_KEPT]
-        self.n_problems = len(found)
+        self.errors = found[:_MAX_ERRORS]
+        self.n_errors = len(found)
 
 
 class NotReady(DependencyUnavailable):
@@ -63,10 +63,10 @@ class NotReady(DependencyUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class PredictionWarning:
     """What makes an answer less certain: a value beyond those of training, a word never seen, many missing."""
 
-    column: str
+    feature: str
     rule: Literal["out_of_range", "unseen", "many_missing"]
     message: str
 
@@ -80,7 +80,7 @@ class Readiness:
 
 
 @dataclass(frozen=True)
-class Answers:
+class PredictionBatch:
     """Answers to many rows, by column; all of them come from one bundle.
 
     `rows` has the position of each answered row among those that were given: all of them unless bad rows were left
@@ -91,11 +91,11 @@ class Answers:
     confidences: list[float]
     probabilities: list[list[float]]
     prediction_ids: list[str]
-    rows: list[int]
-    problems: tuple[Problem, ...]
-    make_body: Callable[[], bytes]
+    row_positions: list[int]
+    errors: tuple[FieldError, ...]
+    encode_body: Callable[[], bytes]
 
     @cached_property
     def body(self) -> bytes:
         """The same as JSON, as `POST /predict/batch` answers it; written for those who ask."""
-        return self.make_body()
+        return self.encode_body()

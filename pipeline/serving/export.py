@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["export_day"]
 
 _DAY_US = 86_400_000_000
-_MOMENT = pa.timestamp("us", tz="UTC")
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
 _TYPES = {
     "seq": pa.int64(),
-    "at": _MOMENT,
+    "at": _TIMESTAMP,
     "version": pa.int32(),
     "generation": pa.int64(),
     "confidence": pa.float64(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import did_you_mean
-from pipeline.serving.contracts import BodyRefused, Problem
+from pipeline.serving.contracts import InvalidRequest, FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "read_outcomes", "store_outcomes"]
 
 _FIELDS = ("prediction_id", "outcome", "source")
-_MAX_WORD = 200
+_MAX_FIELD_LENGTH = 200
 # A refusal shows as many problems; to look for a word that is near costs more than everything else.
 _MAX_HINTS = 20
 
@@ -43,17 +43,17 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
     is_many = isinstance(value, dict) and "outcomes" in value
     if is_many and (set(value) != {"outcomes"} or not isinstance(value["outcomes"], list) or not value["outcomes"]):
         said = 'the body is {"outcomes": [...]} with a list of at least one outcome'
-        raise BodyRefused(422, [Problem("outcomes", "type", said)])
+        raise InvalidRequest(422, [FieldError("outcomes", "type", said)])
     given = value["outcomes"] if is_many else [value]
     if len(given) > max_rows:
         said = f"has {len(given)} entries; at most {max_rows} are accepted in one request, send several"
-        raise BodyRefused(413, [Problem("outcomes", "max_rows", said)])
+        raise InvalidRequest(413, [FieldError("outcomes", "max_rows", said)])
     paths = [f"outcomes[{at}]" if is_many else "" for at in range(len(given))]
-    problems: list[Problem] = []
+    problems: list[FieldError] = []
     for one, path in zip(given, paths, strict=True):
-        problems.extend(_problems(one, path, classes, hints=len(problems) < _MAX_HINTS))
+        problems.extend(_field_errors(one, path, classes, with_hints=len(problems) < _MAX_HINTS))
     if problems:
-        raise BodyRefused(422, problems)
+        raise InvalidRequest(422, problems)
     return [Outcome(**one, path=path) for one, path in zip(given, paths, strict=True)]
 
 
@@ -71,38 +71,38 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
     with state.writing() as connection:
         known = store.known_predictions(connection, [one.prediction_id for one in outcomes])
         unknown = [
-            Problem(f"{one.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
+            FieldError(f"{one.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
             for one in outcomes
             if one.prediction_id not in known
         ]
         if unknown:
-            raise BodyRefused(422, unknown)
+            raise InvalidRequest(422, unknown)
         store.add_outcomes(connection, [(one.prediction_id, at, one.outcome, one.source) for one in outcomes])
     return len(outcomes)
 
 
-def _problems(value: Any, path: str, classes: Sequence[str], *, hints: bool) -> list[Problem]:
+def _field_errors(value: Any, path: str, classes: Sequence[str], *, with_hints: bool) -> list[FieldError]:
     prefix = f"{path}." if path else ""
     if not isinstance(value, dict):
         said = 'expected an object such as {"prediction_id": "...", "outcome": "..."}'
-        return [Problem(path, "type", said)]
+        return [FieldError(path, "type", said)]
     unknown = [name for name in value if name not in _FIELDS]
     said = f"is not known here; fields: {', '.join(_FIELDS)}"
     found = [
-        Problem(f"{prefix}{name[:60]!a}", "unknown", f"{said}{_hint(name, _FIELDS, wanted=hints and at < _MAX_HINTS)}")
+        FieldError(f"{prefix}{name[:60]!a}", "unknown", f"{said}{_hint(name, _FIELDS, is_enabled=with_hints and at < _MAX_HINTS)}")
         for at, name in enumerate(unknown)
     ]
     required = ("prediction_id", "outcome")
-    found += [Problem(f"{prefix}{name}", "missing", "is missing") for name in required if name not in value]
+    found += [FieldError(f"{prefix}{name}", "missing", "is missing") for name in required if name not in value]
     for name in _FIELDS:
         word = value.get(name, "given")
-        if not isinstance(word, str) or not 0 < len(word) <= _MAX_WORD or not word.isprintable():
-            found.append(Problem(f"{prefix}{name}", "type", f"expected text of 1 to {_MAX_WORD} signs"))
+        if not isinstance(word, str) or not 0 < len(word) <= _MAX_FIELD_LENGTH or not word.isprintable():
+            found.append(FieldError(f"{prefix}{name}", "type", f"expected text of 1 to {_MAX_FIELD_LENGTH} signs"))
         elif name == "outcome" and name in value and word not in classes:
-            said = f"expected one of {', '.join(classes)}{_hint(word, classes, wanted=hints)}"
-            found.append(Problem(f"{prefix}{name}", "isin", said))
+            said = f"expected one of {', '.join(classes)}{_hint(word, classes, is_enabled=with_hints)}"
+            found.append(FieldError(f"{prefix}{name}", "isin", said))
     return found
 
 
-def _hint(word: str, known: Sequence[str], *, wanted: bool) -> str:
-    return did_you_mean(word[:60], known) if wanted else ""
+def _hint(word: str, known: Sequence[str], *, is_enabled: bool) -> str:
+    return did_you_mean(word[:60], known) if is_enabled else ""

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from pipeline.serving.scoring import RowScorer
     from pipeline.state import State
 
-__all__ = ["FileLog", "row_ids"]
+__all__ = ["FilePredictionLog", "derive_prediction_ids"]
 
-_AT_ONCE = 10_000
+_BATCH_ROWS = 10_000
 
 
-def row_ids(source_digest: str, package_digest: str, first: int, n: int) -> list[str]:
+def derive_prediction_ids(source_digest: str, package_digest: str, first_row: int, n_rows: int) -> list[str]:
     """Return the identifiers of `n` rows from row `first` (from 1): the same file and package give the same ones."""
     chance = sha256(f"{source_digest} {package_digest}".encode())
     prefix = f"{chance[:8]}-{chance[8:12]}-8{chance[12:15]}-8{chance[15:18]}-"
-    return [f"{prefix}{number:012x}" for number in range(first, first + n)]
+    return [f"{prefix}{number:012x}" for number in range(first_row, first_row + n_rows)]
 
 
 @dataclass
-class FileLog:
+class FilePredictionLog:
     """Where the predictions of a file are kept.
 
     Parameters
@@ -47,7 +47,7 @@ class FileLog:
     generation: int
     scorer: RowScorer
 
-    def keep(self, rows: pa.Table, ids: list[str]) -> None:
+    def append(self, rows: pa.Table, ids: list[str]) -> None:
         """Write the predictions of rows, in transactions of 10,000; what an earlier run wrote stays as it is.
 
         Raises
@@ -57,28 +57,28 @@ class FileLog:
         """
         journal = Journal(self.state)
         try:
-            for at in range(0, rows.num_rows, _AT_ONCE):
-                part = ids[at : at + _AT_ONCE]
+            for at in range(0, rows.num_rows, _BATCH_ROWS):
+                part = ids[at : at + _BATCH_ROWS]
                 with self.state.reading() as connection:
                     is_known = bool(store.known_predictions(connection, part[:1]))
                 if not is_known:
-                    journal.append(self._rows(rows.slice(at, _AT_ONCE), part), has_chosen_ids=True)
+                    journal.append(self._prediction_rows(rows.slice(at, _BATCH_ROWS), part), has_chosen_ids=True)
         finally:
             journal.close()
 
-    def _rows(self, rows: pa.Table, ids: list[str]) -> list[PredictionRow]:
+    def _prediction_rows(self, rows: pa.Table, ids: list[str]) -> list[PredictionRow]:
         started_ns = time.perf_counter_ns()
-        columns = [_plain(rows.column(name)) for name in self.scorer.package.schema.feature_names]
+        columns = [_to_request_values(rows.column(name)) for name in self.scorer.package.schema.feature_names]
         answers = self.scorer.score(list(zip(*columns, strict=True)))
         latency_us = (time.perf_counter_ns() - started_ns) // 1000
         fixed = (self.state.clock(), self.model, self.version, self.scorer.package.digest, self.generation)
         tail = ("champion", "file", latency_us, 1.0, None, None)
         return [
-            PredictionRow._make((name, *fixed, one.stored, one.label, one.shares, one.confidence, *tail))
+            PredictionRow._make((name, *fixed, one.logged_features, one.label, one.probabilities_json, one.confidence, *tail))
             for name, one in zip(ids, answers, strict=True)
         ]
 
 
-def _plain(values: Any) -> list[Any]:
+def _to_request_values(values: Any) -> list[Any]:
     """Return the values of a column as a request would send them: moments as text."""
     return [value.isoformat() if hasattr(value, "isoformat") else value for value in values.to_pylist()]

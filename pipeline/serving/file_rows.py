@@ -12,7 +12,7 @@ from pipeline.config.groups.data import CsvSource
 from pipeline.data.conform import coerce_table
 from pipeline.data.reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.checks import BOUNDING, check_value, rules_of
+from pipeline.serving.checks import NUMERIC_BOUND_CHECKS, check_value, build_value_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Column, Kind, Schema
 
-__all__ = ["ValueChecks", "column_names", "file_tables", "n_rows_of"]
+__all__ = ["TableValidator", "read_column_names", "read_file_tables", "parquet_row_count"]
 
-_READ_ROWS = 65_536
-_MAX_KEPT = 100_000
-_MAX_TOLD = 20
+_PARQUET_BATCH_ROWS = 65_536
+_MAX_CACHED_VALUES = 100_000
+_MAX_REPORTED_ERRORS = 20
 
 
-def file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa.Table]:
+def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa.Table]:
     """Yield a file in pieces: the features that the model needs, and the columns `ids`, as declared.
 
     Raises
@@ -42,21 +42,21 @@ def file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa
         source = CsvSource(kind="csv", path="data/external/rows.csv")
         yield from iter_csv_tables(path, kinds, source)
     elif path.suffix == ".parquet":
-        for table in _parquet(path, list(kinds)):
+        for table in _read_parquet(path, list(kinds)):
             yield coerce_table(table, kinds, where=str(path))
     else:
         raise UsageError(f"{path}: accepted are files that end with .csv or .parquet")
 
 
-def n_rows_of(path: Path) -> int | None:
+def parquet_row_count(path: Path) -> int | None:
     """Return how many rows a Parquet file has; None for CSV, where only reading it would tell."""
     return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
 
 
-def column_names(path: Path) -> list[str]:
+def read_column_names(path: Path) -> list[str]:
     """Return the names of the columns of a file; those of a CSV file as its first line has them."""
     if path.suffix == ".parquet":
-        return list(_opened(path).schema_arrow.names)
+        return list(_open_parquet(path).schema_arrow.names)
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             return [name.strip('"') for name in stream.readline().rstrip("\r\n").split(",")]
@@ -64,17 +64,17 @@ def column_names(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parquet(path: Path, names: list[str]) -> Iterator[pa.Table]:
-    file = _opened(path)
+def _read_parquet(path: Path, names: list[str]) -> Iterator[pa.Table]:
+    file = _open_parquet(path)
     present = [name for name in names if name in file.schema_arrow.names]
     try:
-        for batch in file.iter_batches(batch_size=_READ_ROWS, columns=present):
+        for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=present):
             yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+def _open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except FileNotFoundError as error:
@@ -83,13 +83,13 @@ def _opened(path: Path) -> pq.ParquetFile:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
-class ValueChecks:
+class TableValidator:
     """Holds the values of whole columns against their declared checks; each distinct value is looked at once."""
 
     def __init__(self, schema: Schema, *, where: str) -> None:
         self._columns = schema.features
-        self._rules = {column.name: rules_of(column) for column in schema.features}
-        self._known: dict[str, set[Any]] = {column.name: set() for column in schema.features}
+        self._checks = {column.name: build_value_checks(column) for column in schema.features}
+        self._valid_values: dict[str, set[Any]] = {column.name: set() for column in schema.features}
         self._where = where
 
     def check(self, table: pa.Table, *, first_row: int) -> None:
@@ -103,7 +103,7 @@ class ValueChecks:
         found: list[tuple[int, str]] = []
         for column in self._columns:
             values = table.column(column.name)
-            bad = dict(self._refused(column, values))
+            bad = dict(self._invalid_values(column, values))
             if bad:
                 found += [
                     (row, f"{self._where}: row {first_row + row}: {column.name}: {bad[value]}")
@@ -111,26 +111,26 @@ class ValueChecks:
                     if value in bad
                 ]
         if found:
-            listed = "\n".join(said for _, said in sorted(found)[:_MAX_TOLD])
+            listed = "\n".join(said for _, said in sorted(found)[:_MAX_REPORTED_ERRORS])
             raise DataError(f"{listed}\n{self._where}: refused for {len(found)} values in this piece; mend the file")
 
-    def _refused(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
-        rules = self._rules[column.name]
+    def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
+        rules = self._checks[column.name]
         if not column.nullable and values.null_count:
             problem = check_value(column, rules, None, "")[1]
             yield None, "" if problem is None else problem.message
         if column.kind == "datetime":
             return  # typed by the reader; its checks are those of data sets
-        if column.is_numeric and set(column.checks) <= BOUNDING:
+        if column.is_numeric and set(column.checks) <= NUMERIC_BOUND_CHECKS:
             ends = pc.min_max(values).as_py()
             if all(end is None or check_value(column, rules, end, "")[1] is None for end in ends.values()):
                 return
-        known = self._known[column.name]
+        known = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in known:
                 continue
             problem = check_value(column, rules, value, "")[1]
             if problem is not None:
                 yield value, problem.message
-            elif len(known) < _MAX_KEPT:
+            elif len(known) < _MAX_CACHED_VALUES:
                 known.add(value)

@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.classifier import predicted_codes
 from pipeline.features import Encoder
-from pipeline.serving.contracts import Notice
+from pipeline.serving.contracts import PredictionWarning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,32 +27,32 @@ if TYPE_CHECKING:
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
 
-__all__ = ["RowAnswer", "RowScorer"]
+__all__ = ["ScoredRow", "RowScorer"]
 
-_MAX_KEPT = 20_000
-_LOOKED_UP = frozenset({"integer", "category", "boolean"})
-_UNWARNED = '","warnings":[]'
+_MAX_CACHED_VALUES = 20_000
+_CACHEABLE_KINDS = frozenset({"integer", "category", "boolean"})
+_NO_WARNINGS_JSON = '","warnings":[]'
 
 
-class _Cell(NamedTuple):
+class _EncodedValue(NamedTuple):
     """What is known of one value: its part of the matrix as bytes, its stored form, its notice."""
 
     encoded: bytes
-    stored: str
-    notice: Notice | None
+    logged: str
+    warning: PredictionWarning | None
 
 
-class RowAnswer(NamedTuple):
+class ScoredRow(NamedTuple):
     """The answer to one row: its JSON before and behind the identifier without the last brace, and what the log keeps.
 
     `shares` are the probabilities as JSON by class; `stored` are the features in their stored form, as JSON.
     """
 
-    before: str
-    behind: str
-    stored: str
+    json_prefix: str
+    json_suffix: str
+    logged_features: str
     label: str
-    shares: str
+    probabilities_json: str
     confidence: float
     probabilities: list[float]
 
@@ -71,126 +71,126 @@ class RowScorer:
         Answers that are kept for rows that come again; 0 keeps none. They belong to this package alone.
     """
 
-    def __init__(self, package: Package, *, many_missing: float, secret: bytes, cached_rows: int = 0) -> None:
+    def __init__(self, package: Package, *, many_missing: float, hash_key: bytes, cached_rows: int = 0) -> None:
         self.package = package
-        self._columns = _columns(package, secret)
-        self._n_missing = max(1, int(np.ceil(many_missing * len(self._columns))))
+        self._column_encoders = _build_column_encoders(package, hash_key)
+        self._many_missing_count = max(1, int(np.ceil(many_missing * len(self._column_encoders))))
         self._width = len(package.serving_classifier.encoder.feature_names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
         words = ",".join(f"{label}:%s" for label in (one.replace("%", "%%") for one in self._labels))
-        self._shares = f"{{{words}}}"
-        self._max_kept = cached_rows
+        self._probabilities_template = f"{{{words}}}"
+        self._max_cached_rows = cached_rows
         # 0.0 and -0.0 are equal to a dictionary and not to a model.
-        self._is_kept = cached_rows > 0 and all(one.kind in _LOOKED_UP for one in package.schema.features)
-        self._kept: dict[tuple[Any, ...], RowAnswer] = {}  # stays empty unless `_is_kept`
+        self._is_cacheable = cached_rows > 0 and all(one.kind in _CACHEABLE_KINDS for one in package.schema.features)
+        self._cache: dict[tuple[Any, ...], ScoredRow] = {}  # stays empty unless `_is_kept`
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
-        return self._predict(self._cells(list(zip(*rows, strict=True))), len(rows))
+        return self._predict(self._encode(list(zip(*rows, strict=True))), len(rows))
 
-    def kept(self, row: tuple[Any, ...]) -> RowAnswer | None:
+    def cached(self, row: tuple[Any, ...]) -> ScoredRow | None:
         """Return the answer to a row that came before, where it is still known."""
-        return self._kept.get(row)
+        return self._cache.get(row)
 
-    def score(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
+    def score(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
         """Return the answers to rows that a codec accepted, in order."""
-        if not self._is_kept:
-            return self._answers(rows)
-        kept = self._kept
+        if not self._is_cacheable:
+            return self._score_uncached(rows)
+        kept = self._cache
         try:
             return [kept[row] for row in rows]
         except KeyError:
-            if len(kept) > self._max_kept:
-                kept = self._kept = {}
+            if len(kept) > self._max_cached_rows:
+                kept = self._cache = {}
             fresh = list({row: None for row in rows if row not in kept})
-            kept.update(zip(fresh, self._answers(fresh), strict=True))
+            kept.update(zip(fresh, self._score_uncached(fresh), strict=True))
             return [kept[row] for row in rows]
 
-    def _answers(self, rows: Sequence[tuple[Any, ...]]) -> list[RowAnswer]:
+    def _score_uncached(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
         values = list(zip(*rows, strict=True))
-        cells = self._cells(values)
+        cells = self._encode(values)
         probabilities = self._predict(cells, len(rows))
         codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
         plain = probabilities.tolist()
-        texts = [_texts(column) for column in probabilities.T.tolist()]
-        shares = list(map(self._shares.__mod__, zip(*texts, strict=True)))
+        texts = [_number_texts(column) for column in probabilities.T.tolist()]
+        shares = list(map(self._probabilities_template.__mod__, zip(*texts, strict=True)))
         before = [
             f'{{"prediction":{self._labels[code]},"confidence":{texts[code][at]},"probabilities":{share},"prediction_id":"'
             for at, (code, share) in enumerate(zip(codes, shares, strict=True))
         ]
         labels = map(self._classes.__getitem__, codes)
         confidences = [row[code] for row, code in zip(plain, codes, strict=True)]
-        behind = self._behind(cells, values, len(rows))
-        return list(map(RowAnswer, before, behind, _stored(cells, len(rows)), labels, shares, confidences, plain))
+        behind = self._json_suffixes(cells, values, len(rows))
+        return list(map(ScoredRow, before, behind, _logged_features(cells, len(rows)), labels, shares, confidences, plain))
 
-    def _cells(self, values: Sequence[Sequence[Any]]) -> list[list[_Cell]]:
+    def _encode(self, values: Sequence[Sequence[Any]]) -> list[list[_EncodedValue]]:
         """Return what is known of the values of each column."""
-        return [column.cells(given) for column, given in zip(self._columns, values, strict=True)]
+        return [column.encode(given) for column, given in zip(self._column_encoders, values, strict=True)]
 
-    def _behind(self, cells: list[list[_Cell]], values: Sequence[Sequence[Any]], n_rows: int) -> list[str]:
+    def _json_suffixes(self, encoded: list[list[_EncodedValue]], values: Sequence[Sequence[Any]], n_rows: int) -> list[str]:
         """Return the end of each answer, with what the row should be warned of."""
-        notices: dict[int, list[Notice]] = {}
+        notices: dict[int, list[PredictionWarning]] = {}
         n_missing: Counter[int] = Counter()
-        for column, given in zip(cells, values, strict=True):
+        for column, given in zip(encoded, values, strict=True):
             for at, cell in enumerate(column):
                 if cell[2] is not None:
                     notices.setdefault(at, []).append(cell[2])
             n_missing.update([at for at, value in enumerate(given) if value is None])
         for at, n in n_missing.items():
-            if n >= self._n_missing:
+            if n >= self._many_missing_count:
                 said = f"{n} of {len(values)} values are missing; the answer rests on few"
-                notices.setdefault(at, []).append(Notice("", "many_missing", said))
-        behind = [_UNWARNED] * n_rows
+                notices.setdefault(at, []).append(PredictionWarning("", "many_missing", said))
+        behind = [_NO_WARNINGS_JSON] * n_rows
         for at, found in notices.items():
-            plain = ({"column": one.column, "rule": one.rule, "message": one.message} for one in found)
+            plain = ({"column": one.feature, "rule": one.rule, "message": one.message} for one in found)
             behind[at] = f'","warnings":[{",".join(map(json.dumps, plain))}]'
         return behind
 
-    def _predict(self, cells: list[list[_Cell]], n_rows: int) -> NDArray[np.float64]:
-        data = b"".join([cell[0] for row in zip(*cells, strict=True) for cell in row])
+    def _predict(self, encoded: list[list[_EncodedValue]], n_rows: int) -> NDArray[np.float64]:
+        data = b"".join([cell[0] for row in zip(*encoded, strict=True) for cell in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
         served = self.package.serving_classifier
         return served.calibration.apply(served.uncalibrated_proba(matrix))
 
 
-def _texts(numbers: list[float]) -> list[str]:
+def _number_texts(numbers: list[float]) -> list[str]:
     """Return each number as JSON, with the fewest digits that tell it from all others, as `repr` in a seventh of its time."""
     return msgspec.json.encode(numbers)[1:-1].decode().split(",")
 
 
-def _stored(cells: list[list[_Cell]], n_rows: int) -> list[str]:
+def _logged_features(encoded: list[list[_EncodedValue]], n_rows: int) -> list[str]:
     """Return the features of each row in their stored form; of a column either all values have one or none."""
-    columns = [[cell[1] for cell in column] for column in cells if column[0][1]]
+    columns = [[cell[1] for cell in column] for column in encoded if column[0][1]]
     if not columns:
         return ["{}"] * n_rows
     return list(map("{%s}".__mod__, map(",".join, zip(*columns, strict=True))))
 
 
-class _ColumnCells:
+class _ColumnEncoder:
     """What is known of the values of one column."""
 
-    def __init__(self, column: Column, encoder: Encoder | None, bins: Bins | None, secret: bytes) -> None:
+    def __init__(self, column: Column, encoder: Encoder | None, bins: Bins | None, hash_key: bytes) -> None:
         self._column = column
         self._encoder = encoder
         self._bins = bins
-        self._secret = secret
-        self._known: dict[Any, _Cell] = {}
+        self._hash_key = hash_key
+        self._cache: dict[Any, _EncodedValue] = {}
 
-    def cells(self, values: Sequence[Any]) -> list[_Cell]:
-        if self._column.kind not in _LOOKED_UP:
-            return self._make(values)
-        known = self._known
+    def encode(self, values: Sequence[Any]) -> list[_EncodedValue]:
+        if self._column.kind not in _CACHEABLE_KINDS:
+            return self._encode_uncached(values)
+        known = self._cache
         try:
             return [known[value] for value in values]
         except KeyError:
-            if len(known) > _MAX_KEPT:
-                known = self._known = {}
+            if len(known) > _MAX_CACHED_VALUES:
+                known = self._cache = {}
             fresh = list({value for value in values if value not in known})
-            known.update(zip(fresh, self._make(fresh), strict=True))
+            known.update(zip(fresh, self._encode_uncached(fresh), strict=True))
             return [known[value] for value in values]
 
-    def _make(self, values: Sequence[Any]) -> list[_Cell]:
+    def _encode_uncached(self, values: Sequence[Any]) -> list[_EncodedValue]:
         width = 0
         data = b""
         if self._encoder is not None:
@@ -198,7 +198,7 @@ class _ColumnCells:
             width, data = 4 * matrix.shape[1], matrix.tobytes()
         labels = self._bin_labels(values)
         return [
-            _Cell(data[at * width : (at + 1) * width], self._stored(value, code), self._notice(label))
+            _EncodedValue(data[at * width : (at + 1) * width], self._logged_value(value, code), self._warning(label))
             for at, (value, (code, label)) in enumerate(zip(values, labels, strict=True))
         ]
 
@@ -215,7 +215,7 @@ class _ColumnCells:
         # A declared word may be called like one of the bins behind the regular ones.
         return [(code, names[code] if code >= n_regular else "") for code in codes]
 
-    def _stored(self, value: Any, code: int | None) -> str:
+    def _logged_value(self, value: Any, code: int | None) -> str:
         policy = self._column.store
         if policy == "drop" or (policy == "bin" and code is None):
             return ""
@@ -224,24 +224,24 @@ class _ColumnCells:
             return f'{name}:{{"bin":{code}}}'
         if policy == "hash" and value is not None:
             text = f"{self._column.name}\0{value}".encode()
-            return f'{name}:{{"hash":"{hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()}"}}'
+            return f'{name}:{{"hash":"{hashlib.blake2b(text, key=self._hash_key, digest_size=16).hexdigest()}"}}'
         return f"{name}:{json.dumps(value, ensure_ascii=False)}"
 
-    def _notice(self, label: str) -> Notice | None:
+    def _warning(self, label: str) -> PredictionWarning | None:
         if label in ("below", "above"):
             said = f"the value lies {label} those of the training rows; the answer is a guess beyond what was learned"
-            return Notice(self._column.name, "out_of_range", said)
+            return PredictionWarning(self._column.name, "out_of_range", said)
         if label == "unseen":
             said = "this value did not occur in the training rows; the answer rests on the other features"
-            return Notice(self._column.name, "unseen", said)
+            return PredictionWarning(self._column.name, "unseen", said)
         return None
 
 
-def _columns(package: Package, secret: bytes) -> list[_ColumnCells]:
+def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
     plain = package.serving_classifier.encoder.as_dict()
     encoders = {plan["name"]: Encoder.from_dict({**plain, "columns": [plan]}) for plan in plain["columns"]}
     bins = {one.name: one for one in package.reference.columns}
     return [
-        _ColumnCells(column, encoders.get(column.name), bins.get(column.name), secret)
+        _ColumnEncoder(column, encoders.get(column.name), bins.get(column.name), hash_key)
         for column in package.schema.features
     ]

@@ -21,25 +21,25 @@ from pyarrow import parquet as pq
 from pipeline import files
 from pipeline.classifier import predicted_codes
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.file_log import row_ids
-from pipeline.serving.file_rows import ValueChecks, column_names, file_tables, n_rows_of
+from pipeline.serving.file_log import derive_prediction_ids
+from pipeline.serving.file_rows import TableValidator, read_column_names, read_file_tables, parquet_row_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipeline.package import Package
-    from pipeline.serving.file_log import FileLog
+    from pipeline.serving.file_log import FilePredictionLog
 
-__all__ = ["PART_ROWS", "FileScores", "score_file"]
+__all__ = ["PART_ROWS", "FileScoringResult", "score_file"]
 
 PART_ROWS = 131_072
 _Item = TypeVar("_Item")
-_FORMS = (".csv", ".parquet")
+_SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class FileScores:
+class FileScoringResult:
     """What was written: rows, those that an earlier run had scored already, and the digest of the package."""
 
     path: Path
@@ -54,9 +54,9 @@ def score_file(
     target: Path,
     *,
     chunk_rows: int = PART_ROWS,
-    log: FileLog | None = None,
-    told: Callable[[int, int | None], None] = lambda _done, _all: None,
-) -> FileScores:
+    log: FilePredictionLog | None = None,
+    on_progress: Callable[[int, int | None], None] = lambda _done, _all: None,
+) -> FileScoringResult:
     """Write the predictions of the rows of `source` to `target`, in their order.
 
     Columns of the output: those with the role id that the file has, then `prediction`, `confidence`, and
@@ -81,36 +81,36 @@ def score_file(
     UsageError
         When a file is neither CSV nor Parquet, or `chunk_rows` is below 1.
     """
-    if target.suffix not in _FORMS:
-        raise UsageError(f"{target}: accepted are files that end with {' or '.join(_FORMS)}")
+    if target.suffix not in _SUFFIXES:
+        raise UsageError(f"{target}: accepted are files that end with {' or '.join(_SUFFIXES)}")
     if chunk_rows < 1:
         raise UsageError(f"chunk rows: {chunk_rows} is too few; give 1 or more")
-    digest = _digest(source)
+    digest = _source_digest(source)
     plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
-    parts = _Parts(target, plan)
-    total = n_rows_of(source)
+    parts = _PartStore(target, plan)
+    total = parquet_row_count(source)
     n_done = n_resumed = 0
-    with parts.assembling() as assembled:
-        pieces = _ahead(_checked(package, source))
-        for at, (rows, scored) in enumerate(_ahead(_scored(package, pieces, parts, chunk_rows))):
+    with parts.open_output() as assembled:
+        pieces = _prefetch(_validated_parts(package, source))
+        for at, (rows, scored) in enumerate(_prefetch(_scored_parts(package, pieces, parts, chunk_rows))):
             if scored is None:
                 n_resumed += rows.num_rows
             elif log is None:
                 parts.add(at, scored)
             else:
-                ids = row_ids(digest, package.digest, n_done + 1, rows.num_rows)
-                log.keep(rows, ids)
+                ids = derive_prediction_ids(digest, package.digest, n_done + 1, rows.num_rows)
+                log.append(rows, ids)
                 parts.add(at, scored.append_column("prediction_id", pa.array(ids, pa.string())))
             assembled.write(parts.read(at))
             n_done += rows.num_rows
-            told(n_done, total)
+            on_progress(n_done, total)
         if n_done == 0:
             raise DataError(f"{source}: has no rows")
     parts.remove()
-    return FileScores(target, n_done, n_resumed, package.digest)
+    return FileScoringResult(target, n_done, n_resumed, package.digest)
 
 
-def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
     """Yield `items`, the next of which is made in a thread while one is used."""
     with ThreadPoolExecutor(1) as worker:
         coming = worker.submit(next, items, None)
@@ -119,43 +119,43 @@ def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
             yield item
 
 
-def _checked(package: Package, source: Path) -> Iterator[pa.Table]:
-    checks = ValueChecks(package.schema, where=str(source))
+def _validated_parts(package: Package, source: Path) -> Iterator[pa.Table]:
+    checks = TableValidator(package.schema, where=str(source))
     n_rows = 0
-    for part in _parts_of(package, source):
+    for part in _read_parts(package, source):
         checks.check(part, first_row=n_rows + 1)
         n_rows += part.num_rows
         yield part
 
 
-def _scored(
-    package: Package, pieces: Iterator[pa.Table], parts: _Parts, chunk_rows: int
+def _scored_parts(
+    package: Package, pieces: Iterator[pa.Table], parts: _PartStore, chunk_rows: int
 ) -> Iterator[tuple[pa.Table, pa.Table | None]]:
     """Yield each part with its scores, None where an earlier run has kept them."""
     for at, part in enumerate(pieces):
         if parts.has(at):
             yield part, None
             continue
-        chunks = [_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
+        chunks = [_score_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
         yield part, pa.concat_tables(chunks).combine_chunks()
 
 
-def _digest(source: Path) -> str:
+def _source_digest(source: Path) -> str:
     try:
         return files.sha256_file(source)
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror}") from error
 
 
-def _ids(package: Package, source: Path) -> tuple[str, ...]:
-    there = column_names(source)
+def _id_columns(package: Package, source: Path) -> tuple[str, ...]:
+    there = read_column_names(source)
     return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in there)
 
 
-def _parts_of(package: Package, source: Path) -> Iterator[pa.Table]:
+def _read_parts(package: Package, source: Path) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     n_rows = 0
-    for table in file_tables(source, package.schema, _ids(package, source)):
+    for table in read_file_tables(source, package.schema, _id_columns(package, source)):
         waiting.append(table)
         n_rows += table.num_rows
         while n_rows >= PART_ROWS:
@@ -166,7 +166,7 @@ def _parts_of(package: Package, source: Path) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _chunk(package: Package, rows: pa.Table) -> pa.Table:
+def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
     probabilities = package.predict_proba(
         {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
     )
@@ -183,7 +183,7 @@ def _chunk(package: Package, rows: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-class _Parts:
+class _PartStore:
     """Finished parts beside the output, valid for one source and one package."""
 
     def __init__(self, target: Path, plan: dict[str, Any]) -> None:
@@ -213,10 +213,10 @@ class _Parts:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
-    def assembling(self) -> Iterator[_Assembled]:
+    def open_output(self) -> Iterator[_OutputWriter]:
         """Yield what writes tables behind each other; the output appears when the block ends well."""
         with files.atomic_file(self._target) as temporary:
-            assembled = _Assembled(temporary, is_parquet=self._target.suffix == ".parquet")
+            assembled = _OutputWriter(temporary, is_parquet=self._target.suffix == ".parquet")
             try:
                 yield assembled
             finally:
@@ -226,7 +226,7 @@ class _Parts:
         return self._folder / f"{at:06d}.arrow"
 
 
-class _Assembled:
+class _OutputWriter:
     """The output while it grows; its columns are those of the first table."""
 
     def __init__(self, path: Path, *, is_parquet: bool) -> None:
@@ -236,7 +236,7 @@ class _Assembled:
 
     def write(self, table: pa.Table) -> None:
         if self._writer is None:
-            self._writer = self._opened(table.schema)
+            self._writer = self._open_writer(table.schema)
         if self._is_parquet:
             self._writer.write_table(table, row_group_size=PART_ROWS)
         else:
@@ -246,7 +246,7 @@ class _Assembled:
         if self._writer is not None:
             self._writer.close()
 
-    def _opened(self, schema: pa.Schema) -> Any:
+    def _open_writer(self, schema: pa.Schema) -> Any:
         if self._is_parquet:
             return pq.ParquetWriter(self._path, schema, compression="zstd", version="2.6")
         return csv.CSVWriter(self._path, schema, write_options=csv.WriteOptions(quoting_style="needed"))

@@ -15,27 +15,27 @@ from pipeline.serving.engine import Engine
 if TYPE_CHECKING:
     from pipeline.config.groups.live import ServingConfig
 
-__all__ = ["AUTHENTICATION", "STAGES", "find_project", "start"]
+__all__ = ["AUTHENTICATION_MODES", "STAGES", "find_project", "start_server"]
 
-AUTHENTICATION = ("none", "required")
+AUTHENTICATION_MODES = ("none", "required")
 STAGES = ("Production", "Staging")
 
-_MARKS = ("dvc.yaml", "params.yaml", ".git")
+_PROJECT_MARKERS = ("dvc.yaml", "params.yaml", ".git")
 
 
-def find_project(named: Path | None = None) -> Path:
+def find_project(folder: Path | None = None) -> Path:
     """Return the folder whose `state/` holds database and packages: the named one, or the nearest with a graph.
 
     `named` may be that folder, or the folder `state` in it.
     """
-    if named is not None:
-        found = named.resolve()
+    if folder is not None:
+        found = folder.resolve()
         return found.parent if found.name == "state" else found
     here = Path.cwd()
-    return next((one for one in (here, *here.parents) if any((one / mark).exists() for mark in _MARKS)), here)
+    return next((one for one in (here, *here.parents) if any((one / mark).exists() for mark in _PROJECT_MARKERS)), here)
 
 
-def start(
+def start_server(
     *,
     state: Path | None = None,
     model: str | None = None,
@@ -59,7 +59,7 @@ def start(
 
     began = time.monotonic() - _seconds_since_start()
     root = find_project(state)
-    settings = _settings(root)
+    settings = _load_settings(root)
     chosen: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
     config: ServingConfig = settings.serving.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
@@ -69,7 +69,7 @@ def start(
     serve(engine, config, started_at_s=began)
 
 
-def _settings(root: Path) -> Any:
+def _load_settings(root: Path) -> Any:
     """Return the settings beside the state, otherwise those of the present folder."""
     beside = root / paths.PARAMS
     return load_params(beside if beside.exists() else paths.PARAMS)

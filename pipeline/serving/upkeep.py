@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pipeline.config.groups.serving import PredictionLogConfig
     from pipeline.state import State
 
-__all__ = ["Upkeep", "erase", "prepare", "prune"]
+__all__ = ["RetentionWorker", "erase_subject", "prepare_partitions", "prune"]
 
-_AT_ONCE = 2_000
-_EVERY_S = 60.0
-_STOP_S = 5.0
+_BATCH_ROWS = 2_000
+_INTERVAL_S = 60.0
+_STOP_TIMEOUT_S = 5.0
 
 
-class Upkeep:
+class RetentionWorker:
     """A thread that looks after the log each minute, beside everything else.
 
     Parameters
@@ -34,10 +34,10 @@ class Upkeep:
     """
 
     def __init__(self, state: State, config: PredictionLogConfig) -> None:
-        self.error: str | None = None
+        self.last_error: str | None = None
         self._state = state
         self._config = config
-        self._is_over = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-upkeep", daemon=True)
 
     def start(self) -> None:
@@ -47,32 +47,32 @@ class Upkeep:
 
     def stop(self) -> None:
         """End after the transaction that is under way; one that takes long is left to the database, which undoes it."""
-        self._is_over.set()
+        self._stop_event.set()
         if self._thread.is_alive():
-            self._thread.join(_STOP_S)
+            self._thread.join(_STOP_TIMEOUT_S)
 
     def _run(self) -> None:
-        self._tend(self._prepare)
-        while not self._is_over.wait(_EVERY_S):
-            self._tend(self._prepare, self._prune)
+        self._run_once(self._prepare_partitions)
+        while not self._stop_event.wait(_INTERVAL_S):
+            self._run_once(self._prepare_partitions, self._prune)
 
-    def _tend(self, *tasks: Callable[[], object]) -> None:
+    def _run_once(self, *tasks: Callable[[], object]) -> None:
         failed = []
         for task in tasks:
             try:
                 task()
             except Exception as error:  # noqa: BLE001 - whatever it is, what is old must go, and the next minute comes
                 failed.append(str(error).strip().partition("\n")[0])
-        self.error = "; ".join(failed) or None
+        self.last_error = "; ".join(failed) or None
 
-    def _prepare(self) -> None:
-        prepare(self._state, self._config)
+    def _prepare_partitions(self) -> None:
+        prepare_partitions(self._state, self._config)
 
     def _prune(self) -> None:
-        prune(self._state, self._config, is_over=self._is_over.is_set)
+        prune(self._state, self._config, is_stopped=self._stop_event.is_set)
 
 
-def prepare(state: State, config: PredictionLogConfig) -> None:
+def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
     """Make the partitions of now and of the time after it, where the log has partitions.
 
     Raises
@@ -94,7 +94,7 @@ def prepare(state: State, config: PredictionLogConfig) -> None:
             store.add_partitions(connection, moments, days=days)
 
 
-def prune(state: State, config: PredictionLogConfig, *, is_over: Callable[[], bool] = lambda: False) -> int:
+def prune(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
     """Remove rows and stored answers that are older than the settings say, in short transactions; return how many.
 
     It ends before its time when `is_over` says so, which is asked between two transactions.
@@ -115,16 +115,16 @@ def prune(state: State, config: PredictionLogConfig, *, is_over: Callable[[], bo
         before = store.partition_start(before, days=config.partition_days)
     while True:
         with state.writing() as connection:
-            n_rows = store.remove_predictions(connection, before=before, limit=_AT_ONCE)
+            n_rows = store.remove_predictions(connection, before=before, limit=_BATCH_ROWS)
             n_answers = store.remove_answers(
-                connection, before=now - config.answers_hours * store.HOUR_US, limit=_AT_ONCE
+                connection, before=now - config.answers_hours * store.HOUR_US, limit=_BATCH_ROWS
             )
         n_removed += n_rows + n_answers
-        if max(n_rows, n_answers) < _AT_ONCE or is_over():
+        if max(n_rows, n_answers) < _BATCH_ROWS or is_stopped():
             return n_removed
 
 
-def erase(state: State, subject: str, *, actor: str) -> int:
+def erase_subject(state: State, subject: str, *, actor: str) -> int:
     """Remove all that is kept about a subject and return how many predictions that were; the audit trail tells of it.
 
     The trail keeps a digest of the subject, not the subject.

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from pipeline.package import Bins, Package
     from pipeline.schema import Column
-    from pipeline.serving.bundle import Bundle
+    from pipeline.serving.bundle import LoadedModel
 
-__all__ = ["Varied", "variation", "vary"]
+__all__ = ["WhatIf", "what_if_response", "what_if"]
 
 _MAX_VALUES = 15
 _MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Varied:
+class WhatIf:
     """What the model says when `column` has `value` (as text) and the others are as they were.
 
     `probability` is that of the class that was asked about; `is_present` marks the value that the row has.
@@ -35,16 +35,16 @@ class Varied:
     is_present: bool
 
 
-def variation(bundle: Bundle, row: tuple[Any, ...]) -> bytes:
+def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     """Return the answer of `POST /v1/variation` as JSON: each feature varied alone, for the class that was answered."""
-    (answer,) = bundle.scorer.score([row])
-    named = dict(zip(bundle.schema.feature_names, row, strict=True))
-    tried = [asdict(one) for one in vary(bundle.package, named, label=answer.label)]
+    (answer,) = loaded_model.scorer.score([row])
+    named = dict(zip(loaded_model.schema.feature_names, row, strict=True))
+    tried = [asdict(one) for one in what_if(loaded_model.package, named, label=answer.label)]
     told = {"prediction": answer.label, "unit": f"probability of {answer.label}", "variations": tried}
-    return f"{json.dumps(told)[:-1]},{bundle.about}}}".encode()
+    return f"{json.dumps(told)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
-def vary(package: Package, row: Mapping[str, Any], *, label: str) -> list[Varied]:
+def what_if(package: Package, row: Mapping[str, Any], *, label: str) -> list[WhatIf]:
     """Return what the model says when one feature of a row is another, the others as they are.
 
     Parameters
@@ -65,7 +65,7 @@ def vary(package: Package, row: Mapping[str, Any], *, label: str) -> list[Varied
         (column.name, value)
         for column in package.schema.features
         if column.name in found
-        for value in _values(column, found[column.name], row.get(column.name))
+        for value in _values_to_try(column, found[column.name], row.get(column.name))
     ][:_MAX_ROWS]
     if not tried:
         return []
@@ -74,20 +74,20 @@ def vary(package: Package, row: Mapping[str, Any], *, label: str) -> list[Varied
     probabilities = package.predict_proba(columns)[:, package.classes.index(label)]
     predictions = package.predict(columns)
     return [
-        Varied(name, _text(value), float(probability), str(prediction), value == row.get(name))
+        WhatIf(name, _format_value(value), float(probability), str(prediction), value == row.get(name))
         for (name, value), probability, prediction in zip(tried, probabilities, predictions, strict=True)
     ]
 
 
-def _values(column: Column, bins: Bins, present: Any) -> list[Any]:
+def _values_to_try(column: Column, bins: Bins, present: Any) -> list[Any]:
     """Return the values to try in their order, the present one among them; missing last, where it may be."""
-    values = _points(column, bins)
+    values = _candidate_values(column, bins)
     if present is not None and present not in values:
         values = sorted([*values, present]) if column.is_numeric else [*values, present]
     return [*values, None] if column.nullable else values
 
 
-def _points(column: Column, bins: Bins) -> list[Any]:
+def _candidate_values(column: Column, bins: Bins) -> list[Any]:
     if column.kind == "boolean":
         return [word == "true" for word in bins.points]
     if not column.is_numeric:
@@ -98,7 +98,7 @@ def _points(column: Column, bins: Bins) -> list[Any]:
     return list(dict.fromkeys(round(one) if column.kind == "integer" else float(one) for one in points))
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "missing"
     if isinstance(value, bool):

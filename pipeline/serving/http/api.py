@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.serving.apart import apart
+from pipeline.serving.apart import run_in_thread_if_large
 from pipeline.serving.contracts import NotReady
 from pipeline.serving.http import inference, page, tabular
 from pipeline.serving.http.access import PUBLIC
@@ -22,7 +22,7 @@ from pipeline.serving.http.problems import HttpProblem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.serving.bundle import Bundle
+    from pipeline.serving.bundle import LoadedModel
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.calls import HttpRequest
     from pipeline.serving.http.limits import ConcurrencyLimiter
@@ -167,7 +167,7 @@ class Endpoints:
 
     async def health(self, _request: HttpRequest) -> HttpResponse:
         """Say the same with the name of what serves."""
-        bundle = self.engine.bundle
+        bundle = self.engine.loaded_model
         return self._readiness_response({} if bundle is None else _model_identity(bundle))
 
     def _readiness_response(self, details: dict[str, Any]) -> HttpResponse:
@@ -183,7 +183,7 @@ class Endpoints:
 
     async def predict(self, request: HttpRequest) -> HttpResponse:
         """Answer one row."""
-        return HttpResponse(await self.engine.predict_one(request.body, key=request.idempotency_key, subject=request.subject))
+        return HttpResponse(await self.engine.predict_row(request.body, key=request.idempotency_key, subject=request.subject))
 
     async def predict_batch(self, request: HttpRequest) -> HttpResponse:
         """Answer many rows, in any form."""
@@ -199,7 +199,7 @@ class Endpoints:
         answers = await self.engine.predict_columns(
             read.columns, key=request.idempotency_key, subject=request.subject, on_error=on_error, lines=read.lines
         )
-        return HttpResponse(await apart(len(request.body), lambda: answers.body))
+        return HttpResponse(await run_in_thread_if_large(len(request.body), lambda: answers.body))
 
     async def explain(self, request: HttpRequest) -> HttpResponse:
         """Say what each value of a row contributes."""
@@ -207,7 +207,7 @@ class Endpoints:
 
     async def what_if(self, request: HttpRequest) -> HttpResponse:
         """Say what would change the answer to a row."""
-        return HttpResponse(await self.engine.vary(request.body))
+        return HttpResponse(await self.engine.what_if(request.body))
 
     async def feedback(self, request: HttpRequest) -> HttpResponse:
         """Take outcomes."""
@@ -222,7 +222,7 @@ class Endpoints:
 
     async def models(self, _request: HttpRequest) -> HttpResponse:
         """Describe the model that serves and the one before."""
-        active, previous = self.engine.bundle, self.engine.previous
+        active, previous = self.engine.loaded_model, self.engine.previous_model
         return HttpResponse(
             _to_json({"active": _model_description(active), "previous": None if previous is None else _model_identity(previous)})
         )
@@ -236,7 +236,7 @@ class Endpoints:
 
     async def activate(self, _request: HttpRequest) -> HttpResponse:
         """Look at the state database now."""
-        return HttpResponse(_to_json(_model_identity(await self.engine.activate())))
+        return HttpResponse(_to_json(_model_identity(await self.engine.reload())))
 
     # The Open Inference Protocol
 
@@ -263,7 +263,7 @@ class Endpoints:
         """Answer the rows of tensors."""
         bundle = self._require_named_model(request)
         cut_at = request.headers.get(inference.JSON_LENGTH_HEADER)
-        asked = await apart(len(request.body), inference.parse_request, request.body, cut_at, bundle.schema, max_rows=self.max_rows)
+        asked = await run_in_thread_if_large(len(request.body), inference.parse_request, request.body, cut_at, bundle.schema, max_rows=self.max_rows)
         answers = await self.engine.predict_columns(asked.columns, key=request.idempotency_key, subject=request.subject)
         body, length = inference.build_response(asked, answers, name=bundle.name, version=str(bundle.version))
         if length is None:
@@ -282,7 +282,7 @@ class Endpoints:
         return HttpResponse(self._description()[2], media_type=b"text/html; charset=utf-8", headers=list(_HTML_SECURITY_HEADERS))
 
     def _description(self) -> tuple[Any, bytes, bytes]:
-        bundle = self.engine.bundle
+        bundle = self.engine.loaded_model
         if self._cached_description is None or self._cached_description[0] is not bundle:
             schema = None if bundle is None else bundle.schema
             title = "declarative-mlops" if bundle is None else bundle.name
@@ -292,13 +292,13 @@ class Endpoints:
             self._cached_description = (bundle, _to_json(told), page.render_docs_page(told))
         return self._cached_description
 
-    def _require_model(self) -> Bundle:
-        bundle = self.engine.bundle
+    def _require_model(self) -> LoadedModel:
+        bundle = self.engine.loaded_model
         if bundle is None:
             raise NotReady(self.engine.ready().reason or "no model serves", retry_after_s=2)
         return bundle
 
-    def _require_named_model(self, request: HttpRequest) -> Bundle:
+    def _require_named_model(self, request: HttpRequest) -> LoadedModel:
         bundle = self._require_model()
         asked = request.path_params.get("version")
         if request.path_params["model"] != bundle.name or asked not in (None, str(bundle.version)):
@@ -310,7 +310,7 @@ def _to_json(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def _model_identity(model: Bundle) -> dict[str, Any]:
+def _model_identity(model: LoadedModel) -> dict[str, Any]:
     return {
         "model_name": model.name,
         "model_version": model.version,
@@ -320,7 +320,7 @@ def _model_identity(model: Bundle) -> dict[str, Any]:
     }
 
 
-def _model_description(model: Bundle | None) -> dict[str, Any] | None:
+def _model_description(model: LoadedModel | None) -> dict[str, Any] | None:
     if model is None:
         return None
     package = model.package

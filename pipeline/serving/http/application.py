@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
-from pipeline.serving.contracts import BodyRefused, NotReady
+from pipeline.serving.contracts import InvalidRequest, NotReady
 from pipeline.serving.http import problems
 from pipeline.serving.http.access import UNRESTRICTED
 from pipeline.serving.http.calls import HttpResponse, HttpRequest, ClientDisconnected, check_single_headers, request_id_from
@@ -223,7 +223,7 @@ class Application:
         """Return what the caller is told of an error; of our own faults nothing but where to look."""
         if isinstance(error, HttpProblem):
             return error
-        if isinstance(error, BodyRefused):
+        if isinstance(error, InvalidRequest):
             return _body_problem(error)
         if isinstance(error, NotReady):
             return HttpProblem("not-ready", str(error), headers={"Retry-After": str(error.retry_after_s)})
@@ -236,14 +236,14 @@ class Application:
         return HttpProblem("bug", "this is a bug of ours; the server's log has it under the request_id")
 
 
-def _body_problem(error: BodyRefused) -> HttpProblem:
+def _body_problem(error: InvalidRequest) -> HttpProblem:
     kind = {400: "invalid-json", 413: "too-large"}.get(error.status, "invalid-rows")
-    if [one.rule for one in error.problems] == ["idempotency_key"]:
+    if [one.rule for one in error.errors] == ["idempotency_key"]:
         kind = "key-conflict"
-    elif error.problems and all(one.path.endswith("prediction_id") and one.rule == "unknown" for one in error.problems):
+    elif error.errors and all(one.path.endswith("prediction_id") and one.rule == "unknown" for one in error.errors):
         kind = "unknown-prediction"
-    told = [{"path": one.path, "rule": one.rule, "message": one.message} for one in error.problems]
-    return HttpProblem(kind, str(error), problems=told, n_problems=error.n_problems)
+    told = [{"path": one.path, "rule": one.rule, "message": one.message} for one in error.errors]
+    return HttpProblem(kind, str(error), problems=told, n_problems=error.n_errors)
 
 
 def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bool) -> HttpResponse:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from pipeline.serving.contracts import BodyRefused, Problem
-from pipeline.serving.rows import check_weight, parse_json, row_commas
+from pipeline.serving.contracts import InvalidRequest, FieldError
+from pipeline.serving.rows import check_comma_count, parse_json, max_commas_per_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.schema import Column, Schema
-    from pipeline.serving.contracts import Answers
+    from pipeline.serving.contracts import PredictionBatch
 
 __all__ = ["JSON_LENGTH_HEADER", "InferenceRequest", "build_response", "model_metadata", "parse_request"]
 
@@ -85,8 +85,8 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
         When it is no request of the protocol, or its tensors are not the features.
     """
     head, tail = _split_binary(body, header_length)
-    max_commas = max_rows * row_commas(schema)
-    check_weight(head, max_commas)
+    max_commas = max_rows * max_commas_per_row(schema)
+    check_comma_count(head, max_commas)
     try:
         request = _parse_fast(head) or msgspec.convert(parse_json(head, max_commas=max_commas), _RequestBody)
         (request.id or "").encode()
@@ -209,7 +209,7 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
     return words
 
 
-def build_response(request: InferenceRequest, predictions: Answers, *, name: str, version: str) -> tuple[bytes, int | None]:
+def build_response(request: InferenceRequest, predictions: PredictionBatch, *, name: str, version: str) -> tuple[bytes, int | None]:
     """Return the body of an answer, and the length of its JSON part where binary tensors follow."""
     found: dict[str, Sequence[Any]] = {
         "prediction": predictions.predictions,
@@ -251,5 +251,5 @@ def _encode_binary(values: Sequence[Any], datatype: str) -> bytes:
     return np.asarray(_flatten(values), "<f8").tobytes()
 
 
-def _invalid_request(status: Any, path: str, rule: str, message: str) -> BodyRefused:
-    return BodyRefused(status, [Problem(path, rule, message)])
+def _invalid_request(status: Any, path: str, rule: str, message: str) -> InvalidRequest:
+    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 
 from pipeline.errors import IntegrityError
 from pipeline.package import GOLDEN_TOLERANCE
-from pipeline.serving.answering import Answerer, Work
+from pipeline.serving.answering import BatchPredictor, PendingRequest
 from pipeline.serving.http import logs
 from pipeline.serving.http.access import Authenticator
 from pipeline.serving.http.application import Application, TrustedHosts
@@ -27,10 +27,10 @@ from pipeline.serving.http.connection import DeadlineProtocol
 from pipeline.serving.http.limits import ConcurrencyLimiter
 from pipeline.serving.http.metrics import RequestMetrics
 from pipeline.serving.http.operations import Route, Router
-from pipeline.serving.rows import Rows
+from pipeline.serving.rows import ParsedRows
 
 if TYPE_CHECKING:
-    from pipeline.serving.bundle import Bundle
+    from pipeline.serving.bundle import LoadedModel
     from pipeline.serving.http.calls import HttpRequest
 
 __all__ = ["replay_golden_rows"]
@@ -39,7 +39,7 @@ _TIMEOUT_S = 20.0
 _MAX_BODY_BYTES = 1 << 26
 
 
-def replay_golden_rows(model: Bundle) -> None:
+def replay_golden_rows(model: LoadedModel) -> None:
     """Ask `bundle` its golden rows alone, with whole numbers written with decimals, and all together.
 
     Raises
@@ -66,7 +66,7 @@ def _as_float(value: Any) -> Any:
     return float(value) if type(value) is int else value
 
 
-def _check_response(model: Bundle, row: int, response: dict[str, Any], variant: str) -> None:
+def _check_response(model: LoadedModel, row: int, response: dict[str, Any], variant: str) -> None:
     golden = model.package.golden_rows
     where = f"golden.json: row {row} over HTTP ({variant})"
     if "probabilities" not in response:
@@ -81,7 +81,7 @@ def _check_response(model: Bundle, row: int, response: dict[str, Any], variant: 
         )
 
 
-async def _send_all(model: Bundle, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
     config = uvicorn.Config(
         _prediction_application(model),
         http=DeadlineProtocol,
@@ -115,20 +115,20 @@ async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path
     return found
 
 
-def _prediction_application(model: Bundle) -> Application:
+def _prediction_application(model: LoadedModel) -> Application:
     """Return an application that knows the two operations of a prediction, lets everybody in and counts nothing."""
-    answerer = Answerer(sample=1.0)
+    answerer = BatchPredictor(sample=1.0)
 
-    def answered(rows: Rows, form: str) -> HttpResponse:
+    def answered(rows: ParsedRows, form: str) -> HttpResponse:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        (found,) = answerer.answer([Work(model, rows, form, future, 0)])
+        (found,) = answerer.predict([PendingRequest(model, rows, form, future, 0)])
         return HttpResponse(found.body)
 
     async def one(call: HttpRequest) -> HttpResponse:
-        return answered(Rows([model.codec.one(call.body)], [0]), "one")
+        return answered(ParsedRows([model.parser.parse_row(call.body)], [0]), "one")
 
     async def many(call: HttpRequest) -> HttpResponse:
-        return answered(model.codec.many(call.body, partial=True), "batch")
+        return answered(model.parser.parse_batch(call.body, partial=True), "batch")
 
     accepts = (JSON.decode(),)
     return Application(

@@ -110,7 +110,7 @@ def serve(engine: Engine, config: ServingConfig, *, started_at_s: float, environ
     known = os.environ if environment is None else environment
     tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.traced_share)
     logger = logs.configure_logging() if tracing is None else logs.configure_logging(add_trace_ids)
-    engine.prove = replay_golden_rows
+    engine.verify = replay_golden_rows
     keys = ApiKeyVerifier()
     application = _create_application(
         engine, keys, config, logger, known, request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics()
@@ -120,7 +120,7 @@ def serve(engine: Engine, config: ServingConfig, *, started_at_s: float, environ
     listening = bind_socket(config.host, config.port)
     front = None
     if tracing is not None:
-        engine.watch = CommitTracer()
+        engine.observer = CommitTracer()
         front = TracedApplication(application, tracing)
     server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.idle_s, asgi_app=front)
     service = HttpService(engine, application, server, keys, listening, logger, started_at_s)

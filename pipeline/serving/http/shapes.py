@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.checks import BOUNDING, rules_of
+from pipeline.serving.checks import NUMERIC_BOUND_CHECKS, build_value_checks
 
 if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
@@ -84,7 +84,7 @@ def _feature_schema(feature: Column) -> dict[str, Any]:
 
 def _is_valid_bound(feature: Column, bound: float) -> bool:
     """Whether a bound of a column may be a value of it."""
-    return all(rule.passes(bound) for rule in rules_of(feature) if rule.name in BOUNDING)
+    return all(rule.passes(bound) for rule in build_value_checks(feature) if rule.name in NUMERIC_BOUND_CHECKS)
 
 
 def batch_schema() -> dict[str, Any]:

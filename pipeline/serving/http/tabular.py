@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.contracts import BodyRefused, Lines, Problem
+from pipeline.serving.contracts import InvalidRequest, LineMap, FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ class TabularBody:
     """The columns of a body, by name, with None for a missing value; and of a text its lines."""
 
     columns: dict[str, list[Any]]
-    lines: Lines | None = None
+    lines: LineMap | None = None
 
 
 def read_tabular_body(media_type: str, body: bytes, schema: Schema, *, max_rows: int, allows_partial: bool = False) -> TabularBody:
@@ -50,7 +50,7 @@ def read_tabular_body(media_type: str, body: bytes, schema: Schema, *, max_rows:
     return TabularBody({name: _to_python_values(table.column(name)) for name in given}, lines)
 
 
-def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, Lines]:
+def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, LineMap]:
     """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
     import numpy as np
 
@@ -66,13 +66,13 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     form = CsvSource(kind="csv", path="data/external/body.csv")
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
     read = parse_csv_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
-    problems = tuple(Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
+    problems = tuple(FieldError(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
     unread = tuple(one.line for one in read.problems)
     # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
     if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
-        raise BodyRefused(422, problems)
+        raise InvalidRequest(422, problems)
     is_read = ~np.isin(read.line_numbers, unread)
-    return read.table.filter(is_read), Lines(read.line_numbers[is_read].tolist(), problems, unread)
+    return read.table.filter(is_read), LineMap(read.line_numbers[is_read].tolist(), problems, unread)
 
 
 def _read_parquet(body: bytes) -> pa.Table:
@@ -132,14 +132,14 @@ def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
     known = schema.feature_names
     said = f"no such feature; known: {', '.join(known)}"
     problems = [
-        Problem(f"{prefix}{_shorten_name(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
+        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
         for name in names
         if name not in known
     ]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    problems += [Problem(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice]
+    problems += [FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice]
     if problems:
-        raise BodyRefused(422, problems)
+        raise InvalidRequest(422, problems)
 
 
 def _shorten_name(name: str) -> str:
@@ -161,5 +161,5 @@ def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _invalid_request(status: Status, path: str, rule: str, message: str) -> BodyRefused:
-    return BodyRefused(status, [Problem(path, rule, message)])
+def _invalid_request(status: Status, path: str, rule: str, message: str) -> InvalidRequest:
+    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -16,7 +16,7 @@ from pipeline.tracing.sampling import parse_traceparent
 if TYPE_CHECKING:
     from collections.abc import Awaitable, MutableMapping, Sequence
 
-    from pipeline.serving.answering import Work
+    from pipeline.serving.answering import PendingRequest
     from pipeline.serving.http.application import Application
     from pipeline.serving.http.calls import Receive, Send
     from pipeline.tracing import Tracing
@@ -86,14 +86,14 @@ class CommitTracer:
 
     _traces: dict[int, tuple[Trace, int]] = field(default_factory=dict)
 
-    def submitted(self, request: Work) -> None:
+    def submitted(self, request: PendingRequest) -> None:
         """Take note of a request that is handed to the writer; called on the event loop."""
         trace = current_trace()
         if trace is not None and trace.span is not None:
             self._traces[id(request)] = (trace, time.time_ns())
             request.future.add_done_callback(lambda _: self._traces.pop(id(request), None))
 
-    def committed(self, requests: Sequence[Work], began_s: float, scored_s: float, committed_s: float) -> None:
+    def committed(self, requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float) -> None:
         """Take note of a group that is on the disk; moments are those of `time.perf_counter`."""
         if not self._traces:
             return

@@ -107,20 +107,20 @@ def log_settings(**changes: Any) -> PredictionLogConfig:
     return settings().serving.log.model_copy(update=changes)
 
 
-def engine_of(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> Engine:
+def make_engine(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> Engine:
     return Engine(root, NAME, engine or engine_settings(), log_settings(**log))
 
 
-def rows(n: int) -> list[dict[str, Any]]:
+def make_rows(n: int) -> list[dict[str, Any]]:
     """Return `n` rows that no model learned from, as a caller would send them."""
     frame = unseen_rows("personality", 600)
     plain = json.loads(frame.to_json(orient="records"))
     return [plain[at % len(plain)] for at in range(n)]
 
 
-def one(features: dict[str, Any]) -> bytes:
+def row_body(features: dict[str, Any]) -> bytes:
     return json.dumps({"features": features}).encode()
 
 
-def many(instances: list[dict[str, Any]]) -> bytes:
+def batch_body(instances: list[dict[str, Any]]) -> bytes:
     return json.dumps({"instances": instances}).encode()

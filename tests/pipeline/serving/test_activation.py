@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.serving import NotReady
-from tests.pipeline.serving.conftest import NAME, engine_of, engine_settings, one, promote, rows
+from tests.pipeline.serving.conftest import NAME, make_engine, engine_settings, row_body, promote, make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 N_SWAPS = int(os.environ.get("MLOPS_SWAPS", "3"))
 
 
-def _cut(path: Path) -> None:
+def _truncate_file(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def _edit(path: Path) -> None:
+def _flip_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -39,18 +39,18 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "gone": shutil.rmtree,
     "empty": lambda folder: [path.unlink() for path in folder.iterdir()],
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
-    "half a manifest": lambda folder: _cut(folder / "manifest.json"),
-    "another manifest": lambda folder: _edit(folder / "manifest.json"),
+    "half a manifest": lambda folder: _truncate_file(folder / "manifest.json"),
+    "another manifest": lambda folder: _flip_byte(folder / "manifest.json"),
     "a file too much": lambda folder: (folder / "more.bin").write_bytes(b"1"),
     **{
         f"{name} {how}": (lambda folder, name=name, damage=damage: damage(folder / name))
         for name in ("model.onnx", "model.skops", "golden.json", "encoder.json", "schema.yaml", "decision.json")
-        for how, damage in (("cut", _cut), ("changed", _edit))
+        for how, damage in (("cut", _truncate_file), ("changed", _flip_byte))
     },
 }
 
 
-def folder_of(root: Path, version: int) -> Path:
+def package_folder(root: Path, version: int) -> Path:
     state = store.open_state(root)
     with state.reading() as connection:
         digest = store.find_version(connection, NAME, version).digest
@@ -58,43 +58,43 @@ def folder_of(root: Path, version: int) -> Path:
     return root / "state/packages" / digest
 
 
-def kinds(engine: Engine) -> list[str]:
+def event_kinds(engine: Engine) -> list[str]:
     with engine.state.reading() as connection:
         return [event.kind for event in reversed(store.events(connection, NAME))]
 
 
-async def until(check: Callable[[], bool], within_s: float = 5.0) -> None:
+async def wait_until(check: Callable[[], bool], within_s: float = 5.0) -> None:
     deadline = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.02)
 
 
-def serves(engine: Engine) -> int | None:
-    return None if engine.bundle is None else engine.bundle.version
+def active_version(engine: Engine) -> int | None:
+    return None if engine.loaded_model is None else engine.loaded_model.version
 
 
 def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themselves(project_on: Path) -> None:
-    row = rows(1)[0]
+    row = make_rows(1)[0]
     answers: list[dict[str, Any]] = []
 
     async def ask(engine: Engine, is_done: asyncio.Event) -> None:
         while not is_done.is_set():
-            answers.append(json.loads(await engine.predict_one(one(row))))
+            answers.append(json.loads(await engine.predict_row(row_body(row))))
 
     async def run() -> None:
-        engine = engine_of(project_on, engine=engine_settings(follow_s=1.0))
+        engine = make_engine(project_on, engine=engine_settings(follow_s=1.0))
         await engine.start()
         is_done = asyncio.Event()
         clients = [asyncio.create_task(ask(engine, is_done)) for _ in range(4)]
         for at in range(N_SWAPS):
             version = 2 - at % 2
             await asyncio.to_thread(promote, project_on, version)
-            await until(lambda wanted=version: serves(engine) == wanted, within_s=2.5)
+            await wait_until(lambda wanted=version: active_version(engine) == wanted, within_s=2.5)
             await asyncio.sleep(0.05)
         is_done.set()
         await asyncio.gather(*clients)
-        assert engine.previous is not None
+        assert engine.previous_model is not None
         await engine.close()
 
     asyncio.run(run())
@@ -105,20 +105,20 @@ def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themse
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_package_is_refused_and_the_last_good_one_serves_on(project: Path, damage: str) -> None:
-    DAMAGES[damage](folder_of(project, 2))
+    DAMAGES[damage](package_folder(project, 2))
 
     async def run() -> None:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
         await asyncio.to_thread(promote, project, 2)
-        await engine.activate()
-        assert (serves(engine), engine.ready().is_ready) == (1, True)
-        assert json.loads(await engine.predict_one(one(rows(1)[0])))["served_by"] == "champion"
-        assert kinds(engine) == ["activated", "refused"]
+        await engine.reload()
+        assert (active_version(engine), engine.ready().is_ready) == (1, True)
+        assert json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["served_by"] == "champion"
+        assert event_kinds(engine) == ["activated", "refused"]
         await engine.close()
-        restarted = engine_of(project)
+        restarted = make_engine(project)
         await restarted.start()
-        answer = json.loads(await restarted.predict_one(one(rows(1)[0])))
+        answer = json.loads(await restarted.predict_row(row_body(make_rows(1)[0])))
         assert (answer["model_version"], answer["served_by"]) == (1, "last_good")
         await restarted.close()
 
@@ -126,21 +126,21 @@ def test_a_damaged_package_is_refused_and_the_last_good_one_serves_on(project: P
 
 
 def test_a_start_without_a_sound_package_is_not_ready_and_recovers_by_itself(project: Path, tmp_path: Path) -> None:
-    folder = folder_of(project, 1)
+    folder = package_folder(project, 1)
     kept = tmp_path / "kept"
     folder.rename(kept)
 
     async def run() -> None:
-        engine = engine_of(project, engine=engine_settings(last_good=False))
+        engine = make_engine(project, engine=engine_settings(last_good=False))
         await engine.start()
         assert "no model package" in engine.ready().reason
         with pytest.raises(NotReady):
-            await engine.predict_one(one(rows(1)[0]))
+            await engine.predict_row(row_body(make_rows(1)[0]))
         await asyncio.to_thread(promote, project, 2)
-        await until(lambda: serves(engine) == 2)
+        await wait_until(lambda: active_version(engine) == 2)
         kept.rename(folder)
         await asyncio.to_thread(promote, project, 1)
-        await until(lambda: serves(engine) == 1)
+        await wait_until(lambda: active_version(engine) == 1)
         await engine.close()
 
     asyncio.run(run())
@@ -148,11 +148,11 @@ def test_a_start_without_a_sound_package_is_not_ready_and_recovers_by_itself(pro
 
 def test_what_is_taken_out_of_production_serves_no_more(project: Path) -> None:
     async def run() -> None:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
         await asyncio.to_thread(promote, project, 1, "Archived")
-        await until(lambda: serves(engine) is None)
-        assert kinds(engine) == ["activated", "stopped"]
+        await wait_until(lambda: active_version(engine) is None)
+        assert event_kinds(engine) == ["activated", "stopped"]
         await engine.close()
 
     asyncio.run(run())
@@ -160,12 +160,12 @@ def test_what_is_taken_out_of_production_serves_no_more(project: Path) -> None:
 
 def test_a_decision_about_something_else_only_moves_the_generation(project: Path) -> None:
     async def run() -> None:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
-        before = engine.bundle
+        before = engine.loaded_model
         assert before is not None
         await asyncio.to_thread(promote, project, 2, "Staging")
-        after = await engine.activate()
+        after = await engine.reload()
         assert (after.version, after.generation, after.package) == (1, before.generation + 1, before.package)
         await engine.close()
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from pipeline.cli.root import app
 from pipeline.errors import MlopsError, UsageError
-from pipeline.serving import BodyRefused
+from pipeline.serving import InvalidRequest
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.conftest import promote, rows
+from tests.pipeline.serving.conftest import promote, make_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    pd.DataFrame(rows(30)).convert_dtypes().to_parquet(project / "in.parquet", index=False)
+    pd.DataFrame(make_rows(30)).convert_dtypes().to_parquet(project / "in.parquet", index=False)
     monkeypatch.chdir(project)
     return project
 
 
-def run(*words: str) -> str:
+def run_mlops(*words: str) -> str:
     done = CliRunner().invoke(app, list(words))
     if isinstance(done.exception, MlopsError):
         raise done.exception
@@ -37,34 +37,34 @@ def run(*words: str) -> str:
 
 
 def test_a_file_is_scored_logged_taken_out_and_gets_its_outcomes(here: Path) -> None:
-    told = json.loads(run("predict", "in.parquet", "-o", "out.csv", "--log", "--json"))
+    told = json.loads(run_mlops("predict", "in.parquet", "-o", "out.csv", "--log", "--json"))
     assert (told["rows"], told["resumed"]) == (30, 0)
     scored = pd.read_csv(here / "out.csv")
     outcomes = scored[["prediction_id"]].assign(outcome=scored["prediction"])
     outcomes.to_csv(here / "outcomes.csv", index=False)
-    assert json.loads(run("feedback", "outcomes.csv", "--json")) == {"stored": 30}
+    assert json.loads(run_mlops("feedback", "outcomes.csv", "--json")) == {"stored": 30}
     today = datetime.now(UTC).date().isoformat()
-    run("log", "export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
+    run_mlops("log", "export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
     assert not (here / "none").exists()
-    assert sum(json.loads(run("log", "export", "--since", today, "-o", "days", "--json")).values()) in (0, 30)
-    assert run("log", "prune").strip() == "0 rows removed"
-    assert run("log", "erase", "somebody").strip() == "0 predictions removed"
+    assert sum(json.loads(run_mlops("log", "export", "--since", today, "-o", "days", "--json")).values()) in (0, 30)
+    assert run_mlops("log", "prune").strip() == "0 rows removed"
+    assert run_mlops("log", "erase", "somebody").strip() == "0 predictions removed"
 
 
 def test_an_outcome_of_an_unknown_prediction_refuses_the_file(here: Path) -> None:
     (here / "outcomes.csv").write_text("prediction_id,outcome\nnone,Introvert\n", encoding="utf-8")
-    with pytest.raises(BodyRefused, match=r"outcomes\[0\]\.prediction_id: no such prediction"):
-        run("feedback", "outcomes.csv")
+    with pytest.raises(InvalidRequest, match=r"outcomes\[0\]\.prediction_id: no such prediction"):
+        run_mlops("feedback", "outcomes.csv")
 
 
 @pytest.mark.usefixtures("here")
 def test_a_day_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="such as 2026-01-31"):
-        run("log", "export", "--since", "yesterday", "-o", "days")
+        run_mlops("log", "export", "--since", "yesterday", "-o", "days")
 
 
 def test_without_a_version_in_production_the_command_says_what_to_do(here: Path) -> None:
     promote(here, 1, "Archived")
     with pytest.raises(UsageError, match="mlops promote VERSION"):
-        run("predict", "in.parquet", "-o", "out.csv")
-    assert "30 rows scored" in run("predict", "in.parquet", "-o", "out.csv", "--version", "2")
+        run_mlops("predict", "in.parquet", "-o", "out.csv")
+    assert "30 rows scored" in run_mlops("predict", "in.parquet", "-o", "out.csv", "--version", "2")

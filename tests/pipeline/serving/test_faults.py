@@ -22,7 +22,7 @@ from pipeline.serving import NotReady
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.conftest import engine_of, one, rows
+from tests.pipeline.serving.conftest import make_engine, row_body, make_rows
 from tests.pipeline.state.databases import CHOSEN
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # A server syncs and fills disks of its own; test_breaking stops one.
-about_files = pytest.mark.skipif(CHOSEN != "sqlite", reason="is about the file of SQLite")
+sqlite_only = pytest.mark.skipif(CHOSEN != "sqlite", reason="is about the file of SQLite")
 
 N_KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
 
@@ -61,13 +61,13 @@ asyncio.run(main())
 """
 
 
-def server(root: Path, n_requests: int, tag: str, *before: str, **more: Any) -> subprocess.Popen[str]:
-    arguments = [str(root), json.dumps(rows(1)[0]), str(n_requests), tag]
+def start_server(root: Path, n_requests: int, tag: str, *before: str, **settings: Any) -> subprocess.Popen[str]:
+    arguments = [str(root), json.dumps(make_rows(1)[0]), str(n_requests), tag]
     command = [*before, sys.executable, "-c", SERVER, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **more)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **settings)
 
 
-def logged(root: Path) -> list[str]:
+def logged_ids(root: Path) -> list[str]:
     state = open_state(root)
     with state.reading() as connection:
         if state.is_file:
@@ -81,7 +81,7 @@ def test_a_kill_under_load_loses_and_doubles_nothing_that_was_acknowledged(proje
     acknowledged: list[str] = []
     for at in range(N_KILLS):
         started = time.monotonic()
-        process = server(project, 1_000_000, str(at))
+        process = start_server(project, 1_000_000, str(at))
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         assert time.monotonic() - started < 30
@@ -91,17 +91,17 @@ def test_a_kill_under_load_loses_and_doubles_nothing_that_was_acknowledged(proje
         process.stdout.close()
         process.wait()
         acknowledged += [line for line in lines[:-1] if line]
-        found = logged(project)
+        found = logged_ids(project)
         assert len(found) == len(set(found))
         assert set(acknowledged) <= set(found)
     assert len(acknowledged) == len(set(acknowledged)) > N_KILLS
 
 
-@about_files
+@sqlite_only
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_the_log_is_synced_before_an_answer_is_given(project: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    process = server(
+    process = start_server(
         project, 25, "traced", "strace", "-f", "-s", "64", "-e", "trace=fdatasync,fsync,write", "-o", str(trace)
     )
     out, _ = process.communicate(timeout=120)
@@ -119,7 +119,7 @@ def test_the_log_is_synced_before_an_answer_is_given(project: Path, tmp_path: Pa
 
 
 @contextmanager
-def no_room(path: Path) -> Iterator[None]:
+def full_disk(path: Path) -> Iterator[None]:
     """Let no file of this process grow beyond the size of a file: a full disk, as far as a database can tell."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -130,68 +130,68 @@ def no_room(path: Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@about_files
+@sqlite_only
 def test_a_full_disk_gives_no_answer_without_a_row_and_is_survived(project: Path) -> None:
     async def run() -> list[str]:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
-        given = [json.loads(await engine.predict_one(one(row)))["prediction_id"] for row in rows(5)]
+        given = [json.loads(await engine.predict_row(row_body(row)))["prediction_id"] for row in make_rows(5)]
         refused: list[int] = []
-        with no_room(project / "state/state.db-shm"):
-            for row in rows(40):
+        with full_disk(project / "state/state.db-shm"):
+            for row in make_rows(40):
                 try:
-                    given.append(json.loads(await engine.predict_one(one(row)))["prediction_id"])
+                    given.append(json.loads(await engine.predict_row(row_body(row)))["prediction_id"])
                 except NotReady as error:
                     refused.append(error.retry_after_s)
             assert not engine.ready().is_ready
             assert "cannot be logged" in engine.ready().reason
         assert set(refused) == {2}
         await asyncio.sleep(1.1)
-        given.append(json.loads(await engine.predict_one(one(rows(1)[0])))["prediction_id"])
+        given.append(json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"])
         assert engine.ready().is_ready
         await engine.close()
         return given
 
     given = asyncio.run(run())
-    assert sorted(given) == sorted(logged(project))
+    assert sorted(given) == sorted(logged_ids(project))
     assert 6 <= len(given) < 46
 
 
-@about_files
+@sqlite_only
 def test_where_it_is_allowed_answers_are_given_unlogged_and_counted(project: Path) -> None:
     async def run() -> None:
-        engine = engine_of(project, on_log_failure="serve_unlogged")
+        engine = make_engine(project, on_log_failure="serve_unlogged")
         await engine.start()
-        with no_room(project / "state/state.db-shm"):
-            for row in rows(40):
-                await engine.predict_one(one(row))
+        with full_disk(project / "state/state.db-shm"):
+            for row in make_rows(40):
+                await engine.predict_row(row_body(row))
         status = engine.status()["log"]
         assert status["n_failures"] > 0
         assert status["n_unlogged"] + status["n_logged"] == 40
         assert engine.ready().is_ready
         await engine.close()
-        assert len(logged(project)) == status["n_logged"]
+        assert len(logged_ids(project)) == status["n_logged"]
 
     asyncio.run(run())
 
 
 def test_closing_answers_what_is_on_its_way(project: Path) -> None:
     async def run() -> list[str]:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
-        asked = [asyncio.create_task(engine.predict_one(one(row))) for row in rows(200)]
+        asked = [asyncio.create_task(engine.predict_row(row_body(row))) for row in make_rows(200)]
         await asyncio.sleep(0)
         await engine.close()
         return [json.loads(body)["prediction_id"] for body in await asyncio.gather(*asked)]
 
-    assert sorted(asyncio.run(run())) == sorted(logged(project))
+    assert sorted(asyncio.run(run())) == sorted(logged_ids(project))
 
 
 def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> None:
     heavy = "{'mlflow', 'dvc', 'hydra', 'omegaconf', 'pandera', 'pandas', 'sklearn', 'matplotlib', 'alembic', 'scipy'}"
     code = SERVER + f"\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
     code = code.replace("from tests.pipeline.serving.conftest import engine_of, one", LIGHT)
-    command = [sys.executable, "-c", code, str(project), json.dumps(rows(1)[0]), "2", "light"]
+    command = [sys.executable, "-c", code, str(project), json.dumps(make_rows(1)[0]), "2", "light"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == 17

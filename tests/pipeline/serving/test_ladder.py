@@ -18,14 +18,14 @@ from pipeline.schema import Schema
 from pipeline.serving import NotReady
 from tests.pipeline.package.packing import parts
 from tests.pipeline.problems import settings
-from tests.pipeline.serving.conftest import engine_of, engine_settings, one, promote, rows
-from tests.pipeline.serving.test_activation import folder_of, kinds, until
+from tests.pipeline.serving.conftest import make_engine, engine_settings, row_body, promote, make_rows
+from tests.pipeline.serving.test_activation import package_folder, event_kinds, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def damage(folder: Path) -> None:
+def damage_model_files(folder: Path) -> None:
     for name in ("model.onnx", "model.skops", "encoder.json", "card.md"):
         (folder / name).unlink()
 
@@ -35,20 +35,20 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
 ) -> None:
     monkeypatch.setattr("pipeline.serving.activation._RETRY_S", 0.1)
     kept = tmp_path / "kept"
-    shutil.copytree(folder_of(project, 1), kept)
-    damage(folder_of(project, 1))
+    shutil.copytree(package_folder(project, 1), kept)
+    damage_model_files(package_folder(project, 1))
 
     async def run() -> None:
-        engine = engine_of(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
         await engine.start()
-        answer = json.loads(await engine.predict_one(one(rows(1)[0])))
+        answer = json.loads(await engine.predict_row(row_body(make_rows(1)[0])))
         assert (answer["served_by"], answer["model_version"]) == ("rule", 1)
-        assert kinds(engine) == ["refused", "fell_back"]
+        assert event_kinds(engine) == ["refused", "fell_back"]
         with engine.state.reading() as connection:
             (logged,) = connection.exec_driver_sql("SELECT served_by FROM predictions").scalars()
         assert logged == "rule"
-        shutil.copytree(kept, folder_of(project, 1), dirs_exist_ok=True)
-        await until(lambda: engine.bundle is not None and engine.bundle.served_by == "champion")
+        shutil.copytree(kept, package_folder(project, 1), dirs_exist_ok=True)
+        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "champion")
         await engine.close()
 
     asyncio.run(run())
@@ -56,14 +56,14 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
 
 def test_the_last_good_model_comes_before_any_rule(project: Path) -> None:
     async def run() -> None:
-        engine = engine_of(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
         await engine.start()
         await engine.close()
         promote(project, 2)
-        damage(folder_of(project, 2))
-        restarted = engine_of(project, engine=engine_settings(rule_baseline=True))
+        damage_model_files(package_folder(project, 2))
+        restarted = make_engine(project, engine=engine_settings(rule_baseline=True))
         await restarted.start()
-        assert json.loads(await restarted.predict_one(one(rows(1)[0])))["served_by"] == "last_good"
+        assert json.loads(await restarted.predict_row(row_body(make_rows(1)[0])))["served_by"] == "last_good"
         await restarted.close()
 
     asyncio.run(run())
@@ -71,17 +71,17 @@ def test_the_last_good_model_comes_before_any_rule(project: Path) -> None:
 
 @pytest.mark.parametrize("what", ["not allowed", "the rule is damaged"])
 def test_without_a_rule_that_may_serve_nothing_does(project: Path, what: str) -> None:
-    folder = folder_of(project, 1)
-    damage(folder)
+    folder = package_folder(project, 1)
+    damage_model_files(folder)
     if what == "the rule is damaged":
         rule = folder / "rule.json"
         rule.write_bytes(rule.read_bytes().replace(b"0.", b"1.", 1))
 
     async def run() -> None:
-        engine = engine_of(project, engine=engine_settings(rule_baseline=what != "not allowed"))
+        engine = make_engine(project, engine=engine_settings(rule_baseline=what != "not allowed"))
         await engine.start()
         with pytest.raises(NotReady):
-            await engine.predict_one(one(rows(1)[0]))
+            await engine.predict_row(row_body(make_rows(1)[0]))
         await engine.close()
 
     asyncio.run(run())
@@ -101,7 +101,7 @@ def test_the_rule_in_plain_figures_answers_as_the_tree_of_scikit_learn_does(prob
 
 
 def test_a_rule_that_points_beyond_itself_is_refused(project: Path) -> None:
-    folder = folder_of(project, 1)
+    folder = package_folder(project, 1)
     plain = json.loads((folder / "rule.json").read_text(encoding="utf-8"))
     plain["tree"]["left"][0] = 7
     with pytest.raises(IntegrityError, match=r"rule\.json"):
@@ -109,8 +109,8 @@ def test_a_rule_that_points_beyond_itself_is_refused(project: Path) -> None:
 
 
 def test_the_rule_of_a_package_is_found_by_its_digest_alone(project: Path) -> None:
-    folder = folder_of(project, 1)
-    damage(folder)
+    folder = package_folder(project, 1)
+    damage_model_files(folder)
     store = PackageStore(project / "state/packages")
     assert store.load_rule_baseline(folder.name).digest == folder.name
     folder.rename(folder.with_name("0" * 64))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.schema import Column, Schema, Target
-from pipeline.serving.contracts import BodyRefused
+from pipeline.serving.contracts import InvalidRequest
 from pipeline.serving.http import inference, shapes
-from pipeline.serving.rows import RowCodec
+from pipeline.serving.rows import RowParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,26 +32,26 @@ SCHEMA = Schema(
     ),
     Target("answer", ("no", "yes"), "yes"),
 )  # fmt: skip
-CODEC = RowCodec(SCHEMA, max_rows=3)
+PARSER = RowParser(SCHEMA, max_rows=3)
 
 
-def refusal(body: bytes) -> BodyRefused:
-    with pytest.raises(BodyRefused) as caught:
-        CODEC.one(body)
+def raised_error(body: bytes) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as caught:
+        PARSER.parse_row(body)
     return caught.value
 
 
-def body(**features: Any) -> bytes:
+def row_body(**features: Any) -> bytes:
     return json.dumps({"features": {"size": 1.5, **features}}).encode()
 
 
 def test_a_row_is_read_in_the_order_of_the_features_and_absent_is_missing() -> None:
-    row = CODEC.one(body(seen_at="2026-01-31T18:30:00", colour="red", count=4, is_new=True))
+    row = PARSER.parse_row(row_body(seen_at="2026-01-31T18:30:00", colour="red", count=4, is_new=True))
     assert row == (4, 1.5, "red", True, None, "2026-01-31T18:30:00")
 
 
 def test_a_whole_number_may_be_written_as_a_float() -> None:
-    assert CODEC.one(body(count=4.0))[0] == 4
+    assert PARSER.parse_row(row_body(count=4.0))[0] == 4
 
 
 @pytest.mark.parametrize(
@@ -78,19 +78,19 @@ def test_a_whole_number_may_be_written_as_a_float() -> None:
     ],
 )
 def test_a_wrong_field_is_named_with_its_rule(features: dict[str, Any], path: str, rule: str) -> None:
-    (problem,) = refusal(body(**features)).problems
+    (problem,) = raised_error(row_body(**features)).errors
     assert (problem.path, problem.rule) == (path, rule)
 
 
 def test_a_problem_teaches_and_never_repeats_the_value() -> None:
-    (problem,) = refusal(body(count=777)).problems
+    (problem,) = raised_error(row_body(count=777)).errors
     assert problem.message == "expected a whole number from 0 to 11 (unit: hours), such as 4, or null"
-    assert "did you mean 'count'" in str(refusal(body(Count=1)))
+    assert "did you mean 'count'" in str(raised_error(row_body(Count=1)))
 
 
 @pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 2**64, 10**30])
 def test_a_whole_number_that_no_column_can_hold_is_told_as_such(count: int) -> None:
-    (problem,) = refusal(body(count=count)).problems
+    (problem,) = raised_error(row_body(count=count)).errors
     assert (problem.path, problem.message.partition("; ")[2]) == (
         "features.count",
         "found a number that 64 bits cannot hold",
@@ -98,9 +98,9 @@ def test_a_whole_number_that_no_column_can_hold_is_told_as_such(count: int) -> N
 
 
 def test_all_wrong_fields_are_named_at_once() -> None:
-    error = refusal(body(count=12, colour="green", what=1))
-    assert [one.path for one in error.problems] == ["features.what", "features.count", "features.colour"]
-    assert (error.status, error.n_problems) == (422, 3)
+    error = raised_error(row_body(count=12, colour="green", what=1))
+    assert [one.path for one in error.errors] == ["features.what", "features.count", "features.colour"]
+    assert (error.status, error.n_errors) == (422, 3)
 
 
 @pytest.mark.parametrize(
@@ -123,26 +123,26 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     ],
 )
 def test_what_is_no_json_is_refused_as_such(raw: bytes) -> None:
-    assert refusal(raw).status == 400
+    assert raised_error(raw).status == 400
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"1", b"null", b"{}", b'{"features": 1}', b'{"features": {}, "x": 1}'])
 def test_another_shape_is_refused(raw: bytes) -> None:
-    assert refusal(raw).status == 422
+    assert raised_error(raw).status == 422
 
 
 def test_a_bad_row_refuses_its_batch_and_is_named() -> None:
     raw = json.dumps({"instances": [{"size": 1.0}, {"size": 1.0, "count": 12}]}).encode()
-    with pytest.raises(BodyRefused, match=r"^instances\[1\]\.count: expected a whole number from 0 to 11"):
-        CODEC.many(raw)
-    rows = CODEC.many(raw, partial=True)
-    assert (rows.positions, rows.places) == ([0], (1,))
+    with pytest.raises(InvalidRequest, match=r"^instances\[1\]\.count: expected a whole number from 0 to 11"):
+        PARSER.parse_batch(raw)
+    rows = PARSER.parse_batch(raw, partial=True)
+    assert (rows.positions, rows.error_positions) == ([0], (1,))
 
 
 @pytest.mark.parametrize(("n_rows", "status"), [(0, 422), (4, 413)])
 def test_a_batch_has_at_least_one_row_and_no_more_than_allowed(n_rows: int, status: int) -> None:
-    with pytest.raises(BodyRefused) as caught:
-        CODEC.many(json.dumps({"instances": [{"size": 1.0}] * n_rows}).encode())
+    with pytest.raises(InvalidRequest) as caught:
+        PARSER.parse_batch(json.dumps({"instances": [{"size": 1.0}] * n_rows}).encode())
     assert caught.value.status == status
 
 
@@ -155,30 +155,30 @@ _VALUES = (
 )
 
 
-FULL = {"count": 4, "size": 1.5, "colour": "red", "is_new": True, "note": "ab", "seen_at": "2026-01-31"}
+COMPLETE_ROW = {"count": 4, "size": 1.5, "colour": "red", "is_new": True, "note": "ab", "seen_at": "2026-01-31"}
 
 
-@given(st.sampled_from([{}, FULL]), st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
+@given(st.sampled_from([{}, COMPLETE_ROW]), st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
 def test_the_fast_ways_and_the_slow_way_agree(others: dict[str, Any], some: dict[str, Any]) -> None:
     features = {**others, **some}
     # A colon in a key's neighbourhood that the quick count cannot explain sends a body the slow way.
     slow = json.dumps({"instances": [features, {"size": 1.0, "note": ":"}]}).encode()
-    expected = outcome(lambda: CODEC.many(slow).rows[0])
-    assert outcome(lambda: CODEC.one(json.dumps({"features": features}).encode())) == expected
-    assert outcome(lambda: CODEC.many(json.dumps({"instances": [features]}).encode()).rows[0]) == expected
+    expected = result_or_error(lambda: PARSER.parse_batch(slow).rows[0])
+    assert result_or_error(lambda: PARSER.parse_row(json.dumps({"features": features}).encode())) == expected
+    assert result_or_error(lambda: PARSER.parse_batch(json.dumps({"instances": [features]}).encode()).rows[0]) == expected
     columns = {"size": [None], **{name: [value] for name, value in features.items()}}
-    assert outcome(lambda: CODEC.columns_of(columns).rows[0]) == expected
+    assert result_or_error(lambda: PARSER.parse_columns(columns).rows[0]) == expected
 
 
-def outcome(read: Callable[[], Any]) -> Any:
+def result_or_error(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except BodyRefused as error:
-        return [(one.path.rpartition(".")[2], one.rule) for one in error.problems]
+    except InvalidRequest as error:
+        return [(one.path.rpartition(".")[2], one.rule) for one in error.errors]
 
 
 def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
-    (problem,) = refusal(json.dumps({"features": {**FULL, "size": 0}}).encode()).problems
+    (problem,) = raised_error(json.dumps({"features": {**COMPLETE_ROW, "size": 0}}).encode()).errors
     assert (problem.path, problem.rule) == ("features.size", "gt")
     told = shapes.features_schema(SCHEMA)["properties"]
     assert [told["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
@@ -193,52 +193,52 @@ def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> No
     ],
 )
 def test_a_check_that_no_decoder_makes_is_made_behind_it(column: Column, value: Any, rule: str) -> None:
-    codec = RowCodec(Schema("small", (column,), SCHEMA.target), max_rows=1)
+    codec = RowParser(Schema("small", (column,), SCHEMA.target), max_rows=1)
     for read in (
-        lambda: (codec.one(json.dumps({"features": {"a": value}}).encode()),),
-        lambda: codec.many(json.dumps({"instances": [{"a": value}]}).encode()).rows,
-        lambda: codec.columns_of({"a": [value]}).rows,
+        lambda: (codec.parse_row(json.dumps({"features": {"a": value}}).encode()),),
+        lambda: codec.parse_batch(json.dumps({"instances": [{"a": value}]}).encode()).rows,
+        lambda: codec.parse_columns({"a": [value]}).rows,
     ):
-        assert outcome(read) == [("a", rule)]
+        assert result_or_error(read) == [("a", rule)]
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), 1e308])
 def test_columns_have_finite_numbers_however_large(value: float) -> None:
     columns = {"size": [1e308, 1e308, value]}
     if value == 1e308:
-        assert [row[1] for row in CODEC.columns_of(columns).rows] == [1e308, 1e308, 1e308]
+        assert [row[1] for row in PARSER.parse_columns(columns).rows] == [1e308, 1e308, 1e308]
     else:
-        with pytest.raises(BodyRefused, match=r"rows\[2\]\.size: expected a number"):
-            CODEC.columns_of(columns)
+        with pytest.raises(InvalidRequest, match=r"rows\[2\]\.size: expected a number"):
+            PARSER.parse_columns(columns)
 
 
 def test_not_a_number_is_a_missing_value_of_a_column() -> None:
     columns = {"size": [1.0, 2.0], "count": [float("nan"), 3.0], "note": [None, float("nan")]}
-    assert CODEC.columns_of(columns).rows == [(None, 1.0, None, None, None, None), (3, 2.0, None, None, None, None)]
+    assert PARSER.parse_columns(columns).rows == [(None, 1.0, None, None, None, None), (3, 2.0, None, None, None, None)]
 
 
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_do_more_than_be_refused(raw: bytes) -> None:
-    assert refusal(raw).n_problems >= 1
+    assert raised_error(raw).n_errors >= 1
 
 
 def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_read() -> None:
-    said = refusal(b'{"features": [' + b"1," * 200_000 + b"1]}")
-    assert (said.status, said.problems[0].rule) == (413, "max_values")
-    with pytest.raises(BodyRefused, match="has far more values"):
-        CODEC.many(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
+    said = raised_error(b'{"features": [' + b"1," * 200_000 + b"1]}")
+    assert (said.status, said.errors[0].rule) == (413, "max_values")
+    with pytest.raises(InvalidRequest, match="has far more values"):
+        PARSER.parse_batch(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
     head = b'{"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": ['
-    with pytest.raises(BodyRefused, match="has far more values"):
+    with pytest.raises(InvalidRequest, match="has far more values"):
         inference.parse_request(head + b"1," * 200_000 + b"1]}]}", None, SCHEMA, max_rows=3)
 
 
 def test_the_words_of_texts_and_categories_are_not_counted_as_values() -> None:
     schema = Schema("one", (Column("note", "text", "string"),), Target("answer", ("no", "yes"), "yes"))
     long = "a, b: " * 10_000
-    assert RowCodec(schema, max_rows=1).one(json.dumps({"features": {"note": long}}).encode()) == (long,)
+    assert RowParser(schema, max_rows=1).parse_row(json.dumps({"features": {"note": long}}).encode()) == (long,)
 
 
 def test_as_many_near_words_are_looked_for_as_a_refusal_shows() -> None:
-    said = refusal(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
-    assert (said.n_problems, len(said.problems)) == (100, 20)
-    assert all("did you mean 'count'?" in one.message for one in said.problems)
+    said = raised_error(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
+    assert (said.n_errors, len(said.errors)) == (100, 20)
+    assert all("did you mean 'count'?" in one.message for one in said.errors)

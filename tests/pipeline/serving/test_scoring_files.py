@@ -19,13 +19,13 @@ from sqlalchemy import select
 from pipeline.errors import DataError, UsageError
 from pipeline.package import load_package
 from pipeline.serving import scoring_files
-from pipeline.serving.file_log import FileLog
+from pipeline.serving.file_log import FilePredictionLog
 from pipeline.serving.scoring import RowScorer
 from pipeline.serving.scoring_files import score_file
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.conftest import rows
+from tests.pipeline.serving.conftest import make_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +38,11 @@ def package(request: pytest.FixtureRequest, packages: dict[str, Path]) -> Packag
     return load_package(packages[request.param])
 
 
-def frame_of(n: int) -> pd.DataFrame:
-    return pd.DataFrame(rows(n)).convert_dtypes()
+def make_frame(n: int) -> pd.DataFrame:
+    return pd.DataFrame(make_rows(n)).convert_dtypes()
 
 
-def write(path: Path, frame: pd.DataFrame) -> Path:
+def write_frame(path: Path, frame: pd.DataFrame) -> Path:
     if path.suffix == ".csv":
         frame.to_csv(path, index=False)
     else:
@@ -52,9 +52,9 @@ def write(path: Path, frame: pd.DataFrame) -> Path:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tmp_path: Path) -> None:
-    given = rows(1000)
-    done = score_file(package, write(tmp_path / f"in{suffix}", frame_of(1000)), tmp_path / "out.parquet")
-    scored = RowScorer(package, many_missing=0.5, secret=b"").score([tuple(row.values()) for row in given])
+    given = make_rows(1000)
+    done = score_file(package, write_frame(tmp_path / f"in{suffix}", make_frame(1000)), tmp_path / "out.parquet")
+    scored = RowScorer(package, many_missing=0.5, hash_key=b"").score([tuple(row.values()) for row in given])
     found = pd.read_parquet(tmp_path / "out.parquet")
     assert done.n_rows == 1000
     assert found["prediction"].tolist() == [one.label for one in scored]
@@ -68,7 +68,7 @@ def test_the_output_is_the_same_whatever_the_pieces(
     package: Package, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring_files, "PART_ROWS", 100)
-    source = write(tmp_path / "in.parquet", frame_of(350))
+    source = write_frame(tmp_path / "in.parquet", make_frame(350))
     outputs = set()
     for chunk_rows in (1, 7, 99, 10_000):
         target = tmp_path / f"out{suffix}"
@@ -78,7 +78,7 @@ def test_the_output_is_the_same_whatever_the_pieces(
 
 
 def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_path: Path) -> None:
-    source = write(tmp_path / "in.parquet", frame_of(6_000))
+    source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
     code = (
         "import sys; from pathlib import Path; from pipeline.package import load;"
         "from pipeline.serving import scoring_files as s; s.PART_ROWS = 200;"
@@ -110,15 +110,15 @@ def test_another_source_takes_up_nothing(package: Package, tmp_path: Path) -> No
     parts.mkdir()
     (parts / "000000.arrow").write_bytes(b"of another run")
     (parts / "plan.json").write_text(json.dumps({"source": "another"}), encoding="utf-8")
-    done = score_file(package, write(tmp_path / "in.csv", frame_of(10)), tmp_path / "out.csv")
+    done = score_file(package, write_frame(tmp_path / "in.csv", make_frame(10)), tmp_path / "out.csv")
     assert (done.n_rows, done.n_resumed) == (10, 0)
 
 
 def test_a_wrong_value_is_named_by_its_row_and_nothing_is_written(package: Package, tmp_path: Path) -> None:
-    frame = frame_of(50)
+    frame = make_frame(50)
     frame.loc[30, "Going_outside"] = 70
     frame.loc[40, "Stage_fear"] = "Maybe"
-    source = write(tmp_path / "in.parquet", frame)
+    source = write_frame(tmp_path / "in.parquet", frame)
     with pytest.raises(
         DataError, match=r"(?s)row 31: Going_outside: expected a whole number from 0 to 7.*row 41: Stage_fear"
     ):
@@ -127,13 +127,13 @@ def test_a_wrong_value_is_named_by_its_row_and_nothing_is_written(package: Packa
 
 
 def test_a_column_that_is_not_there_is_named(package: Package, tmp_path: Path) -> None:
-    source = write(tmp_path / "in.csv", frame_of(5).drop(columns="Stage_fear"))
+    source = write_frame(tmp_path / "in.csv", make_frame(5).drop(columns="Stage_fear"))
     with pytest.raises(DataError, match="Stage_fear"):
         score_file(package, source, tmp_path / "out.csv")
 
 
 def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Path) -> None:
-    source = write(tmp_path / "in.parquet", frame_of(5).assign(Personality="Introvert", more=1))
+    source = write_frame(tmp_path / "in.parquet", make_frame(5).assign(Personality="Introvert", more=1))
     score_file(package, source, tmp_path / "out.parquet")
     names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes)]
     assert pq.read_schema(tmp_path / "out.parquet").names == names
@@ -142,16 +142,16 @@ def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Pa
 @pytest.mark.parametrize("name", ["out.xlsx", "out"])
 def test_other_forms_are_refused(package: Package, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="accepted are files that end with"):
-        score_file(package, write(tmp_path / "in.csv", frame_of(5)), tmp_path / name)
+        score_file(package, write_frame(tmp_path / "in.csv", make_frame(5)), tmp_path / name)
 
 
 def test_a_file_is_logged_once_however_often_it_is_scored(
     project: Path, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     package = load_package(packages["linear"])
-    source = write(tmp_path / "in.parquet", frame_of(700))
+    source = write_frame(tmp_path / "in.parquet", make_frame(700))
     state = open_state(project)
-    log = FileLog(state, "personality_model", 1, 1, RowScorer(package, many_missing=1.0, secret=b""))
+    log = FilePredictionLog(state, "personality_model", 1, 1, RowScorer(package, many_missing=1.0, hash_key=b""))
     for name in ("first.parquet", "second.parquet"):
         score_file(package, source, tmp_path / name, log=log)
     with state.reading() as connection:
@@ -161,5 +161,5 @@ def test_a_file_is_logged_once_however_often_it_is_scored(
     assert [row.prediction_id for row in kept] == found["prediction_id"].tolist()
     assert [row.prediction for row in kept] == found["prediction"].tolist()
     assert [row.confidence for row in kept] == found["confidence"].tolist()
-    assert [json.loads(row.features) for row in kept] == rows(700)
+    assert [json.loads(row.features) for row in kept] == make_rows(700)
     assert {(row.variant, row.digest) for row in kept} == {("file", package.digest)}

@@ -18,14 +18,14 @@ from sqlalchemy import func, select, text
 from pipeline import ModelServer
 from pipeline import state as store
 from pipeline.package import load_package
-from pipeline.serving import BodyRefused
+from pipeline.serving import InvalidRequest
 from pipeline.serving.export import export_day
 from pipeline.serving.scoring import RowScorer
-from pipeline.serving.upkeep import Upkeep, erase, prune
+from pipeline.serving.upkeep import RetentionWorker, erase_subject, prune
 from pipeline.state import entries, open_state
 from pipeline.state.tables import answers, outcomes, predictions
 from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.conftest import engine_of, log_settings, one, rows
+from tests.pipeline.serving.conftest import make_engine, log_settings, row_body, make_rows
 from tests.pipeline.state import server
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def filled(project: Path) -> Iterator[State]:
     """A log with three predictions about ada and two about bob, each with a key and an outcome."""
 
     async def fill() -> None:
-        engine = engine_of(project)
+        engine = make_engine(project)
         await engine.start()
-        for at, row in enumerate(rows(5)):
+        for at, row in enumerate(make_rows(5)):
             subject = "ada" if at < 3 else "bob"
-            answer = json.loads(await engine.predict_one(one(row), key=f"k{at}", subject=subject))
+            answer = json.loads(await engine.predict_row(row_body(row), key=f"k{at}", subject=subject))
             told = {"prediction_id": answer["prediction_id"], "outcome": "Introvert"}
             await engine.feedback(json.dumps(told).encode())
         await engine.close()
@@ -57,15 +57,15 @@ def filled(project: Path) -> Iterator[State]:
     state.close()
 
 
-def counts(state: State) -> list[int]:
+def table_counts(state: State) -> list[int]:
     with state.reading() as connection:
         tables = (predictions, outcomes, answers)
         return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
 
 
 def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
-    assert erase(filled, "ada", actor="eve") == 3
-    assert counts(filled) == [2, 2, 2]
+    assert erase_subject(filled, "ada", actor="eve") == 3
+    assert table_counts(filled) == [2, 2, 2]
     with filled.reading() as connection:
         last = entries(connection)[-1]
     assert (last.actor, last.action) == ("eve", "erase")
@@ -75,12 +75,12 @@ def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
 def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
     later = replace(filled, clock=lambda now=filled.clock: now() + 2 * DAY_US)
     assert prune(later, log_settings(retention_days=3, answers_hours=1)) == 5
-    assert counts(filled) == [5, 5, 0]
+    assert table_counts(filled) == [5, 5, 0]
     settings = log_settings(retention_days=1)
     if not filled.is_file:  # a partition goes as a whole, when all that it may hold is old
         later = replace(later, clock=lambda now=later.clock: now() + settings.partition_days * DAY_US)
     assert prune(later, settings) == 5
-    assert counts(filled) == [0, 0, 0]
+    assert table_counts(filled) == [0, 0, 0]
 
 
 def test_an_hour_of_the_log_goes_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,14 +113,14 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
         connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
     visitor = store.connect_to(address.replace("//tester@", "//visitor@"), named="here")
     monkeypatch.setattr("pipeline.serving.upkeep._EVERY_S", 0.02)
-    upkeep = Upkeep(visitor, log_settings(retention_days=1))
+    upkeep = RetentionWorker(visitor, log_settings(retention_days=1))
     upkeep.start()
     until = time.monotonic() + 20
-    while counts(owner)[0] and time.monotonic() < until:
+    while table_counts(owner)[0] and time.monotonic() < until:
         time.sleep(0.02)
     upkeep.stop()
-    assert counts(owner)[0] == 0
-    assert "permission denied" in str(upkeep.error)
+    assert table_counts(owner)[0] == 0
+    assert "permission denied" in str(upkeep.last_error)
     visitor.close()
     owner.close()
 
@@ -143,9 +143,9 @@ def test_columns_are_kept_in_the_form_that_is_declared(packages: dict[str, Path]
     forms = dict(zip(names, ["full", "bin", "hash", "drop", "bin"], strict=False))
     columns = tuple(replace(one, store=forms.get(one.name, "full")) for one in package.schema.columns)
     declared = replace(package, schema=replace(package.schema, columns=columns))
-    row = next(values for one in rows(50) if None not in (values := tuple(one.values())))
+    row = next(values for one in make_rows(50) if None not in (values := tuple(one.values())))
     kept = [
-        json.loads(RowScorer(declared, many_missing=1.0, secret=secret).score([row])[0].stored)
+        json.loads(RowScorer(declared, many_missing=1.0, hash_key=secret).score([row])[0].logged_features)
         for secret in (b"one", b"two")
     ]
     first: dict[str, Any] = kept[0]
@@ -158,13 +158,13 @@ def test_columns_are_kept_in_the_form_that_is_declared(packages: dict[str, Path]
 
 def test_the_library_answers_as_the_api_does(project: Path) -> None:
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    frame = pd.DataFrame(rows(20)).convert_dtypes()
+    frame = pd.DataFrame(make_rows(20)).convert_dtypes()
     with ModelServer("personality_model", root=project) as server:
         answers_ = server.predict_batch(frame)
-        alone = server.predict(rows(20)[3])
+        alone = server.predict(make_rows(20)[3])
         assert alone["probabilities"] == answers_[3]["probabilities"]
         assert server.feedback([{"prediction_id": alone["prediction_id"], "outcome": "Introvert"}]) == 1
-        with pytest.raises(BodyRefused, match=r"features\.Stage_fear: expected a word"):
+        with pytest.raises(InvalidRequest, match=r"features\.Stage_fear: expected a word"):
             server.predict({"Stage_fear": "Maybe"})
 
 

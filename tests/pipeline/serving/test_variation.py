@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pipeline.package import Package
 
 
-def vary(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
-    return pd.DataFrame(variation.vary(package, row, label=label))
+def what_if_frame(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
+    return pd.DataFrame(variation.what_if(package, row, label=label))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Package:
 def test_each_probability_is_that_of_the_row_with_this_one_value(loaded: Package) -> None:
     row = {column.name: column.example for column in loaded.schema.features}
     label = loaded.classes[1]
-    found = vary(loaded, row, label=label)
+    found = what_if_frame(loaded, row, label=label)
     name = loaded.schema.feature_names[0]
     for one in found[found["column"] == name].itertuples():
         value = None if one.value == "missing" else int(one.value)
@@ -40,7 +40,7 @@ def test_each_probability_is_that_of_the_row_with_this_one_value(loaded: Package
 
 def test_the_present_value_is_marked_once_for_each_column(loaded: Package) -> None:
     row = {column.name: column.example for column in loaded.schema.features}
-    found = vary(loaded, row, label=loaded.classes[0])
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
     marked = found[found["is_present"]]
     assert sorted(marked["column"]) == sorted(loaded.schema.feature_names)
     assert len(set(marked["probability"])) == 1
@@ -49,11 +49,11 @@ def test_the_present_value_is_marked_once_for_each_column(loaded: Package) -> No
 def test_a_value_that_training_never_had_is_among_those_that_are_tried(loaded: Package) -> None:
     name = loaded.schema.feature_names[0]
     row = {**{column.name: column.example for column in loaded.schema.features}, name: 999}
-    found = vary(loaded, row, label=loaded.classes[0])
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
     assert found[found["is_present"] & (found["column"] == name)]["value"].tolist() == ["999"]
 
 
 def test_a_missing_value_is_tried_where_it_may_be(loaded: Package) -> None:
     row = {column.name: None for column in loaded.schema.features}
-    found = vary(loaded, row, label=loaded.classes[0])
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
     assert set(found[found["is_present"]]["value"]) == {"missing"}

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.serving.upkeep import erase
+from pipeline.serving.upkeep import erase_subject
 from pipeline.state.migration import _migrate  # the way to an older form is for tests only
 from pipeline.state.tables import METADATA, outcomes, predictions
 from tests.pipeline.state import server
@@ -126,7 +126,7 @@ def test_a_subject_is_erased_from_what_left_the_log_and_is_not_gone_yet(kept: st
     with kept.writing() as connection:
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
         connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
-    assert erase(kept, "s", actor="eve") == 1
+    assert erase_subject(kept, "s", actor="eve") == 1
     with kept.reading() as connection:
         assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import IntegrityError
 from pipeline.package import PackageStore
-from pipeline.serving.bundle import load_bundle
+from pipeline.serving.bundle import load_model
 from pipeline.serving.http.rehearsal import replay_golden_rows
 from tests.pipeline.serving.conftest import engine_settings
 from tests.pipeline.serving.http.running import ROW, make_project, run_server
@@ -19,13 +19,13 @@ from tests.pipeline.serving.http.running import ROW, make_project, run_server
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.serving.bundle import Bundle
+    from pipeline.serving.bundle import LoadedModel
 
 
-def load_model(package_folder: Path, root: Path) -> Bundle:
+def load_model(package_folder: Path, root: Path) -> LoadedModel:
     store = PackageStore(root / "packages")
     digest = store.add(package_folder).digest
-    return load_bundle(
+    return load_model(
         store, model="m", version=1, digest=digest, generation=1, served_by="champion",
         config=engine_settings(), secret=b"0",
     )  # fmt: skip
