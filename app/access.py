@@ -28,7 +28,7 @@ from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.registry import registry_of
-from pipeline.state.database import DATABASE, State
+from pipeline.state.database import DATABASE_PATH, State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.publish import make_tracker
 from pipeline.tracking.search import require_store
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pipeline.config.types import Config
     from pipeline.package import Package
     from pipeline.registry import ModelRegistry
-    from pipeline.state import AuditEntry, LoggedPrediction, Search, Served, Version
+    from pipeline.state import AuditEntry, LoggedPrediction, PredictionQuery, Deployment, ModelVersion
     from pipeline.tracking.search import RecordedRun
 
 __all__ = [
@@ -133,12 +133,12 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 def has_state() -> bool:
     """Return whether there is a state database; one is made when something is registered."""
-    return bool(os.environ.get(store.URL_ENV)) or (project_root() / DATABASE).exists()
+    return bool(os.environ.get(store.URL_ENV)) or (project_root() / DATABASE_PATH).exists()
 
 
 def state() -> State:
     """Return the state database, open as long as the process lives."""
-    return _cached_state(str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE))
+    return _cached_state(str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH))
 
 
 def _inode(path: Path) -> int:
@@ -160,20 +160,20 @@ def registry() -> ModelRegistry:
     return registry_of(config().tracking, project_root(), actor=current_user().id)
 
 
-def versions(model: str) -> list[Version]:
+def versions(model: str) -> list[ModelVersion]:
     """Return the versions of a model, oldest first; none while nothing was registered."""
     if not has_state():
         return []
     with state().reading() as connection:
-        return store.all_versions(connection, model)
+        return store.read_versions(connection, model)
 
 
-def current_deployment(model: str) -> Served:
+def current_deployment(model: str) -> Deployment:
     """Return what serves of a model."""
     if not has_state():
-        return store.Served(model, 0, {}, {})
+        return store.Deployment(model, 0, {}, {})
     with state().reading() as connection:
-        return store.served(connection, model)
+        return store.current_deployment(connection, model)
 
 
 def audit_entries(model: str, *, limit: int | None = None) -> list[AuditEntry]:
@@ -181,10 +181,10 @@ def audit_entries(model: str, *, limit: int | None = None) -> list[AuditEntry]:
     if not has_state():
         return []
     with state().reading() as connection:
-        return list(reversed(store.entries(connection, model=model, limit=limit)))
+        return list(reversed(store.read_audit_entries(connection, model=model, limit=limit)))
 
 
-def logged_predictions(search: Search, *, limit: int, offset: int) -> list[LoggedPrediction]:
+def logged_predictions(search: PredictionQuery, *, limit: int, offset: int) -> list[LoggedPrediction]:
     """Return a page of the prediction log, newest first."""
     if not has_state():
         return []
@@ -192,12 +192,12 @@ def logged_predictions(search: Search, *, limit: int, offset: int) -> list[Logge
         return store.search_predictions(connection, search, limit=limit, offset=offset)
 
 
-def count_logged_predictions(search: Search, *, max_count: int) -> int:
+def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
     """Return how many predictions a search finds, counted up to `at_most`."""
     if not has_state():
         return 0
     with state().reading() as connection:
-        return store.count_predictions(connection, search, at_most=max_count)
+        return store.count_predictions(connection, search, max_count=max_count)
 
 
 def load_package(digest: str) -> Package:
@@ -247,7 +247,7 @@ def engine() -> EngineClient | ApiClient:
         raise DataError("no model is registered yet; run `make run`: the first one that passes its gates serves")
     params = project_root() / paths.PARAMS
     config()
-    return _cached_engine(str(project_root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE))
+    return _cached_engine(str(project_root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH))
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)

@@ -147,4 +147,4 @@ def open_incidents(model: str) -> list[Incident]:
 
 def active_silences(model: str) -> list[Silence]:
     """Return the silences that hold now."""
-    return alerts.holding_silences(access.state(), model) if access.has_state() else []
+    return alerts.active_silences(access.state(), model) if access.has_state() else []

@@ -112,7 +112,7 @@ def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: fl
     said, truth = package.predict(frame).tolist(), frame[package.schema.target.column].astype(str).tolist()
     probabilities = [json.dumps(one) for one in shares]
     at = np.linspace(until - days * DAY_US, until, n, endpoint=False).astype(np.int64).tolist()
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     for start in range(0, n, _BATCH_ROWS):
         rows = []
         for i in range(start, min(start + _BATCH_ROWS, n)):
@@ -123,7 +123,7 @@ def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: fl
                     shares[j][said[j]], "champion", "champion", 900 + j, 1.0, None, None,
                 )
             )  # fmt: skip
-        journal.append(rows)
+        journal.write(rows)
         with state.writing() as connection:
             known = range(start, min(start + _BATCH_ROWS, n), 2)
             store.add_outcomes(connection, [(f"p{i}", at[i], truth[i % len(frame)], "bench") for i in known])

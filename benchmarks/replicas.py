@@ -80,10 +80,10 @@ def measure_replicas(root: Path, address: str | None, n_servers: int, n: int) ->
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--requests", type=int, default=8_000, help="of each server, by eight connections")
-    n, folder = arguments.parse_args().requests, server.programs()
+    n, folder = arguments.parse_args().requests, server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with tempfile.TemporaryDirectory() as base, server.running(folder, is_durable=True) as address:
+    with tempfile.TemporaryDirectory() as base, server.running_server(folder, is_durable=True) as address:
         package = Path(base) / "made"
         train_package(package, MODELS["logistic regression"])
         make_project(Path(base) / "file", [package])

@@ -35,9 +35,9 @@ def make_row(number: int, at: int) -> store.PredictionRow:
 
 
 def fill_log(state: store.State, n: int) -> None:
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     for first in range(0, n, BATCH_ROWS):
-        journal.append([make_row(at, FIRST_ROW_US + at) for at in range(first, min(first + BATCH_ROWS, n))])
+        journal.write([make_row(at, FIRST_ROW_US + at) for at in range(first, min(first + BATCH_ROWS, n))])
         with state.writing() as connection:
             told = range(first, min(first + BATCH_ROWS, n), 10)
             store.add_outcomes(connection, [(f"{at:036d}", FIRST_ROW_US + at, "Extrovert", "api") for at in told])
@@ -45,17 +45,17 @@ def fill_log(state: store.State, n: int) -> None:
 
 
 def write_until(state: store.State, is_over: threading.Event, waits: list[float]) -> None:
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     while not is_over.is_set():
         began = time.perf_counter()
-        journal.append([make_row(10**9 + len(waits), state.clock())])
+        journal.write([make_row(10**9 + len(waits), state.clock())])
         waits.append(time.perf_counter() - began)
         time.sleep(0.002)
     journal.close()
 
 
 def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
-    state = store.connect_to(server.new_database(address, like=server.prepared(address)), named="the benchmark")
+    state = store.connect_to(server.new_database(address, template=server.template_database(address)), setting_name="the benchmark")
     config = load_params(ROOT / "params.yaml").serving.log
     if has_partitions:
         prepare_partitions(replace(state, clock=lambda: FIRST_ROW_US), config)
@@ -90,10 +90,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, default=1_000_000)
     n = arguments.parse_args().rows
-    folder = server.programs()
+    folder = server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with server.running(folder, is_durable=True) as address:
+    with server.running_server(folder, is_durable=True) as address:
         for name, has_partitions in (("by partition", True), ("row by row", False)):
             print(f"{n:,} rows {name}: {measure_removal(address, n, has_partitions=has_partitions)}", flush=True)
 

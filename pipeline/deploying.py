@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.registry import ModelRegistry
-    from pipeline.state import Served
+    from pipeline.state import Deployment
 
 __all__ = ["ServingEndpoint", "Rollout", "deploy"]
 
@@ -154,7 +154,7 @@ def deploy(
     return Rollout(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
 
 
-def _default_version(registry: ModelRegistry, now: Served, model: str, stage: str) -> int:
+def _default_version(registry: ModelRegistry, now: Deployment, model: str, stage: str) -> int:
     """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
     if stage == "Staging":
         return registry.get_latest_model_version(model).version
@@ -257,7 +257,7 @@ def _previous_deployment(registry: ModelRegistry, model: str, version: int, stag
     return None
 
 
-def _undo_rollout(registry: ModelRegistry, deployment: Served, earlier: Mapping[str, int], version: int, stage: str) -> str:
+def _undo_rollout(registry: ModelRegistry, deployment: Deployment, earlier: Mapping[str, int], version: int, stage: str) -> str:
     """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
     before = earlier.get(stage)
     why, expected = f"deploying version {version} to {stage} failed", deployment.generation

@@ -176,9 +176,9 @@ def _open_registry(root: Path) -> ModelRegistry | None:
     from pipeline.config.load import load_params
     from pipeline.errors import ConfigError, DataError
     from pipeline.registry import registry_of
-    from pipeline.state import exists
+    from pipeline.state import state_exists
 
-    if not exists(root):
+    if not state_exists(root):
         return None
     try:
         return registry_of(load_params(root / paths.PARAMS).tracking, root)

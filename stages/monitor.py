@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.alerts.watching import watch
+from pipeline.alerts.watching import run_monitor
 from pipeline.config.entry import stage
 from pipeline.tracking.store import find_project_root
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @stage("monitor", is_in_graph=False)
 def main(config: Config) -> None:
     """Write what was found, tell who has to know, and end with the declared exit code."""
-    code = watch(config, find_project_root())
+    code = run_monitor(config, find_project_root())
     if code:
         sys.exit(code)
 

@@ -13,7 +13,7 @@ from pipeline.state import STAGES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.state import Change, Version
+    from pipeline.state import DeploymentChange, ModelVersion
 
 __all__ = ["show_stage_actions"]
 
@@ -22,7 +22,7 @@ _GENERATION_KEY = "generation_seen"
 _GATED_STAGES = ("Staging", "Production")
 
 
-def show_stage_actions(version: Version, versions: list[Version]) -> None:
+def show_stage_actions(version: ModelVersion, versions: list[ModelVersion]) -> None:
     """Show what can be decided about a version, and what was decided last from here."""
     said = st.session_state.pop(_RESULT_KEY, None)
     now = access.current_deployment(version.model).generation
@@ -41,7 +41,7 @@ def show_stage_actions(version: Version, versions: list[Version]) -> None:
             _rollback_form(version.model, versions)
 
 
-def _promote_form(version: Version) -> None:
+def _promote_form(version: ModelVersion) -> None:
     st.markdown(
         f"**{words.escape_markdown(version.model)}**, version {version.version}, is in {frame.stage_badge(version.stage)}"
     )
@@ -79,7 +79,7 @@ def _reason_input(key: str) -> str:
     return st.text_area("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
 
 
-def _rollback_form(model: str, versions: list[Version]) -> None:
+def _rollback_form(model: str, versions: list[ModelVersion]) -> None:
     if len(versions) < 2:
         st.markdown("There is only one version: nothing served before it.")
         return
@@ -98,7 +98,7 @@ def _generation_seen(model: str) -> int:
     return shown
 
 
-def _apply_change(reason: str, act: Callable[[], Change]) -> None:
+def _apply_change(reason: str, act: Callable[[], DeploymentChange]) -> None:
     """Act where a reason is given, and load the page anew; what was refused stays in the dialog with its reason."""
     if not reason.strip():
         st.error("Say why: the reason is kept in the audit trail.", icon=":material/edit_note:")

@@ -11,7 +11,7 @@ from app import access, charts, frame, watching, words
 from app.views import drift
 
 if TYPE_CHECKING:
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["show_health_summary"]
 
@@ -20,7 +20,7 @@ _MAX_FEATURES = 8
 _VERDICT_LABELS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
-def show_health_summary(version: Version) -> None:
+def show_health_summary(version: ModelVersion) -> None:
     """Show the last day of the version that serves: its columns against `monitoring.baseline`, its figures against its training."""
     found = watching.health_summary(version.model, version.version, _WINDOW_HOURS)
     left, right = st.columns([3, 2])

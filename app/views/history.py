@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import access, frame, words
 from app.views import feedback
-from pipeline.state import Search
+from pipeline.state import PredictionQuery
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _render_body() -> None:
     look()
 
 
-def _search_form(model: str, classes: tuple[str, ...]) -> Search:
+def _search_form(model: str, classes: tuple[str, ...]) -> PredictionQuery:
     text, span, label, version, sure = st.columns([3, 2, 2, 2, 3])
     wanted = text.text_input("Search", key="history_text", placeholder="A value, or an identifier", bind="query-params")
     hours = _SPAN_HOURS[span.selectbox("When", list(_SPAN_HOURS), index=1, key="history_span")]
@@ -53,18 +53,18 @@ def _search_form(model: str, classes: tuple[str, ...]) -> Search:
         key="history_version",
     )
     low, high = sure.slider("Confidence", 0, 100, (0, 100), format="%d %%", key="history_confidence")
-    return Search(
+    return PredictionQuery(
         model,
         since=None if hours is None else frame.now_us() - hours * 3_600_000_000,
         version=number,
         prediction=None if answer == "Any" else answer,
-        least_confidence=low / 100 if low > 0 else None,
-        most_confidence=high / 100 if high < 100 else None,
+        min_confidence=low / 100 if low > 0 else None,
+        max_confidence=high / 100 if high < 100 else None,
         text=wanted.strip(),
     )
 
 
-def _show_results(search: Search, classes: tuple[str, ...]) -> None:
+def _show_results(search: PredictionQuery, classes: tuple[str, ...]) -> None:
     total = access.count_logged_predictions(search, max_count=_MAX_COUNT)
     if not total:
         frame.empty_state("No prediction is found", "widen the search, or make one on the page Predict")

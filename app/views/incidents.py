@@ -89,7 +89,7 @@ def _apply_action(incident: Incident, action: str, *, reason: str, minutes: floa
     who = access.current_user()
     actor = alerts.Actor(who.id, who.roles)
     if action == "silence":
-        alerts.silence(access.state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason)
+        alerts.create_silence(access.state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason)
         return
-    act = alerts.acknowledge if action == "acknowledge" else alerts.resolve
+    act = alerts.acknowledge_incident if action == "acknowledge" else alerts.resolve_incident
     act(access.state(), incident.seq, actor=actor, reason=reason)

@@ -12,12 +12,12 @@ from pipeline.words import pluralize
 
 if TYPE_CHECKING:
     from app.access import VersionEvaluation
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["show_version_metrics"]
 
 
-def show_version_metrics(version: Version) -> None:
+def show_version_metrics(version: ModelVersion) -> None:
     """Show the evaluation of a version, or say why there is none."""
     found = access.evaluation_of(version.digest)
     if found is None:

@@ -12,7 +12,7 @@ from app.views import deciding, judged
 
 if TYPE_CHECKING:
     from pipeline.package import Package
-    from pipeline.state import AuditEntry, Version
+    from pipeline.state import AuditEntry, ModelVersion
 
 __all__ = ["render"]
 
@@ -53,7 +53,7 @@ def _render_body() -> None:
         frame.error_boundary(lambda: _show_audit_trail(access.audit_entries(model, limit=200)))
 
 
-def _show_versions(versions: list[Version]) -> None:
+def _show_versions(versions: list[ModelVersion]) -> None:
     rows = [
         {
             "Version": one.version,
@@ -69,12 +69,12 @@ def _show_versions(versions: list[Version]) -> None:
     frame.show_table(pd.DataFrame(rows), column_config=frame.time_columns("Registered"))
 
 
-def _gate_verdict(version: Version) -> str:
+def _gate_verdict(version: ModelVersion) -> str:
     gates = version.tags.get("gates")
     return str(gates["verdict"]) if gates is not None else "not judged"
 
 
-def _select_version(versions: list[Version]) -> Version:
+def _select_version(versions: list[ModelVersion]) -> ModelVersion:
     by_number = {one.version: one for one in versions}
     serving = next((one.version for one in versions if one.stage == "Production"), versions[-1].version)
     asked = st.query_params.get("version", "")
@@ -94,7 +94,7 @@ def _select_version(versions: list[Version]) -> Version:
     return by_number[picked if picked is not None else first]
 
 
-def _show_gates(version: Version) -> None:
+def _show_gates(version: ModelVersion) -> None:
     gates = version.tags.get("gates")
     if gates is None:
         frame.empty_state(
@@ -130,7 +130,7 @@ def _show_model_card(package: Package) -> None:
         st.markdown(package.card)
 
 
-def _show_lineage(version: Version) -> None:
+def _show_lineage(version: ModelVersion) -> None:
     package = access.load_package(version.digest)
     run = access.find_package_run(version.digest)
     told = {"package": version.digest, **package.lineage}

@@ -13,7 +13,7 @@ from app.views import drift, hourly, incidents
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["render"]
 
@@ -54,7 +54,7 @@ def _render_body() -> None:
     _rerun_every(15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_to_before))
 
 
-def _select_version(model: str) -> Version:
+def _select_version(model: str) -> ModelVersion:
     versions = {one.version: one for one in access.versions(model)}
     serving = access.current_deployment(model).versions["Production"]
     numbers = sorted(versions, reverse=True)
@@ -78,7 +78,7 @@ def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
     look()
 
 
-def _show_window(version: Version, hours: int, *, against_previous_window: bool) -> None:
+def _show_window(version: ModelVersion, hours: int, *, against_previous_window: bool) -> None:
     found = watching.monitoring_summary(version.model, version.version, hours)
     traffic, performance = found["dashboard"], found["performance"]
     moved = watching.drift_overview(
@@ -101,7 +101,7 @@ def _show_window(version: Version, hours: int, *, against_previous_window: bool)
         _show_performance(performance, found["degradation"])
 
 
-def _show_activity_over_time(version: Version, hours: int) -> None:
+def _show_activity_over_time(version: ModelVersion, hours: int) -> None:
     st.markdown("**What it answered over time, how sure it was, and how often it was wrong**")
     found = watching.hourly_activity(version.model, hours, digest=version.digest)
     hourly.show_predictions(found, hours)
@@ -135,7 +135,7 @@ def _latency_help(found: dict[str, float]) -> str:
     return ". ".join(told) or "No answer was timed in this window"
 
 
-def _show_predictions(traffic: dict[str, Any], version: Version) -> None:
+def _show_predictions(traffic: dict[str, Any], version: ModelVersion) -> None:
     st.markdown("**What it answered**")
     total = traffic["total_predictions"]
     rows = [(words.shorten(name), n / total) for name, n in traffic["predictions_by_class"].items()]

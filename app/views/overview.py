@@ -14,7 +14,7 @@ from pipeline.errors import MlopsError
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["render"]
 
@@ -55,7 +55,7 @@ def _show_getting_started() -> None:
     st.markdown("It runs the graph once: rows, checks, model, figures, gates. The first candidate that passes serves.")
 
 
-def _show_metric_cards(model: str, production: Version | None) -> None:
+def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
     cards = st.columns(5)
     now = access.current_deployment(model)
     cards[0].metric(
@@ -77,7 +77,7 @@ def _show_metric_cards(model: str, production: Version | None) -> None:
     cards[4].metric("Open alerts", len(open_), border=True, help=newest)
 
 
-def _production_help(production: Version | None, generation: int) -> str:
+def _production_help(production: ModelVersion | None, generation: int) -> str:
     if production is None:
         return "Promote a version on the page Models"
     return words.escape_markdown(
@@ -86,7 +86,7 @@ def _production_help(production: Version | None, generation: int) -> str:
     )
 
 
-def _engine_health(production: Version | None) -> tuple[bool, str]:
+def _engine_health(production: ModelVersion | None) -> tuple[bool, str]:
     if production is None:
         return False, "Nothing is in Production"
     try:
@@ -113,7 +113,7 @@ def _span_label(hours: int) -> str:
     return f"{hours} hours" if hours == 24 else f"{hours // 24} days"
 
 
-def _next_steps(versions: list[Version], production: Version | None) -> list[str]:
+def _next_steps(versions: list[ModelVersion], production: ModelVersion | None) -> list[str]:
     """Return what to do next, the most urgent first."""
     steps = []
     open_ = watching.open_incidents(versions[0].model)
@@ -158,7 +158,7 @@ def _show_recent_activity(model: str) -> None:
         st.caption(frame.timestamp(one.at), help=words.escape_markdown(words.format_timestamp(one.at)))
 
 
-def _show_test_metrics(production: Version | None) -> None:
+def _show_test_metrics(production: ModelVersion | None) -> None:
     st.markdown("**How good it is on rows that it never saw**")
     found = None if production is None else access.evaluation_of(production.digest)
     if found is None:

@@ -2,12 +2,12 @@
 
 from pipeline.alerts.incidents import (
     Actor,
-    acknowledge,
-    holding_silences,
+    acknowledge_incident,
+    active_silences,
     list_incidents,
-    resolve,
-    silence,
-    unsilence,
+    resolve_incident,
+    create_silence,
+    expire_silence,
 )
 
-__all__ = ["Actor", "acknowledge", "holding_silences", "list_incidents", "resolve", "silence", "unsilence"]
+__all__ = ["Actor", "acknowledge_incident", "active_silences", "list_incidents", "resolve_incident", "create_silence", "expire_silence"]

@@ -11,46 +11,46 @@ from pipeline.kinds import LookupTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["BODIES", "subject", "text"]
+__all__ = ["PAYLOAD_FORMATS", "subject_line", "body_text"]
 
-BODIES: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.sinks.body")
-_SLACK_MAX = 2900  # a block of Slack takes 3,000 signs
+PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.sinks.body")
+_MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 signs
 
 
-def subject(payload: Mapping[str, Any]) -> str:
+def subject_line(payload: Mapping[str, Any]) -> str:
     """Return the line that a person sees first."""
     word = "resolved" if payload["event"] == "resolved" else payload["severity"]
     again = " (still there)" if payload["event"] == "still there" else ""
     return f"[{word}] {payload['title']}{again}"
 
 
-def text(payload: Mapping[str, Any]) -> str:
+def body_text(payload: Mapping[str, Any]) -> str:
     """Return what stands below the subject."""
     if payload["event"] == "resolved":
         return f"Incident {payload['number']} is over.\n{payload['message']}"
     return f"{payload['message']}\nWhen somebody looks at it: {payload['acknowledge']}"
 
 
-@BODIES.add("json")
-def _json(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {**payload, "subject": subject(payload), "text": text(payload)}
+@PAYLOAD_FORMATS.add("json")
+def _json_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {**payload, "subject": subject_line(payload), "text": body_text(payload)}
 
 
-@BODIES.add("slack")
-def _slack(payload: Mapping[str, Any]) -> dict[str, Any]:
-    head, below = _escaped(subject(payload)), _escaped(text(payload))
-    said = f"*{head[:_SLACK_MAX]}*"
+@PAYLOAD_FORMATS.add("slack")
+def _slack_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    head, below = _escape_mrkdwn(subject_line(payload)), _escape_mrkdwn(body_text(payload))
+    said = f"*{head[:_MAX_SLACK_CHARS]}*"
     return {
         "text": head,
         "blocks": [
             {"type": "section", "text": {"type": "mrkdwn", "text": said}},
-            {"type": "section", "text": {"type": "mrkdwn", "text": below[:_SLACK_MAX]}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": below[:_MAX_SLACK_CHARS]}},
         ],
     }
 
 
-@BODIES.add("alertmanager")
-def _alertmanager(payload: Mapping[str, Any]) -> dict[str, Any]:
+@PAYLOAD_FORMATS.add("alertmanager")
+def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     status = "resolved" if payload["event"] == "resolved" else "firing"
     labels = {
         "alertname": f"mlops_{payload['group']}",
@@ -58,15 +58,15 @@ def _alertmanager(payload: Mapping[str, Any]) -> dict[str, Any]:
         "group": payload["group"],
         "severity": payload["severity"],
     }
-    notes = {"summary": payload["title"], "description": text(payload)}
+    notes = {"summary": payload["title"], "description": body_text(payload)}
     ended = payload["last_at"] if status == "resolved" else None
     group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
     alert = {
         "status": status,
         "labels": labels,
         "annotations": notes,
-        "startsAt": _moment(payload["at"]),
-        "endsAt": "0001-01-01T00:00:00Z" if ended is None else _moment(ended),
+        "startsAt": _rfc3339(payload["at"]),
+        "endsAt": "0001-01-01T00:00:00Z" if ended is None else _rfc3339(ended),
         "generatorURL": "",
         "fingerprint": sha256(group_key.encode())[:16],
     }
@@ -84,9 +84,9 @@ def _alertmanager(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _escaped(words: str) -> str:
+def _escape_mrkdwn(words: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _moment(at: int) -> str:
+def _rfc3339(at: int) -> str:
     return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

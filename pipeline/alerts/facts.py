@@ -17,56 +17,56 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import ServingConfig
     from pipeline.state import Freshness, MonitorRun
 
-__all__ = ["Facts", "ServerFigures", "read_server"]
+__all__ = ["RuleInputs", "ServerMetrics", "fetch_server_metrics"]
 
 _TIMEOUT_S = 3.0
 _MAX_BYTES = 8_000_000
-_REQUESTS = "mlops_http_requests_total"
-_QUEUE, _FAILING = "mlops_log_queue_rows", "mlops_log_failing"
+_REQUESTS_METRIC = "mlops_http_requests_total"
+_QUEUE_METRIC, _FAILING_METRIC = "mlops_log_queue_rows", "mlops_log_failing"
 
 
 @dataclass(frozen=True, slots=True)
-class ServerFigures:
+class ServerMetrics:
     """What a server says of itself since it started: answers, those that were its own fault, and rows that wait."""
 
-    n_answers: float
+    n_responses: float
     n_errors: float
-    n_waiting: float
-    is_failing: bool
+    n_queued_rows: float
+    is_log_failing: bool
 
     def as_dict(self) -> dict[str, float]:
         """Return plain values, from which the next run takes the difference."""
-        return {"n_answers": self.n_answers, "n_errors": self.n_errors}
+        return {"n_answers": self.n_responses, "n_errors": self.n_errors}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RuleInputs:
     """What is known at a moment (microseconds since 1970, UTC).
 
     `server` is None where no server answered; `before` is the run before this one, None for the first.
     """
 
     model: str
-    at: int
+    evaluated_at: int
     report: Mapping[str, Any]
-    fresh: Freshness
-    before: MonitorRun | None
-    server: ServerFigures | None
+    freshness: Freshness
+    previous_run: MonitorRun | None
+    server_metrics: ServerMetrics | None
     min_rows: int
 
     @property
-    def answers_since(self) -> tuple[float, float] | None:
+    def responses_since_previous_run(self) -> tuple[float, float] | None:
         """Answers and errors since the run before; None where that is not known, or none was given."""
-        if self.server is None or self.before is None or not self.before.figures.get("server"):
+        if self.server_metrics is None or self.previous_run is None or not self.previous_run.figures.get("server"):
             return None
-        then = self.before.figures["server"]
-        if self.server.n_answers < then["n_answers"]:  # the server started anew: what it says is what was since
+        then = self.previous_run.figures["server"]
+        if self.server_metrics.n_responses < then["n_answers"]:  # the server started anew: what it says is what was since
             then = {"n_answers": 0.0, "n_errors": 0.0}
-        n_answers = self.server.n_answers - then["n_answers"]
-        return (n_answers, max(self.server.n_errors - then["n_errors"], 0.0)) if n_answers > 0 else None
+        n_answers = self.server_metrics.n_responses - then["n_answers"]
+        return (n_answers, max(self.server_metrics.n_errors - then["n_errors"], 0.0)) if n_answers > 0 else None
 
 
-def read_server(config: MonitoredServerConfig, serving: ServingConfig) -> ServerFigures | None:
+def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) -> ServerMetrics | None:
     """Return the figures of the server; None where none answers with them.
 
     Raises
@@ -92,22 +92,22 @@ def read_server(config: MonitoredServerConfig, serving: ServingConfig) -> Server
         )
         answer = connection.getresponse()
         text = answer.read(_MAX_BYTES).decode("utf-8", "replace")
-        return _figures(text) if answer.status == 200 else None
+        return _parse_metrics(text) if answer.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection.close()
 
 
-def _figures(text: str) -> ServerFigures | None:
+def _parse_metrics(text: str) -> ServerMetrics | None:
     from prometheus_client.parser import text_string_to_metric_families
 
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    answers = [one for one in samples if one.name == _REQUESTS]
-    single = {one.name: one.value for one in samples if one.name in (_QUEUE, _FAILING)}
-    if _QUEUE not in single:
+    answers = [one for one in samples if one.name == _REQUESTS_METRIC]
+    single = {one.name: one.value for one in samples if one.name in (_QUEUE_METRIC, _FAILING_METRIC)}
+    if _QUEUE_METRIC not in single:
         return None  # another program answers at this address
     errors = [one.value for one in answers if one.labels["status"].startswith("5")]
-    return ServerFigures(
-        sum(one.value for one in answers), sum(errors), single[_QUEUE], bool(single.get(_FAILING, 0.0))
+    return ServerMetrics(
+        sum(one.value for one in answers), sum(errors), single[_QUEUE_METRIC], bool(single.get(_FAILING_METRIC, 0.0))
     )

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.alerts.facts import ServerFigures
-    from pipeline.alerts.rules import Judged
+    from pipeline.alerts.facts import ServerMetrics
+    from pipeline.alerts.rules import RuleResult
 
-__all__ = ["figures_of", "flat"]
+__all__ = ["summarize_run", "flatten_metrics"]
 
 _MAX_COLUMNS = 100  # each is a label of Prometheus
 
 
-def figures_of(report: Mapping[str, Any], judged: Sequence[Judged], server: ServerFigures | None) -> dict[str, Any]:
+def summarize_run(report: Mapping[str, Any], rule_results: Sequence[RuleResult], server: ServerMetrics | None) -> dict[str, Any]:
     """Return the figures of one run of the monitor, the most worrying columns first."""
     kept = ("column", "part", "verdict", "statistic", "value", "limit", "concern")
     performance = report["performance"]
@@ -35,17 +35,17 @@ def figures_of(report: Mapping[str, Any], judged: Sequence[Judged], server: Serv
         "n_rows": performance["total_predictions"],
         "n_outcomes": performance["n_outcomes"],
         "coverage": performance["coverage"],
-        "rules": [one.as_dict() for one in judged],
+        "rules": [one.as_dict() for one in rule_results],
         "server": None if server is None else server.as_dict(),
     }
 
 
-def flat(figures: Mapping[str, Any]) -> dict[str, float]:
+def flatten_metrics(figures: Mapping[str, Any]) -> dict[str, float]:
     """Return the same as metrics by name, without those that are not known."""
-    return dict(_named(figures))
+    return dict(_iter_metrics(figures))
 
 
-def _named(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _iter_metrics(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield "rows", float(figures["n_rows"])
     yield "outcomes", float(figures["n_outcomes"])
     yield "columns_drifted", float(sum(one["verdict"] == "drift" for one in figures["columns"]))

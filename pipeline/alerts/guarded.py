@@ -18,20 +18,20 @@ from pipeline.errors import ConfigError, DependencyUnavailable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["Hosts", "deadline", "post"]
+__all__ = ["AllowedHosts", "deadline", "post"]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class Hosts:
+class AllowedHosts:
     """Where messages may go: `declared` to public addresses by https, `local` to any, by http as well."""
 
     declared: Collection[str]
     local: Collection[str]
 
 
-def post(address: str, body: bytes, headers: Mapping[str, str], *, hosts: Hosts, timeout_s: float, key: str) -> None:
+def post(address: str, body: bytes, headers: Mapping[str, str], *, hosts: AllowedHosts, timeout_s: float, setting_name: str) -> None:
     """Send a body and see that it was taken (2xx).
 
     Parameters
@@ -54,20 +54,20 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, hosts: Hosts,
     host = (parts.hostname or "").lower()
     is_local = host in hosts.local
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise ConfigError(f"{key}: is no address; accepted: https://HOST/PATH")
+        raise ConfigError(f"{setting_name}: is no address; accepted: https://HOST/PATH")
     if not is_local and host not in hosts.declared:
-        raise ConfigError(f"{key}: host {host} is not declared; add it to alerts.hosts (or alerts.local_hosts)")
+        raise ConfigError(f"{setting_name}: host {host} is not declared; add it to alerts.hosts (or alerts.local_hosts)")
     if parts.scheme == "http" and not is_local:
         raise ConfigError(
-            f"{key}: http to {host} could be read by others; use https, or declare it in alerts.local_hosts"
+            f"{setting_name}: http to {host} could be read by others; use https, or declare it in alerts.local_hosts"
         )
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise ConfigError(f"{key}: has no port that there is; accepted: 1 to 65535") from error
+        raise ConfigError(f"{setting_name}: has no port that there is; accepted: 1 to 65535") from error
     try:
-        status = _exchange(
+        status = _post_for_status(
             (host, port), path, body, headers, is_tls=parts.scheme == "https", is_local=is_local, timeout_s=timeout_s
         )
     except (OSError, http.client.HTTPException) as error:
@@ -77,8 +77,8 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, hosts: Hosts,
         raise DependencyUnavailable(f"{host} answered {status}{more}")
 
 
-def _exchange(
-    place: tuple[str, int],
+def _post_for_status(
+    host_and_port: tuple[str, int],
     path: str,
     body: bytes,
     headers: Mapping[str, str],
@@ -87,9 +87,9 @@ def _exchange(
     is_local: bool,
     timeout_s: float,
 ) -> int:
-    host, port = place
+    host, port = host_and_port
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-    plain = _connected(host, port, is_local=is_local, timeout_s=timeout_s)
+    plain = _connect_to_allowed(host, port, is_local=is_local, timeout_s=timeout_s)
     with deadline(plain, timeout_s):
         try:
             connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if is_tls else plain
@@ -100,7 +100,7 @@ def _exchange(
             plain.close()
 
 
-def _connected(host: str, port: int, *, is_local: bool, timeout_s: float) -> socket.socket:
+def _connect_to_allowed(host: str, port: int, *, is_local: bool, timeout_s: float) -> socket.socket:
     """Return a connection to an address of the host that is allowed: looked up once, checked, and connected to as it is."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     allowed = [one for one in found if is_local or _is_public(str(one[4][0]))]

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
-from pipeline.alerts.telling import tell_end
+from pipeline.alerts.telling import enqueue_resolution
 from pipeline.errors import NotAllowed, UsageError
 
 if TYPE_CHECKING:
     from pipeline.state import Incident, Silence, State
 
-__all__ = ["Actor", "acknowledge", "holding_silences", "list_incidents", "resolve", "silence", "unsilence"]
+__all__ = ["Actor", "acknowledge_incident", "active_silences", "list_incidents", "resolve_incident", "create_silence", "expire_silence"]
 
-_MAY_ACT = {"operator", "admin"}
-_US_IN_A_MINUTE = 60_000_000
+_OPERATOR_ROLES = {"operator", "admin"}
+_US_PER_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +25,27 @@ class Actor:
     name: str
     roles: frozenset[str] = frozenset({"operator"})
 
-    def check(self, what: str) -> None:
+    def require_operator(self, action: str) -> None:
         """Raise NotAllowed unless the roles allow to act on incidents."""
-        if not self.roles & _MAY_ACT:
-            raise NotAllowed(f"{self.name}: to {what} needs the role operator; ask one who has it")
+        if not self.roles & _OPERATOR_ROLES:
+            raise NotAllowed(f"{self.name}: to {action} needs the role operator; ask one who has it")
 
 
 def list_incidents(
-    state: State, model: str | None = None, *, resolved_too: bool = False, limit: int = 200
+    state: State, model: str | None = None, *, include_resolved: bool = False, limit: int = 200
 ) -> list[Incident]:
     """Return incidents that are not resolved, newest first; `resolved_too` adds those of the past."""
     with state.reading() as connection:
-        return store.incidents(connection, model, is_open=not resolved_too, limit=limit)
+        return store.read_incidents(connection, model, unresolved_only=not include_resolved, limit=limit)
 
 
-def holding_silences(state: State, model: str | None = None) -> list[Silence]:
+def active_silences(state: State, model: str | None = None) -> list[Silence]:
     """Return the silences that hold now."""
     with state.reading() as connection:
-        return store.silences(connection, at=state.clock(), model=model)
+        return store.read_active_silences(connection, at=state.clock(), model=model)
 
 
-def acknowledge(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
+def acknowledge_incident(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
     """Say that somebody looks at an incident: receivers hear no more of it until it gets worse or ends.
 
     Raises
@@ -55,7 +55,7 @@ def acknowledge(state: State, number: int, *, actor: Actor, reason: str = "") ->
     UsageError
         When there is no such incident, or it is resolved.
     """
-    actor.check("acknowledge an incident")
+    actor.require_operator("acknowledge an incident")
     with state.writing() as connection:
         before = store.find_incident(connection, number)
         if before.status == "resolved":
@@ -64,12 +64,12 @@ def acknowledge(state: State, number: int, *, actor: Actor, reason: str = "") ->
             return before
         at = state.clock()
         after = replace(before, status="acknowledged", acknowledged_at=at, acknowledged_by=actor.name)
-        store.change_incident(connection, after)
-        _note(connection, store.Act(actor.name, "acknowledge alert", at, reason), before, after)
+        store.update_incident(connection, after)
+        _append_change(connection, store.AuditEvent(actor.name, "acknowledge alert", at, reason), before, after)
         return after
 
 
-def resolve(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
+def resolve_incident(state: State, number: int, *, actor: Actor, reason: str = "") -> Incident:
     """End an incident, and tell so whoever was told of it; one that is still there opens again, and is told again after its cool-down.
 
     Raises
@@ -79,20 +79,20 @@ def resolve(state: State, number: int, *, actor: Actor, reason: str = "") -> Inc
     UsageError
         When there is no such incident.
     """
-    actor.check("resolve an incident")
+    actor.require_operator("resolve an incident")
     with state.writing() as connection:
         before = store.find_incident(connection, number)
         if before.status == "resolved":
             return before
         at = state.clock()
         after = replace(before, status="resolved", resolved_at=at, resolved_by=actor.name)
-        store.change_incident(connection, after)
-        tell_end(connection, after, at=at)
-        _note(connection, store.Act(actor.name, "resolve alert", at, reason), before, after)
+        store.update_incident(connection, after)
+        enqueue_resolution(connection, after, at=at)
+        _append_change(connection, store.AuditEvent(actor.name, "resolve alert", at, reason), before, after)
         return after
 
 
-def silence(
+def create_silence(
     state: State, model: str, *, minutes: float, actor: Actor, incident: str | None = None, reason: str = ""
 ) -> Silence:
     """Ask for quiet about one group of incidents of a model, or about all of them, for some minutes.
@@ -106,19 +106,19 @@ def silence(
     UsageError
         When the time is not between a minute and 90 days.
     """
-    actor.check("silence incidents")
+    actor.require_operator("silence incidents")
     if not 1 <= minutes <= 90 * 24 * 60:
         raise UsageError(f"a silence of {minutes:g} minutes: accepted are 1 minute to 90 days")
     with state.writing() as connection:
         at = state.clock()
-        asked = store.Silence(model, incident, at, at + int(minutes * _US_IN_A_MINUTE), actor.name, reason)
+        asked = store.Silence(model, incident, at, at + int(minutes * _US_PER_MINUTE), actor.name, reason)
         made = replace(asked, seq=store.add_silence(connection, asked))
-        act = store.Act(actor.name, "silence alerts", at, reason)
-        store.append(connection, act, model=model, after=made.as_dict())
+        act = store.AuditEvent(actor.name, "silence alerts", at, reason)
+        store.append_audit_entry(connection, act, model=model, after=made.as_dict())
         return made
 
 
-def unsilence(state: State, number: int, *, actor: Actor, reason: str = "") -> Silence:
+def expire_silence(state: State, number: int, *, actor: Actor, reason: str = "") -> Silence:
     """End a silence now.
 
     Raises
@@ -128,19 +128,19 @@ def unsilence(state: State, number: int, *, actor: Actor, reason: str = "") -> S
     UsageError
         When no such silence holds.
     """
-    actor.check("end a silence")
+    actor.require_operator("end a silence")
     with state.writing() as connection:
         at = state.clock()
-        found = [one for one in store.silences(connection, at=at) if one.seq == number]
+        found = [one for one in store.read_active_silences(connection, at=at) if one.seq == number]
         if not found:
             raise UsageError(f"no silence that holds has the number {number}; `mlops alerts list` shows them")
         ended = replace(found[0], until=at)
         store.end_silence(connection, number, at=at)
-        act = store.Act(actor.name, "end silence", at, reason)
-        store.append(connection, act, model=ended.model, before=found[0].as_dict(), after=ended.as_dict())
+        act = store.AuditEvent(actor.name, "end silence", at, reason)
+        store.append_audit_entry(connection, act, model=ended.model, before=found[0].as_dict(), after=ended.as_dict())
         return ended
 
 
-def _note(connection: Any, act: store.Act, before: Incident, after: Incident) -> None:
+def _append_change(connection: Any, event: store.AuditEvent, before: Incident, after: Incident) -> None:
     told = [{"incident": one.seq, "group": one.incident, "status": one.status} for one in (before, after)]
-    store.append(connection, act, model=before.model, before=told[0], after=told[1])
+    store.append_audit_entry(connection, event, model=before.model, before=told[0], after=told[1])

@@ -11,16 +11,16 @@ from pipeline.words import pluralize
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.alerts.rules import Judged
+    from pipeline.alerts.rules import RuleResult
 
-__all__ = ["Message", "compose", "worst"]
+__all__ = ["IncidentMessage", "compose_message", "highest_severity"]
 
 _MAX_CAUSES = 3
-_MAX_WORDS = 300  # of one cause: a message is read on a telephone
+_MAX_CAUSE_CHARS = 300  # of one cause: a message is read on a telephone
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class IncidentMessage:
     """A title of one line, the text below it, and the same as plain values."""
 
     title: str
@@ -28,31 +28,31 @@ class Message:
     details: dict[str, Any]
 
 
-def worst(said: Sequence[Judged]) -> str:
+def highest_severity(results: Sequence[RuleResult]) -> str:
     """Return the highest severity of some rules."""
-    return max((one.severity for one in said), key=SEVERITIES.index)
+    return max((one.severity for one in results), key=SEVERITIES.index)
 
 
-def compose(model: str, said: Sequence[Judged], report: Mapping[str, Any]) -> Message:
+def compose_message(model: str, firing_results: Sequence[RuleResult], report: Mapping[str, Any]) -> IncidentMessage:
     """Return the message about what the rules of one group say of a window; `said` are those that speak."""
-    ranked = sorted(said, key=lambda one: -SEVERITIES.index(one.severity))
-    title = f"{model}: {'; '.join(one.words for one in ranked)}"
-    is_about_rows = any(one.when in ("drift", "degradation", "not_trusted") for one in said)
-    causes = _causes(report) if is_about_rows else []
+    ranked = sorted(firing_results, key=lambda one: -SEVERITIES.index(one.severity))
+    title = f"{model}: {'; '.join(one.summary for one in ranked)}"
+    is_about_rows = any(one.condition in ("drift", "degradation", "not_trusted") for one in firing_results)
+    causes = _likeliest_causes(report) if is_about_rows else []
     details = {
         "rules": [one.as_dict() for one in ranked],
         "causes": causes,
-        "affected_share": _affected(report, ranked) if is_about_rows else _affected_by_service(ranked),
+        "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
         "affected": "rows" if is_about_rows else "answers",
-        "loss": _loss(report) if is_about_rows else None,
+        "loss": _accuracy_loss(report) if is_about_rows else None,
         "window": dict(report["drift"]["window"]),
         "n_predictions": report["dashboard"]["total_predictions"],
-        "next": ranked[0].next,
+        "next": ranked[0].next_command,
     }
-    return Message(title, "\n".join(_lines(details)), details)
+    return IncidentMessage(title, "\n".join(_text_lines(details)), details)
 
 
-def _lines(details: Mapping[str, Any]) -> list[str]:
+def _text_lines(details: Mapping[str, Any]) -> list[str]:
     window = details["window"]
     found = [
         f"Window: {window['since']} to {window['until']} ({pluralize(details['n_predictions'], 'prediction')})",
@@ -72,7 +72,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
-def _causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the three columns that worry most: how often each passes its limit, times what it is worth to the model.
 
     What the model says is no cause of what it is given: it counts only where no column drifted.
@@ -87,32 +87,32 @@ def _causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "concern": one["concern"],
             "share_of_concern": (one["concern"] or 0.0) / total if total else None,
             "importance": one["importance"],
-            "words": _cause_words(one, total),
+            "words": _describe_cause(one, total),
         }
         for one in ranked[:_MAX_CAUSES]
     ]
 
 
-def _cause_words(finding: Mapping[str, Any], total: float) -> str:
+def _describe_cause(finding: Mapping[str, Any], total: float) -> str:
     share = f" ({100 * (finding['concern'] or 0.0) / total:.0f} % of the concern)" if total else ""
     words = finding["words"]
-    short = words if len(words) <= _MAX_WORDS else f"{words[: _MAX_WORDS - 3]}..."
+    short = words if len(words) <= _MAX_CAUSE_CHARS else f"{words[: _MAX_CAUSE_CHARS - 3]}..."
     return f"{finding['column']}: {short}{share}"
 
 
-def _affected(report: Mapping[str, Any], said: Sequence[Judged]) -> float | None:
+def _affected_row_share(report: Mapping[str, Any], results: Sequence[RuleResult]) -> float | None:
     """Return the least share of rows that cannot be as in training: the total variation of the worst column."""
-    if not any(one.when == "drift" for one in said):
+    if not any(one.condition == "drift" for one in results):
         return None
     moved = [one["statistics"] for one in report["drift"]["findings"] if one["verdict"] == "drift"]
     return max((float(one["total_variation"]) for one in moved if "total_variation" in one), default=None)
 
 
-def _affected_by_service(said: Sequence[Judged]) -> float | None:
-    return next((one.value for one in said if one.when == "error_rate"), None)
+def _server_error_rate(results: Sequence[RuleResult]) -> float | None:
+    return next((one.value for one in results if one.condition == "error_rate"), None)
 
 
-def _loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def _accuracy_loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return by how many answers more than usual are wrong: measured where the rules could measure it, else as estimated."""
     performance, n_rows = report["performance"], report["performance"]["total_predictions"]
     known = {one["metric"]: one for one in report["degradation"]["findings"]}.get("accuracy")

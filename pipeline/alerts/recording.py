@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.alerts.figures import flat
+from pipeline.alerts.figures import flatten_metrics
 from pipeline.tracking import print_tracking_warnings, make_tracker
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import TrackingConfig
     from pipeline.state import MonitorRun
 
-__all__ = ["record"]
+__all__ = ["log_monitor_run"]
 
 
-def record(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], page: str) -> None:
+def log_monitor_run(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], page: str) -> None:
     """Make one run of MLflow from one run of the monitor: its figures as metrics, its findings as files."""
     tracker = make_tracker(config, root)
     tags = {
@@ -29,6 +29,6 @@ def record(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[
         "mlops.window.until": report["drift"]["window"]["until"],
     }
     with print_tracking_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
-        tracker.log_metrics(flat(run.figures))
+        tracker.log_metrics(flatten_metrics(run.figures))
         tracker.log_dict(dict(report), "monitoring.json")
         tracker.log_text(page, "monitoring.html")

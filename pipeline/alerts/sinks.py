@@ -13,8 +13,8 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipeline.alerts.bodies import BODIES, subject, text
-from pipeline.alerts.guarded import Hosts, deadline, post
+from pipeline.alerts.bodies import PAYLOAD_FORMATS, subject_line, body_text
+from pipeline.alerts.guarded import AllowedHosts, deadline, post
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.kinds import LookupTable
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.alerts import AlertsConfig, AppriseReceiverConfig, EmailReceiverConfig, ReceiverConfig, WebhookReceiverConfig
 
-__all__ = ["send"]
+__all__ = ["send_notification"]
 
-_Sender = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
-SINKS: LookupTable[_Sender] = LookupTable("alerts.sinks.kind")
+_SendFunction = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
+RECEIVERS: LookupTable[_SendFunction] = LookupTable("alerts.sinks.kind")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
-_READY = 220
-_ADDRESSES = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
+_SMTP_READY = 220
+_SMTP_URL_FORMATS = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
 
 
-def send(sink: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+def send_notification(receiver: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
     """Send a message, or raise an error that says why it did not leave.
 
     Raises
@@ -43,52 +43,52 @@ def send(sink: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig)
     DependencyUnavailable
         When the receiver did not take it.
     """
-    SINKS[sink.kind](sink, payload, config)
+    RECEIVERS[receiver.kind](receiver, payload, config)
 
 
-def _from_environment(name: str) -> str:
+def _require_environment(name: str) -> str:
     found = os.environ.get(name)
     if not found:
         raise ConfigError(f"the environment variable {name} is not set; set it where messages are sent")
     return found
 
 
-@SINKS.add("log")
-def _log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
-    _LOG.log(_LEVELS[payload["severity"]], "%s\n%s", subject(payload), text(payload))
+@RECEIVERS.add("log")
+def _send_to_log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    _LOG.log(_LEVELS[payload["severity"]], "%s\n%s", subject_line(payload), body_text(payload))
 
 
-@SINKS.add("webhook")
-def _webhook(sink: WebhookReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+@RECEIVERS.add("webhook")
+def _send_to_webhook(receiver: WebhookReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "declarative-mlops",
         "Idempotency-Key": str(payload["key"]),
     }
-    if sink.token_env is not None:
-        headers["Authorization"] = f"Bearer {_from_environment(sink.token_env)}"
+    if receiver.token_env is not None:
+        headers["Authorization"] = f"Bearer {_require_environment(receiver.token_env)}"
     post(
-        _from_environment(sink.url_env),
-        json.dumps(BODIES[sink.body](payload), ensure_ascii=False).encode(),
+        _require_environment(receiver.url_env),
+        json.dumps(PAYLOAD_FORMATS[receiver.body](payload), ensure_ascii=False).encode(),
         headers,
-        hosts=Hosts(config.hosts, config.local_hosts),
-        timeout_s=sink.timeout_s,
-        key=sink.url_env,
+        hosts=AllowedHosts(config.hosts, config.local_hosts),
+        timeout_s=receiver.timeout_s,
+        setting_name=receiver.url_env,
     )
 
 
-@SINKS.add("smtp")
-def _mail(sink: EmailReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
-    parts = urlsplit(_from_environment(sink.url_env))
+@RECEIVERS.add("smtp")
+def _send_mail(receiver: EmailReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    parts = urlsplit(_require_environment(receiver.url_env))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ConfigError(f"{sink.url_env}: is no address; accepted: {_ADDRESSES}")
-    letter = _letter(payload, _from_environment(sink.sender_env), _from_environment(sink.to_env))
+        raise ConfigError(f"{receiver.url_env}: is no address; accepted: {_SMTP_URL_FORMATS}")
+    letter = _email_message(payload, _require_environment(receiver.sender_env), _require_environment(receiver.to_env))
     secure = ssl.create_default_context()
     try:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
-        plain = socket.create_connection((parts.hostname, port), timeout=sink.timeout_s)
-        with plain, deadline(plain, sink.timeout_s), _Mail(plain, parts, secure) as server:
-            if parts.scheme == "smtp" and sink.starttls:
+        plain = socket.create_connection((parts.hostname, port), timeout=receiver.timeout_s)
+        with plain, deadline(plain, receiver.timeout_s), _GreetedSMTP(plain, parts, secure) as server:
+            if parts.scheme == "smtp" and receiver.starttls:
                 server.starttls(context=secure)
             if parts.username is not None:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
@@ -97,7 +97,7 @@ def _mail(sink: EmailReceiverConfig, payload: Mapping[str, Any], _config: Alerts
         raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
 
 
-class _Mail(smtplib.SMTP):
+class _GreetedSMTP(smtplib.SMTP):
     """The mail server at the other end of a connection, once it has greeted.
 
     smtplib connects and waits for the greeting in one step, in which nothing could hold it to a deadline.
@@ -110,25 +110,25 @@ class _Mail(smtplib.SMTP):
         self._host = parts.hostname or ""
         self.sock = secure.wrap_socket(plain, server_hostname=self._host) if parts.scheme == "smtps" else plain
         code, said = self.getreply()
-        if code != _READY:
+        if code != _SMTP_READY:
             self.close()
             raise smtplib.SMTPConnectError(code, said)
 
 
-def _letter(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
+def _email_message(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
     letter = EmailMessage()
     # A title holds names that others gave: none may end the line.
-    letter["Subject"] = " ".join(subject(payload).split())
+    letter["Subject"] = " ".join(subject_line(payload).split())
     letter["From"], letter["To"] = sender, to
     letter["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
     letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(text(payload))
+    letter.set_content(body_text(payload))
     return letter
 
 
-@SINKS.add("apprise")
-def _apprise(sink: AppriseReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
-    addresses = _from_environment(sink.url_env).split()
+@RECEIVERS.add("apprise")
+def _send_by_apprise(receiver: AppriseReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    addresses = _require_environment(receiver.url_env).split()
     try:
         import apprise
     except ModuleNotFoundError as error:
@@ -142,7 +142,7 @@ def _apprise(sink: AppriseReceiverConfig, payload: Mapping[str, Any], _config: A
     }
     teller = apprise.Apprise()
     if not teller.add(addresses):
-        raise ConfigError(f"{sink.url_env}: Apprise does not know one of its addresses")
+        raise ConfigError(f"{receiver.url_env}: Apprise does not know one of its addresses")
     kind = apprise.NotifyType.SUCCESS if payload["event"] == "resolved" else kinds[payload["severity"]]
-    if not teller.notify(title=subject(payload), body=text(payload), notify_type=kind):
+    if not teller.notify(title=subject_line(payload), body=body_text(payload), notify_type=kind):
         raise DependencyUnavailable("Apprise could not tell all of its receivers")

@@ -10,23 +10,23 @@ from pipeline.files import canonical_json, sha256
 if TYPE_CHECKING:
     from pipeline.state import Incident
 
-__all__ = ["tell", "tell_end"]
+__all__ = ["enqueue_notification", "enqueue_resolution"]
 
 
-def tell(connection: Any, incident: Incident, event: str, sink: str, *, at: int) -> None:
+def enqueue_notification(connection: Any, incident: Incident, event: str, receiver: str, *, at: int) -> None:
     """Write a message for one receiver."""
-    key = sha256(canonical_json([incident.seq, incident.at, event, at, sink]).encode())
-    store.add_delivery(connection, incident.seq, sink, key, _payload(incident, event, key), at=at)
+    key = sha256(canonical_json([incident.seq, incident.at, event, at, receiver]).encode())
+    store.add_delivery(connection, incident.seq, receiver, key, _notification_payload(incident, event, key), at=at)
 
 
-def tell_end(connection: Any, incident: Incident, *, at: int) -> None:
+def enqueue_resolution(connection: Any, incident: Incident, *, at: int) -> None:
     """Write for each receiver that takes an incident for open that it is over, whoever ended it, silence or not."""
-    for sink, last in store.last_told(connection, incident.seq).items():
+    for sink, last in store.last_notifications(connection, incident.seq).items():
         if last["event"] != "resolved":  # one that came back within its cool-down was not told to be there again
-            tell(connection, incident, "resolved", sink, at=at)
+            enqueue_notification(connection, incident, "resolved", sink, at=at)
 
 
-def _payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
+def _notification_payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
     kept = ("model", "severity", "status", "title", "message", "details", "at", "last_at", "n_times")
     return {
         "key": key,

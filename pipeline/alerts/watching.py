@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files, paths
 from pipeline import state as store
-from pipeline.alerts.delivering import Delivered, deliver, deliver_until
-from pipeline.alerts.facts import Facts, read_server
-from pipeline.alerts.figures import figures_of
-from pipeline.alerts.message import worst
-from pipeline.alerts.raising import raise_incidents
-from pipeline.alerts.recording import record
-from pipeline.alerts.rules import SEVERITIES, Judged, judge_rules
+from pipeline.alerts.delivering import DeliveryResult, deliver_due_messages, deliver_until_stopped
+from pipeline.alerts.facts import RuleInputs, fetch_server_metrics
+from pipeline.alerts.figures import summarize_run
+from pipeline.alerts.message import highest_severity
+from pipeline.alerts.raising import update_incidents
+from pipeline.alerts.recording import log_monitor_run
+from pipeline.alerts.rules import SEVERITIES, RuleResult, evaluate_rules
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.page import headline, render_html
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from pipeline.config.types import Config
     from pipeline.state import Incident, MonitorRun, State
 
-__all__ = ["Watched", "until_a_signal", "watch", "watch_once"]
+__all__ = ["MonitorRunResult", "stop_on_signal", "run_monitor", "run_monitor_once"]
 
-_LOCK = "state/monitor.lock"
+_LOCK_FILE = "state/monitor.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class MonitorRunResult:
     """What one run of the monitor found, said and sent."""
 
     report: dict[str, Any]
-    judged: tuple[Judged, ...]
+    rule_results: tuple[RuleResult, ...]
     incidents: tuple[Incident, ...]
-    delivered: Delivered
+    delivery_result: DeliveryResult
     severity: str | None
 
     def exit_code(self, config: Config) -> int:
@@ -55,7 +55,7 @@ class Watched:
         return config.monitoring.exit_code if is_loud else 0
 
 
-def watch(config: Config, root: Path) -> int:
+def run_monitor(config: Config, root: Path) -> int:
     """Run the monitor once, or every `monitoring.every_minutes` until a signal; return the exit code of the last run.
 
     Raises
@@ -63,20 +63,20 @@ def watch(config: Config, root: Path) -> int:
     Conflict
         When another process watches this project.
     """
-    with files.exclusive_lock(root / _LOCK, what="the monitor"):
+    with files.exclusive_lock(root / _LOCK_FILE, what="the monitor"):
         if config.monitoring.every_minutes == 0:
-            return _told(watch_once(config, root)).exit_code(config)
-        return _watch_on(config, root)
+            return _print_summary(run_monitor_once(config, root)).exit_code(config)
+        return _run_periodically(config, root)
 
 
-def _watch_on(config: Config, root: Path) -> int:
+def _run_periodically(config: Config, root: Path) -> int:
     """Look again and again; messages that wait are sent all the while, beside the looking."""
     code, every_s = 0, 60 * config.monitoring.every_minutes
-    with until_a_signal() as stop, _sending(config, root, stop):
+    with stop_on_signal() as stop, _background_delivery(config, root, stop):
         while not stop.is_set():
             began = time.monotonic()
             try:
-                code = _told(watch_once(config, root)).exit_code(config)
+                code = _print_summary(run_monitor_once(config, root)).exit_code(config)
             except ConfigError:
                 raise
             except MlopsError as error:
@@ -86,7 +86,7 @@ def _watch_on(config: Config, root: Path) -> int:
 
 
 @contextmanager
-def until_a_signal() -> Iterator[threading.Event]:
+def stop_on_signal() -> Iterator[threading.Event]:
     """Yield an event that SIGTERM or Ctrl-C sets; afterwards signals do what they did before."""
     stop = threading.Event()
     before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
@@ -98,9 +98,9 @@ def until_a_signal() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _sending(config: Config, root: Path, stop: threading.Event) -> Iterator[None]:
+def _background_delivery(config: Config, root: Path, stop: threading.Event) -> Iterator[None]:
     state = store.open_state(root)
-    sender = threading.Thread(target=deliver_until, args=(stop, state, config.alerts))
+    sender = threading.Thread(target=deliver_until_stopped, args=(stop, state, config.alerts))
     sender.start()
     try:
         yield
@@ -110,13 +110,13 @@ def _sending(config: Config, root: Path, stop: threading.Event) -> Iterator[None
         state.close()
 
 
-def watch_once(config: Config, root: Path) -> Watched:
+def run_monitor_once(config: Config, root: Path) -> MonitorRunResult:
     """Judge the window, write it down with its incidents in one transaction, send what is due, show it in MLflow."""
     with root_span("monitor run", "mlops-monitor"):
-        return _watched(config, root)
+        return _run_traced(config, root)
 
 
-def _watched(config: Config, root: Path) -> Watched:
+def _run_traced(config: Config, root: Path) -> MonitorRunResult:
     monitor = ModelMonitor(config.name, root=root, config=config)
     with child_span("judge the window"):
         report = monitor.generate_monitoring_report()
@@ -126,57 +126,57 @@ def _watched(config: Config, root: Path) -> Watched:
     state = store.open_state(root)
     try:
         with child_span("raise incidents"):
-            run, judged, incidents = _write_down(state, config, report)
+            run, judged, incidents = _save_run(state, config, report)
         with child_span("send messages"):
-            sent = deliver(state, config.alerts)
+            sent = deliver_due_messages(state, config.alerts)
     finally:
         state.close()
     if config.monitoring.record == "all" or (config.monitoring.record == "findings" and run.severity is not None):
-        record(root, config.tracking, run, report, drawn)
-    return Watched(report, judged, incidents, sent, run.severity)
+        log_monitor_run(root, config.tracking, run, report, drawn)
+    return MonitorRunResult(report, judged, incidents, sent, run.severity)
 
 
-def _write_down(
+def _save_run(
     state: State, config: Config, report: dict[str, Any]
-) -> tuple[MonitorRun, tuple[Judged, ...], tuple[Incident, ...]]:
-    server = read_server(config.alerts.server, config.serving)
+) -> tuple[MonitorRun, tuple[RuleResult, ...], tuple[Incident, ...]]:
+    server = fetch_server_metrics(config.alerts.server, config.serving)
     with state.writing() as connection:
         at = state.clock()
-        fresh, before = store.freshness(connection, config.name), store.last_monitor_run(connection, config.name)
-        facts = Facts(config.name, at, report, fresh, before, server, config.monitoring.min_rows)
-        judged = judge_rules(config.alerts.rules, facts)
-        speaking = [one for one in judged if one.speaks]
+        fresh, before = store.read_freshness(connection, config.name), store.last_monitor_run(connection, config.name)
+        facts = RuleInputs(config.name, at, report, fresh, before, server, config.monitoring.min_rows)
+        judged = evaluate_rules(config.alerts.rules, facts)
+        speaking = [one for one in judged if one.is_firing]
         window = report["drift"]["window"]
         run = store.MonitorRun(
             config.name,
-            store.served(connection, config.name).version("Production"),
+            store.current_deployment(connection, config.name).version("Production"),
             at,
-            _microseconds(window["since"]),
-            _microseconds(window["until"]),
+            _to_microseconds(window["since"]),
+            _to_microseconds(window["until"]),
             report["drift"]["verdict"],
-            worst(speaking) if speaking else None,
-            figures_of(report, judged, server),
+            highest_severity(speaking) if speaking else None,
+            summarize_run(report, judged, server),
         )
         store.add_monitor_run(connection, run)
-        return run, judged, raise_incidents(connection, config.alerts, config.name, judged, report, at=at)
+        return run, judged, update_incidents(connection, config.alerts, config.name, judged, report, at=at)
 
 
-def _microseconds(moment: str) -> int:
+def _to_microseconds(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp() * 1_000_000)
 
 
-def _told(found: Watched) -> Watched:
+def _print_summary(result: MonitorRunResult) -> MonitorRunResult:
     """Say on the terminal what a run came to."""
-    lines = [headline(found.report)]
-    lines += [f"incident {one.seq} ({one.status}, {one.severity}): {one.title}" for one in found.incidents]
-    if found.delivered.n_sent or found.delivered.n_failed:
-        lines.append(f"{pluralize(found.delivered.n_sent, 'message')} sent")
-    if found.delivered.n_failed:
-        waits = pluralize(found.delivered.n_failed, "receiver")
+    lines = [headline(result.report)]
+    lines += [f"incident {one.seq} ({one.status}, {one.severity}): {one.title}" for one in result.incidents]
+    if result.delivery_result.n_sent or result.delivery_result.n_failed_receivers:
+        lines.append(f"{pluralize(result.delivery_result.n_sent, 'message')} sent")
+    if result.delivery_result.n_failed_receivers:
+        waits = pluralize(result.delivery_result.n_failed_receivers, "receiver")
         lines.append(
-            f"{waits} could not be told ({found.delivered.error}); `mlops alerts deliver --follow` goes on trying"
+            f"{waits} could not be told ({result.delivery_result.error}); `mlops alerts deliver --follow` goes on trying"
         )
     lines.append(f"{paths.MONITORING_HTML} has the pictures")
     sys.stdout.write("".join(f"[monitor] {line}\n" for line in lines))
     sys.stdout.flush()
-    return found
+    return result

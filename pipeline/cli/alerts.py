@@ -57,11 +57,11 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List incidents, newest first."""
-    from pipeline.alerts import holding_silences, list_incidents
+    from pipeline.alerts import active_silences, list_incidents
 
     with _open_state() as state:
-        found = list_incidents(state, name, resolved_too=include_resolved)
-        quiet = holding_silences(state, name)
+        found = list_incidents(state, name, include_resolved=include_resolved)
+        quiet = active_silences(state, name)
     if as_json:
         told = {"incidents": [one.as_dict() for one in found], "silences": [one.as_dict() for one in quiet]}
         typer.echo(canonical_json(told), nl=False)
@@ -87,16 +87,16 @@ def show(number: IncidentNumber, *, as_json: AsJson = False) -> None:
 @app.command()
 def ack(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = False) -> None:
     """Say that somebody looks at it: receivers hear no more of it until it gets worse or ends."""
-    from pipeline.alerts import acknowledge
+    from pipeline.alerts import acknowledge_incident
 
     with _open_state() as state:
-        _print_incident(acknowledge(state, number, actor=_actor(), reason=reason), as_json=as_json)
+        _print_incident(acknowledge_incident(state, number, actor=_actor(), reason=reason), as_json=as_json)
 
 
 @app.command()
 def resolve(number: IncidentNumber, *, reason: ReasonOption = "", as_json: AsJson = False) -> None:
     """End an incident; one that is still there opens again after its cool-down."""
-    from pipeline.alerts import resolve as end
+    from pipeline.alerts import resolve_incident as end
 
     with _open_state() as state:
         _print_incident(end(state, number, actor=_actor(), reason=reason), as_json=as_json)
@@ -113,15 +113,15 @@ def silence(
     as_json: AsJson = False,
 ) -> None:
     """Ask for quiet until a moment; incidents are still kept, and told if they last longer."""
-    from pipeline.alerts import silence as ask
-    from pipeline.alerts import unsilence
+    from pipeline.alerts import create_silence as ask
+    from pipeline.alerts import expire_silence
     from pipeline.config.load import load_params
 
     if (minutes is None) == (end is None):
         raise UsageError("mlops alerts silence: say either `--minutes 60` or `--end NUMBER`")
     with _open_state() as state:
         if end is not None:
-            made = unsilence(state, end, actor=_actor(), reason=reason)
+            made = expire_silence(state, end, actor=_actor(), reason=reason)
         else:
             model = name if name is not None else load_params().name
             made = ask(state, model, minutes=minutes or 0, incident=incident, actor=_actor(), reason=reason)
@@ -135,23 +135,23 @@ def deliver_(
     as_json: AsJson = False,
 ) -> None:
     """Send the messages that are due; those that no receiver takes wait for the next try."""
-    from pipeline.alerts.delivering import deliver, deliver_until
-    from pipeline.alerts.watching import until_a_signal
+    from pipeline.alerts.delivering import deliver_due_messages, deliver_until_stopped
+    from pipeline.alerts.watching import stop_on_signal
     from pipeline.config.load import load_params
 
     config = load_params().alerts
     with _open_state() as state:
-        done = deliver(state, config)
+        done = deliver_due_messages(state, config)
         if follow:
             typer.echo("sending what comes to wait; Ctrl-C ends it", err=True)
-            with until_a_signal() as stop:
-                deliver_until(stop, state, config)
+            with stop_on_signal() as stop:
+                deliver_until_stopped(stop, state, config)
     if as_json:
-        typer.echo(canonical_json({"sent": done.n_sent, "failed": done.n_failed, "error": done.error}), nl=False)
+        typer.echo(canonical_json({"sent": done.n_sent, "failed": done.n_failed_receivers, "error": done.error}), nl=False)
     elif not follow:
         typer.echo(f"{pluralize(done.n_sent, 'message')} sent")
-    if done.n_failed and not follow:
-        raise DependencyUnavailable(f"{pluralize(done.n_failed, 'receiver')} could not be told: {done.error}; they wait")
+    if done.n_failed_receivers and not follow:
+        raise DependencyUnavailable(f"{pluralize(done.n_failed_receivers, 'receiver')} could not be told: {done.error}; they wait")
 
 
 def _print_incident(incident: Incident, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from pipeline.cli.registered import AsJson, ModelOption, resolve_model, open_reg
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pipeline.state import Change
+    from pipeline.state import DeploymentChange
 
 __all__ = ["deploy", "promote", "rollback"]
 
@@ -93,14 +93,14 @@ def deploy(
     )
 
 
-def _print_change(change: Change, *, as_json: bool) -> None:
+def _print_change(change: DeploymentChange, *, as_json: bool) -> None:
     if as_json:
         told = {
             "model": change.after.model,
             "generation": change.after.generation,
             "before": change.before.as_dict(),
             "after": change.after.as_dict(),
-            "audit": change.entry.seq,
+            "audit": change.audit_entry.seq,
         }
         typer.echo(canonical_json(told), nl=False)
         return

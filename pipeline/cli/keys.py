@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pipeline.state import KeyRecord, State
+    from pipeline.state import ApiKeyRecord, State
 
 __all__ = ["app"]
 
@@ -46,7 +46,7 @@ def create(
     state = _open_state()
     try:
         expires_at = state.clock() + days * _US_PER_DAY
-        key, record = store.create_key(state, role, name=name, actor=current_actor(), expires_at=expires_at)
+        key, record = store.create_api_key(state, role, name=name, actor=current_actor(), expires_at=expires_at)
     finally:
         state.close()
     if as_json:
@@ -63,7 +63,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
     state = _open_state()
     try:
-        found = store.keys(state)
+        found = store.read_api_keys(state)
     finally:
         state.close()
     if as_json:
@@ -88,13 +88,13 @@ def revoke(
 
     state = _open_state()
     try:
-        record = store.revoke_key(state, identifier, actor=current_actor(), reason=reason)
+        record = store.revoke_api_key(state, identifier, actor=current_actor(), reason=reason)
     finally:
         state.close()
     typer.echo(canonical_json(record.as_dict()) if as_json else _key_line(record), nl=not as_json)
 
 
-def _key_line(record: KeyRecord) -> str:
+def _key_line(record: ApiKeyRecord) -> str:
     stands = "taken back" if record.revoked_at is not None else f"until {_format_timestamp(record.expires_at)}"
     return f"{record.id}  {record.role:8}  {stands}  last used {_format_timestamp(record.last_used_at)}  {record.name}".rstrip()
 

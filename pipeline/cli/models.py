@@ -11,7 +11,7 @@ from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["app"]
 
@@ -33,7 +33,7 @@ def list_(*, name: ModelOption = None, as_json: AsJson = False) -> None:
         typer.echo(_version_line(version))
 
 
-def _version_line(version: Version) -> str:
+def _version_line(version: ModelVersion) -> str:
     gates = version.tags.get("gates")
     verdict = gates["verdict"] if gates is not None else "not judged"
     kind = version.tags.get("model", "")

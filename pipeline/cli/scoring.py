@@ -115,7 +115,7 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
     state = store.open_state(root)
     try:
         with state.reading() as connection:
-            served = store.served(connection, model)
+            served = store.current_deployment(connection, model)
             number = served.version("Production") if version is None else version
             if number is None:
                 raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")

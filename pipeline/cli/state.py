@@ -33,19 +33,19 @@ def upgrade(*, as_json: AsJson = False) -> None:
     root = find_project_root()
     state = store.connect(root)
     try:
-        before = store.revision(state)
-        backup = store.upgrade(state, root / _BACKUPS_DIR)
-        after = store.revision(state)
+        before = store.schema_revision(state)
+        backup = store.upgrade_schema(state, root / _BACKUPS_DIR)
+        after = store.schema_revision(state)
     finally:
         state.close()
     if as_json:
-        told = {"before": before.found, "after": after.found, "backup": None if backup is None else str(backup)}
+        told = {"before": before.current, "after": after.current, "backup": None if backup is None else str(backup)}
         typer.echo(canonical_json(told), nl=False)
     elif before.is_current:
-        typer.echo(f"{state.address}: is up to date (form {after.found})")
+        typer.echo(f"{state.address}: is up to date (form {after.current})")
     else:
         kept = "" if backup is None else f"; the backup is {backup}"
-        typer.echo(f"{state.address}: went from form {before.found or 'none'} to {after.found}{kept}")
+        typer.echo(f"{state.address}: went from form {before.current or 'none'} to {after.current}{kept}")
 
 
 @app.command()
@@ -57,7 +57,7 @@ def backup(*, as_json: AsJson = False) -> None:
     root = find_project_root()
     state = store.connect(root)
     try:
-        made = store.back_up(state, root / _BACKUPS_DIR)
+        made = store.back_up_state(state, root / _BACKUPS_DIR)
     finally:
         state.close()
     told = {"backup": str(made), "bytes": made.stat().st_size}
@@ -86,12 +86,12 @@ def copy(
 
     old = _open_source(source)
     try:
-        new = store.connect_to(target, named="--to")
+        new = store.connect_to(target, setting_name="--to")
         try:
             if old.engine.url == new.engine.url:
                 raise UsageError(f"--to: {new.address} is the database to copy from; name another")
             log = load_params(find_project_root() / "params.yaml").serving.log
-            copied = store.copy_state(old, new, actor=current_actor(), partition_days=log.partition_days, told=_print_progress)
+            copied = store.copy_state(old, new, actor=current_actor(), partition_days=log.partition_days, on_progress=_print_progress)
         finally:
             new.close()
     finally:
@@ -103,7 +103,7 @@ def _open_source(address: str) -> State:
     from pipeline import state as store
     from pipeline.tracking.store import find_project_root
 
-    return store.connect_to(address, named="--from") if address else store.connect(find_project_root())
+    return store.connect_to(address, setting_name="--from") if address else store.connect(find_project_root())
 
 
 def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.evaluation import EvaluationReport
     from pipeline.lifecycle.teaching import TrainTestFrames
     from pipeline.package import Package
-    from pipeline.state import Change, Version
+    from pipeline.state import DeploymentChange, ModelVersion
 
 __all__ = ["MLOpsPipeline"]
 
@@ -202,7 +202,7 @@ class MLOpsPipeline:
         reason: str = "",
         expected_generation: int | None = None,
         force: bool = False,
-    ) -> Change:
+    ) -> DeploymentChange:
         """Move a version to a stage; a new Production archives the old one.
 
         Raises
@@ -297,10 +297,10 @@ class MLOpsPipeline:
             not self.registry.verify_history(),
         )
 
-    def _versions(self) -> list[Version]:
+    def _versions(self) -> list[ModelVersion]:
         return self.registry.list_models(self.model_name)
 
 
-def _fold_mean(version: Version, metric: str) -> float | None:
+def _fold_mean(version: ModelVersion, metric: str) -> float | None:
     value = (version.tags.get("metrics") or {}).get(metric)
     return None if value is None else float(value)

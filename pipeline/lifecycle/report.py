@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.package import Package
-    from pipeline.state import AuditEntry, Version
+    from pipeline.state import AuditEntry, ModelVersion
 
 __all__ = ["BestModel", "MlopsReport"]
 
@@ -23,7 +23,7 @@ _N_RECENT_DECISIONS = 5
 class BestModel:
     """The registered version with the best mean of a metric over its folds, and its package."""
 
-    version: Version
+    version: ModelVersion
     metric: str
     value: float
     higher_is_better: bool
@@ -55,7 +55,7 @@ class MlopsReport:
 
     model: str
     n_runs: int | None
-    versions: tuple[Version, ...]
+    versions: tuple[ModelVersion, ...]
     deployed_versions: Mapping[str, int]
     generation: int
     quality_scores: Mapping[str, float]

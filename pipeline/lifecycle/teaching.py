@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.config.types import Config
     from pipeline.gates import GateReport
     from pipeline.package import Package
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["TrainTestFrames", "TrainedCandidate", "model_config_of", "to_train_test", "train_candidate"]
 
@@ -64,7 +64,7 @@ class TrainedCandidate:
     cross_validated: dict[str, float | None]
     gates: GateReport
     package: Package
-    version: Version | None
+    version: ModelVersion | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""

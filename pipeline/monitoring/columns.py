@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import IntegrityError
-from pipeline.state import CONFIDENCE_UNIT, SEPARATOR
+from pipeline.state import CONFIDENCE_SCALE, TEXT_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.state import CountedRow, PackedOutcomes, PackedRows
+    from pipeline.state import LoggedRow, OutcomeChunk, RowChunk
 
     Ints = NDArray[np.int64]
 
@@ -48,7 +48,7 @@ class DictionaryColumn:
         import pyarrow as pa
         from pyarrow import compute
 
-        encoded = compute.split_pattern(pa.array([text]), SEPARATOR).flatten().dictionary_encode()
+        encoded = compute.split_pattern(pa.array([text]), TEXT_SEPARATOR).flatten().dictionary_encode()
         if len(encoded) != n:
             raise IntegrityError(
                 f"predictions: {len(encoded)} texts where there are {n} rows: a class or a value holds the sign U+001E; "
@@ -77,7 +77,7 @@ class LogColumns:
     outcome: DictionaryColumn
 
     @classmethod
-    def from_rows(cls, rows: Sequence[CountedRow]) -> LogColumns:
+    def from_rows(cls, rows: Sequence[LoggedRow]) -> LogColumns:
         """Return the columns of rows."""
         return cls(
             np.array([row.at for row in rows], dtype=np.int64),
@@ -90,22 +90,22 @@ class LogColumns:
         )
 
     @classmethod
-    def from_chunk(cls, rows: PackedRows, outcomes: PackedOutcomes | None) -> LogColumns:
+    def from_chunk(cls, rows: RowChunk, outcomes: OutcomeChunk | None) -> LogColumns:
         """Return the columns of rows that were read as long texts; of several outcomes the last one counts."""
-        seq, moment, latency_us, confidence = map(_parse_integers, rows.numbers)
+        seq, moment, latency_us, confidence = map(_parse_integers, rows.numeric_texts)
         features, prediction, probabilities = (
             DictionaryColumn.from_joined_text(one, rows.n_rows) for one in (rows.features, rows.prediction, rows.probabilities)
         )
         known = _latest_outcomes(seq, outcomes)
-        return cls(moment, features, prediction, probabilities, confidence / CONFIDENCE_UNIT, latency_us, known)
+        return cls(moment, features, prediction, probabilities, confidence / CONFIDENCE_SCALE, latency_us, known)
 
 
-def _latest_outcomes(seq: Ints, outcomes: PackedOutcomes | None) -> DictionaryColumn:
+def _latest_outcomes(seq: Ints, outcomes: OutcomeChunk | None) -> DictionaryColumn:
     """Return the last outcome of each prediction."""
     nothing = DictionaryColumn((None,), np.zeros(len(seq), dtype=np.int64))
-    if outcomes is None or not outcomes.numbers[0]:
+    if outcomes is None or not outcomes.sequence_texts[0]:
         return nothing
-    of, numbers = map(_parse_integers, outcomes.numbers)
+    of, numbers = map(_parse_integers, outcomes.sequence_texts)
     said = DictionaryColumn.from_joined_text(outcomes.outcomes, len(of))
     order = np.argsort(seq)
     place = np.minimum(np.searchsorted(seq, of, sorter=order), len(seq) - 1)
@@ -119,4 +119,4 @@ def _latest_outcomes(seq: Ints, outcomes: PackedOutcomes | None) -> DictionaryCo
 
 def _parse_integers(text: str) -> Ints:
     """Return the whole numbers that stand in a text."""
-    return np.fromstring(text, dtype=np.int64, sep=SEPARATOR)
+    return np.fromstring(text, dtype=np.int64, sep=TEXT_SEPARATOR)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pipeline.config.types import Config
     from pipeline.monitoring.findings import DriftReport
     from pipeline.package import Package
-    from pipeline.state import CountedRow
+    from pipeline.state import LoggedRow
 
 __all__ = ["detect_drift_against_frame"]
 
 
 def detect_drift_against_frame(
-    logged_rows: Sequence[CountedRow], package: Package, reference_frame: pd.DataFrame, config: Config, thresholds: DriftConfig
+    logged_rows: Sequence[LoggedRow], package: Package, reference_frame: pd.DataFrame, config: Config, thresholds: DriftConfig
 ) -> DriftReport:
     """Return the verdict on logged rows against `rows`, in bins that these fix, with the multivariate test."""
     import pandas as pd

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.monitoring.counting import OUTPUTS, BinCounts
 from pipeline.monitoring.logged import LogBatch, loggable_reference
-from pipeline.state import Tally
+from pipeline.state import RollupCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,18 +83,18 @@ class RollupLayout:
         ends = np.cumsum(list(self.segment_sizes[section].values()))[:-1]
         return dict(zip(self.segment_sizes[section], np.split(counts, ends), strict=True))
 
-    def bin_counts(self, features: Tally, predictions: Tally) -> BinCounts:
+    def bin_counts(self, features: RollupCounts, predictions: RollupCounts) -> BinCounts:
         """Return what `find_drift` compares."""
         said = self.split_section(PREDICTIONS, predictions.counts)
         return BinCounts(
             round(predictions.n_rows), self.split_section(FEATURES, features.counts), {name: said[name] for name in OUTPUTS}
         )
 
-    def empty_tally(self, section: str) -> Tally:
+    def empty_tally(self, section: str) -> RollupCounts:
         """Return the tally of no rows."""
-        return Tally(0, 0.0, np.zeros(self.section_length(section), dtype=np.int64))
+        return RollupCounts(0, 0.0, np.zeros(self.section_length(section), dtype=np.int64))
 
-    def tally_by_section(self, rows: LogColumns, groups: Ints, n_groups: int) -> dict[str, list[Tally]]:
+    def tally_by_section(self, rows: LogColumns, groups: Ints, n_groups: int) -> dict[str, list[RollupCounts]]:
         """Return the tallies of rows by part, one for each group.
 
         Parameters
@@ -117,7 +117,7 @@ class RollupLayout:
             OUTCOMES: placed.build_tallies(outcomes, list(self.segment_sizes[OUTCOMES].values()), n_known),
         }
 
-    def tally_outcomes(self, rows: LogColumns, groups: Ints, n_groups: int) -> list[Tally]:
+    def tally_outcomes(self, rows: LogColumns, groups: Ints, n_groups: int) -> list[RollupCounts]:
         """Return the tallies of the outcomes alone, one for each group."""
         coded = self._encode_rows(rows)
         n_known = np.bincount(groups[coded["@outcome"] >= 0], minlength=n_groups)
@@ -167,11 +167,11 @@ class _TallyBuilder:
 
     def build_tallies(
         self, codes: Sequence[Ints], sizes: Sequence[int], n_rows: Ints, total: NDArray[Any] | None = None
-    ) -> list[Tally]:
+    ) -> list[RollupCounts]:
         tables = [self._count_table(one, size) for one, size in zip(codes, sizes, strict=True)]
         whole = np.concatenate(tables, axis=1) if tables else np.zeros((self.n_groups, 0), dtype=np.int64)
         sums = total if total is not None else np.zeros(self.n_groups)
-        return [Tally(int(n_rows[at]), float(sums[at]), whole[at]) for at in range(self.n_groups)]
+        return [RollupCounts(int(n_rows[at]), float(sums[at]), whole[at]) for at in range(self.n_groups)]
 
     def _count_table(self, codes: Ints, size: int) -> Ints:
         # Rows that count nowhere, with -1, get a place of their own before the others of their group.

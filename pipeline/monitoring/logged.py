@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.package import Bins, Package, Reference
     from pipeline.schema import Column
-    from pipeline.state import CountedRow
+    from pipeline.state import LoggedRow
 
     Ints = NDArray[np.int64]
 
@@ -49,7 +49,7 @@ class LogBatch:
     package: Package
 
     @classmethod
-    def from_rows(cls, rows: Sequence[CountedRow], package: Package) -> LogBatch:
+    def from_rows(cls, rows: Sequence[LoggedRow], package: Package) -> LogBatch:
         """Return rows that were read one by one."""
         return cls(LogColumns.from_rows(rows), package)
 

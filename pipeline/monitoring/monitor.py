@@ -122,9 +122,9 @@ class ModelMonitor:
                 one, state.clock(), self.model_name, version, package.digest, generation, kept, str(prediction),
                 json.dumps(said), float(confidence), "champion", "champion", 0, 1.0, None, None,
             )  # fmt: skip
-            journal = store.Journal(state)
+            journal = store.PredictionWriter(state)
             try:
-                journal.append([row], has_chosen_ids=request_id is not None)
+                journal.write([row], has_client_ids=request_id is not None)
             finally:
                 journal.close()
         if actual is not None:
@@ -300,7 +300,7 @@ class ModelMonitor:
         """
         with self._open_state() as state:
             with state.reading() as connection:
-                if not store.all_versions(connection, self.model_name):
+                if not store.read_versions(connection, self.model_name):
                     raise UsageError(
                         f"{self.model_name}: no such model is registered; `mlops models list` shows those that are"
                     )
@@ -335,8 +335,8 @@ class ModelMonitor:
 
     def _target_version(self, state: State) -> tuple[Package, int, int]:
         with state.reading() as connection:
-            found = store.served(connection, self.model_name)
-            digests = {one.version: one.digest for one in store.all_versions(connection, self.model_name)}
+            found = store.current_deployment(connection, self.model_name)
+            digests = {one.version: one.digest for one in store.read_versions(connection, self.model_name)}
         version = self.version if self.version is not None else found.version("Production")
         if version is None:
             raise UsageError(

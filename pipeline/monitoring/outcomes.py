@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import MonitoringConfig
     from pipeline.monitoring.windows import Window
     from pipeline.package import Package
-    from pipeline.state import CountedRow, State, Tally
+    from pipeline.state import LoggedRow, State, RollupCounts
 
 __all__ = ["PerformanceReport", "SlicePerformance", "is_provisional", "evaluate_rows", "evaluate_window"]
 
@@ -105,7 +105,7 @@ def evaluate_window(
 
 
 def evaluate_rows(
-    rows: Sequence[CountedRow], package: Package, config: MonitoringConfig, *, seed: int
+    rows: Sequence[LoggedRow], package: Package, config: MonitoringConfig, *, seed: int
 ) -> tuple[Performance, Performance]:
     """Return measured and expected performance of rows that one package gave.
 
@@ -137,13 +137,13 @@ def evaluate_rows(
 
 
 def _effective_tally(
-    layout: RollupLayout, part: str, kept: Mapping[tuple[str, str, float], Tally], digest: str, variant: str | None = None
-) -> Tally:
+    layout: RollupLayout, part: str, kept: Mapping[tuple[str, str, float], RollupCounts], digest: str, variant: str | None = None
+) -> RollupCounts:
     own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and variant in (None, name))
     return effective_sample(own, layout.empty_tally(part))
 
 
-def _realized_from_rollups(layout: RollupLayout, outcomes: Tally, n_rows: int, how: Mapping[str, Any]) -> Performance:
+def _realized_from_rollups(layout: RollupLayout, outcomes: RollupCounts, n_rows: int, how: Mapping[str, Any]) -> Performance:
     k = len(layout.package.classes)
     table = layout.split_section(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
     target = layout.package.schema.target
@@ -161,15 +161,15 @@ def _realized_from_rollups(layout: RollupLayout, outcomes: Tally, n_rows: int, h
 def _performance_by_version(
     state: State,
     model: str,
-    answers: Mapping[tuple[str, str, float], Tally],
-    outcomes: Mapping[tuple[str, str, float], Tally],
+    answers: Mapping[tuple[str, str, float], RollupCounts],
+    outcomes: Mapping[tuple[str, str, float], RollupCounts],
     packages: Callable[[str], Package | None],
     how: Mapping[str, Any],
     known: Mapping[str, Performance],
 ) -> Iterator[tuple[str, Performance]]:
     """Yield the performance of each version; `known` holds that of packages, by digest, for which it is there already."""
     with state.reading() as connection:
-        versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
+        versions = {one.digest: str(one.version) for one in store.read_versions(connection, model)}
     for digest in sorted({its for its, _, _ in answers}):
         name, package = versions.get(digest, digest[:12]), packages(digest)
         if digest in known:
@@ -182,8 +182,8 @@ def _performance_by_version(
 
 def _performance_by_variant(
     layout: RollupLayout,
-    answers: Mapping[tuple[str, str, float], Tally],
-    outcomes: Mapping[tuple[str, str, float], Tally],
+    answers: Mapping[tuple[str, str, float], RollupCounts],
+    outcomes: Mapping[tuple[str, str, float], RollupCounts],
     how: Mapping[str, Any],
     whole: Performance,
 ) -> Iterator[tuple[str, Performance]]:
@@ -198,7 +198,7 @@ def _performance_by_variant(
         yield variant, _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest, variant), n_rows, how)
 
 
-def _slice_performances(layout: RollupLayout, outcomes: Tally, confidence: float) -> Iterator[SlicePerformance]:
+def _slice_performances(layout: RollupLayout, outcomes: RollupCounts, confidence: float) -> Iterator[SlicePerformance]:
     """Yield the slices with thirty outcomes or more, the worst first."""
     from scipy.special import ndtri
 

@@ -13,7 +13,7 @@ from pipeline import state as store
 from pipeline.errors import Conflict
 from pipeline.monitoring.columns import LogColumns, DictionaryColumn
 from pipeline.monitoring.layout import OUTCOMES, UNCOUNTED, RollupLayout
-from pipeline.state import HOUR_US, Reach, RollupKey, Tally
+from pipeline.state import HOUR_US, RollupProgress, RollupKey, RollupCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.package import Package
-    from pipeline.state import CountedRow, PackedPart, State
+    from pipeline.state import LoggedRow, LogChunk, State
 
     Ints = NDArray[np.int64]
     GroupKey = tuple[str, int, float]
 
     PackageLookup = Callable[[str], Package | None]
-    RollupChanges = dict[RollupKey, Tally]
+    RollupChanges = dict[RollupKey, RollupCounts]
 
 __all__ = ["HOUR_US", "tally_rows", "rebuild_rollups", "roll_up"]
 
@@ -52,15 +52,15 @@ def roll_up(state: State, model: str, packages: PackageLookup) -> int:
     n_rows = 0
     while True:
         with state.reading() as connection:
-            after = store.rolled_until(connection, model)
+            after = store.read_rollup_progress(connection, model)
             # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
             changed, before, last = store.changed_outcomes(connection, model, after, limit=_BATCH_ROWS)
-        if last != after.outcomes:
-            _try_add(state, model, _outcome_corrections(changed, before, packages), after, Reach(after.predictions, last))
+        if last != after.last_outcome_seq:
+            _try_add(state, model, _outcome_corrections(changed, before, packages), after, RollupProgress(after.last_prediction_seq, last))
             continue
         reached = after
         for part in _prefetch(_read_chunks(state, model, after)):
-            until = Reach(part.until, after.outcomes)
+            until = RollupProgress(part.last_seq, after.last_outcome_seq)
             if not _try_add(state, model, _tally_chunk(part, packages), reached, until):
                 break
             reached = until
@@ -70,18 +70,18 @@ def roll_up(state: State, model: str, packages: PackageLookup) -> int:
                 return n_rows
 
 
-def _read_chunks(state: State, model: str, after: Reach) -> Iterator[PackedPart]:
+def _read_chunks(state: State, model: str, after: RollupProgress) -> Iterator[LogChunk]:
     """Yield the predictions beyond `after` in parts, with their outcomes within it, each read in a moment of its own."""
     while True:
         with state.reading() as connection:
-            part = store.packed_after(connection, model, after, limit=_BATCH_ROWS)
+            part = store.read_chunk_after(connection, model, after, limit=_BATCH_ROWS)
         if part is None:
             return
         yield part
-        after = Reach(part.until, after.outcomes)
+        after = RollupProgress(part.last_seq, after.last_outcome_seq)
 
 
-def _prefetch(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
+def _prefetch(parts: Iterator[LogChunk]) -> Iterator[LogChunk]:
     """Yield parts; while one is counted the next is read in a thread, since databases do not hold the interpreter."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="roll-up") as reader:
         coming = reader.submit(next, parts, None)
@@ -90,14 +90,14 @@ def _prefetch(parts: Iterator[PackedPart]) -> Iterator[PackedPart]:
             yield part
 
 
-def _try_add(state: State, model: str, changes: RollupChanges, after: Reach, until: Reach) -> bool:
+def _try_add(state: State, model: str, changes: RollupChanges, after: RollupProgress, until: RollupProgress) -> bool:
     """Add changes; false where somebody else was faster."""
     try:
         with state.writing() as connection:
             store.add_rollups(connection, model, changes, after=after, until=until)
     except Conflict:
         with state.reading() as connection:
-            if store.rolled_until(connection, model) == after:
+            if store.read_rollup_progress(connection, model) == after:
                 raise  # nobody was faster: the database itself is held
         return False
     return True
@@ -109,7 +109,7 @@ def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
     Hours before that of the oldest row that the log still has are left as they are; all of them where it has none.
     """
     with state.reading() as connection:
-        oldest = store.oldest_prediction(connection, model)
+        oldest = store.oldest_prediction_at(connection, model)
     if oldest is None:
         return 0
     with state.writing() as connection:
@@ -117,7 +117,7 @@ def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
     return roll_up(state, model, packages)
 
 
-def tally_rows(rows: Sequence[CountedRow], packages: PackageLookup) -> RollupChanges:
+def tally_rows(rows: Sequence[LoggedRow], packages: PackageLookup) -> RollupChanges:
     """Return the tallies of rows of the log by part, package, variant, hour and weight."""
     changes: RollupChanges = {}
     for digest, members in _group_by_digest(rows):
@@ -125,11 +125,11 @@ def tally_rows(rows: Sequence[CountedRow], packages: PackageLookup) -> RollupCha
     return changes
 
 
-def _tally_chunk(part: PackedPart, packages: PackageLookup) -> RollupChanges:
+def _tally_chunk(part: LogChunk, packages: PackageLookup) -> RollupChanges:
     """Return the tallies of a part of the log as `count_rows` does."""
     changes: RollupChanges = {}
-    for rows in part.rows:
-        columns = LogColumns.from_chunk(rows, part.outcomes)
+    for rows in part.row_chunks:
+        columns = LogColumns.from_chunk(rows, part.outcome_chunk)
         hours, groups = np.unique(columns.predicted_at // HOUR_US, return_inverse=True)
         keys = [(rows.variant, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
         changes |= _tally_columns(columns, rows.digest, keys, groups, packages)
@@ -142,7 +142,7 @@ def _tally_columns(columns: LogColumns, digest: str, keys: Sequence[GroupKey], g
     if package is None:
         n_rows = np.bincount(groups, minlength=len(keys)).tolist()
         total = np.bincount(groups, weights=columns.confidence, minlength=len(keys)).tolist()
-        tallies = [Tally(n, confidence, _NO_COUNTS) for n, confidence in zip(n_rows, total, strict=True)]
+        tallies = [RollupCounts(n, confidence, _NO_COUNTS) for n, confidence in zip(n_rows, total, strict=True)]
         return {RollupKey(UNCOUNTED, digest, *key): one for key, one in zip(keys, tallies, strict=True)}
     return {
         RollupKey(part, digest, *key): tally
@@ -152,7 +152,7 @@ def _tally_columns(columns: LogColumns, digest: str, keys: Sequence[GroupKey], g
     }
 
 
-def _outcome_corrections(rows: Sequence[CountedRow], before: Sequence[str | None], packages: PackageLookup) -> RollupChanges:
+def _outcome_corrections(rows: Sequence[LoggedRow], before: Sequence[str | None], packages: PackageLookup) -> RollupChanges:
     """Return what changes of the outcomes: those of `rows` come, those of `before` go."""
     earlier = dict(zip((row.seq for row in rows), before, strict=True))
     changes: RollupChanges = {}
@@ -167,20 +167,20 @@ def _outcome_corrections(rows: Sequence[CountedRow], before: Sequence[str | None
         gone = DictionaryColumn.encode(earlier[row.seq] for row in members)
         went = layout.tally_outcomes(replace(columns, outcome=gone), groups, len(keys))
         for key, new, old in zip(keys, came, went, strict=True):
-            change = Tally(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
+            change = RollupCounts(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
             if change.n_rows or change.counts.any():
                 changes[RollupKey(OUTCOMES, digest, *key)] = change
     return changes
 
 
-def _group_by_digest(rows: Sequence[CountedRow]) -> Iterable[tuple[str, list[CountedRow]]]:
+def _group_by_digest(rows: Sequence[LoggedRow]) -> Iterable[tuple[str, list[LoggedRow]]]:
     if len({row.digest for row in rows}) == 1:
         return [(rows[0].digest, list(rows))]
     ordered = sorted(rows, key=lambda row: row.digest)
     return [(digest, list(members)) for digest, members in groupby(ordered, key=lambda row: row.digest)]
 
 
-def _group_keys(rows: Sequence[CountedRow]) -> tuple[list[GroupKey], Ints]:
+def _group_keys(rows: Sequence[LoggedRow]) -> tuple[list[GroupKey], Ints]:
     """Return the variants, hours and weights among rows, and the position of each row's."""
     keys: dict[GroupKey, int] = {}
     at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US, row.weight), len(keys)) for row in rows]

@@ -12,7 +12,7 @@ from pipeline.monitoring.layout import PREDICTIONS, OUTCOMES, UNCOUNTED, RollupL
 from pipeline.monitoring.values import iso_timestamp, window_bounds
 from pipeline.monitoring.weighing import weighted_total
 from pipeline.monitoring.windows import hourly_prediction_counts, window_tallies
-from pipeline.state import HOUR_US, Tally
+from pipeline.state import HOUR_US, RollupCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["HourlyPredictions", "HourlyOutcomes", "predictions_by_hour", "outcomes_by_hour", "traffic_summary"]
 
 _PERCENTILES = (50, 95, 99)
-_EMPTY_TALLY = Tally(0, 0.0, np.zeros(0, dtype=np.int64))
+_EMPTY_TALLY = RollupCounts(0, 0.0, np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ def predictions_by_hour(
     digest : str, optional
         Of the one package that is asked about; all when None.
     """
-    hours: dict[int, dict[str, list[tuple[float, Tally]]]] = {}
+    hours: dict[int, dict[str, list[tuple[float, RollupCounts]]]] = {}
     with state.reading() as connection:
         for part in (PREDICTIONS, UNCOUNTED):
             for key, tally in _read_hourly_rollups(connection, model, part, since, until, digest):
-                hours.setdefault(key.hour, {}).setdefault(key.digest, []).append((key.weight, tally))
+                hours.setdefault(key.hour_start, {}).setdefault(key.digest, []).append((key.weight, tally))
     return tuple(_hourly_predictions(at, hours[at], packages) for at in sorted(hours))
 
 
@@ -94,7 +94,7 @@ def outcomes_by_hour(
             k = len(package.classes)
             pairs = RollupLayout(package).split_section(OUTCOMES, tally.counts)["@all"].reshape(-1, k, k).sum(axis=0)
             n, n_right = float(pairs.sum()), float(np.trace(pairs))
-            summed = hours.setdefault(key.hour, [0.0, 0.0])
+            summed = hours.setdefault(key.hour_start, [0.0, 0.0])
             summed[0] += key.weight * n
             summed[1] += key.weight * (n - n_right)
     return tuple(HourlyOutcomes(at, *hours[at]) for at in sorted(hours) if hours[at][0])
@@ -102,12 +102,12 @@ def outcomes_by_hour(
 
 def _read_hourly_rollups(
     connection: Any, model: str, part: str, since: int, until: int, digest: str | None
-) -> list[tuple[RollupKey, Tally]]:
+) -> list[tuple[RollupKey, RollupCounts]]:
     first = since - since % HOUR_US
     return store.read_rollups(connection, model, part, since=first, until=until, span="hour", digest=digest)
 
 
-def _hourly_predictions(at: int, by_digest: Mapping[str, list[tuple[float, Tally]]], packages: PackageLookup) -> HourlyPredictions:
+def _hourly_predictions(at: int, by_digest: Mapping[str, list[tuple[float, RollupCounts]]], packages: PackageLookup) -> HourlyPredictions:
     by_class: dict[str, float] = {}
     n, total = 0.0, 0.0
     for digest, kept in by_digest.items():
@@ -119,7 +119,7 @@ def _hourly_predictions(at: int, by_digest: Mapping[str, list[tuple[float, Tally
     return HourlyPredictions(at, n, dict(sorted(by_class.items())), total / n if n else 0.0)
 
 
-def _class_counts(package: Package | None, kept: Iterable[tuple[float, Tally]]) -> Iterable[tuple[str, float]]:
+def _class_counts(package: Package | None, kept: Iterable[tuple[float, RollupCounts]]) -> Iterable[tuple[str, float]]:
     """Return the classes that were said, with how often."""
     counted = [one for one in kept if len(one[1].counts)]
     if package is None or not counted:
@@ -149,7 +149,7 @@ def traffic_summary(
         asked: dict[str, Any] = {"since": window.since, "until": window.until, "digest": digest}
         hours = {one.hour: round(one.n_predictions) for one in predictions_by_hour(state, model, packages, **asked)}
     with state.reading() as connection:
-        versions = {one.digest: str(one.version) for one in store.all_versions(connection, model)}
+        versions = {one.digest: str(one.version) for one in store.read_versions(connection, model)}
     everything = [*answers.items(), *uncounted.items()]
     by_version: dict[str, float] = {}
     by_variant: dict[str, float] = {}
@@ -175,7 +175,7 @@ def traffic_summary(
 
 
 def _class_and_latency_counts(
-    answers: Mapping[tuple[str, str, float], Tally], packages: PackageLookup
+    answers: Mapping[tuple[str, str, float], RollupCounts], packages: PackageLookup
 ) -> tuple[dict[str, float], np.ndarray[Any, Any]]:
     """Return how often each class was said, and the counts of latencies."""
     by_class: dict[str, float] = {}

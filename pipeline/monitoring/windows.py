@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.monitoring.counting import BinCounts
     from pipeline.package import Package
-    from pipeline.state import CountedRow, State, Tally
+    from pipeline.state import LoggedRow, State, RollupCounts
 
 __all__ = ["Window", "window_counts", "hourly_prediction_counts", "window_by_time", "window_by_rows", "window_tallies"]
 
@@ -32,7 +32,7 @@ class Window:
     until: int
     whole_hours_start: int
     whole_hours_end: int
-    partial_hour_rows: tuple[CountedRow, ...] = field(default=(), repr=False)
+    partial_hour_rows: tuple[LoggedRow, ...] = field(default=(), repr=False)
 
     def buckets(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
         """Yield span, begin and end of the roll-ups that make it up."""
@@ -69,13 +69,13 @@ def window_by_rows(state: State, model: str, n_rows: int, *, until: int) -> Wind
     with state.reading() as connection:
         hours: dict[int, int] = {}
         for part in (PREDICTIONS, UNCOUNTED):
-            for hour, (held, _) in store.rolled_hours(connection, model, part, since=0, until=until).items():
+            for hour, (held, _) in store.count_rows_by_hour(connection, model, part, since=0, until=until).items():
                 hours[hour] = hours.get(hour, 0) + held
         left, end = n_rows, until
         for hour in sorted(hours, reverse=True):
             # The latest hour may hold rows that lie after `until`, so it is looked at row by row as well.
             if hours[hour] >= left or hour + HOUR_US > until:
-                since = store.moment_back(connection, model, left, before=end)
+                since = store.time_of_nth_last(connection, model, left, before=end)
                 break
             left, end = left - hours[hour], hour
         else:
@@ -86,11 +86,11 @@ def window_by_rows(state: State, model: str, n_rows: int, *, until: int) -> Wind
 
 def window_tallies(
     state: State, model: str, window: Window, section: str, packages: Callable[[str], Package | None]
-) -> dict[tuple[str, str, float], Tally]:
+) -> dict[tuple[str, str, float], RollupCounts]:
     """Return one part of the roll-ups of a window, by digest, variant and weight of the rows."""
-    found: dict[tuple[str, str, float], Tally] = {}
+    found: dict[tuple[str, str, float], RollupCounts] = {}
 
-    def take(key: RollupKey, tally: Tally) -> None:
+    def take(key: RollupKey, tally: RollupCounts) -> None:
         place = (key.digest, key.variant, key.weight)
         found[place] = found[place] + tally if place in found else tally
 
@@ -111,7 +111,7 @@ def hourly_prediction_counts(state: State, model: str, window: Window) -> dict[i
     found: dict[int, float] = {}
     with state.reading() as connection:
         for part in (PREDICTIONS, UNCOUNTED):
-            kept = store.rolled_hours(connection, model, part, since=window.whole_hours_start, until=window.whole_hours_end)
+            kept = store.count_rows_by_hour(connection, model, part, since=window.whole_hours_start, until=window.whole_hours_end)
             for hour, (_, n) in kept.items():
                 found[hour] = found.get(hour, 0.0) + n
     for row in window.partial_hour_rows:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.gates import SchemaChange
     from pipeline.package import Package
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["VersionDifference", "VersionDetails", "VersionDiff", "compare_versions", "diff_versions"]
 
@@ -26,7 +26,7 @@ _HASH = re.compile(r"[0-9a-f]{32,64}")
 class VersionDetails:
     """A version with its package, its commit and the settings of that (None and empty where no commit names it)."""
 
-    version: Version
+    version: ModelVersion
     package: Package
     commit: str | None
     settings: Mapping[str, Any]
@@ -73,7 +73,7 @@ class VersionDiff:
             yield "  nothing differs"
 
 
-def compare_versions(versions: Sequence[Version]) -> list[dict[str, Any]]:
+def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
     """Return one row for each version: who it is, where it stands, and the means of its metrics over folds."""
     return [
         {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.package.store import PackageStore
     from pipeline.schema import Schema
-    from pipeline.state import AuditEntry, Change, State, Version
+    from pipeline.state import AuditEntry, DeploymentChange, State, ModelVersion
 
 __all__ = ["current_actor", "promote", "register", "rollback"]
 
@@ -39,7 +39,7 @@ def register(
     description: str = "",
     tags: Mapping[str, Any] | None = None,
     gates: Mapping[str, Any] | None = None,
-) -> tuple[Version, bool]:
+) -> tuple[ModelVersion, bool]:
     """Return the version of a package that lies in `packages`, and whether this call made it.
 
     The same package is the same version, however often and from wherever it comes. `gates` is what the gates
@@ -57,17 +57,17 @@ def register(
         if known is not None:
             return known, False
         at = state.clock()
-        versions = store.all_versions(connection, model)
+        versions = store.read_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
         kept = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
         made = store.add_version(
             connection, model, candidate.digest, at=at, semver=semver, description=description, tags=kept
         )
-        act = store.Act(current_actor(), "register", at, evidence=dict(gates or {}))
-        store.append(
+        act = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
+        store.append_audit_entry(
             connection, act, model=model, version=made.version, after={"digest": made.digest, "semver": semver}
         )
-        store.enqueue(connection, "mirror", {"model": model}, at=at)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=at)
         return made, True
 
 
@@ -78,7 +78,7 @@ def _package_tags(candidate: Package) -> dict[str, Any]:
     return facts | {name: candidate.lineage[name] for name in made_from if name in candidate.lineage}
 
 
-def _next_semver(versions: Sequence[Version], candidate: Package, packages: PackageStore) -> str:
+def _next_semver(versions: Sequence[ModelVersion], candidate: Package, packages: PackageStore) -> str:
     """Return major when callers break, minor for another kind of model, patch for the same kind trained anew."""
     if not versions:
         return "1.0.0"
@@ -105,7 +105,7 @@ def promote(
     expected_generation: int | None = None,
     force: bool = False,
     decided_by: str | None = None,
-) -> Change:
+) -> DeploymentChange:
     """Move a version to a stage in one transaction; to Staging and Production only what its gates let through.
 
     `by` names who decides; `actor()` when None.
@@ -127,13 +127,13 @@ def promote(
         if stage in ("Staging", "Production") and not force:
             _check_gates(found, gates)
         action = "force" if force else "promote"
-        act = store.Act(decided_by or current_actor(), action, state.clock(), reason, evidence=gates or {})
-        change = store.decide(connection, found, stage, act, expected=expected_generation)
-        store.enqueue(connection, "mirror", {"model": model}, at=act.at)
+        act = store.AuditEvent(decided_by or current_actor(), action, state.clock(), reason, evidence=gates or {})
+        change = store.set_deployment(connection, found, stage, act, expected_generation=expected_generation)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=act.at)
         return change
 
 
-def _check_gates(version: Version, gates: Mapping[str, Any] | None) -> None:
+def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
     if gates is None:
         raise GateRefused(
             f"{version.model} version {version.version} was never judged by gates; run `dvc repro` to judge it, or"
@@ -155,7 +155,7 @@ def rollback(
     reason: str = "",
     expected_generation: int | None = None,
     decided_by: str | None = None,
-) -> Change:
+) -> DeploymentChange:
     """Put a version back into Production that served there before: `to`, or the one before the present one.
 
     A version that served has passed its gates or was forced, so it is not judged again.
@@ -168,13 +168,13 @@ def rollback(
         When nothing served before, or `to` never did.
     """
     with state.writing() as connection:
-        now = store.served(connection, model).version("Production")
-        history = store.entries(connection, model=model)
+        now = store.current_deployment(connection, model).version("Production")
+        history = store.read_audit_entries(connection, model=model)
         target = _version_before(history, now, model) if to is None else _require_past_production(history, to, model)
         found = store.find_version(connection, model, target)
-        act = store.Act(decided_by or current_actor(), "rollback", state.clock(), reason)
-        change = store.decide(connection, found, "Production", act, expected=expected_generation)
-        store.enqueue(connection, "mirror", {"model": model}, at=act.at)
+        act = store.AuditEvent(decided_by or current_actor(), "rollback", state.clock(), reason)
+        change = store.set_deployment(connection, found, "Production", act, expected_generation=expected_generation)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=act.at)
         return change
 
 

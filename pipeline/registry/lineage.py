@@ -14,7 +14,7 @@ from pipeline.tracking.revision import run_git, parse_dvc_lock
 
 if TYPE_CHECKING:
     from pipeline.package import Package
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["Lineage", "lineage_of", "settings_at"]
 
@@ -71,7 +71,7 @@ class Lineage:
         return "\n".join(lines)
 
 
-def lineage_of(root: Path, version: Version, package: Package, folder: Path) -> Lineage:
+def lineage_of(root: Path, version: ModelVersion, package: Package, folder: Path) -> Lineage:
     """Return the lineage of a version whose package lies in `folder`, as git at `root` knows it."""
     md5 = folder_md5(folder)
     commit = _find_commit(root, md5)

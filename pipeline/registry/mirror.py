@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.package.store import PackageStore
     from pipeline.registry.then import PastDeployment
-    from pipeline.state import Served, State, Task, Version
+    from pipeline.state import Deployment, State, OutboxTask, ModelVersion
     from pipeline.tracking.store import RunStore
 
 __all__ = ["MirrorResult", "mirror", "overridden_aliases"]
@@ -79,9 +79,9 @@ def overridden_aliases(state: State, mlflow: RunStore) -> tuple[str, ...]:
         When MLflow does not answer.
     """
     with state.reading() as connection:
-        names = sorted({version.model for version in store.all_versions(connection)})
-        serving = [store.served(connection, name) for name in names]
-        waiting = {str(task.payload["model"]) for task in store.waiting(connection)}
+        names = sorted({version.model for version in store.read_versions(connection)})
+        serving = [store.current_deployment(connection, name) for name in names]
+        waiting = {str(task.payload["model"]) for task in store.read_pending_tasks(connection)}
     found: list[str] = []
     with require_store():
         client = mlflow.client() if names else None
@@ -107,8 +107,8 @@ def _process_outbox(state: State, packages: PackageStore, mlflow: RunStore, *, a
     moved: set[str] = set()
     while True:
         with state.reading() as connection:
-            tasks = store.waiting(connection)
-            others = {version.model for version in store.all_versions(connection)} if all_models else set()
+            tasks = store.read_pending_tasks(connection)
+            others = {version.model for version in store.read_versions(connection)} if all_models else set()
         expected = {str(task.payload["model"]) for task in tasks}
         todo = expected | (others - shown)
         if not todo:
@@ -118,20 +118,20 @@ def _process_outbox(state: State, packages: PackageStore, mlflow: RunStore, *, a
         except StoreUnreachable as error:
             with state.writing() as connection:
                 for task in tasks:
-                    store.failed(connection, task, str(error))
+                    store.mark_task_failed(connection, task, str(error))
             return MirrorResult(tuple(sorted(shown)), tuple(sorted(moved)), str(error))
         by_hand = {alias for alias in found if alias.partition("@")[0] not in expected}
         _record_results(state, tasks, by_hand)
         shown, moved = shown | todo, moved | by_hand
 
 
-def _record_results(state: State, tasks: Sequence[Task], moved: Iterable[str]) -> None:
+def _record_results(state: State, tasks: Sequence[OutboxTask], moved: Iterable[str]) -> None:
     with state.writing() as connection:
         for task in tasks:
-            store.done(connection, task, at=state.clock())
+            store.mark_task_done(connection, task, at=state.clock())
         for alias in sorted(moved):
-            act = store.Act("mirror", "alias put back", state.clock(), f"{alias} had been moved in MLflow")
-            store.append(connection, act, model=alias.partition("@")[0])
+            act = store.AuditEvent("mirror", "alias put back", state.clock(), f"{alias} had been moved in MLflow")
+            store.append_audit_entry(connection, act, model=alias.partition("@")[0])
 
 
 def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, model: str) -> list[str]:
@@ -139,19 +139,19 @@ def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, model: s
     changed: list[str] = []
     while True:
         with state.reading() as connection:
-            versions, served = store.all_versions(connection, model), store.served(connection, model)
-            placed = {one.version: one for one in deployments_after(store.entries(connection, model=model))}
+            versions, served = store.read_versions(connection, model), store.current_deployment(connection, model)
+            placed = {one.version: one for one in deployments_after(store.read_audit_entries(connection, model=model))}
         changed += _write_model(packages, mlflow, versions, served, placed)
         with state.reading() as connection:
-            if store.served(connection, model).generation == served.generation:
+            if store.current_deployment(connection, model).generation == served.generation:
                 return changed
 
 
 def _write_model(
     packages: PackageStore,
     mlflow: RunStore,
-    versions: Sequence[Version],
-    served: Served,
+    versions: Sequence[ModelVersion],
+    served: Deployment,
     placed: Mapping[int, PastDeployment],
 ) -> list[str]:
     model = served.model
@@ -178,7 +178,7 @@ def _numbers_by_digest(client: Any, model: str) -> dict[str, str]:
     return {one.tags[_DIGEST_TAG]: str(one.version) for one in found if _DIGEST_TAG in one.tags}
 
 
-def _create_model_version(client: Any, version: Version, packages: PackageStore) -> str:
+def _create_model_version(client: Any, version: ModelVersion, packages: PackageStore) -> str:
     """Make a version that links its run, where MLflow has one that recorded this package."""
     run_id = _find_run_id(client, version.digest)
     source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
@@ -193,7 +193,7 @@ def _find_run_id(client: Any, digest: str) -> str | None:
     return str(found[0].info.run_id) if found else None
 
 
-def _version_tags(version: Version) -> dict[str, str]:
+def _version_tags(version: ModelVersion) -> dict[str, str]:
     """Return what the version's page shows: who it is, what it was made from, what the gates said, where it stands."""
     gates = version.tags.get("gates")
     said = {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
@@ -224,7 +224,7 @@ def _deployment_tags(now: PastDeployment | None) -> dict[str, str]:
     return {f"deployed.{name}": value for name, value in told.items() if value}
 
 
-def _update_version(client: Any, version: Version, number: str, tags: Mapping[str, str]) -> None:
+def _update_version(client: Any, version: ModelVersion, number: str, tags: Mapping[str, str]) -> None:
     present = client.get_model_version(version.model, number)
     for key, value in tags.items():
         if present.tags.get(key) != value:
@@ -234,7 +234,7 @@ def _update_version(client: Any, version: Version, number: str, tags: Mapping[st
         client.update_model_version(version.model, number, description=told)
 
 
-def _set_aliases(client: Any, model: str, served: Served, known: Mapping[str, str]) -> list[str]:
+def _set_aliases(client: Any, model: str, served: Deployment, known: Mapping[str, str]) -> list[str]:
     """Point the aliases to what serves, and return those that pointed elsewhere."""
     changed = _overridden_aliases(client, served, known)
     for stage, alias in _ALIASES.items():
@@ -247,7 +247,7 @@ def _set_aliases(client: Any, model: str, served: Served, known: Mapping[str, st
     return changed
 
 
-def _overridden_aliases(client: Any, served: Served, known: Mapping[str, str]) -> list[str]:
+def _overridden_aliases(client: Any, served: Deployment, known: Mapping[str, str]) -> list[str]:
     found = client.get_registered_model(served.model).aliases
     wanted = {alias: known.get(served.digests.get(stage, "")) for stage, alias in _ALIASES.items()}
     present = {alias: str(found[alias]) if alias in found else None for alias in wanted}

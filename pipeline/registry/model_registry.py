@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
     from pipeline.registry.reproducing import ReproductionReport
-    from pipeline.state import AuditEntry, Change, Served, State, Version
+    from pipeline.state import AuditEntry, DeploymentChange, Deployment, State, ModelVersion
 
 __all__ = ["ModelRegistry", "registry_of"]
 
@@ -94,7 +94,7 @@ class ModelRegistry:
         *,
         tags: Mapping[str, Any] | None = None,
         gates: GateReport | None = None,
-    ) -> Version:
+    ) -> ModelVersion:
         """Register a model package; the same package is the same version.
 
         Parameters
@@ -154,7 +154,7 @@ class ModelRegistry:
         reason: str = "",
         expected_generation: int | None = None,
         force: bool = False,
-    ) -> Change:
+    ) -> DeploymentChange:
         """Move a version to a stage; a new Production archives the old one.
 
         Raises
@@ -182,7 +182,7 @@ class ModelRegistry:
 
     def rollback_model(
         self, name: str, *, to: int | str | None = None, reason: str = "", expected_generation: int | None = None
-    ) -> Change:
+    ) -> DeploymentChange:
         """Put the version back into Production that served before, or `to`, which served once.
 
         Raises
@@ -214,18 +214,18 @@ class ModelRegistry:
             if version is not None:
                 return self.packages.load(store.find_version(connection, name, _version_number(version)).digest)
             wanted = stage if stage is not None else "Production"
-            served = store.served(connection, name)
+            served = store.current_deployment(connection, name)
             if wanted not in served.digests:
                 there = ", ".join(f"{one} has version {number}" for one, number in served.versions.items())
                 raise UsageError(f"{name}: nothing is in {wanted}; {there or 'promote a version first'}")
             return self.packages.load(served.digests[wanted])
 
-    def list_models(self, name: str | None = None) -> list[Version]:
+    def list_models(self, name: str | None = None) -> list[ModelVersion]:
         """Return every registered version, oldest first."""
         with self._open_state() as state, state.reading() as connection:
-            return store.all_versions(connection, name)
+            return store.read_versions(connection, name)
 
-    def get_latest_model_version(self, name: str) -> Version:
+    def get_latest_model_version(self, name: str) -> ModelVersion:
         """Return the newest version of a model.
 
         Raises
@@ -238,7 +238,7 @@ class ModelRegistry:
             raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
         return versions[-1]
 
-    def get_version(self, name: str, version: int | str) -> Version:
+    def get_version(self, name: str, version: int | str) -> ModelVersion:
         """Return a version by its number.
 
         Raises
@@ -249,10 +249,10 @@ class ModelRegistry:
         with self._open_state() as state, state.reading() as connection:
             return store.find_version(connection, name, _version_number(version))
 
-    def current_deployment(self, name: str) -> Served:
+    def current_deployment(self, name: str) -> Deployment:
         """Return what is in Staging and Production now, and the generation of that decision."""
         with self._open_state() as state, state.reading() as connection:
-            return store.served(connection, name)
+            return store.current_deployment(connection, name)
 
     def model_card(self, name: str, version: int | str) -> str:
         """Return the model card of a version in Markdown, with what its gates said."""
@@ -311,12 +311,12 @@ class ModelRegistry:
     def history(self, name: str | None = None, *, until: int | None = None) -> list[AuditEntry]:
         """Return the audit trail, oldest first; up to a moment in microseconds since 1970, UTC."""
         with self._open_state() as state, state.reading() as connection:
-            return store.entries(connection, model=name, until=until)
+            return store.read_audit_entries(connection, model=name, until=until)
 
-    def verify_history(self) -> list[store.Break]:
+    def verify_history(self) -> list[store.ChainBreak]:
         """Return every place where the audit trail was tampered with."""
         with self._open_state() as state, state.reading() as connection:
-            return store.verify(connection)
+            return store.verify_audit_chain(connection)
 
     def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and put back aliases that were moved by hand."""

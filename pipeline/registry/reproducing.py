@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
     from pipeline.registry.lineage import Lineage
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["ComparedItem", "ReproductionReport", "reproduce"]
 
@@ -80,7 +80,7 @@ class ReproductionReport:
             yield from (f"  perhaps  {one.name}: then {_shorten(one.original)}, now {_shorten(one.reproduced)}" for one in self.possible_causes)
 
 
-def reproduce(root: Path, version: Version, original: Package, lineage: Lineage) -> ReproductionReport:
+def reproduce(root: Path, version: ModelVersion, original: Package, lineage: Lineage) -> ReproductionReport:
     """Check out the commit of a version in a temporary folder, run its graph there, and compare.
 
     Nothing of this project is touched and no server is told; DVC's cache is read for files that came from outside.

@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.package import Package
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["version_card", "mlflow_description"]
 
 _MLFLOW_MAX_CHARS = 5000
 
 
-def version_card(version: Version, package: Package) -> str:
+def version_card(version: ModelVersion, package: Package) -> str:
     """Return the model card of a registered package, with what its gates said."""
     gates = version.tags.get("gates")
     said = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
     return f"{package.card.rstrip()}\n\n{said}"
 
 
-def mlflow_description(version: Version) -> str:
+def mlflow_description(version: ModelVersion) -> str:
     """Return the description on MLflow's page in Markdown, at most 5,000 characters, which is what MLflow keeps."""
     text = "\n".join(_description_lines(version))
     return text if len(text) <= _MLFLOW_MAX_CHARS else f"{text[: _MLFLOW_MAX_CHARS - 4].rstrip()} ..."
 
 
-def _description_lines(version: Version) -> Iterator[str]:
+def _description_lines(version: ModelVersion) -> Iterator[str]:
     tags = version.tags
     yield f"**{version.model} {version.semver}**, version {version.version} of the state database."
     if version.description:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.config.groups.live import PromotionConfig
     from pipeline.package import Package
     from pipeline.package.store import PackageStore
-    from pipeline.state import State, Version
+    from pipeline.state import State, ModelVersion
 
 __all__ = ["Submission", "evaluate_candidate", "submit"]
 
@@ -26,7 +26,7 @@ __all__ = ["Submission", "evaluate_candidate", "submit"]
 class Submission:
     """What became of a candidate: its version, and the stage that it reached by itself (None when it stays)."""
 
-    version: Version
+    version: ModelVersion
     is_new: bool
     stage: str | None
 
@@ -48,7 +48,7 @@ def evaluate_candidate(
 ) -> GateReport:
     """Return what the gates say of a candidate, against what is in Production now."""
     with state.reading() as connection:
-        digest = store.served(connection, model).digests.get("Production")
+        digest = store.current_deployment(connection, model).digests.get("Production")
     champion = None if digest is None else packages.load(digest)
     return evaluate_gates(candidate, inputs, config, champion=champion, seed=seed)
 
@@ -79,7 +79,7 @@ def submit(
     if not is_new or config.policy == "manual" or report.verdict != "promote":
         return Submission(version, is_new, None)
     with state.reading() as connection:
-        served = store.served(connection, model)
+        served = store.current_deployment(connection, model)
     if served.digests.get("Production") != report.champion:
         raise Conflict(
             f"{model}: another version went into Production while this one was judged; run `dvc repro` again"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.serving import EngineConfig
     from pipeline.package import PackageStore
-    from pipeline.state import Served, State
+    from pipeline.state import Deployment, State
 
 __all__ = ["ModelReloader", "PollResult"]
 
@@ -45,7 +45,7 @@ class _FailedLoad:
     def is_recent(self) -> bool:
         return time.monotonic() - self.failed_at < _RETRY_S
 
-    def matches(self, served: Served, digest: str) -> bool:
+    def matches(self, served: Deployment, digest: str) -> bool:
         return (self.generation, self.digest) == (served.generation, digest)
 
 
@@ -77,7 +77,7 @@ class ModelReloader:
             When the state database cannot be had.
         """
         with self.state.reading() as connection:
-            served = store.served(connection, self.model)
+            served = store.current_deployment(connection, self.model)
         version = served.version(self.stage)
         if version is None:
             if current is not None:
@@ -94,13 +94,13 @@ class ModelReloader:
             return PollResult(current, refusal.reason)
         return self._load_new(current, served)
 
-    def _with_generation(self, current: LoadedModel, served: Served) -> LoadedModel:
+    def _with_generation(self, current: LoadedModel, served: Deployment) -> LoadedModel:
         """Return the bundle under the newest generation: something else was decided, and it serves as before."""
         return LoadedModel(
             current.name, current.version, current.digest, served.generation, current.served_by, current.package, current.parser, current.scorer
         )
 
-    def _load_new(self, current: LoadedModel | None, served: Served) -> PollResult:
+    def _load_new(self, current: LoadedModel | None, served: Deployment) -> PollResult:
         version, digest = served.versions[self.stage], served.digests[self.stage]
         try:
             bundle = self._load(version, digest, served.generation, "champion")
@@ -114,7 +114,7 @@ class ModelReloader:
         self._record_event("activated", served, digest, f"version {version} serves")
         return PollResult(bundle)
 
-    def _fall_back(self, current: LoadedModel | None, served: Served, reason: str, *, is_new: bool) -> PollResult:
+    def _fall_back(self, current: LoadedModel | None, served: Deployment, reason: str, *, is_new: bool) -> PollResult:
         if current is not None:
             return PollResult(current, reason)
         earlier = self._previously_active(served)
@@ -135,10 +135,10 @@ class ModelReloader:
             return PollResult(bundle, reason)
         return PollResult(None, reason)
 
-    def _previously_active(self, served: Served) -> list[tuple[int, str]]:
+    def _previously_active(self, served: Deployment) -> list[tuple[int, str]]:
         """Return versions and digests that served before what is decided now, the last one first."""
         with self.state.reading() as connection:
-            events = store.events(connection, self.model, kind="activated")
+            events = store.read_serving_events(connection, self.model, kind="activated")
         found = [(one.version, one.digest) for one in events if one.version is not None and one.digest is not None]
         return [one for one in dict.fromkeys(found) if one[1] != served.digests[self.stage]]
 
@@ -162,7 +162,7 @@ class ModelReloader:
             raise IntegrityError(f"{self.packages.path(digest)}: cannot be loaded ({error})") from error
         return bundle
 
-    def _record_event(self, kind: str, served: Served, digest: str | None, message: str) -> None:
+    def _record_event(self, kind: str, served: Deployment, digest: str | None, message: str) -> None:
         """Write an event; what cannot be written now must not keep a sound model from serving."""
         versions = {served.digests[stage]: number for stage, number in served.versions.items()}
         event = ServingEvent(
@@ -170,6 +170,6 @@ class ModelReloader:
         )
         try:
             with self.state.writing() as connection:
-                store.add_event(connection, event)
+                store.add_serving_event(connection, event)
         except MlopsError:
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipeline.serving.contracts import PredictionBatch
-from pipeline.state import PredictionRow, RowGroup, SharedValues
+from pipeline.state import PredictionRow, RequestRows, RequestValues
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,7 +55,7 @@ class CompletedRequest:
     labels: Sequence[str] = ()
     confidences: Sequence[float] = ()
     logged_row: PredictionRow | None = None
-    logged_rows: RowGroup | None = None
+    logged_rows: RequestRows | None = None
 
     @property
     def body(self) -> bytes:
@@ -128,12 +128,12 @@ class BatchPredictor:
     def _row_response(loaded_model: LoadedModel, scored: ScoredRow, identifier: str) -> bytes:
         return f"{scored.json_prefix}{identifier}{scored.json_suffix},{loaded_model.response_suffix}}}".encode()
 
-    def _logged_rows(self, request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> RowGroup:
+    def _logged_rows(self, request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> RequestRows:
         columns: tuple[Sequence[Any], ...] = (ids, scored.logged_features, scored.label, scored.probabilities_json, scored.confidence)
         if self._sample < 1.0:
             is_kept = [self._random.random() < self._sample for _ in ids]
             columns = tuple(list(compress(column, is_kept)) for column in columns)
-        return RowGroup(SharedValues(**self._request_values(request)), *columns)
+        return RequestRows(RequestValues(**self._request_values(request)), *columns)
 
     def _request_values(self, request: PendingRequest) -> dict[str, Any]:
         """Return what all rows of a request have in common, by the names of `SharedValues`."""

@@ -24,7 +24,7 @@ from pipeline.serving.log import PredictionWorker
 from pipeline.serving.rows import ParsedRows, parse_json
 from pipeline.serving.upkeep import RetentionWorker
 from pipeline.serving.variation import what_if_response
-from pipeline.state import Journal, open_state
+from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +104,7 @@ class Engine:
         packages = PackageStore(self._root / _PACKAGES_FOLDER)
         secret = load_hash_key(self._root)
         self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
-        self._worker = PredictionWorker(Journal(self._state), self._log_config, self._state.clock, self.observer)
+        self._worker = PredictionWorker(PredictionWriter(self._state), self._log_config, self._state.clock, self.observer)
         self._worker.start(asyncio.get_running_loop())
         self._retention = RetentionWorker(self._state, self._log_config)
         await self._reload_if_changed(is_forced=True)

@@ -45,17 +45,17 @@ def export_day(state: State, day: date, path: Path) -> int:
     since = int(datetime.combine(day, time.min, UTC).timestamp()) * 1_000_000
     n_rows = 0
     with state.reading() as connection:
-        pieces = store.prediction_rows(connection, since=since, until=since + _DAY_US)
+        pieces = store.iter_predictions(connection, since=since, until=since + _DAY_US)
         first = next(pieces, None)
         if first is None:
             return 0
         with files.atomic_file(path) as temporary:
-            table = _table(first, store.last_outcomes(connection, [row.prediction_id for row in first]))
+            table = _table(first, store.latest_outcomes(connection, [row.prediction_id for row in first]))
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)
                 n_rows += len(first)
                 for rows in pieces:
-                    outcomes = store.last_outcomes(connection, [row.prediction_id for row in rows])
+                    outcomes = store.latest_outcomes(connection, [row.prediction_id for row in rows])
                     writer.write_table(_table(rows, outcomes))
                     n_rows += len(rows)
     return n_rows

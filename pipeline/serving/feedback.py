@@ -69,7 +69,7 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
     """
     at = state.clock()
     with state.writing() as connection:
-        known = store.known_predictions(connection, [one.prediction_id for one in outcomes])
+        known = store.existing_prediction_ids(connection, [one.prediction_id for one in outcomes])
         unknown = [
             FieldError(f"{one.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
             for one in outcomes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.files import sha256
-from pipeline.state import Journal, PredictionRow
+from pipeline.state import PredictionWriter, PredictionRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,14 +55,14 @@ class FilePredictionLog:
         DependencyUnavailable
             When the database cannot be written.
         """
-        journal = Journal(self.state)
+        journal = PredictionWriter(self.state)
         try:
             for at in range(0, rows.num_rows, _BATCH_ROWS):
                 part = ids[at : at + _BATCH_ROWS]
                 with self.state.reading() as connection:
-                    is_known = bool(store.known_predictions(connection, part[:1]))
+                    is_known = bool(store.existing_prediction_ids(connection, part[:1]))
                 if not is_known:
-                    journal.append(self._prediction_rows(rows.slice(at, _BATCH_ROWS), part), has_chosen_ids=True)
+                    journal.write(self._prediction_rows(rows.slice(at, _BATCH_ROWS), part), has_client_ids=True)
         finally:
             journal.close()
 

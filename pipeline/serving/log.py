@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.answering import CompletedRequest, BatchPredictor, PendingRequest
 from pipeline.serving.contracts import InvalidRequest, NotReady, FieldError
-from pipeline.state import KeyTaken, StoredAnswer
+from pipeline.state import IdempotencyKeyTaken, StoredResponse
 from pipeline.words import pluralize
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.groups.serving import PredictionLogConfig
     from pipeline.serving.bundle import LoadedModel
-    from pipeline.state import Journal
+    from pipeline.state import PredictionWriter
 
 __all__ = ["PredictionWorker", "ServingStats", "RequestObserver"]
 
@@ -83,14 +83,14 @@ class PredictionWorker:
         Is told of each request and each group.
     """
 
-    def __init__(self, writer: Journal, config: PredictionLogConfig, now: Callable[[], int], observer: RequestObserver | None = None) -> None:
+    def __init__(self, writer: PredictionWriter, config: PredictionLogConfig, now: Callable[[], int], observer: RequestObserver | None = None) -> None:
         self.stats = ServingStats()
         self._writer = writer
         self._config = config
         self._now = now
         self._observer = observer
         self._predictor = BatchPredictor(sample=0.0 if config.mode == "none" else config.sample)
-        self._queue: SimpleQueue[list[PendingRequest] | Callable[[Journal], None] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0
         self._lock = threading.Lock()
@@ -165,7 +165,7 @@ class PredictionWorker:
         else:
             self._queue.put(works)
 
-    def run_between_batches(self, task: Callable[[Journal], None]) -> None:
+    def run_between_batches(self, task: Callable[[PredictionWriter], None]) -> None:
         """Run something with the journal between two groups; it looks after its own errors."""
         self._queue.put(task)
 
@@ -179,9 +179,9 @@ class PredictionWorker:
                 task(self._writer)
         self._writer.close()
 
-    def _take_batch(self) -> tuple[list[PendingRequest], list[Callable[[Journal], None]], bool]:
+    def _take_batch(self) -> tuple[list[PendingRequest], list[Callable[[PredictionWriter], None]], bool]:
         works: list[PendingRequest] = []
-        tasks: list[Callable[[Journal], None]] = []
+        tasks: list[Callable[[PredictionWriter], None]] = []
         n_rows = 0
         item = self._queue.get()
         while True:
@@ -243,7 +243,7 @@ class PredictionWorker:
             rows = [one.logged_row for one in kept if one.logged_row is not None]
             groups = [one.logged_rows for one in kept if one.logged_rows is not None and one.logged_rows.n_rows]
             answers = [
-                StoredAnswer(work.idempotency_key, self._now(), work.body_digest, one.body.decode(), work.subject)
+                StoredResponse(work.idempotency_key, self._now(), work.body_digest, one.body.decode(), work.subject)
                 for work, one in zip(fresh, scored, strict=True)
                 if work.idempotency_key is not None and isinstance(one, CompletedRequest)
             ]
@@ -252,8 +252,8 @@ class PredictionWorker:
                 break
             started = time.perf_counter()
             try:
-                self._writer.append(rows, answers, groups)
-            except KeyTaken:
+                self._writer.write(rows, answers, groups)
+            except IdempotencyKeyTaken:
                 continue
             ended = time.perf_counter()
             self.stats.last_commit_s = ended - started
@@ -267,7 +267,7 @@ class PredictionWorker:
         keys = [work.idempotency_key for work in requests if work.idempotency_key is not None]
         if not keys:
             return {}
-        stored = self._writer.answers(keys)
+        stored = self._writer.read_responses(keys)
         found: dict[int, RequestResult] = {}
         for work in requests:
             answer = stored.get(work.idempotency_key) if work.idempotency_key is not None else None

@@ -88,7 +88,7 @@ def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
     now = state.clock()
     moments = (now, now + days * store.DAY_US)
     with state.reading() as connection:
-        is_prepared = not store.lacking_partitions(connection, moments, days=days)
+        is_prepared = not store.missing_partitions(connection, moments, days=days)
     if not is_prepared:
         with state.writing() as connection:
             store.add_partitions(connection, moments, days=days)
@@ -116,7 +116,7 @@ def prune(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[],
     while True:
         with state.writing() as connection:
             n_rows = store.remove_predictions(connection, before=before, limit=_BATCH_ROWS)
-            n_answers = store.remove_answers(
+            n_answers = store.remove_stored_responses(
                 connection, before=now - config.answers_hours * store.HOUR_US, limit=_BATCH_ROWS
             )
         n_removed += n_rows + n_answers
@@ -130,9 +130,9 @@ def erase_subject(state: State, subject: str, *, actor: str) -> int:
     The trail keeps a digest of the subject, not the subject.
     """
     if not state.is_file:  # what left the log and is not gone yet may speak of the subject
-        store.remove_retired(state)
+        store.remove_detached_partitions(state)
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
-        act = store.Act(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
-        store.append(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
+        act = store.AuditEvent(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
+        store.append_audit_entry(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
     return n_removed

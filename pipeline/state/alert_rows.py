@@ -21,12 +21,12 @@ __all__ = [
     "Silence",
     "add_incident",
     "add_silence",
-    "change_incident",
+    "update_incident",
     "end_silence",
     "find_incident",
-    "incidents",
+    "read_incidents",
     "last_incident",
-    "silences",
+    "read_active_silences",
 ]
 
 
@@ -95,13 +95,13 @@ class Silence:
 def add_incident(connection: Connection, incident: Incident) -> int:
     """Add an incident in the caller's transaction, and return its number."""
     seq = next_number(connection, "alerts")
-    connection.execute(insert(alerts).values(**_values(incident), seq=seq))
+    connection.execute(insert(alerts).values(**_incident_values(incident), seq=seq))
     return seq
 
 
-def change_incident(connection: Connection, incident: Incident) -> None:
+def update_incident(connection: Connection, incident: Incident) -> None:
     """Write an incident over the one with its number."""
-    connection.execute(update(alerts).where(alerts.c.seq == incident.seq).values(**_values(incident)))
+    connection.execute(update(alerts).where(alerts.c.seq == incident.seq).values(**_incident_values(incident)))
 
 
 def find_incident(connection: Connection, seq: int) -> Incident:
@@ -115,26 +115,26 @@ def find_incident(connection: Connection, seq: int) -> Incident:
     row = connection.execute(select(alerts).where(alerts.c.seq == seq)).first()
     if row is None:
         raise UsageError(f"no incident has the number {seq}; `mlops alerts list --all` shows them")
-    return _incident(row)
+    return _incident_from_row(row)
 
 
-def incidents(
-    connection: Connection, model: str | None = None, *, is_open: bool = True, limit: int | None = None
+def read_incidents(
+    connection: Connection, model: str | None = None, *, unresolved_only: bool = True, limit: int | None = None
 ) -> list[Incident]:
     """Return incidents, newest first: those that are not resolved, or all."""
     query = select(alerts).order_by(alerts.c.seq.desc())
     if model is not None:
         query = query.where(alerts.c.model == model)
-    if is_open:
+    if unresolved_only:
         query = query.where(alerts.c.status != "resolved")
-    return [_incident(row) for row in connection.execute(query.limit(limit) if limit is not None else query)]
+    return [_incident_from_row(row) for row in connection.execute(query.limit(limit) if limit is not None else query)]
 
 
 def last_incident(connection: Connection, model: str, incident: str) -> Incident | None:
     """Return the newest incident of a group, resolved or not."""
     query = select(alerts).where(alerts.c.model == model, alerts.c.incident == incident)
     row = connection.execute(query.order_by(alerts.c.seq.desc()).limit(1)).first()
-    return None if row is None else _incident(row)
+    return None if row is None else _incident_from_row(row)
 
 
 def add_silence(connection: Connection, silence: Silence) -> int:
@@ -149,7 +149,7 @@ def end_silence(connection: Connection, seq: int, *, at: int) -> None:
     connection.execute(update(alert_silences).where(alert_silences.c.seq == seq).values(until=at))
 
 
-def silences(connection: Connection, *, at: int, model: str | None = None) -> list[Silence]:
+def read_active_silences(connection: Connection, *, at: int, model: str | None = None) -> list[Silence]:
     """Return the silences that hold at a moment, oldest first."""
     query = select(alert_silences).where(alert_silences.c.until > at).order_by(alert_silences.c.seq)
     if model is not None:
@@ -157,11 +157,11 @@ def silences(connection: Connection, *, at: int, model: str | None = None) -> li
     return [Silence(**row._asdict()) for row in connection.execute(query)]
 
 
-def _values(incident: Incident) -> dict[str, Any]:
+def _incident_values(incident: Incident) -> dict[str, Any]:
     plain = {name: value for name, value in asdict(incident).items() if name != "seq"}
     return {**plain, "rules": json.dumps(incident.rules), "details": canonical_json(incident.details)}
 
 
-def _incident(row: Row[Any]) -> Incident:
+def _incident_from_row(row: Row[Any]) -> Incident:
     values = row._asdict()
     return Incident(**{**values, "rules": tuple(json.loads(row.rules)), "details": json.loads(row.details)})

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["Act", "AuditEntry", "Break", "append", "entries", "verify"]
+__all__ = ["AuditEvent", "AuditEntry", "ChainBreak", "append_audit_entry", "read_audit_entries", "verify_audit_chain"]
 
-_FIRST = "0" * 64
-_HASHED = (
+_GENESIS_HASH = "0" * 64
+_HASHED_FIELDS = (
     "seq",
     "at",
     "actor",
@@ -37,7 +37,7 @@ _HASHED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEvent:
     """Who does what, when (microseconds since 1970, UTC), why, and on what evidence."""
 
     actor: str
@@ -66,16 +66,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainBreak:
     """Where the chain does not hold, and how."""
 
     seq: int
     reason: str
 
 
-def append(
+def append_audit_entry(
     connection: Connection,
-    act: Act,
+    event: AuditEvent,
     *,
     model: str,
     version: int | None = None,
@@ -88,24 +88,24 @@ def append(
     last = connection.execute(select(audit.c.hash).where(audit.c.seq == seq - 1)).scalar()
     row: dict[str, Any] = {
         "seq": seq,
-        "at": act.at,
-        "actor": act.actor,
-        "action": act.action,
+        "at": event.at,
+        "actor": event.actor,
+        "action": event.action,
         "model": model,
         "version": version,
         "generation": generation,
         "before": canonical_json(dict(before or {})),
         "after": canonical_json(dict(after or {})),
-        "reason": act.reason,
-        "evidence": canonical_json(dict(act.evidence)),
-        "previous": last if last is not None else _FIRST,
+        "reason": event.reason,
+        "evidence": canonical_json(dict(event.evidence)),
+        "previous": last if last is not None else _GENESIS_HASH,
     }
-    row["hash"] = _hash(row)
+    row["hash"] = _entry_hash(row)
     connection.execute(insert(audit).values(**row))
-    return _entry(row)
+    return _entry_from_row(row)
 
 
-def entries(
+def read_audit_entries(
     connection: Connection, *, model: str | None = None, until: int | None = None, limit: int | None = None
 ) -> list[AuditEntry]:
     """Return entries, oldest first: of one model, up to a moment, and of these the last `limit`."""
@@ -116,41 +116,41 @@ def entries(
         query = query.where(audit.c.at <= until)
     if limit is not None:
         query = query.limit(limit)
-    return [_entry(row._asdict()) for row in reversed(connection.execute(query).all())]
+    return [_entry_from_row(row._asdict()) for row in reversed(connection.execute(query).all())]
 
 
-def verify(connection: Connection) -> list[Break]:
+def verify_audit_chain(connection: Connection) -> list[ChainBreak]:
     """Return every place where an entry was changed, removed or inserted; empty where the chain holds.
 
     That the newest entries are gone is seen by the counter of the sequence, which stands in another table.
     """
-    return list(_breaks(connection))
+    return list(_iter_breaks(connection))
 
 
-def _breaks(connection: Connection) -> Iterator[Break]:
-    expected, previous = 1, _FIRST
+def _iter_breaks(connection: Connection) -> Iterator[ChainBreak]:
+    expected, previous = 1, _GENESIS_HASH
     for row in connection.execute(select(audit).order_by(audit.c.seq)):
         values: dict[str, Any] = row._asdict()
         if row.seq != expected:
-            yield Break(expected, f"entries {expected} to {row.seq - 1} are missing")
+            yield ChainBreak(expected, f"entries {expected} to {row.seq - 1} are missing")
         elif row.previous != previous:
-            yield Break(row.seq, "does not follow the entry before it")
-        if _hash(values) != row.hash:
-            yield Break(row.seq, "was changed after it was written")
+            yield ChainBreak(row.seq, "does not follow the entry before it")
+        if _entry_hash(values) != row.hash:
+            yield ChainBreak(row.seq, "was changed after it was written")
         expected, previous = row.seq + 1, row.hash
     last = connection.execute(select(counters.c.value).where(counters.c.name == "audit")).scalar() or 0
     n_rows = connection.execute(select(func.count()).select_from(audit)).scalar() or 0
     if last >= expected:
-        yield Break(expected, f"entries {expected} to {last} are missing")
+        yield ChainBreak(expected, f"entries {expected} to {last} are missing")
     elif last < n_rows:
-        yield Break(last + 1, f"entries after {last} were not added by this program")
+        yield ChainBreak(last + 1, f"entries after {last} were not added by this program")
 
 
-def _hash(row: Mapping[str, Any]) -> str:
-    return sha256(canonical_json({name: row[name] for name in _HASHED}).encode())
+def _entry_hash(row: Mapping[str, Any]) -> str:
+    return sha256(canonical_json({name: row[name] for name in _HASHED_FIELDS}).encode())
 
 
-def _entry(values: Mapping[str, Any]) -> AuditEntry:
+def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
     plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
     kept = ("seq", "at", "actor", "action", "model", "version", "generation", "reason", "hash")
     return AuditEntry(**{name: values[name] for name in kept}, **plain)

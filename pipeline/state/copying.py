@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, exc, func, literal, select
 
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError
-from pipeline.state.audit import Act, append
-from pipeline.state.migration import prepare, revision
+from pipeline.state.audit import AuditEvent, append_audit_entry
+from pipeline.state.migration import ensure_schema, schema_revision
 from pipeline.state.partitions import add_partitions
 from pipeline.state.rollup_rows import DAY_US
 from pipeline.state.tables import METADATA, counters, predictions
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-    Told = Callable[[str, str, int, int], None]
-    Values = tuple[Any, ...]
+    ProgressCallback = Callable[[str, str, int, int], None]
+    RowValues = tuple[Any, ...]
 
 __all__ = ["CopiedTable", "copy_state"]
 
-_AT_ONCE = 2_000
-_IN_A_STATEMENT = 100
+_ROWS_PER_FETCH = 2_000
+_ROWS_PER_INSERT = 100
 # What a database says of a value that it cannot hold.
-_UNFIT = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
+_REJECTED_VALUE_ERRORS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CopiedTable:
     sha256: str
 
 
-def copy_state(source: State, target: State, *, actor: str, partition_days: int, told: Told) -> list[CopiedTable]:
+def copy_state(source: State, target: State, *, actor: str, partition_days: int, on_progress: ProgressCallback) -> list[CopiedTable]:
     """Copy every row in one transaction: the target has all of them, compared with the source, or none.
 
     Parameters
@@ -73,31 +73,31 @@ def copy_state(source: State, target: State, *, actor: str, partition_days: int,
     DependencyUnavailable
         When the source has no tables, or one of the two cannot be had.
     """
-    if not _is_there(source):
+    if not _has_schema(source):
         raise DependencyUnavailable(f"{source.address}: has no tables of ours; there is nothing to copy")
-    prepare(source)
-    prepare(target)
+    ensure_schema(source)
+    ensure_schema(target)
     with source.reading() as old, target.writing() as new:
-        _refuse_rows(new, target)
+        _require_empty(new, target)
         if not target.is_file:
-            add_partitions(new, _moments(old, partition_days), days=partition_days)
-        copied = [_copy(table, old, new, told) for table in METADATA.sorted_tables]
+            add_partitions(new, _partition_starts(old, partition_days), days=partition_days)
+        copied = [_copy_table(table, old, new, on_progress) for table in METADATA.sorted_tables]
         for one in copied:
-            _compare(one, new, told)
-        _refuse_growth(source, old)
+            _verify_table(one, new, on_progress)
+        _require_unchanged(source, old)
         evidence = {"from": source.address, "tables": [asdict(one) for one in copied]}
-        append(new, Act(actor, "copy state", target.clock(), evidence=evidence), model="")
+        append_audit_entry(new, AuditEvent(actor, "copy state", target.clock(), evidence=evidence), model="")
     return copied
 
 
-def _is_there(source: State) -> bool:
+def _has_schema(source: State) -> bool:
     """Whether there is anything to copy; to ask an SQLite file that is not there would make it."""
     if source.is_file and not Path(str(source.engine.url.database)).exists():
         return False
-    return revision(source).found is not None
+    return schema_revision(source).current is not None
 
 
-def _refuse_rows(new: Connection, target: State) -> None:
+def _require_empty(new: Connection, target: State) -> None:
     full = [table.name for table in METADATA.sorted_tables if _has_rows(new, table)]
     if full:
         raise Conflict(
@@ -110,7 +110,7 @@ def _has_rows(connection: Connection, table: Table) -> bool:
     return connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
 
 
-def _refuse_growth(source: State, old: Connection) -> None:
+def _require_unchanged(source: State, old: Connection) -> None:
     query = select(counters.c.name, counters.c.value).order_by(counters.c.name)
     with source.reading() as later:
         if later.execute(query).all() != old.execute(query).all():
@@ -120,28 +120,28 @@ def _refuse_growth(source: State, old: Connection) -> None:
             )
 
 
-def _moments(old: Connection, days: int) -> list[int]:
+def _partition_starts(old: Connection, days: int) -> list[int]:
     """Return where the partitions begin that hold the log."""
     length = days * DAY_US
     return [int(one) * length for one in old.execute(select(predictions.c.at // length).distinct()).scalars()]
 
 
-def _copy(table: Table, old: Connection, new: Connection, told: Told) -> CopiedTable:
-    n_all, n_done, digest = _n_rows(old, table), 0, hashlib.sha256()
-    for rows in _rows(old, table):
-        _insert(table, rows, new)
+def _copy_table(table: Table, old: Connection, new: Connection, on_progress: ProgressCallback) -> CopiedTable:
+    n_all, n_done, digest = _count_rows(old, table), 0, hashlib.sha256()
+    for rows in _iter_row_chunks(old, table):
+        _insert_rows(table, rows, new)
         n_done += len(rows)
-        _add(digest, rows)
-        told("copied", table.name, n_done, n_all)
+        _update_digest(digest, rows)
+        on_progress("copied", table.name, n_done, n_all)
     return CopiedTable(table.name, n_done, digest.hexdigest())
 
 
-def _compare(copied: CopiedTable, new: Connection, told: Told) -> None:
+def _verify_table(copied: CopiedTable, new: Connection, on_progress: ProgressCallback) -> None:
     table, n_done, digest = METADATA.tables[copied.name], 0, hashlib.sha256()
-    for rows in _rows(new, table):
+    for rows in _iter_row_chunks(new, table):
         n_done += len(rows)
-        _add(digest, rows)
-        told("compared", table.name, n_done, copied.n_rows)
+        _update_digest(digest, rows)
+        on_progress("compared", table.name, n_done, copied.n_rows)
     if (n_done, digest.hexdigest()) != (copied.n_rows, copied.sha256):
         raise IntegrityError(
             f"{copied.name}: {pluralize(copied.n_rows, 'row')} with SHA-256 {copied.sha256[:12]} were copied and"
@@ -149,44 +149,44 @@ def _compare(copied: CopiedTable, new: Connection, told: Told) -> None:
         )
 
 
-def _n_rows(connection: Connection, table: Table) -> int:
+def _count_rows(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.count()).select_from(table)).scalar() or 0)
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[list[Values]]:
+def _iter_row_chunks(connection: Connection, table: Table) -> Iterator[list[RowValues]]:
     """Yield all rows in the order of their key, which is that of bytes on both kinds of database."""
     is_file = connection.dialect.name == "sqlite"
     keys = [
         one if is_file or not isinstance(one.type, String) else one.collate("C") for one in table.primary_key.columns
     ]
-    found = connection.execute(select(table).order_by(*keys), execution_options={"yield_per": _AT_ONCE})
+    found = connection.execute(select(table).order_by(*keys), execution_options={"yield_per": _ROWS_PER_FETCH})
     for part in found.partitions():
         yield [tuple(row) for row in part]
 
 
-def _add(digest: Any, rows: list[Values]) -> None:
+def _update_digest(digest: Any, rows: list[RowValues]) -> None:
     """Add rows by how Python writes their values: whole numbers, texts, bytes, and floats to the last bit."""
     for row in rows:
         digest.update(repr(row).encode())
 
 
-def _insert(table: Table, rows: list[Values], new: Connection) -> None:
+def _insert_rows(table: Table, rows: list[RowValues], new: Connection) -> None:
     try:
         with new.begin_nested():
-            for at in range(0, len(rows), _IN_A_STATEMENT):
-                part = rows[at : at + _IN_A_STATEMENT]
-                new.exec_driver_sql(_statement(table, len(part), new.dialect), tuple(chain.from_iterable(part)))
-    except _UNFIT:
+            for at in range(0, len(rows), _ROWS_PER_INSERT):
+                part = rows[at : at + _ROWS_PER_INSERT]
+                new.exec_driver_sql(_insert_sql(table, len(part), new.dialect), tuple(chain.from_iterable(part)))
+    except _REJECTED_VALUE_ERRORS:
         for one in rows:
-            _insert_one(table, one, new)
+            _insert_row(table, one, new)
         raise
 
 
-def _insert_one(table: Table, row: Values, new: Connection) -> None:
+def _insert_row(table: Table, row: RowValues, new: Connection) -> None:
     try:
         with new.begin_nested():
-            new.exec_driver_sql(_statement(table, 1, new.dialect), row)
-    except _UNFIT as error:
+            new.exec_driver_sql(_insert_sql(table, 1, new.dialect), row)
+    except _REJECTED_VALUE_ERRORS as error:
         values = dict(zip(table.columns.keys(), row, strict=True))
         key = ", ".join(f"{column.name} {values[column.name]!r}" for column in table.primary_key.columns)
         reason = str(error.orig).strip().partition("\n")[0]
@@ -197,7 +197,7 @@ def _insert_one(table: Table, row: Values, new: Connection) -> None:
 
 
 @cache
-def _statement(table: Table, n_rows: int, dialect: Dialect) -> str:
+def _insert_sql(table: Table, n_rows: int, dialect: Dialect) -> str:
     """Return one that adds rows; it is plain text, since to build it anew for each part costs more than to run it."""
     names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in table.columns)
     mark = "?" if dialect.name == "sqlite" else "%s"

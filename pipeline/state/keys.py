@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from pipeline.errors import UsageError
-from pipeline.state.audit import Act, append
+from pipeline.state.audit import AuditEvent, append_audit_entry
 from pipeline.state.tables import api_keys
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["KEY_PREFIX", "KeyRecord", "create_key", "keys", "note_use", "revoke_key", "split_key"]
+__all__ = ["API_KEY_PREFIX", "ApiKeyRecord", "create_api_key", "read_api_keys", "record_api_key_use", "revoke_api_key", "parse_api_key"]
 
-KEY_PREFIX = "mlops_"
-_N_SECRET = 32
+API_KEY_PREFIX = "mlops_"
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRecord:
+class ApiKeyRecord:
     """A key without its secret. Moments are in microseconds since 1970, UTC."""
 
     id: str
@@ -47,30 +47,30 @@ class KeyRecord:
         return {field: getattr(self, field) for field in kept}
 
 
-def split_key(key: str) -> tuple[str, str] | None:
+def parse_api_key(key: str) -> tuple[str, str] | None:
     """Return the public part of a key and the digest of the whole; None when it is no key of ours."""
-    identifier, _, secret = key.removeprefix(KEY_PREFIX).partition("_")
-    if not key.startswith(KEY_PREFIX) or not identifier or not secret:
+    identifier, _, secret = key.removeprefix(API_KEY_PREFIX).partition("_")
+    if not key.startswith(API_KEY_PREFIX) or not identifier or not secret:
         return None
     return identifier, hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_key(
+def create_api_key(
     state: State, role: str, *, name: str, actor: str, expires_at: int | None = None
-) -> tuple[str, KeyRecord]:
+) -> tuple[str, ApiKeyRecord]:
     """Make a key; return it, which nobody can read again, and its record."""
     identifier = secrets.token_hex(6)
-    key = f"{KEY_PREFIX}{identifier}_{secrets.token_urlsafe(_N_SECRET)}"
+    key = f"{API_KEY_PREFIX}{identifier}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     at = state.clock()
     digest = hashlib.sha256(key.encode()).hexdigest()
-    record = KeyRecord(identifier, digest, role, name, at, expires_at, None, None)
+    record = ApiKeyRecord(identifier, digest, role, name, at, expires_at, None, None)
     with state.writing() as connection:
         connection.execute(insert(api_keys).values(digest=digest, **record.as_dict()))
-        append(connection, Act(actor, "create key", at), model="", after=record.as_dict())
+        append_audit_entry(connection, AuditEvent(actor, "create key", at), model="", after=record.as_dict())
     return key, record
 
 
-def revoke_key(state: State, identifier: str, *, actor: str, reason: str = "") -> KeyRecord:
+def revoke_api_key(state: State, identifier: str, *, actor: str, reason: str = "") -> ApiKeyRecord:
     """Take a key back; once is enough, the first moment stays.
 
     Raises
@@ -82,29 +82,29 @@ def revoke_key(state: State, identifier: str, *, actor: str, reason: str = "") -
         row = connection.execute(select(api_keys).where(api_keys.c.id == identifier)).first()
         if row is None:
             raise UsageError(f"no key has the id {identifier!r}; `mlops keys list` shows them")
-        before = KeyRecord(**row._asdict())
+        before = ApiKeyRecord(**row._asdict())
         if before.revoked_at is not None:
             return before
         at = state.clock()
         connection.execute(update(api_keys).where(api_keys.c.id == identifier).values(revoked_at=at))
-        after = KeyRecord(**{**row._asdict(), "revoked_at": at})
-        append(
-            connection, Act(actor, "revoke key", at, reason), model="", before=before.as_dict(), after=after.as_dict()
+        after = ApiKeyRecord(**{**row._asdict(), "revoked_at": at})
+        append_audit_entry(
+            connection, AuditEvent(actor, "revoke key", at, reason), model="", before=before.as_dict(), after=after.as_dict()
         )
         return after
 
 
-def keys(state: State) -> list[KeyRecord]:
+def read_api_keys(state: State) -> list[ApiKeyRecord]:
     """Return every key that was ever made, oldest first."""
     with state.reading() as connection:
         rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)).all()
-    return [KeyRecord(**row._asdict()) for row in rows]
+    return [ApiKeyRecord(**row._asdict()) for row in rows]
 
 
-def note_use(state: State, used: Mapping[str, int]) -> None:
+def record_api_key_use(state: State, last_used_at: Mapping[str, int]) -> None:
     """Write down when keys were last used, by their id."""
-    if not used:
+    if not last_used_at:
         return
     with state.writing() as connection:
-        for identifier, at in used.items():
+        for identifier, at in last_used_at.items():
             connection.execute(update(api_keys).where(api_keys.c.id == identifier).values(last_used_at=at))

@@ -21,38 +21,38 @@ if TYPE_CHECKING:
 
     from pipeline.state.database import State
 
-__all__ = ["HEAD", "Revision", "back_up", "prepare", "revision", "upgrade"]
+__all__ = ["HEAD_REVISION", "SchemaRevision", "back_up_state", "ensure_schema", "schema_revision", "upgrade_schema"]
 
-HEAD = "0006"
+HEAD_REVISION = "0006"
 _VERSION_TABLE = "mlops_schema"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class SchemaRevision:
     """The form of the tables: what the database has (None when it is empty), and what this program needs."""
 
-    found: str | None
-    needed: str
+    current: str | None
+    head: str
 
     @property
     def is_current(self) -> bool:
         """Whether the tables are those that this program knows."""
-        return self.found == self.needed
+        return self.current == self.head
 
     @property
     def is_newer(self) -> bool:
         """Whether a later program made them."""
-        return self.found is not None and self.found > self.needed
+        return self.current is not None and self.current > self.head
 
 
-def revision(state: State) -> Revision:
+def schema_revision(state: State) -> SchemaRevision:
     """Return the form of the tables of a database."""
     with state.reading() as connection:
-        return Revision(_found(connection), HEAD)
+        return SchemaRevision(_current_revision(connection), HEAD_REVISION)
 
 
-def prepare(state: State) -> None:
+def ensure_schema(state: State) -> None:
     """Make the tables of an empty database, and refuse one whose tables are of another form.
 
     Raises
@@ -60,21 +60,21 @@ def prepare(state: State) -> None:
     Conflict
         When they are older or newer than this program.
     """
-    known = revision(state)
+    known = schema_revision(state)
     if known.is_current:
         return
-    if known.found is None:
+    if known.current is None:
         _migrate(state)
     elif known.is_newer:
-        raise Conflict(_newer(state, known))
+        raise Conflict(_newer_schema_message(state, known))
     else:
         raise Conflict(
-            f"{state.address}: its tables are of form {known.found} and this program needs {known.needed};"
+            f"{state.address}: its tables are of form {known.current} and this program needs {known.head};"
             " run `mlops state upgrade` (it makes a backup first)"
         )
 
 
-def upgrade(state: State, backups: Path) -> Path | None:
+def upgrade_schema(state: State, backups: Path) -> Path | None:
     """Bring the tables up to date and return the backup; None when there was nothing to do or to lose.
 
     The change is one transaction: a kill leaves the tables wholly old or wholly new.
@@ -86,31 +86,31 @@ def upgrade(state: State, backups: Path) -> Path | None:
     DependencyUnavailable
         When the backup cannot be made; nothing was changed then.
     """
-    known = revision(state)
+    known = schema_revision(state)
     if known.is_current:
         return None
     if known.is_newer:
-        raise Conflict(_newer(state, known))
-    backup = None if known.found is None else back_up(state, backups)
+        raise Conflict(_newer_schema_message(state, known))
+    backup = None if known.current is None else back_up_state(state, backups)
     _migrate(state)
     return backup
 
 
-def _newer(state: State, known: Revision) -> str:
+def _newer_schema_message(state: State, known: SchemaRevision) -> str:
     return (
-        f"{state.address}: its tables are of form {known.found}, newer than {known.needed}, the newest that this"
+        f"{state.address}: its tables are of form {known.current}, newer than {known.head}, the newest that this"
         " program knows; nothing was changed. Use the version of the program that made them, or a later one."
     )
 
 
-def _found(connection: Connection) -> str | None:
+def _current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_VERSION_TABLE):
         return None
     found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant  # nosec B608
     return None if found is None else str(found)
 
 
-def _migrate(state: State, *, to: str = HEAD) -> None:
+def _migrate(state: State, *, to: str = HEAD_REVISION) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -121,7 +121,7 @@ def _migrate(state: State, *, to: str = HEAD) -> None:
         command.upgrade(config, to)
 
 
-def back_up(state: State, backups: Path) -> Path:
+def back_up_state(state: State, backups: Path) -> Path:
     """Copy the whole database into a new file below `backups` while others read and write, and return the file.
 
     A copy of the SQLite file, or what `pg_dump` writes.
@@ -131,21 +131,21 @@ def back_up(state: State, backups: Path) -> Path:
     DependencyUnavailable
         When there is nothing to copy, or the copy cannot be made; nothing was changed then.
     """
-    found = revision(state).found
+    found = schema_revision(state).current
     if found is None:
         raise DependencyUnavailable(f"{state.address}: has no tables of ours; there is nothing to back up")
     try:
         backups.mkdir(parents=True, exist_ok=True)
         if state.is_file:
-            return _copy_file(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
-        return _dump_server(state, backups / f"state-{found}-{state.clock()}.sql")
+            return _back_up_sqlite(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
+        return _back_up_postgresql(state, backups / f"state-{found}-{state.clock()}.sql")
     except OSError as error:
         raise DependencyUnavailable(
             f"{backups}: a backup cannot be made there ({error.strerror}); nothing was changed"
         ) from error
 
 
-def _copy_file(source: Path, target: Path) -> Path:
+def _back_up_sqlite(source: Path, target: Path) -> Path:
     with (
         atomic_file(target) as temporary,
         closing(sqlite3.connect(source)) as original,
@@ -155,7 +155,7 @@ def _copy_file(source: Path, target: Path) -> Path:
     return target
 
 
-def _dump_server(state: State, target: Path) -> Path:
+def _back_up_postgresql(state: State, target: Path) -> Path:
     program = shutil.which("pg_dump")
     if program is None:
         raise DependencyUnavailable(

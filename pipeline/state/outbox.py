@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["Task", "done", "enqueue", "failed", "waiting"]
+__all__ = ["OutboxTask", "mark_task_done", "enqueue_task", "mark_task_failed", "read_pending_tasks"]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class OutboxTask:
     """Something to tell; `attempts` failed before, the last one with `error`."""
 
     seq: int
@@ -31,7 +31,7 @@ class Task:
     error: str | None
 
 
-def enqueue(connection: Connection, kind: str, payload: Mapping[str, Any], *, at: int) -> int:
+def enqueue_task(connection: Connection, kind: str, payload: Mapping[str, Any], *, at: int) -> int:
     """Add a task in the caller's transaction, and return its number."""
     seq = next_number(connection, "outbox")
     row = {"seq": seq, "kind": kind, "payload": canonical_json(dict(payload)), "at": at, "attempts": 0}
@@ -39,18 +39,18 @@ def enqueue(connection: Connection, kind: str, payload: Mapping[str, Any], *, at
     return seq
 
 
-def waiting(connection: Connection) -> list[Task]:
+def read_pending_tasks(connection: Connection) -> list[OutboxTask]:
     """Return the tasks that are not done, in the order in which they were added."""
     rows = connection.execute(select(outbox).where(outbox.c.done_at.is_(None)).order_by(outbox.c.seq))
-    return [Task(row.seq, row.kind, json.loads(row.payload), row.attempts, row.error) for row in rows]
+    return [OutboxTask(row.seq, row.kind, json.loads(row.payload), row.attempts, row.error) for row in rows]
 
 
-def done(connection: Connection, task: Task, *, at: int) -> None:
+def mark_task_done(connection: Connection, task: OutboxTask, *, at: int) -> None:
     """Note that a task is done; doing one twice must do no harm, since a kill may come before this note."""
     connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(done_at=at, error=None))
 
 
-def failed(connection: Connection, task: Task, error: str) -> None:
+def mark_task_failed(connection: Connection, task: OutboxTask, error: str) -> None:
     """Note that a task could not be done now."""
     values = {"attempts": task.attempts + 1, "error": error[:500]}
     connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(**values))

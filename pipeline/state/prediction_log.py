@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import exc
 
 from pipeline.errors import DependencyUnavailable
-from pipeline.state.checkpoints import Checkpoints
-from pipeline.state.database import WRITERS_LOCK
+from pipeline.state.checkpoints import WalCheckpointer
+from pipeline.state.database import WRITER_LOCK_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.state.database import State
 
-__all__ = ["Journal", "KeyTaken", "PredictionRow", "RowGroup", "SharedValues", "StoredAnswer"]
+__all__ = ["PredictionWriter", "IdempotencyKeyTaken", "PredictionRow", "RequestRows", "RequestValues", "StoredResponse"]
 
 
 class PredictionRow(NamedTuple):
@@ -44,7 +44,7 @@ class PredictionRow(NamedTuple):
     subject: str | None
 
 
-class SharedValues(NamedTuple):
+class RequestValues(NamedTuple):
     """What the rows of one request have in common."""
 
     at: int
@@ -60,13 +60,13 @@ class SharedValues(NamedTuple):
     subject: str | None
 
 
-class RowGroup(NamedTuple):
+class RequestRows(NamedTuple):
     """Rows of one request: the values that all of them have, and columns of those of each.
 
     A database is told once of what is shared, which saves a third of the time of a large request.
     """
 
-    shared: SharedValues
+    shared: RequestValues
     prediction_id: Sequence[str]
     features: Sequence[str]
     prediction: Sequence[str]
@@ -78,13 +78,13 @@ class RowGroup(NamedTuple):
         """How many rows there are."""
         return len(self.prediction_id)
 
-    def plain(self) -> Iterator[tuple[Any, ...]]:
+    def iter_rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of a `PredictionRow` for each row."""
         for own in zip(*self[1:], strict=True):
-            yield _IN_ORDER((*self.shared, *own))
+            yield _to_column_order((*self.shared, *own))
 
 
-class StoredAnswer(NamedTuple):
+class StoredResponse(NamedTuple):
     """One row of the table `answers`; `request` is the SHA-256 of the body that was answered."""
 
     idempotency_key: str
@@ -94,32 +94,32 @@ class StoredAnswer(NamedTuple):
     subject: str | None
 
 
-class KeyTaken(Exception):
+class IdempotencyKeyTaken(Exception):
     """Another server answered the same idempotency key in between; nothing was written."""
 
 
 # A group of 10,000 rows fits, and is not written to the disk in between because there is no more room.
-_CACHE = "PRAGMA cache_size=-8000"
+_CACHE_SIZE_SQL = "PRAGMA cache_size=-8000"
 # A server may be set to answer before it syncs; not for these rows.
-_LOCK = (
+_LOCK_SQL = (
     "SELECT set_config('lock_timeout', '10s', true), set_config('synchronous_commit', 'on', true),"
     " pg_advisory_xact_lock(%s)"
 )
-_COUNT = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
-_FIRST_COUNT = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
-_INSERT = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
-_KEEP = "INSERT INTO answers ({columns}) VALUES {marks}"
+_INCREMENT_COUNTER_SQL = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
+_CREATE_COUNTER_SQL = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
+_INSERT_PREDICTIONS_SQL = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
+_INSERT_RESPONSES_SQL = "INSERT INTO answers ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
-_AT_ONCE = (128, 32, 8, 1)
-_SHARED, _OWN = SharedValues._fields, RowGroup._fields[1:]
-_IN_ORDER = itemgetter(*map((*_SHARED, *_OWN).index, PredictionRow._fields))
+_BATCH_SIZES = (128, 32, 8, 1)
+_REQUEST_COLUMNS, _ROW_COLUMNS = RequestValues._fields, RequestRows._fields[1:]
+_to_column_order = itemgetter(*map((*_REQUEST_COLUMNS, *_ROW_COLUMNS).index, PredictionRow._fields))
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
-_TAKEN = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
-_FIND = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
+_FIND_EXISTING_ID_SQL = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
+_FIND_RESPONSES_SQL = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
 
 
 @dataclass
-class Journal:
+class PredictionWriter:
     """One connection that only writes predictions; it is opened at need and again after an error.
 
     Used by one thread. Statements are plain text: they are run for each group of requests, and building them
@@ -128,19 +128,19 @@ class Journal:
 
     state: State
     _connection: Any = field(default=None, init=False)
-    _checkpoints: Checkpoints = field(init=False)
+    _checkpointer: WalCheckpointer = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare what is needed once; nothing is opened."""
-        self._checkpoints = Checkpoints(self.state)
+        self._checkpointer = WalCheckpointer(self.state)
 
-    def append(
+    def write(
         self,
         rows: Sequence[tuple[Any, ...]],
-        answers: Sequence[StoredAnswer] = (),
-        groups: Sequence[RowGroup] = (),
+        responses: Sequence[StoredResponse] = (),
+        request_rows: Sequence[RequestRows] = (),
         *,
-        has_chosen_ids: bool = False,
+        has_client_ids: bool = False,
     ) -> None:
         """Write rows and stored answers in one transaction; when this returns they are committed and synced.
 
@@ -162,23 +162,23 @@ class Journal:
             connection was lost in the commit itself.
         """
         if not self.state.is_file:
-            rows, groups = [*rows, *chain.from_iterable(group.plain() for group in groups)], ()
-        n_rows = len(rows) + sum(group.n_rows for group in groups)
+            rows, request_rows = [*rows, *chain.from_iterable(group.iter_rows() for group in request_rows)], ()
+        n_rows = len(rows) + sum(group.n_rows for group in request_rows)
         with self._transaction() as cursor:
-            if has_chosen_ids and not self.state.is_file:
-                self._refuse_taken(cursor, [row[0] for row in rows])
-            first = self._numbers(cursor, n_rows) if n_rows else 0
+            if has_client_ids and not self.state.is_file:
+                self._reject_existing_ids(cursor, [row[0] for row in rows])
+            first = self._reserve_numbers(cursor, n_rows) if n_rows else 0
             numbered = [(number, *row) for number, row in enumerate(rows, first)]
-            self._insert(cursor, numbered, _INSERT, PredictionRow._fields)
+            self._insert(cursor, numbered, _INSERT_PREDICTIONS_SQL, PredictionRow._fields)
             first += len(rows)
-            for group in groups:
-                _insert_group(cursor, group, first)
+            for group in request_rows:
+                _insert_request_rows(cursor, group, first)
                 first += group.n_rows
-            self._insert(cursor, answers, _KEEP, StoredAnswer._fields)
+            self._insert(cursor, responses, _INSERT_RESPONSES_SQL, StoredResponse._fields)
         if self.state.is_file:
-            self._checkpoints.committed(self._connection, n_rows)
+            self._checkpointer.record_commit(self._connection, n_rows)
 
-    def answers(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+    def read_responses(self, keys: Sequence[str]) -> dict[str, StoredResponse]:
         """Return the stored answers of these idempotency keys.
 
         Raises
@@ -186,46 +186,46 @@ class Journal:
         DependencyUnavailable
             When the database cannot be read.
         """
-        query = _FIND.format(columns=", ".join(StoredAnswer._fields), marks=", ".join([self._mark] * len(keys)))
+        query = _FIND_RESPONSES_SQL.format(columns=", ".join(StoredResponse._fields), marks=", ".join([self._placeholder] * len(keys)))
         with self._transaction(is_read=True) as cursor:
             cursor.execute(query, tuple(keys))
-            return {row[0]: StoredAnswer(*row) for row in cursor.fetchall()}
+            return {row[0]: StoredResponse(*row) for row in cursor.fetchall()}
 
     def close(self) -> None:
         """Give the connection back."""
-        self._checkpoints.close()
+        self._checkpointer.close()
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
             self._connection = None
 
     @property
-    def _mark(self) -> str:
+    def _placeholder(self) -> str:
         return "?" if self.state.is_file else "%s"
 
     def _insert(self, cursor: Any, rows: Sequence[tuple[Any, ...]], statement: str, columns: tuple[str, ...]) -> None:
         at = 0
-        for n in _AT_ONCE:
+        for n in _BATCH_SIZES:
             if len(rows) - at < n:
                 continue
-            one = f"({', '.join([self._mark] * len(rows[0]))})"
+            one = f"({', '.join([self._placeholder] * len(rows[0]))})"
             said = statement.format(columns=", ".join(columns), marks=", ".join([one] * n))
             while len(rows) - at >= n:
                 cursor.execute(said, tuple(chain.from_iterable(rows[at : at + n])))
                 at += n
 
-    def _refuse_taken(self, cursor: Any, ids: list[str]) -> None:
-        cursor.execute(_TAKEN, (ids,))
+    def _reject_existing_ids(self, cursor: Any, ids: list[str]) -> None:
+        cursor.execute(_FIND_EXISTING_ID_SQL, (ids,))
         found = cursor.fetchone()
         if found is not None:
             said = f"it has a prediction {found[0]!r} already; choose another identifier"
             raise DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({said})")
 
-    def _numbers(self, cursor: Any, n: int) -> int:
-        cursor.execute(_COUNT.format(mark=self._mark), (n,))
+    def _reserve_numbers(self, cursor: Any, n: int) -> int:
+        cursor.execute(_INCREMENT_COUNTER_SQL.format(mark=self._placeholder), (n,))
         found = cursor.fetchall()
         if not found:
-            cursor.execute(_FIRST_COUNT.format(mark=self._mark), (n,))
+            cursor.execute(_CREATE_COUNTER_SQL.format(mark=self._placeholder), (n,))
             return 1
         return int(found[0][0]) - n + 1
 
@@ -235,20 +235,20 @@ class Journal:
             if self._connection is None:
                 self._connection = self.state.engine.raw_connection()
                 if self.state.is_file:
-                    self._connection.cursor().execute(_CACHE)
-                    self._checkpoints.take_over(self._connection)
+                    self._connection.cursor().execute(_CACHE_SIZE_SQL)
+                    self._checkpointer.disable_autocheckpoint(self._connection)
             cursor = self._connection.cursor()
             if self.state.is_file:
                 cursor.execute("BEGIN" if is_read else "BEGIN IMMEDIATE")
             elif not is_read:
-                cursor.execute(_LOCK, (WRITERS_LOCK,))
+                cursor.execute(_LOCK_SQL, (WRITER_LOCK_KEY,))
             yield cursor
             self._connection.commit()
         except BaseException as error:
-            self._drop()
-            raise self._told(error) from error
+            self._discard_connection()
+            raise self._translate_error(error) from error
 
-    def _drop(self) -> None:
+    def _discard_connection(self) -> None:
         """Undo, and let go of a connection that may be broken."""
         if self._connection is not None:
             with suppress(Exception):
@@ -257,36 +257,36 @@ class Journal:
                 self._connection.invalidate()
             self._connection = None
 
-    def _told(self, error: BaseException) -> BaseException:
+    def _translate_error(self, error: BaseException) -> BaseException:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
         names = {one.__name__ for one in type(original).__mro__}
         if ("IntegrityError" in names and "idempotency_key" in str(original)) or "pk_answers" in str(original):
-            return KeyTaken(str(original))
+            return IdempotencyKeyTaken(str(original))
         if isinstance(error, exc.SQLAlchemyError) or "DatabaseError" in names or "InterfaceError" in names:
             reason = str(original).strip().partition("\n")[0]
             return DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
         return error
 
 
-def _insert_group(cursor: Any, group: RowGroup, first: int) -> None:
+def _insert_request_rows(cursor: Any, group: RequestRows, first: int) -> None:
     """Write the rows of a group into SQLite, numbered from `first` on."""
-    width, at = len(_OWN), 0
+    width, at = len(_ROW_COLUMNS), 0
     own: list[Any] = [None] * (width * group.n_rows)
     for place, column in enumerate(group[1:]):
         own[place::width] = column
-    for n in _AT_ONCE:
+    for n in _BATCH_SIZES:
         while group.n_rows - at >= n:
-            cursor.execute(_group_statement(n), (first + at, *group.shared, *own[at * width : (at + n) * width]))
+            cursor.execute(_request_rows_sql(n), (first + at, *group.shared, *own[at * width : (at + n) * width]))
             at += n
 
 
 @cache
-def _group_statement(n: int) -> str:
+def _request_rows_sql(n: int) -> str:
     """Return a statement for `n` rows: ?1 is the number of the first, then what they share, then the values of each."""
-    shared = [f"?{at}" for at in range(2, len(_SHARED) + 2)]
+    shared = [f"?{at}" for at in range(2, len(_REQUEST_COLUMNS) + 2)]
     marks = []
     for row in range(n):
-        begin = len(_SHARED) + 2 + row * len(_OWN)
-        own = [f"?{begin + at}" for at in range(len(_OWN))]
+        begin = len(_REQUEST_COLUMNS) + 2 + row * len(_ROW_COLUMNS)
+        own = [f"?{begin + at}" for at in range(len(_ROW_COLUMNS))]
         marks.append(f"(?1 + {row}, {', '.join([*shared, *own])})")
-    return _INSERT.format(columns=", ".join((*_SHARED, *_OWN)), marks=", ".join(marks))
+    return _INSERT_PREDICTIONS_SQL.format(columns=", ".join((*_REQUEST_COLUMNS, *_ROW_COLUMNS)), marks=", ".join(marks))

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-    from pipeline.state.rollup_rows import Reach
+    from pipeline.state.rollup_rows import RollupProgress
 
 __all__ = [
-    "CountedRow",
+    "LoggedRow",
     "changed_outcomes",
     "has_predictions",
-    "moment_back",
-    "oldest_prediction",
+    "time_of_nth_last",
+    "oldest_prediction_at",
     "window_predictions",
 ]
 
@@ -30,7 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class CountedRow(NamedTuple):
+class LoggedRow(NamedTuple):
     """A logged prediction as far as it is counted.
 
     It stands for `weight` answers of which the log kept this one; `outcome` is its last one, None while there is none.
@@ -51,8 +51,8 @@ class CountedRow(NamedTuple):
 
 
 def changed_outcomes(
-    connection: Connection, model: str, reach: Reach, *, limit: int
-) -> tuple[list[CountedRow], list[str | None], int]:
+    connection: Connection, model: str, progress: RollupProgress, *, limit: int
+) -> tuple[list[LoggedRow], list[str | None], int]:
     """Return predictions within `reach` whose outcome is another after the next `limit` outcomes.
 
     Returns
@@ -64,38 +64,38 @@ def changed_outcomes(
     until : int
         Number of the last outcome that was looked at.
     """
-    if reach.predictions == 0:  # nothing was counted that could change
+    if progress.last_prediction_seq == 0:  # nothing was counted that could change
         newest = connection.execute(select(func.max(outcomes.c.seq))).scalar()
-        return [], [], max(newest or 0, reach.outcomes)
+        return [], [], max(newest or 0, progress.last_outcome_seq)
     next_ones = (
-        select(outcomes.c.seq).where(outcomes.c.seq > reach.outcomes).order_by(outcomes.c.seq).limit(limit).subquery()
+        select(outcomes.c.seq).where(outcomes.c.seq > progress.last_outcome_seq).order_by(outcomes.c.seq).limit(limit).subquery()
     )
     until = connection.execute(select(func.max(next_ones.c.seq))).scalar()
     if until is None:
-        return [], [], reach.outcomes
+        return [], [], progress.last_outcome_seq
     fresh = (
         select(outcomes.c.prediction_id)
-        .where(outcomes.c.seq > reach.outcomes, outcomes.c.seq <= until)
+        .where(outcomes.c.seq > progress.last_outcome_seq, outcomes.c.seq <= until)
         .distinct()
         .scalar_subquery()
     )
-    query = _select(until=until).add_columns(_last_outcome(reach.outcomes))
+    query = _select_rows(until=until).add_columns(_last_outcome(progress.last_outcome_seq))
     where = (
         predictions.c.prediction_id.in_(fresh),
-        _is_of(model),
-        predictions.c.seq <= reach.predictions,
+        _is_of_model(model),
+        predictions.c.seq <= progress.last_prediction_seq,
     )
-    found = list(_fetched(connection, query.where(*where).order_by(predictions.c.seq)))
-    return [CountedRow._make(row[:-1]) for row in found], [row[-1] for row in found], int(until)
+    found = list(_iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
+    return [LoggedRow._make(row[:-1]) for row in found], [row[-1] for row in found], int(until)
 
 
-def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[CountedRow]:
+def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[LoggedRow]:
     """Return the predictions of a model in [since, until), in their order, with their last outcome.
 
     Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
     """
     where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
-    return _counted(connection, _select(until=None).where(*where).order_by(predictions.c.seq))
+    return _read_logged_rows(connection, _select_rows(until=None).where(*where).order_by(predictions.c.seq))
 
 
 def has_predictions(connection: Connection, model: str, *, since: int, until: int) -> bool:
@@ -104,12 +104,12 @@ def has_predictions(connection: Connection, model: str, *, since: int, until: in
     return connection.execute(select(literal(1)).select_from(predictions).where(*where).limit(1)).first() is not None
 
 
-def oldest_prediction(connection: Connection, model: str) -> int | None:
+def oldest_prediction_at(connection: Connection, model: str) -> int | None:
     """Return the moment of the oldest prediction of a model that the log still has."""
     return connection.execute(select(func.min(predictions.c.at)).where(predictions.c.model == model)).scalar()
 
 
-def moment_back(connection: Connection, model: str, n: int, *, before: int) -> int | None:
+def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int) -> int | None:
     """Return the moment of the n-th last prediction of a model before a moment; None where there are fewer."""
     query = (
         select(predictions.c.at)
@@ -119,7 +119,7 @@ def moment_back(connection: Connection, model: str, n: int, *, before: int) -> i
     return connection.execute(query.limit(1).offset(n - 1)).scalar()
 
 
-def _is_of(model: str) -> Any:
+def _is_of_model(model: str) -> Any:
     """Whether a prediction is of a model, in a form that no index serves.
 
     By the index of models and moments a database would read and sort every row of the model for each part of them;
@@ -128,7 +128,7 @@ def _is_of(model: str) -> Any:
     return func.coalesce(predictions.c.model, "") == model
 
 
-def _select(*, until: int | None) -> Select[Any]:
+def _select_rows(*, until: int | None) -> Select[Any]:
     return select(*(predictions.c[name] for name in _COLUMNS), _last_outcome(until))
 
 
@@ -139,12 +139,12 @@ def _last_outcome(until: int | None) -> Any:
     return select(outcomes.c.outcome).where(where).order_by(outcomes.c.seq.desc()).limit(1).scalar_subquery()
 
 
-def _counted(connection: Connection, query: Select[Any]) -> list[CountedRow]:
+def _read_logged_rows(connection: Connection, query: Select[Any]) -> list[LoggedRow]:
     # `_make` would look at the length of each row again, which costs as much as reading it.
-    return list(map(partial(tuple.__new__, CountedRow), _fetched(connection, query)))
+    return list(map(partial(tuple.__new__, LoggedRow), _iter_raw_rows(connection, query)))
 
 
-def _fetched(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+def _iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
     """Yield rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
     compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
     if compiled.positional:

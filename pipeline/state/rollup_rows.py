@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY_US",
     "HOUR_US",
-    "Reach",
+    "RollupProgress",
     "RollupKey",
-    "Tally",
+    "RollupCounts",
     "add_rollups",
     "clear_rollups",
     "read_rollups",
-    "rolled_hours",
-    "rolled_until",
+    "count_rows_by_hour",
+    "read_rollup_progress",
 ]
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-_SPANS = {"hour": HOUR_US, "day": DAY_US}
-_AT_ONCE = 200
+_GRANULARITY_US = {"hour": HOUR_US, "day": DAY_US}
+_KEYS_PER_QUERY = 200
 
 
-class Reach(NamedTuple):
+class RollupProgress(NamedTuple):
     """Numbers of the last prediction and of the last outcome that the roll-ups of a model have seen; 0 for none."""
 
-    predictions: int
-    outcomes: int
+    last_prediction_seq: int
+    last_outcome_seq: int
 
 
 class RollupKey(NamedTuple):
@@ -50,12 +50,12 @@ class RollupKey(NamedTuple):
     part: str
     digest: str
     variant: str
-    hour: int
+    hour_start: int
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RollupCounts:
     """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change.
 
     Whole numbers, but for sums of rows that weigh differently.
@@ -65,24 +65,24 @@ class Tally:
     total: float
     counts: NDArray[Any]
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: RollupCounts) -> RollupCounts:
         """Return the tally of the rows of both."""
         if len(self.counts) != len(other.counts):
             raise IntegrityError(
                 f"roll-ups: {len(other.counts)} counts where {len(self.counts)} are kept; run `mlops monitor rebuild`"
             )
-        return Tally(self.n_rows + other.n_rows, self.total + other.total, self.counts + other.counts)
+        return RollupCounts(self.n_rows + other.n_rows, self.total + other.total, self.counts + other.counts)
 
 
-def rolled_until(connection: Connection, model: str) -> Reach:
+def read_rollup_progress(connection: Connection, model: str) -> RollupProgress:
     """Return how far the roll-ups of a model reach."""
-    query = select(counters.c.name, counters.c.value).where(counters.c.name.in_(_counters(model)))
+    query = select(counters.c.name, counters.c.value).where(counters.c.name.in_(_counter_names(model)))
     found = {name: int(value) for name, value in connection.execute(query)}
-    return Reach(*(found.get(name, 0) for name in _counters(model)))
+    return RollupProgress(*(found.get(name, 0) for name in _counter_names(model)))
 
 
 def add_rollups(
-    connection: Connection, model: str, changes: Mapping[RollupKey, Tally], *, after: Reach, until: Reach
+    connection: Connection, model: str, changes: Mapping[RollupKey, RollupCounts], *, after: RollupProgress, until: RollupProgress
 ) -> None:
     """Add counts and move on, in the caller's writing transaction: both or neither.
 
@@ -100,18 +100,18 @@ def add_rollups(
     Conflict
         When somebody else counted rows since `after` was read; nothing may then be committed.
     """
-    if rolled_until(connection, model) != after:
+    if read_rollup_progress(connection, model) != after:
         raise Conflict(f"{model}: another process rolled predictions up in between; run it again")
-    spread: dict[tuple[Any, ...], Tally] = {}
+    spread: dict[tuple[Any, ...], RollupCounts] = {}
     for key, tally in changes.items():
-        for span, length in _SPANS.items():
-            place = (key.part, span, key.hour - key.hour % length, key.digest, key.variant, key.weight)
+        for span, length in _GRANULARITY_US.items():
+            place = (key.part, span, key.hour_start - key.hour_start % length, key.digest, key.variant, key.weight)
             spread[place] = spread[place] + tally if place in spread else tally
     places = list(spread)
-    for at in range(0, len(places), _AT_ONCE):
-        part = places[at : at + _AT_ONCE]
-        _replace(connection, model, {place: spread[place] for place in part})
-    for name, value, old in zip(_counters(model), until, after, strict=True):
+    for at in range(0, len(places), _KEYS_PER_QUERY):
+        part = places[at : at + _KEYS_PER_QUERY]
+        _add_to_stored(connection, model, {place: spread[place] for place in part})
+    for name, value, old in zip(_counter_names(model), until, after, strict=True):
         if value != old:
             _set_counter(connection, name, value)
 
@@ -121,13 +121,13 @@ def clear_rollups(connection: Connection, model: str, *, since: int | None = Non
     where, kept = rollups.c.model == model, {}
     if since is not None:
         hour, day = since - since % HOUR_US, since - since % DAY_US
-        kept = _hours_as_day(connection, model, day, until=hour)
+        kept = _sum_hours_of_day(connection, model, day, until=hour)
         first = case((rollups.c.span == "hour", hour), else_=day)
         where = where & (rollups.c.start >= first)
     connection.execute(delete(rollups).where(where))
     if kept:
-        _replace(connection, model, kept)
-    for name in _counters(model):
+        _add_to_stored(connection, model, kept)
+    for name in _counter_names(model):
         _set_counter(connection, name, 0)
 
 
@@ -140,7 +140,7 @@ def read_rollups(
     until: int,
     span: Literal["hour", "day"],
     digest: str | None = None,
-) -> list[tuple[RollupKey, Tally]]:
+) -> list[tuple[RollupKey, RollupCounts]]:
     """Return the counts of the hours, or days, that begin in [since, until)."""
     where = [
         rollups.c.model == model,
@@ -152,10 +152,10 @@ def read_rollups(
     if digest is not None:
         where.append(rollups.c.digest == digest)
     rows = connection.execute(select(rollups).where(*where))
-    return [(RollupKey(part, row.digest, row.variant, row.start, row.weight), _tally(row)) for row in rows]
+    return [(RollupKey(part, row.digest, row.variant, row.start, row.weight), _counts_from_row(row)) for row in rows]
 
 
-def rolled_hours(
+def count_rows_by_hour(
     connection: Connection, model: str, part: str, *, since: int, until: int
 ) -> dict[int, tuple[int, float]]:
     """Return how many rows were counted in each hour that begins in [since, until), and how many answers they stand for."""
@@ -171,23 +171,23 @@ def rolled_hours(
     return {start: (int(n), float(answers)) for start, n, answers in rows}
 
 
-def _hours_as_day(connection: Connection, model: str, day: int, *, until: int) -> dict[tuple[Any, ...], Tally]:
+def _sum_hours_of_day(connection: Connection, model: str, day: int, *, until: int) -> dict[tuple[Any, ...], RollupCounts]:
     """Return the counts of the hours of a day before `until`, as counts of the day."""
-    found: dict[tuple[Any, ...], Tally] = {}
+    found: dict[tuple[Any, ...], RollupCounts] = {}
     is_one = (rollups.c.model == model) & (rollups.c.span == "hour") & rollups.c.start.between(day, until - 1)
     for row in connection.execute(select(rollups).where(is_one)):
         place = (row.part, "day", day, row.digest, row.variant, row.weight)
-        found[place] = found[place] + _tally(row) if place in found else _tally(row)
+        found[place] = found[place] + _counts_from_row(row) if place in found else _counts_from_row(row)
     return found
 
 
-def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], Tally]) -> None:
+def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], RollupCounts]) -> None:
     """Write what is kept plus what changed."""
     columns = rollups.c
     place = (columns.part, columns.span, columns.start, columns.digest, columns.variant, columns.weight)
     is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
     kept = {
-        (row.part, row.span, row.start, row.digest, row.variant, row.weight): _tally(row)
+        (row.part, row.span, row.start, row.digest, row.variant, row.weight): _counts_from_row(row)
         for row in connection.execute(select(rollups).where(is_one))
     }
     if kept:
@@ -210,17 +210,17 @@ def _replace(connection: Connection, model: str, changes: Mapping[tuple[Any, ...
     connection.execute(insert(rollups), rows)
 
 
-def _tally(row: Any) -> Tally:
+def _counts_from_row(row: Any) -> RollupCounts:
     try:
         counts = np.frombuffer(zlib.decompress(row.counts), dtype="<u4").astype(np.int64)
     except (zlib.error, ValueError) as error:
         raise IntegrityError(
             f"{row.model}: roll-ups of {row.start} cannot be read ({error}); run `mlops monitor rebuild`"
         ) from error
-    return Tally(int(row.n_rows), float(row.total), counts)
+    return RollupCounts(int(row.n_rows), float(row.total), counts)
 
 
-def _counters(model: str) -> tuple[str, str]:
+def _counter_names(model: str) -> tuple[str, str]:
     return f"rollups {model}"[:190], f"rollups outcomes {model}"[:190]
 
 

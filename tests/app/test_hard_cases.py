@@ -47,9 +47,9 @@ def log_predictions(root: Path, n: int, **values: Any) -> None:
     features = json.dumps({name: values.get(name) for name in package.schema.feature_names})
     now = time.time_ns() // 1000
     state = store.open_state(root)
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     for start in range(0, n, 50_000):
-        journal.append(
+        journal.write(
             [
                 store.PredictionRow(
                     f"hard-{at}", now - hours_us(20) * at // n, MODEL_NAME, version, package.digest, 1, features, first,

@@ -25,12 +25,12 @@ T = TypeVar("T")
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def query_log(project: Workspace, query: Callable[[Connection, store.Search], T]) -> T:
+def query_log(project: Workspace, query: Callable[[Connection, store.PredictionQuery], T]) -> T:
     name = load_params(project.root / "params.yaml").name
     state = store.open_state(project.root)
     try:
         with state.reading() as connection:
-            return query(connection, store.Search(name))
+            return query(connection, store.PredictionQuery(name))
     finally:
         state.close()
 

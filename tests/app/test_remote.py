@@ -27,7 +27,7 @@ def keys(_copied: Workspace) -> dict[str, str]:
     """A key with every role, and one that only looks."""
     state = store.open_state(_copied.root)
     try:
-        return {role: store.create_key(state, role, name=role, actor="ada")[0] for role in ("admin", "viewer")}
+        return {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ("admin", "viewer")}
     finally:
         state.close()
 

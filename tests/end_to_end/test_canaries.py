@@ -53,12 +53,12 @@ class Canaries:
 @pytest.fixture
 def database() -> Iterator[str]:
     """A PostgreSQL server's address up to the user's name."""
-    folder = server.programs()
+    folder = server.find_server_programs()
     if folder is None:
         if os.environ.get("CI"):
             pytest.fail("CI must have PostgreSQL; .ci/run installs it")
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with server.running(folder) as address:
+    with server.running_server(folder) as address:
         engine = create_engine(
             f"{address}/postgres".replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
         )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline import state as store
 from pipeline.errors import MlopsError
 from pipeline.serving.http.access import Principal
-from pipeline.state.database import now
+from pipeline.state.database import utc_now_us
 
 if TYPE_CHECKING:
-    from pipeline.state import KeyRecord, State
+    from pipeline.state import ApiKeyRecord, State
 
 __all__ = ["ApiKeyVerifier"]
 
@@ -27,16 +27,16 @@ class ApiKeyVerifier:
     """The keys of one state database, once it is open. `follow` keeps them fresh: a key that is taken back opens nothing 2 s later."""
 
     state: State | None = None
-    _records: dict[str, tuple[KeyRecord, Principal]] = field(default_factory=dict)
+    _records: dict[str, tuple[ApiKeyRecord, Principal]] = field(default_factory=dict)
     _last_used: dict[str, int] = field(default_factory=dict)
 
     def recognizes(self, token: str) -> bool:
         """Whether it looks like a key of ours."""
-        return token.startswith(store.KEY_PREFIX)
+        return token.startswith(store.API_KEY_PREFIX)
 
     async def verify(self, token: str) -> Principal | None:
         """Return the caller; the comparison takes as long for a wrong key as for a right one."""
-        parts = store.split_key(token)
+        parts = store.parse_api_key(token)
         if parts is None:
             return None
         identifier, digest = parts
@@ -45,7 +45,7 @@ class ApiKeyVerifier:
         if known is None or not is_same:
             return None
         record, caller = known
-        at = now()
+        at = utc_now_us()
         if not record.is_valid(at):
             return None
         self._last_used[identifier] = at
@@ -54,13 +54,13 @@ class ApiKeyVerifier:
     def reload(self) -> None:
         """Read all keys from the database."""
         if self.state is not None:
-            self._records = {one.id: (one, Principal.from_roles(one.id, (one.role,))) for one in store.keys(self.state)}
+            self._records = {one.id: (one, Principal.from_roles(one.id, (one.role,))) for one in store.read_api_keys(self.state)}
 
     def save_last_used(self) -> None:
         """Write down when keys were last used."""
         used, self._last_used = self._last_used, {}
         if self.state is not None:
-            store.note_use(self.state, used)
+            store.record_api_key_use(self.state, used)
 
     async def reload_periodically(self) -> None:
         """Read the keys again and again, until cancelled. A database that is away leaves those that are known."""

@@ -49,9 +49,9 @@ class MonitorMetrics:
 
     def _read_snapshot(self, state: State) -> MonitorSnapshot:
         with state.reading() as connection:
-            found = store.incidents(connection, self.model)
+            found = store.read_incidents(connection, self.model)
             n_open = {name: sum(one.severity == name for one in found) for name in _SEVERITIES}
-            return MonitorSnapshot(store.last_monitor_run(connection, self.model), n_open, store.count_waiting(connection))
+            return MonitorSnapshot(store.last_monitor_run(connection, self.model), n_open, store.count_undelivered(connection))
 
 
 def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:

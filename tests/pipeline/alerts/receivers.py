@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Receiver", "free_port", "http_receiver", "smtp_receiver"]
+__all__ = ["ReceiverServer", "free_port", "http_receiver", "smtp_receiver"]
 
 
 @dataclass
-class Receiver:
+class ReceiverServer:
     """What arrived, and how the next request is answered: a status, and seconds to wait before and within the answer."""
 
     port: int
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    wait_s: float = 0.0
-    drip_s: float = 0.0
+    response_headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    byte_interval_s: float = 0.0
     bodies: list[dict[str, Any]] = field(default_factory=list)
-    heads: list[dict[str, str]] = field(default_factory=list)
-    letters: list[str] = field(default_factory=list)
+    request_headers: list[dict[str, str]] = field(default_factory=list)
+    emails: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -43,25 +43,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def http_receiver(port: int | None = None) -> Iterator[Receiver]:
-    told = Receiver(port if port is not None else free_port())
+def http_receiver(port: int | None = None) -> Iterator[ReceiverServer]:
+    told = ReceiverServer(port if port is not None else free_port())
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(told.wait_s)
-            if told.drip_s:
+            time.sleep(told.delay_s)
+            if told.byte_interval_s:
                 for sign in b"HTTP/1.1 200 OK and on and on and on":
                     try:
                         self.wfile.write(bytes([sign]))
                     except OSError:
                         return
-                    time.sleep(told.drip_s)
+                    time.sleep(told.byte_interval_s)
                 return
             told.bodies.append(json.loads(body))
-            told.heads.append(dict(self.headers))
+            told.request_headers.append(dict(self.headers))
             self.send_response(told.status)
-            for name, value in told.headers.items():
+            for name, value in told.response_headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -81,30 +81,30 @@ def http_receiver(port: int | None = None) -> Iterator[Receiver]:
 
 
 @contextmanager
-def smtp_receiver() -> Iterator[Receiver]:
+def smtp_receiver() -> Iterator[ReceiverServer]:
     """A mail server that takes every letter, by the plain dialogue of RFC 5321."""
-    told = Receiver(0)
+    told = ReceiverServer(0)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            self._say("220 localhost")
+            self._reply("220 localhost")
             while line := self.rfile.readline():
                 word = line.split()[0].upper() if line.split() else b""
                 if word == b"DATA":
-                    self._say("354 go on")
-                    told.letters.append(self._letter())
+                    self._reply("354 go on")
+                    told.emails.append(self._read_email())
                 if word == b"QUIT":
-                    self._say("221 bye")
+                    self._reply("221 bye")
                     return
-                self._say("250 ok")
+                self._reply("250 ok")
 
-        def _letter(self) -> str:
+        def _read_email(self) -> str:
             lines = []
             while (line := self.rfile.readline()) != b".\r\n":
                 lines.append(line.decode())
             return "".join(lines)
 
-        def _say(self, line: str) -> None:
+        def _reply(self, line: str) -> None:
             self.wfile.write(f"{line}\r\n".encode())
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)

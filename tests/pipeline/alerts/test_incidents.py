@@ -19,58 +19,58 @@ __all__ = ["kind", "postgresql", "state"]
 
 ADA = alerts.Actor("ada")
 VIEWER = alerts.Actor("eve", frozenset({"viewer"}))
-ACTS: dict[str, Callable[[store.State, alerts.Actor], object]] = {
-    "acknowledge": lambda state, actor: alerts.acknowledge(state, 1, actor=actor),
-    "resolve": lambda state, actor: alerts.resolve(state, 1, actor=actor),
-    "silence": lambda state, actor: alerts.silence(state, "m", minutes=5, actor=actor),
-    "unsilence": lambda state, actor: alerts.unsilence(state, 1, actor=actor),
+ACTIONS: dict[str, Callable[[store.State, alerts.Actor], object]] = {
+    "acknowledge": lambda state, actor: alerts.acknowledge_incident(state, 1, actor=actor),
+    "resolve": lambda state, actor: alerts.resolve_incident(state, 1, actor=actor),
+    "silence": lambda state, actor: alerts.create_silence(state, "m", minutes=5, actor=actor),
+    "unsilence": lambda state, actor: alerts.expire_silence(state, 1, actor=actor),
 }
 
 
-def an_incident(state: store.State, group: str = "quality", **more: object) -> int:
-    values = {"severity": "warning", "title": "two columns drifted", "message": "in words", "details": {"n": 1}, **more}
+def add_incident(state: store.State, group: str = "quality", **overrides: object) -> int:
+    values = {"severity": "warning", "title": "two columns drifted", "message": "in words", "details": {"n": 1}, **overrides}
     with state.writing() as connection:
         made = store.Incident(group, "m", ("drift",), **values, at=1, last_at=1)  # type: ignore[arg-type]
         return store.add_incident(connection, made)
 
 
-def test_an_incident_is_seen_acknowledged_and_resolved_and_the_audit_trail_tells_by_whom(state: store.State) -> None:
-    number = an_incident(state)
+def test_the_audit_trail_records_who_acknowledged_and_resolved(state: store.State) -> None:
+    number = add_incident(state)
     (seen,) = alerts.list_incidents(state, "m")
-    acknowledged = alerts.acknowledge(state, number, actor=ADA, reason="I look")
-    resolved = alerts.resolve(state, number, actor=alerts.Actor("bob", frozenset({"admin"})))
+    acknowledged = alerts.acknowledge_incident(state, number, actor=ADA, reason="I look")
+    resolved = alerts.resolve_incident(state, number, actor=alerts.Actor("bob", frozenset({"admin"})))
     assert (seen.rules, seen.details, seen.status) == (("drift",), {"n": 1}, "open")
     assert (acknowledged.status, acknowledged.acknowledged_by) == ("acknowledged", "ada")
     assert (resolved.status, resolved.resolved_by, alerts.list_incidents(state)) == ("resolved", "bob", [])
-    assert [one.status for one in alerts.list_incidents(state, resolved_too=True)] == ["resolved"]
+    assert [one.status for one in alerts.list_incidents(state, include_resolved=True)] == ["resolved"]
     with state.reading() as connection:
-        told = [(entry.actor, entry.action, entry.reason) for entry in store.entries(connection)]
-        assert store.verify(connection) == []
+        told = [(entry.actor, entry.action, entry.reason) for entry in store.read_audit_entries(connection)]
+        assert store.verify_audit_chain(connection) == []
     assert told == [("ada", "acknowledge alert", "I look"), ("bob", "resolve alert", "")]
 
 
-def test_whoever_was_told_of_an_incident_is_told_that_somebody_ended_it(state: store.State) -> None:
-    number = an_incident(state)
+def test_notified_receivers_are_notified_of_the_resolution(state: store.State) -> None:
+    number = add_incident(state)
     with state.writing() as connection:
         store.add_delivery(connection, number, "pager", "k", {"event": "opened"}, at=1)
         store.add_delivery(connection, number + 1, "mail", "other", {"event": "opened"}, at=1)
-    alerts.resolve(state, number, actor=ADA)
-    alerts.resolve(state, number, actor=ADA)
+    alerts.resolve_incident(state, number, actor=ADA)
+    alerts.resolve_incident(state, number, actor=ADA)
     with state.reading() as connection:
-        (told,) = [one for one in store.deliveries(connection) if one.payload["event"] == "resolved"]
+        (told,) = [one for one in store.read_deliveries(connection) if one.payload["event"] == "resolved"]
     assert (told.sink, told.alert, told.payload["status"]) == ("pager", number, "resolved")
 
 
-def test_a_silence_ends_by_itself_or_by_somebody(state: store.State) -> None:
-    made = alerts.silence(state, "m", minutes=1, incident="quality", actor=ADA, reason="deployment")
+def test_a_silence_expires_or_is_ended(state: store.State) -> None:
+    made = alerts.create_silence(state, "m", minutes=1, incident="quality", actor=ADA, reason="deployment")
     assert made.until - made.at == 60_000_000
     assert (made.covers("quality", made.at), made.covers("service", made.at)) == (True, False)
     assert made.covers("quality", made.until) is False
-    assert alerts.holding_silences(state, "m") == [made]
-    alerts.unsilence(state, made.seq, actor=ADA)
-    assert alerts.holding_silences(state) == []
+    assert alerts.active_silences(state, "m") == [made]
+    alerts.expire_silence(state, made.seq, actor=ADA)
+    assert alerts.active_silences(state) == []
     with pytest.raises(UsageError, match="no silence that holds has the number 1"):
-        alerts.unsilence(state, made.seq, actor=ADA)
+        alerts.expire_silence(state, made.seq, actor=ADA)
 
 
 @pytest.fixture
@@ -82,26 +82,26 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.Stat
     opened.close()
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_one_who_may_only_look_changes_nothing(act: str, file: store.State) -> None:
-    an_incident(file)
+@pytest.mark.parametrize("act", ACTIONS)
+def test_a_viewer_cannot_change_incidents(act: str, file: store.State) -> None:
+    add_incident(file)
     with pytest.raises(NotAllowed, match=r"eve: to .* needs the role operator"):
-        ACTS[act](file, VIEWER)
+        ACTIONS[act](file, VIEWER)
     assert [one.status for one in alerts.list_incidents(file)] == ["open"]
     with file.reading() as connection:
-        assert store.entries(connection) == []
+        assert store.read_audit_entries(connection) == []
 
 
 @pytest.mark.parametrize("minutes", [0, 0.5, 90 * 24 * 60 + 1, float("nan")])
 def test_a_silence_has_an_end_within_90_days(minutes: float, file: store.State) -> None:
     with pytest.raises(UsageError, match="accepted are 1 minute to 90 days"):
-        alerts.silence(file, "m", minutes=minutes, actor=ADA)
+        alerts.create_silence(file, "m", minutes=minutes, actor=ADA)
 
 
 def test_a_resolved_incident_is_not_acknowledged(file: store.State) -> None:
-    number = an_incident(file)
-    alerts.resolve(file, number, actor=ADA)
+    number = add_incident(file)
+    alerts.resolve_incident(file, number, actor=ADA)
     with pytest.raises(UsageError, match="is resolved already"):
-        alerts.acknowledge(file, number, actor=ADA)
+        alerts.acknowledge_incident(file, number, actor=ADA)
     with pytest.raises(UsageError, match="no incident has the number 7"):
-        alerts.acknowledge(file, 7, actor=ADA)
+        alerts.acknowledge_incident(file, 7, actor=ADA)

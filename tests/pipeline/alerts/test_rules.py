@@ -11,11 +11,11 @@ import pytest
 
 from pipeline import state as store
 from pipeline.alerts import watching
-from pipeline.alerts.facts import ServerFigures, read_server
+from pipeline.alerts.facts import ServerMetrics, fetch_server_metrics
 from pipeline.config.groups.alerts import AlertRuleConfig
 from pipeline.config.load import load_params
 from pipeline.errors import ConfigError
-from tests.pipeline.alerts.test_watching import now, settings_of
+from tests.pipeline.alerts.test_watching import utc_now_us, make_config
 from tests.pipeline.monitoring.logs import hours_us, live_rows, production_package, write_log, write_outcomes
 from tests.pipeline.problems import ROOT
 
@@ -33,12 +33,12 @@ RULES = {
 
 
 @contextmanager
-def saying(lines: list[str], below: str = "") -> Iterator[str]:
+def metrics_server(lines: list[str], path_prefix: str = "") -> Iterator[str]:
     """Yield the address of a server whose /metrics has these lines; it may stand below a path, as behind a proxy."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == f"{below}/metrics" else 404)
+            self.send_response(200 if self.path == f"{path_prefix}/metrics" else 404)
             self.end_headers()
             self.wfile.write("".join(f"{line}\n" for line in lines).encode())
 
@@ -49,14 +49,14 @@ def saying(lines: list[str], below: str = "") -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}{below}"
+        yield f"http://127.0.0.1:{server.server_address[1]}{path_prefix}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def figures(*, good: int, bad: int, waiting: int, failing: int = 0) -> list[str]:
+def metrics_lines(*, good: int, bad: int, waiting: int, failing: int = 0) -> list[str]:
     requests = 'mlops_http_requests_total{{operation="predict",status="{}"}} {}'
     return [
         "# TYPE mlops_http_requests counter", requests.format(200, good), requests.format(503, bad),
@@ -65,23 +65,23 @@ def figures(*, good: int, bad: int, waiting: int, failing: int = 0) -> list[str]
     ]  # fmt: skip
 
 
-def test_outcomes_that_turn_and_a_server_that_fails_make_each_rule_speak(
+def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = settings_of(project, rules=RULES)
-    ids = write_log(project, frame := live_rows(400), start=now() - hours_us(3), stop=now() - hours_us(2))
+    config = make_config(project, rules=RULES)
+    ids = write_log(project, frame := live_rows(400), start=utc_now_us() - hours_us(3), stop=utc_now_us() - hours_us(2))
     first, second = production_package(project)[0].schema.target.classes
     turned = [second if word == first else first for word in frame[production_package(project)[0].schema.target.column]]
-    with saying(said := figures(good=1000, bad=50, waiting=0)) as address:
+    with metrics_server(said := metrics_lines(good=1000, bad=50, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
-        before = watching.watch_once(config, project)
+        before = watching.run_monitor_once(config, project)
         write_outcomes(project, list(zip(ids, turned, strict=True)))  # they carry a moment of months ago
-        said[:] = figures(good=1090, bad=60, waiting=101)
-        after = watching.watch_once(config, project)
-    assert {one.rule: one.speaks for one in before.judged} == {
+        said[:] = metrics_lines(good=1090, bad=60, waiting=101)
+        after = watching.run_monitor_once(config, project)
+    assert {one.rule: one.is_firing for one in before.rule_results} == {
         "degradation": None, "not_trusted": None, "errors": None, "log_lag": False, "stale_outcomes": False,
     }  # fmt: skip
-    words = {one.rule: one.words for one in after.judged if one.speaks}
+    words = {one.rule: one.summary for one in after.rule_results if one.is_firing}
     assert set(words) == set(RULES)
     assert words["errors"] == "10 % of 100 answers were errors of the server"
     assert words["log_lag"] == "101 rows wait for the log"
@@ -92,63 +92,63 @@ def test_outcomes_that_turn_and_a_server_that_fails_make_each_rule_speak(
     assert "Affected: 10 % of answers" in service.message
 
 
-def test_a_rule_that_cannot_be_judged_holds_its_incident_open_beside_one_that_can(
+def test_a_rule_without_a_result_leaves_its_incident_open(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = settings_of(project, rules={name: RULES[name] for name in ("errors", "log_lag")})
+    config = make_config(project, rules={name: RULES[name] for name in ("errors", "log_lag")})
     statuses = []
-    with saying(said := figures(good=1000, bad=0, waiting=0)) as address:
+    with metrics_server(said := metrics_lines(good=1000, bad=0, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
         for good, bad, waiting in ((1000, 0, 0), (1090, 10, 0), (1090, 10, 500), (1090, 10, 0), (1190, 10, 0)):
-            said[:] = figures(good=good, bad=bad, waiting=waiting)
-            statuses.append([one.status for one in watching.watch_once(config, project).incidents])
+            said[:] = metrics_lines(good=good, bad=bad, waiting=waiting)
+            statuses.append([one.status for one in watching.run_monitor_once(config, project).incidents])
     assert statuses == [[], ["open"], ["open"], [], ["resolved"]]
 
 
 @pytest.mark.parametrize("address", ["http://localhost:99999", "http://[::1", "localhost:5000", "ftp://localhost"])
-def test_an_address_of_the_server_that_is_none_is_refused_by_its_variable(
+def test_an_invalid_server_url_is_refused_by_variable_name(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_params(ROOT / "params.yaml")
     monkeypatch.setenv("MLOPS_SERVER_URL", address)
     with pytest.raises(ConfigError, match=r"^MLOPS_SERVER_URL: is no address; accepted: http://HOST:PORT"):
-        read_server(config.alerts.server, config.serving)
+        fetch_server_metrics(config.alerts.server, config.serving)
 
 
-def test_a_log_that_cannot_be_written_speaks_whatever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_lag_fires_when_the_log_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_params(ROOT / "params.yaml")
-    with saying(figures(good=9, bad=1, waiting=3, failing=1)) as address:
+    with metrics_server(metrics_lines(good=9, bad=1, waiting=3, failing=1)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
-        assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=True)
+        assert fetch_server_metrics(config.alerts.server, config.serving) == ServerMetrics(10, 1, 3, is_log_failing=True)
 
 
-def test_a_server_below_a_path_of_a_proxy_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_metrics_are_fetched_below_a_proxy_path(monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_params(ROOT / "params.yaml")
-    with saying(figures(good=9, bad=1, waiting=3), below="/models/personality") as address:
+    with metrics_server(metrics_lines(good=9, bad=1, waiting=3), below="/models/personality") as address:
         for written in (address, f"{address}/"):
             monkeypatch.setenv("MLOPS_SERVER_URL", written)
-            assert read_server(config.alerts.server, config.serving) == ServerFigures(10, 1, 3, is_failing=False)
+            assert fetch_server_metrics(config.alerts.server, config.serving) == ServerMetrics(10, 1, 3, is_log_failing=False)
 
 
 @pytest.mark.parametrize(("n", "bad", "speaks"), [(3, 1, None), (1, 1, None), (100, 1, False), (5, 4, True)])
-def test_one_error_among_few_answers_pages_nobody(
+def test_a_single_error_among_few_responses_does_not_fire(
     project: Path, monkeypatch: pytest.MonkeyPatch, n: int, bad: int, speaks: bool | None
 ) -> None:
-    config = settings_of(project, rules={"errors": RULES["errors"]})
-    with saying(said := figures(good=1000, bad=0, waiting=0)) as address:
+    config = make_config(project, rules={"errors": RULES["errors"]})
+    with metrics_server(said := metrics_lines(good=1000, bad=0, waiting=0)) as address:
         monkeypatch.setenv("MLOPS_SERVER_URL", address)
-        watching.watch_once(config, project)
-        said[:] = figures(good=1000 + n - bad, bad=bad, waiting=0)
-        (judged,) = watching.watch_once(config, project).judged
-    assert judged.speaks is speaks
+        watching.run_monitor_once(config, project)
+        said[:] = metrics_lines(good=1000 + n - bad, bad=bad, waiting=0)
+        (judged,) = watching.run_monitor_once(config, project).rule_results
+    assert judged.is_firing is speaks
 
 
-def test_outcomes_that_never_came_are_missed_since_the_version_serves(project: Path) -> None:
-    config = settings_of(project, rules={"stale_outcomes": RULES["stale_outcomes"]})
-    write_log(project, live_rows(10), start=now() - hours_us(3), stop=now() - hours_us(2))
+def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> None:
+    config = make_config(project, rules={"stale_outcomes": RULES["stale_outcomes"]})
+    write_log(project, live_rows(10), start=utc_now_us() - hours_us(3), stop=utc_now_us() - hours_us(2))
     state = store.open_state(project)
     with state.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE deployments SET since = {now() - hours_us(9)}")
+        connection.exec_driver_sql(f"UPDATE deployments SET since = {utc_now_us() - hours_us(9)}")
     state.close()
-    (judged,) = watching.watch_once(config, project).judged
-    assert (judged.speaks, judged.words) == (True, "no outcome for 9 hours")
+    (judged,) = watching.run_monitor_once(config, project).rule_results
+    assert (judged.is_firing, judged.summary) == (True, "no outcome for 9 hours")

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.rollups import HOUR_US
 from pipeline.package import PackageStore
-from pipeline.state import Journal, PredictionRow, add_outcomes, open_state, served
+from pipeline.state import PredictionWriter, PredictionRow, add_outcomes, open_state, current_deployment
 from tests.pipeline.package.packing import parts
 from tests.pipeline.problems import ROOT
 
@@ -35,7 +35,7 @@ def make_monitor(root: Path) -> ModelMonitor:
 def production_package(root: Path) -> tuple[Package, int]:
     state = open_state(root)
     with state.reading() as connection:
-        found = served(connection, MODEL_NAME)
+        found = current_deployment(connection, MODEL_NAME)
     state.close()
     return PackageStore(root / "state/packages").load(found.digests["Production"]), found.versions["Production"]
 
@@ -87,8 +87,8 @@ def write_log(
             )
         )
     state = open_state(root)
-    journal = Journal(state)
-    journal.append(rows)
+    journal = PredictionWriter(state)
+    journal.write(rows)
     journal.close()
     state.close()
     return ids

@@ -95,9 +95,9 @@ def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> 
     package, _ = production_package(project)
     state = open_state(project)
     with pytest.raises(KeyboardInterrupt), state.writing() as connection:
-        tally = store.Tally(100, 0.0, np.ones(5, dtype=np.int64))
+        tally = store.RollupCounts(100, 0.0, np.ones(5, dtype=np.int64))
         key = store.RollupKey(PREDICTIONS, package.digest, "champion", 0)
-        store.add_rollups(connection, MODEL_NAME, {key: tally}, after=store.Reach(0, 0), until=store.Reach(100, 0))
+        store.add_rollups(connection, MODEL_NAME, {key: tally}, after=store.RollupProgress(0, 0), until=store.RollupProgress(100, 0))
         raise KeyboardInterrupt
     assert roll_up(state, MODEL_NAME, lambda _: package) == 100
     found = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))

@@ -167,8 +167,8 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
         for i in range(500)
     ]  # fmt: skip
     state = open_state(project)
-    journal = store.Journal(state)
-    journal.append(rows)
+    journal = store.PredictionWriter(state)
+    journal.write(rows)
     journal.close()
     roll_up(state, MODEL_NAME, lambda _: package)
     found = tallies_by_variant(state, package, PREDICTIONS, NOW - hours_us(4), NOW)
@@ -281,7 +281,7 @@ def test_values_of_another_type_are_left_out_of_the_counts(project: Path) -> Non
     plain = json.loads(live_rows(50)[names].to_json(orient="records"))
     number = next(one.name for one in package.schema.features if one.is_numeric)
     rows = [
-        store.CountedRow(
+        store.LoggedRow(
             i, NOW, package.digest, "champion", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, 1.0, None
         )
         for i, one in enumerate(plain)
@@ -302,7 +302,7 @@ def test_binned_features_are_counted_equally_by_chunk_and_by_row(project: Path) 
     binned = replace(package, schema=replace(package.schema, columns=columns))
     texts = [json.dumps({number: {"bin": 2}}), json.dumps({number: None}), json.dumps({})]
     rows = [
-        store.CountedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
+        store.LoggedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
         for i, one in enumerate(texts)
     ]
     last = len(package.reference.column(number).labels) - 1

@@ -15,7 +15,7 @@ from pipeline.monitoring import outcomes as judging
 from pipeline.monitoring.rollups import rebuild_rollups
 from pipeline.monitoring.weighing import thin_to_equal_weight, effective_sample
 from pipeline.monitoring.windows import window_counts, window_by_time
-from pipeline.state import HOUR_US, Tally, open_state
+from pipeline.state import HOUR_US, RollupCounts, open_state
 from tests.pipeline.monitoring.logs import (
     MODEL_NAME,
     NOW,
@@ -176,14 +176,14 @@ def test_a_corrected_outcome_keeps_its_row_weight(project: Path, logged: pd.Data
 
 
 def test_rows_of_equal_weight_are_summed_unchanged() -> None:
-    one = Tally(3, 1.5, np.array([1, 2], dtype=np.int64))
-    found = effective_sample([(4.0, one), (4.0, one)], Tally(0, 0.0, np.zeros(2, dtype=np.int64)))
+    one = RollupCounts(3, 1.5, np.array([1, 2], dtype=np.int64))
+    found = effective_sample([(4.0, one), (4.0, one)], RollupCounts(0, 0.0, np.zeros(2, dtype=np.int64)))
     assert (found.n_rows, found.counts.tolist()) == (6, [2, 4])
 
 
 def test_rows_are_thinned_to_equal_weight() -> None:
     rows = [
-        store.CountedRow(i, NOW, "d", "champion", 1, "{}", "a", "{}", 0.5, 0, 8.0 if i % 2 else 2.0, None)
+        store.LoggedRow(i, NOW, "d", "champion", 1, "{}", "a", "{}", 0.5, 0, 8.0 if i % 2 else 2.0, None)
         for i in range(4_000)
     ]
     kept = thin_to_equal_weight(rows, seed=0)

@@ -16,7 +16,7 @@ from tests.pipeline.state.conftest import databases, postgresql
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.pipeline.state.databases import Databases
+    from tests.pipeline.state.databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 
@@ -37,24 +37,24 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def empty_stores(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_stores(databases: ProjectDatabases, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with MLflow's store and a state database without a row: their migrations take seconds, so once."""
     root = tmp_path_factory.mktemp("stores")
     RunStore(root).client()
     (root / "state").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         open_state(root).close()
     return root
 
 
 @pytest.fixture
 def registry(
-    databases: Databases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    databases: ProjectDatabases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ModelRegistry:
     """A registry without versions."""
     monkeypatch.setenv("MLOPS_ACTOR", "ada")
-    databases.use(monkeypatch, tmp_path, like=empty_stores)
+    databases.use_for(monkeypatch, tmp_path, copy_of=empty_stores)
     shutil.copy(empty_stores / "mlflow.db", tmp_path / "mlflow.db")
     shutil.copytree(empty_stores / "state", tmp_path / "state")
     return ModelRegistry(tmp_path)

@@ -96,10 +96,10 @@ class RegistryUnderTest:
     def is_intact(self) -> bool:
         """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""
         with self.state.reading() as connection:
-            versions, now = store.all_versions(connection, NAME), store.served(connection, NAME)
-            history = store.entries(connection)
-            assert store.verify(connection) == []
-            assert len(store.waiting(connection)) == len(history)
+            versions, now = store.read_versions(connection, NAME), store.current_deployment(connection, NAME)
+            history = store.read_audit_entries(connection)
+            assert store.verify_audit_chain(connection) == []
+            assert len(store.read_pending_tasks(connection)) == len(history)
         for one in versions:
             assert self.packages.load(one.digest).digest == one.digest
         live = {stage: one.version for one in versions for stage in ("Staging", "Production") if one.stage == stage}
@@ -138,7 +138,7 @@ def test_whichever_operation_fails_nothing_is_half_made_and_the_next_try_succeed
             one.register_and_promote()
             assert one.is_intact()
             with one.state.reading() as connection:
-                assert store.served(connection, NAME).versions == {"Production": 2}
+                assert store.current_deployment(connection, NAME).versions == {"Production": 2}
         happened = fault.n >= at
         at += STRIDE
     assert at > 60

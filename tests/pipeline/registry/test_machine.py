@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pipeline.errors import Conflict, GateRefused, UsageError
 from pipeline.package.store import PackageStore
 from pipeline.registry import decisions
-from pipeline.state import all_versions, entries, open_state, served, verify
-from pipeline.state import waiting as waiting_tasks
+from pipeline.state import read_versions, read_audit_entries, open_state, current_deployment, verify_audit_chain
+from pipeline.state import read_pending_tasks as waiting_tasks
 from tests.pipeline.registry.test_registry import report
 
 if TYPE_CHECKING:
@@ -150,18 +150,18 @@ class RegistryStateMachine(RuleBasedStateMachine):
     @invariant()
     def versions_match_the_model(self) -> None:
         with self.state.reading() as connection:
-            found = served(connection, NAME)
-            history = entries(connection)
+            found = current_deployment(connection, NAME)
+            history = read_audit_entries(connection)
             assert (found.generation, found.versions) == (self.generation, self.served)
             assert len(history) == self.n_entries
             assert [one.generation for one in history if one.generation] == list(range(1, self.generation + 1))
-            assert verify(connection) == []
+            assert verify_audit_chain(connection) == []
             assert len(waiting_tasks(connection)) == self.n_waiting
 
     @invariant()
     def stages_match_the_model(self) -> None:
         with self.state.reading() as connection:
-            assert [one.stage for one in all_versions(connection, NAME)] == self.stages
+            assert [one.stage for one in read_versions(connection, NAME)] == self.stages
 
 
 @contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.registry import ModelRegistry
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 NAME = "personality_model"
 
@@ -25,7 +25,7 @@ def report(result: str = "pass", champion: str | None = None) -> GateReport:
     return GateReport("0" * 64, champion, (Gate("limit ece", result, "0.02 of at most 0.015"),))  # type: ignore[arg-type]
 
 
-def add(registry: ModelRegistry, folder: Path, result: str = "pass") -> Version:
+def add(registry: ModelRegistry, folder: Path, result: str = "pass") -> ModelVersion:
     return registry.register_model(folder, NAME, gates=report(result))
 
 

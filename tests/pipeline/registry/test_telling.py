@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.registry.story import mlflow_description
 from pipeline.registry.then import deployments_after
-from pipeline.state import AuditEntry, Version
+from pipeline.state import AuditEntry, ModelVersion
 from pipeline.tracking.store import RunStore
 from tests.pipeline.registry.test_registry import NAME, add, report
 
@@ -47,7 +47,7 @@ def test_the_page_in_mlflow_tells_what_it_is_made_from_and_what_the_gates_said(
 
 
 def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:
-    at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").entry.at
+    at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").audit_entry.at
     tags = page(tmp_path, "2").tags
     told = (tags["deployed.by"], tags["deployed.because"], tags["deployed.generation"])
     assert told == ("ada", "the fair is tomorrow", "1")
@@ -55,7 +55,7 @@ def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegis
 
 
 def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
-    version = Version("m", 1, "0" * 64, "1.0.0", "None", "x" * 9000, {}, 1)
+    version = ModelVersion("m", 1, "0" * 64, "1.0.0", "None", "x" * 9000, {}, 1)
     assert len(mlflow_description(version)) == 5000
 
 
@@ -122,8 +122,8 @@ def test_what_served_is_told_with_the_decision_that_put_it_there() -> None:
 
 
 def test_the_past_is_asked_by_moment(three: ModelRegistry) -> None:
-    first = three.promote_model(NAME, 1, "Production").entry.at
-    second = three.promote_model(NAME, 3, "Production", reason="better").entry.at
+    first = three.promote_model(NAME, 1, "Production").audit_entry.at
+    second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.at
     assert [one.version for one in three.deployments_at(second - 1)] == [1]
     assert [(one.version, one.entry.reason) for one in three.deployments_at(second)] == [(3, "better")]
     assert three.deployments_at(first - 1) == []

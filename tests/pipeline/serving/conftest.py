@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
-    from tests.pipeline.state.databases import Databases
+    from tests.pipeline.state.databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 
@@ -44,19 +44,19 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def registered(databases: Databases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(databases: ProjectDatabases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two versions, of which the first is in Production."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         _register(root, packages)
     return root
 
 
 @pytest.fixture
-def project(databases: Databases, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(databases: ProjectDatabases, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the registered project."""
-    databases.use(monkeypatch, tmp_path, like=registered)
+    databases.use_for(monkeypatch, tmp_path, copy_of=registered)
     shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -73,10 +73,10 @@ def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def project_on(
-    state_database: str, databases: Databases, registered: Path, packages: dict[str, Path], tmp_path: Path
+    state_database: str, databases: ProjectDatabases, registered: Path, packages: dict[str, Path], tmp_path: Path
 ) -> Path:
     """The registered project, once on each kind of state database."""
-    if state_database == "sqlite" and databases.address is None:
+    if state_database == "sqlite" and databases.server_url is None:
         shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     else:
         _register(tmp_path, packages)

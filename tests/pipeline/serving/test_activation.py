@@ -60,7 +60,7 @@ def package_folder(root: Path, version: int) -> Path:
 
 def event_kinds(engine: Engine) -> list[str]:
     with engine.state.reading() as connection:
-        return [event.kind for event in reversed(store.events(connection, NAME))]
+        return [event.kind for event in reversed(store.read_serving_events(connection, NAME))]
 
 
 async def wait_until(check: Callable[[], bool], within_s: float = 5.0) -> None:

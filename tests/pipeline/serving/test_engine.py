@@ -44,7 +44,7 @@ def run_with_engine(root: Path, use: Callable[[Engine], Awaitable[Any]], **chang
 def production_package(root: Path) -> Package:
     state = open_state(root)
     with state.reading() as connection:
-        digest = store.served(connection, NAME).digests["Production"]
+        digest = store.current_deployment(connection, NAME).digests["Production"]
     state.close()
     return PackageStore(root / "state/packages").load(digest)
 

@@ -23,14 +23,14 @@ from pipeline.state import open_state
 from pipeline.state.tables import predictions
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.conftest import make_engine, row_body, make_rows
-from tests.pipeline.state.databases import CHOSEN
+from tests.pipeline.state.databases import DATABASE_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 # A server syncs and fills disks of its own; test_breaking stops one.
-sqlite_only = pytest.mark.skipif(CHOSEN != "sqlite", reason="is about the file of SQLite")
+sqlite_only = pytest.mark.skipif(DATABASE_KIND != "sqlite", reason="is about the file of SQLite")
 
 N_KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
 

@@ -22,7 +22,7 @@ from pipeline.serving import InvalidRequest
 from pipeline.serving.export import export_day
 from pipeline.serving.scoring import RowScorer
 from pipeline.serving.upkeep import RetentionWorker, erase_subject, prune
-from pipeline.state import entries, open_state
+from pipeline.state import read_audit_entries, open_state
 from pipeline.state.tables import answers, outcomes, predictions
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.conftest import make_engine, log_settings, row_body, make_rows
@@ -67,7 +67,7 @@ def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
     assert erase_subject(filled, "ada", actor="eve") == 3
     assert table_counts(filled) == [2, 2, 2]
     with filled.reading() as connection:
-        last = entries(connection)[-1]
+        last = read_audit_entries(connection)[-1]
     assert (last.actor, last.action) == ("eve", "erase")
     assert "ada" not in json.dumps(last.after)
 
@@ -86,8 +86,8 @@ def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
 def test_an_hour_of_the_log_goes_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(store.URL_ENV, raising=False)
     state = open_state(tmp_path)
-    journal = store.Journal(state)
-    journal.append(
+    journal = store.PredictionWriter(state)
+    journal.write(
         [
             store.PredictionRow(
                 f"p{i}", i * store.HOUR_US // 6, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None
@@ -103,15 +103,15 @@ def test_an_hour_of_the_log_goes_as_a_whole(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = server.new_database(postgresql, like=server.prepared(postgresql))
-    owner = store.connect_to(address, named="here")
-    journal = store.Journal(owner)
-    journal.append([store.PredictionRow("a", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)])
+    address = server.new_database(postgresql, template=server.template_database(postgresql))
+    owner = store.connect_to(address, setting_name="here")
+    journal = store.PredictionWriter(owner)
+    journal.write([store.PredictionRow("a", 5, "m", 1, "d", 1, "{}", "yes", "{}", 1.0, "", "", 1, 1.0, None, None)])
     journal.close()
     with owner.writing() as connection:
         connection.execute(text("CREATE ROLE visitor LOGIN"))
         connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
-    visitor = store.connect_to(address.replace("//tester@", "//visitor@"), named="here")
+    visitor = store.connect_to(address.replace("//tester@", "//visitor@"), setting_name="here")
     monkeypatch.setattr("pipeline.serving.upkeep._EVERY_S", 0.02)
     upkeep = RetentionWorker(visitor, log_settings(retention_days=1))
     upkeep.start()

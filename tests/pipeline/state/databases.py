@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["CHOSEN", "Databases"]
+__all__ = ["DATABASE_KIND", "ProjectDatabases"]
 
-CHOSEN = os.environ.get("MLOPS_TEST_DATABASE", "sqlite")
-if CHOSEN not in ("sqlite", "postgresql"):
-    raise ValueError(f"MLOPS_TEST_DATABASE={CHOSEN}: accepted is sqlite or postgresql")
+DATABASE_KIND = os.environ.get("MLOPS_TEST_DATABASE", "sqlite")
+if DATABASE_KIND not in ("sqlite", "postgresql"):
+    raise ValueError(f"MLOPS_TEST_DATABASE={DATABASE_KIND}: accepted is sqlite or postgresql")
 
 
 @dataclass
-class Databases:
+class ProjectDatabases:
     """Gives each project its own; `address` is that of a server, None for files below the projects."""
 
-    address: str | None
+    server_url: str | None
     _names: dict[Path, str] = field(default_factory=dict)
 
-    def use(self, patch: pytest.MonkeyPatch, root: Path, *, like: Path | None = None) -> None:
+    def use_for(self, patch: pytest.MonkeyPatch, root: Path, *, copy_of: Path | None = None) -> None:
         """Let the project at `root` have a database: empty, or a copy of that of `like` (whose files the caller copies)."""
-        if self.address is None:
+        if self.server_url is None:
             patch.delenv(URL_ENV, raising=False)
             return
-        source = server.prepared(self.address) if like is None else self._names[like]
-        url = server.new_database(self.address, like=source)
+        source = server.template_database(self.server_url) if copy_of is None else self._names[copy_of]
+        url = server.new_database(self.server_url, template=source)
         self._names[root] = url.rpartition("/")[2]
         patch.setenv(URL_ENV, url)

@@ -19,14 +19,14 @@ from pipeline import state as store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["away", "new_database", "prepared", "programs", "running"]
+__all__ = ["stopped_server", "new_database", "template_database", "find_server_programs", "running_server"]
 
-_NUMBERS = count(1)
-_PREPARED = "prepared"
-_MEMORY, _ROOM = Path("/dev/shm"), 2 * 2**30
+_DATABASE_NUMBERS = count(1)
+_TEMPLATE_NAME = "prepared"
+_SHARED_MEMORY, _MIN_FREE_BYTES = Path("/dev/shm"), 2 * 2**30
 
 
-def programs() -> Path | None:
+def find_server_programs() -> Path | None:
     """Return the folder of PostgreSQL's server programs; None where they are not installed."""
     found = shutil.which("initdb")
     if found is not None:
@@ -36,18 +36,18 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running(folder: Path, *, is_durable: bool = False) -> Iterator[str]:
+def running_server(folder: Path, *, is_durable: bool = False) -> Iterator[str]:
     """Yield the address of a fresh server without databases of ours; it is stopped at the end.
 
     For benchmarks it may be durable: on a disk, each commit synced.
     """
-    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=None if is_durable else _memory()))
-    user = _user()
+    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=None if is_durable else _memory_folder()))
+    user = _server_user()
     if user is not None:
         shutil.chown(base, user)
     data, port = base / "data", _free_port()
     try:
-        _run(user, folder / "initdb", "-D", data, "-U", "tester", "--auth", "trust", "--no-sync", "-E", "UTF8")
+        _run_command(user, folder / "initdb", "-D", data, "-U", "tester", "--auth", "trust", "--no-sync", "-E", "UTF8")
         lines = (
             "listen_addresses = '127.0.0.1'",
             f"port = {port}",
@@ -56,74 +56,74 @@ def running(folder: Path, *, is_durable: bool = False) -> Iterator[str]:
         )
         with (data / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write("".join(f"{line}\n" for line in lines))
-        _start(folder, data)
+        _start_server(folder, data)
         try:
             yield f"postgresql://tester@127.0.0.1:{port}"
         finally:
-            _stop(folder, data)
+            _stop_server(folder, data)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def new_database(address: str, *, like: str = "template1") -> str:
+def new_database(address: str, *, template: str = "template1") -> str:
     """Make a database on a server, a copy of another that nobody uses (empty otherwise), and return its address."""
-    name = f"made_{next(_NUMBERS)}"
-    _sql(address, f"CREATE DATABASE {name} TEMPLATE {like}")
+    name = f"made_{next(_DATABASE_NUMBERS)}"
+    _execute_sql(address, f"CREATE DATABASE {name} TEMPLATE {template}")
     return f"{address}/{name}"
 
 
-def prepared(address: str) -> str:
+def template_database(address: str) -> str:
     """Return the name of a database with our tables and without rows, for others to be copies of; it is made once."""
-    if not _sql(address, f"SELECT 1 FROM pg_database WHERE datname = '{_PREPARED}'"):
-        _sql(address, f"CREATE DATABASE {_PREPARED}")
-        state = store.connect_to(f"{address}/{_PREPARED}", named="the tests' server")
-        store.upgrade(state, Path())
+    if not _execute_sql(address, f"SELECT 1 FROM pg_database WHERE datname = '{_TEMPLATE_NAME}'"):
+        _execute_sql(address, f"CREATE DATABASE {_TEMPLATE_NAME}")
+        state = store.connect_to(f"{address}/{_TEMPLATE_NAME}", setting_name="the tests' server")
+        store.upgrade_schema(state, Path())
         state.close()
-    return _PREPARED
+    return _TEMPLATE_NAME
 
 
-def _sql(address: str, statement: str) -> list[tuple[object, ...]]:
+def _execute_sql(address: str, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
         done = connection.execute(statement.encode())
         return done.fetchall() if done.description else []
 
 
 @contextmanager
-def away(address: str) -> Iterator[None]:
+def stopped_server(address: str) -> Iterator[None]:
     """Stop a server of ours at once, as a failure would, for as long as a block lasts; then start it again."""
-    folder = programs()
+    folder = find_server_programs()
     assert folder is not None
     with psycopg.connect(f"{address}/postgres") as connection:
         found = connection.execute("SHOW data_directory").fetchone()
     assert found is not None
     data = Path(found[0])
-    _stop(folder, data)
+    _stop_server(folder, data)
     try:
         yield
     finally:
-        _start(folder, data)
+        _start_server(folder, data)
 
 
-def _memory() -> Path | None:
+def _memory_folder() -> Path | None:
     """Return a folder in memory with room for many databases, of which each is 300 files; None where there is none."""
-    is_there = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
-    return _MEMORY if is_there else None
+    is_there = _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free > _MIN_FREE_BYTES
+    return _SHARED_MEMORY if is_there else None
 
 
-def _user() -> str | None:
+def _server_user() -> str | None:
     """Return who runs the server, which refuses to run as root; None for whoever runs the tests."""
     return "postgres" if os.geteuid() == 0 else None
 
 
-def _start(folder: Path, data: Path) -> None:
-    _run(_user(), folder / "pg_ctl", "-D", data, "-w", "-l", data.parent / "log", "start")
+def _start_server(folder: Path, data: Path) -> None:
+    _run_command(_server_user(), folder / "pg_ctl", "-D", data, "-w", "-l", data.parent / "log", "start")
 
 
-def _stop(folder: Path, data: Path) -> None:
-    _run(_user(), folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+def _stop_server(folder: Path, data: Path) -> None:
+    _run_command(_server_user(), folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
-def _run(user: str | None, *command: object) -> None:
+def _run_command(user: str | None, *command: object) -> None:
     subprocess.run(
         [str(word) for word in command],
         user=user,

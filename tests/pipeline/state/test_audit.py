@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def fill(state: store.State, n: int = 5) -> None:
+def append_entries(state: store.State, n: int = 5) -> None:
     for number in range(n):
         with state.writing() as connection:
-            act = store.Act("ada", "promote", state.clock(), reason=f"reason {number}", evidence={"log_loss": 0.13})
-            store.append(connection, act, model="m", version=number, generation=number, after={"Production": number})
+            act = store.AuditEvent("ada", "promote", state.clock(), reason=f"reason {number}", evidence={"log_loss": 0.13})
+            store.append_audit_entry(connection, act, model="m", version=number, generation=number, after={"Production": number})
 
 
-def _without_guard(connection: Connection) -> None:
+def _drop_audit_guard(connection: Connection) -> None:
     """Take the guard away, as somebody with all rights could."""
     if connection.dialect.name == "sqlite":
         for name in ("audit_UPDATE", "audit_DELETE"):
@@ -29,7 +29,7 @@ def _without_guard(connection: Connection) -> None:
         connection.execute(text("DROP TRIGGER audit_change ON audit"))
 
 
-TAMPERING = {
+TAMPERED_ENTRIES = {
     "a changed actor": (["UPDATE audit SET actor = 'eve' WHERE seq = 3"], [3]),
     "a changed reason": (["UPDATE audit SET reason = '' WHERE seq = 1"], [1]),
     "a changed moment": (["UPDATE audit SET at = 999 WHERE seq = 5"], [5]),
@@ -58,30 +58,30 @@ TAMPERING = {
 }
 
 
-@pytest.mark.parametrize(("changes", "places"), TAMPERING.values(), ids=TAMPERING)
-def test_tampering_is_found_with_its_place(state: store.State, changes: list[str], places: list[int]) -> None:
-    fill(state)
+@pytest.mark.parametrize(("changes", "places"), TAMPERED_ENTRIES.values(), ids=TAMPERED_ENTRIES)
+def test_tampering_is_reported_with_the_entry_number(state: store.State, changes: list[str], places: list[int]) -> None:
+    append_entries(state)
     with state.writing() as connection:
-        _without_guard(connection)
+        _drop_audit_guard(connection)
         for change in changes:
             connection.execute(text(change))
     with state.reading() as connection:
-        assert {one.seq for one in store.verify(connection)} >= set(places)
+        assert {one.seq for one in store.verify_audit_chain(connection)} >= set(places)
 
 
-def test_a_whole_chain_has_no_break(state: store.State) -> None:
-    fill(state)
+def test_an_intact_chain_has_no_break(state: store.State) -> None:
+    append_entries(state)
     with state.reading() as connection:
-        assert store.verify(connection) == []
+        assert store.verify_audit_chain(connection) == []
 
 
-def test_entries_are_found_by_model_and_moment(state: store.State) -> None:
-    fill(state)
+def test_entries_are_filtered_by_model_and_time(state: store.State) -> None:
+    append_entries(state)
     with state.reading() as connection:
-        assert [one.seq for one in store.entries(connection, until=3)] == [1, 2, 3]
-        assert [one.seq for one in store.entries(connection, limit=2)] == [4, 5]
-        assert store.entries(connection, model="other") == []
-        last = store.entries(connection)[-1]
+        assert [one.seq for one in store.read_audit_entries(connection, until=3)] == [1, 2, 3]
+        assert [one.seq for one in store.read_audit_entries(connection, limit=2)] == [4, 5]
+        assert store.read_audit_entries(connection, model="other") == []
+        last = store.read_audit_entries(connection)[-1]
     assert (last.actor, last.reason, last.evidence, last.after) == (
         "ada",
         "reason 4",

@@ -14,20 +14,20 @@ from pipeline.state.tables import predictions
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MEGA = 1_000_000
-SHARED = store.SharedValues(5, "m", 1, "d" * 64, 3, "champion", "champion", 12, 1.0, None, None)
+_BYTES_PER_MB = 1_000_000
+REQUEST_VALUES = store.RequestValues(5, "m", 1, "d" * 64, 3, "champion", "champion", 12, 1.0, None, None)
 
 
-def group(number: int, *, n_rows: int, width: int) -> store.RowGroup:
+def make_request_rows(number: int, *, n_rows: int, width: int) -> store.RequestRows:
     ids, features = [f"{number}-{at}" for at in range(n_rows)], [f'{{"a":"{"x" * width}"}}'] * n_rows
-    return store.RowGroup(SHARED, ids, features, ["yes"] * n_rows, ["{}"] * n_rows, [0.5] * n_rows)
+    return store.RequestRows(REQUEST_VALUES, ids, features, ["yes"] * n_rows, ["{}"] * n_rows, [0.5] * n_rows)
 
 
-def log_mb(root: Path) -> float:
-    return (root / "state/state.db-wal").stat().st_size / _MEGA
+def wal_size_mb(root: Path) -> float:
+    return (root / "state/state.db-wal").stat().st_size / _BYTES_PER_MB
 
 
-def n_kept(state: store.State) -> int:
+def count_logged_rows(state: store.State) -> int:
     with state.reading() as connection:
         assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         return int(connection.execute(select(func.count()).select_from(predictions)).scalar_one())
@@ -38,61 +38,61 @@ def n_kept(state: store.State) -> int:
     [(800, 30, 100, 22), (24, 100, 60_000, 120)],
     ids=["small", "far wider than usual"],
 )
-def test_the_log_of_a_writer_without_rest_stays_bounded(
+def test_the_wal_of_a_continuous_writer_stays_bounded(
     tmp_path: Path, n_groups: int, n_rows: int, width: int, most_mb: float
 ) -> None:
     state = store.open_state(tmp_path)
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     longest = 0.0
     for number in range(n_groups):
-        journal.append([], groups=[group(number, n_rows=n_rows, width=width)])
-        longest = max(longest, log_mb(tmp_path))
+        journal.write([], request_rows=[make_request_rows(number, n_rows=n_rows, width=width)])
+        longest = max(longest, wal_size_mb(tmp_path))
     journal.close()
     assert longest < most_mb
-    assert n_kept(state) == n_groups * n_rows
+    assert count_logged_rows(state) == n_groups * n_rows
     state.close()
 
 
-def test_a_log_that_a_reader_held_up_is_short_again_when_the_reader_is_gone(tmp_path: Path) -> None:
+def test_the_wal_shrinks_after_a_long_reader_ends(tmp_path: Path) -> None:
     state = store.open_state(tmp_path)
-    journal = store.Journal(state)
-    journal.append([], groups=[group(0, n_rows=1, width=100)])
+    journal = store.PredictionWriter(state)
+    journal.write([], request_rows=[make_request_rows(0, n_rows=1, width=100)])
     with state.reading() as connection:
         connection.execute(select(predictions)).all()
         for number in range(1, 21):
-            journal.append([], groups=[group(number, n_rows=100, width=60_000)])
-        held_up = log_mb(tmp_path)
+            journal.write([], request_rows=[make_request_rows(number, n_rows=100, width=60_000)])
+        held_up = wal_size_mb(tmp_path)
     for number in range(21, 5_000):
-        journal.append([], groups=[group(number, n_rows=1, width=100)])
-        if log_mb(tmp_path) < 80:
+        journal.write([], request_rows=[make_request_rows(number, n_rows=1, width=100)])
+        if wal_size_mb(tmp_path) < 80:
             break
-    assert (held_up > 100, log_mb(tmp_path) < 80) == (True, True)
+    assert (held_up > 100, wal_size_mb(tmp_path) < 80) == (True, True)
     journal.close()
     state.close()
 
 
 def test_no_thread_outlives_the_writer(tmp_path: Path) -> None:
     state = store.open_state(tmp_path)
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     for number in range(4):
-        journal.append([], groups=[group(number, n_rows=10_000, width=100)])
+        journal.write([], request_rows=[make_request_rows(number, n_rows=10_000, width=100)])
     journal.close()
     assert [one.name for one in threading.enumerate() if one.name == "checkpoint"] == []
     state.close()
     assert not (tmp_path / "state/state.db-wal").exists()
 
 
-def test_rows_that_are_kept_are_told_so_where_no_thread_can_be_had(
+def test_a_commit_succeeds_when_no_checkpoint_thread_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     state = store.open_state(tmp_path)
-    journal = store.Journal(state)
+    journal = store.PredictionWriter(state)
     with monkeypatch.context() as none_left:
         none_left.setattr(threading.Thread, "start", refuse)
-        journal.append([], groups=[group(0, n_rows=20_000, width=100)])
+        journal.write([], request_rows=[make_request_rows(0, n_rows=20_000, width=100)])
     journal.close()
-    assert n_kept(state) == 20_000
+    assert count_logged_rows(state) == 20_000
     state.close()

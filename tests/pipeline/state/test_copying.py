@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
-WORDS = [
+ODD_TEXTS = [
     "",
     "plain",
     "naïve café",
@@ -37,9 +37,9 @@ WORDS = [
     "\\xe9 %s $1",
     " e\u0301 é ﬁ",
 ]
-FLOATS = [0.1 + 0.2, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, 2.0**53 + 2]
+ODD_FLOATS = [0.1 + 0.2, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, 2.0**53 + 2]
 
-_COPY = """
+_COPY_SCRIPT = """
 import sys
 from pipeline import state as store
 old, new = (store.connect_to(one, named="--to") for one in sys.argv[1:])
@@ -51,18 +51,18 @@ store.copy_state(old, new, actor="ada", partition_days=7, told=lambda *said: pri
 @pytest.fixture
 def source(state: store.State) -> store.State:
     """A database of either kind with rows of every table, odd ones among them."""
-    return _filled(state)
+    return _fill_tables(state)
 
 
-def _filled(state: store.State) -> store.State:
+def _fill_tables(state: store.State) -> store.State:
     with state.writing() as connection:
         for table in METADATA.sorted_tables:
-            connection.execute(insert(table), [_row(table, number) for number in range(1, 9)])
+            connection.execute(insert(table), [_make_row(table, number) for number in range(1, 9)])
         connection.execute(text("UPDATE counters SET name = 'audit', value = 8 WHERE name = 'name 1'"))
     return state
 
 
-def _row(table: Table, number: int) -> dict[str, Any]:
+def _make_row(table: Table, number: int) -> dict[str, Any]:
     """Return a row whose texts, floats and bytes are those that get lost on the way."""
     row: dict[str, Any] = {}
     for column in table.columns:
@@ -70,9 +70,9 @@ def _row(table: Table, number: int) -> dict[str, Any]:
         if column.nullable and number % 2:
             row[column.name] = None
         elif kind is str:
-            row[column.name] = WORDS[number - 1]
+            row[column.name] = ODD_TEXTS[number - 1]
         elif kind is float:
-            row[column.name] = FLOATS[number % len(FLOATS)]
+            row[column.name] = ODD_FLOATS[number % len(ODD_FLOATS)]
         elif kind is bytes:
             row[column.name] = bytes(range(256)) * (4_000 if number == 1 else 1)
         else:
@@ -87,16 +87,16 @@ def _row(table: Table, number: int) -> dict[str, Any]:
 @pytest.fixture
 def file_with_rows(tmp_path: Path) -> Iterator[store.State]:
     """An SQLite file with the same rows, for what does not depend on the direction."""
-    opened = store.connect_to(f"sqlite:///{tmp_path / 'old.db'}", named="--from")
-    store.upgrade(opened, tmp_path)
-    yield _filled(opened)
+    opened = store.connect_to(f"sqlite:///{tmp_path / 'old.db'}", setting_name="--from")
+    store.upgrade_schema(opened, tmp_path)
+    yield _fill_tables(opened)
     opened.close()
 
 
 @pytest.fixture
 def on_server(postgresql: str) -> Iterator[store.State]:
     """An empty database of a server."""
-    opened = store.connect_to(server.new_database(postgresql), named="--to")
+    opened = store.connect_to(server.new_database(postgresql), setting_name="--to")
     yield opened
     opened.close()
 
@@ -109,33 +109,33 @@ def empty(source: store.State, request: pytest.FixtureRequest, tmp_path: Path) -
     else:
         address = f"sqlite:///{tmp_path / 'other.db'}"
     ticks = count(1_000)
-    opened = store.connect_to(address, named="--to", clock=lambda: next(ticks))
+    opened = store.connect_to(address, setting_name="--to", clock=lambda: next(ticks))
     yield opened
     opened.close()
 
 
-def copy(old: store.State, new: store.State, told: Callable[..., None] = lambda *_: None) -> list[store.CopiedTable]:
-    return store.copy_state(old, new, actor="ada", partition_days=7, told=told)
+def copy_database(old: store.State, new: store.State, on_progress: Callable[..., None] = lambda *_: None) -> list[store.CopiedTable]:
+    return store.copy_state(old, new, actor="ada", partition_days=7, on_progress=on_progress)
 
 
-def rows(state: store.State, *, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def read_all_rows(state: store.State, *, excluded_tables: tuple[str, ...] = ()) -> dict[str, list[str]]:
     with state.reading() as connection:
         return {
             table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
             for table in METADATA.sorted_tables
-            if table.name not in but
+            if table.name not in excluded_tables
         }
 
 
-def test_every_row_of_every_table_arrives_as_it_was_and_comes_back(
+def test_every_table_survives_a_copy_in_both_directions(
     source: store.State, empty: store.State, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    copied = copy(source, empty)
+    copied = copy_database(source, empty)
     assert {one.name: one.n_rows for one in copied} == dict.fromkeys(METADATA.tables, 8)
     told_of = ("audit", "counters")
-    assert rows(empty, but=told_of) == rows(source, but=told_of)
+    assert read_all_rows(empty, excluded_tables=told_of) == read_all_rows(source, excluded_tables=told_of)
     with empty.reading() as connection:
-        (last,) = store.entries(connection, limit=1)
+        (last,) = store.read_audit_entries(connection, limit=1)
     assert (last.seq, last.actor, last.action) == (9, "ada", "copy state")
     assert last.evidence["from"] == source.address
     assert {one["name"]: one["sha256"] for one in last.evidence["tables"]} == {one.name: one.sha256 for one in copied}
@@ -143,63 +143,63 @@ def test_every_row_of_every_table_arrives_as_it_was_and_comes_back(
         address = f"sqlite:///{tmp_path / 'back.db'}"
     else:
         address = server.new_database(request.getfixturevalue("postgresql"))
-    back = store.connect_to(address, named="--to")
-    assert [one for one in copy(empty, back) if one.name not in told_of] == [
+    back = store.connect_to(address, setting_name="--to")
+    assert [one for one in copy_database(empty, back) if one.name not in told_of] == [
         one for one in copied if one.name not in told_of
     ]
     back.close()
 
 
-def test_a_copy_goes_on_where_the_source_ended(state: store.State, on_server: store.State) -> None:
+def test_a_copy_continues_the_sequences_of_its_source(state: store.State, on_server: store.State) -> None:
     with state.writing() as connection:
         store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
-        store.append(connection, store.Act("ada", "register", 1), model="m", version=1)
+        store.append_audit_entry(connection, store.AuditEvent("ada", "register", 1), model="m", version=1)
         store.add_outcomes(connection, [("p1", 1, "yes", "test")])
-    copy(state, on_server)
+    copy_database(state, on_server)
     with on_server.writing() as connection:
         store.add_outcomes(connection, [("p1", 2, "no", "test")])
-        store.append(connection, store.Act("ada", "promote", 2), model="m", version=1)
+        store.append_audit_entry(connection, store.AuditEvent("ada", "promote", 2), model="m", version=1)
     with on_server.reading() as connection:
         assert list(connection.execute(select(outcomes.c.seq).order_by(outcomes.c.seq)).scalars()) == [1, 2]
-        assert [entry.action for entry in store.entries(connection)] == ["register", "copy state", "promote"]
-        assert store.verify(connection) == []
+        assert [entry.action for entry in store.read_audit_entries(connection)] == ["register", "copy state", "promote"]
+        assert store.verify_audit_chain(connection) == []
 
 
-def test_a_database_with_rows_is_left_alone(source: store.State, empty: store.State) -> None:
-    copy(source, empty)
-    before = rows(empty)
+def test_a_target_with_rows_is_refused_and_unchanged(source: store.State, empty: store.State) -> None:
+    copy_database(source, empty)
+    before = read_all_rows(empty)
     with pytest.raises(Conflict, match=r"has rows already, in .*predictions.*; nothing was changed"):
-        copy(source, empty)
-    assert rows(empty) == before
+        copy_database(source, empty)
+    assert read_all_rows(empty) == before
 
 
-def test_nothing_is_kept_when_the_source_grows_under_the_copy(source: store.State, empty: store.State) -> None:
+def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty: store.State) -> None:
     def write(done: str, table: str, *_: int) -> None:
         if (done, table) == ("copied", "predictions"):
             with source.writing() as connection:
-                store.append(connection, store.Act("eve", "promote", 9), model="m")
+                store.append_audit_entry(connection, store.AuditEvent("eve", "promote", 9), model="m")
 
     with pytest.raises(Conflict, match=r"was written to while it was copied.*Stop the servers"):
-        copy(source, empty, write)
-    assert set(map(len, rows(empty).values())) == {0}
+        copy_database(source, empty, write)
+    assert set(map(len, read_all_rows(empty).values())) == {0}
 
 
-def test_a_row_that_changes_on_the_way_is_found(source: store.State, empty: store.State) -> None:
+def test_a_row_changed_during_the_copy_is_detected(source: store.State, empty: store.State) -> None:
     store.migration.prepare(empty)
     with empty.writing() as connection:
-        for statement in _SPOIL[empty.engine.dialect.name]:
+        for statement in _UNSTORABLE_UPDATE[empty.engine.dialect.name]:
             connection.exec_driver_sql(statement)
     with pytest.raises(IntegrityError, match=r"predictions: 8 rows with SHA-256 .* were read back; nothing was kept"):
-        copy(source, empty)
-    assert set(map(len, rows(empty).values())) == {0}
+        copy_database(source, empty)
+    assert set(map(len, read_all_rows(empty).values())) == {0}
 
 
 # The third prediction gets another confidence, by the last bit.
-_CHANGE = "UPDATE predictions SET confidence = 0.30000000000000010 WHERE seq = 3 AND confidence > 0.3"
-_SPOIL = {
-    "sqlite": [f"CREATE TRIGGER spoil AFTER INSERT ON predictions BEGIN {_CHANGE}; END"],
+_TAMPER_TRIGGER = "UPDATE predictions SET confidence = 0.30000000000000010 WHERE seq = 3 AND confidence > 0.3"
+_UNSTORABLE_UPDATE = {
+    "sqlite": [f"CREATE TRIGGER spoil AFTER INSERT ON predictions BEGIN {_TAMPER_TRIGGER}; END"],
     "postgresql": [
-        f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_CHANGE}; RETURN NULL; END $$",
+        f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_TAMPER_TRIGGER}; RETURN NULL; END $$",
         "CREATE TRIGGER spoil AFTER INSERT ON predictions FOR EACH STATEMENT EXECUTE FUNCTION spoil()",
     ],
 }
@@ -216,15 +216,15 @@ def test_a_value_that_the_target_cannot_hold_is_named(
     with pytest.raises(
         DataError, match=rf"table answers, row with idempotency_key 'name 2': .*{said}.*nothing was copied"
     ):
-        copy(file_with_rows, on_server)
-    assert set(map(len, rows(on_server).values())) == {0}
+        copy_database(file_with_rows, on_server)
+    assert set(map(len, read_all_rows(on_server).values())) == {0}
 
 
-def test_a_source_that_is_not_there_is_not_made(on_server: store.State, postgresql: str, tmp_path: Path) -> None:
+def test_a_missing_source_is_not_created(on_server: store.State, postgresql: str, tmp_path: Path) -> None:
     for address in (f"sqlite:///{tmp_path / 'none.db'}", server.new_database(postgresql)):
-        old = store.connect_to(address, named="--from")
+        old = store.connect_to(address, setting_name="--from")
         with pytest.raises(DependencyUnavailable, match="has no tables of ours; there is nothing to copy"):
-            copy(old, on_server)
+            copy_database(old, on_server)
         old.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -235,7 +235,7 @@ def test_a_kill_at_any_moment_leaves_an_empty_database_that_takes_the_next_copy(
     moments = random.Random(1)
     for _ in range(KILLS):
         process = subprocess.Popen(
-            [sys.executable, "-c", _COPY, _address(file_with_rows), _address(on_server)],
+            [sys.executable, "-c", _COPY_SCRIPT, _url_with_password(file_with_rows), _url_with_password(on_server)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -246,14 +246,14 @@ def test_a_kill_at_any_moment_leaves_an_empty_database_that_takes_the_next_copy(
                 assert process.stdout.readline()
             process.kill()
             process.wait(timeout=30)
-        assert set(map(len, rows(on_server).values())) == {0}
-    copy(file_with_rows, on_server)
+        assert set(map(len, read_all_rows(on_server).values())) == {0}
+    copy_database(file_with_rows, on_server)
 
 
-def test_the_command_copies_to_where_it_is_told_and_says_what_arrived(
+def test_the_copy_command_reports_each_copied_table(
     file_with_rows: store.State, on_server: store.State, tmp_path: Path
 ) -> None:
-    old, new = (_address(one) for one in (file_with_rows, on_server))
+    old, new = (_url_with_password(one) for one in (file_with_rows, on_server))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     program = str(Path(sys.executable).with_name("mlops"))
     command = [program, "state", "copy", "--from", old, "--to", new]
@@ -265,5 +265,5 @@ def test_the_command_copies_to_where_it_is_told_and_says_what_arrived(
         command_of_copy(target=old, source=old)
 
 
-def _address(state: store.State) -> str:
+def _url_with_password(state: store.State) -> str:
     return state.engine.url.set(drivername=state.engine.dialect.name).render_as_string(hide_password=False)

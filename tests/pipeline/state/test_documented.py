@@ -9,7 +9,7 @@ import pytest
 from pipeline.state.tables import METADATA
 from tests.pipeline.problems import ROOT
 
-ROWS = dict(
+DOCUMENTED_TABLES = dict(
     re.findall(
         r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", (ROOT / "docs/state.md").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -18,6 +18,6 @@ ROWS = dict(
 
 @pytest.mark.parametrize("table", METADATA.tables)
 def test_a_table_is_described_with_columns_that_it_has(table: str) -> None:
-    named = set(re.findall(r"`(\w+)`", ROWS[table]))
+    named = set(re.findall(r"`(\w+)`", DOCUMENTED_TABLES[table]))
     assert named
     assert named <= {column.name for column in METADATA.tables[table].columns}

@@ -16,10 +16,10 @@ from pipeline.state import packing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pipeline.state import PackedPart, State
+    from pipeline.state import LogChunk, State
 
 
-def logged(
+def log_rows(
     state: State, n: int, *, word: str = "a", n_classes: int = 1, long: Collection[int] = ()
 ) -> list[store.PredictionRow]:
     """Log rows of two variants and weights, and every seventh of another model."""
@@ -32,77 +32,77 @@ def logged(
         )
         for i in range(n)
     ]  # fmt: skip
-    journal = store.Journal(state)
-    journal.append(rows)
+    journal = store.PredictionWriter(state)
+    journal.write(rows)
     journal.close()
     return rows
 
 
-def read(state: State, reach: store.Reach) -> PackedPart:
+def read_chunk(state: State, progress: store.RollupProgress) -> LogChunk:
     with state.reading() as connection:
-        part = store.packed_after(connection, "m", reach, limit=1_000)
+        part = store.read_chunk_after(connection, "m", progress, limit=1_000)
     assert part is not None
     return part
 
 
-def texts(one: DictionaryColumn) -> list[str | None]:
-    return [one.dictionary[at] for at in one.indices.tolist()]
+def decode_texts(column: DictionaryColumn) -> list[str | None]:
+    return [column.dictionary[at] for at in column.indices.tolist()]
 
 
 def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
-    rows = [row for row in logged(state, 400) if row.model == "m"]
-    part = read(state, store.Reach(0, 0))
+    rows = [row for row in log_rows(state, 400) if row.model == "m"]
+    part = read_chunk(state, store.RollupProgress(0, 0))
     found = []
-    for packed in part.rows:
-        one = LogColumns.from_chunk(packed, part.outcomes)
+    for packed in part.row_chunks:
+        one = LogColumns.from_chunk(packed, part.outcome_chunk)
         assert set(one.outcome.indices.tolist()) == {0}
-        values = (one.predicted_at.tolist(), texts(one.features), texts(one.prediction), texts(one.probabilities))
+        values = (one.predicted_at.tolist(), decode_texts(one.features), decode_texts(one.prediction), decode_texts(one.probabilities))
         more = (one.confidence.tolist(), one.latency_us.tolist())
         found += [(packed.variant, packed.weight, *row) for row in zip(*values, *more, strict=True)]
     expected = [
         (one.variant, one.weight, one.at, one.features, one.prediction, one.probabilities, one.confidence, one.latency_us)
         for one in rows
     ]  # fmt: skip
-    assert (sorted(found), len(part.rows), part.n_rows) == (sorted(expected), 4, len(rows))
+    assert (sorted(found), len(part.row_chunks), part.n_rows) == (sorted(expected), 4, len(rows))
 
 
-def test_of_many_classes_fewer_rows_are_read_at_once(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_many_classes_have_fewer_rows(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "_BYTES", 20_000)
-    logged(state, 400, n_classes=10)
-    sizes = [sum(len(one.probabilities) for one in read(state, store.Reach(seq, 0)).rows) for seq in (0, 200)]
+    log_rows(state, 400, n_classes=10)
+    sizes = [sum(len(one.probabilities) for one in read_chunk(state, store.RollupProgress(seq, 0)).row_chunks) for seq in (0, 200)]
     assert all(5_000 < size <= 20_000 for size in sizes)
 
 
 @pytest.mark.parametrize(
     ("long", "least", "most"), [(range(60), 5, 12), (range(0, 400, 100), 300, 343), (range(380, 400), 150, 343)]
 )
-def test_long_rows_make_it_fewer_only_where_they_are_many(
+def test_only_many_long_rows_shrink_a_chunk(
     long: range, least: int, most: int, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packing, "_BYTES", 60_000)
-    logged(state, 400, long=long)
-    assert least <= read(state, store.Reach(0, 0)).n_rows <= most
+    log_rows(state, 400, long=long)
+    assert least <= read_chunk(state, store.RollupProgress(0, 0)).n_rows <= most
 
 
 def test_a_row_without_an_outcome_is_of_no_class_whatever_classes_are_called() -> None:
     assert DictionaryColumn.encode(["", None, "a", "b"]).codes_among(["", "a"]).tolist() == [0, -1, 1, -1]
 
 
-def test_the_last_outcome_within_reach_is_read_with_its_row(state: State) -> None:
-    rows = logged(state, 5)
+def test_the_last_outcome_within_progress_is_read_with_its_row(state: State) -> None:
+    rows = log_rows(state, 5)
     with state.writing() as connection:
         said = (("p0", "a"), ("p1", "b\x1e"), ("p0", "b"), ("nobody", "a"), ("p4", "a"), ("p4", "b"))
         store.add_outcomes(connection, [(one, 1, outcome, "x") for one, outcome in said])
-    part = read(state, store.Reach(0, 5))
+    part = read_chunk(state, store.RollupProgress(0, 5))
     known = {}
-    for packed in part.rows:
-        one = LogColumns.from_chunk(packed, part.outcomes)
-        known |= dict(zip(one.predicted_at.tolist(), texts(one.outcome), strict=True))
+    for packed in part.row_chunks:
+        one = LogColumns.from_chunk(packed, part.outcome_chunk)
+        known |= dict(zip(one.predicted_at.tolist(), decode_texts(one.outcome), strict=True))
     assert [known[row.at] for row in rows] == ["b", "b\ufffd", None, None, "a"]
 
 
-def test_a_class_with_the_separator_in_its_name_is_told_of(state: State) -> None:
-    logged(state, 3, word="a\x1eb")
-    part = read(state, store.Reach(0, 0))
+def test_a_class_name_with_the_separator_is_an_error(state: State) -> None:
+    log_rows(state, 3, word="a\x1eb")
+    part = read_chunk(state, store.RollupProgress(0, 0))
     with pytest.raises(IntegrityError, match=r"holds the sign U\+001E"):
-        LogColumns.from_chunk(part.rows[0], part.outcomes)
+        LogColumns.from_chunk(part.row_chunks[0], part.outcome_chunk)

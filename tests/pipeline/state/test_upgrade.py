@@ -16,7 +16,7 @@ from sqlalchemy import inspect
 
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
-from pipeline.state.migration import HEAD, _migrate
+from pipeline.state.migration import HEAD_REVISION, _migrate
 from pipeline.state.tables import METADATA
 from tests.pipeline.problems import ROOT
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 # The long proof: MLOPS_KILLS=50.
 KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
-FIRST = "0001"
+FIRST_REVISION = "0001"
 
-_UPGRADE = """
+_UPGRADE_SCRIPT = """
 import sys
 from pathlib import Path
 import alembic.command, alembic.config, sqlalchemy.dialects.sqlite
@@ -45,19 +45,19 @@ def old(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A database of the first form that holds a version and an audit entry."""
     monkeypatch.setenv(store.URL_ENV, address)
     opened = store.connect(tmp_path)
-    _make_old(opened)
+    _create_first_schema(opened)
     yield opened
     opened.close()
 
 
-def _make_old(state: store.State) -> None:
-    _migrate(state, to=FIRST)
+def _create_first_schema(state: store.State) -> None:
+    _migrate(state, to=FIRST_REVISION)
     with state.writing() as connection:
         store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
-        store.append(connection, store.Act("ada", "register", 1), model="m", version=1)
+        store.append_audit_entry(connection, store.AuditEvent("ada", "register", 1), model="m", version=1)
 
 
-def _forget(state: store.State) -> None:
+def _drop_database(state: store.State) -> None:
     """Leave an empty database."""
     if state.is_file:
         state.close()
@@ -69,48 +69,48 @@ def _forget(state: store.State) -> None:
             connection.exec_driver_sql("CREATE SCHEMA public")
 
 
-def is_whole(state: store.State) -> bool:
+def is_consistent(state: store.State) -> bool:
     """Whether what was there is there, and the tables are those of the form that the database says."""
     with state.reading() as connection:
-        assert [one.version for one in store.all_versions(connection)] == [1]
-        assert store.verify(connection) == []
+        assert [one.version for one in store.read_versions(connection)] == [1]
+        assert store.verify_audit_chain(connection) == []
         tables = set(inspect(connection).get_table_names())
-    found = store.revision(state).found
-    assert found in {FIRST, HEAD}
-    return found != HEAD or set(METADATA.tables) <= tables
+    found = store.schema_revision(state).current
+    assert found in {FIRST_REVISION, HEAD_REVISION}
+    return found != HEAD_REVISION or set(METADATA.tables) <= tables
 
 
 def test_an_upgrade_keeps_every_row_and_makes_a_backup_first(old: store.State, tmp_path: Path) -> None:
-    backup = store.upgrade(old, tmp_path / "backups")
-    assert store.revision(old).found == HEAD
-    assert is_whole(old)
+    backup = store.upgrade_schema(old, tmp_path / "backups")
+    assert store.schema_revision(old).current == HEAD_REVISION
+    assert is_consistent(old)
     assert backup is not None
     assert backup.stat().st_size > 0
     if old.is_file:
         assert backup.read_bytes().startswith(b"SQLite format 3")
     else:
         assert "audit" in backup.read_text(encoding="utf-8")
-    assert store.upgrade(old, tmp_path / "backups") is None
+    assert store.upgrade_schema(old, tmp_path / "backups") is None
 
 
 def test_the_backup_of_a_file_is_the_old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(store.URL_ENV, raising=False)
     before = store.connect(tmp_path)
-    _make_old(before)
-    backup = store.upgrade(before, tmp_path / "backups")
+    _create_first_schema(before)
+    backup = store.upgrade_schema(before, tmp_path / "backups")
     before.close()
     monkeypatch.setenv(store.URL_ENV, f"sqlite:///{backup}")
     kept = store.connect(tmp_path)
-    assert store.revision(kept).found == FIRST
-    assert is_whole(kept)
+    assert store.schema_revision(kept).current == FIRST_REVISION
+    assert is_consistent(kept)
     kept.close()
 
 
 def test_an_upgrade_whose_backup_cannot_be_made_changes_nothing(old: store.State, tmp_path: Path) -> None:
     (tmp_path / "backups").write_text("in the way", encoding="utf-8")
     with pytest.raises(DependencyUnavailable, match="a backup cannot be made there"):
-        store.upgrade(old, tmp_path / "backups")
-    assert store.revision(old).found == FIRST
+        store.upgrade_schema(old, tmp_path / "backups")
+    assert store.schema_revision(old).current == FIRST_REVISION
 
 
 def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
@@ -119,14 +119,14 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
     moments = random.Random(1)
     monkeypatch.setenv(store.URL_ENV, address)
     opened = store.connect(tmp_path)
-    _make_old(opened)
+    _create_first_schema(opened)
     for _ in range(KILLS):
-        if store.revision(opened).is_current:
-            _forget(opened)
-            _make_old(opened)
+        if store.schema_revision(opened).is_current:
+            _drop_database(opened)
+            _create_first_schema(opened)
         opened.close()
         process = subprocess.Popen(
-            [sys.executable, "-c", _UPGRADE, str(tmp_path)],
+            [sys.executable, "-c", _UPGRADE_SCRIPT, str(tmp_path)],
             cwd=ROOT,
             env={store.URL_ENV: address, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
@@ -138,10 +138,10 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
             time.sleep(moments.uniform(0, 0.08))
             process.kill()
             process.wait(timeout=30)
-        assert is_whole(opened)
-    store.upgrade(opened, tmp_path / "backups")
-    assert store.revision(opened).is_current
-    assert is_whole(opened)
+        assert is_consistent(opened)
+    store.upgrade_schema(opened, tmp_path / "backups")
+    assert store.schema_revision(opened).is_current
+    assert is_consistent(opened)
     opened.close()
 
 
@@ -152,7 +152,7 @@ def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path:
         store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
     with state.writing() as connection:
         store.add_version(connection, "m", "1" * 64, at=2, semver="1.1.0", description="", tags={})
-        made = store.back_up(state, tmp_path / "backups")
+        made = store.back_up_state(state, tmp_path / "backups")
     state.close()
     copied = sqlite3.connect(made)
     assert copied.execute("SELECT digest FROM versions").fetchall() == [("0" * 64,)]
@@ -163,6 +163,6 @@ def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path:
 def test_nothing_is_backed_up_of_an_empty_database(tmp_path: Path) -> None:
     state = store.connect(tmp_path)
     with pytest.raises(DependencyUnavailable, match="nothing to back up"):
-        store.back_up(state, tmp_path / "backups")
+        store.back_up_state(state, tmp_path / "backups")
     state.close()
     assert not (tmp_path / "backups").exists()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.state.databases import Databases
+    from tests.pipeline.state.databases import ProjectDatabases
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +28,19 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_database(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, databases: ProjectDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Give a test a database of its own, unless it talks to the server of its module, which has one."""
     if "server" not in request.fixturenames:
-        databases.use(monkeypatch, tmp_path)
+        databases.use_for(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(databases: ProjectDatabases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server on loopback that asks for no credentials."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         make_project(root, [package])
         with run_server(root) as one:
             yield one

@@ -49,11 +49,11 @@ def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(project: Path) -> dict[str, str]:
     """A key of each role, and some that open nothing."""
     state = store.open_state(project)
-    made = {role: store.create_key(state, role, name=role, actor="ada")[0] for role in ROLES}
+    made = {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ROLES}
     past = state.clock() - 1
-    made["expired"] = store.create_key(state, "admin", name="", actor="ada", expires_at=past)[0]
-    revoked, record = store.create_key(state, "admin", name="", actor="ada")
-    store.revoke_key(state, record.id, actor="ada")
+    made["expired"] = store.create_api_key(state, "admin", name="", actor="ada", expires_at=past)[0]
+    revoked, record = store.create_api_key(state, "admin", name="", actor="ada")
+    store.revoke_api_key(state, record.id, actor="ada")
     made["revoked"] = revoked
     state.close()
     return made
@@ -203,7 +203,7 @@ def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.requests_per_s=2.0")
     state = store.open_state(tmp_path)
     first, second = (
-        {"Authorization": f"Bearer {store.create_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)
+        {"Authorization": f"Bearer {store.create_api_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)
     )
     state.close()
     with run_server(tmp_path) as server, server.client() as client:

@@ -74,7 +74,7 @@ def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
             return answer.status_code
 
         assert [ask() for _ in range(10)] == [200] * 10
-        with database.away(postgresql):
+        with database.stopped_server(postgresql):
             assert [ask() for _ in range(10)] == [503] * 10
             assert client.get("/livez").status_code == 200
             assert client.get("/readyz").status_code == 503
@@ -127,7 +127,7 @@ def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
         load = ServerLoad(server)
         for _ in range(N_STOPS):
             time.sleep(0.3)
-            with database.away(postgresql):
+            with database.stopped_server(postgresql):
                 time.sleep(0.3)
             began = time.monotonic()
             while client.post("/predict", json={"features": ROW}).status_code != 200:

@@ -15,7 +15,7 @@ from pipeline.state import open_state
 from pipeline.state.tables import predictions
 from tests.pipeline.serving.http.load import ServerLoad
 from tests.pipeline.serving.http.running import ROW, make_project, run_server
-from tests.pipeline.state.databases import CHOSEN
+from tests.pipeline.state.databases import DATABASE_KIND
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
@@ -77,7 +77,7 @@ def test_the_serving_process_is_light_and_imports_no_heavy_package(project: Path
     assert "uvicorn" in imported
     assert imported & heavy == set()
     assert imported & {"rich", "pygments"} == set()
-    assert ("sqlalchemy.dialects.postgresql" in modules) is (CHOSEN == "postgresql")
+    assert ("sqlalchemy.dialects.postgresql" in modules) is (DATABASE_KIND == "postgresql")
     assert n_kb < 250_000
 
 

@@ -13,8 +13,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import state as store
-from pipeline.alerts.facts import read_server
-from pipeline.alerts.figures import figures_of
+from pipeline.alerts.facts import fetch_server_metrics
+from pipeline.alerts.figures import summarize_run
 from pipeline.config.load import load_params
 from tests.pipeline.problems import ROOT
 from tests.pipeline.serving.http.running import MODEL_NAME, ROW
@@ -64,7 +64,7 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
     """Every sample of /metrics by name, after a run of the monitor and a prediction."""
     state = store.open_state(server.root)
     with state.writing() as connection:
-        run = store.MonitorRun(MODEL_NAME, 1, RUN_AT, RUN_AT - 1, RUN_AT, "drift", "warning", figures_of(drift_report(150), (), None))
+        run = store.MonitorRun(MODEL_NAME, 1, RUN_AT, RUN_AT - 1, RUN_AT, "drift", "warning", summarize_run(drift_report(150), (), None))
         store.add_monitor_run(connection, run)
         values = ("warning", "title", "message", {}, RUN_AT, RUN_AT)
         number = store.add_incident(connection, store.Incident("quality", MODEL_NAME, ("drift",), *values))
@@ -85,9 +85,9 @@ def test_the_monitor_reads_server_metrics(
 ) -> None:
     config = load_params(server.root / "params.yaml")
     monkeypatch.setenv(config.alerts.server.url_env, server.address)
-    said = read_server(config.alerts.server, config.serving)
+    said = fetch_server_metrics(config.alerts.server, config.serving)
     assert said is not None
-    assert (said.n_answers >= 1, said.n_errors, said.is_failing) == (bool(samples), 0, False)
+    assert (said.n_responses >= 1, said.n_errors, said.is_log_failing) == (bool(samples), 0, False)
 
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
