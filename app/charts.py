@@ -18,21 +18,21 @@ __all__ = [
     "ORANGE",
     "SERIES",
     "Chart",
-    "hourly_counts",
-    "share_over_time",
     "calibration_curve",
+    "class_probabilities",
     "confusion_matrix",
-    "feature_contributions",
-    "line_curve",
-    "value_counts",
+    "distribution_comparison",
     "drift_matrix",
     "drift_ratios",
+    "feature_contributions",
+    "hourly_counts",
     "interval_plot",
-    "class_probabilities",
+    "line_curve",
     "share_bars",
-    "with_height",
-    "distribution_comparison",
+    "share_over_time",
+    "value_counts",
     "what_if_curve",
+    "with_height",
 ]
 
 Chart = alt.Chart | alt.LayerChart
@@ -73,7 +73,9 @@ def class_probabilities(frame: pd.DataFrame) -> Chart:
     words = base.mark_text(align="left", dx=5, color=GRAY, fontWeight="bold").encode(
         text=alt.Text("probability:Q", format=".1%")
     )
-    return with_height(alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height_for_rows(len(frame)))
+    return with_height(
+        alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height_for_rows(len(frame))
+    )
 
 
 def value_counts(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
@@ -321,7 +323,9 @@ def confusion_matrix(frame: pd.DataFrame) -> Chart:
     return with_height(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
 
 
-def hourly_counts(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions") -> Chart:
+def hourly_counts(
+    frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions"
+) -> Chart:
     """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
     span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
     return with_height(

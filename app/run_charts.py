@@ -12,7 +12,7 @@ from app.charts import BLUE, GRAY, ORANGE, SERIES, Chart, with_height
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["parallel_coordinates", "trial_scores", "overlaid_curves"]
+__all__ = ["overlaid_curves", "parallel_coordinates", "trial_scores"]
 
 
 def parallel_coordinates(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:

@@ -25,17 +25,22 @@ _PRELOAD_DELAY_S = 4
 def _preload() -> None:
     """Load what answers before the server says that it is up, and after it what only some pages ask for."""
     # Not above: caches look for Streamlit's server when they are declared, and complain where there is none yet.
-    from app import access
-    from app.views import configuration, data, experiments, history, models, monitoring, overview, predict  # noqa: F401
+    from app import queries
+    from app.views import (
+        overview_page,
+        predict_page,
+    )
 
     # What is loaded and drawn here has no page.
     for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
         logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
-    access.preload_production()
-    first = threading.Thread(target=_prerender, args=(overview.render, predict.render), name=_PRERENDER_THREAD, daemon=True)
+    queries.preload_production()
+    first = threading.Thread(
+        target=_prerender, args=(overview_page.render, predict_page.render), name=_PRERENDER_THREAD, daemon=True
+    )
     first.start()
     first.join(_PRERENDER_TIMEOUT_S)
-    rest = threading.Timer(_PRELOAD_DELAY_S, access.preload_slow_queries)
+    rest = threading.Timer(_PRELOAD_DELAY_S, queries.preload_slow_queries)
     rest.daemon = True
     rest.start()
 

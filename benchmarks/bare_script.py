@@ -1,6 +1,6 @@
 """What a person would write in one file instead of the graph: read, fit, score, and the same figures.
 
-`benchmarks/pipeline.py` runs it beside the graph; it reads the rows that the graph has drawn.
+`benchmarks/pipeline_run_time.py` runs it beside the graph; it reads the rows that the graph has drawn.
 """
 
 from __future__ import annotations

@@ -22,14 +22,15 @@ import numpy as np  # noqa: E402 - needs the path above
 import pandas as pd  # noqa: E402 - needs the path above
 from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the path above
 
-from pipeline.config.compose import compose  # noqa: E402 - needs the path above
-from pipeline.config.load import build_config  # noqa: E402 - needs the path above
-from pipeline.monitoring import BinCounts, detect_drift, reference_counts, statistics  # noqa: E402 - needs the path above
+from pipeline.config.composition import compose  # noqa: E402 - needs the path above
+from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
+from pipeline.monitoring import BinCounts, detect_drift, reference_counts  # noqa: E402 - needs the path above
+from pipeline.monitoring.drift import drift_statistics  # noqa: E402 - needs the path above
 from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.live import DriftConfig
+    from pipeline.config.groups.monitoring_config import DriftConfig
     from pipeline.package import Bins, Reference
 
 N_REFERENCE = 18_524
@@ -43,7 +44,12 @@ BAR_FALSE, BAR_FOUND = 0.05, 0.95
 
 def make_schema() -> Schema:
     numbers = tuple(
-        Column(name, "integer" if name in INTEGER_DEVIATIONS else "float", "Int64" if name in INTEGER_DEVIATIONS else "Float64", nullable=True)
+        Column(
+            name,
+            "integer" if name in INTEGER_DEVIATIONS else "float",
+            "Int64" if name in INTEGER_DEVIATIONS else "Float64",
+            nullable=True,
+        )
         for name in NUMERIC_FEATURES
     )
     words = tuple(
@@ -117,7 +123,7 @@ def psi_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
     return {
         one.name
         for one in reference.columns
-        if statistics.psi(one.coarsen(before[one.name]), one.coarsen(window.features[one.name])) > 0.1
+        if drift_statistics.psi(one.coarsen(before[one.name]), one.coarsen(window.features[one.name])) > 0.1
     }
 
 
@@ -125,13 +131,13 @@ def wasserstein_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
     before, found = reference_counts(reference).features, set()
     for one in reference.columns:
         if one.kind == "words":
-            distance = statistics.jensen_shannon(
+            distance = drift_statistics.jensen_shannon(
                 before[one.name].astype(float), window.features[one.name].astype(float)
             )
             found |= {one.name} if distance > 0.1 else set()
             continue
-        both = statistics.cumulative_shares(one, before[one.name], window.features[one.name])
-        found |= {one.name} if both and statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
+        both = drift_statistics.cumulative_shares(one, before[one.name], window.features[one.name])
+        found |= {one.name} if both and drift_statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
     return found
 
 
@@ -142,11 +148,11 @@ def p_value_below_0_05(reference: Reference, window: BinCounts) -> set[str]:
         if one.kind == "words":
             present = [side[:-1] for side in counts]
             freedom = int(((present[0] + present[1]) > 0).sum()) - 1
-            p_value = float(chdtrc(freedom, statistics.chi_squared(*present)))
+            p_value = float(chdtrc(freedom, drift_statistics.chi_squared(*present)))
         else:
-            both = statistics.cumulative_shares(one, *counts)
+            both = drift_statistics.cumulative_shares(one, *counts)
             root = np.sqrt(both.n_reference * both.n_current / (both.n_reference + both.n_current)) if both else 0.0
-            p_value = float(kolmogorov(root * statistics.kolmogorov_smirnov(both))) if both else 1.0
+            p_value = float(kolmogorov(root * drift_statistics.kolmogorov_smirnov(both))) if both else 1.0
         found |= {one.name} if p_value < 0.05 else set()
     return found
 

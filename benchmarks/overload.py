@@ -102,7 +102,9 @@ def run_overload(port: int, body: bytes, connections: int, seconds: int, folder:
     command = ["wrk", *words, f"http://127.0.0.1:{port}"]
     crowd = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(0.5)
-    threads = [threading.Thread(target=send_paced_requests, args=(port, body, seen, is_over)) for _ in range(_N_PACED_CLIENTS)]
+    threads = [
+        threading.Thread(target=send_paced_requests, args=(port, body, seen, is_over)) for _ in range(_N_PACED_CLIENTS)
+    ]
     threads.append(threading.Thread(target=probe_liveness, args=(port, seen, is_over)))
     for thread in threads:
         thread.start()

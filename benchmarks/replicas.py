@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))
 import psycopg  # noqa: E402 - needs the path above
 from making import MODELS, train_package  # noqa: E402 - needs the path above
 
-from tests.pipeline.serving.http.running import ROW, make_project, run_server  # noqa: E402 - needs the path above
-from tests.pipeline.state import server  # noqa: E402 - needs the path above
+from tests.pipeline.serving.http.server_process import ROW, make_project, run_server  # noqa: E402 - needs the path above
+from tests.pipeline.state import postgresql_server  # noqa: E402 - needs the path above
 
 BODY, HEADERS = json.dumps({"features": ROW}), {"Content-Type": "application/json"}
 N_CLIENTS = 8
@@ -80,15 +80,15 @@ def measure_replicas(root: Path, address: str | None, n_servers: int, n: int) ->
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--requests", type=int, default=8_000, help="of each server, by eight connections")
-    n, folder = arguments.parse_args().requests, server.find_server_programs()
+    n, folder = arguments.parse_args().requests, postgresql_server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with tempfile.TemporaryDirectory() as base, server.running_server(folder, is_durable=True) as address:
+    with tempfile.TemporaryDirectory() as base, postgresql_server.running_server(folder, is_durable=True) as address:
         package = Path(base) / "made"
         train_package(package, MODELS["logistic regression"])
         make_project(Path(base) / "file", [package])
         print("SQLite,", measure_replicas(Path(base) / "file", None, 1, n), flush=True)
-        os.environ["MLOPS_STATE_URL"] = server.new_database(address)
+        os.environ["MLOPS_STATE_URL"] = postgresql_server.new_database(address)
         make_project(Path(base) / "server", [package])
         for n_servers in (1, 2, 3):
             print("PostgreSQL,", measure_replicas(Path(base) / "server", address, n_servers, n), flush=True)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "canonical_json",
-    "exclusive_lock",
     "atomic_file",
     "atomic_folder",
+    "canonical_json",
+    "exclusive_lock",
     "read_json",
     "read_parquet",
     "sha256",

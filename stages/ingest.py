@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
-from pipeline.config.entry import stage
+from pipeline import files
+from pipeline.config.stage_entry import stage
 from pipeline.data import sources
+from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("ingest")

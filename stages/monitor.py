@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.alerts.watching import run_monitor
-from pipeline.config.entry import stage
-from pipeline.tracking.store import find_project_root
+from pipeline.alerts.monitor_loop import run_monitor
+from pipeline.config.stage_entry import stage
+from pipeline.tracking.run_store import find_project_root
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("monitor", is_in_graph=False)

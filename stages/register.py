@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import files, package, paths
-from pipeline.config.entry import stage
+from pipeline import files, package
+from pipeline.config.stage_entry import stage
 from pipeline.errors import GateRefused
 from pipeline.gates import GateInputs
+from pipeline.project import paths
 from pipeline.registry import registry_of
 from pipeline.tracking.revision import revision_tags
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("register")
@@ -22,7 +23,9 @@ def main(config: Config) -> None:
     """Judge the candidate, write what the gates said, register it; end with exit code 5 when they reject it."""
     registry = registry_of(config.tracking)
     evidence = GateInputs(
-        files.read_parquet(paths.TEST_ROWS), files.read_json(paths.EVALUATION_REPORT), files.read_json(paths.VALIDATION_REPORT)
+        files.read_parquet(paths.TEST_ROWS),
+        files.read_json(paths.EVALUATION_REPORT),
+        files.read_json(paths.VALIDATION_REPORT),
     )
     report = registry.evaluate_candidate(
         config.name, package.load_package(paths.CANDIDATE_PACKAGE), evidence, config.promotion, seed=config.seed

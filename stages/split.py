@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
-from pipeline.config.entry import stage
-from pipeline.data.split import split_train_test
+from pipeline import files
+from pipeline.config.stage_entry import stage
+from pipeline.data.splitters import split_train_test
+from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.validation import compare_split
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("split")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import files, package, paths
-from pipeline.config.entry import stage
+from pipeline import files, package
+from pipeline.config.stage_entry import stage
+from pipeline.modeling.training import train_classifier, training_lineage
+from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.sweeps import run_trial
-from pipeline.training import training_lineage, train_classifier
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("train", manual_task=run_trial)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
-from pipeline.config.entry import stage
+from pipeline import files
+from pipeline.config.stage_entry import stage
 from pipeline.errors import DataError
+from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.validation import render_html, quarantine, validate
-from pipeline.words import pluralize
+from pipeline.text import pluralize
+from pipeline.validation import quarantine, render_html, validate
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("validate")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.alerts.figures import flatten_metrics
-from pipeline.tracking import print_tracking_warnings, make_tracker
+from pipeline.alerts.run_summary import flatten_metrics
+from pipeline.tracking import make_tracker, print_tracking_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.config.groups.monitoring_config import TrackingConfig
     from pipeline.state import MonitorRun
 
 __all__ = ["log_monitor_run"]

@@ -7,18 +7,25 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.compose import check_hydra_overrides
+from pipeline.config.composition import check_hydra_overrides
+from pipeline.config.config_loader import build_config
+from pipeline.config.hydra_job import (
+    FAILURE_FILE,
+    HydraJob,
+    current_job,
+    current_sweep_folder,
+    record_failure,
+    sweep_stop_reason,
+)
 from pipeline.config.interpolation import check_interpolations
-from pipeline.config.job import FAILURE_FILE, HydraJob, current_job, current_sweep_folder, record_failure, sweep_stop_reason
-from pipeline.config.load import build_config
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.files import read_json
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 __all__ = ["run_hydra_app"]
 

@@ -46,7 +46,9 @@ def _interpolated_texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tup
         yield path, value
 
 
-def _resolved_length(where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], parents: tuple[str, ...]) -> int:
+def _resolved_length(
+    where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], parents: tuple[str, ...]
+) -> int:
     """Return the number of characters that `text` has once it is resolved."""
     if where in known:
         return known[where]
@@ -61,7 +63,9 @@ def _resolved_length(where: str, text: Any, values: Mapping[str, Any], known: di
         )
     size = len(text)
     for reference in references:
-        size += _resolved_length(reference, _referenced_value(where, reference, values), values, known, (*parents, where))
+        size += _resolved_length(
+            reference, _referenced_value(where, reference, values), values, known, (*parents, where)
+        )
     if size > _MAX_CHARACTERS:
         raise ConfigError(f"{where}: would have more than {_MAX_CHARACTERS:,} characters once it is resolved")
     known[where] = size

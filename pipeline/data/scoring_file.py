@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.data.checking import check_csv
-from pipeline.data.conform import coerce_to_schema
-from pipeline.data.problems import InputProblem, quote_shortened
-from pipeline.data.reader import read_csv
+from pipeline.data.coerce import coerce_to_schema
+from pipeline.data.csv_check import check_csv
+from pipeline.data.csv_reader import read_csv
+from pipeline.data.input_problems import InputProblem, quote_shortened
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.schema.failures import list_failures
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data import CsvSource
+    from pipeline.config.groups.data_config import CsvSource
 
 __all__ = ["ScoringRows", "read_scoring_file"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from pipeline.kinds import LookupTable
+from pipeline.lookup import LookupTable
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data import DataConfig
+    from pipeline.config.groups.data_config import DataConfig
 
 __all__ = ["SOURCES", "FetchedRows", "content_hash", "fetch_rows"]
 
@@ -105,7 +105,7 @@ def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.Da
 
 @SOURCES.add("csv")
 def _fetch_csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
-    from pipeline.data.reader import read_csv
+    from pipeline.data.csv_reader import read_csv
 
     assert config.source.kind == "csv"  # noqa: S101 - narrows the type
     return read_csv(_require_file(root, config.source.path), schema, config.source)
@@ -116,7 +116,7 @@ def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.data.conform import coerce_to_schema
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
     path = _require_file(root, config.source.path)
@@ -139,7 +139,7 @@ def _fetch_bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     import pyarrow as pa
     from sklearn import datasets
 
-    from pipeline.data.conform import coerce_to_schema
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "bundled"  # noqa: S101 - narrows the type
     bunch = getattr(datasets, f"load_{config.source.name}")()
@@ -156,7 +156,7 @@ def _to_identifier(name: str) -> str:
 
 @SOURCES.add("sql")
 def _fetch_sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
-    from pipeline.data.conform import coerce_to_schema
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "sql"  # noqa: S101 - narrows the type
     url_env = config.source.url_env

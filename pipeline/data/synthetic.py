@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pipeline.data.cells import to_frame
+from pipeline.data.cell_parsers import to_frame
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.data import MixtureComponent, SyntheticProfile
+    from pipeline.config.groups.data_config import MixtureComponent, SyntheticProfile
     from pipeline.schema import Column, Schema
 
     Floats = NDArray[np.float64]
@@ -114,7 +114,9 @@ def _draw_codes(uniform: Floats, cells: list[MixtureComponent], schema: Schema) 
             codes[rows, i] = _choose_by_weight(own[:, i], cell.weights[column.name])
         codes[rows, -1] = schema.target.classes.index(cell.label)
         rates = np.array([cell.missing_rate.get(column.name, 0.0) for column in schema.columns])
-        codes[rows, :-1] = np.where(_draw_missing_mask(own[:, len(schema.columns) :], cell, rates), -1, codes[rows, :-1])
+        codes[rows, :-1] = np.where(
+            _draw_missing_mask(own[:, len(schema.columns) :], cell, rates), -1, codes[rows, :-1]
+        )
     return codes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.metrics import METRICS, compute_metrics, round_significant
-from pipeline.scoring import make_scored_rows
+from pipeline.modeling.scored_rows import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
 
-__all__ = ["Importance", "permutation_importance", "importance_table"]
+__all__ = ["Importance", "importance_table", "permutation_importance"]
 
 _MAX_ROWS = 10_000
 
@@ -92,7 +92,12 @@ def _metric_value(classifier: Classifier, matrix: NDArray[np.float32], codes: ND
 
 
 def _summarize_repeats(column: str, metric: str, worsenings: NDArray[np.float64]) -> Importance:
-    figures = (worsenings.mean(), worsenings.std(ddof=1) if len(worsenings) > 1 else 0.0, worsenings.min(), worsenings.max())
+    figures = (
+        worsenings.mean(),
+        worsenings.std(ddof=1) if len(worsenings) > 1 else 0.0,
+        worsenings.min(),
+        worsenings.max(),
+    )
     return Importance(column, metric, *map(round_significant, figures))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, MetricEstimate, estimate_metrics, compute_metrics, get_metric, round_significant
+from pipeline.metrics import METRICS, MetricEstimate, compute_metrics, estimate_metrics, get_metric, round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.learning import EvaluationConfig
+    from pipeline.config.groups.training_config import EvaluationConfig
     from pipeline.metrics import LabeledPredictions
     from pipeline.schema import Column, Schema
 
@@ -55,7 +55,13 @@ class Slice:
 
 
 def evaluate_slices(
-    scored: LabeledPredictions, train: pd.DataFrame, test: pd.DataFrame, schema: Schema, config: EvaluationConfig, *, seed: int
+    scored: LabeledPredictions,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    schema: Schema,
+    config: EvaluationConfig,
+    *,
+    seed: int,
 ) -> tuple[list[Slice], list[tuple[str, str, int]]]:
     """Return the slices worst first, and column, value and rows of those that were too small to judge.
 
@@ -86,9 +92,13 @@ def evaluate_slices(
     return sorted(found, key=_worst_first_key), too_small
 
 
-def _evaluate_slice(column: str, value: str, scored: LabeledPredictions, overall: float, config: EvaluationConfig, seed: int) -> Slice:
+def _evaluate_slice(
+    column: str, value: str, scored: LabeledPredictions, overall: float, config: EvaluationConfig, seed: int
+) -> Slice:
     name = config.slices.metric
-    found = estimate_metrics(scored, [name], confidence_level=config.confidence, n_resamples=config.resamples, seed=seed)[name]
+    found = estimate_metrics(
+        scored, [name], confidence_level=config.confidence, n_resamples=config.resamples, seed=seed
+    )[name]
     metrics = {one: round_significant(figure) for one, figure in compute_metrics(scored, config.metrics).items()}
     stands_out = None
     if found.low is not None and found.high is not None:
@@ -152,7 +162,11 @@ def _range_label(low: float, high: float, column: Column) -> str:
     if column.kind != "integer":
         return f"above {_format_edge(low, column)} to {_format_edge(high, column)}"
     first = low + 1
-    return _format_edge(high, column) if first == high else f"{_format_edge(first, column)} to {_format_edge(high, column)}"
+    return (
+        _format_edge(high, column)
+        if first == high
+        else f"{_format_edge(first, column)} to {_format_edge(high, column)}"
+    )
 
 
 def _format_edge(value: float, column: Column) -> str:

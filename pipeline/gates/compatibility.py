@@ -64,7 +64,9 @@ def _column_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
 def _range_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
     if (old.minimum, old.maximum) == (new.minimum, new.maximum):
         return
-    is_narrower = _is_stricter_minimum(new.minimum, old.minimum) or _is_stricter_minimum(_negated(new.maximum), _negated(old.maximum))
+    is_narrower = _is_stricter_minimum(new.minimum, old.minimum) or _is_stricter_minimum(
+        _negated(new.maximum), _negated(old.maximum)
+    )
     what = f"accepts {_format_range(new)} instead of {_format_range(old)}"
     yield SchemaChange(new.name, what, is_breaking=is_narrower)
 

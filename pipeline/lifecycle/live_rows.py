@@ -10,22 +10,22 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.monitoring import (
     ScoreHistogram,
+    calculate_realized_performance,
     count_frame,
-    domain_auc,
-    estimate_performance,
     detect_degradation,
     detect_drift,
+    domain_auc,
+    estimate_performance,
     estimates_agree,
-    calculate_realized_performance,
 )
-from pipeline.monitoring.performance import ESTIMABLE_METRICS
+from pipeline.monitoring.performance.estimation import ESTIMABLE_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
     from pipeline.monitoring import BinCounts, DriftReport
     from pipeline.package import Package
 
@@ -74,7 +74,11 @@ def evaluate_live_rows(
         "average_confidence": float(probabilities.max(axis=1).mean()),
         "n_outcomes": performance["performance"]["n_outcomes"],
     }
-    told = {"drift_detected": drift.verdict == "drift", "drifted_features": list(drift.drifted_columns), **drift.as_dict()}
+    told = {
+        "drift_detected": drift.verdict == "drift",
+        "drifted_features": list(drift.drifted_columns),
+        **drift.as_dict(),
+    }
     return {"dashboard": dashboard, "drift": told, **performance}
 
 
@@ -141,7 +145,9 @@ def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any
     }
     known = ScoreHistogram.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
     measured = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(rows), **how)
-    expected = estimate_performance(ScoreHistogram.from_rows(probabilities, said, positive=positive), ESTIMABLE_METRICS, **how)
+    expected = estimate_performance(
+        ScoreHistogram.from_rows(probabilities, said, positive=positive), ESTIMABLE_METRICS, **how
+    )
     own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE_METRICS and value is not None}
     few = config.monitoring.min_rows
     found = detect_degradation(measured, own, threshold=_MAX_WORSENING, min_outcomes=few)

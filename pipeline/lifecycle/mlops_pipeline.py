@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
+from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
 from pipeline.lifecycle.live_rows import evaluate_live_rows
-from pipeline.lifecycle.report import BestModel, MlopsReport
-from pipeline.lifecycle.teaching import TrainedCandidate, model_config_of, to_train_test, train_candidate
+from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.values import read_feature_importance
+from pipeline.monitoring.log.record import read_feature_importance
+from pipeline.project import paths
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.store import find_project_root
+from pipeline.tracking.run_store import find_project_root
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
     from pipeline.evaluation import EvaluationReport
-    from pipeline.lifecycle.teaching import TrainTestFrames
+    from pipeline.lifecycle.in_memory_training import TrainTestFrames
     from pipeline.package import Package
     from pipeline.state import DeploymentChange, ModelVersion
 
@@ -117,7 +117,9 @@ class MLOpsPipeline:
         }
         self._quality_scores = {name: report["quality_score"] for name, report in found.items()}
         with self.tracker.start_run("data validation", tags={"mlops.kind": "validation"}) as run:
-            self.tracker.log_metrics({f"data.quality_score.{name}": score for name, score in self._quality_scores.items()})
+            self.tracker.log_metrics(
+                {f"data.quality_score.{name}": score for name, score in self._quality_scores.items()}
+            )
             for name, frame in (("train", train_data), ("test", test_data)):
                 self.tracker.log_dataset(frame, name, context=name)
                 self.tracker.log_dict(found[name], f"validation_{name}.json")
@@ -168,7 +170,11 @@ class MLOpsPipeline:
             self.tracker.log_params(model_params if model_params is not None else declared.estimator)
             self._log_run(made, figures, folder)
             gates = self.registry.evaluate_candidate(
-                self.model_name, made, self._gate_inputs(rows, report), self._loaded_config.promotion, seed=self._loaded_config.seed
+                self.model_name,
+                made,
+                self._gate_inputs(rows, report),
+                self._loaded_config.promotion,
+                seed=self._loaded_config.seed,
             )
             self.tracker.log_dict(gates.as_dict(), "gates.json")
             taught = TrainedCandidate(run.key, figures, made.metrics, gates, made, None)
@@ -258,7 +264,9 @@ class MLOpsPipeline:
         package = self.registry.load_model(self.model_name, stage="Production")
         root = self.root if self.root is not None else find_project_root()
         importance = read_feature_importance(root, package.digest)
-        judged = evaluate_live_rows(package, prediction_data, reference_data, self._loaded_config, importance=importance)
+        judged = evaluate_live_rows(
+            package, prediction_data, reference_data, self._loaded_config, importance=importance
+        )
         return {"model": self.model_name, **judged}
 
     def get_best_model(self, metric: str | None = None) -> BestModel:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.metrics.rows import WeightedPredictions
-from pipeline.metrics.table import METRICS, compute_metrics
+from pipeline.metrics.labeled_predictions import WeightedPredictions
+from pipeline.metrics.metric_table import METRICS, compute_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.metrics.rows import LabeledPredictions
+    from pipeline.metrics.labeled_predictions import LabeledPredictions
 
     Floats = NDArray[np.float64]
 
@@ -45,7 +45,11 @@ class MetricEstimate:
 
     def as_dict(self) -> dict[str, float | None]:
         """Return plain values with 10 significant digits."""
-        return {"value": round_significant(self.value), "low": round_significant(self.low), "high": round_significant(self.high)}
+        return {
+            "value": round_significant(self.value),
+            "low": round_significant(self.low),
+            "high": round_significant(self.high),
+        }
 
 
 def estimate_metrics(
@@ -75,7 +79,13 @@ def estimate_metrics(
 
 
 def compare_paired(
-    scored: LabeledPredictions, other: LabeledPredictions, names: Sequence[str], *, confidence_level: float, n_resamples: int, seed: int
+    scored: LabeledPredictions,
+    other: LabeledPredictions,
+    names: Sequence[str],
+    *,
+    confidence_level: float,
+    n_resamples: int,
+    seed: int,
 ) -> dict[str, MetricEstimate]:
     """Return the figures of `scored` minus those of `other`, with intervals of the paired bootstrap.
 
@@ -91,7 +101,10 @@ def compare_paired(
         raise DataError("metrics: two models are compared on the same rows; these have different true classes")
     value, against = compute_metrics(scored, names), compute_metrics(other, names)
     mine, theirs = _resampled_metrics([scored, other], names, n_resamples, seed)
-    return {name: _percentile_interval(value[name] - against[name], mine[name] - theirs[name], confidence_level) for name in names}
+    return {
+        name: _percentile_interval(value[name] - against[name], mine[name] - theirs[name], confidence_level)
+        for name in names
+    }
 
 
 def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_resamples: int, seed: int) -> float:
@@ -117,7 +130,9 @@ def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_re
     return float(np.mean(found))
 
 
-def _resampled_metrics(group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, seed: int) -> list[dict[str, Floats]]:
+def _resampled_metrics(
+    group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, seed: int
+) -> list[dict[str, Floats]]:
     """Return every figure of each resample, for models judged on the same rows."""
     drawn: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in group]
     for weights in _resample_weights(group[0].n_rows, resamples, np.random.default_rng(seed)):

@@ -1,47 +1,52 @@
 """Watch live rows: how far they moved from training, and how well the model does, before and after outcomes arrive."""
 
-from pipeline.monitoring.cells import ScoreHistogram
-from pipeline.monitoring.counting import BinCounts, count_frame, reference_counts
-from pipeline.monitoring.findings import DriftReport, DriftFinding
-from pipeline.monitoring.judging import detect_drift, require_consecutive_windows
-from pipeline.monitoring.monitor import ModelMonitor
-from pipeline.monitoring.multivariate import DomainAuc, domain_auc
-from pipeline.monitoring.performance import (
+from pipeline.monitoring.drift.detection import detect_drift, require_consecutive_windows
+from pipeline.monitoring.drift.domain_classifier import DomainAuc, domain_auc
+from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
+from pipeline.monitoring.drift.interval_drift import IntervalDrift, drift_between_windows, drift_by_time
+from pipeline.monitoring.log.bin_counts import BinCounts, count_frame, reference_counts
+from pipeline.monitoring.log.hourly_traffic import (
+    HourlyOutcomes,
+    HourlyPredictions,
+    outcomes_by_hour,
+    predictions_by_hour,
+)
+from pipeline.monitoring.log.rollup_updates import roll_up
+from pipeline.monitoring.model_monitor import ModelMonitor
+from pipeline.monitoring.performance.estimation import (
     Degradation,
     Performance,
-    estimate_performance,
-    detect_degradation,
-    estimates_agree,
     calculate_realized_performance,
+    detect_degradation,
+    estimate_performance,
+    estimates_agree,
 )
-from pipeline.monitoring.rollups import roll_up
-from pipeline.monitoring.slots import IntervalDrift, drift_between_windows, drift_by_time
-from pipeline.monitoring.traffic import HourlyPredictions, HourlyOutcomes, predictions_by_hour, outcomes_by_hour
+from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 
 __all__ = [
-    "ScoreHistogram",
     "BinCounts",
     "Degradation",
     "DomainAuc",
-    "DriftReport",
     "DriftFinding",
-    "HourlyPredictions",
+    "DriftReport",
     "HourlyOutcomes",
+    "HourlyPredictions",
+    "IntervalDrift",
     "ModelMonitor",
     "Performance",
-    "IntervalDrift",
-    "predictions_by_hour",
-    "drift_between_windows",
+    "ScoreHistogram",
+    "calculate_realized_performance",
     "count_frame",
-    "domain_auc",
-    "drift_by_time",
-    "estimate_performance",
     "detect_degradation",
     "detect_drift",
-    "require_consecutive_windows",
+    "domain_auc",
+    "drift_between_windows",
+    "drift_by_time",
+    "estimate_performance",
     "estimates_agree",
-    "calculate_realized_performance",
     "outcomes_by_hour",
+    "predictions_by_hour",
     "reference_counts",
+    "require_consecutive_windows",
     "roll_up",
 ]

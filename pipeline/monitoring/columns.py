@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["LogColumns", "DictionaryColumn"]
+__all__ = ["DictionaryColumn", "LogColumns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class LogColumns:
         """Return the columns of rows that were read as long texts; of several outcomes the last one counts."""
         seq, moment, latency_us, confidence = map(_parse_integers, rows.numeric_texts)
         features, prediction, probabilities = (
-            DictionaryColumn.from_joined_text(one, rows.n_rows) for one in (rows.features, rows.prediction, rows.probabilities)
+            DictionaryColumn.from_joined_text(one, rows.n_rows)
+            for one in (rows.features, rows.prediction, rows.probabilities)
         )
         known = _latest_outcomes(seq, outcomes)
         return cls(moment, features, prediction, probabilities, confidence / CONFIDENCE_SCALE, latency_us, known)

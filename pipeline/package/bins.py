@@ -113,7 +113,8 @@ class Bins:
         unseen, missing = len(self.points), len(self.points) + 1
         if not hasattr(values, "factorize"):
             return np.array(
-                [missing if _is_missing(one) else known.get(_category_text(one), unseen) for one in values], dtype=np.int64
+                [missing if _is_missing(one) else known.get(_category_text(one), unseen) for one in values],
+                dtype=np.int64,
             )
         positions, found = values.factorize()
         codes = np.array([*(known.get(_category_text(one), unseen) for one in found), missing], dtype=np.int64)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Column, Schema
 
 __all__ = ["GOLDEN_TOLERANCE", "check_golden", "golden_rows"]

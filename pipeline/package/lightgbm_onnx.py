@@ -60,7 +60,16 @@ class _TreeEnsemble:
             raise NotConvertible("LightGBM splits by categories or takes zero for missing, which ONNX trees cannot say")
         threshold = float(node["threshold"])
         goes_left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
-        return tree, number, node["split_feature"], "BRANCH_LEQ", _round_down_to_float32(threshold), 0, 0, int(goes_left)
+        return (
+            tree,
+            number,
+            node["split_feature"],
+            "BRANCH_LEQ",
+            _round_down_to_float32(threshold),
+            0,
+            0,
+            int(goes_left),
+        )
 
 
 def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> bytes:

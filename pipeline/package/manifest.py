@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FORMAT_VERSION", "MANIFEST_FILE", "FileEntry", "Manifest", "OnnxProof", "list_files", "verify_package", "verify_files"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST_FILE",
+    "FileEntry",
+    "Manifest",
+    "OnnxProof",
+    "list_files",
+    "verify_files",
+    "verify_package",
+]
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -88,7 +97,9 @@ class Manifest:
         try:
             value = json.loads(data)
             if value.pop("format") != FORMAT_VERSION:
-                raise IntegrityError(f"{MANIFEST_FILE}: another format than {FORMAT_VERSION}; use the version that wrote it")
+                raise IntegrityError(
+                    f"{MANIFEST_FILE}: another format than {FORMAT_VERSION}; use the version that wrote it"
+                )
             entries = {name: FileEntry(**entry) for name, entry in value.pop("files").items()}
             proof = OnnxProof(**value.pop("onnx"))
             manifest = cls(files=entries, onnx=proof, digest=files.sha256(data), **value)
@@ -103,7 +114,9 @@ class Manifest:
 def _check_listed_files(manifest: Manifest) -> None:
     for name, entry in manifest.files.items():
         if name not in REQUIRED_FILES and name not in OPTIONAL_FILES:
-            raise IntegrityError(f"{MANIFEST_FILE}: lists {name!r}; a package holds {', '.join((*REQUIRED_FILES, *OPTIONAL_FILES))}")
+            raise IntegrityError(
+                f"{MANIFEST_FILE}: lists {name!r}; a package holds {', '.join((*REQUIRED_FILES, *OPTIONAL_FILES))}"
+            )
         is_sound = type(entry.size) is int and 0 <= entry.size <= _MAX_FILE_BYTES and isinstance(entry.sha256, str)
         if not is_sound or not _SHA256.fullmatch(entry.sha256):
             raise IntegrityError(f"{MANIFEST_FILE}: size or digest of {name} is not one")
@@ -152,7 +165,9 @@ def verify_files(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_FILE
     if not folder.is_dir() or not path.exists():
-        raise IntegrityError(f"{folder}: no model package (there is no {MANIFEST_FILE}); run `dvc repro train` to make one")
+        raise IntegrityError(
+            f"{folder}: no model package (there is no {MANIFEST_FILE}); run `dvc repro train` to make one"
+        )
     if _regular_file_size(path) > _MAX_MANIFEST_BYTES:
         raise IntegrityError(f"{path}: larger than any manifest; the package is damaged, restore it")
     return Manifest.from_bytes(path.read_bytes())

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.classifier import predicted_classes
+from pipeline.modeling.classifier import predicted_classes
 from pipeline.package.manifest import OnnxProof
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
     from pipeline.package.onnx_file import OnnxModel
     from pipeline.schema import Column, Schema
 
-__all__ = ["TOLERANCE", "edge_case_rows", "onnx_classifier", "check_onnx_parity"]
+__all__ = ["TOLERANCE", "check_onnx_parity", "edge_case_rows", "onnx_classifier"]
 
 TOLERANCE = 1e-5
 _UNKNOWN_CATEGORY = "\N{REPLACEMENT CHARACTER} not declared"
@@ -39,12 +39,16 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
     """
     import pandas as pd
 
-    tried = pd.concat([rows[list(classifier.encoder.feature_names_in_)], edge_case_rows(rows, classifier.schema)], ignore_index=True)
+    tried = pd.concat(
+        [rows[list(classifier.encoder.feature_names_in_)], edge_case_rows(rows, classifier.schema)], ignore_index=True
+    )
     expected = classifier.predict_proba(tried)
     found = onnx_classifier(classifier, model).predict_proba(tried)
     difference = np.abs(expected - found).max(initial=0.0)
     target, threshold = classifier.schema.target, classifier.threshold
-    n_flipped = int((predicted_classes(expected, target, threshold) != predicted_classes(found, target, threshold)).sum())
+    n_flipped = int(
+        (predicted_classes(expected, target, threshold) != predicted_classes(found, target, threshold)).sum()
+    )
     if not difference <= TOLERANCE or n_flipped:
         reason = f"its probabilities differ by up to {difference:.1e} and {n_flipped} classes in {len(tried)} rows"
         return OnnxProof(used=False, rows=len(tried), tolerance=TOLERANCE, reason=reason)

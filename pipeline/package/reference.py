@@ -136,7 +136,9 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
         if len(seen) and seen[-1] - seen[0] < _MAX_DISTINCT_VALUES:
             seen = np.arange(seen[0], seen[-1] + 1)
         if len(seen) <= _MAX_DISTINCT_VALUES:
-            return _with_counts(Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_mean_and_deviation(core)), values)
+            return _with_counts(
+                Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_mean_and_deviation(core)), values
+            )
     return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
 
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.outputs import folder_md5
-from pipeline.tracking.history import lock_commits
-from pipeline.tracking.revision import run_git, parse_dvc_lock
+from pipeline.project import paths
+from pipeline.project.dvc_outputs import folder_md5
+from pipeline.tracking.dvc_history import lock_commits
+from pipeline.tracking.revision import parse_dvc_lock, run_git
 
 if TYPE_CHECKING:
     from pipeline.package import Package
@@ -94,7 +94,7 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, folder: Path
 
 def settings_at(root: Path, commit: str) -> dict[str, Any]:
     """Return the composed settings of a commit with their key paths."""
-    from pipeline.config.reader import read_yaml
+    from pipeline.config.strict_yaml import read_yaml
 
     text = run_git(root, "show", f"{commit}:./{paths.PARAMS}")
     if text is None:
@@ -114,7 +114,9 @@ def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
 def _find_commit(root: Path, md5: str) -> str | None:
     if run_git(root, "rev-parse", "--git-dir") is None:
         return None
-    named = (one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5)
+    named = (
+        one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
+    )
     return next(named, None)
 
 

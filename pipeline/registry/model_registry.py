@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import UsageError
-from pipeline.package.store import PackageStore
-from pipeline.registry import decisions
-from pipeline.registry.comparing import VersionDetails, VersionDiff, compare_versions, diff_versions
+from pipeline.package.package_store import PackageStore
+from pipeline.registry import stage_transitions
+from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
+from pipeline.registry.deployment_history import PastDeployment, deployments_after
+from pipeline.registry.descriptions import version_card
 from pipeline.registry.lineage import Lineage, lineage_of, settings_at
-from pipeline.registry.mirror import MirrorResult, mirror, overridden_aliases
-from pipeline.registry.story import version_card
-from pipeline.registry.submitting import Submission, evaluate_candidate, submit
-from pipeline.registry.then import PastDeployment, deployments_after
-from pipeline.tracking.search import require_store
-from pipeline.tracking.store import RunStore, find_project_root
+from pipeline.registry.mlflow_mirror import MirrorResult, mirror, overridden_aliases
+from pipeline.registry.submission import Submission, evaluate_candidate, submit
+from pipeline.tracking.run_search import require_store
+from pipeline.tracking.run_store import RunStore, find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.live import PromotionConfig, TrackingConfig
+    from pipeline.config.groups.monitoring_config import PromotionConfig, TrackingConfig
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
-    from pipeline.registry.reproducing import ReproductionReport
-    from pipeline.state import AuditEntry, DeploymentChange, Deployment, State, ModelVersion
+    from pipeline.registry.reproduction import ReproductionReport
+    from pipeline.state import AuditEntry, Deployment, DeploymentChange, ModelVersion, State
 
 __all__ = ["ModelRegistry", "registry_of"]
 
@@ -119,7 +119,7 @@ class ModelRegistry:
             candidate = self.packages.add(folder)
             known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             judged = None if gates is None else gates.as_dict()
-            version, _ = decisions.register(
+            version, _ = stage_transitions.register(
                 state, self.packages, name, candidate, description=description, tags=known, gates=judged
             )
             self._mirror_best_effort(state)
@@ -167,7 +167,7 @@ class ModelRegistry:
             When there is no such version or stage.
         """
         with self._open_state() as state:
-            change = decisions.promote(
+            change = stage_transitions.promote(
                 state,
                 name,
                 _version_number(version),
@@ -194,7 +194,7 @@ class ModelRegistry:
         """
         with self._open_state() as state:
             target = None if to is None else _version_number(to)
-            change = decisions.rollback(
+            change = stage_transitions.rollback(
                 state, name, to=target, reason=reason, expected_generation=expected_generation, decided_by=self.actor
             )
             self._mirror_best_effort(state)
@@ -273,7 +273,7 @@ class ModelRegistry:
         UsageError
             When no commit names the package.
         """
-        from pipeline.registry.reproducing import reproduce
+        from pipeline.registry.reproduction import reproduce
 
         found = self.get_version(name, version)
         return reproduce(self._root, found, self.load_model(name, version=version), self.lineage(name, version))

@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.groups.data import ColumnConfig, DataConfig
+    from pipeline.config.groups.data_config import ColumnConfig, DataConfig
 
 __all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
 
@@ -186,8 +186,18 @@ def _format_bound(bound: float) -> str:
 
 # Python's own whole numbers have no end, those of a table do.
 _MAX_ABS_BOUND = {"integer": 2**63 - 1, "float": float_info.max}
-_LOWER_BOUND_CHECKS = {"ge": "min_value", "greater_than_or_equal_to": "min_value", "gt": "min_value", "greater_than": "min_value"}
-_UPPER_BOUND_CHECKS = {"le": "max_value", "less_than_or_equal_to": "max_value", "lt": "max_value", "less_than": "max_value"}
+_LOWER_BOUND_CHECKS = {
+    "ge": "min_value",
+    "greater_than_or_equal_to": "min_value",
+    "gt": "min_value",
+    "greater_than": "min_value",
+}
+_UPPER_BOUND_CHECKS = {
+    "le": "max_value",
+    "less_than_or_equal_to": "max_value",
+    "lt": "max_value",
+    "less_than": "max_value",
+}
 
 
 def _narrowest_bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:

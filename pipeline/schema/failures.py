@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.schema.checks import pandera_schema
+from pipeline.schema.pandera_schema import pandera_schema
 
 if TYPE_CHECKING:
     from pandera.errors import SchemaError
 
     from pipeline.schema.declaration import Schema
 
-__all__ = ["ColumnFailure", "CellFailure", "SchemaFailures", "list_failures", "find_failures"]
+__all__ = ["CellFailure", "ColumnFailure", "SchemaFailures", "find_failures", "list_failures"]
 
 _RULE_NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multiple_fields_uniqueness": "unique_together"}
 

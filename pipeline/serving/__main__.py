@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import MlopsError
-from pipeline.serving.starting import AUTHENTICATION_MODES, STAGES, start_server
+from pipeline.serving.server_startup import AUTHENTICATION_MODES, STAGES, start_server
 
 
 def _parse_args() -> argparse.Namespace:

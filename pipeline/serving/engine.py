@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.errors import MlopsError
 from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
-from pipeline.serving.activation import ModelReloader
-from pipeline.serving.answering import PendingRequest
-from pipeline.serving.apart import run_in_thread_if_large
-from pipeline.serving.contracts import PredictionBatch, InvalidRequest, NotReady, FieldError, Readiness
+from pipeline.serving.batch_predictor import PendingRequest
+from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explain import explain
-from pipeline.serving.feedback import read_outcomes, store_outcomes
-from pipeline.serving.log import PredictionWorker
-from pipeline.serving.rows import ParsedRows, parse_json
-from pipeline.serving.upkeep import RetentionWorker
-from pipeline.serving.variation import what_if_response
+from pipeline.serving.outcomes import read_outcomes, store_outcomes
+from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady, PredictionBatch, Readiness
+from pipeline.serving.reloader import ModelReloader
+from pipeline.serving.retention import RetentionWorker
+from pipeline.serving.rows.json_rows import ParsedRows, parse_json
+from pipeline.serving.what_if import what_if_response
+from pipeline.serving.worker import PredictionWorker
 from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
-    from pipeline.serving.activation import PollResult
-    from pipeline.serving.bundle import LoadedModel
-    from pipeline.serving.contracts import LineMap
-    from pipeline.serving.log import RequestObserver
+    from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
+    from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.prediction_types import LineMap
+    from pipeline.serving.reloader import PollResult
+    from pipeline.serving.worker import RequestObserver
     from pipeline.state import State
 
 __all__ = ["Engine", "load_hash_key"]
@@ -42,7 +42,7 @@ __all__ = ["Engine", "load_hash_key"]
 OnError = Literal["refuse", "partial"]
 
 _PACKAGES_FOLDER = "state/packages"
-_HASH_KEY_PATH = "state/log.key"  # noqa: S105 - where it lies, not what it is
+_HASH_KEY_PATH = "state/log.key"
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # What a value of a column is in a body, roughly.
@@ -104,7 +104,9 @@ class Engine:
         packages = PackageStore(self._root / _PACKAGES_FOLDER)
         secret = load_hash_key(self._root)
         self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
-        self._worker = PredictionWorker(PredictionWriter(self._state), self._log_config, self._state.clock, self.observer)
+        self._worker = PredictionWorker(
+            PredictionWriter(self._state), self._log_config, self._state.clock, self.observer
+        )
         self._worker.start(asyncio.get_running_loop())
         self._retention = RetentionWorker(self._state, self._log_config)
         await self._reload_if_changed(is_forced=True)
@@ -274,7 +276,13 @@ class Engine:
         return bundle
 
     async def _submit(
-        self, loaded_model: LoadedModel, rows: ParsedRows, kind: str, body: bytes, idempotency_key: str | None, subject: str | None
+        self,
+        loaded_model: LoadedModel,
+        rows: ParsedRows,
+        kind: str,
+        body: bytes,
+        idempotency_key: str | None,
+        subject: str | None,
     ) -> Any:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -285,9 +293,13 @@ class Engine:
         _check_header_word("subject", subject)
         digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
         if idempotency_key is None:
-            self._worker.submit(PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), None, digest, subject))
+            self._worker.submit(
+                PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), None, digest, subject)
+            )
             return await future
-        return await self._submit_idempotent(PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), idempotency_key, digest, subject))
+        return await self._submit_idempotent(
+            PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), idempotency_key, digest, subject)
+        )
 
     async def _submit_idempotent(self, request: PendingRequest) -> Any:
         """Submit a request with a key; one that is on its way already is waited for."""
@@ -313,11 +325,13 @@ class Engine:
 
     async def _reload_if_changed(self, *, is_forced: bool = False) -> None:
         async with self._lock:
-            found: PollResult = await asyncio.to_thread(self._reloader.poll, self.loaded_model, is_asked=is_forced)
+            found: PollResult = await asyncio.to_thread(self._reloader.poll, self.loaded_model, is_forced=is_forced)
             self._reason = found.reason
             if found.loaded_model is self.loaded_model:
                 return
-            if self.loaded_model is not None and (found.loaded_model is None or found.loaded_model.digest != self.loaded_model.digest):
+            if self.loaded_model is not None and (
+                found.loaded_model is None or found.loaded_model.digest != self.loaded_model.digest
+            ):
                 self.previous_model = self.loaded_model
             self.loaded_model = found.loaded_model
             # What was loaded stays: looking for garbage in it again and again would cost large batches a third.
@@ -371,7 +385,7 @@ def _check_header_word(what: str, word: str | None) -> None:
 def load_hash_key(root: Path) -> bytes:
     """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
     path = root / _HASH_KEY_PATH
-    with exclusive_lock(root / "state/log.key.lock", what="making the key of the log", wait_s=10):
+    with exclusive_lock(root / "state/log.key.lock", operation="making the key of the log", wait_s=10):
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(os.urandom(32))

@@ -16,9 +16,9 @@ import numpy as np
 if TYPE_CHECKING:
     from pipeline.package import Bins
     from pipeline.schema import Column
-    from pipeline.serving.bundle import LoadedModel
+    from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["feature_contributions", "explain"]
+__all__ = ["explain", "feature_contributions"]
 
 
 def explain(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:

@@ -9,17 +9,17 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError
 from pipeline.serving.engine import Engine
-from pipeline.serving.starting import start_server
+from pipeline.serving.server_startup import start_server
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from pipeline.config.groups.live import ServingConfig
+    from pipeline.config.groups.monitoring_config import ServingConfig
 
 __all__ = ["ModelServer"]
 
@@ -81,7 +81,9 @@ class ModelServer:
             When no model serves, or the answer cannot be logged.
         """
         body = _to_json({"features": dict(features)})
-        answer: dict[str, Any] = json.loads(self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject)))
+        answer: dict[str, Any] = json.loads(
+            self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject))
+        )
         return answer
 
     def predict_batch(

@@ -12,8 +12,8 @@ from pipeline.data import sources
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.package import PackageStore
 from pipeline.schema import Schema
-from pipeline.simulation.drawing import sample_rows
-from pipeline.simulation.moving import apply_drift, plan_drift_injections
+from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
+from pipeline.simulation.row_sampler import sample_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data import DataConfig
-    from pipeline.config.groups.scenario import OutcomesConfig, PhaseConfig, RowsConfig
-    from pipeline.simulation.moving import DriftInjection
-    from pipeline.simulation.sending import ServedModel
+    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.scenario_config import OutcomesConfig, PhaseConfig, RowsConfig
+    from pipeline.simulation.drift_injection import DriftInjection
+    from pipeline.simulation.server_client import ServedModel
 
-__all__ = ["RowPool", "SimulatedRequest", "DelayedOutcome", "fetch_row_pool", "generate_requests"]
+__all__ = ["DelayedOutcome", "RowPool", "SimulatedRequest", "fetch_row_pool", "generate_requests"]
 
 _POOL_ROWS = 20_000
 _DRAW_BLOCK_ROWS = 512  # rows that are drawn and moved at once
@@ -88,7 +88,9 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
             package = PackageStore(root / "state/packages").load(served_model.digest)
         except IntegrityError as error:
             raise IntegrityError(f"rows of kind reference need the package that serves: {error}") from error
-        frame = sample_rows(package.reference, served_model.schema, n_rows=_POOL_ROWS, rng=np.random.default_rng([seed, 0, 0]))
+        frame = sample_rows(
+            package.reference, served_model.schema, n_rows=_POOL_ROWS, rng=np.random.default_rng([seed, 0, 0])
+        )
         return RowPool(frame, None, served_model.schema)
     declared = Schema.from_config(data)
     if rows.kind == "file":
@@ -104,13 +106,15 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
             f"{served_model.name} has columns that the rows of {data.name} do not have: {', '.join(missing[:5])};"
             " run it in the project of the model that serves"
         )
-    return RowPool(frame[list(served_model.schema.feature_names)], frame[target.column].astype(str).tolist(), served_model.schema)
+    return RowPool(
+        frame[list(served_model.schema.feature_names)], frame[target.column].astype(str).tolist(), served_model.schema
+    )
 
 
 def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.config.groups.data import CsvSource
-    from pipeline.data.conform import coerce_to_schema
-    from pipeline.data.reader import read_csv
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; `rows.path` is seen from the project's folder")
@@ -188,7 +192,9 @@ def _other_class(truth: str | float, chance: float, classes: tuple[str, ...]) ->
 def _predict_request(rows: list[dict[str, Any]], delayed_outcomes: list[DelayedOutcome]) -> SimulatedRequest:
     if len(rows) == 1:
         return SimulatedRequest("/predict", json.dumps({"features": rows[0]}).encode(), 1, tuple(delayed_outcomes))
-    return SimulatedRequest("/predict/batch", json.dumps({"instances": rows}).encode(), len(rows), tuple(delayed_outcomes))
+    return SimulatedRequest(
+        "/predict/batch", json.dumps({"instances": rows}).encode(), len(rows), tuple(delayed_outcomes)
+    )
 
 
 _INVALID_KINDS = ("a key nobody knows", "a value of another kind", "half a body")

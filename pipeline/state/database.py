@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "state_exists", "utc_now_us", "open_state"]
+__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "open_state", "state_exists", "utc_now_us"]
 
 URL_ENV = "MLOPS_STATE_URL"
 DATABASE_PATH = Path("state/state.db")
@@ -130,7 +130,7 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     DependencyUnavailable
         When the database cannot be had.
     """
-    from pipeline.state.migration import ensure_schema
+    from pipeline.state.schema_migration import ensure_schema
 
     state = connect(root, clock=clock)
     try:
@@ -173,12 +173,16 @@ def _create_engine(address: str, setting_name: str) -> Engine:
         url = make_url(address)
         kind = url.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
-            raise ConfigError(f"{setting_name}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://...")
+            raise ConfigError(
+                f"{setting_name}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://..."
+            )
         if kind == "sqlite":
             return _create_sqlite_engine(address, url.database, setting_name)
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except exc.ArgumentError as error:
-        raise ConfigError(f"{setting_name}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME") from error
+        raise ConfigError(
+            f"{setting_name}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME"
+        ) from error
     except ModuleNotFoundError as error:
         raise DependencyUnavailable(
             f"{setting_name}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
@@ -187,7 +191,9 @@ def _create_engine(address: str, setting_name: str) -> Engine:
 
 def _create_sqlite_engine(address: str, database: str | None, setting_name: str) -> Engine:
     if not database or database == ":memory:":
-        raise ConfigError(f"{setting_name}: a state database in memory would forget; name a file: sqlite:///state/state.db")
+        raise ConfigError(
+            f"{setting_name}: a state database in memory would forget; name a file: sqlite:///state/state.db"
+        )
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
     event.listen(engine, "connect", _set_sqlite_pragmas)

@@ -22,11 +22,11 @@ __all__ = [
     "add_delivery",
     "claim_delivery",
     "count_undelivered",
-    "mark_delivered",
-    "read_deliveries",
     "has_due_delivery",
     "last_notifications",
+    "mark_delivered",
     "mark_delivery_failed",
+    "read_deliveries",
 ]
 
 
@@ -72,14 +72,18 @@ def has_due_delivery(connection: Connection, *, at: int) -> bool:
     return connection.execute(_due_deliveries(at).limit(1)).first() is not None
 
 
-def claim_delivery(connection: Connection, *, at: int, until: int, excluded_receivers: Collection[str] = ()) -> Delivery | None:
+def claim_delivery(
+    connection: Connection, *, at: int, until: int, excluded_receivers: Collection[str] = ()
+) -> Delivery | None:
     """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
 
     A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out. To one sink
     no message of an incident overtakes an earlier one of it: that it is over is told after that it began.
     """
     table = alert_deliveries.c
-    row = connection.execute(_due_deliveries(at).where(table.sink.not_in(excluded_receivers)).order_by(table.due_at, table.seq).limit(1)).first()
+    row = connection.execute(
+        _due_deliveries(at).where(table.sink.not_in(excluded_receivers)).order_by(table.due_at, table.seq).limit(1)
+    ).first()
     if row is None:
         return None
     connection.execute(update(alert_deliveries).where(table.seq == row.seq).values(claimed_until=until))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from pipeline.errors import Conflict, UsageError
-from pipeline.state.audit import AuditEvent, AuditEntry, append_audit_entry
+from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
 from pipeline.state.tables import deployments, models, versions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.state.versions import ModelVersion
 
-__all__ = ["STAGES", "DeploymentChange", "Deployment", "set_deployment", "current_deployment"]
+__all__ = ["STAGES", "Deployment", "DeploymentChange", "current_deployment", "set_deployment"]
 
 STAGES = ("None", "Staging", "Production", "Archived")
 _DEPLOYED_STAGES = ("Staging", "Production")
@@ -62,7 +62,14 @@ def current_deployment(connection: Connection, model: str) -> Deployment:
     )
 
 
-def set_deployment(connection: Connection, version: ModelVersion, stage: str, event: AuditEvent, *, expected_generation: int | None = None) -> DeploymentChange:
+def set_deployment(
+    connection: Connection,
+    version: ModelVersion,
+    stage: str,
+    event: AuditEvent,
+    *,
+    expected_generation: int | None = None,
+) -> DeploymentChange:
     """Move a version to a stage. What it replaces there is archived; it leaves the stage that it was in.
 
     Parameters
@@ -113,7 +120,9 @@ def set_deployment(connection: Connection, version: ModelVersion, stage: str, ev
     return DeploymentChange(before, after, entry)
 
 
-def _replace_in_stage(connection: Connection, before: Deployment, version: ModelVersion, stage: str, generation: int, at: int) -> None:
+def _replace_in_stage(
+    connection: Connection, before: Deployment, version: ModelVersion, stage: str, generation: int, at: int
+) -> None:
     replaced = before.version(stage)
     if replaced is not None and replaced != version.version:
         _set_stage(connection, version.model, replaced, "Archived")

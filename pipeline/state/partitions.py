@@ -63,7 +63,11 @@ def missing_partitions(connection: Connection, moments: Iterable[int], *, days: 
     """Return what `add_partitions` would make."""
     taken = sorted(_partition_ranges(connection).values())
     starts = sorted({partition_start(at, days=days) for at in moments})
-    return [part for start in starts for part in _uncovered_ranges(PartitionRange(start, min(start + days * _DAY_US, _END_US)), taken)]
+    return [
+        part
+        for start in starts
+        for part in _uncovered_ranges(PartitionRange(start, min(start + days * _DAY_US, _END_US)), taken)
+    ]
 
 
 def add_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> None:

@@ -37,7 +37,9 @@ def add_serving_event(connection: Connection, event: ServingEvent) -> None:
     connection.execute(insert(serving_events).values(**{**values, "seq": number}))
 
 
-def read_serving_events(connection: Connection, model: str, *, kind: str | None = None, limit: int = 100) -> list[ServingEvent]:
+def read_serving_events(
+    connection: Connection, model: str, *, kind: str | None = None, limit: int = 100
+) -> list[ServingEvent]:
     """Return the newest events of a model, newest first; of one kind where it is given."""
     query = select(serving_events).where(serving_events.c.model == model)
     if kind is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["ModelVersion", "add_version", "read_versions", "find_version", "version_by_digest"]
+__all__ = ["ModelVersion", "add_version", "find_version", "read_versions", "version_by_digest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipeline import files, paths
-from pipeline.config.compose import compose, flatten, group_options
-from pipeline.config.load import build_config
-from pipeline.config.reader import read_yaml
+from pipeline import files
+from pipeline.config.composition import compose, flatten, group_options
+from pipeline.config.config_loader import build_config
+from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

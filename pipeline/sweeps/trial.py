@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from pipeline import files, paths
-from pipeline.config.job import HydraJob, current_job
+from pipeline import files
+from pipeline.config.hydra_job import HydraJob, current_job
 from pipeline.metrics import METRICS
+from pipeline.modeling.training import train_classifier
+from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.sweeps import ledger
-from pipeline.sweeps.rows import train_rows_identity, load_train_rows
+from pipeline.sweeps import sweep_results
+from pipeline.sweeps.trial_rows import load_train_rows, train_rows_identity
 from pipeline.tracking import make_tracker
 from pipeline.tracking.projection import logged_params
-from pipeline.training import train_classifier
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
     from pipeline.tracking import ActiveRun, ExperimentTracker
 
 __all__ = ["run_trial"]
@@ -62,7 +63,7 @@ def run_trial(config: Config) -> float:
             _train_and_log(config, tracker)
     metric = METRICS[config.training.objective]
     value = run.metrics[f"cv.{metric.name}"]
-    trial = ledger.TrialResult(
+    trial = sweep_results.TrialResult(
         number=job.number,
         label=what,
         metric=metric.name,
@@ -114,7 +115,7 @@ def _code_hashes() -> dict[str, str]:
 
 def _varied_overrides(job: HydraJob) -> str:
     """Return the overrides that tell this member from the others, with short keys where they are clear."""
-    plan = None if job.sweep_folder is None else ledger.read_plan(job.sweep_folder)
+    plan = None if job.sweep_folder is None else sweep_results.read_plan(job.sweep_folder)
     overrides = [word for word in job.overrides if not word.startswith(("hydra", "hparams_search"))]
     if plan is not None and plan.varies:
         overrides = [word for word in overrides if word.partition("=")[0].lstrip("+") in plan.varies]
@@ -140,15 +141,15 @@ def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) ->
     folder = job.sweep_folder
     if folder is None:
         return None
-    with files.exclusive_lock(folder / "parent.lock", what="opening the sweep's run", wait_s=60):
-        known = ledger.read_parent(folder)
+    with files.exclusive_lock(folder / "parent.lock", operation="opening the sweep's run", wait_s=60):
+        known = sweep_results.read_parent(folder)
         if known is None:
-            plan = ledger.read_plan(folder)
+            plan = sweep_results.read_plan(folder)
             varies = ", ".join(key.rpartition(".")[2] for key in plan.varies) if plan is not None else ""
             tags = {"mlops.kind": "sweep", "mlops.objective": config.training.objective, "mlops.sweep": folder.name}
             run = tracker.start_run(f"sweep over {varies or 'nothing'} on {config.data.name}", tags=tags)
             known = _detach_run(tracker, run)
-            ledger.write_parent(folder, known)
+            sweep_results.write_parent(folder, known)
     return known
 
 
@@ -158,19 +159,19 @@ def _detach_run(tracker: ExperimentTracker, run: ActiveRun) -> str:
     return run.key
 
 
-def _report_trial(job: HydraJob, trial: ledger.TrialResult) -> None:
+def _report_trial(job: HydraJob, trial: sweep_results.TrialResult) -> None:
     if job.folder is None or job.sweep_folder is None:
         sys.stdout.write(f"[trial] {trial_line(trial)}; run {trial.run_key[:8]}\n")
         return
-    ledger.write_trial(job.folder, trial)
-    plan, found = ledger.read_plan(job.sweep_folder), ledger.read_trials(job.sweep_folder)
-    n_done = len(found) + len(ledger.read_failures(job.sweep_folder))
+    sweep_results.write_trial(job.folder, trial)
+    plan, found = sweep_results.read_plan(job.sweep_folder), sweep_results.read_trials(job.sweep_folder)
+    n_done = len(found) + len(sweep_results.read_failures(job.sweep_folder))
     best = "best so far" if found[-1].number == trial.number else f"best so far {found[-1].value:.5f}"
     sys.stdout.write(f"[{n_done}/{plan.n_jobs if plan is not None else '?'}] {trial_line(trial)}; {best}\n")
     sys.stdout.flush()
 
 
-def trial_line(trial: ledger.TrialResult) -> str:
+def trial_line(trial: sweep_results.TrialResult) -> str:
     """Return what varied, what was found, and how long it took, in one line."""
     spread = f" +- {trial.std:.5f}" if trial.std is not None else ""
     took = "known already" if trial.was_recorded else f"{trial.duration_s:.1f} s"

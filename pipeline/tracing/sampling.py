@@ -32,7 +32,9 @@ def is_tracing_enabled(environment: Mapping[str, str]) -> bool:
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip()
-    return exporter != "none" and (exporter != "" or any(environment.get(name, "").strip() for name in _ENDPOINT_VARIABLES))
+    return exporter != "none" and (
+        exporter != "" or any(environment.get(name, "").strip() for name in _ENDPOINT_VARIABLES)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DependencyUnavailable, did_you_mean
-from pipeline.tracing.current import Trace, current_trace, use_trace
+from pipeline.tracing.context import Trace, current_trace, use_trace
 from pipeline.tracing.sampling import TraceSampler, is_tracing_enabled, parse_traceparent, sampler_from_environment
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.tracing.sampling import TraceParent
 
-__all__ = ["Tracing", "open_tracing", "child_span", "root_span", "tracing_with_exporter"]
+__all__ = ["Tracing", "child_span", "open_tracing", "root_span", "tracing_with_exporter"]
 
 _EXPORTERS = ("otlp", "console", "none")
 _INSTRUMENTATION_SCOPE = "declarative-mlops"
@@ -103,7 +103,9 @@ def open_tracing(environment: Mapping[str, str], service: str, *, sample_rate: f
         ) from error
 
 
-def tracing_with_exporter(exporter: Any, sampler: TraceSampler, environment: Mapping[str, str], service: str) -> Tracing:
+def tracing_with_exporter(
+    exporter: Any, sampler: TraceSampler, environment: Mapping[str, str], service: str
+) -> Tracing:
     """Return what makes spans for an exporter of OpenTelemetry."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider

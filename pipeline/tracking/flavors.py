@@ -11,14 +11,14 @@ import yaml
 
 from pipeline import files
 from pipeline.errors import UsageError
-from pipeline.tracking.store import suppress_warnings
+from pipeline.tracking.run_store import suppress_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.package import Package
 
-__all__ = ["save_estimator", "save_package", "mlflow_signature"]
+__all__ = ["mlflow_signature", "save_estimator", "save_package"]
 
 _PACKAGE_REQUIREMENTS = ("numpy", "onnxruntime", "pandas", "pyyaml", "scikit-learn", "skops")
 _ESTIMATOR_REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops")

@@ -8,18 +8,19 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import files, paths
-from pipeline.config.reader import read_yaml
+from pipeline import files
+from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import DataError
-from pipeline.figures import PLOT_FUNCTIONS, draw_plot
+from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
+from pipeline.project import paths
+from pipeline.tracking.dataset_description import describe_dataset
 from pipeline.tracking.flavors import save_package
-from pipeline.tracking.frames import describe_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.tracking.operations import LoggedDataset
+    from pipeline.tracking.run_operations import LoggedDataset
 
 __all__ = ["PROJECTED_OUTPUTS", "RunProjection", "build_projection", "logged_params"]
 
@@ -36,7 +37,14 @@ PROJECTED_OUTPUTS = (
     paths.CANDIDATE_PACKAGE,
 )
 # Without these there is no run to speak of; the others are shown where they are.
-_REQUIRED_OUTPUTS = (paths.PARAMS, paths.SOURCE_FINGERPRINT, paths.TRAIN_METRICS, paths.TEST_METRICS, paths.EVALUATION_REPORT, paths.CANDIDATE_PACKAGE)
+_REQUIRED_OUTPUTS = (
+    paths.PARAMS,
+    paths.SOURCE_FINGERPRINT,
+    paths.TRAIN_METRICS,
+    paths.TEST_METRICS,
+    paths.EVALUATION_REPORT,
+    paths.CANDIDATE_PACKAGE,
+)
 # What the outputs depend on: another drift limit is not another run.
 _LOGGED_SECTIONS = ("name", "seed", "data", "features", "model", "training", "evaluation", "validation")
 # Too long for a table of parameters; they are in params.yaml and in the signature.
@@ -107,7 +115,11 @@ def build_projection(root: Path) -> RunProjection:
             " the last run was not finished; run `dvc repro`, then try again"
         )
     source = files.read_json(root / paths.SOURCE_FINGERPRINT)
-    note = (root / paths.MODEL_CARD).read_text(encoding="utf-8")[:_MAX_DESCRIPTION] if (root / paths.MODEL_CARD).exists() else ""
+    note = (
+        (root / paths.MODEL_CARD).read_text(encoding="utf-8")[:_MAX_DESCRIPTION]
+        if (root / paths.MODEL_CARD).exists()
+        else ""
+    )
     return RunProjection(
         root=root,
         name=f"{_value_at(values, 'model', 'name')} on {_value_at(values, 'data', 'name')}",

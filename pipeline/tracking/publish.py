@@ -11,20 +11,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.tracking.active_run import TrackingWarning
 from pipeline.tracking.projection import build_projection
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.run import TrackingWarning
-from pipeline.tracking.store import find_project_root
+from pipeline.tracking.run_store import find_project_root
 from pipeline.tracking.tracker import ExperimentTracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config.groups.live import TrackingConfig
-    from pipeline.config.types import Config
+    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.root_config import Config
     from pipeline.tracking.projection import RunProjection
 
-__all__ = ["PublishedRun", "publish_run", "publish_projection", "print_tracking_warnings", "make_tracker"]
+__all__ = ["PublishedRun", "make_tracker", "print_tracking_warnings", "publish_projection", "publish_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ def make_tracker(config: TrackingConfig, root: Path | None = None) -> Experiment
     In a temporary copy of DVC's queue it is that of the workspace.
     """
     uri = os.environ.get(config.uri_env) or None
-    return ExperimentTracker(config.experiment, uri, root if root is not None else find_project_root(), config.timeout_s)
+    return ExperimentTracker(
+        config.experiment, uri, root if root is not None else find_project_root(), config.timeout_s
+    )
 
 
 def publish_run(root: Path, config: Config) -> PublishedRun:
@@ -87,7 +89,9 @@ def print_tracking_warnings() -> Iterator[None]:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-def publish_projection(tracker: ExperimentTracker, projection: RunProjection, revision: Mapping[str, str]) -> PublishedRun:
+def publish_projection(
+    tracker: ExperimentTracker, projection: RunProjection, revision: Mapping[str, str]
+) -> PublishedRun:
     """Record one projection in a tracker's store, with tags that say which revision made it."""
     experiment = revision.get("dvc.experiment")
     name = f"{projection.name} ({experiment})" if experiment else projection.name

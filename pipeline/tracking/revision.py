@@ -11,7 +11,7 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["run_git", "parse_dvc_lock", "revision_tags"]
+__all__ = ["parse_dvc_lock", "revision_tags", "run_git"]
 
 # What a person edits; outputs and locks change with every run and do not make it another revision.
 _EDITED_PATHS = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")

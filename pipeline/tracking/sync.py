@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.tracking import outbox
-from pipeline.tracking.history import dvc_cache_folder, lock_commits, restored_commit
-from pipeline.tracking.operations import RunBatch, apply_operation
+from pipeline.tracking import run_outbox
+from pipeline.tracking.dvc_history import dvc_cache_folder, lock_commits, restored_commit
 from pipeline.tracking.projection import build_projection
-from pipeline.tracking.publish import PublishedRun, publish_projection, make_tracker
+from pipeline.tracking.publish import PublishedRun, make_tracker, publish_projection
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.search import require_store
+from pipeline.tracking.run_operations import RunBatch, apply_operation
+from pipeline.tracking.run_search import require_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.config.groups.monitoring_config import TrackingConfig
     from pipeline.tracking.tracker import ExperimentTracker
 
 __all__ = ["SyncResult", "flush_outbox", "sync_runs"]
@@ -51,11 +51,15 @@ def flush_outbox(config: TrackingConfig, *, unfinished: bool = False) -> tuple[s
     """
     tracker = make_tracker(config)
     with require_store():
-        return tuple(outbox.send_pending_runs(tracker.store, tracker.store.root, unfinished=unfinished))
+        return tuple(run_outbox.send_pending_runs(tracker.store, tracker.store.root, unfinished=unfinished))
 
 
 def sync_runs(
-    root: Path, config: TrackingConfig, *, all_commits: bool = False, on_progress: Callable[[str], None] = lambda _: None
+    root: Path,
+    config: TrackingConfig,
+    *,
+    all_commits: bool = False,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> SyncResult:
     """Publish the results below `root` and send the outbox; with `all_commits` rebuild every run of the history.
 
@@ -80,7 +84,7 @@ def sync_runs(
     tracker = make_tracker(config, root.resolve())
     with require_store():
         tracker.store.experiment_id(config.experiment)
-        sent = outbox.send_pending_runs(tracker.store, root.resolve())
+        sent = run_outbox.send_pending_runs(tracker.store, root.resolve())
     published: dict[str, PublishedRun] = {}
     skipped: dict[str, str] = {}
     if all_commits:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
-from pipeline.figures import draw_plot
+from pipeline.evaluation.plots import draw_plot
 from pipeline.tracing import current_trace_id
-from pipeline.tracking import flavors, frames, plots, search
-from pipeline.tracking.operations import RunBatch, ArtifactFiles, MetricPoint
-from pipeline.tracking.run import ActiveRun, now_ms
-from pipeline.tracking.store import RunStore, StoreUnreachable, find_project_root
+from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
+from pipeline.tracking.active_run import ActiveRun, now_ms
+from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, RunBatch
+from pipeline.tracking.run_store import RunStore, StoreUnreachable, find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from pipeline.tracking.operations import RunOperation
-    from pipeline.tracking.search import RecordedRun
+    from pipeline.tracking.run_operations import RunOperation
+    from pipeline.tracking.run_search import RecordedRun
 
 __all__ = ["FINGERPRINT_TAG", "ExperimentTracker"]
 
@@ -151,7 +151,7 @@ class ExperimentTracker:
         DependencyUnavailable
             When the store is down.
         """
-        with search.require_store(), tempfile.TemporaryDirectory() as folder:
+        with run_search.require_store(), tempfile.TemporaryDirectory() as folder:
             client = self.store.client()
             with self.store.translate_errors():
                 if name not in {entry.path for entry in client.list_artifacts(run.run_id)}:
@@ -201,7 +201,13 @@ class ExperimentTracker:
         at_ms = now_ms()
         points = tuple(MetricPoint(_clean_name(key), float(value), at_ms) for key, value in metrics.items())
         self.active_run.metrics.update({point.name: point.value for point in points})
-        self._send(RunBatch({_clean_name(key): _param_text(value) for key, value in _flatten_params(params)}, points, _clean_tags(tags, None, None)))
+        self._send(
+            RunBatch(
+                {_clean_name(key): _param_text(value) for key, value in _flatten_params(params)},
+                points,
+                _clean_tags(tags, None, None),
+            )
+        )
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Record words to find the run by."""
@@ -275,8 +281,8 @@ class ExperimentTracker:
         self, y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, name: str = "confusion_matrix"
     ) -> pd.DataFrame:
         """Keep the confusion matrix as a figure and as a table; return the table (rows: truth, columns: prediction)."""
-        table = plots.confusion_table(y_true, y_pred, labels)
-        self.log_figure(draw_plot("confusion", plots.confusion_pairs(y_true, y_pred)), f"{name}.png")
+        table = comparison_plots.confusion_table(y_true, y_pred, labels)
+        self.log_figure(draw_plot("confusion", comparison_plots.confusion_pairs(y_true, y_pred)), f"{name}.png")
         self.log_table(table.rename_axis("true").reset_index(), f"{name}.csv")
         return table
 
@@ -287,7 +293,7 @@ class ExperimentTracker:
 
         `digest` is the hash of the content where it is known; it is computed when it is empty.
         """
-        self._send(frames.describe_frame(frame, name, context=context, source=source, digest=digest))
+        self._send(dataset_description.describe_frame(frame, name, context=context, source=source, digest=digest))
 
     def find_run(self, fingerprint: str) -> RecordedRun | None:
         """Return the run with a fingerprint, a finished one if there is one; None when there is none.
@@ -295,12 +301,14 @@ class ExperimentTracker:
         A store that is down has none; the next call that writes will say that it is down.
         """
         try:
-            found = search.search_store(self.store, self.experiment_name, tags={FINGERPRINT_TAG: fingerprint})
+            found = run_search.search_store(self.store, self.experiment_name, tags={FINGERPRINT_TAG: fingerprint})
         except StoreUnreachable:
             return None
         return next((run for run in found if run.is_finished), found[0] if found else None)
 
-    def search_runs(self, tags: Mapping[str, object] | None = None, *, text: str = "", n: int = 1000) -> list[RecordedRun]:
+    def search_runs(
+        self, tags: Mapping[str, object] | None = None, *, text: str = "", n: int = 1000
+    ) -> list[RecordedRun]:
         """Return runs that have all of `tags`, newest first, at most `n`.
 
         Parameters
@@ -315,8 +323,8 @@ class ExperimentTracker:
         DependencyUnavailable
             When the store is down.
         """
-        with search.require_store():
-            return search.search_store(self.store, self.experiment_name, tags=tags or {}, text=text, n=n)
+        with run_search.require_store():
+            return run_search.search_store(self.store, self.experiment_name, tags=tags or {}, text=text, n=n)
 
     def compare_runs(self, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """Return one row for each run with the parameters that differ among them and all metrics.
@@ -326,7 +334,7 @@ class ExperimentTracker:
         run_ids : sequence of str, optional
             Ids, beginnings of ids, or names; all runs of the experiment when None.
         """
-        return search.runs_table(self.get_runs(run_ids))
+        return run_search.runs_table(self.get_runs(run_ids))
 
     def get_runs(self, run_ids: Sequence[str] | None = None) -> list[RecordedRun]:
         """Return runs by id, beginning of an id, or name.
@@ -336,11 +344,11 @@ class ExperimentTracker:
         UsageError
             Naming the one that no run has.
         """
-        return search.select_runs(self.search_runs(), run_ids)
+        return run_search.select_runs(self.search_runs(), run_ids)
 
     def plot_comparison(self, run_ids: Sequence[str] | None = None, *, color_by: str | None = None) -> Figure:
         """Return a parallel-coordinates figure: a line for each run through what differs and through its metrics."""
-        return plots.plot_parallel_coordinates(self.compare_runs(run_ids), color_by=color_by)
+        return comparison_plots.plot_parallel_coordinates(self.compare_runs(run_ids), color_by=color_by)
 
     def best_run(self, metric: str, *, higher_is_better: bool, tags: Mapping[str, object] | None = None) -> RecordedRun:
         """Return the finished run with the best value of a metric.

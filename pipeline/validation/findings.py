@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.checking import SeverityThresholds
+    from pipeline.config.groups.validation_config import SeverityThresholds
 
-__all__ = ["LEVELS", "ValidationFinding", "Level", "SkippedCheck", "shorten_text", "level_for_share"]
+__all__ = ["LEVELS", "Level", "SkippedCheck", "ValidationFinding", "level_for_share", "shorten_text"]
 
 Level = Literal["ok", "warning", "error", "critical"]
 _MAX_LENGTH = 80
@@ -81,7 +81,7 @@ def level_for_share(share: float, levels: SeverityThresholds) -> Level:
 
     Examples
     --------
-    >>> from pipeline.config.groups.checking import Levels
+    >>> from pipeline.config.groups.validation_config import Levels
     >>> judge(0.1, Levels(warning=0.0, error=0.1, critical=None))
     'warning'
     """

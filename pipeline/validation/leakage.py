@@ -13,7 +13,7 @@ from pipeline.validation.findings import shorten_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.validation.tally import ColumnStats
+    from pipeline.validation.dataset_stats import ColumnStats
 
 __all__ = ["TargetLeakage", "detect_leakage"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.checking import OutlierConfig
-    from pipeline.validation.tally import ColumnStats
+    from pipeline.config.groups.validation_config import OutlierConfig
+    from pipeline.validation.dataset_stats import ColumnStats
 
 __all__ = ["Outliers", "find_outliers"]
 

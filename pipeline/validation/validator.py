@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError, did_you_mean
-from pipeline.validation.guessing import infer_frame_schema
-from pipeline.validation.parts import compare_split
-from pipeline.validation.validating import validate
+from pipeline.project import paths
+from pipeline.schema.frame_schema import infer_frame_schema
+from pipeline.validation.dataset_validation import validate
+from pipeline.validation.split_report import compare_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config.groups.checking import ValidationConfig
+    from pipeline.config.groups.validation_config import ValidationConfig
     from pipeline.schema import Schema
-    from pipeline.validation.report import ValidationReport
+    from pipeline.validation.validation_report import ValidationReport
 
 __all__ = ["DataValidator"]
 
@@ -37,8 +37,8 @@ class DataValidator:
     Examples
     --------
     >>> import pandas as pd
-    >>> from pipeline.config.compose import compose
-    >>> from pipeline.config.load import build
+    >>> from pipeline.config.composition import compose
+    >>> from pipeline.config.config_loader import build
     >>> limits = build(compose().values, where="conf").validation
     >>> validator = DataValidator(config=limits)
     >>> frame = pd.DataFrame({"age": [30, None, 41], "answer": ["no", "yes", "no"]})
@@ -84,7 +84,9 @@ class DataValidator:
         reference = None if reference is None else _to_named_frame(reference)
         schema = self._schema_for(df)
         has_target = schema.target.column in df.columns
-        report = validate(df, schema, self._validation_config(), reference=reference, name=dataset_name, with_target=has_target)
+        report = validate(
+            df, schema, self._validation_config(), reference=reference, name=dataset_name, with_target=has_target
+        )
         self._reports[dataset_name] = report
         return report.as_dict()
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Streamlit says with these what it is doing.
-_BUSY_SELECTORS = "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
+_BUSY_SELECTORS = (
+    "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
+)
 EXCEPTION_SELECTOR = "[data-testid='stException']"
 
 

@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pipeline.config.compose import compose
+from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
 from tests.end_to_end.conftest import finished_small as finished_small  # noqa: PLC0414 - the fixture is used here as well
-from tests.pipeline.package.packing import write_small_package
-from tests.pipeline.problems import ROOT
+from tests.pipeline.package.small_packages import write_small_package
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

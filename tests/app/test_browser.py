@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.app.browser import CHROMIUM, EXCEPTION_SELECTOR, browser_page, free_port, open_page, horizontal_overflow, running_app, wait_until_drawn
-from tests.app.provider import OidcProvider, running_provider
+from tests.app.browser import (
+    CHROMIUM,
+    EXCEPTION_SELECTOR,
+    browser_page,
+    free_port,
+    horizontal_overflow,
+    open_page,
+    running_app,
+    wait_until_drawn,
+)
+from tests.app.oidc_provider import OidcProvider, running_provider
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,7 +43,9 @@ CHARTS_BY_NAME: dict[str, Any] = {
     "then_and_now": lambda names: charts.distribution_comparison(
         pd.DataFrame({"value": names, "side": "then", "share": 0.5}), sides=("then", "now")
     ),
-    "parallel": lambda names: run_charts.parallel_coordinates(pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]),
+    "parallel": lambda names: run_charts.parallel_coordinates(
+        pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]
+    ),
     "trials": lambda names: run_charts.trial_scores(
         pd.DataFrame({"trial": range(len(names)), "value": 0.5, "name": names}), title="Loss"
     ),
@@ -107,7 +109,10 @@ def test_the_squares_tell_the_share_of_the_actual_class() -> None:
 
 def test_parallel_lines_run_from_least_to_greatest() -> None:
     frame = pd.DataFrame({"run": ["one", "two"], "loss": [0.2, 0.4]})
-    assert [(row["run"], row["height"], row["value"]) for row in chart_rows(run_charts.parallel_coordinates(frame, ["loss"]))] == [
+    assert [
+        (row["run"], row["height"], row["value"])
+        for row in chart_rows(run_charts.parallel_coordinates(frame, ["loss"]))
+    ] == [
         ("one", 0.0, 0.2),
         ("two", 1.0, 0.4),
     ]

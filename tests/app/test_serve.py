@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import serve
-from pipeline.config.compose import compose
-from tests.pipeline.problems import ROOT
+from pipeline.config.composition import compose
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.packing import write_small_package
+from tests.pipeline.package.small_packages import write_small_package
 from tests.pipeline.state.conftest import postgresql
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
 _LINK_SCRIPT = Path(__file__).with_name("linking.py")
-_PIP_INSTALL = re.compile(r"(?P<pip>\S*pip)(?: --python (?P<python>\S+))? install --require-hashes(?P<locks>(?: -r \S+)+)")
+_PIP_INSTALL = re.compile(
+    r"(?P<pip>\S*pip)(?: --python (?P<python>\S+))? install --require-hashes(?P<locks>(?: -r \S+)+)"
+)
 
 
 @dataclass

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.deploy import dockerfile
-from tests.pipeline.serving.http.running import ROW, _wait_for_address, make_project
+from tests.pipeline.serving.http.server_process import ROW, _wait_for_address, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,11 @@ def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
         shutil.chown(one, USER, USER)
     place = base / "build"
     place.mkdir()
-    program = dockerfile.build_script(STAGES, "api", place, is_full=IS_FULL_BUILD) + "\n" + _start_script(place / "api/root", state)
+    program = (
+        dockerfile.build_script(STAGES, "api", place, is_full=IS_FULL_BUILD)
+        + "\n"
+        + _start_script(place / "api/root", state)
+    )
     process = subprocess.Popen(
         ["unshare", "-m", "sh", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -21,7 +21,7 @@ def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Wo
     base = factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
     target, done = shared / name, shared / f"{name}.done"
-    with exclusive_lock(shared / f"{name}.lock", what="building a workspace", wait_s=600):
+    with exclusive_lock(shared / f"{name}.lock", operation="building a workspace", wait_s=600):
         if not done.exists():
             build(target)
             done.touch()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.changes import ChangeReport, change_report_html, build_change_report
-from pipeline.changes.sides import snapshots_before_and_after
+from pipeline.change_report import ChangeReport, build_change_report, change_report_html
+from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

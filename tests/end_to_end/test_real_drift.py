@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.monitoring import DomainAuc, count_frame, domain_auc, detect_drift
+from pipeline.monitoring import DomainAuc, count_frame, detect_drift, domain_auc
 from pipeline.package.reference import build_reference
-from tests.end_to_end.test_real_data_bars import REAL, config, real, schema
+from tests.end_to_end.test_real_data_thresholds import REAL, config, real, schema
 
 if TYPE_CHECKING:
     from pipeline.monitoring import DriftReport

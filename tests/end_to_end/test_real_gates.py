@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from pipeline import package
-from pipeline.classifier import encode_target
-from pipeline.config.compose import compose
-from pipeline.config.load import build_config
-from pipeline.data.split import split_train_test
+from pipeline.config.composition import compose
+from pipeline.config.config_loader import build_config
+from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate
 from pipeline.gates import GateInputs, GateReport, evaluate_gates
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.training import train_classifier
 from pipeline.schema import Column
-from pipeline.training import train_classifier
-from pipeline.validation.validating import validate
-from tests.end_to_end.test_real_data_bars import REAL, ROOT, config, real, schema
+from pipeline.validation.dataset_validation import validate
+from tests.end_to_end.test_real_data_thresholds import REAL, ROOT, config, real, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +50,17 @@ def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
     return cut.train, cut.test
 
 
-def evaluate_candidate_gates(folder: Path, overrides: tuple[str, ...], rows: Any = None, declared: Schema | None = None) -> GateReport:
-    settings = build_config(compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf")
+def evaluate_candidate_gates(
+    folder: Path, overrides: tuple[str, ...], rows: Any = None, declared: Schema | None = None
+) -> GateReport:
+    settings = build_config(
+        compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf"
+    )
     declared = declared if declared is not None else schema()
     learned, test = rows if rows is not None else parts()
-    result = train_classifier(learned, declared, settings.features, settings.model, settings.training, seed=settings.seed)
+    result = train_classifier(
+        learned, declared, settings.features, settings.model, settings.training, seed=settings.seed
+    )
     package.write_package(
         folder,
         result.classifier,

@@ -60,11 +60,11 @@ def test_a_second_holder_of_a_lock_is_told_who_to_wait_for(tmp_path: Path) -> No
         assert holder.stdout.readline() == b"held\n"
         with (
             pytest.raises(Conflict, match="training: another process"),
-            files.exclusive_lock(lock, what="training", wait_s=0.1),
+            files.exclusive_lock(lock, operation="training", wait_s=0.1),
         ):
             pass
         holder.kill()
-    with files.exclusive_lock(lock, what="training", wait_s=5):
+    with files.exclusive_lock(lock, operation="training", wait_s=5):
         pass
 
 

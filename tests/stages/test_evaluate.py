@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, package, paths
+from pipeline import files, package
+from pipeline.project import paths
 from stages import evaluate, train
-from tests.stages.learned import call_as_dvc, write_project
+from tests.stages.split_project import call_as_dvc, write_project
 
 # MLflow warns about a type hint of its own while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, paths
-from pipeline.config.compose import compose
+from pipeline import files
+from pipeline.config.composition import compose
+from pipeline.project import paths
 from stages import ingest, split
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, package, paths
+from pipeline import files, package
 from pipeline.metrics import METRICS
+from pipeline.project import paths
 from stages import train
-from tests.stages.learned import call_as_dvc, write_project
+from tests.stages.split_project import call_as_dvc, write_project
 
 
 @pytest.fixture
@@ -29,7 +30,10 @@ def test_a_package_and_its_figures_are_written(project: Path, capsys: pytest.Cap
 def test_the_package_says_from_which_content_it_was_made(project: Path) -> None:
     train.main()
     lineage = package.load_package(paths.CANDIDATE_PACKAGE).lineage
-    assert lineage["data_sha256"] == {"train": files.sha256_file(paths.TRAIN_ROWS), "test": files.sha256_file(paths.TEST_ROWS)}
+    assert lineage["data_sha256"] == {
+        "train": files.sha256_file(paths.TRAIN_ROWS),
+        "test": files.sha256_file(paths.TEST_ROWS),
+    }
     assert lineage["source"] == files.read_json(paths.SOURCE_FINGERPRINT)
     assert str(project) not in files.canonical_json(lineage)
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from pipeline import files, paths
-from pipeline.config.compose import compose
+from pipeline import files
+from pipeline.config.composition import compose
+from pipeline.project import paths
 from stages import ingest, validate
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 OUTPUTS = (paths.VALID_ROWS, paths.QUARANTINED_ROWS, paths.VALIDATION_REPORT, paths.VALIDATION_HTML)
 

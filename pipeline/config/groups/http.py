@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.config.groups.base import Positive, Section, setting
+from pipeline.config.groups.section import Positive, Section, setting
 
 __all__ = ["HttpLimitsConfig", "OidcConfig"]
 

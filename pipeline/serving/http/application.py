@@ -9,23 +9,29 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
-from pipeline.serving.contracts import InvalidRequest, NotReady
 from pipeline.serving.http import problems
-from pipeline.serving.http.access import UNRESTRICTED
-from pipeline.serving.http.calls import HttpResponse, HttpRequest, ClientDisconnected, check_single_headers, request_id_from
-from pipeline.serving.http.connection import CYCLE_KEY, take_complete_body, write_response
+from pipeline.serving.http.authentication import UNRESTRICTED
 from pipeline.serving.http.limits import RefusalPacer
+from pipeline.serving.http.messages import (
+    ClientDisconnected,
+    HttpRequest,
+    HttpResponse,
+    check_single_headers,
+    request_id_from,
+)
 from pipeline.serving.http.problems import HttpProblem
+from pipeline.serving.http.protocol import CYCLE_KEY, take_complete_body, write_response
+from pipeline.serving.prediction_types import InvalidRequest, NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.serving.http.access import Authenticator
-    from pipeline.serving.http.calls import Receive, Send
+    from pipeline.serving.http.access_log import AccessLog
+    from pipeline.serving.http.authentication import Authenticator
     from pipeline.serving.http.limits import ConcurrencyLimiter
-    from pipeline.serving.http.logs import AccessLog
-    from pipeline.serving.http.metrics import RequestMetrics
-    from pipeline.serving.http.operations import Route, Router
+    from pipeline.serving.http.messages import Receive, Send
+    from pipeline.serving.http.request_metrics import RequestMetrics
+    from pipeline.serving.http.router import Route, Router
 
 __all__ = ["Application", "TrustedHosts"]
 
@@ -122,7 +128,9 @@ class Application:
         self.request_metrics.observe(name, answer.status, seconds)
         if self.access_log.should_log(answer.status, seconds):
             address = scope["client"][0] if scope["client"] else ""
-            self.access_log.write_line(name, answer.status, round(seconds * 1000, 3), request_id, caller, address, kind=kind)
+            self.access_log.write_line(
+                name, answer.status, round(seconds * 1000, 3), request_id, caller, address, kind=kind
+            )
 
     async def _authorize(
         self,
@@ -139,8 +147,12 @@ class Application:
                 raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1", "Connection": "close"})
             self.trusted_hosts.check(headers)
         access = self.authenticator
-        principal = UNRESTRICTED if access.allows_everyone else await access.authorize(headers, route.role or "", address)
-        return HttpRequest(scope["method"], scope["path"], scope["query_string"], headers, request_id, principal, path_params)
+        principal = (
+            UNRESTRICTED if access.allows_everyone else await access.authorize(headers, route.role or "", address)
+        )
+        return HttpRequest(
+            scope["method"], scope["path"], scope["query_string"], headers, request_id, principal, path_params
+        )
 
     async def _handle(self, route: Route, request: HttpRequest, receive: Receive, cycle: Any) -> HttpResponse:
         if not route.request_media_types:
@@ -168,7 +180,8 @@ class Application:
             if kind in ("", "application/x-www-form-urlencoded"):
                 hint = "; with curl, add -H 'Content-Type: application/json'"
             raise HttpProblem(
-                "unsupported-media-type", f"header Content-Type: accepted is {' or '.join(route.request_media_types)}{hint}"
+                "unsupported-media-type",
+                f"header Content-Type: accepted is {' or '.join(route.request_media_types)}{hint}",
             )
         if request.headers.get(b"content-encoding", b"identity") != b"identity":
             raise HttpProblem("unsupported-media-type", "header Content-Encoding: send the body as it is, not packed")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError
-from pipeline.serving.http.access import Principal
+from pipeline.serving.http.authentication import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

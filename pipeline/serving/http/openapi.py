@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.http import problems, shapes
-from pipeline.serving.http.access import PUBLIC
+from pipeline.serving.http import json_schemas, problems
+from pipeline.serving.http.authentication import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.schema import Schema
-    from pipeline.serving.http.operations import Route
+    from pipeline.serving.http.router import Route
 
 __all__ = ["openapi_document"]
 
@@ -29,22 +29,22 @@ def openapi_document(
     for operation in routes:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_object(operation, path_values)
     own = {
-        "Features": shapes.features_schema(schema),
-        "Row": shapes.row_schema(),
-        "Batch": shapes.batch_schema(),
-        "Outcome": shapes.outcome_schema(schema),
-        "Outcomes": shapes.outcomes_schema(),
-        "Feedback": shapes.feedback_schema(),
-        "Explanation": shapes.explanation_schema(),
-        "Tensor": shapes.tensor_schema(schema),
-        "Inference": shapes.inference_schema(),
+        "Features": json_schemas.features_schema(schema),
+        "Row": json_schemas.row_schema(),
+        "Batch": json_schemas.batch_schema(),
+        "Outcome": json_schemas.outcome_schema(schema),
+        "Outcomes": json_schemas.outcomes_schema(),
+        "Feedback": json_schemas.feedback_schema(),
+        "Explanation": json_schemas.explanation_schema(),
+        "Tensor": json_schemas.tensor_schema(schema),
+        "Inference": json_schemas.inference_schema(),
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "Predictions of the model that serves."},
         "paths": paths,
         "components": {
-            "schemas": {**own, **shapes.STATIC_SCHEMAS},
+            "schemas": {**own, **json_schemas.STATIC_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -106,7 +106,9 @@ def _request_content(route: Route) -> dict[str, Any]:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    shape: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{route.response_schema}"}} if route.response_schema else {}
+    shape: dict[str, Any] = (
+        {"schema": {"$ref": f"#/components/schemas/{route.response_schema}"}} if route.response_schema else {}
+    )
     told: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: shape}}}
     refusals = {400, 403, 503}
     if route.role != PUBLIC:

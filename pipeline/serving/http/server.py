@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from pipeline.errors import DependencyUnavailable, NotAllowed
-from pipeline.serving.http.connection import DeadlineProtocol, Timeouts, close_expired
+from pipeline.serving.http.protocol import DeadlineProtocol, Timeouts, close_expired
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pipeline.serving.http.application import Application
-    from pipeline.serving.http.traced import TracedApplication
+    from pipeline.serving.http.request_tracing import TracedApplication
 
-__all__ = ["HttpServer", "check_bind_address", "is_loopback", "bind_socket"]
+__all__ = ["HttpServer", "bind_socket", "check_bind_address", "is_loopback"]
 
 _SHUTDOWN_TIMEOUT_S = 9
 _MAX_ACCEPTS_PER_TURN = 200
@@ -81,7 +81,12 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(
-        self, application: Application, *, timeouts: Timeouts, keep_alive_s: int, asgi_app: TracedApplication | None = None
+        self,
+        application: Application,
+        *,
+        timeouts: Timeouts,
+        keep_alive_s: int,
+        asgi_app: TracedApplication | None = None,
     ) -> None:
         DeadlineProtocol.timeouts = timeouts
         config = uvicorn.Config(

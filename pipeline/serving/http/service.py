@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from pipeline.errors import MlopsError
-from pipeline.serving.http import logs
-from pipeline.serving.http.access import Authenticator
-from pipeline.serving.http.api import Endpoints
+from pipeline.serving.http import access_log
+from pipeline.serving.http.api_key_verifier import ApiKeyVerifier
 from pipeline.serving.http.application import Application, TrustedHosts
-from pipeline.serving.http.connection import Timeouts
-from pipeline.serving.http.keys import ApiKeyVerifier
+from pipeline.serving.http.authentication import Authenticator
+from pipeline.serving.http.endpoints import Endpoints
+from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
-from pipeline.serving.http.metrics import RequestMetrics
+from pipeline.serving.http.monitor_metrics import MonitorMetrics
 from pipeline.serving.http.oidc import OidcVerifier
-from pipeline.serving.http.operations import Router
-from pipeline.serving.http.rehearsal import replay_golden_rows
-from pipeline.serving.http.server import HttpServer, check_bind_address, is_loopback, bind_socket
-from pipeline.serving.http.traced import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
-from pipeline.serving.http.watched import MonitorMetrics
+from pipeline.serving.http.protocol import Timeouts
+from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
+from pipeline.serving.http.router import Router
+from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address, is_loopback
 from pipeline.tracing import open_tracing
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.http import OidcConfig
-    from pipeline.config.groups.live import ServingConfig
+    from pipeline.config.groups.monitoring_config import ServingConfig
     from pipeline.serving.engine import Engine
-    from pipeline.serving.http.access import CredentialVerifier
+    from pipeline.serving.http.authentication import CredentialVerifier
 
 __all__ = ["HttpService", "serve"]
 
@@ -83,7 +83,9 @@ class HttpService:
             self.logger.info("stopped")
 
 
-def serve(engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None) -> None:
+def serve(
+    engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None
+) -> None:
     """Answer at `config.host` and `config.port` until SIGTERM or SIGINT.
 
     Parameters
@@ -109,11 +111,16 @@ def serve(engine: Engine, config: ServingConfig, *, started_at_s: float, environ
     check_bind_address(config.host, is_protected=is_protected)
     known = os.environ if environment is None else environment
     tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.traced_share)
-    logger = logs.configure_logging() if tracing is None else logs.configure_logging(add_trace_ids)
+    logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
     keys = ApiKeyVerifier()
     application = _create_application(
-        engine, keys, config, logger, known, request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics()
+        engine,
+        keys,
+        config,
+        logger,
+        known,
+        request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
     deadlines = Timeouts(limits.head_s, limits.body_s, limits.answer_s)
@@ -162,7 +169,7 @@ def _create_application(
         _create_trusted_hosts(config),
         admission,
         request_metrics,
-        logs.AccessLog(logger, logs_all=config.log_requests == "all"),
+        access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
         max_body_bytes=limits.body_mb * _BYTES_PER_MB,
         max_connections=limits.connections,
     )
@@ -170,7 +177,9 @@ def _create_application(
     return application
 
 
-def _create_authenticator(api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]) -> Authenticator:
+def _create_authenticator(
+    api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]
+) -> Authenticator:
     limits = config.limits
     per_s = limits.requests_per_s
     requests = RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.contracts import InvalidRequest, LineMap, FieldError
+from pipeline.serving.prediction_types import FieldError, InvalidRequest, LineMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.schema import Schema
-    from pipeline.serving.contracts import Status
+    from pipeline.serving.prediction_types import Status
 
 __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
@@ -30,7 +30,9 @@ class TabularBody:
     lines: LineMap | None = None
 
 
-def read_tabular_body(media_type: str, body: bytes, schema: Schema, *, max_rows: int, allows_partial: bool = False) -> TabularBody:
+def read_tabular_body(
+    media_type: str, body: bytes, schema: Schema, *, max_rows: int, allows_partial: bool = False
+) -> TabularBody:
     """Return what a body holds; with `partial`, lines of CSV that cannot be read are named and left out.
 
     Raises
@@ -54,9 +56,9 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
     import numpy as np
 
-    from pipeline.config.groups.data import CsvSource
-    from pipeline.data.problems import MAX_INPUT_PROBLEMS
-    from pipeline.data.reader import parse_csv_stream
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.data.csv_reader import parse_csv_stream
+    from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
     kinds = {column.name: column.kind for column in schema.features}
     named = _header_names(body)
@@ -137,7 +139,9 @@ def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
         if name not in known
     ]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    problems += [FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice]
+    problems += [
+        FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice
+    ]
     if problems:
         raise InvalidRequest(422, problems)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.config.groups.data import CsvSource
+from pipeline.config.groups.data_config import CsvSource
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
@@ -67,9 +67,7 @@ def test_features_are_read_with_whatever_declared_columns_come_along(text: str, 
         ("size,colour\n1.5,red,3\n", [(2, "3", "fields")]),
     ],
 )
-def test_problems_name_line_column_and_rule(
-    text: str, places: list[tuple[int, str, str]], tmp_path: Path
-) -> None:
+def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, str, str]], tmp_path: Path) -> None:
     found = read_scoring_file(write_csv(tmp_path, text), SCHEMA, SOURCE)
     assert found.frame is None
     assert [(one.line, one.column, one.rule) for one in found.problems][: len(places)] == places

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config.groups.data import DataConfig
+from pipeline.config.groups.data_config import DataConfig
 from pipeline.data.sources import SOURCES, fetch_rows
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
 ROWS = {

@@ -10,12 +10,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
-from pipeline.config.groups.data import MixtureComponent, SyntheticProfile
+from pipeline.config.groups.data_config import MixtureComponent, SyntheticProfile
 from pipeline.data.sources import content_hash, fetch_rows
 from pipeline.data.synthetic import generate_rows
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 # Shares of the real files, from their description beside the calibration figures.
 REAL = {

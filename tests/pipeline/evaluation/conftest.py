@@ -10,13 +10,13 @@ import pytest
 
 from pipeline import package
 from pipeline.evaluation import EvaluationReport, evaluate
-from pipeline.training import train_classifier
-from tests.pipeline.problems import FAST, rows, schema, settings
+from pipeline.modeling.training import train_classifier
+from tests.pipeline.toy_dataset import FAST, rows, schema, settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
-from pipeline.evaluation.curves import calibration_table, confusion_table, curve_tables, lift_table, precision_recall_table, roc_table
+from pipeline.evaluation.curves import (
+    calibration_table,
+    confusion_table,
+    curve_tables,
+    lift_table,
+    precision_recall_table,
+    roc_table,
+)
 from pipeline.metrics import LabeledPredictions, compute_metrics
 
 

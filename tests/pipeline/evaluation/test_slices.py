@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.evaluation.slices import Slice, _column_slices, evaluate_slices
 from pipeline.metrics import LabeledPredictions
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.problems import FAST, settings
+from tests.pipeline.toy_dataset import FAST, settings
 
 N = 400
 CONFIG = settings(*FAST, "evaluation.slices.min_rows=20").evaluation
@@ -27,7 +27,9 @@ def scored_rows_with_errors(wrong: np.ndarray) -> LabeledPredictions:
     return LabeledPredictions(CODE, np.column_stack([1 - p, p]), called, 1)
 
 
-def evaluated_slices(column: Column, values: object, wrong: np.ndarray | None = None) -> tuple[list[Slice], list[object]]:
+def evaluated_slices(
+    column: Column, values: object, wrong: np.ndarray | None = None
+) -> tuple[list[Slice], list[object]]:
     frame = pd.DataFrame({column.name: values})
     scored = scored_rows_with_errors(np.zeros(N, dtype=bool) if wrong is None else wrong)
     return evaluate_slices(scored, frame, frame, Schema("s", (column,), TARGET), CONFIG, seed=0)
@@ -48,7 +50,10 @@ def test_every_word_and_the_missing_are_parts() -> None:
 
 def test_a_word_that_is_not_declared_is_a_part() -> None:
     values = pd.array(["red"] * 300 + ["green"] * 100, dtype="string")
-    assert n_rows_by_slice(Column("c", "category", "category", categories=("red",)), values) == {"red": 300, "not declared": 100}
+    assert n_rows_by_slice(Column("c", "category", "category", categories=("red",)), values) == {
+        "red": 300,
+        "not declared": 100,
+    }
 
 
 def test_booleans_are_two_words() -> None:
@@ -96,7 +101,9 @@ def test_quantiles_are_those_of_training() -> None:
     column = Column("n", "integer", "Int64")
     train = pd.DataFrame({"n": pd.array(np.arange(N) % 4, dtype="Int64")})
     test = pd.DataFrame({"n": pd.array(np.arange(N) % 4 + 100, dtype="Int64")})
-    found, _ = evaluate_slices(scored_rows_with_errors(CODE > 1), train, test, Schema("s", (column,), TARGET), CONFIG, seed=0)
+    found, _ = evaluate_slices(
+        scored_rows_with_errors(CODE > 1), train, test, Schema("s", (column,), TARGET), CONFIG, seed=0
+    )
     assert [(one.value, one.n_rows) for one in found] == [("above 2", N)]
 
 
@@ -137,7 +144,9 @@ def test_a_figure_that_is_not_defined_comes_last() -> None:
     frame = pd.DataFrame({"c": values})
     column = Column("c", "category", "category", categories=("blue", "red"))
     wrong = np.arange(N) % 7 == 0
-    found, _ = evaluate_slices(scored_rows_with_errors(wrong), frame, frame, Schema("s", (column,), TARGET), config, seed=0)
+    found, _ = evaluate_slices(
+        scored_rows_with_errors(wrong), frame, frame, Schema("s", (column,), TARGET), config, seed=0
+    )
     assert [(one.value, one.estimate.value is None, one.is_clearly_worse) for one in found[1:]] == [
         ("blue", True, None),
         ("red", True, None),

@@ -17,14 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from pipeline import MLOpsPipeline, files
-from pipeline.config.compose import compose
+from pipeline.config.composition import compose
 from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
-from pipeline.lifecycle.teaching import model_config_of
-from pipeline.models import build_estimator, estimator_to_config
+from pipeline.lifecycle.in_memory_training import model_config_of
+from pipeline.modeling.estimators import build_estimator, estimator_to_config
 from pipeline.state import open_state
-from pipeline.tracking.store import RunStore
-from tests.pipeline.package.packing import write_small_package, parts
-from tests.pipeline.problems import ROOT, settings
+from pipeline.tracking.run_store import RunStore
+from tests.pipeline.package.small_packages import parts, write_small_package
+from tests.pipeline.toy_dataset import ROOT, settings
 
 SETTINGS = (
     "training.folds=3",
@@ -92,7 +92,12 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
         first.package.predict(rows.test.head(3))
     )
     report = mlops.generate_mlops_report()
-    assert (report.n_runs, report.deployed_versions, report.generation, report.is_audit_trail_intact) == (3, {"Production": 1}, 1, True)
+    assert (report.n_runs, report.deployed_versions, report.generation, report.is_audit_trail_intact) == (
+        3,
+        {"Production": 1},
+        1,
+        True,
+    )
     assert "| 2 | 1.1.0 | None |" in report.as_markdown()
     assert json.dumps(report.as_dict())
 

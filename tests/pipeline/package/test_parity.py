@@ -10,9 +10,9 @@ import pytest
 from pipeline import package
 from pipeline.errors import DependencyUnavailable
 from pipeline.package.onnx_file import OnnxModel, convert_to_onnx
-from pipeline.package.parity import TOLERANCE, edge_case_rows, onnx_classifier, check_onnx_parity
-from tests.pipeline.package.packing import train_small_model, write_small_package, parts, unseen_rows
-from tests.pipeline.problems import ROOT
+from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows, onnx_classifier
+from tests.pipeline.package.small_packages import parts, train_small_model, unseen_rows, write_small_package
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,9 @@ SMALLER = {
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_serves_from_onnx_or_says_why_not(tmp_path: Path, model: str, data: str) -> None:
     try:
-        manifest = write_small_package(tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data])
+        manifest = write_small_package(
+            tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data]
+        )
     except DependencyUnavailable as error:
         pytest.skip(str(error))
     assert (manifest.onnx.reason is None) == manifest.onnx.used
@@ -79,7 +81,9 @@ def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
 def test_a_form_that_answers_otherwise_is_not_used() -> None:
     _, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     classifier = result.classifier
-    other = train_small_model("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[1].classifier
+    other = train_small_model("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[
+        1
+    ].classifier
     wrong = OnnxModel(convert_to_onnx(other.estimator, len(other.encoder.feature_names_out_)), [0, 1])
     proof = check_onnx_parity(classifier, wrong, parts("personality", N_ROWS).test)
     assert not proof.used

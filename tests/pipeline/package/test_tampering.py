@@ -16,7 +16,7 @@ from pipeline import files, package
 from pipeline.errors import IntegrityError
 from pipeline.package import skops_file
 from pipeline.package.onnx_file import OnnxModel
-from tests.pipeline.package.packing import write_small_package
+from tests.pipeline.package.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,7 +187,9 @@ def test_an_onnx_file_with_operators_of_others_is_refused(folder: Path) -> None:
 
 
 def test_a_model_that_answers_otherwise_is_found_by_its_golden_rows(folder: Path, tmp_path: Path) -> None:
-    write_small_package(tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400)
+    write_small_package(
+        tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400
+    )
     _relist(folder, "model.onnx", (tmp_path / "other/model.onnx").read_bytes())
     with pytest.raises(IntegrityError, match="row 0: the model no longer answers as it did"):
         package.load_package(folder)

@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
-from pipeline.tracking.store import RunStore
-from tests.pipeline.package.packing import write_small_package
+from pipeline.tracking.run_store import RunStore
+from tests.pipeline.package.small_packages import write_small_package
 from tests.pipeline.state.conftest import databases, postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.pipeline.state.databases import ProjectDatabases
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.state import URL_ENV
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["Promoter"]
 
 _WORKER = """
 import contextlib, io, sys
-from pipeline.cli.root import main
+from pipeline.cli.root_command import main
 for line in sys.stdin:
     sys.argv = ["mlops", *line.split()]
     with contextlib.redirect_stdout(io.StringIO()):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.schema import Column, Schema, Target
-from pipeline.schema.failures import CellFailure, list_failures, find_failures
+from pipeline.schema.failures import CellFailure, find_failures, list_failures
 
 TARGET = Target("answer", ("no", "yes"), "yes")
 

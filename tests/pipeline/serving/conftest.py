@@ -10,19 +10,19 @@ import pytest
 
 from pipeline.gates import Gate, GateReport
 from pipeline.package import PackageStore
-from pipeline.registry import decisions
+from pipeline.registry import stage_transitions
 from pipeline.serving import Engine
 from pipeline.state import URL_ENV, open_state
-from tests.pipeline.package.packing import write_small_package, unseen_rows
-from tests.pipeline.problems import settings
-from tests.pipeline.state import server
+from tests.pipeline.package.small_packages import unseen_rows, write_small_package
+from tests.pipeline.state import postgresql_server
 from tests.pipeline.state.conftest import databases, postgresql
+from tests.pipeline.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, PredictionLogConfig
-    from tests.pipeline.state.databases import ProjectDatabases
+    from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 
@@ -44,7 +44,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def registered(databases: ProjectDatabases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(
+    databases: ProjectDatabases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A project with two versions, of which the first is in Production."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
@@ -65,7 +67,7 @@ def project(databases: ProjectDatabases, registered: Path, tmp_path: Path, monke
 def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where state is kept from here on: in a file below the project, or in a database of a server."""
     if request.param == "postgresql":
-        monkeypatch.setenv(URL_ENV, server.new_database(request.getfixturevalue("postgresql")))
+        monkeypatch.setenv(URL_ENV, postgresql_server.new_database(request.getfixturevalue("postgresql")))
     else:
         monkeypatch.delenv(URL_ENV, raising=False)
     return str(request.param)
@@ -87,7 +89,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
     state = open_state(root)
     kept = PackageStore(root / "state/packages")
     for folder in packages.values():
-        decisions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
+        stage_transitions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
     state.close()
     promote(root, 1)
 
@@ -95,7 +97,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
 def promote(root: Path, version: int, stage: str = "Production") -> None:
     """Decide what serves, as `mlops promote` does."""
     state = open_state(root)
-    decisions.promote(state, NAME, version, stage)
+    stage_transitions.promote(state, NAME, version, stage)
     state.close()
 
 

@@ -15,12 +15,12 @@ from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.package import PackageStore
-from pipeline.serving import InvalidRequest, Engine, NotReady
-from pipeline.serving.answering import _PredictionIds
+from pipeline.serving import Engine, InvalidRequest, NotReady
+from pipeline.serving.batch_predictor import _PredictionIds
 from pipeline.serving.explain import feature_contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.serving.conftest import NAME, make_engine, engine_settings, batch_body, row_body, promote, make_rows
+from tests.pipeline.serving.conftest import NAME, batch_body, engine_settings, make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -134,7 +134,9 @@ def test_a_retry_gets_the_stored_answer_even_after_a_restart(project: Path) -> N
 
 def test_a_bad_row_is_left_out_where_that_is_asked_for(project: Path) -> None:
     given = [*make_rows(1), {"Stage_fear": "Maybe"}, *make_rows(1)]
-    answer = json.loads(run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given), on_error="partial")))
+    answer = json.loads(
+        run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given), on_error="partial"))
+    )
     first, bad, last = answer["predictions"]
     assert first["probabilities"] == last["probabilities"]
     assert (bad["problems"][0]["path"], answer["n_refused"]) == ("instances[1].Stage_fear", 1)
@@ -173,7 +175,9 @@ def test_a_contribution_is_what_the_probability_loses_when_the_feature_is_as_in_
 
     async def use(engine: Engine) -> Any:
         assert engine.loaded_model is not None
-        return engine.loaded_model.reference, feature_contributions(engine.loaded_model, engine.loaded_model.parser.parse_row(row_body(row)))
+        return engine.loaded_model.reference, feature_contributions(
+            engine.loaded_model, engine.loaded_model.parser.parse_row(row_body(row))
+        )
 
     reference, (label, confidence, found) = run_with_engine(project, use)
     assert sorted(found) == sorted(row)
@@ -229,7 +233,9 @@ def test_without_a_log_nothing_is_written(project: Path) -> None:
 
 def test_more_rows_than_allowed_are_refused(project: Path) -> None:
     with pytest.raises(InvalidRequest, match="at most 5 are accepted"):
-        run_with_engine(project, lambda engine: engine.predict_batch(batch_body(make_rows(6))), engine=engine_settings(max_rows=5))
+        run_with_engine(
+            project, lambda engine: engine.predict_batch(batch_body(make_rows(6))), engine=engine_settings(max_rows=5)
+        )
 
 
 def test_no_identifier_is_given_twice_when_two_threads_ask() -> None:

@@ -15,9 +15,9 @@ from sqlalchemy import exc, text
 
 from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
-from pipeline.state.migration import HEAD_REVISION
+from pipeline.state.schema_migration import HEAD_REVISION
 from pipeline.state.tables import METADATA
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,17 +134,13 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
         ("sqlite://", "in memory would forget"),
     ],
 )
-def test_an_invalid_url_is_refused(
-    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_url_is_refused(url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.URL_ENV, url)
     with pytest.raises(ConfigError, match=said):
         store.open_state(tmp_path)
 
 
-def test_an_unreachable_server_is_named_without_its_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")  # pragma: allowlist secret
     with pytest.raises(DependencyUnavailable, match=r"ada:\*\*\*@127\.0\.0\.1:1/x") as caught:
         store.open_state(tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,9 @@ def register_versions(state: store.State, n: int = 1) -> list[store.ModelVersion
         ]
 
 
-def set_stage(state: store.State, version: store.ModelVersion, stage: str, expected: int | None = None) -> store.DeploymentChange:
+def set_stage(
+    state: store.State, version: store.ModelVersion, stage: str, expected: int | None = None
+) -> store.DeploymentChange:
     with state.writing() as connection:
         act = store.AuditEvent("ada", "promote", state.clock(), "because")
         return store.set_deployment(connection, version, stage, act, expected_generation=expected)

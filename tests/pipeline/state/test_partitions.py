@@ -11,10 +11,10 @@ from sqlalchemy import func, select, text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.serving.upkeep import erase_subject
-from pipeline.state.migration import _migrate  # the way to an older form is for tests only
+from pipeline.serving.retention import erase_subject
+from pipeline.state.schema_migration import _migrate  # the way to an older form is for tests only
 from pipeline.state.tables import METADATA, outcomes, predictions
-from tests.pipeline.state import server
+from tests.pipeline.state import postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,10 @@ START = 20_000 * DAY
 @pytest.fixture
 def kept(postgresql: str) -> Iterator[store.State]:
     """A database on PostgreSQL with our tables and without rows."""
-    opened = store.connect_to(server.new_database(postgresql, template=server.template_database(postgresql)), setting_name="here")
+    opened = store.connect_to(
+        postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql)),
+        setting_name="here",
+    )
     yield opened
     opened.close()
 
@@ -66,7 +69,11 @@ def test_rows_go_to_their_partition_or_the_default_until_it_exists(kept: store.S
     write_rows(kept, make_row("a", START), make_row("b", START + DAY - 1), make_row("c", START + DAY), make_row("d", 5))
     assert count_rows_by_partition(kept) == {"predictions_2024_10_04": 2, "predictions_rest": 2}
     add_day_partitions(kept, START, START + DAY)
-    assert count_rows_by_partition(kept) == {"predictions_2024_10_04": 2, "predictions_2024_10_05": 1, "predictions_rest": 1}
+    assert count_rows_by_partition(kept) == {
+        "predictions_2024_10_04": 2,
+        "predictions_2024_10_05": 1,
+        "predictions_rest": 1,
+    }
     assert read_prediction_ids(kept) == ["a", "b", "c", "d"]
 
 
@@ -177,7 +184,9 @@ def test_an_identifier_that_a_caller_chose_is_refused_whatever_partition_has_it(
 
 def test_every_partition_is_searched_for_subjects_and_ids(kept: store.State) -> None:
     add_day_partitions(kept, START, START + DAY)
-    write_rows(kept, make_row("a", START, "s"), make_row("b", START + DAY, "s"), make_row("c", 5, "s"), make_row("d", 5))
+    write_rows(
+        kept, make_row("a", START, "s"), make_row("b", START + DAY, "s"), make_row("c", 5, "s"), make_row("d", 5)
+    )
     with kept.writing() as connection:
         assert store.existing_prediction_ids(connection, ["a", "b", "c", "e"]) == {"a", "b", "c"}
         assert store.erase_subject(connection, "s") == 3

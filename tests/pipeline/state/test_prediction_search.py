@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import state as store
-from pipeline.state import PredictionWriter, PredictionRow, PredictionQuery
+from pipeline.state import PredictionQuery, PredictionRow, PredictionWriter
 
 HOUR_US = 3_600_000_000
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.tracing.sampling import TraceParent, TraceSampler, is_tracing_enabled, parse_traceparent, sampler_from_environment
+from pipeline.tracing.sampling import (
+    TraceParent,
+    TraceSampler,
+    is_tracing_enabled,
+    parse_traceparent,
+    sampler_from_environment,
+)
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
 

@@ -11,14 +11,14 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.tracing import current_trace_id, use_trace, open_tracing, child_span, root_span
+from pipeline.tracing import child_span, current_trace_id, open_tracing, root_span, use_trace
 from pipeline.tracing.sampling import TraceParent, TraceSampler
 from pipeline.tracing.spans import tracing_with_exporter
 from pipeline.tracking import ExperimentTracker
-from pipeline.tracking.outbox import PendingRun
-from pipeline.tracking.run import TrackingWarning
-from pipeline.tracking.store import OUTBOX_FOLDER
-from tests.pipeline.tracing.collector import run_collector
+from pipeline.tracking.active_run import TrackingWarning
+from pipeline.tracking.run_outbox import PendingRun
+from pipeline.tracking.run_store import OUTBOX_FOLDER
+from tests.pipeline.tracing.otlp_collector import run_collector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def test_without_a_trace_a_step_is_just_done(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
     code = (
-        "import sys, pipeline.config.entry, pipeline.serving.http.service\n"
+        "import sys, pipeline.config.stage_entry, pipeline.serving.http.service\n"
         "from pipeline.tracing import traced\n"
         "with traced('nothing'): pass\n"
         "print([one for one in sys.modules if one.startswith('opentelemetry')])"

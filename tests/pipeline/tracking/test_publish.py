@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from pipeline import files, package, paths
+from pipeline import files, package
 from pipeline.errors import DataError
-from pipeline.tracking import publish_run, flush_outbox, sync_runs, make_tracker
+from pipeline.project import paths
+from pipeline.tracking import flush_outbox, make_tracker, publish_run, sync_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
     from pipeline.tracking import ExperimentTracker, RecordedRun
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from pipeline.schema import Column, Kind, Schema, Target
+from pipeline.validation.arrow_rows import open_rows
+from pipeline.validation.dataset_stats import collect_stats
 from pipeline.validation.leakage import TargetLeakage, detect_leakage
-from pipeline.validation.table import open_rows
-from pipeline.validation.tally import collect_stats
 
 TARGET = Target("answer", ("no", "yes"), "yes")
 DTYPES = {"category": "category", "integer": "Int64", "float": "Float64", "text": "string"}

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.validation import DataValidator
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 LIMITS = settings().validation
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.packing import write_small_package
-from tests.pipeline.serving.http.running import RunningServer, make_project, run_server
+from tests.pipeline.package.small_packages import write_small_package
+from tests.pipeline.serving.http.server_process import RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.state.databases import ProjectDatabases
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,9 @@ def _own_database(
 
 
 @pytest.fixture(scope="module")
-def server(databases: ProjectDatabases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(
+    databases: ProjectDatabases, package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
     """A server on loopback that asks for no credentials."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:

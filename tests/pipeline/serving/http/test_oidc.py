@@ -9,12 +9,12 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.serving.http.oidc import OidcVerifier
-from tests.pipeline.serving.http.issuer import OidcIssuer, run_issuer
+from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.serving.http.access import Principal
+    from pipeline.serving.http.authentication import Principal
 
 
 @pytest.fixture(scope="module")

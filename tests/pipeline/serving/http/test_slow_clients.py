@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.http.running import ROW, RunningServer, make_project, run_server
+from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,11 @@ SLOW_SENDERS = {
 
 def test_slow_senders_are_cut_in_time_and_a_good_client_is_unharmed(server: RunningServer) -> None:
     began = time.monotonic()
-    slow = {open_connection(server, first): drip for _ in range(N_SLOW_CLIENTS // len(SLOW_SENDERS)) for first, drip in SLOW_SENDERS.values()}
+    slow = {
+        open_connection(server, first): drip
+        for _ in range(N_SLOW_CLIENTS // len(SLOW_SENDERS))
+        for first, drip in SLOW_SENDERS.values()
+    }
     worst, n_good = 0.0, 0
     selector = selectors.DefaultSelector()
     for connection in slow:
@@ -181,7 +185,7 @@ def test_unfinished_bodies_do_not_count_as_concurrent_requests(server: RunningSe
 
 
 def test_overload_is_shed_with_retry_after_while_probes_succeed(server: RunningServer) -> None:
-    command = [sys.executable, str(ROOT / "examples/load.py"), "--url", server.address]
+    command = [sys.executable, str(ROOT / "examples/load_generator.py"), "--url", server.address]
     load = subprocess.Popen([*command, "--connections", "300", "--seconds", "4"], stdout=subprocess.PIPE, text=True)
     times: list[float] = []
     shed: set[str] = set()
