@@ -286,7 +286,8 @@ def composition() -> tuple[Composition, tuple[Origin, ...]]:
 
 @st.cache_resource(max_entries=4, show_spinner="Composing conf/ ...")
 def _cached_composition(
-    folder: str, stamps: tuple[tuple[str, FileStamp], ...]
+    folder: str,
+    stamps: tuple[tuple[str, FileStamp], ...],  # noqa: ARG001 - a part of the cache key
 ) -> tuple[Composition, tuple[Origin, ...]]:
     composed = compose(conf=Path(folder))
     return composed, composed.origin()

@@ -66,7 +66,9 @@ def worst_slice(
         better_end = one.high if metric.higher_is_better else one.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
         found.append(WorstSlice(name, worsening, at_least))
-    return max(found, key=lambda one: (one.lower_bound if one.lower_bound is not None else 0.0, one.worsening), default=None)
+    return max(
+        found, key=lambda one: (one.lower_bound if one.lower_bound is not None else 0.0, one.worsening), default=None
+    )
 
 
 def _slice_rows(test: pd.DataFrame, package: Package) -> Iterator[tuple[str, NDArray[np.intp]]]:

@@ -115,7 +115,9 @@ def _check_missing(stats: DatasetStats, schema: Schema, config: ValidationConfig
 
 
 def _check_incomplete_rows(
-    stats: DatasetStats, schema: Schema, config: ValidationConfig
+    stats: DatasetStats,
+    schema: Schema,  # noqa: ARG001 - every check has the same signature
+    config: ValidationConfig,
 ) -> Iterator[ValidationFinding]:
     message = f"{stats.n_incomplete:,} of {stats.n_rows:,} rows lack at least one feature"
     cause = "Leave them in: a missing value can tell much. Dropping such rows loses them all."

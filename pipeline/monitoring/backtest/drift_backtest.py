@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.config.groups.scenario_config import DriftInjectionConfig
 from pipeline.monitoring.backtest.threshold_search import (
     DriftThresholds,
-    TestedWindows,
+    WindowCollection,
     count_incidents,
     raise_column_thresholds,
     search_wider_thresholds,
@@ -206,7 +206,7 @@ def backtest_drift_rules(
     asking = _WindowSimulator(reference, schema, config, own)
     calm = asking.simulate_without_drift(n_rows, n_draws, rng)
     moved = asking.simulate_shifts(calm, n_rows, n_draws, rng)
-    log = TestedWindows.from_tests([asking.tests_of(one.counts) for one in judged])
+    log = WindowCollection.from_tests([asking.tests_of(one.counts) for one in judged])
     after = search_wider_thresholds(
         before, calm, [(windows, which) for _, _, windows, which in moved], budget.max_alert_share
     )
@@ -242,13 +242,13 @@ class _WindowSimulator:
             one for pair in pairs for one in column_tests(pair, self.config, self.config.alpha, self.column_thresholds)
         ]
 
-    def simulate_without_drift(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> TestedWindows:
+    def simulate_without_drift(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> WindowCollection:
         """Return windows without drift; columns are drawn independently of each other.
 
         The baseline of each is drawn as well: training rows were a sample too, and a small one is off by chance.
         """
         before, now = (self._simulate_counts(n, n_draws, rng) for n in (self.reference.n_rows, n_rows))
-        return TestedWindows.from_tests([self.tests_of(now[i], before[i]) for i in range(n_draws)])
+        return WindowCollection.from_tests([self.tests_of(now[i], before[i]) for i in range(n_draws)])
 
     def _simulate_counts(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> list[BinCounts]:
         said = zip(OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True)
@@ -266,8 +266,8 @@ class _WindowSimulator:
         ]
 
     def simulate_shifts(
-        self, calm: TestedWindows, n_rows: int, n_draws: int, rng: np.random.Generator
-    ) -> list[tuple[str, str, TestedWindows, Any]]:
+        self, calm: WindowCollection, n_rows: int, n_draws: int, rng: np.random.Generator
+    ) -> list[tuple[str, str, WindowCollection, Any]]:
         """Return, for each column and change, the calm windows with that column moved."""
         found = []
         for bins in self.reference.columns:
@@ -282,7 +282,7 @@ class _WindowSimulator:
                     for n, shares in ((n_reference, _bin_shares(bins)), (n_rows, counts / counts.sum()))
                 )
                 windows = calm.with_tests(
-                    TestedWindows.from_tests([self.tests_of(*both) for both in zip(now, before, strict=True)])
+                    WindowCollection.from_tests([self.tests_of(*both) for both in zip(now, before, strict=True)])
                 )
                 which = np.array([name[:2] == ("feature", bins.name) for name in windows.test_names])
                 found.append((bins.name, words, windows, which))
@@ -316,7 +316,7 @@ def _sample_counts(shares: Any, n_rows: int, n_draws: int, rng: np.random.Genera
     return rng.multinomial(n_rows, shares, size=n_draws).astype(np.int64)
 
 
-def _false_alarm_rate(calm: TestedWindows, limits: DriftThresholds) -> tuple[float, float, float]:
+def _false_alarm_rate(calm: WindowCollection, limits: DriftThresholds) -> tuple[float, float, float]:
     """Return the share of windows that raise something, with its exact (Clopper-Pearson) 95 % interval."""
     from scipy.special import betaincinv
 
@@ -328,7 +328,7 @@ def _false_alarm_rate(calm: TestedWindows, limits: DriftThresholds) -> tuple[flo
 
 
 def _group_incidents(
-    judged: Sequence[LoggedWindow], log: TestedWindows, raised: Any, limits: DriftThresholds
+    judged: Sequence[LoggedWindow], log: WindowCollection, raised: Any, limits: DriftThresholds
 ) -> tuple[BacktestIncident, ...]:
     found, bounds = [], log.test_thresholds(limits)
     start = None

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
-__all__ = ["DriftThresholds", "TestedWindows", "count_incidents", "raise_column_thresholds", "search_wider_thresholds"]
+__all__ = [
+    "DriftThresholds",
+    "WindowCollection",
+    "count_incidents",
+    "raise_column_thresholds",
+    "search_wider_thresholds",
+]
 
 _SHARED_KEYS = {
     "wasserstein": "drift.numeric.wasserstein",
@@ -77,7 +83,7 @@ class DriftThresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedWindows:
+class WindowCollection:
     """The same questions asked of many windows: `values` and `p_values` have shape (n_windows, n_tests)."""
 
     tests: tuple[ColumnTest, ...]
@@ -85,7 +91,7 @@ class TestedWindows:
     p_values: Floats
 
     @classmethod
-    def from_tests(cls, tests_by_window: Sequence[Sequence[ColumnTest]]) -> TestedWindows:
+    def from_tests(cls, tests_by_window: Sequence[Sequence[ColumnTest]]) -> WindowCollection:
         """Return the windows whose tests are given, each in the same order."""
         shape = (len(tests_by_window), len(tests_by_window[0]) if tests_by_window else 0)
         return cls(
@@ -94,12 +100,12 @@ class TestedWindows:
             np.array([[one.p_value for one in tests] for tests in tests_by_window], dtype=np.float64).reshape(shape),
         )
 
-    def with_tests(self, other: TestedWindows) -> TestedWindows:
+    def with_tests(self, other: WindowCollection) -> WindowCollection:
         """Return the windows with the tests of `other`, as many windows of some columns, in place of their own."""
         at = [self.test_names.index(name) for name in other.test_names]
         values, p_values = self.values.copy(), self.p_values.copy()
         values[:, at], p_values[:, at] = other.values, other.p_values
-        return TestedWindows(self.tests, values, p_values)
+        return WindowCollection(self.tests, values, p_values)
 
     @property
     def test_names(self) -> list[tuple[str, str, str]]:
@@ -158,8 +164,8 @@ def count_incidents(is_alerting: Bools) -> int:
 
 def search_wider_thresholds(
     thresholds: DriftThresholds,
-    unshifted: TestedWindows,
-    shifted: Sequence[tuple[TestedWindows, Bools]],
+    unshifted: WindowCollection,
+    shifted: Sequence[tuple[WindowCollection, Bools]],
     max_alert_share: float,
 ) -> DriftThresholds | None:
     """Return the limits under which at most a share of calm windows raises anything and most moved ones are found.
@@ -194,7 +200,7 @@ def search_wider_thresholds(
 
 
 def raise_column_thresholds(
-    thresholds: DriftThresholds, logged_windows: TestedWindows, max_incidents: int
+    thresholds: DriftThresholds, logged_windows: WindowCollection, max_incidents: int
 ) -> DriftThresholds:
     """Return limits under which past windows in a row hold at most so many incidents.
 

@@ -26,7 +26,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
 from pipeline.monitoring.backtest.log_replay import parse_alert_budget, proposal_lines, replay_log, report_lines
 from pipeline.monitoring.backtest.threshold_search import (
     DriftThresholds,
-    TestedWindows,
+    WindowCollection,
     count_incidents,
     raise_column_thresholds,
 )
@@ -135,7 +135,9 @@ def test_drift_needs_consecutive_windows() -> None:
 
 def test_raising_thresholds_ends_when_every_window_drifts() -> None:
     counts = [count_rows(REFERENCE, sample_rows(2_000, i, shift=2.0, missing=0.5)) for i in range(3)]
-    windows = TestedWindows.from_tests([[replace(one, p_value=0.0) for one in _column_tests(each)] for each in counts])
+    windows = WindowCollection.from_tests(
+        [[replace(one, p_value=0.0) for one in _column_tests(each)] for each in counts]
+    )
     after = raise_column_thresholds(DriftThresholds.from_config(CONFIG, {}), windows, 0)
     assert not windows.alert_mask(after).any()
 

@@ -19,7 +19,7 @@ from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
 from pipeline.monitoring.log.log_window import window_by_rows, window_by_time, window_tallies
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, latency_quantile
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
-from pipeline.monitoring.performance.estimation import performance_report
+from pipeline.monitoring.performance import performance_report
 from pipeline.state import open_state
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,

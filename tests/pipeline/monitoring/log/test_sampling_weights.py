@@ -14,7 +14,7 @@ from pipeline.monitoring import ModelMonitor, outcomes_by_hour, predictions_by_h
 from pipeline.monitoring.log.log_window import window_by_time, window_counts
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups
 from pipeline.monitoring.log.sampling_weights import effective_sample, thin_to_equal_weight
-from pipeline.monitoring.performance.estimation import performance_report
+from pipeline.monitoring.performance import performance_report
 from pipeline.state import HOUR_US, RollupCounts, open_state
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.serving.loaded_model import LoadedModel
 
 
-def load_model(package_folder: Path, root: Path) -> LoadedModel:
+def load_first(package_folder: Path, root: Path) -> LoadedModel:
     store = PackageStore(root / "packages")
     digest = store.add(package_folder).digest
     return load_model(
@@ -39,7 +39,7 @@ def test_golden_rows_hold_edges_gaps_and_spread(package: Path) -> None:
 
 
 def test_a_valid_model_passes_inside_a_running_loop(package: Path, tmp_path: Path) -> None:
-    bundle = load_model(package, tmp_path)
+    bundle = load_first(package, tmp_path)
 
     async def run() -> None:
         await asyncio.to_thread(replay_golden_rows, bundle)
@@ -48,14 +48,14 @@ def test_a_valid_model_passes_inside_a_running_loop(package: Path, tmp_path: Pat
 
 
 def test_a_changed_prediction_names_its_row(package: Path, tmp_path: Path) -> None:
-    bundle = load_model(package, tmp_path)
+    bundle = load_first(package, tmp_path)
     bundle.package.golden_rows["probabilities"][3] = [0.5, 0.5]
     with pytest.raises(IntegrityError, match="row 3 over HTTP"):
         replay_golden_rows(bundle)
 
 
 def test_a_row_that_is_refused_now_is_named_with_the_reason(package: Path, tmp_path: Path) -> None:
-    bundle = load_model(package, tmp_path)
+    bundle = load_first(package, tmp_path)
     bundle.package.golden_rows["columns"]["Time_spent_Alone"][2] = 400
     with pytest.raises(IntegrityError, match=r"row 2 over HTTP .*is refused"):
         replay_golden_rows(bundle)
