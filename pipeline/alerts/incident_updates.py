@@ -123,8 +123,8 @@ def _save_and_notify(moment: _RunContext, incident: Incident, event: str) -> Inc
         return incident
     told = replace(incident, told_at=moment.run_at)
     store.update_incident(moment.connection, told)
-    for sink, declared in moment.config.sinks.items():
-        if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.least):
+    for sink, declared in moment.config.receivers.items():
+        if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.min_severity):
             continue
         enqueue_notification(moment.connection, told, event, sink, at=moment.run_at)
     return told

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAYLOAD_FORMATS", "body_text", "subject_line"]
 
-PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.sinks.body")
+PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.receivers.body")
 _MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 signs
 
 

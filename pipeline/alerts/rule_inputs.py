@@ -86,7 +86,7 @@ def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) 
         raise wrong from error
     if parts.scheme not in kinds or not host:
         raise wrong
-    key = os.environ.get(config.key_env)
+    key = os.environ.get(config.api_key_env)
     connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
     try:
         connection.request(

@@ -54,7 +54,7 @@ class ModelReloader:
     """Loads what the state database says should serve; used by one thread at a time.
 
     Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
-    `engine.last_good` allows it) the one that was taken up before, or else (where `engine.rule_baseline` allows it) the
+    `engine.fallback_to_last_good` allows it) the one that was taken up before, or else (where `engine.fallback_to_rule` allows it) the
     rule baseline of one of these packages, or else nothing. `prove` sees each bundle before it serves and raises an
     `MlopsError` when it may not.
     """
@@ -128,9 +128,9 @@ class ModelReloader:
             return PollResult(current, reason)
         earlier = self._previously_active(served)
         steps: list[tuple[ServedBy, int, str]] = []
-        if self.config.last_good:
+        if self.config.fallback_to_last_good:
             steps += [("last_good", version, digest) for version, digest in earlier]
-        if self.config.rule_baseline:
+        if self.config.fallback_to_rule:
             decided = (served.versions[self.stage], served.digests[self.stage])
             steps += [("rule", version, digest) for version, digest in (decided, *earlier)]
         for served_by, version, digest in steps:

@@ -50,7 +50,7 @@ def test_a_day_that_moved_names_its_column_against_training_and_the_window_befor
     chosen = shown.selectbox(key="drift_column")
     assert errors_of(shown) == []
     assert chosen.options[0] == f"{label}: drift"
-    shown.segmented_control(key="baseline").set_value("before").run()
+    shown.segmented_control(key="baseline").set_value("previous_window").run()
     shown.segmented_control(key="window").set_value(1).run()
     assert errors_of(shown) == []
 

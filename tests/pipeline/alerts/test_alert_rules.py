@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RULES = {
-    "degradation": AlertRuleConfig(when="degradation", severity="critical", group="quality"),
-    "not_trusted": AlertRuleConfig(when="not_trusted", severity="warning", group="quality"),
-    "errors": AlertRuleConfig(when="error_rate", above=0.01, severity="critical", group="service"),
-    "log_lag": AlertRuleConfig(when="log_lag", above=100.0, severity="critical", group="service"),
-    "stale_outcomes": AlertRuleConfig(when="stale_outcomes", above=1.0, severity="warning", group="freshness"),
+    "degradation": AlertRuleConfig(condition="degradation", severity="critical", group="quality"),
+    "not_trusted": AlertRuleConfig(condition="not_trusted", severity="warning", group="quality"),
+    "errors": AlertRuleConfig(condition="error_rate", above_share=0.01, severity="critical", group="service"),
+    "log_lag": AlertRuleConfig(condition="log_lag", above_rows=100.0, severity="critical", group="service"),
+    "stale_outcomes": AlertRuleConfig(
+        condition="stale_outcomes", above_hours=1.0, severity="warning", group="freshness"
+    ),
 }
 
 

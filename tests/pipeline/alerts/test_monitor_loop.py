@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def make_config(project: Path, monitoring: dict[str, Any] | None = None, **alert_settings: Any) -> Config:
     shutil.copy(ROOT / "params.yaml", project / "params.yaml")
     config = load_params(project / "params.yaml")
-    changed = config.monitoring.model_copy(update={"record": "none", **(monitoring or {})})
+    changed = config.monitoring.model_copy(update={"mlflow_runs": "none", **(monitoring or {})})
     return config.model_copy(update={"monitoring": changed, "alerts": config.alerts.model_copy(update=alert_settings)})
 
 
@@ -175,10 +175,10 @@ def test_the_exit_code_follows_the_declared_severity(severity: str, least: str, 
 
 
 SERVICE_RULES = {
-    "no_traffic": AlertRuleConfig(when="no_traffic", above=60.0, severity="warning", group="service"),
-    "stale_model": AlertRuleConfig(when="stale_model", above=0.0, severity="info", group="freshness"),
-    "stale_monitor": AlertRuleConfig(when="stale_monitor", above=0.0, severity="info", group="freshness"),
-    "errors": AlertRuleConfig(when="error_rate", above=0.1, severity="critical", group="service"),
+    "no_traffic": AlertRuleConfig(condition="no_traffic", above_minutes=60.0, severity="warning", group="service"),
+    "stale_model": AlertRuleConfig(condition="stale_model", above_hours=0.0, severity="info", group="freshness"),
+    "stale_monitor": AlertRuleConfig(condition="stale_monitor", above_hours=0.0, severity="info", group="freshness"),
+    "errors": AlertRuleConfig(condition="error_rate", above_share=0.1, severity="critical", group="service"),
 }
 
 

@@ -144,7 +144,7 @@ def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Pat
     write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
     monitor = make_monitor(project)
     config = load_params(project / "params.yaml")
-    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"hold_windows": 2})})
+    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"consecutive_windows": 2})})
     assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
     assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 

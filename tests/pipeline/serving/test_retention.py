@@ -74,7 +74,7 @@ def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
 
 def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
     later = replace(filled, clock=lambda now=filled.clock: now() + 2 * DAY_US)
-    assert prune(later, log_settings(retention_days=3, answers_hours=1)) == 5
+    assert prune(later, log_settings(retention_days=3, idempotency_hours=1)) == 5
     assert table_counts(filled) == [5, 5, 0]
     settings = log_settings(retention_days=1)
     if not filled.is_file:  # a partition goes as a whole, when all that it may hold is old

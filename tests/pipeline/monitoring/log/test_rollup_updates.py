@@ -249,9 +249,9 @@ def test_an_earlier_window_can_be_the_baseline(project: Path) -> None:
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
-    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous")}
+    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous_window")}
     assert number in against["training"]["drifted_features"]
-    assert against["previous"]["drifted_features"] == []
+    assert against["previous_window"]["drifted_features"] == []
 
 
 def test_the_baseline_is_chosen_by_override(project: Path) -> None:
@@ -260,7 +260,7 @@ def test_the_baseline_is_chosen_by_override(project: Path) -> None:
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
-    declared = monitor.resolved_config.monitoring.model_copy(update={"baseline": "previous"})
+    declared = monitor.resolved_config.monitoring.model_copy(update={"baseline": "previous_window"})
     relative = replace(monitor, config=monitor.resolved_config.model_copy(update={"monitoring": declared}))
     found = [one.generate_monitoring_report(2)["drift"]["drifted_features"] for one in (monitor, relative)]
     assert (number in found[0], found[1]) == (True, [])
