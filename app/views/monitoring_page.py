@@ -164,7 +164,7 @@ def _show_predictions(traffic: dict[str, Any], version: ModelVersion) -> None:
         alt="Answers by class",
     )
     told = ", ".join(
-        f"{formatting.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_variant"].items()
+        f"{formatting.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_source"].items()
     )
     st.caption(f"Version {version.version}, as {told}")
 

@@ -177,7 +177,7 @@ def _no_traffic(inputs: RuleInputs, threshold: float) -> _Result:
 def _stale_monitor(inputs: RuleInputs, threshold: float) -> _Result:
     if inputs.previous_run is None:
         return _Result(None, "this is the first run of the monitor")
-    hours = (inputs.evaluated_at - inputs.previous_run.at) / _US_PER_HOUR
+    hours = (inputs.evaluated_at - inputs.previous_run.recorded_at) / _US_PER_HOUR
     return _compare_to_threshold(hours, threshold, f"nobody had watched for {_duration(hours * _US_PER_HOUR)}")
 
 

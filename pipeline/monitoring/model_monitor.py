@@ -131,7 +131,7 @@ class ModelMonitor:
             kept = json.dumps(loggable_features(features_as_json_values(features), package), ensure_ascii=False)
             row = store.PredictionRow(
                 one, state.clock(), self.model_name, version, package.digest, generation, kept, str(prediction),
-                json.dumps(said), float(confidence), "champion", "champion", 0, 1.0, None, None,
+                json.dumps(said), float(confidence), "production", "api", 0, 1.0, None, None,
             )  # fmt: skip
             journal = store.PredictionWriter(state)
             try:
@@ -166,7 +166,7 @@ class ModelMonitor:
             `accuracy`, `f1_score`, `precision`, `recall`, `roc_auc`, `pr_auc`, `log_loss`, `brier` (None
             without outcomes), `total_predictions`, `n_outcomes`, `coverage`, `intervals`, `expected`,
             `trusted`: whether what was expected agrees with what came true, by figure; `provisional`: whether
-            outcomes may still come; `by_version`, `by_variant`, `slices`.
+            outcomes may still come; `by_version`, `by_source`, `slices`.
         """
         with self._open_state() as state:
             window, judged = self._evaluate_window(state, window_hours, window_rows)
@@ -185,7 +185,7 @@ class ModelMonitor:
             "expected": {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in expected.metrics.items()},
             "trusted": {_METRIC_ALIASES.get(name, name): one for name, one in trusted.items()},
             "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
-            "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
+            "by_source": {name: one.as_dict() for name, one in judged.by_source.items()},
             "slices": [asdict(one) for one in judged.slices],
             "window": window_bounds(window.since, window.until),
         }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedModel", "ServedBy", "load_model"]
 
-ServedBy = Literal["champion", "last_good", "rule"]
+ServedBy = Literal["production", "last_good", "rule"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class ModelReloader:
                 None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`"
             )
         digest = served.digests[self.stage]
-        if current is not None and current.served_by == "champion":
+        if current is not None and current.served_by == "production":
             if current.digest == digest and current.generation == served.generation:
                 return PollResult(current)
             if current.digest == digest and current.version == version:
@@ -112,7 +112,7 @@ class ModelReloader:
     def _load_new(self, current: LoadedModel | None, served: Deployment) -> PollResult:
         version, digest = served.versions[self.stage], served.digests[self.stage]
         try:
-            bundle = self._load(version, digest, served.generation, "champion")
+            bundle = self._load(version, digest, served.generation, "production")
         except MlopsError as error:
             is_new = self._failed_load is None or not self._failed_load.matches(served, digest)
             self._failed_load = _FailedLoad(served.generation, digest, str(error), time.monotonic())

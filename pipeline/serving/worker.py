@@ -281,8 +281,8 @@ class PredictionWorker:
             answer = stored.get(work.idempotency_key) if work.idempotency_key is not None else None
             if answer is None:
                 continue
-            if answer.request == work.body_digest:
-                found[id(work)] = CompletedRequest(answer.answer.encode())
+            if answer.request_sha256 == work.body_digest:
+                found[id(work)] = CompletedRequest(answer.response.encode())
             else:
                 said = "this key belongs to another request; a retry sends the same body, a new request a new key"
                 found[id(work)] = InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])

@@ -88,7 +88,7 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     assert words["degradation"].startswith("worse than the baseline: ")
     assert words["not_trusted"].startswith("estimates are off, as outcomes show: accuracy")
     assert words["stale_outcomes"].startswith("no outcome for ")
-    (service,) = (one for one in after.incidents if one.incident == "service")
+    (service,) = (one for one in after.incidents if one.group_name == "service")
     assert "Affected: 10 % of answers" in service.message
 
 
@@ -148,7 +148,7 @@ def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> Non
     write_log(project, live_rows(10), start=utc_now_us() - hours_us(3), stop=utc_now_us() - hours_us(2))
     state = store.open_state(project)
     with state.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE deployments SET since = {utc_now_us() - hours_us(9)}")
+        connection.exec_driver_sql(f"UPDATE deployments SET deployed_at = {utc_now_us() - hours_us(9)}")
     state.close()
     (judged,) = monitor_loop.run_monitor_once(config, project).rule_results
     assert (judged.is_firing, judged.summary) == (True, "no outcome for 9 hours")

@@ -96,7 +96,7 @@ def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> 
     state = open_state(project)
     with pytest.raises(KeyboardInterrupt), state.writing() as connection:
         tally = store.RollupCounts(100, 0.0, np.ones(5, dtype=np.int64))
-        key = store.RollupKey(PREDICTIONS, package.digest, "champion", 0)
+        key = store.RollupKey(PREDICTIONS, package.digest, "api", 0)
         store.add_rollups(
             connection, MODEL_NAME, {key: tally}, after=store.RollupProgress(0, 0), until=store.RollupProgress(100, 0)
         )

@@ -95,7 +95,7 @@ def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) ->
     answer = json.loads(run_with_engine(project, lambda engine: engine.predict_row(row_body({"Stage_fear": "No"}))))
     digest = production_package(project).digest
     assert (answer["model_name"], answer["model_version"], answer["model_digest"]) == (NAME, 1, digest)
-    assert (answer["generation"], answer["served_by"]) == (1, "champion")
+    assert (answer["generation"], answer["served_by"]) == (1, "production")
     assert [warning["rule"] for warning in answer["warnings"]] == ["many_missing"]
     assert answer["confidence"] == max(answer["probabilities"].values())
 
@@ -116,7 +116,7 @@ def test_every_answer_has_a_row_in_the_log(project: Path) -> None:
         assert json.loads(kept.features) == row
         assert json.loads(kept.probabilities) == answer["probabilities"]
         assert (kept.prediction, kept.confidence) == (answer["prediction"], answer["confidence"])
-        assert (kept.subject, kept.weight, kept.served_by) == ("bob", 1.0, "champion")
+        assert (kept.subject, kept.weight, kept.served_by) == ("bob", 1.0, "production")
 
 
 def test_a_retry_gets_the_stored_answer_even_after_a_restart(project: Path) -> None:

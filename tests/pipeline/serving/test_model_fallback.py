@@ -48,7 +48,7 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
             (logged,) = connection.exec_driver_sql("SELECT served_by FROM predictions").scalars()
         assert logged == "rule"
         shutil.copytree(kept, package_folder(project, 1), dirs_exist_ok=True)
-        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "champion")
+        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "production")
         await engine.close()
 
     asyncio.run(run())

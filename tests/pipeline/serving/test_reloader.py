@@ -113,7 +113,7 @@ def test_a_damaged_package_is_refused_and_the_last_good_one_serves_on(project: P
         await asyncio.to_thread(promote, project, 2)
         await engine.reload()
         assert (active_version(engine), engine.ready().is_ready) == (1, True)
-        assert json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["served_by"] == "champion"
+        assert json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["served_by"] == "production"
         assert event_kinds(engine) == ["activated", "refused"]
         await engine.close()
         restarted = make_engine(project)
