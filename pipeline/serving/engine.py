@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.errors import MlopsError
 from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explain import explain
@@ -41,8 +42,6 @@ __all__ = ["Engine", "load_hash_key"]
 
 OnError = Literal["refuse", "partial"]
 
-_PACKAGES_FOLDER = "state/packages"
-_HASH_KEY_PATH = "state/log.key"
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
 # What a value of a column is in a body, roughly.
@@ -101,7 +100,7 @@ class Engine:
             When the database cannot be had.
         """
         self._state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / _PACKAGES_FOLDER)
+        packages = PackageStore(self._root / paths.PACKAGES)
         secret = load_hash_key(self._root)
         self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
         self._worker = PredictionWorker(
@@ -384,8 +383,8 @@ def _check_header_word(what: str, word: str | None) -> None:
 
 def load_hash_key(root: Path) -> bytes:
     """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
-    path = root / _HASH_KEY_PATH
-    with exclusive_lock(root / "state/log.key.lock", operation="making the key of the log", wait_s=10):
+    path = root / paths.LOG_HASH_KEY
+    with exclusive_lock(path.with_name(f"{path.name}.lock"), operation="making the key of the log", wait_s=10):
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(os.urandom(32))

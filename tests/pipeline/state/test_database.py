@@ -131,7 +131,7 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
     [
         ("nonsense", "is no address"),
         ("mysql://x/y", "mysql is no state database"),
-        ("sqlite://", "in memory would forget"),
+        ("sqlite://", "in-memory state database is not supported"),
     ],
 )
 def test_an_invalid_url_is_refused(url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
