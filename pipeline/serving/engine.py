@@ -16,9 +16,10 @@ from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
 from pipeline.serving.batch_predictor import PendingRequest
 from pipeline.serving.concurrency import run_in_thread_if_large
+from pipeline.serving.errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.explain import explain
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
-from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady, PredictionBatch, Readiness
+from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
 from pipeline.serving.retention import RetentionWorker
 from pipeline.serving.rows.json_rows import ParsedRows, parse_json
@@ -170,7 +171,7 @@ class Engine:
         bundle = self._require_model()
         rows = await run_in_thread_if_large(len(body), bundle.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
-            raise InvalidRequest(422, rows.errors)
+            raise InvalidRequest(rows.errors)
         answer: bytes = await self._submit(bundle, rows, "batch", body, key, subject)
         return answer
 
@@ -192,7 +193,7 @@ class Engine:
         is_partial = on_error == "partial"
         rows = await run_in_thread_if_large(size, bundle.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
-            raise InvalidRequest(422, rows.errors)
+            raise InvalidRequest(rows.errors)
         body = repr([rows.positions, rows.rows, *rows.errors]).encode() if key is not None else b""
         answer = await self._submit(bundle, rows, "columns", body, key, subject)
         return answer if isinstance(answer, PredictionBatch) else _batch_from_json(answer, rows)
@@ -311,7 +312,7 @@ class Engine:
             future.add_done_callback(lambda _: self._in_flight.pop(key, None))
         elif digest != request.body_digest:
             said = "this key belongs to another request that is being answered; use a new key"
-            raise InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])
+            raise IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", said)
         return await asyncio.shield(future)
 
     async def _follow(self) -> None:
@@ -350,7 +351,7 @@ class Engine:
         except InvalidRequest:
             raise
         except MlopsError as error:
-            raise NotReady("the state database cannot be written now; try again", retry_after_s=2) from error
+            raise StateUnavailable("the state database cannot be written now; try again", retry_after_s=2) from error
 
 
 def _model_identity(loaded_model: LoadedModel) -> dict[str, Any]:
@@ -379,7 +380,7 @@ def _batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
 def _check_header_word(what: str, word: str | None) -> None:
     if word is not None and not (0 < len(word) <= _MAX_HEADER_LENGTH and word.isprintable() and word.isascii()):
         said = f"is 1 to {_MAX_HEADER_LENGTH} printable ASCII signs"
-        raise InvalidRequest(422, [FieldError(what, "word", said)])
+        raise InvalidRequest.for_field(what, "word", said)
 
 
 def load_hash_key(root: Path) -> bytes:

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady
+from pipeline.serving.errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.state import IdempotencyKeyTaken, StoredResponse
 from pipeline.text import pluralize
 
@@ -151,7 +151,7 @@ class PredictionWorker:
         with self._lock:
             if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
                 said = f"{pluralize(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
-                raise NotReady(said, retry_after_s=1)
+                raise LogQueueFull(said, retry_after_s=1)
             self._n_waiting += n_rows
         if self._observer is not None:
             self._observer.submitted(request)
@@ -285,7 +285,7 @@ class PredictionWorker:
                 found[id(work)] = CompletedRequest(answer.answer.encode())
             else:
                 said = "this key belongs to another request; a retry sends the same body, a new request a new key"
-                found[id(work)] = InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])
+                found[id(work)] = IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", said)
         return found
 
     def _score(self, requests: list[PendingRequest]) -> tuple[list[RequestResult], list[CompletedRequest]]:
@@ -309,7 +309,7 @@ class PredictionWorker:
             self._update_stats(outcomes, n_logged=0)
             return outcomes
         said = "predictions cannot be logged now, and none is given that is not; try again"
-        return [NotReady(said, retry_after_s=2)] * len(requests)
+        return [LogUnavailable(said, retry_after_s=2)] * len(requests)
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
         tally = self.stats
