@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from pipeline.serving import errors
 from pipeline.serving.errors import ServingError
 from pipeline.serving.http import problems
 from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STATUSES = {400, 404, 409, 413, 422, 503}
 ENGINE_FILES = sorted(
