@@ -152,13 +152,13 @@ class BatchPredictor:
         """Return the values that all rows of a request share, by the names of `RequestValues`."""
         model = request.loaded_model
         return {
-            "at": time.time_ns() // 1000,
+            "predicted_at": time.time_ns() // 1000,
             "model": model.name,
             "version": model.version,
             "digest": model.digest,
             "generation": model.generation,
             "served_by": model.served_by,
-            "variant": "champion",
+            "source": "api",
             "latency_us": (time.perf_counter_ns() - request.started_ns) // 1000,
             "weight": 1.0 / self._sample_rate,
             "idempotency_key": request.idempotency_key,

@@ -270,8 +270,7 @@ class Engine:
         if self.loaded_model is None or running is None:
             return Readiness(is_ready=False, reason=self._reason)
         if running.worker.is_failing and self._log_config.on_log_failure == "reject":
-            reason = f"predictions cannot be logged: {running.worker.stats.last_error}"
-            return Readiness(is_ready=False, reason=reason)
+            return Readiness(is_ready=False, reason=f"the log is unavailable: {running.worker.stats.last_error}")
         return Readiness(is_ready=True)
 
     def status(self) -> dict[str, Any]:
@@ -345,13 +344,13 @@ class Engine:
             self._in_flight[key] = (request.body_digest, future)
             future.add_done_callback(lambda _: self._in_flight.pop(key, None))
         elif digest != request.body_digest:
-            message = "this key belongs to another request in progress; use a new key"
+            message = "this key belongs to another request; use a new key"
             raise IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", message)
         return await asyncio.shield(future)
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(self._config.follow_s)
+            await asyncio.sleep(self._config.poll_interval_s)
             try:
                 await self._reload_if_changed()
                 self._poll_error = None
@@ -387,8 +386,7 @@ def _to_json(response: Response) -> bytes:
 
 def _check_header_word(header: str, value: str | None) -> None:
     if value is not None and not (0 < len(value) <= _MAX_HEADER_LENGTH and value.isprintable() and value.isascii()):
-        message = f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters"
-        raise InvalidRequest.for_field(header, "word", message)
+        raise InvalidRequest.for_field(header, "word", f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters")
 
 
 def load_hash_key(root: Path) -> bytes:

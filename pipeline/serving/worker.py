@@ -97,7 +97,7 @@ class PredictionWorker:
         self._config = config
         self._now = now
         self._observer = observer
-        self._predictor = BatchPredictor(sample_rate=0.0 if config.mode == "none" else config.sample)
+        self._predictor = BatchPredictor(sample_rate=0.0 if config.mode == "none" else config.sample_rate)
         self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0
@@ -149,7 +149,7 @@ class PredictionWorker:
         """
         n_rows = len(request.rows.rows)
         with self._lock:
-            if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
+            if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
                 waiting = pluralize(self._n_waiting, "row")
                 raise LogQueueFull(f"the queue of the log is full ({waiting}); try again", retry_after_s=1)
             self._n_waiting += n_rows
@@ -292,8 +292,8 @@ class PredictionWorker:
             response = responses.get(request.idempotency_key) if request.idempotency_key is not None else None
             if response is None:
                 continue
-            if response.request == request.body_digest:
-                results[id(request)] = CompletedRequest(response.answer.encode())
+            if response.request_sha256 == request.body_digest:
+                results[id(request)] = CompletedRequest(response.response.encode())
             else:
                 message = "this key belongs to another request; a retry sends the same body, a new request a new key"
                 error = IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", message)

@@ -283,7 +283,7 @@ class Endpoints:
         """Write every figure for Prometheus."""
         gauges = {**self.gauges(), "http_requests_in_work": float(self.concurrency_limiter.n_requests)}
         counters = {"http_shed": float(self.concurrency_limiter.n_shed)}
-        watched = await self.monitor_metrics.families(self.engine.state)
+        watched = await self.monitor_metrics.families()
         return HttpResponse(
             self.request_metrics.to_prometheus(gauges, counters, self.engine.status(), watched), media_type=METRICS_TYPE
         )
