@@ -43,7 +43,9 @@ class CsvDialect(Section):
     """How CSV text is written: a header line, quotes where needed, UTF-8, and what is set here."""
 
     delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    missing: tuple[str, ...] = setting("Words that stand for a missing value; no number goes by them", default=("",))
+    null_values: tuple[str, ...] = setting(
+        "Texts that mark a missing value; a number is not compared with them", default=("",)
+    )
 
 
 class CsvSource(CsvDialect):
@@ -96,7 +98,7 @@ class MixtureComponent(Section):
 class SyntheticProfile(Section):
     """The figures of a synthetic data set."""
 
-    cells: dict[str, MixtureComponent]
+    components: dict[str, MixtureComponent]
 
 
 class ColumnConfig(Section):

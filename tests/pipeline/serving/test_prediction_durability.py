@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import resource
 import shutil
@@ -21,6 +20,7 @@ from sqlalchemy import select, text
 from pipeline.serving import NotReady
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.serving.conftest import make_engine, make_rows, row_body
 from tests.pipeline.state.project_databases import DATABASE_KIND
 from tests.pipeline.toy_dataset import ROOT
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # A server syncs and fills disks of its own; test_breaking stops one.
 sqlite_only = pytest.mark.skipif(DATABASE_KIND != "sqlite", reason="is about the file of SQLite")
 
-N_KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
+N_KILLS = proof_rounds(3, long=50)
 
 # Answers as many requests as it can, and prints the identifier of each answer when it has it.
 SERVER = """
