@@ -58,7 +58,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
     import numpy as np
 
-    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_reader import parse_csv_stream
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
@@ -67,9 +67,8 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     if named:
         _check_column_names(named, schema, "line 1.")
         kinds = {name: kinds[name] for name in named}
-    form = CsvSource(kind="csv", path="data/external/body.csv")
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    read = parse_csv_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
+    read = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
     problems = tuple(FieldError(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
     unread = tuple(one.line for one in read.problems)
     # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
