@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
 
 # One worker makes the branch that these tests share.
-pytestmark = [pytest.mark.xdist_group("change_report"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("change_report")]
 
 
 @dataclass(frozen=True)

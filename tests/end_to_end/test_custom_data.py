@@ -10,7 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 ROWS = 300
 

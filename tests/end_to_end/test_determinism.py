@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.files import sha256_file
 from tests.end_to_end import workspace
 
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 FOLDERS = ("data", "metrics", "models", "plots", "reports")
 

@@ -80,7 +80,6 @@ def test_the_pages_have_commands() -> None:
     assert len({one for page in PAGES for one in commands(page)}) > 40
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
     _prepare_project(small)

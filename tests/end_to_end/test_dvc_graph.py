@@ -12,8 +12,6 @@ from tests.end_to_end.workspace import STAGES
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
 
-pytestmark = pytest.mark.slow
-
 
 def test_a_second_repro_runs_nothing(small: Workspace) -> None:
     assert small.repro() == set()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 ROW = {"Time_spent_Alone": 4, "Stage_fear": "No"}
 

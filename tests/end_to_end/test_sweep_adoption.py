@@ -6,8 +6,6 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.tracking import ExperimentTracker
 
 if TYPE_CHECKING:
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
     from pipeline.tracking import RecordedRun
     from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
 
 
 def tracker_of(root: Path) -> ExperimentTracker:

@@ -75,7 +75,7 @@ def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
     make_monitor(project)
     done = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
@@ -86,7 +86,7 @@ def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> N
     assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_command_line_reports_and_rebuilds(project: Path) -> None:
     make_monitor(project)
     write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)

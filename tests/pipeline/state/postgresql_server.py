@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from pipeline import state as store
+from tests.fixtures.watchdog import run_folder_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def running_server(folder: Path, *, is_durable: bool = False) -> Iterator[str]:
 
     For benchmarks it may be durable: on a disk, each commit synced.
     """
-    base = Path(tempfile.mkdtemp(prefix="mlops-postgres-", dir=None if is_durable else _memory_folder()))
+    base = Path(tempfile.mkdtemp(prefix=run_folder_prefix("postgres"), dir=None if is_durable else _memory_folder()))
     user = _server_user()
     if user is not None:
         shutil.chown(base, user)

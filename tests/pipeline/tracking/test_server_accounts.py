@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
 
 # One worker starts the server that these tests share.
-pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.usefixtures("starts_processes")]
 
 ADMIN, WRITER = "first-account-4711", "writer-account-4711"  # pragma: allowlist secret
 
