@@ -130,7 +130,7 @@ class Engine:
         self._retention = RetentionWorker(self._state, self._log_config)
 =======
         state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / _PACKAGES_FOLDER)
+        packages = PackageStore(self._root / paths.PACKAGES)
         hash_key = load_hash_key(self._root)
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
@@ -407,7 +407,7 @@ def load_hash_key(root: Path) -> bytes:
     with exclusive_lock(path.with_name(f"{path.name}.lock"), operation="making the key of the log", wait_s=10):
 =======
     """Return the key of the hashes in the log; the first start creates it in the state folder."""
-    path = root / _HASH_KEY_PATH
+    path = root / paths.LOG_HASH_KEY
     lock = path.with_name(f"{path.name}.lock")
     with exclusive_lock(lock, operation="creating the hash key of the log", wait_s=10):
 >>>>>>> main
