@@ -118,17 +118,6 @@ class Engine:
         DependencyUnavailable
             When the database is unavailable.
         """
-<<<<<<< HEAD
-        self._state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / paths.PACKAGES)
-        secret = load_hash_key(self._root)
-        self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
-        self._worker = PredictionWorker(
-            PredictionWriter(self._state), self._log_config, self._state.clock, self.observer
-        )
-        self._worker.start(asyncio.get_running_loop())
-        self._retention = RetentionWorker(self._state, self._log_config)
-=======
         state = await asyncio.to_thread(open_state, self._root)
         packages = PackageStore(self._root / paths.PACKAGES)
         hash_key = load_hash_key(self._root)
@@ -136,7 +125,6 @@ class Engine:
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
         worker.start(asyncio.get_running_loop())
         self._running = _Running(state, worker, RetentionWorker(state, self._log_config), reloader)
->>>>>>> main
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
         self._running.retention.start()
@@ -401,16 +389,10 @@ def _check_header_word(header: str, value: str | None) -> None:
 
 
 def load_hash_key(root: Path) -> bytes:
-<<<<<<< HEAD
-    """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
-    path = root / paths.LOG_HASH_KEY
-    with exclusive_lock(path.with_name(f"{path.name}.lock"), operation="making the key of the log", wait_s=10):
-=======
     """Return the key of the hashes in the log; the first start creates it in the state folder."""
     path = root / paths.LOG_HASH_KEY
     lock = path.with_name(f"{path.name}.lock")
     with exclusive_lock(lock, operation="creating the hash key of the log", wait_s=10):
->>>>>>> main
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(os.urandom(_HASH_KEY_BYTES))
