@@ -21,7 +21,6 @@ from app.engine_client import EngineClient
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
-from pipeline.config.groups.data_config import CsvSource
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
@@ -261,12 +260,10 @@ def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -
 def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
     """Return the rows of an uploaded CSV or Parquet file as the package `digest` wants them, or its problems."""
     ending = ".parquet" if name.lower().endswith(".parquet") else ".csv"
-    source = config().data.source
-    form = source if isinstance(source, CsvSource) else CsvSource(kind="csv", path="data/external/upload.csv")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{ending}"
         path.write_bytes(content)
-        return read_scoring_file(path, load_package(digest).schema, form)
+        return read_scoring_file(path, load_package(digest).schema, config().data.csv_dialect)
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:

@@ -112,15 +112,13 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
 
 
 def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.config.groups.data_config import CsvSource
     from pipeline.data.coerce import coerce_to_schema
     from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; `rows.path` is seen from the project's folder")
     if path.suffix != ".parquet":
-        usual = CsvSource(kind="csv", path="data/external/rows.csv")
-        return read_csv(path, declared, data.source if data.source.kind == "csv" else usual)
+        return read_csv(path, declared, data.csv_dialect)
     import pyarrow as pa
     import pyarrow.parquet as pq
 

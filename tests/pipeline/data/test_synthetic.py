@@ -84,7 +84,7 @@ def test_shorter_dataset_is_a_prefix_of_a_longer_dataset(first: int, more: int, 
 
 def test_chunk_size_does_not_change_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1)
-    monkeypatch.setattr("pipeline.data.synthetic._CHUNK", 7)
+    monkeypatch.setattr("pipeline.data.synthetic._CHUNK_ROWS", 7)
     pd.testing.assert_frame_equal(whole, generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1))
 
 

@@ -112,7 +112,7 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
         connection.execute(text("CREATE ROLE visitor LOGIN"))
         connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
     visitor = store.connect_to(address.replace("//tester@", "//visitor@"), setting_name="here")
-    monkeypatch.setattr("pipeline.serving.retention._EVERY_S", 0.02)
+    monkeypatch.setattr("pipeline.serving.retention._INTERVAL_S", 0.02)
     upkeep = RetentionWorker(visitor, log_settings(retention_days=1))
     upkeep.start()
     until = time.monotonic() + 20
