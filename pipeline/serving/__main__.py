@@ -1,4 +1,4 @@
-"""Serve a model: `python -m pipeline.serving --model-name NAME`, the same as `mlops serve`."""
+"""Serve a model: `python -m pipeline.serving --model NAME`, the same as `mlops serve`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving", description="Serve a registered model over HTTP, until it is stopped."
     )
-    parser.add_argument("--model-name", help="name in the registry; that of the settings when left out")
+    parser.add_argument("--model", help="name in the registry; that of the settings when left out")
     parser.add_argument("--stage", choices=STAGES, default="Production")
     parser.add_argument("--host", help="address to listen on; serving.host when left out")
     parser.add_argument("--port", type=int, help="port; 0 takes a free one; serving.port when left out")
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         start_server(
             state=words.state,
-            model=words.model_name,
+            model=words.model,
             stage=words.stage,
             host=words.host,
             port=words.port,
@@ -40,7 +40,7 @@ def main() -> None:
         sys.stderr.write(f"mlops: {error}\n")
         sys.exit(error.exit_code)
     except Exception:
-        logging.getLogger(__name__).exception("mlops: this is a bug of ours; please report what stands below")
+        logging.getLogger(__name__).exception("mlops: internal error; please report the traceback below")
         sys.exit(MlopsError.exit_code)
 
 

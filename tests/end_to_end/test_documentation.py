@@ -30,7 +30,7 @@ _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 # The front page repeats what the guides tell; what takes long of it is tried there.
-_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
+_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops tracking adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
 _EXTERNAL_COMMANDS = re.compile(
@@ -130,7 +130,7 @@ def _prepare_project(project: Workspace) -> None:
 def _first_run_id(project: Workspace) -> str:
     """Return the name of a recorded trial, after making one."""
     project.run("python", "-m", "stages.train", "model=logistic_regression")
-    printed = project.run("mlops", "track", "compare", "--json").stdout
+    printed = project.run("mlops", "tracking", "compare", "--json").stdout
     match = re.search(r'"run_id": "([0-9a-f]{32})"', printed)
     assert match is not None, printed
     return match[1]

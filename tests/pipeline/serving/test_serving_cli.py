@@ -44,11 +44,11 @@ def test_a_file_is_scored_logged_taken_out_and_gets_its_outcomes(here: Path) -> 
     outcomes.to_csv(here / "outcomes.csv", index=False)
     assert json.loads(run_mlops("feedback", "outcomes.csv", "--json")) == {"stored": 30}
     today = datetime.now(UTC).date().isoformat()
-    run_mlops("log", "export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
+    run_mlops("prediction-log", "export", "--since", "2026-01-01", "--until", "2026-01-02", "-o", "none")
     assert not (here / "none").exists()
-    assert sum(json.loads(run_mlops("log", "export", "--since", today, "-o", "days", "--json")).values()) in (0, 30)
-    assert run_mlops("log", "prune").strip() == "0 rows removed"
-    assert run_mlops("log", "erase", "somebody").strip() == "0 predictions removed"
+    assert sum(json.loads(run_mlops("prediction-log", "export", "--since", today, "-o", "days", "--json")).values()) in (0, 30)
+    assert run_mlops("prediction-log", "prune").strip() == "0 rows removed"
+    assert run_mlops("prediction-log", "erase", "somebody").strip() == "0 predictions removed"
 
 
 def test_an_outcome_of_an_unknown_prediction_refuses_the_file(here: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_outcome_of_an_unknown_prediction_refuses_the_file(here: Path) -> Non
 @pytest.mark.usefixtures("here")
 def test_a_day_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="such as 2026-01-31"):
-        run_mlops("log", "export", "--since", "yesterday", "-o", "days")
+        run_mlops("prediction-log", "export", "--since", "yesterday", "-o", "days")
 
 
 def test_without_a_version_in_production_the_command_says_what_to_do(here: Path) -> None:
