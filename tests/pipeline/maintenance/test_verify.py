@@ -14,6 +14,8 @@ from tests.fixtures.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fixtures.cli import CliRunner
+
 GRAPH = """\
 stages:
   make:
@@ -87,7 +89,10 @@ def test_a_damaged_lock_says_what_to_do(project: Workspace) -> None:
         verify_project(project.root)
 
 
-def test_the_command_lists_findings_and_ends_with_the_code_for_integrity(project: Workspace) -> None:
+def test_the_command_lists_findings_and_exits_with_the_code_for_integrity(
+    project: Workspace, run_cli: CliRunner
+) -> None:
     flip(project.root / "file")
-    answer = project.run("mlops", "verify", "--json", expect=8)
-    assert json.loads(answer.stdout)["findings"][0]["path"] == "file"
+    run = run_cli("verify", "--json", cwd=project.root)
+    assert run.exit_code == 8
+    assert json.loads(run.out)["findings"][0]["path"] == "file"
