@@ -40,7 +40,9 @@ def train_small_model(data: str, *overrides: str, n_rows: int = 0) -> tuple[Conf
     config = settings(f"data={data}", *FAST, *overrides)
     schema = Schema.from_config(config.data)
     rows = parts(data, n_rows).train
-    return config, train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    return config, train_classifier(
+        rows, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
 
 
 def write_small_package(path: Path, data: str, *overrides: str, n_rows: int = 0) -> Manifest:

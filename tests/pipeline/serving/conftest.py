@@ -89,7 +89,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
     state = open_state(root)
     kept = PackageStore(root / "state/packages")
     for folder in packages.values():
-        stage_transitions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
+        stage_transitions.register(state, kept, NAME, candidate=kept.add(folder), tags={}, gates=PASSED, description="")
     state.close()
     promote(root, 1)
 
@@ -97,7 +97,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
 def promote(root: Path, version: int, stage: str = "Production") -> None:
     """Decide what serves, as `mlops promote` does."""
     state = open_state(root)
-    stage_transitions.promote(state, NAME, version, stage)
+    stage_transitions.promote(state, NAME, version, stage=stage)
     state.close()
 
 
