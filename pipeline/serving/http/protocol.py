@@ -248,4 +248,4 @@ def write_response(cycle: Any, status: int, head: bytes, body: bytes, *, closes_
 def close_expired(connections: Any, now: float) -> None:
     """Look at the deadlines of all connections."""
     for connection in list(connections):
-        connection.sweep(now)
+        connection.close_expired(now)
