@@ -155,7 +155,7 @@ class Application:
         )
 
     async def _handle(self, route: Route, request: HttpRequest, receive: Receive, cycle: Any) -> HttpResponse:
-        if not route.request_media_types:
+        if not route.accepts:
             return await route.handler(request)
         if request.query_string:
             request.check_query_params(route.query_params)
@@ -175,13 +175,13 @@ class Application:
 
     def _check_content_type(self, route: Route, request: HttpRequest) -> None:
         kind = request.media_type
-        if kind not in route.request_media_types and not (route.allows_missing_content_type and not kind):
+        if kind not in route.accepts and not (route.allows_missing_content_type and not kind):
             hint = ""
             if kind in ("", "application/x-www-form-urlencoded"):
                 hint = "; with curl, add -H 'Content-Type: application/json'"
             raise HttpProblem(
                 "unsupported-media-type",
-                f"header Content-Type: accepted is {' or '.join(route.request_media_types)}{hint}",
+                f"header Content-Type: accepted is {' or '.join(route.accepts)}{hint}",
             )
         if request.headers.get(b"content-encoding", b"identity") != b"identity":
             raise HttpProblem("unsupported-media-type", "header Content-Encoding: send the body as it is, not packed")

@@ -62,7 +62,7 @@ def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str,
     parameters += [_PARAMETERS[name] for name in route.parameters]
     if parameters:
         told["parameters"] = parameters
-    if route.request_schema is not None:
+    if route.request is not None:
         told["requestBody"] = {"required": True, "content": _request_content(route)}
     return told
 
@@ -97,23 +97,21 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def _request_content(route: Route) -> dict[str, Any]:
-    shape = {"$ref": f"#/components/schemas/{route.request_schema}"}
+    shape = {"$ref": f"#/components/schemas/{route.request}"}
     return {
         kind: {"schema": shape if kind == _JSON else {"type": "string", "format": "binary"}}
-        for kind in route.request_media_types
+        for kind in route.accepts
         if kind != "application/octet-stream"
     }
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    shape: dict[str, Any] = (
-        {"schema": {"$ref": f"#/components/schemas/{route.response_schema}"}} if route.response_schema else {}
-    )
+    shape: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{route.response}"}} if route.response else {}
     told: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: shape}}}
     refusals = {400, 403, 503}
     if route.role != PUBLIC:
         refusals |= {401, 429}
-    if route.request_schema is not None:
+    if route.request is not None:
         refusals |= {408, 413, 415, 422, 409}
     if route.name == "feedback" or "{" in route.path:
         refusals.add(404)
