@@ -60,7 +60,7 @@ class LoadedModel:
             "generation": self.generation,
             "served_by": self.served_by,
         }
-        object.__setattr__(self, "about", json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-1])
+        object.__setattr__(self, "response_suffix", json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-1])
 
 
 def load_model(
