@@ -257,7 +257,7 @@ class Engine:
                 "mode": self._log_config.mode,
                 "is_failing": self._worker.is_failing,
                 "last_error": tally.last_error,
-                "last_commit_s": tally.last_commit_s,
+                "commit_duration_s": tally.commit_durations_s.as_dict(),
                 "n_logged": tally.n_logged,
                 "n_unlogged": tally.n_unlogged,
                 "n_groups": tally.n_batches,
@@ -266,7 +266,7 @@ class Engine:
             },
             "n_rows": tally.n_rows,
             "by_class": dict(tally.by_class),
-            "by_confidence": list(tally.by_confidence),
+            "confidence": tally.confidences.as_dict(),
         }
 
     def _require_model(self) -> LoadedModel:

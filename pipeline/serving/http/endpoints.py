@@ -230,10 +230,10 @@ class Endpoints:
     )
     async def export_metrics(self, _request: HttpRequest) -> HttpResponse:
         """Export all metrics in the text format of Prometheus."""
-        gauges = {**self.gauges(), "http_requests_in_work": float(self.concurrency_limiter.n_requests)}
-        counters = {"http_shed": float(self.concurrency_limiter.n_shed)}
+        limiter = self.concurrency_limiter
+        gauges = {**self.gauges(), "http_requests_in_flight": float(limiter.n_requests)}
         families = await self.monitor_metrics.families(self.engine.state)
-        text = self.request_metrics.to_prometheus(gauges, counters, self.engine.status(), families)
+        text = self.request_metrics.to_prometheus(gauges, limiter.n_shed, self.engine.status(), families)
         return HttpResponse(text, media_type=METRICS_TYPE)
 
     @route("POST", "/v1/activate", role="operator", summary="Load a newly promoted version now")
