@@ -50,7 +50,7 @@ def test_a_prediction_identifies_its_model(client: httpx.Client) -> None:
     }
     assert answer["probabilities"][answer["prediction"]] == answer["confidence"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL_NAME, 1, "champion")
+    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL_NAME, 1, "production")
 
 
 def test_a_batch_is_predicted_in_order_with_an_id_for_each_row(client: httpx.Client) -> None:
@@ -171,7 +171,7 @@ def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.C
     answer = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
     assert (answer.status_code, answer.json()["detail"]) == (
         400,
-        "query parameter on_error: accepted is one of refuse, partial",
+        "query parameter on_error: expected one of refuse, partial",
     )
 
 
@@ -180,9 +180,9 @@ def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.C
     [
         (
             "/predict/batch?onerror=partial",
-            "a query parameter is not known; accepted is on_error; did you mean 'on_error'?",
+            "a query parameter is unknown; expected on_error; did you mean 'on_error'?",
         ),
-        ("/predict?on_error=partial", "a query parameter is not known; none is accepted here"),
+        ("/predict?on_error=partial", "a query parameter is unknown; this path accepts none"),
     ],
 )
 def test_a_misspelled_parameter_is_refused(client: httpx.Client, path: str, detail: str) -> None:
