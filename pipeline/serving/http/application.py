@@ -65,13 +65,9 @@ class TrustedHosts:
             return
         host = headers.get(b"host", b"")
         if _hostname(host) not in self.names:
-<<<<<<< HEAD
-            raise HttpProblem("host-refused", "the name in Host is not one of this server's; add it to serving.hosts")
-=======
             raise HttpProblem(
-                "host-refused", "this server does not answer to the name in Host; see serving.allowed_hosts"
+                "host-refused", "the name in Host is not one of this server's; add it to serving.allowed_hosts"
             )
->>>>>>> main
         origin = headers.get(b"origin")
         if origin is not None and _hostname(origin.partition(b"://")[2]) not in self.names:
             raise HttpProblem(
