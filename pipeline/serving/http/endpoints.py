@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.serving.concurrency import run_in_thread_if_large
+from pipeline.serving.errors import NotReady
 from pipeline.serving.http import docs_page, open_inference, tabular
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.messages import HttpResponse
@@ -17,7 +18,6 @@ from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
-from pipeline.serving.prediction_types import NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,7 +232,7 @@ class Endpoints:
         """Export all metrics in the text format of Prometheus."""
         limiter = self.concurrency_limiter
         gauges = {**self.gauges(), "http_requests_in_flight": float(limiter.n_requests)}
-        families = await self.monitor_metrics.families(self.engine.state)
+        families = await self.monitor_metrics.families()
         text = self.request_metrics.to_prometheus(gauges, limiter.n_shed, self.engine.status(), families)
         return HttpResponse(text, media_type=METRICS_TYPE)
 
