@@ -17,6 +17,7 @@ import msgspec
 from pipeline.errors import MlopsError
 from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
@@ -45,8 +46,6 @@ __all__ = ["Engine", "load_hash_key"]
 
 OnError = Literal["refuse", "partial"]
 
-_PACKAGES_FOLDER = "state/packages"
-_HASH_KEY_PATH = "state/log.key"
 _HASH_KEY_BYTES = 32
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
@@ -120,7 +119,7 @@ class Engine:
             When the database is unavailable.
         """
         state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / _PACKAGES_FOLDER)
+        packages = PackageStore(self._root / paths.PACKAGES)
         hash_key = load_hash_key(self._root)
         reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
         worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
@@ -291,7 +290,7 @@ class Engine:
                 "mode": self._log_config.mode,
                 "is_failing": running is not None and running.worker.is_failing,
                 "last_error": stats.last_error,
-                "last_commit_s": stats.last_commit_s,
+                "commit_duration_s": stats.commit_durations_s.as_dict(),
                 "n_logged": stats.n_logged,
                 "n_unlogged": stats.n_unlogged,
                 "n_batches": stats.n_batches,
@@ -300,7 +299,7 @@ class Engine:
             },
             "n_rows": stats.n_rows,
             "by_class": dict(stats.by_class),
-            "by_confidence": list(stats.by_confidence),
+            "confidence": stats.confidences.as_dict(),
         }
 
     def _require_model(self) -> LoadedModel:
@@ -391,7 +390,7 @@ def _check_header_word(header: str, value: str | None) -> None:
 
 def load_hash_key(root: Path) -> bytes:
     """Return the key of the hashes in the log; the first start creates it in the state folder."""
-    path = root / _HASH_KEY_PATH
+    path = root / paths.LOG_HASH_KEY
     lock = path.with_name(f"{path.name}.lock")
     with exclusive_lock(lock, operation="creating the hash key of the log", wait_s=10):
         if not path.exists():

@@ -10,31 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
 from pipeline.project import paths
+from pipeline.project.root import find_state_root
 from pipeline.serving.engine import Engine
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import ServingConfig
 
-__all__ = ["AUTHENTICATION_MODES", "STAGES", "find_project", "start_server"]
+__all__ = ["AUTHENTICATION_MODES", "STAGES", "start_server"]
 
 AUTHENTICATION_MODES = ("none", "required")
 STAGES = ("Production", "Staging")
-
-_PROJECT_MARKERS = ("dvc.yaml", "params.yaml", ".git")
-
-
-def find_project(folder: Path | None = None) -> Path:
-    """Return the folder of the project, whose `state/` holds database and packages.
-
-    `folder` is that folder, or the folder `state` in it. When it is None, the nearest parent of the current folder with
-    a `dvc.yaml`, `params.yaml` or `.git` is taken, and the current folder when there is none.
-    """
-    if folder is not None:
-        resolved = folder.resolve()
-        return resolved.parent if resolved.name == "state" else resolved
-    here = Path.cwd()
-    candidates = (here, *here.parents)
-    return next((path for path in candidates if any((path / marker).exists() for marker in _PROJECT_MARKERS)), here)
 
 
 def start_server(
@@ -60,7 +45,7 @@ def start_server(
     from pipeline.serving.http.service import serve
 
     started_at_s = time.monotonic() - _seconds_since_start()
-    root = find_project(state)
+    root = find_state_root(state)
     settings = _load_settings(root)
     options: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
     config: ServingConfig = settings.serving.model_copy(

@@ -36,7 +36,7 @@ class WhatIf:
 
 
 def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
-    """Return the response of the what-if endpoint as JSON: each feature varied alone, for the predicted class."""
+    """Return the response of `POST /v1/what-if` as JSON: each feature varied alone, for the predicted class."""
     (scored,) = loaded_model.scorer.score([row])
     features = dict(zip(loaded_model.schema.feature_names, row, strict=True))
     variations = [asdict(variation) for variation in what_if(loaded_model.package, features, label=scored.label)]
