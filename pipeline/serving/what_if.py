@@ -36,7 +36,7 @@ class WhatIf:
 
 
 def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
-    """Return the answer of `POST /v1/variation` as JSON: each feature varied alone, for the class that was answered."""
+    """Return the answer of `POST /v1/what-if` as JSON: each feature varied alone, for the class that was answered."""
     (answer,) = loaded_model.scorer.score([row])
     named = dict(zip(loaded_model.schema.feature_names, row, strict=True))
     tried = [asdict(one) for one in what_if(loaded_model.package, named, label=answer.label)]
