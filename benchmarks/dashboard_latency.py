@@ -24,7 +24,7 @@ from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
 from pipeline.project import paths  # noqa: E402 - needs the path above
 from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
-from tests.end_to_end import workspace  # noqa: E402 - needs the path above
+from tests.fixtures import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, production_package  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pipeline.data.csv_reader import read_csv
 from pipeline.data.sources import fetch_rows
 from pipeline.modeling.classifier import fit_classifier
 from pipeline.schema import Column, Schema
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 FOLDER = ROOT.parent / "shared/data"
 DIALECT = CsvDialect()

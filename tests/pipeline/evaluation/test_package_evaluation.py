@@ -20,7 +20,7 @@ from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
 from pipeline.files import canonical_json
 from pipeline.metrics import METRICS
 from pipeline.modeling.classifier import encode_target
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def test_onnx_is_proved_once_more(binary: PackagedProblem) -> None:
 
 def test_a_served_form_that_answers_otherwise_is_refused(binary: PackagedProblem) -> None:
     served = binary.package.serving_classifier
-    other = replace(binary.package, served=replace(served, estimator=_ReversedEstimator(served.estimator)))
+    other = replace(binary.package, serving_classifier=replace(served, estimator=_ReversedEstimator(served.estimator)))
     with pytest.raises(IntegrityError, match=r"differ from scikit-learn's on 300 test rows"):
         replace(binary, package=other).evaluate()
 

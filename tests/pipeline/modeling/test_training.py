@@ -16,7 +16,7 @@ from pipeline.modeling.classifier import encode_target, fit_classifier
 from pipeline.modeling.thresholds import THRESHOLD_RULES
 from pipeline.modeling.training import TrainResult, _FoldEvaluation, train_classifier
 from pipeline.package.training_lineage import training_lineage
-from tests.pipeline.toy_dataset import FAST, rows, schema, settings
+from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
 
 def trained(*overrides: str, n: int = 300, n_classes: int = 2) -> TrainResult:

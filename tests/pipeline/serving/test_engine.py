@@ -21,7 +21,15 @@ from pipeline.serving.errors import IdempotencyConflict
 from pipeline.serving.explain import feature_contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.serving.conftest import NAME, batch_body, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import (
+    NAME,
+    batch_body,
+    engine_settings,
+    make_engine,
+    make_rows,
+    promote,
+    row_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

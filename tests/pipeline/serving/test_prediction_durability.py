@@ -20,10 +20,10 @@ from sqlalchemy import select, text
 from pipeline.serving import NotReady
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
+from tests.fixtures.project_databases import DATABASE_KIND
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.serving.conftest import make_engine, make_rows, row_body
-from tests.pipeline.state.project_databases import DATABASE_KIND
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.registered_project import make_engine, make_rows, row_body
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ N_KILLS = proof_rounds(3, long=50)
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
-from tests.pipeline.serving.conftest import make_engine, row_body
+from tests.fixtures.registered_project import make_engine, row_body
 ROW = row_body(json.loads(sys.argv[2]))
 
 async def ask(engine, name):
@@ -190,7 +190,7 @@ def test_closing_answers_what_is_on_its_way(project: Path) -> None:
 def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> None:
     heavy = "{'mlflow', 'dvc', 'hydra', 'omegaconf', 'pandera', 'pandas', 'sklearn', 'matplotlib', 'alembic', 'scipy'}"
     code = SERVER + f"\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
-    code = code.replace("from tests.pipeline.serving.conftest import make_engine, row_body", LIGHT)
+    code = code.replace("from tests.fixtures.registered_project import make_engine, row_body", LIGHT)
     command = [sys.executable, "-c", code, str(project), json.dumps(make_rows(1)[0]), "2", "light"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

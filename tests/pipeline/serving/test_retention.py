@@ -24,9 +24,9 @@ from pipeline.serving.retention import RetentionWorker, erase_subject, prune
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state, read_audit_entries
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
-from tests.pipeline.serving.conftest import log_settings, make_engine, make_rows, row_body
-from tests.pipeline.state import postgresql_server as server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures import postgresql_server as server
+from tests.fixtures.registered_project import log_settings, make_engine, make_rows, row_body
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

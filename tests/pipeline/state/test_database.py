@@ -17,7 +17,7 @@ from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
 from pipeline.state.schema_migration import HEAD_REVISION
 from pipeline.state.tables import METADATA
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,8 @@ from pipeline.serving.files.file_scorer import score_file
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
-from tests.pipeline.serving.conftest import make_rows
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.registered_project import make_rows
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

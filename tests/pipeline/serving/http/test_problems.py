@@ -12,7 +12,7 @@ from pipeline.errors import Conflict, DependencyUnavailable, IntegrityError, Mlo
 from pipeline.serving import errors
 from pipeline.serving.errors import ServingError
 from pipeline.serving.http import problems
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
