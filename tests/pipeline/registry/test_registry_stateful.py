@@ -84,15 +84,15 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def promote(self, data: st.DataObject, stage: str, force: bool, behind: int | None) -> None:
         number = data.draw(st.integers(1, len(self.registered)))
         expected = None if behind is None else self.generation - behind
-        asked: dict[str, Any] = {"reason": "r", "expected": expected, "force": force}
+        options: dict[str, Any] = {"reason": "r", "expected_generation": expected, "force": force}
         if stage in ("Staging", "Production") and not force and self.verdicts[number - 1] != "pass":
             with pytest.raises(GateRefused):
-                stage_transitions.promote(self.state, NAME, number, stage=stage, **asked)
+                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
         elif behind == 1:
             with pytest.raises(Conflict):
-                stage_transitions.promote(self.state, NAME, number, stage=stage, **asked)
+                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
         else:
-            stage_transitions.promote(self.state, NAME, number, stage=stage, **asked)
+            stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
             self._move_in_model(number, stage, is_rollback=False)
 
     def _move_in_model(self, number: int, stage: str, *, is_rollback: bool) -> None:
