@@ -65,8 +65,11 @@ class VersionDiff:
 
     def _lines(self) -> Iterator[str]:
         yield f"version {self.old} -> version {self.new}"
-        for title, found in (("facts", self.properties), ("settings", self.settings), ("metrics", self.metrics)):
-            yield from (f"  {title:<9} {one}{_improvement_note(one) if title == 'metrics' else ''}" for one in found)
+        for title, differences in (("facts", self.properties), ("settings", self.settings), ("metrics", self.metrics)):
+            yield from (
+                f"  {title:<9} {difference}{_improvement_note(difference) if title == 'metrics' else ''}"
+                for difference in differences
+            )
         for change in self.schema:
             yield f"  {'columns':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
         if not any((self.properties, self.settings, self.metrics, self.schema)):
@@ -77,14 +80,14 @@ def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
     """Return one row for each version: who it is, where it stands, and the means of its metrics over folds."""
     return [
         {
-            "version": one.version,
-            "semver": one.semver,
-            "stage": one.stage,
-            "gates": (one.tags.get("gates") or {}).get("verdict", "not judged"),
-            "model": one.tags.get("model"),
-            **(one.tags.get("metrics") or {}),
+            "version": version.version,
+            "semver": version.semver,
+            "stage": version.stage,
+            "gates": (version.tags.get("gates") or {}).get("verdict", "not judged"),
+            "model": version.tags.get("model"),
+            **(version.tags.get("metrics") or {}),
         }
-        for one in versions
+        for version in versions
     ]
 
 
@@ -100,19 +103,19 @@ def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
     )
 
 
-def _version_properties(known: VersionDetails) -> dict[str, Any]:
-    package, version = known.package, known.version
-    parts = package.lineage.get("data_sha256", {})
+def _version_properties(details: VersionDetails) -> dict[str, Any]:
+    package, version = details.package, details.version
+    hashes = package.lineage.get("data_sha256", {})
     return {
         "model": package.manifest.model,
         "stage": version.stage,
         "semver": version.semver,
         "package": version.digest[:12],
-        "commit": known.commit,
+        "commit": details.commit,
         "settings": package.lineage.get("params_sha256"),
         "seed": package.lineage.get("seed"),
         "served by": "ONNX" if package.onnx_used else "scikit-learn",
-        **{f"rows of {part}": value for part, value in parts.items()},
+        **{f"rows of {part}": value for part, value in hashes.items()},
         **{f"library {name}": number for name, number in package.manifest.libraries.items()},
     }
 
@@ -123,10 +126,10 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Ver
             yield VersionDifference(name, old.get(name), new.get(name))
 
 
-def _improvement_note(one: VersionDifference) -> str:
-    if one.name not in METRICS or one.old is None or one.new is None:
+def _improvement_note(difference: VersionDifference) -> str:
+    if difference.name not in METRICS or difference.old is None or difference.new is None:
         return ""
-    return " (better)" if (one.new > one.old) is METRICS[one.name].higher_is_better else " (worse)"
+    return " (better)" if (difference.new > difference.old) is METRICS[difference.name].higher_is_better else " (worse)"
 
 
 def _format_value(value: Any) -> str:

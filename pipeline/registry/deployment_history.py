@@ -31,21 +31,21 @@ class PastDeployment:
 
 def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
     """Return what stood where after the last of `entries`, which are in their order up to the moment asked for."""
-    placed: dict[tuple[str, str], PastDeployment] = {}
+    deployments: dict[tuple[str, str], PastDeployment] = {}
     for entry in entries:
         if entry.generation is None:
             continue
-        for key in [key for key in placed if key[0] == entry.model and key[1] not in entry.after]:
-            del placed[key]
-        for stage, one in entry.after.items():
-            known = placed.get((entry.model, stage))
-            if known is None or known.digest != one["digest"]:
-                placed[entry.model, stage] = PastDeployment(
+        for key in [key for key in deployments if key[0] == entry.model and key[1] not in entry.after]:
+            del deployments[key]
+        for stage, deployed in entry.after.items():
+            current = deployments.get((entry.model, stage))
+            if current is None or current.digest != deployed["digest"]:
+                deployments[entry.model, stage] = PastDeployment(
                     model=entry.model,
                     stage=stage,
-                    version=one["version"],
-                    digest=one["digest"],
+                    version=deployed["version"],
+                    digest=deployed["digest"],
                     generation=entry.generation,
                     entry=entry,
                 )
-    return [placed[key] for key in sorted(placed)]
+    return [deployments[key] for key in sorted(deployments)]

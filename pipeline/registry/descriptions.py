@@ -20,8 +20,8 @@ _MLFLOW_MAX_CHARS = 5000
 def version_card(version: ModelVersion, package: Package) -> str:
     """Return the model card of a registered package, with what its gates said."""
     gates = version.tags.get("gates")
-    said = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
-    return f"{package.card.rstrip()}\n\n{said}"
+    gates_section = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
+    return f"{package.card.rstrip()}\n\n{gates_section}"
 
 
 def mlflow_description(version: ModelVersion) -> str:

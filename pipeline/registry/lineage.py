@@ -75,10 +75,10 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: P
     """Return the lineage of a version whose package lies in `folder`, as git at `root` knows it."""
     md5 = folder_md5(folder)
     commit = _find_commit(root, md5)
-    rows: dict[str, str] = {}
+    data_md5: dict[str, str] = {}
     if commit is not None:
-        outs = _output_md5s(root, commit)
-        rows = {str(path): outs[str(path)] for path in _DATA_PATHS if str(path) in outs}
+        md5s = _output_md5s(root, commit)
+        data_md5 = {str(path): md5s[str(path)] for path in _DATA_PATHS if str(path) in md5s}
     edits = version.tags.get("git.dirty")
     return Lineage(
         digest=version.digest,
@@ -86,7 +86,7 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: P
         commit=commit,
         head_commit=version.tags.get("git.commit"),
         has_edits=None if edits is None else edits == "true",
-        data_md5=rows,
+        data_md5=data_md5,
         training_inputs=package.lineage,
         run_id=version.tags.get("run_id"),
     )
@@ -108,16 +108,20 @@ def settings_at(root: Path, commit: str) -> dict[str, Any]:
 def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
     if not isinstance(value, dict) or not value:
         return [(prefix, value)]
-    return [pair for name, one in value.items() for pair in _flatten(one, f"{prefix}.{name}" if prefix else str(name))]
+    return [
+        pair for name, nested in value.items() for pair in _flatten(nested, f"{prefix}.{name}" if prefix else str(name))
+    ]
 
 
 def _find_commit(root: Path, md5: str) -> str | None:
     if run_git(root, "rev-parse", "--git-dir") is None:
         return None
-    named = (
-        one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
+    shas = (
+        commit.sha
+        for commit in lock_commits(root)
+        if _output_md5s(root, commit.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
     )
-    return next(named, None)
+    return next(shas, None)
 
 
 def _output_md5s(root: Path, commit: str) -> dict[str, str]:

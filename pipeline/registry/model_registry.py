@@ -81,11 +81,11 @@ class ModelRegistry:
 
     @contextmanager
     def _open_state(self) -> Iterator[State]:
-        opened = store.open_state(self._root)
+        state = store.open_state(self._root)
         try:
-            yield opened
+            yield state
         finally:
-            opened.close()
+            state.close()
 
     def register_model(
         self,
@@ -118,10 +118,16 @@ class ModelRegistry:
         """
         with self._fetch_package(str(model_uri)) as (folder, run_id), self._open_state() as state:
             candidate = self.packages.add(folder)
-            known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
-            judged = None if gates is None else gates.as_dict()
+            all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
+            gate_results = None if gates is None else gates.as_dict()
             version, _ = stage_transitions.register(
-                state, self.packages, name, candidate=candidate, description=description, tags=known, gates=judged
+                state,
+                self.packages,
+                name,
+                candidate=candidate,
+                description=description,
+                tags=all_tags,
+                gates=gate_results,
             )
             self._mirror_best_effort(state)
             return version
@@ -216,12 +222,14 @@ class ModelRegistry:
         with self._open_state() as state, state.reading() as connection:
             if version is not None:
                 return self.packages.load(store.find_version(connection, name, _version_number(version)).digest)
-            wanted = stage if stage is not None else "Production"
-            served = store.current_deployment(connection, name)
-            if wanted not in served.digests:
-                there = ", ".join(f"{one} has version {number}" for one, number in served.versions.items())
-                raise UsageError(f"{name}: nothing is in {wanted}; {there or 'promote a version first'}")
-            return self.packages.load(served.digests[wanted])
+            wanted_stage = stage if stage is not None else "Production"
+            deployment = store.current_deployment(connection, name)
+            if wanted_stage not in deployment.digests:
+                occupied = ", ".join(
+                    f"{other_stage} has version {number}" for other_stage, number in deployment.versions.items()
+                )
+                raise UsageError(f"{name}: nothing is in {wanted_stage}; {occupied or 'promote a version first'}")
+            return self.packages.load(deployment.digests[wanted_stage])
 
     def list_models(self, name: str | None = None) -> list[ModelVersion]:
         """Return every registered version, oldest first."""
@@ -339,9 +347,9 @@ class ModelRegistry:
 
     def _mirror_best_effort(self, state: State) -> None:
         """Tell MLflow what was decided, or say in one line that it is told later."""
-        done = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
-        if done.error is not None:
-            sys.stderr.write(f"[registry] MLflow is told by the next command: {done.error}\n")
+        result = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+        if result.error is not None:
+            sys.stderr.write(f"[registry] MLflow is told by the next command: {result.error}\n")
 
     @contextmanager
     def _fetch_package(self, uri: str) -> Iterator[tuple[Path, str | None]]:
@@ -352,9 +360,9 @@ class ModelRegistry:
         run_id, _, path = uri.removeprefix("runs:/").partition("/")
         with tempfile.TemporaryDirectory() as folder:
             with require_store():
-                fetched = self._mlflow.download(run_id, path, Path(folder))
-            inner = fetched / "package"
-            yield inner if inner.is_dir() else fetched, run_id
+                download = self._mlflow.download(run_id, path, Path(folder))
+            nested = download / "package"
+            yield nested if nested.is_dir() else download, run_id
 
 
 def registry_of(config: TrackingConfig, root: Path | None = None, *, actor: str | None = None) -> ModelRegistry:

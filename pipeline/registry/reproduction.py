@@ -60,7 +60,7 @@ class ReproductionReport:
     @property
     def differences(self) -> tuple[ComparedItem, ...]:
         """The checks that did not come out equal."""
-        return tuple(check for check in self.items if not check.is_equal)
+        return tuple(item for item in self.items if not item.is_equal)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -72,15 +72,15 @@ class ReproductionReport:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.model} version {self.version}, made again from commit {self.commit}"
-        for check in self.items:
-            if check.is_equal:
-                yield f"  equal    {check.name}: {_shorten(check.original)}"
+        for item in self.items:
+            if item.is_equal:
+                yield f"  equal    {item.name}: {_shorten(item.original)}"
             else:
-                yield f"  DIFFERS  {check.name}: kept {_shorten(check.original)}, made {_shorten(check.reproduced)}"
+                yield f"  DIFFERS  {item.name}: kept {_shorten(item.original)}, made {_shorten(item.reproduced)}"
         if self.differences:
             yield from (
-                f"  perhaps  {one.name}: then {_shorten(one.original)}, now {_shorten(one.reproduced)}"
-                for one in self.possible_causes
+                f"  perhaps  {cause.name}: then {_shorten(cause.original)}, now {_shorten(cause.reproduced)}"
+                for cause in self.possible_causes
             )
 
 
@@ -105,21 +105,23 @@ def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: 
     with tempfile.TemporaryDirectory(prefix="mlops-reproduce-") as name:
         folder = _check_out(root, lineage.commit, Path(name) / "copy")
         _run(folder, sys.executable, "-m", "dvc", "repro", "evaluate")
-        made = package.load_package(folder / paths.CANDIDATE_PACKAGE)
+        reproduced = package.load_package(folder / paths.CANDIDATE_PACKAGE)
         test = files.read_parquet(folder / paths.TEST_ROWS)
-        checks = (
+        items = (
             *_compare_dicts("rows", lineage.data_md5, {path: _file_md5(folder / path) for path in lineage.data_md5}),
-            *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(made)),
-            ComparedItem("settings", original.lineage.get("params_sha256"), made.lineage.get("params_sha256")),
-            *_compare_dicts("metric", original.metrics, made.metrics),
-            ComparedItem("predictions, largest difference", 0.0, _max_probability_difference(original, made, test)),
+            *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(reproduced)),
+            ComparedItem("settings", original.lineage.get("params_sha256"), reproduced.lineage.get("params_sha256")),
+            *_compare_dicts("metric", original.metrics, reproduced.metrics),
+            ComparedItem(
+                "predictions, largest difference", 0.0, _max_probability_difference(original, reproduced, test)
+            ),
             ComparedItem("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE_PACKAGE)),
-            ComparedItem("digest", original.digest, made.digest),
+            ComparedItem("digest", original.digest, reproduced.digest),
         )
-    libraries = tuple(_compare_dicts("library", original.manifest.libraries, made.manifest.libraries))
-    hints = tuple(one for one in libraries if not one.is_equal)
+    libraries = tuple(_compare_dicts("library", original.manifest.libraries, reproduced.manifest.libraries))
+    causes = tuple(library for library in libraries if not library.is_equal)
     return ReproductionReport(
-        model=version.model, version=version.version, commit=lineage.commit, items=checks, possible_causes=hints
+        model=version.model, version=version.version, commit=lineage.commit, items=items, possible_causes=causes
     )
 
 
@@ -154,31 +156,31 @@ def _run(folder: Path, *command: str) -> None:
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
         raise DependencyUnavailable(f"{command[0]} is not on the PATH; install it and try again")
-    answer = subprocess.run(  # noqa: S603 - no shell, our words
+    completed = subprocess.run(  # noqa: S603 - no shell, our words
         [program, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    if answer.returncode != 0:
-        said = " ".join((answer.stderr or answer.stdout).split())[-400:]
-        raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {said}")
+    if completed.returncode != 0:
+        output = " ".join((completed.stderr or completed.stdout).split())[-400:]
+        raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {output}")
 
 
 def _file_md5(path: Path) -> str | None:
     return file_md5(path) if path.is_file() else None
 
 
-def _data_sha256(one: Package) -> dict[str, str]:
-    return dict(one.lineage.get("data_sha256", {}))
+def _data_sha256(package_: Package) -> dict[str, str]:
+    return dict(package_.lineage.get("data_sha256", {}))
 
 
-def _compare_dicts(what: str, kept: dict[str, Any], made: dict[str, Any]) -> Iterator[ComparedItem]:
-    for name in dict.fromkeys((*kept, *made)):
-        yield ComparedItem(f"{what} {name}", kept.get(name), made.get(name))
+def _compare_dicts(prefix: str, original: dict[str, Any], reproduced: dict[str, Any]) -> Iterator[ComparedItem]:
+    for name in dict.fromkeys((*original, *reproduced)):
+        yield ComparedItem(f"{prefix} {name}", original.get(name), reproduced.get(name))
 
 
-def _max_probability_difference(kept: Package, made: Package, test: Any) -> float | str:
-    if kept.classes != made.classes or kept.schema.feature_names != made.schema.feature_names:
+def _max_probability_difference(original: Package, reproduced: Package, test: Any) -> float | str:
+    if original.classes != reproduced.classes or original.schema.feature_names != reproduced.schema.feature_names:
         return "other classes or columns"
-    return float(np.abs(kept.predict_proba(test) - made.predict_proba(test)).max())
+    return float(np.abs(original.predict_proba(test) - reproduced.predict_proba(test)).max())
 
 
 def _shorten(value: Any) -> str:

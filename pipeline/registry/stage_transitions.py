@@ -53,29 +53,29 @@ def register(
     if not _MODEL_NAME.fullmatch(model):
         raise UsageError(f"model name {model!r}: accepted are letters, digits, spaces and _ . - (at most 200)")
     with state.writing() as connection:
-        known = store.version_by_digest(connection, model, candidate.digest)
-        if known is not None:
-            return known, False
+        existing = store.version_by_digest(connection, model, candidate.digest)
+        if existing is not None:
+            return existing, False
         at = state.clock()
         versions = store.read_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
-        kept = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
-        made = store.add_version(
-            connection, model, candidate.digest, at=at, semver=semver, description=description, tags=kept
+        all_tags = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
+        version = store.add_version(
+            connection, model, candidate.digest, at=at, semver=semver, description=description, tags=all_tags
         )
-        act = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
+        event = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
         store.append_audit_entry(
-            connection, act, model=model, version=made.version, after={"digest": made.digest, "semver": semver}
+            connection, event, model=model, version=version.version, after={"digest": version.digest, "semver": semver}
         )
         store.enqueue_task(connection, "mirror", {"model": model}, at=at)
-        return made, True
+        return version, True
 
 
 def _package_tags(candidate: Package) -> dict[str, Any]:
     """Return what a version is known by besides its digest."""
-    facts = {"model": candidate.manifest.model, "metrics": candidate.metrics}
-    made_from = ("data", "data_sha256", "params_sha256", "seed")
-    return facts | {name: candidate.lineage[name] for name in made_from if name in candidate.lineage}
+    tags = {"model": candidate.manifest.model, "metrics": candidate.metrics}
+    lineage_names = ("data", "data_sha256", "params_sha256", "seed")
+    return tags | {name: candidate.lineage[name] for name in lineage_names if name in candidate.lineage}
 
 
 def _next_semver(versions: Sequence[ModelVersion], candidate: Package, packages: PackageStore) -> str:
@@ -122,20 +122,20 @@ def promote(
     if force and not reason.strip():
         raise UsageError("force needs a reason: whoever reads the audit trail will ask")
     with state.writing() as connection:
-        found = store.find_version(connection, model, version)
-        gates = found.tags.get("gates")
+        registered = store.find_version(connection, model, version)
+        gates = registered.tags.get("gates")
         if stage in ("Staging", "Production") and not force:
-            _check_gates(found, gates)
+            _check_gates(registered, gates)
         action = "force" if force else "promote"
-        act = store.AuditEvent(
+        event = store.AuditEvent(
             actor=decided_by or current_actor(),
             action=action,
             recorded_at=state.clock(),
             reason=reason,
             evidence=gates or {},
         )
-        change = store.set_deployment(connection, found, stage, act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
+        change = store.set_deployment(connection, registered, stage, event, expected_generation=expected_generation)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
         return change
 
 
@@ -174,25 +174,29 @@ def rollback(
         When nothing served before, or `to` never did.
     """
     with state.writing() as connection:
-        now = store.current_deployment(connection, model).version("Production")
+        current = store.current_deployment(connection, model).version("Production")
         history = store.read_audit_entries(connection, model=model)
-        target = _version_before(history, now, model) if to is None else _require_past_production(history, to, model)
-        found = store.find_version(connection, model, target)
-        act = store.AuditEvent(
+        target = (
+            _version_before(history, current, model) if to is None else _require_past_production(history, to, model)
+        )
+        registered = store.find_version(connection, model, target)
+        event = store.AuditEvent(
             actor=decided_by or current_actor(), action="rollback", recorded_at=state.clock(), reason=reason
         )
-        change = store.set_deployment(connection, found, "Production", act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
+        change = store.set_deployment(
+            connection, registered, "Production", event, expected_generation=expected_generation
+        )
+        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
         return change
 
 
-def _version_before(history: Sequence[AuditEntry], now: int | None, model: str) -> int:
+def _version_before(history: Sequence[AuditEntry], current: int | None, model: str) -> int:
     """Return what served before the present version came by a promotion; a rollback is no arrival."""
     for entry in reversed(history):
         arrived, left = _production_version(entry.after), _production_version(entry.before)
-        if entry.action != "rollback" and arrived == now and left is not None and left != now:
+        if entry.action != "rollback" and arrived == current and left is not None and left != current:
             return left
-    raise UsageError(f"{model}: nothing served in Production before version {now}; there is nothing to go back to")
+    raise UsageError(f"{model}: nothing served in Production before version {current}; there is nothing to go back to")
 
 
 def _require_past_production(history: Sequence[AuditEntry], version: int, model: str) -> int:
@@ -201,6 +205,6 @@ def _require_past_production(history: Sequence[AuditEntry], version: int, model:
     raise UsageError(f"{model}: version {version} never served in Production; use `mlops promote` for that")
 
 
-def _production_version(placed: Mapping[str, Any]) -> int | None:
-    found = placed.get("Production")
-    return None if found is None else int(found["version"])
+def _production_version(stages: Mapping[str, Any]) -> int | None:
+    production = stages.get("Production")
+    return None if production is None else int(production["version"])

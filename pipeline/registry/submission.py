@@ -31,9 +31,9 @@ class Submission:
     stage: str | None
 
     def __str__(self) -> str:
-        one = self.version
-        where = f"goes to {self.stage}" if self.stage is not None else f"is in stage {one.stage}"
-        return f"{one.model} version {one.version} ({one.semver}) {where}{'' if self.is_new else ', registered before'}"
+        version = self.version
+        where = f"goes to {self.stage}" if self.stage is not None else f"is in stage {version.stage}"
+        return f"{version.model} version {version.version} ({version.semver}) {where}{'' if self.is_new else ', registered before'}"
 
 
 def evaluate_candidate(
@@ -85,8 +85,8 @@ def submit(
     if not is_new or config.policy == "manual" or report.verdict != "promote":
         return Submission(version, is_new, None)
     with state.reading() as connection:
-        served = store.current_deployment(connection, model)
-    if served.digests.get("Production") != report.champion:
+        deployment = store.current_deployment(connection, model)
+    if deployment.digests.get("Production") != report.champion:
         raise Conflict(
             f"{model}: another version went into Production while this one was judged; run `dvc repro` again"
         )
@@ -97,7 +97,7 @@ def submit(
         version.version,
         stage=stage,
         reason=f"policy: {config.policy}",
-        expected_generation=served.generation,
+        expected_generation=deployment.generation,
     )
     return Submission(version, is_new, stage)
 
