@@ -1,4 +1,4 @@
-"""Lay registered versions side by side, and say what differs between two of them."""
+"""Compare registered versions: one row for each, or all differences between two."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{32,64}")
 
 @dataclass(frozen=True, slots=True)
 class VersionDetails:
-    """A version with its package, its commit and the settings of that (None and empty where no commit names it)."""
+    """A version with its package, its commit and the settings of that commit; None and empty without a commit."""
 
     version: ModelVersion
     package: Package
@@ -34,7 +34,7 @@ class VersionDetails:
 
 @dataclass(frozen=True, slots=True)
 class VersionDifference:
-    """One thing that differs between two versions."""
+    """One value that differs between two versions."""
 
     name: str
     old: Any
@@ -46,7 +46,7 @@ class VersionDifference:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """What differs from version `old` to version `new`, by kind; metrics that are equal are left out, too."""
+    """The differences from version `old` to version `new`, by kind; equal values are left out."""
 
     old: int
     new: int
@@ -65,25 +65,25 @@ class VersionDiff:
 
     def _lines(self) -> Iterator[str]:
         yield f"version {self.old} -> version {self.new}"
-        for title, differences in (("facts", self.properties), ("settings", self.settings), ("metrics", self.metrics)):
+        for title, differences in (("property", self.properties), ("setting", self.settings), ("metric", self.metrics)):
             yield from (
-                f"  {title:<9} {difference}{_improvement_note(difference) if title == 'metrics' else ''}"
+                f"  {title:<9} {difference}{_improvement_note(difference) if title == 'metric' else ''}"
                 for difference in differences
             )
         for change in self.schema:
-            yield f"  {'columns':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
+            yield f"  {'feature':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
         if not any((self.properties, self.settings, self.metrics, self.schema)):
-            yield "  nothing differs"
+            yield "  no differences"
 
 
 def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
-    """Return one row for each version: who it is, where it stands, and the means of its metrics over folds."""
+    """Return one row for each version: its numbers, stage, gate verdict, model, and mean metrics over folds."""
     return [
         {
             "version": version.version,
             "semver": version.semver,
             "stage": version.stage,
-            "gates": (version.tags.get("gates") or {}).get("verdict", "not judged"),
+            "gates": (version.tags.get("gates") or {}).get("verdict", "not evaluated"),
             "model": version.tags.get("model"),
             **(version.tags.get("metrics") or {}),
         }
@@ -92,7 +92,7 @@ def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
 
 
 def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
-    """Return what differs from one version to another."""
+    """Return the differences between two versions."""
     return VersionDiff(
         old=old.version.version,
         new=new.version.version,
@@ -114,8 +114,8 @@ def _version_properties(details: VersionDetails) -> dict[str, Any]:
         "commit": details.commit,
         "settings": package.lineage.get("params_sha256"),
         "seed": package.lineage.get("seed"),
-        "served by": "ONNX" if package.onnx_used else "scikit-learn",
-        **{f"rows of {part}": value for part, value in hashes.items()},
+        "serving form": "ONNX" if package.onnx_used else "scikit-learn",
+        **{f"data of {part}": value for part, value in hashes.items()},
         **{f"library {name}": number for name, number in package.manifest.libraries.items()},
     }
 

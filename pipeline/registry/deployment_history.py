@@ -1,4 +1,4 @@
-"""Say what served at a moment, and why, from the audit trail alone."""
+"""Reconstruct past deployments from the audit trail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["PastDeployment", "deployments_after"]
 
 @dataclass(frozen=True, slots=True)
 class PastDeployment:
-    """What stood in a stage of a model at a moment, and the decision that had put it there."""
+    """The version in a stage of a model at a past time, and the audit entry of the decision that deployed it."""
 
     model: str
     stage: str
@@ -30,7 +30,7 @@ class PastDeployment:
 
 
 def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
-    """Return what stood where after the last of `entries`, which are in their order up to the moment asked for."""
+    """Return the deployments after the last of `entries`, which are complete and in order up to that time."""
     deployments: dict[tuple[str, str], PastDeployment] = {}
     for entry in entries:
         if entry.generation is None:

@@ -1,4 +1,4 @@
-"""Make MLflow's registry say what the state database decided: versions, tags, aliases; as often as need be."""
+"""Mirror versions, tags and aliases from the state database to the MLflow registry."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["MirrorResult", "mirror", "overridden_aliases"]
 
 _ALIASES = {"Staging": "staging", "Production": "production"}
 _DIGEST_TAG = "mlops.package"
-_LOCK_TIMEOUT_S = 60  # how long a call that may wait waits for another process that does the same
+_LOCK_TIMEOUT_S = 60  # for another process on this machine that mirrors
 _TAG_PREFIXES = ("mlflow.", "mlops.", "dvc.", "git.")
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorResult:
-    """What a call did: models that MLflow shows as they are now, aliases that somebody else had moved, and what stopped it."""
+    """The result of one call: models that MLflow now shows correctly, aliases that were set back, and the error."""
 
     models: tuple[str, ...] = ()
     overridden_aliases: tuple[str, ...] = ()
@@ -43,19 +43,18 @@ class MirrorResult:
 def mirror(
     state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool = False, wait_s: float | None = None
 ) -> MirrorResult:
-    """Work off what waits in the outbox; what cannot be done now stays there for the next call.
+    """Process the MLflow outbox; tasks that fail stay there for the next call.
 
     Parameters
     ----------
     state : State
     packages : PackageStore
-        Where a version comes from that has no run in MLflow.
-    mlflow : Store
-    every : bool
-        Look at models for which nothing waits, too: an alias that was moved by hand is put back, and audited.
+        Source of versions that have no run in MLflow.
+    mlflow : RunStore
+    all_models : bool
+        Also check models without a pending task: aliases that were changed in MLflow are set back and audited.
     wait_s : float, optional
-        How long the caller is ready to wait for a server; the rest goes on in the background as long as the
-        process lives.
+        Longest wait for a server; the work then continues in the background while the process runs.
     """
     if wait_s is None or not mlflow.is_server:
         return _mirror_exclusively(
@@ -69,16 +68,16 @@ def mirror(
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(wait_s)
-    return results[0] if results else MirrorResult(error=f"MLflow did not answer within {wait_s:g} s")
+    return results[0] if results else MirrorResult(error=f"MLflow did not respond within {wait_s:g} s")
 
 
 def overridden_aliases(state: State, mlflow: RunStore) -> tuple[str, ...]:
-    """Return the aliases in MLflow that point to something else than what serves; nothing is written.
+    """Return the aliases in MLflow that do not point to the deployed version; nothing is written.
 
     Raises
     ------
     DependencyUnavailable
-        When MLflow does not answer.
+        When MLflow is unreachable.
     """
     with state.reading() as connection:
         names = sorted({version.model for version in store.read_versions(connection)})
@@ -97,16 +96,16 @@ def overridden_aliases(state: State, mlflow: RunStore) -> tuple[str, ...]:
 def _mirror_exclusively(
     state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool, wait_s: float
 ) -> MirrorResult:
-    """Do it while no other process of this machine does: two would make a version twice. Decisions stand in any case."""
+    """Mirror under a lock of this machine, so that two processes never create a version twice."""
     try:
-        with exclusive_lock(packages.folder.with_name("mirror.lock"), operation="telling MLflow", wait_s=wait_s):
+        with exclusive_lock(packages.folder.with_name("mirror.lock"), operation="mirroring to MLflow", wait_s=wait_s):
             return _process_outbox(state, packages, mlflow, all_models=all_models)
     except MlopsError as error:
         return MirrorResult(error=str(error))
 
 
 def _process_outbox(state: State, packages: PackageStore, mlflow: RunStore, *, all_models: bool) -> MirrorResult:
-    """Tell MLflow until nothing waits: what is decided meanwhile, on any machine, is told by this call or by the next."""
+    """Mirror until no task is pending; decisions made meanwhile are mirrored by this call or the next one."""
     synced: set[str] = set()
     overridden: set[str] = set()
     while True:
@@ -138,13 +137,13 @@ def _record_results(state: State, tasks: Sequence[OutboxTask], overridden: Itera
                 actor="mirror",
                 action="alias put back",
                 recorded_at=state.clock(),
-                reason=f"{alias} had been moved in MLflow",
+                reason=f"{alias} was changed in MLflow",
             )
             store.append_audit_entry(connection, act, model=alias.partition("@")[0])
 
 
 def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, *, model: str) -> list[str]:
-    """Write what differs, again when somebody decided meanwhile, and return the aliases that pointed elsewhere."""
+    """Write the differences, again after a decision made meanwhile, and return the aliases that were set back."""
     overridden: list[str] = []
     while True:
         with state.reading() as connection:
@@ -170,7 +169,9 @@ def _write_model(
     client = mlflow.client()
     with mlflow.translate_errors():
         if not _is_registered(client, model):
-            client.create_registered_model(model, description="Registered by its packages; the state database decides.")
+            client.create_registered_model(
+                model, description="Mirrored from the state database, which holds the stages."
+            )
         known = _numbers_by_digest(client, model)
         for version in versions:
             if version.digest not in known:
@@ -185,13 +186,13 @@ def _is_registered(client: Any, model: str) -> bool:
 
 
 def _numbers_by_digest(client: Any, model: str) -> dict[str, str]:
-    """Return digest -> MLflow's number of the versions that are there."""
+    """Return digest -> MLflow's number of each version in MLflow."""
     versions = client.search_model_versions(f"name = '{model}'", max_results=1000)
     return {version.tags[_DIGEST_TAG]: str(version.version) for version in versions if _DIGEST_TAG in version.tags}
 
 
 def _create_model_version(client: Any, version: ModelVersion, packages: PackageStore) -> str:
-    """Make a version that links its run, where MLflow has one that recorded this package."""
+    """Create a version linked to the run that recorded this package, where MLflow has one."""
     run_id = _find_run_id(client, version.digest)
     source = f"runs:/{run_id}/model" if run_id is not None else packages.path(version.digest).resolve().as_uri()
     created = client.create_model_version(version.model, source, run_id=run_id, tags={_DIGEST_TAG: version.digest})
@@ -206,7 +207,7 @@ def _find_run_id(client: Any, digest: str) -> str | None:
 
 
 def _version_tags(version: ModelVersion) -> dict[str, str]:
-    """Return what the version's page shows: who it is, what it was made from, what the gates said, where it stands."""
+    """Return the tags of a version: its numbers, lineage, gate results and stage."""
     gates = version.tags.get("gates")
     gate_tags = (
         {"mlops.gates": gates["verdict"], "mlops.gate_report": canonical_json(gates)} if gates is not None else {}
@@ -233,7 +234,7 @@ def _flatten_tags(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 
 def _deployment_tags(deployed: PastDeployment | None) -> dict[str, str]:
-    """Return who put a version where it is, when and why; tags of one that left stay as they were."""
+    """Return who deployed a version, when and why; a version that left its stage keeps its old tags."""
     if deployed is None:
         return {}
     deployed_at = datetime.fromtimestamp(deployed.entry.recorded_at / 1_000_000, UTC).isoformat(timespec="seconds")
@@ -257,7 +258,7 @@ def _update_version(client: Any, version: ModelVersion, number: str, *, tags: Ma
 
 
 def _set_aliases(client: Any, model: str, served: Deployment, *, known: Mapping[str, str]) -> list[str]:
-    """Point the aliases to what serves, and return those that pointed elsewhere."""
+    """Point the aliases to the deployed versions, and return those that pointed elsewhere."""
     overridden = _overridden_aliases(client, served, known)
     for stage, alias in _ALIASES.items():
         if f"{model}@{alias}" not in overridden:
