@@ -191,7 +191,7 @@ def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) 
             "Interval": _interval_text(performance["intervals"].get(name)),
             "Expected": formatting.format_number(one["value"]),
         }
-        for name, one in performance["expected"].items()
+        for name, one in performance["estimated"].items()
     ]
     page.show_table(pd.DataFrame(rows))
 

@@ -139,8 +139,8 @@ def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any
     is_known = np.array([word in codes for word in words], dtype=bool)
     true = np.array([codes[word] for word in words if word in codes], dtype=np.int64)
     how: dict[str, Any] = {
-        "confidence": config.monitoring.confidence,
-        "draws": config.monitoring.draws,
+        "confidence_level": config.monitoring.confidence,
+        "n_resamples": config.monitoring.draws,
         "seed": config.seed,
     }
     known = ScoreHistogram.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
@@ -157,8 +157,8 @@ def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any
             "total_predictions": len(rows),
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
-            "expected": {name: one.as_dict() for name, one in expected.metrics.items()},
-            "trusted": estimates_agree(expected, measured, min_outcomes=few),
+            "estimated": {name: one.as_dict() for name, one in expected.metrics.items()},
+            "estimates_agree": estimates_agree(expected, measured, min_outcomes=few),
         },
         "degradation": {
             "degradation_detected": any(one.verdict == "degraded" for one in found),

@@ -182,8 +182,8 @@ class ModelMonitor:
             "coverage": measured.coverage,
             "provisional": is_early,
             "intervals": {name: [one["low"], one["high"]] for name, one in figures.items()},
-            "expected": {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in expected.metrics.items()},
-            "trusted": {_METRIC_ALIASES.get(name, name): one for name, one in trusted.items()},
+            "estimated": {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in expected.metrics.items()},
+            "estimates_agree": {_METRIC_ALIASES.get(name, name): one for name, one in trusted.items()},
             "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
             "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
             "slices": [asdict(one) for one in judged.slices],
@@ -383,7 +383,7 @@ class ModelMonitor:
         own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
         more: dict[str, Any] = {
             "min_rows": self.resolved_config.monitoring.min_rows,
-            "limits": own,
+            "column_thresholds": own,
             "importance": read_feature_importance(self._root, package.digest),
         }
         length, n_windows = window.until - window.since, thresholds.hold_windows + compares_to_previous

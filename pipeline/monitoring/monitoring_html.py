@@ -51,9 +51,9 @@ def headline(report: Mapping[str, Any]) -> str:
 def text_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line for each column, then one for each figure."""
     for one in report["drift"]["findings"]:
-        yield f"  {one['verdict']:16} {one['column']}: {one['words']}"
+        yield f"  {one['verdict']:16} {one['column']}: {one['summary']}"
     for name, low_high in report["performance"]["intervals"].items():
-        expected = report["performance"]["expected"][name]["value"]
+        expected = report["performance"]["estimated"][name]["value"]
         doubt = ", which is not trusted: what came true lies elsewhere" if _estimate_disagrees(report, name) else ""
         yield f"  {name:16} {_format_metric(report['performance'][name], low_high)}, expected {_format_metric(expected)}{doubt}"
 
@@ -99,7 +99,7 @@ def _performance_table_html(report: Mapping[str, Any]) -> str:
     verdicts = {one["metric"]: one for one in report["degradation"]["findings"]}
     rows = []
     for name, low_high in performance["intervals"].items():
-        expected = performance["expected"][name]
+        expected = performance["estimated"][name]
         said = verdicts.get(name, verdicts.get("f1_weighted" if name == "f1_score" else name))
         note = " <span class='badge warn'>not trusted</span>" if _estimate_disagrees(report, name) else ""
         rows.append(
@@ -113,18 +113,18 @@ def _performance_table_html(report: Mapping[str, Any]) -> str:
 
 def _estimate_disagrees(report: Mapping[str, Any], name: str) -> bool:
     """Whether what came true lies outside of what was expected."""
-    return report["performance"]["trusted"].get(name) is False
+    return report["performance"]["estimates_agree"].get(name) is False
 
 
 def _column_card_html(finding: Mapping[str, Any]) -> str:
     size = ""
     if finding["value"] is not None:
         size = (
-            f"{finding['statistic']} {finding['value']:.3g}, limit {finding['limit']:.3g}, p {finding['p_value']:.2g}"
+            f"{finding['statistic']} {finding['value']:.3g}, threshold {finding['threshold']:.3g}, p {finding['p_value']:.2g}"
         )
     return (
         f"<div class=card><span class=name>{escape(finding['column'])}</span> {_badge_html(finding['verdict'])}"
-        f"{_bar_chart_svg(finding['shares'])}<p>{escape(finding['words'])}</p><p class=soft>{escape(size)}</p></div>"
+        f"{_bar_chart_svg(finding['shares'])}<p>{escape(finding['summary'])}</p><p class=soft>{escape(size)}</p></div>"
     )
 
 

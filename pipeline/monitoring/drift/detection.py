@@ -276,9 +276,9 @@ def _all_statistics(pair: ColumnPair) -> dict[str, float]:
         "jensen_shannon": drift_statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
         "chi_squared": drift_statistics.chi_squared(reference, current),
         "total_variation": drift_statistics.total_variation(reference, current),
-        "missing_before": float(reference[-1]) / max(float(reference.sum()), 1.0),
-        "missing_now": float(current[-1]) / max(float(current.sum()), 1.0),
-        "new": float(current[reference == 0].sum()) / max(float(current.sum()), 1.0),
+        "missing_share_reference": float(reference[-1]) / max(float(reference.sum()), 1.0),
+        "missing_share_window": float(current[-1]) / max(float(current.sum()), 1.0),
+        "unseen_share": float(current[reference == 0].sum()) / max(float(current.sum()), 1.0),
     }
     both = (
         drift_statistics.cumulative_shares(pair.bins, pair.reference, pair.current)

@@ -64,12 +64,12 @@ class DomainAuc:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        figures = {"value": self.value, "low": self.low, "high": self.high, "limit": self.threshold}
+        figures = {"value": self.value, "low": self.low, "high": self.high, "threshold": self.threshold}
         plain = {name: None if one is None else float(f"{one:.6g}") for name, one in figures.items()}
         return {
             **plain,
             "verdict": self.verdict,
-            "words": self.summary,
+            "summary": self.summary,
             "n_reference": self.n_reference,
             "n_rows": self.n_rows,
         }

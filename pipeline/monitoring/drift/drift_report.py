@@ -81,7 +81,7 @@ class DriftFinding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        return {**_to_json_value(asdict(self)), "concern": _round_significant(self.priority)}
+        return {**_to_json_value(asdict(self)), "priority": _round_significant(self.priority)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def drift_by_time(
         found += [
             IntervalDrift(
                 at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.threshold, one.summary,
-                one.statistics.get("missing_now"),
+                one.statistics.get("missing_share_window"),
             )
             for one in report.findings
         ]  # fmt: skip
@@ -117,4 +117,4 @@ def _package_window_counts(state: State, package: Package, config: Config, windo
 
 def _detection_options(package: Package, config: Config) -> dict[str, Any]:
     own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
-    return {"min_rows": config.monitoring.min_rows, "limits": own}
+    return {"min_rows": config.monitoring.min_rows, "column_thresholds": own}

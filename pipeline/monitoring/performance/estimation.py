@@ -52,11 +52,11 @@ class Performance:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "is_expected": self.is_estimated,
+            "is_estimated": self.is_estimated,
             "n_rows": self.n_rows,
             "n_outcomes": self.n_outcomes,
             "coverage": self.coverage,
-            "figures": {name: one.as_dict() for name, one in self.metrics.items()},
+            "metrics": {name: one.as_dict() for name, one in self.metrics.items()},
         }
 
 

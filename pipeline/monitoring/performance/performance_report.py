@@ -79,7 +79,7 @@ def evaluate_window(
     """
     answers = window_tallies(state, model, window, PREDICTIONS, packages)
     outcomes = window_tallies(state, model, window, OUTCOMES, packages)
-    how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
+    how: dict[str, Any] = {"confidence_level": config.confidence, "n_resamples": config.draws, "seed": seed}
     layout = RollupLayout(package)
     said = _effective_tally(layout, PREDICTIONS, answers, package.digest)
     n_rows = round(said.n_rows)
@@ -124,7 +124,7 @@ def evaluate_rows(
     """
     target = package.schema.target
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
+    how: dict[str, Any] = {"confidence_level": config.confidence, "n_resamples": config.draws, "seed": seed}
     codes = {name: code for code, name in enumerate(target.classes)}
     probabilities = LogBatch.from_rows(rows, package).probabilities()
     said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)

@@ -45,7 +45,7 @@ def test_rows_without_outcomes_are_judged_by_what_is_expected(mlops: MLOpsPipeli
     recent = live_rows(300)[list(package.schema.feature_names)]
     found = mlops.monitor_production_model(recent)
     assert (found["performance"]["accuracy"], found["performance"]["n_outcomes"]) == (None, 0)
-    assert found["performance"]["expected"]["accuracy"]["value"] == pytest.approx(
+    assert found["performance"]["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(recent).max(axis=1).mean(), abs=1e-6
     )
     assert found["degradation"]["degradation_detected"] is False

@@ -134,7 +134,7 @@ def test_shifted_live_rows_drift_and_others_do_not(project: Path) -> None:
     drifted = monitor.detect_data_drift(window_hours=0.9)
     assert (calm["drift_detected"], calm["verdict"] in ("stable", "watch"), calm["n_rows"]) == (False, True, 1_500)
     assert number in drifted["drifted_features"]
-    assert drifted["findings"][0]["words"]
+    assert drifted["findings"][0]["summary"]
 
 
 def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Path) -> None:
@@ -184,7 +184,7 @@ def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
     assert found["accuracy"] == pytest.approx(accuracy_score(table["outcome"], said), abs=1e-9)
     assert found["f1_score"] == pytest.approx(f1_score(table["outcome"], said, average="weighted"), abs=1e-9)
     assert found["intervals"]["accuracy"][0] < found["accuracy"] < found["intervals"]["accuracy"][1]
-    assert found["expected"]["accuracy"]["value"] == pytest.approx(
+    assert found["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(frame).max(axis=1).mean(), abs=1e-6
     )
 
@@ -283,7 +283,7 @@ def test_degradation_reports_its_baseline(project: Path) -> None:
     write_outcomes(project, [(one, other[word]) for one, word in zip(ids[:400], truth[:400], strict=True)])
     worse = monitor.detect_performance_degradation({"accuracy": 0.85}, degradation_threshold=0.05)
     assert (fine["degradation_detected"], worse["degraded_metrics"]) == (False, ["accuracy"])
-    assert monitor.calculate_performance_metrics()["trusted"]["accuracy"] is False
+    assert monitor.calculate_performance_metrics()["estimates_agree"]["accuracy"] is False
 
 
 def test_a_report_holds_everything_about_a_window(project: Path) -> None:
@@ -294,6 +294,6 @@ def test_a_report_holds_everything_about_a_window(project: Path) -> None:
         300,
         300,
     )
-    assert report["performance"]["expected"]["accuracy"]["value"] > 0.8
+    assert report["performance"]["estimated"]["accuracy"]["value"] > 0.8
     assert {one["metric"] for one in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
     assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00+00:00"

@@ -63,7 +63,7 @@ def test_undeclared_categories_drift() -> None:
     frame = sample_rows(2_000, 7)
     frame["plan"] = "gold"
     finding = detect(frame).findings[0]
-    assert (finding.column, finding.verdict, finding.statistics["new"]) == ("plan", "drift", 1.0)
+    assert (finding.column, finding.verdict, finding.statistics["unseen_share"]) == ("plan", "drift", 1.0)
     assert "share of words never declared rose from 0 % to 100 %" in finding.summary
 
 
@@ -76,7 +76,7 @@ def test_one_outlier_changes_no_verdict(outlier: float, shift: float) -> None:
     assert verdicts(with_it) == verdicts(frame)
     learned = sample_rows(N_ROWS, 0)
     learned.loc[0, "size"] = outlier if np.isfinite(outlier) else 1e12
-    assert verdicts(frame, made=make_reference(learned)) == verdicts(frame)
+    assert verdicts(frame, reference_bins=make_reference(learned)) == verdicts(frame)
 
 
 def test_a_column_that_is_not_there_or_of_another_kind_is_not_evaluated() -> None:
@@ -111,16 +111,16 @@ def test_a_window_far_outside_of_training_drifts() -> None:
 def test_a_constant_training_column_is_compared_by_shares(value: float, expected: str) -> None:
     learned, frame = sample_rows(N_ROWS, 0), sample_rows(1_000, 7)
     learned["size"], frame["size"] = 5.0, value
-    assert verdicts(frame, made=make_reference(learned))["size"] == expected
+    assert verdicts(frame, reference_bins=make_reference(learned))["size"] == expected
 
 
 def test_a_column_that_was_empty_in_training_drifts_when_values_come() -> None:
     learned = sample_rows(N_ROWS, 0)
     learned["size"] = np.nan
-    assert verdicts(sample_rows(1_000, 7), made=make_reference(learned))["size"] == "drift"
+    assert verdicts(sample_rows(1_000, 7), reference_bins=make_reference(learned))["size"] == "drift"
     still_empty = sample_rows(1_000, 7)
     still_empty["size"] = np.nan
-    assert verdicts(still_empty, made=make_reference(learned))["size"] == "stable"
+    assert verdicts(still_empty, reference_bins=make_reference(learned))["size"] == "stable"
 
 
 def test_predictions_are_tested_beside_the_features() -> None:
@@ -152,7 +152,7 @@ def test_findings_are_ordered_by_feature_importance() -> None:
 
 def test_a_column_can_override_the_threshold() -> None:
     frame = sample_rows(2_000, 7, shift=0.3)
-    assert verdicts(frame, limits={"size": 0.7})["size"] == "stable"
+    assert verdicts(frame, column_thresholds={"size": 0.7})["size"] == "stable"
 
 
 def test_an_earlier_window_can_be_the_baseline() -> None:

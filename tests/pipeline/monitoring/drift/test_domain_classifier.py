@@ -11,7 +11,7 @@ from pipeline.monitoring import domain_auc
 from pipeline.monitoring.drift.domain_classifier import auc_interval
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, detect, make_reference, sample_rows
 
-OPTIONS = {"min_rows": 200, "confidence": 0.99, "seed": 0}
+OPTIONS = {"min_rows": 200, "confidence_level": 0.99, "seed": 0}
 
 
 def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:

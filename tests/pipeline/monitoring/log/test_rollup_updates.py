@@ -65,7 +65,7 @@ def outcome_batches(
 def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     project: Path, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
-    monkeypatch.setattr(performance_report, "_FROM_ROWS", 20_000 if is_from_rows else 0)
+    monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
     frame = live_rows(10_000)
     ids = write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
     package, _ = production_package(project)
@@ -89,7 +89,7 @@ def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     assert found["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=within)
     assert found["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=within)
     assert found["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=within)
-    assert found["by_variant"]["champion"]["figures"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
+    assert found["by_variant"]["champion"]["metrics"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
     column = next(one for one in found["slices"] if one["n_outcomes"] < len(table))
     assert 0 <= column["low"] <= column["accuracy"] <= column["high"] <= 1
 
@@ -118,13 +118,13 @@ def test_parts_read_ahead_by_two_at_once_are_each_counted_once(project: Path, mo
     ids = write_log(project, frame, start=NOW - hours_us(50), stop=NOW)
     truth = frame[package.schema.target.column].astype(str).tolist()
     write_outcomes(project, list(zip(ids[::2], truth[::2], strict=True)))
-    monkeypatch.setattr(rollup_updates, "_AT_ONCE", 40)
+    monkeypatch.setattr(rollup_updates, "_BATCH_ROWS", 40)
     states = [open_state(project), open_state(project)]
     with ThreadPoolExecutor(2) as both:
         n_rows = list(both.map(lambda state: roll_up(state, MODEL_NAME, lambda _: package), states))
     whole = (NOW - hours_us(60), NOW + hours_us(1))
     found = [tallies_by_variant(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
-    monkeypatch.setattr(rollup_updates, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(rollup_updates, "_BATCH_ROWS", 1_000)
     assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == found[0]["champion"][0] == 600
     assert found == [tallies_by_variant(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
     for state in states:

@@ -124,7 +124,7 @@ def test_shares_are_weighted_and_tests_use_the_number_of_logged_rows(project: Pa
 def test_performance_equals_weighted_pandas(
     project: Path, logged: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
-    monkeypatch.setattr(performance_report, "_FROM_ROWS", 20_000 if is_from_rows else 0)
+    monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
     found = make_monitor(project).calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]]
     target = production_package(project)[0].schema.target

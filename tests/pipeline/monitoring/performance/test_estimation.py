@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGET = Target("y", ("no", "yes"), "yes")
-OPTIONS = {"confidence": 0.95, "draws": 200, "seed": 0}
+OPTIONS = {"confidence_level": 0.95, "n_resamples": 200, "seed": 0}
 NAMES = ("accuracy", "f1_weighted", "roc_auc", "log_loss", "brier")
 
 
