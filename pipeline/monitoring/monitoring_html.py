@@ -119,9 +119,7 @@ def _estimate_disagrees(report: Mapping[str, Any], name: str) -> bool:
 def _column_card_html(finding: Mapping[str, Any]) -> str:
     size = ""
     if finding["value"] is not None:
-        size = (
-            f"{finding['statistic']} {finding['value']:.3g}, threshold {finding['threshold']:.3g}, p {finding['p_value']:.2g}"
-        )
+        size = f"{finding['statistic']} {finding['value']:.3g}, threshold {finding['threshold']:.3g}, p {finding['p_value']:.2g}"
     return (
         f"<div class=card><span class=name>{escape(finding['column'])}</span> {_badge_html(finding['verdict'])}"
         f"{_bar_chart_svg(finding['shares'])}<p>{escape(finding['summary'])}</p><p class=soft>{escape(size)}</p></div>"
