@@ -72,7 +72,7 @@ def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.Predi
     return [
         store.PredictionRow(
             f"p{i}", start + i, MODEL_NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
-            shares[i][str(said)], "champion", "champion", 900 + i, 1.0, None, None,
+            shares[i][str(said)], "production", "api", 900 + i, 1.0, None, None,
         )
         for i, said in enumerate(package.predict(frame))
     ]  # fmt: skip
@@ -81,11 +81,11 @@ def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.Predi
 def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
     """Repeat the first rows until there are n, all moments evenly over the thirty days."""
     names = [row[1] for row in connection.execute("PRAGMA table_info(predictions)")]
-    first, start = connection.execute("SELECT min(seq), min(at) FROM predictions").fetchone()
+    first, start = connection.execute("SELECT min(seq), min(predicted_at) FROM predictions").fetchone()
     step = DAYS * store.DAY_US / n
     changed = {
         "seq": f"b.seq + r.k * {n_kept}",
-        "at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
+        "predicted_at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
         "prediction_id": "b.prediction_id || '-' || r.k",
     }
     values = ", ".join(changed.get(name, f"b.{name}") for name in names)
@@ -97,7 +97,7 @@ def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
             f" WHERE b.seq < {first + n_kept} AND b.seq - {first} + r.k * {n_kept} < {n} ORDER BY r.k, b.seq"
         )
         connection.execute(
-            f"UPDATE predictions SET at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
+            f"UPDATE predictions SET predicted_at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
             f" WHERE seq < {first + n_kept}"
         )
         connection.execute("UPDATE counters SET value = (SELECT max(seq) FROM predictions) WHERE name = 'predictions'")

@@ -252,7 +252,7 @@ def _block_as_text(block: LineBlock, header: list[str], source: CsvSource) -> pa
         parse_options=csv.ParseOptions(delimiter=source.delimiter, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(header, pa.string()),
-            null_values=list(source.missing),
+            null_values=list(source.null_values),
             strings_can_be_null=True,
             check_utf8=False,
         ),

@@ -270,7 +270,7 @@ class MLOpsPipeline:
         return {"model": self.model_name, **judged}
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
-        """Return the registered version with the best mean of a metric over its folds; `training.objective` when None.
+        """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
 
         Raises
         ------
@@ -279,7 +279,9 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = get_metric(metric if metric is not None else self._loaded_config.training.objective, setting="metric")
+        wanted = get_metric(
+            metric if metric is not None else self._loaded_config.training.selection_metric, setting="metric"
+        )
         valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
         if not valued:
             raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")

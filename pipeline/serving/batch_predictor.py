@@ -159,13 +159,13 @@ class BatchPredictor:
         """Return what all rows of a request have in common, by the names of `SharedValues`."""
         bundle = request.loaded_model
         return {
-            "at": time.time_ns() // 1000,
+            "predicted_at": time.time_ns() // 1000,
             "model": bundle.name,
             "version": bundle.version,
             "digest": bundle.digest,
             "generation": bundle.generation,
             "served_by": bundle.served_by,
-            "variant": "champion",
+            "source": "api",
             "latency_us": (time.perf_counter_ns() - request.started_ns) // 1000,
             "weight": 1.0 / self._sample,
             "idempotency_key": request.idempotency_key,

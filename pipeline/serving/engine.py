@@ -316,7 +316,7 @@ class Engine:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(self._config.follow_s)
+            await asyncio.sleep(self._config.poll_interval_s)
             try:
                 await self._reload_if_changed()
                 self._follow_error = None

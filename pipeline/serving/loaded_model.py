@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedModel", "ServedBy", "load_model"]
 
-ServedBy = Literal["champion", "last_good", "rule"]
+ServedBy = Literal["production", "last_good", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +85,7 @@ def load_model(
     """
     package = packages.load_rule_baseline(digest) if served_by == "rule" else packages.load(digest)
     codec = RowParser(package.schema, max_rows=config.max_rows)
-    scorer = RowScorer(package, many_missing=config.many_missing, hash_key=hash_key, cached_rows=config.cached_rows)
+    scorer = RowScorer(
+        package, many_missing=config.missing_share_warning, hash_key=hash_key, cached_rows=config.prediction_cache_rows
+    )
     return LoadedModel(model, version, digest, generation, served_by, package, codec, scorer)

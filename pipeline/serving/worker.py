@@ -97,7 +97,7 @@ class PredictionWorker:
         self._config = config
         self._now = now
         self._observer = observer
-        self._predictor = BatchPredictor(sample=0.0 if config.mode == "none" else config.sample)
+        self._predictor = BatchPredictor(sample=0.0 if config.mode == "none" else config.sample_rate)
         self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0
@@ -149,7 +149,7 @@ class PredictionWorker:
         """
         n_rows = len(request.rows.rows)
         with self._lock:
-            if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
+            if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
                 said = f"{pluralize(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
                 raise NotReady(said, retry_after_s=1)
             self._n_waiting += n_rows
@@ -281,8 +281,8 @@ class PredictionWorker:
             answer = stored.get(work.idempotency_key) if work.idempotency_key is not None else None
             if answer is None:
                 continue
-            if answer.request == work.body_digest:
-                found[id(work)] = CompletedRequest(answer.answer.encode())
+            if answer.request_sha256 == work.body_digest:
+                found[id(work)] = CompletedRequest(answer.response.encode())
             else:
                 said = "this key belongs to another request; a retry sends the same body, a new request a new key"
                 found[id(work)] = InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])

@@ -142,7 +142,7 @@ def generate_requests(
         rows, tellings = _draw_block(pool, phase, outcomes, movements, n, rng)
         for first in range(0, n, rows_per_request):
             some = slice(first, min(first + rows_per_request, n))
-            if rng.random() < phase.bad_requests:
+            if rng.random() < phase.bad_request_share:
                 yield _invalid_request(rows[some], int(rng.integers(0, len(_INVALID_KINDS))))
             else:
                 yield _predict_request(rows[some], tellings[some])
@@ -165,7 +165,7 @@ def _draw_block(
     )
     chances = rng.random((n, 4)).tolist()
     tellings = [
-        _draw_delayed_outcome(truth, chance, phase.flipped_outcomes, outcomes, classes)
+        _draw_delayed_outcome(truth, chance, phase.flipped_outcome_share, outcomes, classes)
         for truth, chance in zip(truths, chances, strict=True)
     ]
     return plain, tellings
@@ -179,8 +179,8 @@ def _draw_delayed_outcome(
         return DelayedOutcome(())
     if is_flipped < flipped_share:
         truth = _other_class(truth, is_flipped / flipped_share, classes)
-    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting else ()
-    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.repeated else ())))
+    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting_share else ()
+    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.duplicate_share else ())))
 
 
 def _other_class(truth: str | float, chance: float, classes: tuple[str, ...]) -> str:

@@ -164,7 +164,7 @@ def use_small_dataset(workspace: Workspace) -> None:
     """Make the default problem small, so that what is tested is the graph and not the learning."""
     workspace.edit("conf/data/personality.yaml", "rows: 18524", "rows: 1500")
     workspace.edit("conf/training/default.yaml", "folds: 5", "folds: 2")
-    workspace.edit("conf/evaluation/default.yaml", "resamples: 1000", "resamples: 100")
+    workspace.edit("conf/evaluation/default.yaml", "bootstrap_samples: 1000", "bootstrap_samples: 100")
     workspace.edit("conf/evaluation/default.yaml", "importance_repeats: 10", "importance_repeats: 1")
     workspace.edit("conf/hparams_search/hist_gradient_boosting.yaml", "n_trials: 20", "n_trials: 4")
     relax_gates(workspace)
@@ -177,9 +177,9 @@ def relax_gates(workspace: Workspace) -> None:
     """
     for old, new in (
         ("[majority, depth_2_tree]", "[majority]"),
-        ("rule: superior ", "rule: non_inferior "),
+        ("test: superiority ", "test: non_inferiority "),
         ("margin: 0.002 ", "margin: 0.5 "),
         ("ece: 0.01 ", "ece: 0.2 "),
-        ("worsening: 0.02", "worsening: 0.5"),
+        ("max_worsening: 0.02", "max_worsening: 0.5"),
     ):
         workspace.edit("conf/promotion/default.yaml", old, new)

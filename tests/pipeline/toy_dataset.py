@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
 
 ROOT = Path(__file__).parents[2]
-FAST = ("model=logistic_regression", "training.folds=3", "evaluation.resamples=200", "evaluation.importance_repeats=3")
+FAST = (
+    "model=logistic_regression",
+    "training.folds=3",
+    "evaluation.bootstrap_samples=200",
+    "evaluation.importance_repeats=3",
+)
 
 
 @cache

@@ -44,7 +44,9 @@ class CsvSource(Section):
     kind: Literal["csv"]
     path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
     delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    missing: tuple[str, ...] = setting("Words that stand for a missing value; no number goes by them", default=("",))
+    null_values: tuple[str, ...] = setting(
+        "Words that stand for a missing value; no number goes by them", default=("",)
+    )
 
 
 class ParquetSource(Section):
@@ -90,7 +92,7 @@ class MixtureComponent(Section):
 class SyntheticProfile(Section):
     """The figures of a synthetic data set."""
 
-    cells: dict[str, MixtureComponent]
+    components: dict[str, MixtureComponent]
 
 
 class ColumnConfig(Section):

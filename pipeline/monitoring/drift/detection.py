@@ -196,7 +196,7 @@ def override_numeric_threshold(config: DriftConfig, threshold: float | None) -> 
 def require_consecutive_windows(
     report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig
 ) -> DriftReport:
-    """Return the report with `watch` in place of drift that fewer than `config.hold_windows` windows show.
+    """Return the report with `watch` in place of drift that fewer than `config.consecutive_windows` windows show.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def require_consecutive_windows(
         Reports of the windows before, made without this rule, the latest first.
     config : DriftConfig
     """
-    n_earlier = config.hold_windows - 1
+    n_earlier = config.consecutive_windows - 1
     drifted = [
         {(finding.kind, finding.column) for finding in past.findings if finding.verdict == "drift"}
         for past in earlier[:n_earlier]

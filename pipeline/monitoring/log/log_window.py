@@ -133,22 +133,22 @@ def window_by_rows(log: PredictionLog, n_rows: int, *, until: int) -> Window:
 
 
 def window_tallies(log: PredictionLog, window: Window, section: str) -> dict[TallyKey, RollupCounts]:
-    """Return one section of the roll-ups of a window, by digest, variant and sampling weight."""
+    """Return one section of the roll-ups of a window, by digest, source and sampling weight."""
     tallies: dict[TallyKey, RollupCounts] = {}
 
     def add(key: RollupKey, tally: RollupCounts) -> None:
-        group = (key.digest, key.variant, key.weight)
+        group = (key.digest, key.source, key.weight)
         tallies[group] = tallies[group] + tally if group in tallies else tally
 
     with log.state.reading() as connection:
         for span, since, until in window.buckets():
             if since < until:
-                rollups = store.read_rollups(connection, log.model, section, since=since, until=until, span=span)
+                rollups = store.read_rollups(connection, log.model, section, since=since, until=until, granularity=span)
                 for key, tally in rollups:
                     add(key, tally)
     if window.partial_hour_rows:
         for key, tally in tally_rows(window.partial_hour_rows, log.packages).items():
-            if key.part == section:
+            if key.section == section:
                 add(key, tally)
     return tallies
 
@@ -164,7 +164,7 @@ def hourly_prediction_counts(log: PredictionLog, window: Window) -> dict[int, in
             for hour, (_, n) in counts.items():
                 n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
     for row in window.partial_hour_rows:
-        hour = row.at - row.at % HOUR_US
+        hour = row.predicted_at - row.predicted_at % HOUR_US
         n_by_hour[hour] = n_by_hour.get(hour, 0.0) + row.weight
     return {hour: round(n) for hour, n in sorted(n_by_hour.items())}
 

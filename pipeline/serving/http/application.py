@@ -57,7 +57,9 @@ class TrustedHosts:
             return
         host = headers.get(b"host", b"")
         if _hostname(host) not in self.names:
-            raise HttpProblem("host-refused", "this server does not answer to the name in Host; see serving.hosts")
+            raise HttpProblem(
+                "host-refused", "this server does not answer to the name in Host; see serving.allowed_hosts"
+            )
         origin = headers.get(b"origin")
         if origin is not None and _hostname(origin.partition(b"://")[2]) not in self.names:
             raise HttpProblem("origin-refused", "web pages of other sites are not answered; call from a program")

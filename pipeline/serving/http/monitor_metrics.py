@@ -68,18 +68,18 @@ def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
         "mlops_alert_messages_waiting", "Messages that no receiver took yet.", value=snapshot.n_pending_messages
     )
     run = snapshot.run
-    last = 0.0 if run is None else run.at / 1_000_000
+    last = 0.0 if run is None else run.recorded_at / 1_000_000
     yield GaugeMetricFamily(
         "mlops_monitor_last_run_timestamp_seconds", "When the monitor last ran; 0 for never.", value=last
     )
     if run is None:
         return
-    yield GaugeMetricFamily("mlops_monitor_window_rows", "Predictions of its window.", value=run.figures["n_rows"])
+    yield GaugeMetricFamily("mlops_monitor_window_rows", "Predictions of its window.", value=run.summary["n_rows"])
     yield GaugeMetricFamily(
-        "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.figures["n_outcomes"]
+        "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.summary["n_outcomes"]
     )
-    yield from _drift_gauges(run.figures["columns"])
-    yield _performance_gauge(run.figures["metrics"])
+    yield from _drift_gauges(run.summary["columns"])
+    yield _performance_gauge(run.summary["metrics"])
 
 
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:

@@ -110,7 +110,7 @@ def serve(
     is_protected = config.authentication == "required"
     check_bind_address(config.host, is_protected=is_protected)
     known = os.environ if environment is None else environment
-    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.traced_share)
+    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
     keys = ApiKeyVerifier()
@@ -123,13 +123,13 @@ def serve(
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
-    deadlines = Timeouts(limits.head_s, limits.body_s, limits.answer_s)
+    deadlines = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
     listening = bind_socket(config.host, config.port)
     front = None
     if tracing is not None:
         engine.observer = CommitTracer()
         front = TracedApplication(application, tracing)
-    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.idle_s, asgi_app=front)
+    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=front)
     service = HttpService(engine, application, server, keys, listening, logger, started_at_s)
     try:
         uvloop.run(service.run())
@@ -148,7 +148,7 @@ def _create_application(
     request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
-    admission = ConcurrencyLimiter(limits.concurrent, limits.work_mb * _BYTES_PER_MB)
+    admission = ConcurrencyLimiter(limits.max_concurrent_requests, limits.max_inflight_mb * _BYTES_PER_MB)
     made: list[Application] = []
     api = Endpoints(
         engine,
@@ -170,8 +170,8 @@ def _create_application(
         admission,
         request_metrics,
         access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
-        max_body_bytes=limits.body_mb * _BYTES_PER_MB,
-        max_connections=limits.connections,
+        max_body_bytes=limits.max_body_mb * _BYTES_PER_MB,
+        max_connections=limits.max_connections,
     )
     made.append(application)
     return application
@@ -181,9 +181,9 @@ def _create_authenticator(
     api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]
 ) -> Authenticator:
     limits = config.limits
-    per_s = limits.requests_per_s
+    per_s = limits.max_requests_per_s
     requests = RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None
-    per_min = limits.failures_per_min
+    per_min = limits.max_auth_failures_per_min
     verifiers: list[CredentialVerifier] = [api_keys]
     issuer = environment.get(config.oidc.issuer_env)
     if issuer:
@@ -197,7 +197,7 @@ def _create_oidc_verifier(issuer: str, config: OidcConfig) -> OidcVerifier:
 
 
 def _create_trusted_hosts(config: ServingConfig) -> TrustedHosts:
-    if not config.hosts and config.authentication == "required":
+    if not config.allowed_hosts and config.authentication == "required":
         return TrustedHosts(frozenset())
     own = f"[{config.host}]" if ":" in config.host else config.host
-    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.hosts, *_LOCAL_HOSTS, own)))
+    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.allowed_hosts, *_LOCAL_HOSTS, own)))

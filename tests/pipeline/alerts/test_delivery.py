@@ -49,7 +49,9 @@ deliver(state, settings())
 def settings(*names: str) -> AlertsConfig:
     hook = WebhookReceiverConfig(kind="webhook", url_env=URL_ENV, body="json", timeout_s=2)
     sinks = dict.fromkeys(names or ("hook",), hook)
-    return load_params(ROOT / "params.yaml").alerts.model_copy(update={"sinks": sinks, "local_hosts": ("localhost",)})
+    return load_params(ROOT / "params.yaml").alerts.model_copy(
+        update={"receivers": sinks, "private_hosts": ("localhost",)}
+    )
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_messages_to_a_removed_receiver_wait_until_the_incident_is_resolved(stat
     add_messages(state, "began", sink="gone", incident=number)
     first = deliver_due_messages(state, settings())
     assert (first.n_failed_receivers, first.error) == (
-        1, "gone: alerts.sinks has no gone any more; declare it again, or resolve the incident",
+        1, "gone: alerts.receivers has no gone any more; declare it again, or resolve the incident",
     )  # fmt: skip
     alerts.resolve_incident(state, number, actor=alerts.Actor("ada"))
     assert [one.payload["event"] for one in read_undelivered(state)] == ["resolved", "opened"]
@@ -164,8 +166,10 @@ def test_after_an_outage_the_message_arrives_once_within_a_minute(
 @pytest.mark.slow
 def test_the_follow_command_retries_a_receiver_until_a_signal(state: store.State, tmp_path: Path) -> None:
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    values["alerts"] |= {"sinks": {"hook": {"kind": "webhook", "url_env": URL_ENV, "body": "json", "timeout_s": 2.0}}}
-    values["alerts"] |= {"local_hosts": ["localhost"]}
+    values["alerts"] |= {
+        "receivers": {"hook": {"kind": "webhook", "url_env": URL_ENV, "body": "json", "timeout_s": 2.0}}
+    }
+    values["alerts"] |= {"private_hosts": ["localhost"]}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     port = free_port()
     environment = {**os.environ, URL_ENV: f"http://localhost:{port}/hook"}

@@ -43,7 +43,7 @@ def cell_profile(**changes: object) -> MixtureComponent:
 
 
 def synthetic_profile(**changes: object) -> SyntheticProfile:
-    return SyntheticProfile(cells={"only": cell_profile(**changes)})
+    return SyntheticProfile(components={"only": cell_profile(**changes)})
 
 
 @pytest.mark.parametrize("name", sorted(REAL))

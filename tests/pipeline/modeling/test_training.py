@@ -150,8 +150,10 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
 
 
 def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
-    with pytest.raises(UnknownOption, match=r"^training\.objective: 'logloss' is not known.*did you mean 'log_loss'"):
-        trained("training.objective=logloss")
+    with pytest.raises(
+        UnknownOption, match=r"^training\.selection_metric: 'logloss' is not known.*did you mean 'log_loss'"
+    ):
+        trained("training.selection_metric=logloss")
 
 
 def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:

@@ -102,7 +102,7 @@ def promote(root: Path, version: int, stage: str = "Production") -> None:
 
 
 def engine_settings(**changes: Any) -> EngineConfig:
-    return settings().serving.engine.model_copy(update={"follow_s": 0.05, **changes})
+    return settings().serving.engine.model_copy(update={"poll_interval_s": 0.05, **changes})
 
 
 def log_settings(**changes: Any) -> PredictionLogConfig:

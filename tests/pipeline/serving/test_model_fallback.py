@@ -39,7 +39,7 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
     damage_model_files(package_folder(project, 1))
 
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await engine.start()
         answer = json.loads(await engine.predict_row(row_body(make_rows(1)[0])))
         assert (answer["served_by"], answer["model_version"]) == ("rule", 1)
@@ -48,7 +48,7 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
             (logged,) = connection.exec_driver_sql("SELECT served_by FROM predictions").scalars()
         assert logged == "rule"
         shutil.copytree(kept, package_folder(project, 1), dirs_exist_ok=True)
-        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "champion")
+        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "production")
         await engine.close()
 
     asyncio.run(run())
@@ -56,12 +56,12 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
 
 def test_the_last_good_model_comes_before_any_rule(project: Path) -> None:
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await engine.start()
         await engine.close()
         promote(project, 2)
         damage_model_files(package_folder(project, 2))
-        restarted = make_engine(project, engine=engine_settings(rule_baseline=True))
+        restarted = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await restarted.start()
         assert json.loads(await restarted.predict_row(row_body(make_rows(1)[0])))["served_by"] == "last_good"
         await restarted.close()
@@ -78,7 +78,7 @@ def test_without_a_rule_that_may_serve_nothing_does(project: Path, what: str) ->
         rule.write_bytes(rule.read_bytes().replace(b"0.", b"1.", 1))
 
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=what != "not allowed"))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=what != "not allowed"))
         await engine.start()
         with pytest.raises(NotReady):
             await engine.predict_row(row_body(make_rows(1)[0]))

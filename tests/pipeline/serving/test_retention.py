@@ -23,7 +23,7 @@ from pipeline.serving.files.prediction_export import export_day
 from pipeline.serving.retention import RetentionWorker, erase_subject, prune
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state, read_audit_entries
-from pipeline.state.tables import answers, outcomes, predictions
+from pipeline.state.tables import idempotent_responses, outcomes, predictions
 from tests.pipeline.serving.conftest import log_settings, make_engine, make_rows, row_body
 from tests.pipeline.state import postgresql_server as server
 from tests.pipeline.toy_dataset import ROOT
@@ -59,7 +59,7 @@ def filled(project: Path) -> Iterator[State]:
 
 def table_counts(state: State) -> list[int]:
     with state.reading() as connection:
-        tables = (predictions, outcomes, answers)
+        tables = (predictions, outcomes, idempotent_responses)
         return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
 
 
@@ -74,7 +74,7 @@ def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
 
 def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
     later = replace(filled, clock=lambda now=filled.clock: now() + 2 * DAY_US)
-    assert prune(later, log_settings(retention_days=3, answers_hours=1)) == 5
+    assert prune(later, log_settings(retention_days=3, idempotency_hours=1)) == 5
     assert table_counts(filled) == [5, 5, 0]
     settings = log_settings(retention_days=1)
     if not filled.is_file:  # a partition goes as a whole, when all that it may hold is old
@@ -127,7 +127,7 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
 
 def test_a_day_is_taken_out_with_its_outcomes(filled: State, tmp_path: Path) -> None:
     with filled.reading() as connection:
-        at = connection.execute(select(func.min(predictions.c.at))).scalar_one()
+        at = connection.execute(select(func.min(predictions.c.predicted_at))).scalar_one()
     day = datetime.fromtimestamp(at / 1e6, UTC).date()
     assert export_day(filled, day, tmp_path / "day.parquet") == 5
     found = pd.read_parquet(tmp_path / "day.parquet")

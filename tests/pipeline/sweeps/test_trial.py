@@ -167,7 +167,7 @@ def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Proje
 
 @pytest.mark.slow
 def test_a_search_the_wrong_way_is_refused_before_it_starts(project: Project) -> None:
-    words = ("-m", "hparams_search=logistic_regression", "training.objective=roc_auc")
+    words = ("-m", "hparams_search=logistic_regression", "training.selection_metric=roc_auc")
     printed = project.train(*words, expect=3)
     assert "add hydra.sweeper.direction=maximize" in printed
     assert project.runs("trial") == []

@@ -136,7 +136,7 @@ def test_pandera_and_arrow_give_the_same_report() -> None:
     frame = make_rows()
     frame.loc[3:7, "Going_outside"] = 99
     frame.loc[5:9, "Stage_fear"] = "perhaps"
-    few, many = (validate(frame, PERSONALITY, validation_config(plain_rows=n)) for n in (1_000, 1))
+    few, many = (validate(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1))
     assert few.as_dict() == many.as_dict()
 
 

@@ -127,7 +127,7 @@ def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_bu
 
 def test_drift_needs_consecutive_windows() -> None:
     counts = [count_rows(REFERENCE, sample_rows(2_000, i, shift=0.5 if i in (1, 4, 5, 6) else 0.0)) for i in range(8)]
-    held = CONFIG.model_copy(update={"hold_windows": 2})
+    held = CONFIG.model_copy(update={"consecutive_windows": 2})
     past = [LoggedWindow(str(i), str(i + 1), one) for i, one in enumerate(counts)]
     found = run_backtest(AlertBudget(100.0, 24.0), seed=0, config=held, past=past, n=40)
     assert [(one.since, one.until) for one in found.incidents] == [("5", "7")]

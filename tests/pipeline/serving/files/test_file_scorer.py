@@ -162,4 +162,4 @@ def test_a_file_is_logged_once_however_often_it_is_scored(
     assert [row.prediction for row in kept] == found["prediction"].tolist()
     assert [row.confidence for row in kept] == found["confidence"].tolist()
     assert [json.loads(row.features) for row in kept] == make_rows(700)
-    assert {(row.variant, row.digest) for row in kept} == {("file", package.digest)}
+    assert {(row.source, row.digest) for row in kept} == {("file", package.digest)}

@@ -40,11 +40,11 @@ def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     make_project(
         root,
         [package],
-        f"serving.limits.head_s={min(5, DEADLINE_S)}",
-        f"serving.limits.body_s={DEADLINE_S}",
-        f"serving.limits.answer_s={DEADLINE_S}",
-        f"serving.limits.idle_s={DEADLINE_S + 2}",
-        "serving.limits.concurrent=8",
+        f"serving.limits.header_timeout_s={min(5, DEADLINE_S)}",
+        f"serving.limits.body_timeout_s={DEADLINE_S}",
+        f"serving.limits.response_timeout_s={DEADLINE_S}",
+        f"serving.limits.keep_alive_timeout_s={DEADLINE_S + 2}",
+        "serving.limits.max_concurrent_requests=8",
     )
     with run_server(root) as one:
         yield one
@@ -208,7 +208,7 @@ def test_overload_is_shed_with_retry_after_while_probes_succeed(server: RunningS
 
 
 def test_memory_is_bounded_however_many_large_bodies_come_at_once(package: Path, tmp_path: Path) -> None:
-    make_project(tmp_path, [package], "serving.limits.body_mb=4", "serving.limits.work_mb=4")
+    make_project(tmp_path, [package], "serving.limits.max_body_mb=4", "serving.limits.max_inflight_mb=4")
     body = json.dumps({"instances": [ROW] * 10_000}).encode().ljust(3_900_000)
     head = HEAD.replace(b"/predict", b"/predict/batch") + f"Content-Length: {len(body)}\r\n\r\n".encode()
     with run_server(tmp_path) as server:
