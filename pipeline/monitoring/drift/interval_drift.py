@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.monitoring.drift.detection import detect_drift
 from pipeline.monitoring.log.log_batch import loggable_reference
-from pipeline.monitoring.log.log_window import window_by_time, window_counts
+from pipeline.monitoring.log.log_window import WindowTallies, window_by_time
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def drift_by_interval(
     end = -(-until // length) * length
     for since in range(end - n_intervals * length, end, length):
         window = window_by_time(log, since=since, until=since + length)
-        counts = window_counts(log, window, package)
+        counts = WindowTallies(log, window).bin_counts(package)
         if not counts.n_rows:
             continue
         for finding in detect_drift(reference, counts, context).findings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
@@ -23,11 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "PredictionLog",
     "Window",
-    "hourly_prediction_counts",
+    "WindowTallies",
+    "iso_timestamp",
     "window_by_rows",
     "window_by_time",
-    "window_counts",
-    "window_tallies",
 ]
 
 
@@ -77,6 +78,10 @@ class Window:
     whole_hours_end: int
     partial_hour_rows: tuple[LoggedRow, ...] = field(default=(), repr=False)
 
+    def as_dict(self) -> dict[str, str]:
+        """Return both ends as ISO 8601 text."""
+        return {"since": iso_timestamp(self.since), "until": iso_timestamp(self.until)}
+
     def buckets(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
         """Yield span, start and end of the roll-ups that cover the whole hours."""
         day, end = -(-self.whole_hours_start // DAY_US) * DAY_US, self.whole_hours_end // DAY_US * DAY_US
@@ -86,6 +91,11 @@ class Window:
         yield "hour", self.whole_hours_start, day
         yield "day", day, end
         yield "hour", end, self.whole_hours_end
+
+
+def iso_timestamp(at_us: int) -> str:
+    """Return microseconds since 1970 as ISO 8601 text, UTC."""
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="seconds")
 
 
 def window_by_time(log: PredictionLog, *, since: int, until: int) -> Window:
@@ -132,52 +142,73 @@ def window_by_rows(log: PredictionLog, n_rows: int, *, until: int) -> Window:
     return window_by_time(log, since=since if since is not None else min(oldest, until - 1), until=until)
 
 
-def window_tallies(log: PredictionLog, window: Window, section: str) -> dict[TallyKey, RollupCounts]:
-    """Return one section of the roll-ups of a window, by digest, source and sampling weight."""
-    tallies: dict[TallyKey, RollupCounts] = {}
+@dataclass(frozen=True)
+class WindowTallies:
+    """The tallies of a window by section of the roll-ups, each read once."""
 
-    def add(key: RollupKey, tally: RollupCounts) -> None:
-        group = (key.digest, key.source, key.weight)
-        tallies[group] = tallies[group] + tally if group in tallies else tally
+    log: PredictionLog
+    window: Window
+    _sections: dict[str, dict[TallyKey, RollupCounts]] = field(default_factory=dict, init=False, repr=False)
 
-    with log.state.reading() as connection:
-        for span, since, until in window.buckets():
-            if since < until:
-                rollups = store.read_rollups(connection, log.model, section, since=since, until=until, granularity=span)
-                for key, tally in rollups:
-                    add(key, tally)
-    if window.partial_hour_rows:
-        for key, tally in tally_rows(window.partial_hour_rows, log.packages).items():
+    def section(self, section: str) -> dict[TallyKey, RollupCounts]:
+        """Return one section of the roll-ups, by digest, source and sampling weight."""
+        if section not in self._sections:
+            self._sections[section] = self._read_section(section)
+        return self._sections[section]
+
+    def bin_counts(self, package: Package) -> BinCounts:
+        """Return the bin counts of the predictions that one package made."""
+        layout, sums = RollupLayout(package), []
+        for section in (FEATURES, PREDICTIONS):
+            tallies = self.section(section)
+            weighted = ((weight, tally) for (digest, _, weight), tally in tallies.items() if digest == package.digest)
+            sums.append(effective_sample(weighted, layout.empty_tally(section)))
+        return layout.bin_counts(*sums)
+
+    def predictions_by_hour(self) -> dict[int, int]:
+        """Return the number of predictions of each hour that has any, by its first microsecond."""
+        n_by_hour: dict[int, float] = {}
+        with self.log.state.reading() as connection:
+            for section in (PREDICTIONS, UNCOUNTED):
+                counts = store.count_rows_by_hour(
+                    connection,
+                    self.log.model,
+                    section,
+                    since=self.window.whole_hours_start,
+                    until=self.window.whole_hours_end,
+                )
+                for hour, (_, n) in counts.items():
+                    n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
+        for row in self.window.partial_hour_rows:
+            hour = row.predicted_at - row.predicted_at % HOUR_US
+            n_by_hour[hour] = n_by_hour.get(hour, 0.0) + row.weight
+        return {hour: round(n) for hour, n in sorted(n_by_hour.items())}
+
+    def _read_section(self, section: str) -> dict[TallyKey, RollupCounts]:
+        tallies: dict[TallyKey, RollupCounts] = {}
+
+        def add(key: RollupKey, tally: RollupCounts) -> None:
+            group = (key.digest, key.source, key.weight)
+            tallies[group] = tallies[group] + tally if group in tallies else tally
+
+        log = self.log
+        with log.state.reading() as connection:
+            for span, since, until in self.window.buckets():
+                if since < until:
+                    rollups = store.read_rollups(
+                        connection, log.model, section, since=since, until=until, granularity=span
+                    )
+                    for key, tally in rollups:
+                        add(key, tally)
+        for key, tally in self._partial_hour_tallies.items():
             if key.section == section:
                 add(key, tally)
-    return tallies
+        return tallies
 
-
-def hourly_prediction_counts(log: PredictionLog, window: Window) -> dict[int, int]:
-    """Return the number of predictions of each hour of a window that has any, by its first microsecond."""
-    n_by_hour: dict[int, float] = {}
-    with log.state.reading() as connection:
-        for section in (PREDICTIONS, UNCOUNTED):
-            counts = store.count_rows_by_hour(
-                connection, log.model, section, since=window.whole_hours_start, until=window.whole_hours_end
-            )
-            for hour, (_, n) in counts.items():
-                n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
-    for row in window.partial_hour_rows:
-        hour = row.predicted_at - row.predicted_at % HOUR_US
-        n_by_hour[hour] = n_by_hour.get(hour, 0.0) + row.weight
-    return {hour: round(n) for hour, n in sorted(n_by_hour.items())}
-
-
-def window_counts(log: PredictionLog, window: Window, package: Package) -> BinCounts:
-    """Return the bin counts of the predictions that one package made in a window."""
-    layout, sums = RollupLayout(package), []
-    only_own = PredictionLog(log.state, log.model, lambda digest: package if digest == package.digest else None)
-    for section in (FEATURES, PREDICTIONS):
-        tallies = window_tallies(only_own, window, section)
-        weighted = ((weight, tally) for (digest, _, weight), tally in tallies.items() if digest == package.digest)
-        sums.append(effective_sample(weighted, layout.empty_tally(section)))
-    return layout.bin_counts(*sums)
+    @cached_property
+    def _partial_hour_tallies(self) -> dict[RollupKey, RollupCounts]:
+        rows = self.window.partial_hour_rows
+        return tally_rows(rows, self.log.packages) if rows else {}
 
 
 def _whole_hours(connection: Any, model: str, since: int, until: int) -> tuple[int, int]:

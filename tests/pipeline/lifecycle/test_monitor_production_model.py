@@ -57,5 +57,5 @@ def test_without_rows_the_log_is_judged(mlops: MLOpsPipeline) -> None:
 
 
 def test_a_frame_of_something_else_is_refused(mlops: MLOpsPipeline) -> None:
-    with pytest.raises(DataError, match="prediction_data: has no rows with columns of the model; accepted: a frame"):
+    with pytest.raises(DataError, match="prediction_data: has no rows with columns of the model; expected a frame"):
         mlops.monitor_production_model(live_rows(5).add_prefix("other_"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DataError, UsageError
 from pipeline.monitoring import ModelMonitor, count_frame
 from pipeline.monitoring.log.log_batch import loggable_reference
-from pipeline.monitoring.log.log_window import window_by_time
-from pipeline.monitoring.log.log_window import window_counts as counts_in
+from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_time
 from pipeline.monitoring.log.rollup_layout import PREDICTIONS
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
 from pipeline.state import open_state
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 
 def window_bin_counts(state: store.State, model: str, package: Package, *, since: int, until: int) -> BinCounts:
-    return counts_in(state, model, package, window_by_time(state, model, since=since, until=until))
+    log = PredictionLog(state, model, lambda digest: package if digest == package.digest else None)
+    return WindowTallies(log, window_by_time(log, since=since, until=until)).bin_counts(package)
 
 
 def test_the_monitor_is_a_public_class() -> None:
@@ -144,7 +145,8 @@ def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Pat
     write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
     monitor = make_monitor(project)
     config = load_params(project / "params.yaml")
-    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"consecutive_windows": 2})})
+    drift = config.drift.model_copy(update={"consecutive_windows": 2})
+    monitor = replace(monitor, config=config.model_copy(update={"drift": drift}))
     assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
     assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 
@@ -220,12 +222,12 @@ def test_single_predictions_are_logged_as_in_the_examples(project: Path) -> None
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"prediction": "nobody"}, "prediction: 'nobody' is no class; accepted: "),
-        ({"actual": "nobody"}, "actual: 'nobody' is no class"),
-        ({"confidence": 1.2}, "confidence: 1.2 is no probability"),
-        ({"features": [1, 2]}, "features: list; accepted: a mapping"),
+        ({"prediction": "nobody"}, "prediction: 'nobody' is not a class; expected one of "),
+        ({"actual": "nobody"}, "actual: 'nobody' is not a class"),
+        ({"confidence": 1.2}, "confidence: 1.2 is not a probability"),
+        ({"features": [1, 2]}, "features: list is not supported; expected a mapping"),
         ({"features": {"x": float("inf")}}, "features: x: inf cannot be logged"),
-        ({"request_id": "x" * 37}, "request_id: has 37 signs"),
+        ({"request_id": "x" * 37}, "request_id: has 37 characters"),
     ],
 )
 def test_unloggable_values_are_refused(project: Path, given: dict[str, object], message: str) -> None:
@@ -239,21 +241,20 @@ def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) ->
     monitor = make_monitor(project)
     package, _ = production_package(project)
     one = monitor.log_prediction(package.classes[0], {}, 0.9)
-    with pytest.raises(DataError, match=f"actual: 'nobody' is no class; accepted: {', '.join(package.classes)}"):
+    with pytest.raises(DataError, match=f"actual: 'nobody' is not a class; expected one of {', '.join(package.classes)}"):
         monitor.log_outcome(one, "nobody")
     assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
 
 
 def test_a_model_without_production_version_gets_a_usage_error(project: Path) -> None:
-    monitor = make_monitor(project)
-    monitor.model_name = "another"
+    monitor = replace(make_monitor(project), model_name="another")
     with pytest.raises(UsageError, match="no version is in production"):
         monitor.detect_data_drift()
 
 
 @pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf"), 1e9])
 def test_a_window_of_invalid_length_is_refused(length: float, project: Path) -> None:
-    with pytest.raises(UsageError, match=r"window: .* hours; accepted: more than 0, at most 1,000,000"):
+    with pytest.raises(UsageError, match=r"window: .* hours is out of range; expected more than 0, at most 1,000,000"):
         make_monitor(project).generate_monitoring_report(length)
 
 

@@ -16,7 +16,7 @@ from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.monitoring.log import rollup_updates
 from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
-from pipeline.monitoring.log.log_window import window_by_rows, window_by_time, window_tallies
+from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_rows, window_by_time
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, latency_quantile
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
 from pipeline.monitoring.performance import performance_report
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 
 def tallies_by_source(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
-    window = window_by_time(state, MODEL_NAME, since=since, until=until)
-    found = window_tallies(state, MODEL_NAME, window, part, lambda _: package)
+    log = PredictionLog(state, MODEL_NAME, lambda _: package)
+    found = WindowTallies(log, window_by_time(log, since=since, until=until)).section(part)
     return {source: [one.n_rows, *one.counts.tolist()] for (_, source, _), one in sorted(found.items())}
 
 
@@ -202,7 +202,7 @@ def test_a_window_of_rows_looks_past_rows_of_the_future(project: Path) -> None:
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    window = window_by_rows(state, MODEL_NAME, 50, until=NOW + 1)
+    window = window_by_rows(PredictionLog(state, MODEL_NAME, lambda _: package), 50, until=NOW + 1)
     assert tallies_by_source(state, package, PREDICTIONS, window.since, window.until)["api"][0] == 50
     state.close()
 
@@ -217,7 +217,7 @@ def test_a_window_of_a_month_is_the_sum_of_its_days_and_hours(project: Path) -> 
         (NOW - hours_us(24 * 29.3), NOW - hours_us(24 * 2.7)),
         (NOW - hours_us(47.5), NOW - hours_us(2.2)),
     ):
-        window = window_by_time(state, MODEL_NAME, since=since, until=until)
+        window = window_by_time(PredictionLog(state, MODEL_NAME, lambda _: package), since=since, until=until)
         assert (
             tallies_by_source(state, package, PREDICTIONS, since, until)["api"][0]
             == ((at >= window.since) & (at < until)).sum()
@@ -234,8 +234,8 @@ def test_metrics_are_provisional_until_the_label_delay_has_passed(project: Path)
 
     def is_provisional(delay: float) -> bool:
         declared = config.monitoring.model_copy(update={"label_delay_hours": delay})
-        monitor.config = config.model_copy(update={"monitoring": declared})
-        return bool(monitor.calculate_performance_metrics()["provisional"])
+        delayed = replace(monitor, config=config.model_copy(update={"monitoring": declared}))
+        return bool(delayed.calculate_performance_metrics()["provisional"])
 
     said = [is_provisional(24.0), is_provisional(0.0)]
     truth = frame[production_package(project)[0].schema.target.column].astype(str).tolist()
@@ -324,8 +324,8 @@ def test_rows_of_a_deleted_package_are_still_reported(project: Path) -> None:
     package, _ = production_package(project)
     state = open_state(project)
     assert roll_up(state, MODEL_NAME, lambda _: None) == 30
-    window = window_by_time(state, MODEL_NAME, since=NOW - hours_us(3), until=NOW)
-    uncounted = window_tallies(state, MODEL_NAME, window, "uncounted", lambda _: None)
+    log = PredictionLog(state, MODEL_NAME, lambda _: None)
+    uncounted = WindowTallies(log, window_by_time(log, since=NOW - hours_us(3), until=NOW)).section("uncounted")
     assert [one.n_rows for one in uncounted.values()] == [30]
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 30
     assert tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(3), NOW)["api"][0] == 30
