@@ -24,8 +24,8 @@ from pipeline.gates import Gate, GateInputs, GateReport, evaluate_gates  # noqa:
 from pipeline.modeling.scored_rows import make_scored_rows  # noqa: E402
 from pipeline.package.package_store import PackageStore  # noqa: E402
 from pipeline.registry import promote, register  # noqa: E402
-from tests.pipeline.package.small_packages import parts, write_small_package  # noqa: E402
-from tests.pipeline.toy_dataset import settings  # noqa: E402
+from tests.fixtures.small_packages import parts, write_small_package  # noqa: E402
+from tests.fixtures.toy_dataset import settings  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -74,8 +74,8 @@ def evaluate(
     codes = encode_target(test, target)
     names = tuple(dict.fromkeys((*config.metrics, objective, *baseline_metric_names(objective))))
     sampling: dict[str, Any] = {
-        "confidence": config.confidence_level,
-        "resamples": config.bootstrap_samples,
+        "confidence_level": config.confidence_level,
+        "n_resamples": config.bootstrap_samples,
         "seed": seed,
     }
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:

@@ -184,8 +184,8 @@ def _champion_gate(case: _GateContext) -> list[Gate]:
         return [Gate("champion", "hold", "the champion cannot be scored on these rows: other columns or classes")]
     config, name = case.config, case.config.metric
     sampling: dict[str, Any] = {
-        "confidence": config.confidence_level,
-        "resamples": config.bootstrap_samples,
+        "confidence_level": config.confidence_level,
+        "n_resamples": config.bootstrap_samples,
         "seed": case.seed,
     }
     candidate, champion = case.scored(case.candidate), case.scored(case.champion)

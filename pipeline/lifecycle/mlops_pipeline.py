@@ -15,10 +15,10 @@ from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
 from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.run_store import find_project_root
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import files
@@ -25,10 +24,12 @@ from pipeline.monitoring.window import FrameWindowView, LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
 from pipeline.state import HOUR_US
-from pipeline.tracking.run_store import find_project_root
+from pipeline.project.root import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from pathlib import Path
 
     import pandas as pd
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelMonitor"]
 
-_PACKAGES = Path("state/packages")
 _MAX_WINDOW_HOURS = 1_000_000
 
 
@@ -342,13 +342,13 @@ class ModelMonitor:
     @cached_property
     def resolved_config(self) -> Config:
         """Thresholds and windows, read once."""
-        return self.config if self.config is not None else load_params(self.resolved_root / "params.yaml")
+        return self.config if self.config is not None else load_params(self.resolved_root / paths.PARAMS)
 
     def load_package(self, digest: str) -> Package | None:
         """Return the package with a digest, loaded once; None when it is missing or damaged."""
         if digest not in self._packages:
             try:
-                self._packages[digest] = PackageStore(self.resolved_root / _PACKAGES).load(digest)
+                self._packages[digest] = PackageStore(self.resolved_root / paths.PACKAGES).load(digest)
             except IntegrityError:
                 self._packages[digest] = None
         return self._packages[digest]

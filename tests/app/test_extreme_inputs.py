@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,18 @@ from pipeline import state as store
 from pipeline.files import read_json, write_json
 from pipeline.monitoring import roll_up
 from tests.app.conftest import app_page, errors_of, text_of
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, production_package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 
-# MLOPS_TEST_LOGGED=1000000 writes a million; few are enough to see whether a page breaks.
-N_LOGGED = int(os.environ.get("MLOPS_TEST_LOGGED", "2000"))
+# `--proof=long` writes a million; few are enough to see whether a page breaks.
+N_LOGGED = proof_rounds(2000, long=1000000)
 NAMES = ("'quoted' \"twice\"", "<b>bold</b><script>alert(1)</script>", "emoji 😀 **x**", "שלום עולם", "a.b[0]:c\\d $e$")
 MONITORING_PAGES = ("overview", "monitoring", "history")
 OTHER_PAGES = ("predict", "models", "experiments", "configuration", "data")

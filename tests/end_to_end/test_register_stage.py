@@ -6,15 +6,11 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.registry import ModelRegistry
-from tests.end_to_end.workspace import stages_run
+from tests.fixtures.workspace import stages_run
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
+    from tests.fixtures.workspace import Workspace
 
 
 def stages_of(project: Workspace) -> list[str]:

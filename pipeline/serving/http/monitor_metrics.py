@@ -36,15 +36,18 @@ class MonitorMetrics:
     """Reads what the monitor left in the state database; one that is away leaves the figures as they were."""
 
     model: str
+    state: State | None = None
     _snapshot: MonitorSnapshot | None = field(default=None, init=False)
     _read_at_s: float = field(default=float("-inf"), init=False)
 
-    async def families(self, state: State) -> list[Any]:
-        """Return the gauges, at most ten seconds old."""
+    async def families(self) -> list[Any]:
+        """Return the gauges, at most ten seconds old; none until `state` is set."""
+        if self.state is None:
+            return []
         if time.monotonic() - self._read_at_s >= _CACHE_S:
             self._read_at_s = time.monotonic()
             with suppress(MlopsError):  # it is away: readiness and the log's own figures say so
-                self._snapshot = await asyncio.to_thread(self._read_snapshot, state)
+                self._snapshot = await asyncio.to_thread(self._read_snapshot, self.state)
         return [] if self._snapshot is None else list(monitor_gauges(self._snapshot))
 
     def _read_snapshot(self, state: State) -> MonitorSnapshot:

@@ -52,6 +52,7 @@ class HttpService:
     application: Application
     server: HttpServer
     api_keys: ApiKeyVerifier
+    monitor_metrics: MonitorMetrics
     listening_socket: socket.socket
     logger: Any
     started_at_s: float
@@ -59,7 +60,7 @@ class HttpService:
     async def run(self) -> None:
         """Load the model, answer until a signal comes, then finish what has begun."""
         await self.engine.start()
-        self.api_keys.state = self.engine.state
+        self.api_keys.state = self.monitor_metrics.state = self.engine.state
         await asyncio.to_thread(self.api_keys.reload)
         following = asyncio.ensure_future(self.api_keys.reload_periodically())
         try:
@@ -114,12 +115,14 @@ def serve(
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
     keys = ApiKeyVerifier()
+    monitor_metrics = MonitorMetrics(engine.model)
     application = _create_application(
         engine,
         keys,
         config,
         logger,
         known,
+        monitor_metrics=monitor_metrics,
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
@@ -130,7 +133,7 @@ def serve(
         engine.observer = CommitTracer()
         front = TracedApplication(application, tracing)
     server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=front)
-    service = HttpService(engine, application, server, keys, listening, logger, started_at_s)
+    service = HttpService(engine, application, server, keys, monitor_metrics, listening, logger, started_at_s)
     try:
         uvloop.run(service.run())
     finally:
@@ -145,6 +148,7 @@ def _create_application(
     logger: Any,
     environment: Mapping[str, str],
     *,
+    monitor_metrics: MonitorMetrics,
     request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
@@ -161,7 +165,7 @@ def _create_application(
         },
         is_draining=lambda: made[0].is_draining,
         has_docs_page=is_loopback(config.host),
-        monitor_metrics=MonitorMetrics(engine.model),
+        monitor_metrics=monitor_metrics,
     )
     application = Application(
         Router(api.routes()),

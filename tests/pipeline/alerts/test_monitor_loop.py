@@ -18,8 +18,8 @@ from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.files import exclusive_lock, write_json
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, production_package, write_log
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,7 +231,7 @@ def run_monitor_stage(project: Path, *words: str, **environment: str) -> subproc
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_two_monitors_do_not_run_at_once(project: Path) -> None:
     make_config(project)
     with exclusive_lock(project / "state/monitor.lock", operation="a test"):
@@ -240,7 +240,7 @@ def test_two_monitors_do_not_run_at_once(project: Path) -> None:
     assert done.stderr == "the monitor: another process is doing this now; wait for it to end, or stop it\n"
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_an_unreachable_mlflow_queues_the_monitor_run(project: Path) -> None:
     from tests.pipeline.alerts.receiver_servers import free_port
 

@@ -15,8 +15,8 @@ from pipeline.gates.gate_evaluation import _champion_test_gate
 from pipeline.metrics import LabeledPredictions, compare_paired
 from pipeline.schema import Column, Schema
 from pipeline.validation.dataset_validation import validate
-from tests.pipeline.package.small_packages import parts, write_small_package
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.small_packages import parts, write_small_package
+from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import PromotionConfig

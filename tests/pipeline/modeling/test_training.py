@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.metrics import METRICS
 from pipeline.modeling.classifier import encode_target, fit_classifier
 from pipeline.modeling.training import THRESHOLD_RULES, TrainResult, _FoldEvaluation, train_classifier, training_lineage
-from tests.pipeline.toy_dataset import FAST, rows, schema, settings
+from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
 
 def trained(*overrides: str, n: int = 300, n_classes: int = 2) -> TrainResult:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import pytest
 
 from pipeline import state as store
 from pipeline.serving import NotReady
-from tests.pipeline.serving.conftest import NAME, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.registered_project import NAME, engine_settings, make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.serving import Engine
 
-N_SWAPS = int(os.environ.get("MLOPS_SWAPS", "3"))
+N_SWAPS = proof_rounds(3, long=40)
 
 
 def _truncate_file(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -18,15 +17,16 @@ from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
 from pipeline.state.tables import METADATA, idempotent_responses, outcomes
-from tests.pipeline.state import postgresql_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures import postgresql_server
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
-KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
+KILLS = proof_rounds(1, long=50)
 ODD_TEXTS = [
     "",
     "plain",

@@ -13,9 +13,9 @@ import pytest
 
 from pipeline import state as store
 from pipeline.serving.http.authentication import PUBLIC, ROLES, Principal
+from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

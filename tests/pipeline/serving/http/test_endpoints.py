@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+from tests.fixtures.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 pytestmark = pytest.mark.xdist_group("serving")
 

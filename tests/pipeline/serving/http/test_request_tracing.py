@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.tracing.otlp_collector import run_collector
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import selectors
 import socket
@@ -18,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import ROW, RunningServer, make_project, run_server
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-# The full proof: MLOPS_TEST_SLOW_CLIENTS=400 MLOPS_TEST_DEADLINE_S=9, once before a release.
-N_SLOW_CLIENTS = int(os.environ.get("MLOPS_TEST_SLOW_CLIENTS", "60"))
-# And MLOPS_TEST_LARGE_BODIES=200, which offers 780 MB at once.
-N_LARGE_BODIES = int(os.environ.get("MLOPS_TEST_LARGE_BODIES", "48"))
-DEADLINE_S = int(os.environ.get("MLOPS_TEST_DEADLINE_S", "2"))
+N_SLOW_CLIENTS = proof_rounds(60, long=400)
+# `--proof=long` offers 780 MB at once.
+N_LARGE_BODIES = proof_rounds(48, long=200)
+DEADLINE_S = proof_rounds(2, long=9)
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
