@@ -19,16 +19,15 @@ from pipeline.monitoring.log import (
     window_by_rows,
     window_by_time,
 )
-from pipeline.monitoring.log.prediction_record import check_class, make_prediction_row
+from pipeline.monitoring.log.prediction_record import MonitoredVersion, check_class, make_prediction_row
 from pipeline.monitoring.window import FrameWindowView, LogWindowView
 from pipeline.package.package_store import PackageStore
 from pipeline.project import paths
-from pipeline.state import HOUR_US
 from pipeline.project.root import find_project_root
+from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
     from pathlib import Path
 
     import pandas as pd
@@ -105,18 +104,15 @@ class ModelMonitor:
             When no version of the model is in production.
         """
         with self._open_state() as state:
-            package, version, generation = self._target_version(state)
+            monitored = self._target_version(state)
             if actual is not None:
-                check_class("actual", actual, package.classes)
+                check_class("actual", actual, monitored.package.classes)
             row = make_prediction_row(
-                package,
+                monitored,
                 prediction,
                 features,
                 confidence=confidence,
                 prediction_id=request_id,
-                model=self.model_name,
-                version=version,
-                generation=generation,
                 predicted_at=state.clock(),
             )
             writer = store.PredictionWriter(state)
@@ -134,7 +130,7 @@ class ModelMonitor:
         The last outcome of a prediction counts. An outcome may arrive before its prediction.
         """
         with self._open_state() as state:
-            check_class("actual", actual, self._target_version(state)[0].classes)
+            check_class("actual", actual, self._target_version(state).package.classes)
             with state.writing() as connection:
                 store.add_outcomes(connection, [(prediction_id, state.clock(), str(actual), source)])
 
@@ -218,7 +214,7 @@ class ModelMonitor:
     def get_monitoring_dashboard_data(self, hours: float = 24, *, window_rows: int | None = None) -> dict[str, Any]:
         """Return the traffic of the last hours: predictions by class, version, source and hour, confidence, latency."""
         with self._open_state() as state:
-            digest = self._target_version(state)[0].digest if self.version is not None else None
+            digest = self._target_version(state).package.digest if self.version is not None else None
             log = PredictionLog(state, self.model_name, self.load_package)
             log.roll_up()
             return traffic_summary(WindowTallies(log, self._resolve_window(log, hours, window_rows)), digest=digest)
@@ -243,7 +239,7 @@ class ModelMonitor:
         """
         with self.open_window(window_hours, window_rows=window_rows) as view:
             drift = None if reference_data is None else view.detect_drift(reference_data)
-            return {"model": self.model_name, **view.report(drift=drift)}
+            return view.report(drift=drift)
 
     def evaluate_frame(self, frame: pd.DataFrame, reference_data: pd.DataFrame | None = None) -> dict[str, Any]:
         """Return the report of the rows of a frame, with the keys of `generate_monitoring_report`.
@@ -263,15 +259,16 @@ class ModelMonitor:
             When no version of the model is in production.
         """
         with self._open_state() as state:
-            package, _, _ = self._target_version(state)
+            package = self._target_version(state).package
         view = FrameWindowView(
+            self.model_name,
             package,
             self.resolved_config,
             importance=self._feature_importance(package.digest),
             frame=frame,
             reference_frame=reference_data,
         )
-        return {"model": self.model_name, **view.report()}
+        return view.report()
 
     @contextmanager
     def open_window(
@@ -300,6 +297,7 @@ class ModelMonitor:
     def view(self, log: PredictionLog, package: Package, window: Window) -> LogWindowView:
         """Return the view of any window of an open log."""
         return LogWindowView(
+            self.model_name,
             package,
             self.resolved_config,
             importance=self._feature_importance(package.digest),
@@ -313,7 +311,7 @@ class ModelMonitor:
     def open_log(self) -> Iterator[tuple[PredictionLog, Package]]:
         """Yield the prediction log, with hourly counts up to date, and the package in production."""
         with self._open_state() as state:
-            package, _, _ = self._target_version(state)
+            package = self._target_version(state).package
             log = PredictionLog(state, self.model_name, self.load_package)
             log.roll_up()
             yield log, package
@@ -372,8 +370,7 @@ class ModelMonitor:
             return {}
         return {entry["column"]: entry["mean"] for entry in report["importance"] if entry["mean"] is not None}
 
-    def _target_version(self, state: State) -> tuple[Package, int, int]:
-        """Return the package, the version and the generation of the deployment."""
+    def _target_version(self, state: State) -> MonitoredVersion:
         with state.reading() as connection:
             deployment = store.current_deployment(connection, self.model_name)
             digests = {known.version: known.digest for known in store.read_versions(connection, self.model_name)}
@@ -385,7 +382,7 @@ class ModelMonitor:
         package = self.load_package(digests[version])
         if package is None:
             raise IntegrityError(f"{self.model_name}: the package of version {version} is damaged; run `mlops verify`")
-        return package, version, deployment.generation
+        return MonitoredVersion(self.model_name, version, package, deployment.generation)
 
     def _resolve_window(self, log: PredictionLog, hours: float | None, n_rows: int | None) -> Window:
         """Return the window of the last rows or hours up to now."""

@@ -55,6 +55,7 @@ class WindowView(ABC):
 
     Parameters
     ----------
+    model : str
     package : Package
         The package that made the predictions.
     config : Config
@@ -62,6 +63,7 @@ class WindowView(ABC):
         Permutation importance of features; empty when it is not known.
     """
 
+    model: str
     package: Package
     config: Config
     importance: Mapping[str, float] = field(default_factory=dict, kw_only=True)
@@ -126,6 +128,7 @@ class WindowView(ABC):
     def report(self, *, drift: DriftReport | None = None) -> dict[str, Any]:
         """Return everything about the window as plain values, with another drift report when it is given."""
         return {
+            "model": self.model,
             "dashboard": self.traffic,
             "drift": self.drift_values(drift if drift is not None else self.drift),
             "performance": self.performance_values(),

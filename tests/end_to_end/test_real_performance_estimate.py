@@ -50,9 +50,7 @@ def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Per
     )
     cells = ScoreHistogram.from_rows(probabilities, said, positive=positive, outcomes=truth)
     names_of = list(expected.metrics)
-    return expected, calculate_realized_performance(
-        cells, names_of, n_rows=len(rows), intervals=INTERVALS
-    )
+    return expected, calculate_realized_performance(cells, names_of, n_rows=len(rows), intervals=INTERVALS)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])

@@ -239,9 +239,7 @@ class _WindowSimulator:
         return [
             test
             for pair in pairs
-            for test in column_tests(
-                pair, self.config, self.config.alpha, column_thresholds=self.schema.drift_limits
-            )
+            for test in column_tests(pair, self.config, self.config.alpha, column_thresholds=self.schema.drift_limits)
         ]
 
     def simulate_without_drift(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> WindowCollection:

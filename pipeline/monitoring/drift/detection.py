@@ -313,9 +313,7 @@ def _build_finding(
     pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], *, is_enough: bool
 ) -> DriftFinding:
     worst = min(tests, key=lambda test: test.severity_key)
-    shift = describe_shift(
-        pair.bins, pair.reference, pair.current, is_missing_first=worst.test.statistic == "missing"
-    )
+    shift = describe_shift(pair.bins, pair.reference, pair.current, is_missing_first=worst.test.statistic == "missing")
     return DriftFinding(
         column=pair.bins.name,
         kind=pair.kind,

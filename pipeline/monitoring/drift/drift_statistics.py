@@ -81,9 +81,7 @@ def cumulative_shares(bins: Bins, reference: CountVector, current: CountVector) 
     finest = bins.finest
     points = np.array(finest.points, dtype=np.float64)
     n = len(points) if finest.kind == "values" else len(points) - 1
-    sides = [
-        np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]]) for counts in (reference, current)
-    ]
+    sides = [np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]]) for counts in (reference, current)]
     totals = [float(counts.sum()) for counts in sides]
     if n < 1 or min(totals) == 0:
         return None

@@ -28,9 +28,7 @@ class DistributionShift:
     direction: str
 
 
-def describe_shift(
-    bins: Bins, reference: Ints, current: Ints, *, is_missing_first: bool = False
-) -> DistributionShift:
+def describe_shift(bins: Bins, reference: Ints, current: Ints, *, is_missing_first: bool = False) -> DistributionShift:
     """Return how counts in `bins.finest` changed: values, then missing values, or missing values first."""
     coarse = bins.coarsen(reference), bins.coarsen(current)
     shares = [counts / max(float(counts.sum()), 1.0) for counts in coarse]
@@ -79,9 +77,7 @@ def _describe_shape(
         changes.append(_describe_share("share of unseen values", before[n + 2], after[n + 2], min_change=1e-9))
     if is_same_mean and n > 0:
         i = int(np.argmax(np.abs(after[:n] - before[:n])))
-        changes.append(
-            _describe_share(f"share of {bins.labels[i]}", before[i], after[i], min_change=_MIN_SHARE_CHANGE)
-        )
+        changes.append(_describe_share(f"share of {bins.labels[i]}", before[i], after[i], min_change=_MIN_SHARE_CHANGE))
     return changes
 
 

@@ -101,9 +101,7 @@ def _read_hourly_rollups(
 ) -> list[tuple[RollupKey, RollupCounts]]:
     since, until = bounds
     first = since - since % HOUR_US
-    return store.read_rollups(
-        connection, model, section, since=first, until=until, granularity="hour", digest=digest
-    )
+    return store.read_rollups(connection, model, section, since=first, until=until, granularity="hour", digest=digest)
 
 
 def _hourly_predictions(

@@ -6,6 +6,7 @@ import json
 import math
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,29 +21,36 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
 
-__all__ = ["check_class", "make_prediction_row"]
+__all__ = ["MonitoredVersion", "check_class", "make_prediction_row"]
 
 _MAX_ID_LENGTH = 36
 
 
+@dataclass(frozen=True, slots=True)
+class MonitoredVersion:
+    """A version of a model with its package, and the generation of the deployment."""
+
+    model: str
+    version: int
+    package: Package
+    generation: int
+
+
 def make_prediction_row(
-    package: Package,
+    monitored: MonitoredVersion,
     prediction: Any,
     features: Any,
     *,
     confidence: float,
     prediction_id: str | None,
-    model: str,
-    version: int,
-    generation: int,
     predicted_at: int,
 ) -> PredictionRow:
     """Return the row of the log of one prediction.
 
     Parameters
     ----------
-    package : Package
-        The package that made the prediction.
+    monitored : MonitoredVersion
+        The version that made the prediction.
     prediction : str
         One of its classes.
     features : mapping, Series, or frame of one row
@@ -51,8 +59,6 @@ def make_prediction_row(
         Probability of the predicted class; the other classes share the rest equally.
     prediction_id : str, optional
         At most 36 characters; a new identifier when None.
-    model : str
-    version, generation : int
     predicted_at : int
         In microseconds since 1970.
 
@@ -61,6 +67,7 @@ def make_prediction_row(
     DataError
         When a value has another form.
     """
+    package = monitored.package
     check_class("prediction", prediction, package.classes)
     if not 0.0 <= confidence <= 1.0:
         raise DataError(f"confidence: {confidence!r} is not a probability; expected a number from 0 to 1")
@@ -68,16 +75,14 @@ def make_prediction_row(
     if not 0 < len(identifier) <= _MAX_ID_LENGTH:
         raise DataError(f"request_id: has {len(identifier)} characters; expected 1 to {_MAX_ID_LENGTH}")
     other_share = (1.0 - confidence) / max(len(package.classes) - 1, 1)
-    probabilities = {
-        name: float(confidence) if name == str(prediction) else other_share for name in package.classes
-    }
+    probabilities = {name: float(confidence) if name == str(prediction) else other_share for name in package.classes}
     return PredictionRow(
         prediction_id=identifier,
         predicted_at=predicted_at,
-        model=model,
-        version=version,
+        model=monitored.model,
+        version=monitored.version,
         digest=package.digest,
-        generation=generation,
+        generation=monitored.generation,
         features=json.dumps(_loggable_features(_features_as_json_values(features), package), ensure_ascii=False),
         prediction=str(prediction),
         probabilities=json.dumps(probabilities),

@@ -260,9 +260,7 @@ def detect_degradation(
             for name, value in baseline.items()
         )
     ]
-    return tuple(
-        sorted(degradations, key=lambda each: -(each.worsening if each.worsening is not None else -np.inf))
-    )
+    return tuple(sorted(degradations, key=lambda each: -(each.worsening if each.worsening is not None else -np.inf)))
 
 
 def _metric_degradation(

@@ -88,9 +88,7 @@ class _EffectiveTallies:
         return _realized_from_rollups(layout, self.effective(layout, OUTCOMES, source), n_rows, intervals=intervals)
 
 
-def evaluate_window(
-    tallies: WindowTallies, package: Package, *, intervals: IntervalOptions
-) -> PerformanceReport:
+def evaluate_window(tallies: WindowTallies, package: Package, *, intervals: IntervalOptions) -> PerformanceReport:
     """Return the performance of the predictions that one package made in a window; `by_version` covers all packages.
 
     Metrics of more than 20,000 rows come from roll-ups: those of classes are exact, those of scores within 0.001.
@@ -195,9 +193,7 @@ def _evaluate_predictions(
         row_weights=row_weights_of[1],
     )
     everything = ScoreHistogram.from_rows(probabilities, predicted, positive=positive, row_weights=row_weights_of[0])
-    realized = calculate_realized_performance(
-        known, ESTIMABLE_METRICS, n_rows=len(predicted), intervals=intervals
-    )
+    realized = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(predicted), intervals=intervals)
     estimated = estimate_performance(everything, intervals=intervals)
     return replace(realized, n_outcomes=int(is_known.sum())), replace(estimated, n_rows=len(predicted))
 
@@ -237,7 +233,9 @@ def _performance_by_source(
     layout: RollupLayout, samples: _EffectiveTallies, intervals: IntervalOptions, *, overall: Performance
 ) -> Iterator[tuple[str, Performance]]:
     """Yield the performance of each source of predictions of one package."""
-    sources = sorted({source for digest, source, _ in samples.tallies.section(PREDICTIONS) if digest == layout.package.digest})
+    sources = sorted(
+        {source for digest, source, _ in samples.tallies.section(PREDICTIONS) if digest == layout.package.digest}
+    )
     if len(sources) == 1:
         yield sources[0], overall
         return

@@ -57,9 +57,7 @@ def count_rows(made: Reference, frame: pd.DataFrame) -> BinCounts:
     return count_frame(made, frame, n_rows=len(frame))
 
 
-def detect(
-    frame: pd.DataFrame, reference: Reference | None = None, *, context: DriftContext = CONTEXT
-) -> DriftReport:
+def detect(frame: pd.DataFrame, reference: Reference | None = None, *, context: DriftContext = CONTEXT) -> DriftReport:
     """Return the drift of rows, against the usual reference when none is given."""
     reference = make_reference() if reference is None else reference
     return detect_drift(reference, count_rows(reference, frame), context)

@@ -241,7 +241,9 @@ def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) ->
     monitor = make_monitor(project)
     package, _ = production_package(project)
     one = monitor.log_prediction(package.classes[0], {}, 0.9)
-    with pytest.raises(DataError, match=f"actual: 'nobody' is not a class; expected one of {', '.join(package.classes)}"):
+    with pytest.raises(
+        DataError, match=f"actual: 'nobody' is not a class; expected one of {', '.join(package.classes)}"
+    ):
         monitor.log_outcome(one, "nobody")
     assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
 

@@ -116,10 +116,7 @@ def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_bu
     assert list(found.proposal) == ["data.columns.size.drift_limit"]
     before, after = found.proposal["data.columns.size.drift_limit"]
     assert before is None
-    kept = [
-        detect_drift(REFERENCE, one.counts, DriftContext(CONFIG, 200, {"size": after})).verdict
-        for one in past
-    ]
+    kept = [detect_drift(REFERENCE, one.counts, DriftContext(CONFIG, 200, {"size": after})).verdict for one in past]
     assert kept.count("drift") == 2
     text = list(proposal_lines(found, {"data.columns.size.drift_limit": "conf/data/x.yaml"}))
     assert f"+ data.columns.size.drift_limit: {after:g}" in text

@@ -159,9 +159,7 @@ def test_a_column_can_override_the_threshold() -> None:
 def test_an_earlier_window_can_be_the_baseline() -> None:
     made = make_reference()
     moved = count_rows(made, sample_rows(5_000, 7, shift=0.5))
-    report = detect_drift(
-        made, count_rows(made, sample_rows(5_000, 8, shift=0.5)), CONTEXT, baseline=moved
-    )
+    report = detect_drift(made, count_rows(made, sample_rows(5_000, 8, shift=0.5)), CONTEXT, baseline=moved)
     assert (report.verdict, report.n_reference) == ("stable", 5_000)
 
 

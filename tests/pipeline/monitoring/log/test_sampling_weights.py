@@ -63,7 +63,9 @@ def test_hourly_predictions_equal_weighted_pandas(project: Path, logged: pd.Data
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    found = predictions_by_hour(PredictionLog(state, MODEL_NAME, lambda _: package), since=NOW - hours_us(30), until=NOW)
+    found = predictions_by_hour(
+        PredictionLog(state, MODEL_NAME, lambda _: package), since=NOW - hours_us(30), until=NOW
+    )
     state.close()
     by_hour = logged.groupby("hour")["weight"].sum()
     assert [one.hour for one in found] == by_hour.index.tolist()
