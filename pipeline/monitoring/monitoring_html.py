@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["has_no_findings", "headline", "render_html", "text_lines"]
 
 _MAX_COLUMNS = 100
+_CHART_LEGEND = (
+    "Gray is the reference, blue is this window. "
+    "The last bins are values outside of the training range and missing values."
+)
 _BADGES = {"drift": "bad", "degraded": "bad", "watch": "warn", "stable": "good", "ok": "good"}
 _STYLE = """
 :root { --ink: #1d2330; --soft: #667085; --line: #e4e7ec; --paper: #fff; --wash: #f6f7f9; --reference: #b7c0cf; --window: #3f74d9;
@@ -46,7 +50,7 @@ def headline(report: Mapping[str, Any]) -> str:
     drift, degraded = report["drift"], report["degradation"]["degraded_metrics"]
     performance = f"degraded: {', '.join(degraded)}" if degraded else "no degradation"
     if report["performance"]["provisional"]:
-        performance += ", provisional until all outcomes have arrived"
+        performance += ", provisional: outcomes still arriving"
     outcomes = pluralize(report["performance"]["n_outcomes"], "outcome")
     return f"{report['model']}: {drift['summary']}; {performance} ({outcomes})"
 
@@ -75,8 +79,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         "<h2>Performance</h2>",
         _performance_table_html(report),
         "<h2>Drift by column</h2>",
-        "<p class=soft>Gray is the reference, blue is this window. The last bins are values outside of the training range "
-        "and missing values.</p>",
+        f"<p class=soft>{_CHART_LEGEND}</p>",
         f"<div class=grid>{''.join(_column_card_html(finding) for finding in findings[:_MAX_COLUMNS])}</div>",
         f"<p class=soft>The JSON file has {n_hidden} more columns.</p>" if n_hidden > 0 else "",
     ]
