@@ -12,7 +12,7 @@ from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.coerce import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks, check_value
+from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ class TableValidator:
 
     def __init__(self, schema: Schema, *, where: str) -> None:
         self._columns = schema.features
-        self._checks = {column.name: build_value_checks(column) for column in schema.features}
+        self._constraints = {column.name: column.value_constraints for column in schema.features}
         self._valid_values: dict[str, set[Any]] = {column.name: set() for column in schema.features}
         self._where = where
 
@@ -114,21 +114,21 @@ class TableValidator:
             raise DataError(f"{listed}\n{self._where}: refused for {len(found)} values in this piece; mend the file")
 
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
-        rules = self._checks[column.name]
+        constraints = self._constraints[column.name]
         if not column.nullable and values.null_count:
-            problem = check_value(column, rules, None, "")[1]
+            problem = check_value(column, constraints, None, "")[1]
             yield None, "" if problem is None else problem.message
         if column.kind == "datetime":
             return  # typed by the reader; its checks are those of data sets
-        if column.is_numeric and set(column.checks) <= NUMERIC_BOUND_CHECKS:
+        if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             ends = pc.min_max(values).as_py()
-            if all(end is None or check_value(column, rules, end, "")[1] is None for end in ends.values()):
+            if all(end is None or check_value(column, constraints, end, "")[1] is None for end in ends.values()):
                 return
         known = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in known:
                 continue
-            problem = check_value(column, rules, value, "")[1]
+            problem = check_value(column, constraints, value, "")[1]
             if problem is not None:
                 yield value, problem.message
             elif len(known) < _MAX_CACHED_VALUES:
