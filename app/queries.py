@@ -26,13 +26,13 @@ from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.registry import registry_of
-from pipeline.state.database import DATABASE_PATH, State
+from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.publish import make_tracker
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
-from pipeline.tracking.run_store import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,12 +132,14 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 def has_state() -> bool:
     """Return whether there is a state database; one is made when something is registered."""
-    return bool(os.environ.get(store.URL_ENV)) or (project_root() / DATABASE_PATH).exists()
+    return bool(os.environ.get(store.URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
 
 
 def state() -> State:
     """Return the state database, open as long as the process lives."""
-    return _cached_state(str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH))
+    return _cached_state(
+        str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / paths.STATE_DATABASE)
+    )
 
 
 def _inode(path: Path) -> int:
@@ -201,7 +203,7 @@ def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
 
 def load_package(digest: str) -> Package:
     """Return a registered package; it never changes, so it is read once."""
-    return _cached_package(str(project_root() / "state/packages"), digest)
+    return _cached_package(str(project_root() / paths.PACKAGES), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
@@ -247,7 +249,10 @@ def engine() -> EngineClient | ApiClient:
     params = project_root() / paths.PARAMS
     config()
     return _cached_engine(
-        str(project_root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH)
+        str(project_root()),
+        _stamp(params),
+        os.environ.get(store.URL_ENV),
+        _inode(project_root() / paths.STATE_DATABASE),
     )
 
 

@@ -22,9 +22,9 @@ sys.path.insert(0, str(ROOT))
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
-from pipeline.state.database import DATABASE_PATH  # noqa: E402 - needs the path above
+from pipeline.project import paths  # noqa: E402 - needs the path above
 from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
-from tests.end_to_end import workspace  # noqa: E402 - needs the path above
+from tests.fixtures import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, production_package  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def fill_log(root: Path, n: int) -> None:
     journal.write(_prediction_rows(package, version, frame))
     journal.close()
     state.close()
-    with closing(sqlite3.connect(root / DATABASE_PATH)) as connection:
+    with closing(sqlite3.connect(root / paths.STATE_DATABASE)) as connection:
         _repeat_rows(connection, n, len(frame))
     state = store.open_state(root)
     roll_up(state, MODEL_NAME, lambda _: package)

@@ -24,8 +24,8 @@ from pipeline.gates import Gate, GateInputs, GateReport, evaluate_gates  # noqa:
 from pipeline.modeling.scored_rows import make_scored_rows  # noqa: E402
 from pipeline.package.package_store import PackageStore  # noqa: E402
 from pipeline.registry import promote, register  # noqa: E402
-from tests.pipeline.package.small_packages import parts, write_small_package  # noqa: E402
-from tests.pipeline.toy_dataset import settings  # noqa: E402
+from tests.fixtures.small_packages import parts, write_small_package  # noqa: E402
+from tests.fixtures.toy_dataset import settings  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,8 @@ def benchmark_transitions(folder: Path) -> None:
         )
         started = time.perf_counter()
         candidate = store.add(folder / f"made_{at}")
-        version, _ = register(opened, store, NAME, candidate, gates=passed_gate_report())
-        promote(opened, NAME, version.version, "Production")
+        version, _ = register(opened, store, NAME, candidate=candidate, gates=passed_gate_report())
+        promote(opened, NAME, version.version, stage="Production")
         taken.append(time.perf_counter() - started)
     opened.close()
     print_row("register plus promote: package checked, copied, read back, two decisions", min(taken), 0.3)

@@ -27,9 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from making import MODELS, PackagedModel, promote_package, train_package
-from serving_bars import COLUMN_BATCH, CONNECTIONS, compare_with_targets
-from serving_peers import PEERS, install_peer, installed_version, open_inference_body, save_pipeline
+from benchmark_setup import MODELS, PackagedModel, promote_package, train_package
+from peer_servers import PEERS, install_peer, installed_version, open_inference_body, save_pipeline
+from serving_targets import COLUMN_BATCH, CONNECTIONS, compare_with_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures.proof", "tests.fixtures.tiers", "tests.fixtures.watchdog"]
+pytest_plugins = [
+    "tests.fixtures.proof",
+    "tests.fixtures.tiers",
+    "tests.fixtures.watchdog",
+    "tests.fixtures.databases",
+    "tests.fixtures.registered_project",
+    "tests.fixtures.finished_workspaces",
+]
 
 # Machines are noisy, and no test is timed. All else stays as Hypothesis chose it for where it runs.
 settings.register_profile("untimed", deadline=None)

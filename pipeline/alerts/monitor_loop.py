@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
-_LOCK_FILE = "state/monitor.lock"
-
 
 @dataclass(frozen=True, slots=True)
 class MonitorRunResult:
@@ -64,7 +62,7 @@ def run_monitor(config: Config, root: Path) -> int:
     Conflict
         When another process watches this project.
     """
-    with files.exclusive_lock(root / _LOCK_FILE, operation="the monitor"):
+    with files.exclusive_lock(root / paths.MONITOR_LOCK, operation="the monitor"):
         if config.monitoring.interval_minutes == 0:
             return _print_summary(run_monitor_once(config, root)).exit_code(config)
         return _run_periodically(config, root)

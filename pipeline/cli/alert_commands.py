@@ -33,7 +33,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who 
 @contextmanager
 def _open_state() -> Iterator[State]:
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project.root import find_project_root
 
     opened = store.open_state(find_project_root())
     try:

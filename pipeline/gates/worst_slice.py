@@ -36,6 +36,7 @@ def worst_slice(
     candidate: LabeledPredictions,
     champion: LabeledPredictions,
     test: pd.DataFrame,
+    *,
     package: Package,
     config: PromotionConfig,
     seed: int,
@@ -61,7 +62,11 @@ def worst_slice(
         if worsening <= config.slices.max_worsening:
             found.append(WorstSlice(name, worsening))
             continue
-        sampling: dict[str, Any] = {"confidence": confidence, "resamples": config.bootstrap_samples, "seed": seed}
+        sampling: dict[str, Any] = {
+            "confidence_level": confidence,
+            "n_resamples": config.bootstrap_samples,
+            "seed": seed,
+        }
         one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
         better_end = one.high if metric.higher_is_better else one.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end

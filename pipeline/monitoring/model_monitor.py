@@ -6,7 +6,6 @@ import json
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
@@ -33,10 +32,12 @@ from pipeline.monitoring.log.rollup_updates import HOUR_US, rebuild_rollups, rol
 from pipeline.monitoring.performance.estimation import ESTIMABLE_METRICS, detect_degradation, estimates_agree
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_window, is_provisional
 from pipeline.package.package_store import PackageStore
-from pipeline.tracking.run_store import find_project_root
+from pipeline.project import paths
+from pipeline.project.root import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelMonitor"]
 
-_PACKAGES = Path("state/packages")
 _MAX_WINDOW_HOURS = 1_000_000
 _METRIC_ALIASES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
 
@@ -343,7 +343,7 @@ class ModelMonitor:
         """Return the package with a digest, read once; None where it is not sound."""
         if digest not in self._loaded_packages:
             try:
-                self._loaded_packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
+                self._loaded_packages[digest] = PackageStore(self._root / paths.PACKAGES).load(digest)
             except IntegrityError:
                 self._loaded_packages[digest] = None
         return self._loaded_packages[digest]

@@ -1,4 +1,4 @@
-"""What the engine says to those who call it: problems of a body, notices beside an answer, readiness."""
+"""Values that the engine takes and returns: batches of predictions, warnings, readiness, the lines of a text."""
 
 from __future__ import annotations
 
@@ -6,41 +6,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.errors import DataError, DependencyUnavailable
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from pipeline.serving.errors import FieldError
 
 __all__ = [
-    "FieldError",
-    "InvalidRequest",
     "LineMap",
-    "NotReady",
     "PredictionBatch",
     "PredictionWarning",
     "Readiness",
-    "Status",
 ]
-
-Status = Literal[400, 413, 422]
-_MAX_ERRORS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing that is wrong with a body: where, by which rule, and what was expected; never the value itself."""
-
-    path: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 @dataclass(frozen=True, slots=True)
 class LineMap:
-    """Where in a text rows stood: the line of each, and what could not be read, with the line of each problem."""
+    """The lines of the rows of a text, and the lines that could not be parsed with their errors."""
 
     row_lines: Sequence[int]
     errors: tuple[FieldError, ...] = ()
@@ -48,32 +29,13 @@ class LineMap:
 
     @property
     def n_rows(self) -> int:
-        """How many lines there are, read or not."""
+        """Number of lines, parsed or not."""
         return len(self.row_lines) + len(set(self.error_lines))
-
-
-class InvalidRequest(DataError):
-    """A body that is not what was asked for; at most 20 problems are kept, `n_problems` counts them all."""
-
-    def __init__(self, status: Status, errors: Iterable[FieldError]) -> None:
-        found = tuple(errors)
-        super().__init__("; ".join(map(str, found[:3])))
-        self.status: Status = status
-        self.errors = found[:_MAX_ERRORS]
-        self.n_errors = len(found)
-
-
-class NotReady(DependencyUnavailable):
-    """No model serves, the queue of the log is full, or the log cannot be written; try again later."""
-
-    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionWarning:
-    """What makes an answer less certain: a value beyond those of training, a word never seen, many missing."""
+    """A reason to trust a prediction less: a value outside the training range, an unseen value, many missing values."""
 
     feature: str
     rule: Literal["out_of_range", "unseen", "many_missing"]
@@ -82,7 +44,7 @@ class PredictionWarning:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether predictions can be answered, and if not, why."""
+    """Whether requests can get predictions, and the reason when they cannot."""
 
     is_ready: bool
     reason: str = ""
@@ -90,10 +52,10 @@ class Readiness:
 
 @dataclass(frozen=True)
 class PredictionBatch:
-    """Answers to many rows, by column; all of them come from one bundle.
+    """Predictions for many rows, by column, all from one model version.
 
-    `rows` has the position of each answered row among those that were given: all of them unless bad rows were left
-    out, which `problems` names. `make_body` writes `body`.
+    `row_positions` holds the position of each predicted row among the given rows: all of them, unless invalid rows were
+    left out. `errors` names the faults of the rows that were left out. `encode_body` encodes `body`.
     """
 
     predictions: list[str]
@@ -106,5 +68,5 @@ class PredictionBatch:
 
     @cached_property
     def body(self) -> bytes:
-        """The same as JSON, as `POST /predict/batch` answers it; written for those who ask."""
+        """The predictions as the JSON of `POST /predict/batch`, encoded at the first use."""
         return self.encode_body()

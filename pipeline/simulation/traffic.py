@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.data import sources
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
 from pipeline.simulation.row_sampler import sample_rows
@@ -85,7 +86,7 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
     """
     if rows.kind == "reference":
         try:
-            package = PackageStore(root / "state/packages").load(served_model.digest)
+            package = PackageStore(root / paths.PACKAGES).load(served_model.digest)
         except IntegrityError as error:
             raise IntegrityError(f"rows of kind reference need the package that serves: {error}") from error
         frame = sample_rows(

@@ -19,7 +19,7 @@ from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, product
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 

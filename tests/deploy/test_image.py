@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.deploy import dockerfile
-from tests.pipeline.serving.http.server_process import ROW, _wait_for_address, make_project
+from tests.fixtures.server_process import ROW, _wait_for_address, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

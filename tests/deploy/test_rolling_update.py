@@ -22,7 +22,7 @@ from pipeline import state as store
 from pipeline.registry import ModelRegistry
 from tests.deploy.load_balancer import LoadBalancer, send_request
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
+from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path

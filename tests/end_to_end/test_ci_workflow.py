@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.pipeline.serving.http.server_process import run_server
+from tests.fixtures.server_process import run_server
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".github/workflows/pipeline.yml"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 import pytest
 
-from tests.end_to_end.workspace import STAGES
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.workspace import STAGES
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 
 Victim = Literal["group", "parent", "stage"]

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pipeline.files import sha256_file
-from tests.end_to_end import workspace
+from tests.fixtures import workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 
 FOLDERS = ("data", "metrics", "models", "plots", "reports")

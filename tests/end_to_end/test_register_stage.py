@@ -7,10 +7,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pipeline.registry import ModelRegistry
-from tests.end_to_end.workspace import stages_run
+from tests.fixtures.workspace import stages_run
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 
 def stages_of(project: Workspace) -> list[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.tracking import RecordedRun
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 
 def tracker_of(root: Path) -> ExperimentTracker:

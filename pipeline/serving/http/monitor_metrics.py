@@ -36,15 +36,18 @@ class MonitorMetrics:
     """Reads what the monitor left in the state database; one that is away leaves the figures as they were."""
 
     model: str
+    state: State | None = None
     _snapshot: MonitorSnapshot | None = field(default=None, init=False)
     _read_at_s: float = field(default=float("-inf"), init=False)
 
-    async def families(self, state: State) -> list[Any]:
-        """Return the gauges, at most ten seconds old."""
+    async def families(self) -> list[Any]:
+        """Return the gauges, at most ten seconds old; none until `state` is set."""
+        if self.state is None:
+            return []
         if time.monotonic() - self._read_at_s >= _CACHE_S:
             self._read_at_s = time.monotonic()
             with suppress(MlopsError):  # it is away: readiness and the log's own figures say so
-                self._snapshot = await asyncio.to_thread(self._read_snapshot, state)
+                self._snapshot = await asyncio.to_thread(self._read_snapshot, self.state)
         return [] if self._snapshot is None else list(monitor_gauges(self._snapshot))
 
     def _read_snapshot(self, state: State) -> MonitorSnapshot:
@@ -65,7 +68,9 @@ def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
         opened.add_metric([severity], n)
     yield opened
     yield GaugeMetricFamily(
-        "mlops_alert_messages_waiting", "Messages that no receiver took yet.", value=snapshot.n_pending_messages
+        "mlops_notifications_pending",
+        "Number of notifications that no receiver has accepted yet.",
+        value=snapshot.n_pending_messages,
     )
     run = snapshot.run
     last = 0.0 if run is None else run.recorded_at / 1_000_000
@@ -85,8 +90,12 @@ def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
-    value = GaugeMetricFamily("mlops_drift", "Distance from training.", labels=["column", "part", "statistic"])
-    limit = GaugeMetricFamily("mlops_drift_limit", "Limit of that distance.", labels=["column", "part", "statistic"])
+    value = GaugeMetricFamily(
+        "mlops_drift_statistic", "Distance from training.", labels=["column", "part", "statistic"]
+    )
+    limit = GaugeMetricFamily(
+        "mlops_drift_threshold", "Limit of that distance.", labels=["column", "part", "statistic"]
+    )
     verdict = GaugeMetricFamily("mlops_drift_detected", "1 where the verdict is drift.", labels=["column", "part"])
     for one in columns:
         verdict.add_metric([one["column"], one["part"]], float(one["verdict"] == "drift"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.schema.constraint_base import format_value
 from pipeline.schema.intervals import MAX_INT64
-from pipeline.serving.prediction_types import FieldError
+from pipeline.serving.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

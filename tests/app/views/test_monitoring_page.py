@@ -17,7 +17,7 @@ from tests.app.views.test_predict_page import predict_by_form
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 

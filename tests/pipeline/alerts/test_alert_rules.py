@@ -15,9 +15,9 @@ from pipeline.alerts.rule_inputs import ServerMetrics, fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.errors import ConfigError
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.test_monitor_loop import make_config, utc_now_us
 from tests.pipeline.monitoring.log_fixtures import hours_us, live_rows, production_package, write_log, write_outcomes
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,8 +62,8 @@ def metrics_lines(*, good: int, bad: int, waiting: int, failing: int = 0) -> lis
     requests = 'mlops_http_requests_total{{operation="predict",status="{}"}} {}'
     return [
         "# TYPE mlops_http_requests counter", requests.format(200, good), requests.format(503, bad),
-        "# TYPE mlops_log_queue_rows gauge", f"mlops_log_queue_rows {waiting}",
-        "# TYPE mlops_log_failing gauge", f"mlops_log_failing {failing}",
+        "# TYPE mlops_prediction_log_queue_rows gauge", f"mlops_prediction_log_queue_rows {waiting}",
+        "# TYPE mlops_prediction_log_healthy gauge", f"mlops_prediction_log_healthy {1 - failing}",
     ]  # fmt: skip
 
 

@@ -20,10 +20,10 @@ from pipeline.alerts.delivery import _retry_delay_s, deliver_due_messages, deliv
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import WebhookReceiverConfig
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.receiver_servers import free_port, http_receiver
 from tests.pipeline.alerts.test_incident_actions import add_incident
 from tests.pipeline.alerts.test_receivers import PAYLOAD, URL_ENV
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

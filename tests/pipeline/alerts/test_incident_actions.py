@@ -9,13 +9,10 @@ import pytest
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import NotAllowed, UsageError
-from tests.pipeline.state.conftest import kind, postgresql, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-__all__ = ["kind", "postgresql", "state"]
 
 ADA = alerts.Actor("ada")
 VIEWER = alerts.Actor("eve", frozenset({"viewer"}))

@@ -18,8 +18,8 @@ from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.files import exclusive_lock, write_json
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, production_package, write_log
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

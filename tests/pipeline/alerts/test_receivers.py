@@ -24,8 +24,8 @@ from pipeline.config.groups.alerts_config import (
     WebhookReceiverConfig,
 )
 from pipeline.errors import ConfigError, DependencyUnavailable
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.receiver_servers import free_port, http_receiver, smtp_receiver
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pipeline.config.groups.alerts_config import AlertsConfig

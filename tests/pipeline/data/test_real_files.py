@@ -12,7 +12,7 @@ from pipeline.data.csv_reader import read_csv
 from pipeline.data.sources import fetch_rows
 from pipeline.modeling.classifier import fit_classifier
 from pipeline.schema import Column, Schema
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 FOLDER = ROOT.parent / "shared/data"
 DIALECT = CsvDialect()
@@ -58,7 +58,12 @@ def test_model_of_synthetic_rows_scores_well_on_real_rows(data: str, name: str, 
     config = settings(f"data={data}")
     declared = Schema.from_config(config.data)
     learned = fit_classifier(
-        fetch_rows(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
+        fetch_rows(config.data, root=Path()).frame,
+        declared,
+        config.features,
+        model=config.model,
+        seed=42,
+        class_weight=None,
     )
     real = read_csv(FOLDER / name, schema(with_id=with_id), DIALECT)
     assert (

@@ -12,7 +12,7 @@ from pipeline.config.groups.data_config import DataConfig
 from pipeline.data.sources import SOURCES, fetch_rows
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
 ROWS = {

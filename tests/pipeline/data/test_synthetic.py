@@ -15,7 +15,7 @@ from pipeline.data.sources import content_hash, fetch_rows
 from pipeline.data.synthetic import generate_rows
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 # Shares of the real files, from their description beside the calibration figures.
 REAL = {

@@ -23,8 +23,8 @@ from pipeline.lifecycle.in_memory_training import model_config_of
 from pipeline.modeling.estimators import build_estimator, estimator_to_config
 from pipeline.state import open_state
 from pipeline.tracking.run_store import RunStore
-from tests.pipeline.package.small_packages import parts, write_small_package
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.small_packages import parts, write_small_package
+from tests.fixtures.toy_dataset import ROOT, settings
 
 SETTINGS = (
     "training.folds=3",

@@ -11,9 +11,9 @@ import pytest
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.maintenance import cpu_profile
 from pipeline.maintenance.cpu_profile import profile_server, profile_stage
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.serving.http.server_process import make_project
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import make_project
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

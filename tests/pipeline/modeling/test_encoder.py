@@ -16,7 +16,7 @@ from sklearn.base import clone
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.modeling.encoder import Encoder, make_encoder
 from pipeline.schema import Column
-from tests.pipeline.toy_dataset import rows, schema, settings
+from tests.fixtures.toy_dataset import rows, schema, settings
 
 FEATURES = schema().features
 FORMS = (

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.files import write_json
 from pipeline.monitoring.monitoring_html import has_no_findings, headline, render_html, text_lines
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import NOW, hours_us, live_rows, make_monitor, production_package, write_log
-from tests.pipeline.toy_dataset import ROOT
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
 

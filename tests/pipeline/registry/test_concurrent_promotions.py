@@ -11,10 +11,10 @@ import pytest
 from pipeline import files
 from pipeline.config.composition import compose
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.registry.promoter import Promoter
 from tests.pipeline.registry.test_mlflow_mirror import shown
 from tests.pipeline.registry.test_model_registry import NAME, add
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

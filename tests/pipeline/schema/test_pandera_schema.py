@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
 from pipeline.schema.intervals import Interval
 from pipeline.schema.pandera_schema import pandera_schema
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 TARGET = Target("answer", ("no", "yes"), "yes")
 

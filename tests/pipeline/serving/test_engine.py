@@ -15,12 +15,21 @@ from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.package import PackageStore
-from pipeline.serving import Engine, InvalidRequest, NotReady
+from pipeline.serving import Engine, InvalidRequest, NotReady, Readiness
 from pipeline.serving.batch_predictor import _PredictionIds
+from pipeline.serving.errors import IdempotencyConflict
 from pipeline.serving.explain import feature_contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.serving.conftest import NAME, batch_body, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import (
+    NAME,
+    batch_body,
+    engine_settings,
+    make_engine,
+    make_rows,
+    promote,
+    row_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -254,3 +263,39 @@ def test_no_identifier_is_given_twice_when_two_threads_ask() -> None:
     finally:
         sys.setswitchinterval(every)
     assert len(set(given)) == len(given) == 100_000
+
+
+def test_an_engine_that_was_never_started_closes_and_is_not_ready(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    asyncio.run(engine.close())
+    assert engine.ready() == Readiness(is_ready=False, reason="the engine was not started")
+    assert (engine.status()["active"], engine.status()["queue_rows"]) == (None, 0)
+    with pytest.raises(NotReady, match="the engine was not started"):
+        _ = engine.state
+
+
+def test_a_closed_engine_closes_again_and_refuses_requests(project: Path) -> None:
+    async def run() -> None:
+        engine = make_engine(project)
+        await engine.start()
+        await engine.close()
+        await engine.close()
+        with pytest.raises(NotReady, match="the engine was closed"):
+            await engine.predict_row(row_body(make_rows(1)[0]))
+        with pytest.raises(NotReady, match="the engine was closed"):
+            await engine.reload()
+
+    asyncio.run(run())
+
+
+def test_a_retry_of_columns_gets_the_stored_predictions_and_other_columns_are_refused(project: Path) -> None:
+    rows = make_rows(3)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    reordered = {name: list(reversed(values)) for name, values in columns.items()}
+
+    async def ask(engine: Engine) -> list[str]:
+        return (await engine.predict_columns(columns, key="k")).prediction_ids
+
+    assert run_with_engine(project, ask) == run_with_engine(project, ask)
+    with pytest.raises(IdempotencyConflict, match="this key belongs to another request"):
+        run_with_engine(project, lambda engine: engine.predict_columns(reordered, key="k"))

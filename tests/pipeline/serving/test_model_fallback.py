@@ -16,10 +16,10 @@ from pipeline.package import PackageStore, load_package
 from pipeline.package.rule_baseline import fit_rule_baseline, rule_baseline_from_dict
 from pipeline.schema import Schema
 from pipeline.serving import NotReady
-from tests.pipeline.package.small_packages import parts
-from tests.pipeline.serving.conftest import engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.small_packages import parts
+from tests.fixtures.toy_dataset import settings
 from tests.pipeline.serving.test_reloader import event_kinds, package_folder, wait_until
-from tests.pipeline.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path

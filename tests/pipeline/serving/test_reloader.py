@@ -13,7 +13,7 @@ import pytest
 from pipeline import state as store
 from pipeline.serving import NotReady
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.serving.conftest import NAME, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import NAME, engine_settings, make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,9 +24,9 @@ from pipeline.serving.retention import RetentionWorker, erase_subject, prune
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state, read_audit_entries
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
-from tests.pipeline.serving.conftest import log_settings, make_engine, make_rows, row_body
-from tests.pipeline.state import postgresql_server as server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures import postgresql_server as server
+from tests.fixtures.registered_project import log_settings, make_engine, make_rows, row_body
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
         connection.execute(text("CREATE ROLE visitor LOGIN"))
         connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
     visitor = store.connect_to(address.replace("//tester@", "//visitor@"), setting_name="here")
-    monkeypatch.setattr("pipeline.serving.retention._EVERY_S", 0.02)
+    monkeypatch.setattr("pipeline.serving.retention._INTERVAL_S", 0.02)
     upkeep = RetentionWorker(visitor, log_settings(retention_days=1))
     upkeep.start()
     until = time.monotonic() + 20

@@ -22,14 +22,14 @@ from pipeline.cli.root_command import app
 from pipeline.config.composition import compose
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.registry import ModelRegistry
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.serving.http.server_process import make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import make_project, run_server
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
 OUTCOMES = "{share: 0.8, delay_s: 1, duplicate_share: 0.2, conflicting_share: 0.1}"

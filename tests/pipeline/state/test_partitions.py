@@ -13,7 +13,7 @@ from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.serving.retention import erase_subject
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.state import postgresql_server
+from tests.fixtures import postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from pipeline.errors import DependencyUnavailable
 from pipeline.state.schema_migration import HEAD_REVISION, _migrate
 from pipeline.state.tables import METADATA
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

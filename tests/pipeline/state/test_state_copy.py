@@ -17,9 +17,9 @@ from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
 from pipeline.state.tables import METADATA, idempotent_responses, outcomes
+from tests.fixtures import postgresql_server
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.state import postgresql_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import requests
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.tracking import ExperimentTracker, TrackingWarning, make_tracker, sync_runs
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.tracking.conftest import free_port, server
 
 if TYPE_CHECKING:

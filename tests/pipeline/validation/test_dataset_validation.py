@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.validation import ValidationReport, quarantine, validate
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

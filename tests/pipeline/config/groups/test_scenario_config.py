@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.config_loader import load_scenario
 from pipeline.errors import ConfigError
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

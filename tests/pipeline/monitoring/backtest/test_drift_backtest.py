@@ -30,6 +30,7 @@ from pipeline.monitoring.backtest.threshold_search import (
     raise_column_thresholds,
 )
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, count_rows, detect, make_reference, sample_rows
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
@@ -40,7 +41,6 @@ from tests.pipeline.monitoring.log_fixtures import (
     write_log,
     write_outcomes,
 )
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

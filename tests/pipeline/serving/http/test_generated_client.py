@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.pipeline.serving.http.server_process import ROW
+from tests.fixtures.server_process import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 GENERATOR = os.environ.get("MLOPS_CLIENT_GENERATOR")
 

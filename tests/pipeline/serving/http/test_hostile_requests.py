@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.pipeline.serving.http.hostile_requests import hostile_bodies, hostile_raw_requests
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
@@ -38,7 +38,7 @@ VALID_BODIES: dict[str, Any] = {
     "/predict": {"features": ROW},
     "/predict/batch": {"instances": [ROW, ROW]},
     "/v1/explain": {"features": ROW},
-    "/v1/variation": {"features": ROW},
+    "/v1/what-if": {"features": ROW},
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
     f"/v2/models/{MODEL_NAME}/infer": tensors(),
 }

@@ -16,11 +16,11 @@ from pipeline import state as store
 from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.alerts.run_summary import summarize_run
 from pipeline.config.config_loader import load_params
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import MODEL_NAME, ROW
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
@@ -93,14 +93,14 @@ def test_the_monitor_reads_server_metrics(
 
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
-    assert len(samples["mlops_drift"]) == 100
-    assert samples["mlops_drift"][0] == ({"column": "c0", "part": "feature", "statistic": "wasserstein"}, 0.4)
+    assert len(samples["mlops_drift_statistic"]) == 100
+    assert samples["mlops_drift_statistic"][0] == ({"column": "c0", "part": "feature", "statistic": "wasserstein"}, 0.4)
     assert {labels["kind"]: value for labels, value in samples["mlops_performance"]} == {
         "measured": 0.8, "expected": 0.9, "baseline": 0.95,
     }  # fmt: skip
     assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
     assert ({"severity": "warning"}, 1.0) in samples["mlops_incidents_open"]
-    assert samples["mlops_alert_messages_waiting"] == [({}, 1.0)]
+    assert samples["mlops_notifications_pending"] == [({}, 1.0)]
 
 
 @pytest.mark.parametrize("expression", sorted(set(promql_expressions())))

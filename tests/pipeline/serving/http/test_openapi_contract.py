@@ -14,14 +14,14 @@ import tritonclient.http as triton
 
 from pipeline.serving.http.authentication import PUBLIC, ROLES
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+from tests.fixtures.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 

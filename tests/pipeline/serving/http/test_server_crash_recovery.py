@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
+from tests.fixtures import postgresql_server
 from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.serving.http.server_load import ServerLoad
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
-from tests.pipeline.state import postgresql_server
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.serving.http import problems
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 if TYPE_CHECKING:
     import httpx

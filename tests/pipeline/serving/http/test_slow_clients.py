@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fixtures.proof import proof_rounds
-from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import ROW, RunningServer, make_project, run_server
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
