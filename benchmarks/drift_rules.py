@@ -22,33 +22,39 @@ import numpy as np  # noqa: E402 - needs the path above
 import pandas as pd  # noqa: E402 - needs the path above
 from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the path above
 
-from pipeline.config.compose import compose  # noqa: E402 - needs the path above
-from pipeline.config.load import build  # noqa: E402 - needs the path above
-from pipeline.monitoring import Counts, find_drift, reference_counts, statistics  # noqa: E402 - needs the path above
-from pipeline.package.reference import describe  # noqa: E402 - needs the path above
+from pipeline.config.composition import compose  # noqa: E402 - needs the path above
+from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
+from pipeline.monitoring import BinCounts, detect_drift, reference_counts  # noqa: E402 - needs the path above
+from pipeline.monitoring.drift import drift_statistics  # noqa: E402 - needs the path above
+from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.live import DriftConfig
+    from pipeline.config.groups.monitoring_config import DriftConfig
     from pipeline.package import Bins, Reference
 
 N_REFERENCE = 18_524
-MISSING = 0.05
-WORDS = {"plan": (0.6, 0.3, 0.1), "region": (0.4, 0.3, 0.2, 0.07, 0.03)}
-NUMBERS = ("income", "spent", "age", "visits", "friends")
-WHOLE = {"age": 12.0, "visits": 3.0, "friends": 2.0}  # standard deviation; the others are not rounded
-SIZES = (200, 500, 1_000, 2_000, 10_000, 100_000, 1_000_000)
+MISSING_SHARE = 0.05
+CATEGORY_SHARES = {"plan": (0.6, 0.3, 0.1), "region": (0.4, 0.3, 0.2, 0.07, 0.03)}
+NUMERIC_FEATURES = ("income", "spent", "age", "visits", "friends")
+INTEGER_DEVIATIONS = {"age": 12.0, "visits": 3.0, "friends": 2.0}  # standard deviation; the others are not rounded
+WINDOW_SIZES = (200, 500, 1_000, 2_000, 10_000, 100_000, 1_000_000)
 BAR_FALSE, BAR_FOUND = 0.05, 0.95
 
 
-def schema() -> Schema:
+def make_schema() -> Schema:
     numbers = tuple(
-        Column(name, "integer" if name in WHOLE else "float", "Int64" if name in WHOLE else "Float64", nullable=True)
-        for name in NUMBERS
+        Column(
+            name,
+            "integer" if name in INTEGER_DEVIATIONS else "float",
+            "Int64" if name in INTEGER_DEVIATIONS else "Float64",
+            nullable=True,
+        )
+        for name in NUMERIC_FEATURES
     )
     words = tuple(
         Column(name, "category", "category", nullable=True, categories=tuple(f"{name} {i}" for i in range(len(shares))))
-        for name, shares in WORDS.items()
+        for name, shares in CATEGORY_SHARES.items()
     )
     return Schema("known", numbers + words, Target("y", ("no", "yes"), "yes"))
 
@@ -56,28 +62,28 @@ def schema() -> Schema:
 def draw_reference(rng: np.random.Generator, n: int = N_REFERENCE) -> Reference:
     """Return the reference of rows drawn from the truth."""
     columns: dict[str, pd.Series] = {}
-    for name in NUMBERS:
+    for name in NUMERIC_FEATURES:
         numbers = rng.normal(size=n)
-        if name in WHOLE:
-            numbers = np.round(numbers * WHOLE[name])
-        numbers[rng.random(n) < MISSING] = np.nan
+        if name in INTEGER_DEVIATIONS:
+            numbers = np.round(numbers * INTEGER_DEVIATIONS[name])
+        numbers[rng.random(n) < MISSING_SHARE] = np.nan
         columns[name] = pd.Series(numbers)
-    for name, shares in WORDS.items():
+    for name, shares in CATEGORY_SHARES.items():
         words = np.array([f"{name} {i}" for i in range(len(shares))], dtype=object)[
             rng.choice(len(shares), n, p=shares)
         ]
-        words[rng.random(n) < MISSING] = None
+        words[rng.random(n) < MISSING_SHARE] = None
         columns[name] = pd.Series(words)
     predicted = np.full(n, "no")
-    return describe(pd.DataFrame(columns), schema(), score=rng.random(n), predicted=predicted, n_bins=10)
+    return build_reference(pd.DataFrame(columns), make_schema(), score=rng.random(n), predicted=predicted, n_bins=10)
 
 
-def shares_of(bins: Bins, shift: float, missing: float = MISSING) -> np.ndarray:
+def bin_shares(bins: Bins, shift: float, missing: float = MISSING_SHARE) -> np.ndarray:
     """Return the true share of each finest bin of a column that moved by `shift` standard deviations."""
     if bins.kind == "words":
-        shares = np.array(WORDS[bins.name])
+        shares = np.array(CATEGORY_SHARES[bins.name])
         return np.concatenate([shares * (1 - missing), [0.0, missing]])
-    scale = WHOLE.get(bins.name)
+    scale = INTEGER_DEVIATIONS.get(bins.name)
     finest = bins.finest
     points = np.array(finest.points)
     if finest.kind == "values":
@@ -94,91 +100,91 @@ def shares_of(bins: Bins, shift: float, missing: float = MISSING) -> np.ndarray:
 
 def draw_window(
     reference: Reference, n: int, rng: np.random.Generator, *, shift: float = 0.0, column: str = "income"
-) -> Counts:
+) -> BinCounts:
     """Return a window of `n` rows in which one column moved."""
     found = {}
     for bins in reference.columns:
-        shares = shares_of(bins, shift if bins.name == column else 0.0)
+        shares = bin_shares(bins, shift if bins.name == column else 0.0)
         found[bins.name] = rng.multinomial(n, shares / shares.sum())
-    return Counts(n, found)
+    return BinCounts(n, found)
 
 
 @functools.cache
-def settings() -> DriftConfig:
-    return build(compose([], conf=ROOT / "conf").values, where="conf").drift
+def drift_config() -> DriftConfig:
+    return build_config(compose([], conf=ROOT / "conf").values, where="conf").drift
 
 
-def ours(reference: Reference, window: Counts) -> set[str]:
-    return set(find_drift(reference, window, settings(), min_rows=200).drifted)
+def engine_rule(reference: Reference, window: BinCounts) -> set[str]:
+    return set(detect_drift(reference, window, drift_config(), min_rows=200).drifted_columns)
 
 
-def psi_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
+def psi_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
     before = reference_counts(reference).features
     return {
         one.name
         for one in reference.columns
-        if statistics.psi(one.fold(before[one.name]), one.fold(window.features[one.name])) > 0.1
+        if drift_statistics.psi(one.coarsen(before[one.name]), one.coarsen(window.features[one.name])) > 0.1
     }
 
 
-def wasserstein_above_a_tenth(reference: Reference, window: Counts) -> set[str]:
+def wasserstein_above_0_1(reference: Reference, window: BinCounts) -> set[str]:
     before, found = reference_counts(reference).features, set()
     for one in reference.columns:
         if one.kind == "words":
-            distance = statistics.jensen_shannon(
+            distance = drift_statistics.jensen_shannon(
                 before[one.name].astype(float), window.features[one.name].astype(float)
             )
             found |= {one.name} if distance > 0.1 else set()
             continue
-        both = statistics.ordered(one, before[one.name], window.features[one.name])
-        found |= {one.name} if both and statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
+        both = drift_statistics.cumulative_shares(one, before[one.name], window.features[one.name])
+        found |= {one.name} if both and drift_statistics.wasserstein(both) / (one.deviation or 1) > 0.1 else set()
     return found
 
 
-def p_below_a_twentieth(reference: Reference, window: Counts) -> set[str]:
+def p_value_below_0_05(reference: Reference, window: BinCounts) -> set[str]:
     before, found = reference_counts(reference).features, set()
     for one in reference.columns:
         counts = before[one.name], window.features[one.name]
         if one.kind == "words":
             present = [side[:-1] for side in counts]
             freedom = int(((present[0] + present[1]) > 0).sum()) - 1
-            p_value = float(chdtrc(freedom, statistics.chi_squared(*present)))
+            p_value = float(chdtrc(freedom, drift_statistics.chi_squared(*present)))
         else:
-            both = statistics.ordered(one, *counts)
+            both = drift_statistics.cumulative_shares(one, *counts)
             root = np.sqrt(both.n_reference * both.n_current / (both.n_reference + both.n_current)) if both else 0.0
-            p_value = float(kolmogorov(root * statistics.kolmogorov_smirnov(both))) if both else 1.0
+            p_value = float(kolmogorov(root * drift_statistics.kolmogorov_smirnov(both))) if both else 1.0
         found |= {one.name} if p_value < 0.05 else set()
     return found
 
 
 RULES = {
-    "ours": ours,
-    "PSI above 0.1, ten reference quantiles": psi_above_a_tenth,
-    "Wasserstein (numbers), Jensen-Shannon (words) above 0.1": wasserstein_above_a_tenth,
-    "p below 0.05, column by column": p_below_a_twentieth,
+    "ours": engine_rule,
+    "PSI above 0.1, ten reference quantiles": psi_above_0_1,
+    "Wasserstein (numbers), Jensen-Shannon (words) above 0.1": wasserstein_above_0_1,
+    "p below 0.05, column by column": p_value_below_0_05,
 }
 
 
 @dataclass(frozen=True)
-class Case:
+class DriftCase:
     """A truth and what should be said of it: `column` moved by `shift`, and is to be raised or not."""
 
     n: int
     shift: float
-    is_wanted: bool
+    is_drifted: bool
     column: str = "income"
 
 
 CASES = (
-    *(Case(n, 0.0, is_wanted=False) for n in SIZES),
-    Case(1_000_000, 0.01, is_wanted=False),
-    Case(1_000, 0.3, is_wanted=True),
-    Case(2_000, 0.2, is_wanted=True),
-    Case(10_000, 0.3, is_wanted=True),
+    *(DriftCase(n, 0.0, is_drifted=False) for n in WINDOW_SIZES),
+    DriftCase(1_000_000, 0.01, is_drifted=False),
+    DriftCase(1_000, 0.3, is_drifted=True),
+    DriftCase(2_000, 0.2, is_drifted=True),
+    DriftCase(10_000, 0.3, is_drifted=True),
 )
 
 
-def shares_raised(case: Case, rounds: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str, float]:
+def detection_rates(case: DriftCase, rounds: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str, float]:
     """Return by rule in which share of draws it raised: the moved column where that is wanted, otherwise any."""
     rng = np.random.default_rng(seed)
     raised = dict.fromkeys(rules, 0)
@@ -189,7 +195,7 @@ def shares_raised(case: Case, rounds: int, seed: int, rules: tuple[str, ...] = t
         window = draw_window(reference, case.n, rng, shift=case.shift, column=case.column)
         for rule in rules:
             found = RULES[rule](reference, window)
-            raised[rule] += case.column in found if case.is_wanted else bool(found)
+            raised[rule] += case.column in found if case.is_drifted else bool(found)
     return {rule: n / rounds for rule, n in raised.items()}
 
 
@@ -203,8 +209,8 @@ def main() -> None:
     )
     print(f"{'rows':>9} {'shift':>6}  " + "  ".join(f"{rule[:24]:>24}" for rule in RULES))
     for number, case in enumerate(CASES):
-        found = shares_raised(case, given.rounds, seed=number)
-        verdict = found["ours"] >= BAR_FOUND if case.is_wanted else found["ours"] <= BAR_FALSE
+        found = detection_rates(case, given.rounds, seed=number)
+        verdict = found["ours"] >= BAR_FOUND if case.is_drifted else found["ours"] <= BAR_FALSE
         cells = "  ".join(f"{share:24.1%}" for share in found.values())
         print(f"{case.n:9,} {case.shift:6.2f}  {cells}  {'held' if verdict else 'MISSED'}", flush=True)
     print(f"{time.perf_counter() - started:.0f} s")

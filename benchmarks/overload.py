@@ -22,12 +22,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving import MODELS, ROOT, Bodies, free_port, project, running
+from serving import MODELS, ROOT, RequestBodies, free_port, make_project, running_server
 
-_KIND = {"Content-Type": "application/json"}
-_VISITORS = 4
+_JSON_HEADERS = {"Content-Type": "application/json"}
+_N_PACED_CLIENTS = 4
 _PAUSE_S = 0.02
-_COUNTING = """
+_WRK_SCRIPT = """
 local threads = {}
 function setup(thread) table.insert(threads, thread) end
 function init(args)
@@ -53,34 +53,34 @@ end
 
 
 @dataclass(slots=True)
-class Seen:
+class OverloadResult:
     """What visitors and probes met, times in milliseconds, and what the crowd was told, by number of answers."""
 
     admitted_ms: list[float] = field(default_factory=list)
-    probes_ms: list[float] = field(default_factory=list)
+    probe_ms: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
-    crowd: dict[str, int] = field(default_factory=dict)
+    load_counts: dict[str, int] = field(default_factory=dict)
 
 
-def visit(port: int, body: bytes, seen: Seen, is_over: threading.Event) -> None:
+def send_paced_requests(port: int, body: bytes, result: OverloadResult, is_over: threading.Event) -> None:
     """Ask for a prediction again and again, with a pause."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not is_over.is_set():
         began = time.perf_counter()
-        connection.request("POST", "/predict", body, _KIND)
+        connection.request("POST", "/predict", body, _JSON_HEADERS)
         answer = connection.getresponse()
         answer.read()
         took = (time.perf_counter() - began) * 1000
         if answer.status == 200:
-            seen.admitted_ms.append(took)
+            result.admitted_ms.append(took)
         elif answer.headers["Retry-After"] is None:
             raise SystemExit(f"{answer.status} without Retry-After")
-        seen.statuses[answer.status] = seen.statuses.get(answer.status, 0) + 1
+        result.statuses[answer.status] = result.statuses.get(answer.status, 0) + 1
         is_over.wait(_PAUSE_S)
     connection.close()
 
 
-def probe(port: int, seen: Seen, is_over: threading.Event) -> None:
+def probe_liveness(port: int, result: OverloadResult, is_over: threading.Event) -> None:
     """Ask whether the server lives, each time on a new connection."""
     while not is_over.is_set():
         began = time.perf_counter()
@@ -89,21 +89,23 @@ def probe(port: int, seen: Seen, is_over: threading.Event) -> None:
         if connection.getresponse().status != 200:
             raise SystemExit("/livez was not answered with 200")
         connection.close()
-        seen.probes_ms.append((time.perf_counter() - began) * 1000)
+        result.probe_ms.append((time.perf_counter() - began) * 1000)
         is_over.wait(_PAUSE_S)
 
 
-def crowded(port: int, body: bytes, connections: int, seconds: int, folder: Path) -> Seen:
+def run_overload(port: int, body: bytes, connections: int, seconds: int, folder: Path) -> OverloadResult:
     """Let a crowd ask without a pause, and visitors beside it."""
-    seen, is_over = Seen(), threading.Event()
+    seen, is_over = OverloadResult(), threading.Event()
     (folder / "body").write_bytes(body)
-    (folder / "crowd.lua").write_text(_COUNTING.replace("BODY", str(folder / "body")), encoding="utf-8")
+    (folder / "crowd.lua").write_text(_WRK_SCRIPT.replace("BODY", str(folder / "body")), encoding="utf-8")
     words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(folder / "crowd.lua")]
     command = ["wrk", *words, f"http://127.0.0.1:{port}"]
     crowd = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(0.5)
-    threads = [threading.Thread(target=visit, args=(port, body, seen, is_over)) for _ in range(_VISITORS)]
-    threads.append(threading.Thread(target=probe, args=(port, seen, is_over)))
+    threads = [
+        threading.Thread(target=send_paced_requests, args=(port, body, seen, is_over)) for _ in range(_N_PACED_CLIENTS)
+    ]
+    threads.append(threading.Thread(target=probe_liveness, args=(port, seen, is_over)))
     for thread in threads:
         thread.start()
     time.sleep(seconds - 1)
@@ -111,25 +113,25 @@ def crowded(port: int, body: bytes, connections: int, seconds: int, folder: Path
     for thread in threads:
         thread.join()
     said = crowd.communicate()[0]
-    seen.crowd = {word.lower(): int(count) for word, count in re.findall(r"([A-Z]+) (\d+)", said)}
+    seen.load_counts = {word.lower(): int(count) for word, count in re.findall(r"([A-Z]+) (\d+)", said)}
     return seen
 
 
-def told(name: str, seen: Seen, seconds: int) -> float:
+def print_result(name: str, result: OverloadResult, seconds: int) -> float:
     """Print what was seen and return the 99th percentile of admitted visitors."""
-    admitted, probes = (statistics.quantiles(times, n=100) for times in (seen.admitted_ms, seen.probes_ms))
-    crowd = seen.crowd
+    admitted, probes = (statistics.quantiles(times, n=100) for times in (result.admitted_ms, result.probe_ms))
+    crowd = result.load_counts
     answered = crowd["all"] - crowd["shed"] - crowd["other"]
     print(
         f"{name:12} crowd: {answered / seconds:,.0f} answered/s, {crowd['shed'] / seconds:,.0f} shed/s, {crowd['other']} other,"
-        f" {crowd['lost']} lost; visitors {seen.statuses}: p50 {admitted[49]:.1f}, p99 {admitted[98]:.1f} ms;"
+        f" {crowd['lost']} lost; visitors {result.statuses}: p50 {admitted[49]:.1f}, p99 {admitted[98]:.1f} ms;"
         f" livez p50 {probes[49]:.1f}, p99 {probes[98]:.1f} ms",
         flush=True,
     )
     return admitted[98]
 
 
-def held_mb(pid: int) -> tuple[float, float]:
+def memory_mb(pid: int) -> tuple[float, float]:
     """Return the resident memory of a process now and at its highest."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     now, highest = (int(re.findall(rf"{word}:\s+(\d+)", status)[0]) / 1024 for word in ("VmRSS", "VmHWM"))
@@ -144,16 +146,16 @@ def main() -> None:
     sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
-        _, rows = project(home, MODELS["logistic regression"])
+        _, rows = make_project(home, MODELS["logistic regression"])
         (home / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
         body, port = json.dumps({"features": rows[0]}).encode(), free_port()
         command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
-        with running(command, port, home, Bodies("/predict", [body])) as (pid, _):
+        with running_server(command, port, home, RequestBodies("/predict", [body])) as (pid, _):
             usual, times = words.seconds // 2, []
             for kind, factor, seconds in (("usual", 1, usual), ("10 times", 10, words.seconds), ("usual", 1, usual)):
-                seen = crowded(port, body, words.connections * factor, seconds, home)
-                times.append(told(kind, seen, seconds))
-                print("             resident {:.0f} MB, at the highest {:.0f} MB".format(*held_mb(pid)), flush=True)
+                seen = run_overload(port, body, words.connections * factor, seconds, home)
+                times.append(print_result(kind, seen, seconds))
+                print("             resident {:.0f} MB, at the highest {:.0f} MB".format(*memory_mb(pid)), flush=True)
     print(f"admitted p99 under overload / usual: {times[1] / statistics.mean([times[0], times[2]]):.2f}")
 
 

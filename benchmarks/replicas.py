@@ -21,27 +21,27 @@ sys.path.insert(0, str(ROOT))
 import psycopg  # noqa: E402 - needs the path above
 from making import MODELS, train_package  # noqa: E402 - needs the path above
 
-from tests.pipeline.serving.http.running import ROW, make_project, running  # noqa: E402 - needs the path above
-from tests.pipeline.state import server  # noqa: E402 - needs the path above
+from tests.pipeline.serving.http.server_process import ROW, make_project, run_server  # noqa: E402 - needs the path above
+from tests.pipeline.state import postgresql_server  # noqa: E402 - needs the path above
 
 BODY, HEADERS = json.dumps({"features": ROW}), {"Content-Type": "application/json"}
 N_CLIENTS = 8
 
 
-def spent_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the seconds of the processor that a process has used."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def backends(address: str) -> list[int]:
+def backend_pids(address: str) -> list[int]:
     """Return the processes of a PostgreSQL that work for servers."""
     query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     with psycopg.connect(f"{address}/postgres") as connection:
         return [int(row[0]) for row in connection.execute(query)]
 
 
-def ask(port: int, n: int, failed: list[int]) -> None:
+def send_predictions(port: int, n: int, failed: list[int]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(n):
         connection.request("POST", "/predict", BODY, HEADERS)
@@ -52,16 +52,16 @@ def ask(port: int, n: int, failed: list[int]) -> None:
     connection.close()
 
 
-def measure(root: Path, address: str | None, n_servers: int, n: int) -> str:
+def measure_replicas(root: Path, address: str | None, n_servers: int, n: int) -> str:
     with ExitStack() as stack:
-        started = [stack.enter_context(running(root)) for _ in range(n_servers)]
+        started = [stack.enter_context(run_server(root)) for _ in range(n_servers)]
         for one in started:
-            ask(one.port, 50, [])
+            send_predictions(one.port, 50, [])
         pids, failed = [one.process.pid for one in started], list[int]()
-        of_database = [] if address is None else backends(address)
-        before, below = sum(map(spent_s, pids)), sum(map(spent_s, of_database))
+        of_database = [] if address is None else backend_pids(address)
+        before, below = sum(map(cpu_seconds, pids)), sum(map(cpu_seconds, of_database))
         callers = [
-            threading.Thread(target=ask, args=(one.port, n // N_CLIENTS, failed))
+            threading.Thread(target=send_predictions, args=(one.port, n // N_CLIENTS, failed))
             for one in started
             for _ in range(N_CLIENTS)
         ]
@@ -69,7 +69,7 @@ def measure(root: Path, address: str | None, n_servers: int, n: int) -> str:
             one.start()
         for one in callers:
             one.join()
-        spent, below = sum(map(spent_s, pids)) - before, sum(map(spent_s, of_database)) - below
+        spent, below = sum(map(cpu_seconds, pids)) - before, sum(map(cpu_seconds, of_database)) - below
     if failed:
         sys.exit(f"{len(failed)} requests failed, the first with {failed[0]}")
     n *= n_servers
@@ -80,18 +80,18 @@ def measure(root: Path, address: str | None, n_servers: int, n: int) -> str:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--requests", type=int, default=8_000, help="of each server, by eight connections")
-    n, folder = arguments.parse_args().requests, server.programs()
+    n, folder = arguments.parse_args().requests, postgresql_server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with tempfile.TemporaryDirectory() as base, server.running(folder, is_durable=True) as address:
+    with tempfile.TemporaryDirectory() as base, postgresql_server.running_server(folder, is_durable=True) as address:
         package = Path(base) / "made"
         train_package(package, MODELS["logistic regression"])
         make_project(Path(base) / "file", [package])
-        print("SQLite,", measure(Path(base) / "file", None, 1, n), flush=True)
-        os.environ["MLOPS_STATE_URL"] = server.new_database(address)
+        print("SQLite,", measure_replicas(Path(base) / "file", None, 1, n), flush=True)
+        os.environ["MLOPS_STATE_URL"] = postgresql_server.new_database(address)
         make_project(Path(base) / "server", [package])
         for n_servers in (1, 2, 3):
-            print("PostgreSQL,", measure(Path(base) / "server", address, n_servers, n), flush=True)
+            print("PostgreSQL,", measure_replicas(Path(base) / "server", address, n_servers, n), flush=True)
 
 
 if __name__ == "__main__":

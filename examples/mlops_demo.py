@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from pipeline import MLOpsPipeline, ModelServer
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import MlopsError
 
 N_ROWS = 200
@@ -55,7 +55,9 @@ def main() -> None:
     found = mlops.monitor_production_model(prediction_data=rows[features], reference_data=train[features])
     print(f"drift: {found['drift']['verdict']}")
     stands = mlops.generate_mlops_report()
-    print(f"{len(stands.versions)} versions; serving {stands.serving}; the audit trail holds: {stands.audit_holds}")
+    print(
+        f"{len(stands.versions)} versions; serving {stands.deployed_versions}; the audit trail holds: {stands.is_audit_trail_intact}"
+    )
     print(f"{n_right} of {len(rows)} right; {n_stored} outcomes stored for the monitor")
 
 

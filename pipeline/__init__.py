@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataValidator", "ExperimentTracker", "MLOpsPipeline", "ModelMonitor", "ModelRegistry", "ModelServer"]
 
-_HOMES = {
+_MODULES = {
     "DataValidator": "pipeline.validation",
     "ExperimentTracker": "pipeline.tracking",
     "MLOpsPipeline": "pipeline.lifecycle",
@@ -27,9 +27,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

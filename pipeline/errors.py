@@ -33,7 +33,7 @@ __all__ = [
     "MlopsError",
     "NotAllowed",
     "TargetRefused",
-    "UnknownKind",
+    "UnknownOption",
     "UsageError",
     "did_you_mean",
 ]
@@ -57,7 +57,7 @@ class ConfigError(MlopsError):
     exit_code = 3
 
 
-class UnknownKind(ConfigError):
+class UnknownOption(ConfigError):
     """A word in YAML names no member of its table."""
 
 

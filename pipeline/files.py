@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "atomic_file",
+    "atomic_folder",
     "canonical_json",
-    "exclusive",
-    "new_file",
-    "new_folder",
+    "exclusive_lock",
     "read_json",
     "read_parquet",
     "sha256",
@@ -35,7 +35,7 @@ __all__ = [
     "write_text",
 ]
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _POLL_S = 0.05
 
 
@@ -45,7 +45,7 @@ def canonical_json(value: object) -> str:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well it is synced and becomes `path`.
 
     Raises
@@ -54,39 +54,39 @@ def new_file(path: Path) -> Iterator[Path]:
         When the disk is full or refuses the write; whatever stood at `path` is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _telling_of_a_full_disk(path):
+    with _explain_disk_error(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
             yield temporary
             temporary.chmod(0o644)
-            _sync(temporary)
+            _fsync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            _fsync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; when the block ends well it takes the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _telling_of_a_full_disk(path):
+    with _explain_disk_error(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)
             for member in sorted(temporary.rglob("*")):
                 member.chmod(0o755 if member.is_dir() else 0o644)
-                _sync(member)
-            _take_the_place_of(path, temporary)
-            _sync(path.parent)
+                _fsync(member)
+            _replace_folder(path, temporary)
+            _fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _take_the_place_of(path: Path, temporary: Path) -> None:
+def _replace_folder(path: Path, temporary: Path) -> None:
     """Rename `temporary` to `path`, moving what stood there aside first and deleting it last."""
     old = temporary.with_suffix(".old")
     if path.exists():
@@ -95,7 +95,7 @@ def _take_the_place_of(path: Path, temporary: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def _fsync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -104,7 +104,7 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _telling_of_a_full_disk(path: Path) -> Iterator[None]:
+def _explain_disk_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -117,7 +117,7 @@ def _telling_of_a_full_disk(path: Path) -> Iterator[None]:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
-    with new_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -148,7 +148,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    with new_file(path) as temporary:
+    with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", version="2.6")
 
 
@@ -180,13 +180,13 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal, read in constant memory."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 
 
 @contextmanager
-def exclusive(path: Path, *, what: str, wait_s: float = 0) -> Iterator[None]:
+def exclusive_lock(path: Path, *, operation: str, wait_s: float = 0) -> Iterator[None]:
     """Hold a kernel lock on `path` for the block; it falls with the process, however that ends.
 
     Raises
@@ -197,14 +197,14 @@ def exclusive(path: Path, *, what: str, wait_s: float = 0) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         deadline = time.monotonic() + wait_s
-        while not _lock(handle):
+        while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise Conflict(f"{what}: another process is doing this now; wait for it to end, or stop it")
+                raise Conflict(f"{operation}: another process is doing this now; wait for it to end, or stop it")
             time.sleep(_POLL_S)
         yield
 
 
-def _lock(handle: IO[str]) -> bool:
+def _try_lock(handle: IO[str]) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config.entry import run_compose
+from pipeline.config.stage_entry import run_compose_stage
 
 if __name__ == "__main__":
-    run_compose()
+    run_compose_stage()

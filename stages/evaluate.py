@@ -5,28 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import files, package, paths
-from pipeline.config.entry import stage
+from pipeline import files, package
+from pipeline.config.stage_entry import stage
 from pipeline.evaluation import evaluate, model_card
-from pipeline.tracking import publish
+from pipeline.project import paths
+from pipeline.tracking import publish_run
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("evaluate")
 def main(config: Config) -> float:
     """Write figures, curves, the whole report and the model card; return the objective."""
-    train, test = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
-    judged = package.load(paths.CANDIDATE)
+    train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
+    judged = package.load_package(paths.CANDIDATE_PACKAGE)
     report = evaluate(judged, train, test, config.evaluation, objective=config.training.objective, seed=config.seed)
     report.write_tables(paths.PLOTS)
-    files.write_json(paths.EVALUATION, report.as_dict())
-    files.write_text(paths.CARD, model_card(report, config))
-    files.write_json(paths.TEST_METRICS, report.headline())
+    files.write_json(paths.EVALUATION_REPORT, report.as_dict())
+    files.write_text(paths.MODEL_CARD, model_card(report, config))
+    files.write_json(paths.TEST_METRICS, report.dvc_metrics())
     print(f"[evaluate] {report.summary}", flush=True)
-    print(f"[evaluate] {publish(Path(), config)}")
-    return report.value
+    print(f"[evaluate] {publish_run(Path(), config)}")
+    return report.objective_value
 
 
 if __name__ == "__main__":

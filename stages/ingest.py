@@ -5,20 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
-from pipeline.config.entry import stage
+from pipeline import files
+from pipeline.config.stage_entry import stage
 from pipeline.data import sources
+from pipeline.project import paths
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("ingest")
 def main(config: Config) -> None:
     """Fetch the rows, and write them with what tells them apart."""
-    sourced = sources.fetch(config.data, root=Path())
-    files.write_parquet(paths.RAW, sourced.frame)
-    files.write_json(paths.SOURCE, sourced.fingerprint)
+    sourced = sources.fetch_rows(config.data, root=Path())
+    files.write_parquet(paths.RAW_ROWS, sourced.frame)
+    files.write_json(paths.SOURCE_FINGERPRINT, sourced.fingerprint)
 
 
 if __name__ == "__main__":

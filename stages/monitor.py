@@ -6,18 +6,18 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.alerts.watching import watch
-from pipeline.config.entry import stage
-from pipeline.tracking.store import find_root
+from pipeline.alerts.monitor_loop import run_monitor
+from pipeline.config.stage_entry import stage
+from pipeline.tracking.run_store import find_project_root
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("monitor", is_in_graph=False)
 def main(config: Config) -> None:
     """Write what was found, tell who has to know, and end with the declared exit code."""
-    code = watch(config, find_root())
+    code = run_monitor(config, find_project_root())
     if code:
         sys.exit(code)
 

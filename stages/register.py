@@ -6,34 +6,37 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import files, package, paths
-from pipeline.config.entry import stage
+from pipeline import files, package
+from pipeline.config.stage_entry import stage
 from pipeline.errors import GateRefused
-from pipeline.gates import Evidence
+from pipeline.gates import GateInputs
+from pipeline.project import paths
 from pipeline.registry import registry_of
 from pipeline.tracking.revision import revision_tags
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("register")
 def main(config: Config) -> None:
     """Judge the candidate, write what the gates said, register it; end with exit code 5 when they reject it."""
     registry = registry_of(config.tracking)
-    evidence = Evidence(
-        files.read_parquet(paths.TEST), files.read_json(paths.EVALUATION), files.read_json(paths.VALIDATION)
+    evidence = GateInputs(
+        files.read_parquet(paths.TEST_ROWS),
+        files.read_json(paths.EVALUATION_REPORT),
+        files.read_json(paths.VALIDATION_REPORT),
     )
-    report = registry.judge_candidate(
-        config.name, package.load(paths.CANDIDATE), evidence, config.promotion, seed=config.seed
+    report = registry.evaluate_candidate(
+        config.name, package.load_package(paths.CANDIDATE_PACKAGE), evidence, config.promotion, seed=config.seed
     )
-    files.write_json(paths.REGISTRATION, report.settled().as_dict())
-    print(report.table(), flush=True)
+    files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
+    print(report.as_text(), flush=True)
     if "DVC_EXP_NAME" in os.environ and not config.promotion.experiments:
         print("[register] an experiment is judged, not registered (promotion.experiments=true registers it too)")
         return
     tags = revision_tags(Path())
-    print(f"[register] {registry.submit(config.name, paths.CANDIDATE, report, config.promotion, tags=tags)}")
+    print(f"[register] {registry.submit(config.name, paths.CANDIDATE_PACKAGE, report, config.promotion, tags=tags)}")
     if report.verdict == "reject":
         failed = ", ".join(gate.name for gate in report.gates if gate.result == "fail")
         raise GateRefused(f"the candidate is registered and goes no further: {failed}; see the table above")

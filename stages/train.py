@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import files, package, paths
-from pipeline.config.entry import stage
+from pipeline import files, package
+from pipeline.config.stage_entry import stage
+from pipeline.modeling.training import train_classifier, training_lineage
+from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.sweeps import run_trial
-from pipeline.training import lineage, train
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
-@stage("train", by_hand=run_trial)
+@stage("train", manual_task=run_trial)
 def main(config: Config) -> float:
     """Write the candidate and its cross-validated figures; return the objective."""
-    rows, parity = files.read_parquet(paths.TRAIN), files.read_parquet(paths.TEST)
+    rows, parity = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     schema = Schema.from_config(config.data)
-    result = train(rows, schema, config.features, config.model, config.training, seed=config.seed)
-    data = {name: files.sha256_file(path) for name, path in (("train", paths.TRAIN), ("test", paths.TEST))}
-    manifest = package.write(
-        paths.CANDIDATE,
+    result = train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    data = {name: files.sha256_file(path) for name, path in (("train", paths.TRAIN_ROWS), ("test", paths.TEST_ROWS))}
+    manifest = package.write_package(
+        paths.CANDIDATE_PACKAGE,
         result.classifier,
         train=rows,
-        parity=parity,
+        parity_rows=parity,
         scores=result.out_of_fold,
-        metrics=result.mean,
-        lineage=lineage(config, data=data, source=files.read_json(paths.SOURCE)),
+        metrics=result.mean_metrics,
+        lineage=training_lineage(config, data=data, source=files.read_json(paths.SOURCE_FINGERPRINT)),
         training=config.training,
         model=config.model.name,
     )
     files.write_json(paths.TRAIN_METRICS, result.as_dict())
     print(f"[train] {result.summary}; package {manifest.digest[:12]}")
-    return result.objective
+    return result.objective_value
 
 
 if __name__ == "__main__":

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import files, paths
-from pipeline.config.entry import stage
+from pipeline import files
+from pipeline.config.stage_entry import stage
 from pipeline.errors import DataError
+from pipeline.project import paths
 from pipeline.schema import Schema
-from pipeline.validation import page, quarantine, validate
-from pipeline.words import counted
+from pipeline.text import pluralize
+from pipeline.validation import quarantine, render_html, validate
 
 if TYPE_CHECKING:
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @stage("validate")
 def main(config: Config) -> None:
     """Write the report for programs and people, then the valid rows and those set aside."""
-    report = validate(paths.RAW, Schema.from_config(config.data), config.validation, name=config.data.name)
-    files.write_json(paths.VALIDATION, report.as_dict())
-    files.write_text(paths.VALIDATION_PAGE, page(report))
+    report = validate(paths.RAW_ROWS, Schema.from_config(config.data), config.validation, name=config.data.name)
+    files.write_json(paths.VALIDATION_REPORT, report.as_dict())
+    files.write_text(paths.VALIDATION_HTML, render_html(report))
     print(
-        f"[validate] {counted(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
+        f"[validate] {pluralize(report.n_rows, 'row')}, quality {report.quality.score:.1f} of 100, level {report.level}"
     )
-    if report.stops:
+    if report.blocks_training:
         raise DataError(
-            f"{paths.RAW}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_PAGE} shows them."
+            f"{paths.RAW_ROWS}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_HTML} shows them."
             f" Mend the source or the declaration, or set bad rows aside with validation.quarantine=true"
         )
-    valid, aside = quarantine(files.read_parquet(paths.RAW), report)
-    files.write_parquet(paths.VALID, valid)
-    files.write_parquet(paths.QUARANTINE, aside)
+    valid, aside = quarantine(files.read_parquet(paths.RAW_ROWS), report)
+    files.write_parquet(paths.VALID_ROWS, valid)
+    files.write_parquet(paths.QUARANTINED_ROWS, aside)
 
 
 if __name__ == "__main__":

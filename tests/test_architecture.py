@@ -105,13 +105,13 @@ def test_a_light_import_brings_no_heavy_package() -> None:
 _BENEATH = (
     "pipeline.errors",
     "pipeline.files",
-    "pipeline.kinds",
-    "pipeline.outputs",
-    "pipeline.paths",
+    "pipeline.lookup",
+    "pipeline.project.dvc_outputs",
+    "pipeline.project.paths",
     "pipeline.config",
     "pipeline.tracing",
 )
-_PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.figures")
+_PROJECTION = ("pipeline.tracking", "pipeline.sweeps", "pipeline.evaluation.plots")
 
 
 @pytest.mark.parametrize("stage", ["ingest", "validate", "split", "train", "evaluate"])
@@ -133,7 +133,7 @@ def test_dvc_knows_the_code_that_a_stage_runs(stage: str) -> None:
 
 def test_only_one_module_of_the_app_caches() -> None:
     caching = [name(path) for path in APP if "st.cache_" in path.read_text(encoding="utf-8")]
-    assert caching == ["app/access.py"]
+    assert caching == ["app/queries.py"]
 
 
 @pytest.mark.xdist_group("together")

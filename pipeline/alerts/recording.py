@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.alerts.figures import flat
-from pipeline.tracking import saying_warnings, tracker_of
+from pipeline.alerts.run_summary import flatten_metrics
+from pipeline.tracking import make_tracker, print_tracking_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.config.groups.monitoring_config import TrackingConfig
     from pipeline.state import MonitorRun
 
-__all__ = ["record"]
+__all__ = ["log_monitor_run"]
 
 
-def record(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], page: str) -> None:
+def log_monitor_run(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], page: str) -> None:
     """Make one run of MLflow from one run of the monitor: its figures as metrics, its findings as files."""
-    tracker = tracker_of(config, root)
+    tracker = make_tracker(config, root)
     tags = {
         "mlops.kind": "monitoring",
         "mlops.model": run.model,
@@ -28,7 +28,7 @@ def record(root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[
         "mlops.window.since": report["drift"]["window"]["since"],
         "mlops.window.until": report["drift"]["window"]["until"],
     }
-    with saying_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
-        tracker.log_metrics(flat(run.figures))
+    with print_tracking_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
+        tracker.log_metrics(flatten_metrics(run.figures))
         tracker.log_dict(dict(report), "monitoring.json")
         tracker.log_text(page, "monitoring.html")

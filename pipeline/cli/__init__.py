@@ -1,5 +1,5 @@
 """The `mlops` command: one verb for each thing that a person does with the engine."""
 
-from pipeline.cli.root import main
+from pipeline.cli.root_command import main
 
 __all__ = ["main"]

@@ -7,25 +7,32 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.compose import check_hydra_of
+from pipeline.config.composition import check_hydra_overrides
+from pipeline.config.config_loader import build_config
+from pipeline.config.hydra_job import (
+    FAILURE_FILE,
+    HydraJob,
+    current_job,
+    current_sweep_folder,
+    record_failure,
+    sweep_stop_reason,
+)
 from pipeline.config.interpolation import check_interpolations
-from pipeline.config.job import FAILURE, Job, current_job, current_sweep, note_failure, sweep_stopped
-from pipeline.config.load import build
 from pipeline.errors import ConfigError, MlopsError, UsageError
 from pipeline.files import read_json
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
-__all__ = ["run"]
+__all__ = ["run_hydra_app"]
 
 _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve", "-r", "--info"}
 
 
-def run(name: str, task: Callable[[Config], float | None], arguments: Sequence[str]) -> None:
+def run_hydra_app(name: str, task: Callable[[Config], float | None], arguments: Sequence[str]) -> None:
     """Run `task` on the settings that `arguments` compose, once or for every member of a sweep.
 
     Raises
@@ -42,11 +49,11 @@ def run(name: str, task: Callable[[Config], float | None], arguments: Sequence[s
             f"python -m stages.{name}: {strange[0]!r} is not used here; accepted: overrides such as model=random_forest,"
             " -m for a sweep, --cfg job, --info, --help"
         )
-    check_hydra_of(overrides)
-    _start(task)
+    check_hydra_overrides(overrides)
+    _run_hydra(task)
 
 
-def _start(task: Callable[[Config], float | None]) -> None:
+def _run_hydra(task: Callable[[Config], float | None]) -> None:
     import hydra
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
@@ -59,7 +66,7 @@ def _start(task: Callable[[Config], float | None]) -> None:
             raw: Any = OmegaConf.to_container(tree, resolve=False)
             check_interpolations(raw)
             values: Any = OmegaConf.to_container(tree, resolve=True)
-            return task(build(values, where=" ".join([f"{paths.CONF}/config.yaml", *member.overrides])))
+            return task(build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *member.overrides])))
         except Exception as error:
             stop = OmegaConf.select(tree, "tracking.fail_fast") is True
             if member.is_in_sweep:
@@ -82,29 +89,29 @@ def _start(task: Callable[[Config], float | None]) -> None:
     _refuse_when_all_failed()
 
 
-def _report_failure(member: Job, error: Exception, *, stop: bool) -> None:
+def _report_failure(member: HydraJob, error: Exception, *, stop: bool) -> None:
     """Say and note that one member of a sweep failed, with a trace when it is not an error of ours."""
     message = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, MlopsError):
         logging.getLogger(__name__).error("a bug of ours, or of an estimator's:", exc_info=error)
     sys.stderr.write(f"[{member.number}] failed: {message}\n")
-    note_failure(member, message, stop=stop)
+    record_failure(member, message, stop=stop)
 
 
-def _refuse_when_stopped(member: Job) -> None:
-    reason = None if member.sweep_folder is None else sweep_stopped(member.sweep_folder)
+def _refuse_when_stopped(member: HydraJob) -> None:
+    reason = None if member.sweep_folder is None else sweep_stop_reason(member.sweep_folder)
     if reason is not None:
         raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
 
 
 def _refuse_when_all_failed() -> None:
     """Refuse a sweep that was stopped, or of which no member came to an end."""
-    folder = current_sweep()
+    folder = current_sweep_folder()
     if folder is None:
         return
-    reason = sweep_stopped(folder)
+    reason = sweep_stop_reason(folder)
     if reason is not None:
         raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
-    failures = sorted(folder.glob(f"*/{FAILURE}"))
+    failures = sorted(folder.glob(f"*/{FAILURE_FILE}"))
     if failures and len(failures) == len([path for path in folder.iterdir() if path.is_dir()]):
         raise ConfigError(f"every member of the sweep failed; the first one: {read_json(failures[0])['message']}")

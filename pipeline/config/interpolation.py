@@ -31,27 +31,29 @@ def check_interpolations(values: Mapping[str, Any]) -> None:
         characters of result.
     """
     known: dict[str, int] = {}
-    for path, value in _texts(values, ()):
-        _size(".".join(path), value, values, known, ())
+    for path, value in _interpolated_texts(values, ()):
+        _resolved_length(".".join(path), value, values, known, ())
 
 
-def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _interpolated_texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(value, dict):
         for key, member in value.items():
-            yield from _texts(member, (*path, str(key)))
+            yield from _interpolated_texts(member, (*path, str(key)))
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _texts(member, (*path, str(index)))
+            yield from _interpolated_texts(member, (*path, str(index)))
     elif isinstance(value, str) and _OPENING.search(value):
         yield path, value
 
 
-def _size(where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], above: tuple[str, ...]) -> int:
+def _resolved_length(
+    where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], parents: tuple[str, ...]
+) -> int:
     """Return the number of characters that `text` has once it is resolved."""
     if where in known:
         return known[where]
-    if where in above:
-        raise ConfigError(f"{where}: refers to itself: {' -> '.join((*above, where))}")
+    if where in parents:
+        raise ConfigError(f"{where}: refers to itself: {' -> '.join((*parents, where))}")
     if not isinstance(text, str):
         return len(str(text))
     references = _REFERENCE.findall(text)
@@ -61,14 +63,16 @@ def _size(where: str, text: Any, values: Mapping[str, Any], known: dict[str, int
         )
     size = len(text)
     for reference in references:
-        size += _size(reference, _target(where, reference, values), values, known, (*above, where))
+        size += _resolved_length(
+            reference, _referenced_value(where, reference, values), values, known, (*parents, where)
+        )
     if size > _MAX_CHARACTERS:
         raise ConfigError(f"{where}: would have more than {_MAX_CHARACTERS:,} characters once it is resolved")
     known[where] = size
     return size
 
 
-def _target(where: str, reference: str, values: Mapping[str, Any]) -> Any:
+def _referenced_value(where: str, reference: str, values: Mapping[str, Any]) -> Any:
     value: Any = values
     for key in reference.split("."):
         if not isinstance(value, dict) or key not in value:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from pipeline.kinds import Kinds
+from pipeline.lookup import LookupTable
 from pipeline.schema import Schema
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data import DataConfig
+    from pipeline.config.groups.data_config import DataConfig
 
-__all__ = ["SOURCES", "Sourced", "content_hash", "fetch"]
+__all__ = ["SOURCES", "FetchedRows", "content_hash", "fetch_rows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
+class FetchedRows:
     """Rows as declared, and what tells them apart from others.
 
     `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values) and, for files,
@@ -36,16 +36,16 @@ class Sourced:
     fingerprint: dict[str, Any]
 
 
-class Fetch(Protocol):
+class SourceReader(Protocol):
     """Reads the rows of one kind of source below `root`."""
 
     def __call__(self, config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame: ...
 
 
-SOURCES: Kinds[Fetch] = Kinds("data.source.kind")
+SOURCES: LookupTable[SourceReader] = LookupTable("data.source.kind")
 
 
-def fetch(config: DataConfig, *, root: Path) -> Sourced:
+def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
     """Return the rows that `config.source` declares.
 
     Parameters
@@ -80,7 +80,7 @@ def fetch(config: DataConfig, *, root: Path) -> Sourced:
     }
     if source.kind in ("csv", "parquet"):
         fingerprint |= {"path": source.path, "file_sha256": sha256_file(root / source.path)}
-    return Sourced(frame, fingerprint)
+    return FetchedRows(frame, fingerprint)
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -95,76 +95,76 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 
 @SOURCES.add("synthetic")
-def _synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
-    from pipeline.data.synthetic import draw
+def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+    from pipeline.data.synthetic import generate_rows
 
     assert config.source.kind == "synthetic"  # noqa: S101 - narrows the type; the table has looked already
     assert config.profile is not None  # noqa: S101 - DataConfig has looked already
-    return draw(config.profile, schema, rows=config.source.rows, seed=config.source.seed)
+    return generate_rows(config.profile, schema, n_rows=config.source.rows, seed=config.source.seed)
 
 
 @SOURCES.add("csv")
-def _csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
-    from pipeline.data.reader import read_csv
+def _fetch_csv(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+    from pipeline.data.csv_reader import read_csv
 
     assert config.source.kind == "csv"  # noqa: S101 - narrows the type
-    return read_csv(_existing(root, config.source.path), schema, config.source)
+    return read_csv(_require_file(root, config.source.path), schema, config.source)
 
 
 @SOURCES.add("parquet")
-def _parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
+def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.data.conform import conform
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "parquet"  # noqa: S101 - narrows the type
-    path = _existing(root, config.source.path)
+    path = _require_file(root, config.source.path)
     try:
         with path.open("rb") as stream:
             table = pq.read_table(stream)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{config.source.path}: not a readable Parquet file: {error}") from error
-    return conform(table, schema, where=config.source.path)
+    return coerce_to_schema(table, schema, where=config.source.path)
 
 
-def _existing(root: Path, path: str) -> Path:
+def _require_file(root: Path, path: str) -> Path:
     if not (root / path).is_file():
         raise DataError(f"data.source.path: there is no file {path}; put one there with `mlops data add FILE`")
     return root / path
 
 
 @SOURCES.add("bundled")
-def _bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+def _fetch_bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
     import pyarrow as pa
     from sklearn import datasets
 
-    from pipeline.data.conform import conform
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "bundled"  # noqa: S101 - narrows the type
     bunch = getattr(datasets, f"load_{config.source.name}")()
-    columns = {_plain(name): pa.array(bunch.data[:, i]) for i, name in enumerate(bunch.feature_names)}
-    words = [_plain(str(word)) for word in bunch.target_names]
+    columns = {_to_identifier(name): pa.array(bunch.data[:, i]) for i, name in enumerate(bunch.feature_names)}
+    words = [_to_identifier(str(word)) for word in bunch.target_names]
     columns[schema.target.column] = pa.array([words[code] for code in bunch.target], pa.string())
-    return conform(pa.table(columns), schema, where=f"scikit-learn's {config.source.name}")
+    return coerce_to_schema(pa.table(columns), schema, where=f"scikit-learn's {config.source.name}")
 
 
-def _plain(name: str) -> str:
+def _to_identifier(name: str) -> str:
     """Return a name of letters, digits and underscores: `sepal length (cm)` becomes `sepal_length_cm`."""
     return re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_")
 
 
 @SOURCES.add("sql")
-def _sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
-    from pipeline.data.conform import conform
+def _fetch_sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
+    from pipeline.data.coerce import coerce_to_schema
 
     assert config.source.kind == "sql"  # noqa: S101 - narrows the type
     url_env = config.source.url_env
-    table = _queried(_query(config.source.query), _address(url_env), url_env)
-    return conform(table, schema, where=f"the query behind ${url_env}")
+    table = _run_query(_check_query(config.source.query), _database_url(url_env), url_env)
+    return coerce_to_schema(table, schema, where=f"the query behind ${url_env}")
 
 
-def _query(text: str) -> str:
+def _check_query(text: str) -> str:
     query = text.strip().rstrip(";")
     if not re.match(r"(?i)(select|with)\b", query) or ";" in query:
         raise ConfigError("data.source.query: is one SELECT; it reads, and changes nothing")
@@ -173,7 +173,7 @@ def _query(text: str) -> str:
     return query
 
 
-def _address(url_env: str) -> str:
+def _database_url(url_env: str) -> str:
     if not os.environ.get(url_env):
         raise DependencyUnavailable(
             f"data.source.url_env: the environment variable {url_env} is not set; give it an SQLAlchemy address,"
@@ -182,7 +182,7 @@ def _address(url_env: str) -> str:
     return os.environ[url_env]
 
 
-def _queried(query: str, url: str, url_env: str) -> pa.Table:
+def _run_query(query: str, url: str, url_env: str) -> pa.Table:
     """Return what a query answers; errors name the variable, never the address with its password."""
     import pyarrow as pa
     import sqlalchemy as sa

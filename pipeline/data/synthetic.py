@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pipeline.data.cells import to_frame
+from pipeline.data.cell_parsers import to_frame
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.data import CellProfile, Profile
+    from pipeline.config.groups.data_config import MixtureComponent, SyntheticProfile
     from pipeline.schema import Column, Schema
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
 
-__all__ = ["draw"]
+__all__ = ["generate_rows"]
 
-_CHUNK = 1 << 17
+_CHUNK_ROWS = 1 << 17
 
 
-def draw(profile: Profile, schema: Schema, *, rows: int, seed: int) -> pd.DataFrame:
+def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, seed: int) -> pd.DataFrame:
     """Return `rows` rows of the declared columns and the target.
 
     Parameters
@@ -58,21 +58,21 @@ def draw(profile: Profile, schema: Schema, *, rows: int, seed: int) -> pd.DataFr
     """
     cells = list(profile.cells.items())
     for name, cell in cells:
-        _check(f"data.profile.cells.{name}", cell, schema)
+        _check_cell_profile(f"data.profile.cells.{name}", cell, schema)
     n_missing = max(len(cell.missing_count) for _, cell in cells) - 1
     width = 2 + len(schema.columns) + n_missing
     generator = np.random.Generator(np.random.PCG64(seed))
     chunks = [
-        _codes(generator.random((min(_CHUNK, rows - start), width)), [cell for _, cell in cells], schema)
-        for start in range(0, rows, _CHUNK)
+        _draw_codes(generator.random((min(_CHUNK_ROWS, n_rows - start), width)), [cell for _, cell in cells], schema)
+        for start in range(0, n_rows, _CHUNK_ROWS)
     ]
     codes = np.concatenate(chunks)
-    columns = {column.name: _values(codes[:, i], column) for i, column in enumerate(schema.columns)}
-    columns[schema.target.column] = _worded(codes[:, -1], schema.target.classes)
+    columns = {column.name: _decode_values(codes[:, i], column) for i, column in enumerate(schema.columns)}
+    columns[schema.target.column] = _decode_categories(codes[:, -1], schema.target.classes)
     return to_frame(pa.table(columns))
 
 
-def _check(place: str, cell: CellProfile, schema: Schema) -> None:
+def _check_cell_profile(place: str, cell: MixtureComponent, schema: Schema) -> None:
     """Refuse a cell that leaves a column out, names another, or gives a word no weight."""
     names = {column.name for column in schema.columns}
     if cell.label not in schema.target.classes:
@@ -103,31 +103,33 @@ def _check_sum(place: str, weights: Sequence[float]) -> None:
         raise ConfigError(f"{place}: weights are 0 or more, and one of them above 0; found {list(weights)}")
 
 
-def _codes(uniform: Floats, cells: list[CellProfile], schema: Schema) -> Codes:
+def _draw_codes(uniform: Floats, cells: list[MixtureComponent], schema: Schema) -> Codes:
     """Return the code of every value, shape (n, n_columns + 1); -1 where it is missing, the class last."""
     codes = np.empty((len(uniform), len(schema.columns) + 1), np.int64)
-    drawn = _draw(uniform[:, 0], [cell.share for cell in cells])
+    drawn = _choose_by_weight(uniform[:, 0], [cell.share for cell in cells])
     for number, cell in enumerate(cells):
         rows = np.flatnonzero(drawn == number)
         own = uniform[rows, 1:]
         for i, column in enumerate(schema.columns):
-            codes[rows, i] = _draw(own[:, i], cell.weights[column.name])
+            codes[rows, i] = _choose_by_weight(own[:, i], cell.weights[column.name])
         codes[rows, -1] = schema.target.classes.index(cell.label)
         rates = np.array([cell.missing_rate.get(column.name, 0.0) for column in schema.columns])
-        codes[rows, :-1] = np.where(_missing(own[:, len(schema.columns) :], cell, rates), -1, codes[rows, :-1])
+        codes[rows, :-1] = np.where(
+            _draw_missing_mask(own[:, len(schema.columns) :], cell, rates), -1, codes[rows, :-1]
+        )
     return codes
 
 
-def _draw(uniform: Floats, weights: Sequence[float]) -> Codes:
+def _choose_by_weight(uniform: Floats, weights: Sequence[float]) -> Codes:
     """Return the position in `weights` at which the share `uniform` of their sum is passed."""
     sums = np.cumsum(np.asarray(weights, np.float64))
     codes: Codes = np.searchsorted(sums, uniform * sums[-1], side="right")
     return codes
 
 
-def _missing(uniform: Floats, cell: CellProfile, rates: Floats) -> NDArray[np.bool_]:
+def _draw_missing_mask(uniform: Floats, cell: MixtureComponent, rates: Floats) -> NDArray[np.bool_]:
     """Return which cells go missing, shape (n, n_columns): a drawn count of them, one after another."""
-    counts = _draw(uniform[:, 0], cell.missing_count)
+    counts = _choose_by_weight(uniform[:, 0], cell.missing_count)
     gone = np.zeros((len(uniform), len(rates)), bool)
     for turn in range(1, len(cell.missing_count)):
         rows = np.flatnonzero(counts >= turn)
@@ -137,12 +139,12 @@ def _missing(uniform: Floats, cell: CellProfile, rates: Floats) -> NDArray[np.bo
     return gone
 
 
-def _values(codes: Codes, column: Column) -> pa.Array:
+def _decode_values(codes: Codes, column: Column) -> pa.Array:
     if column.kind == "category":
-        return _worded(codes, column.categories)
+        return _decode_categories(codes, column.categories)
     values = pa.array(codes, mask=codes < 0)
     return values.cast({"integer": pa.int64(), "float": pa.float64(), "boolean": pa.bool_()}[column.kind])
 
 
-def _worded(codes: Codes, words: Sequence[str]) -> pa.Array:
+def _decode_categories(codes: Codes, words: Sequence[str]) -> pa.Array:
     return pa.array(words, pa.string()).take(pa.array(codes, mask=codes < 0))

@@ -11,51 +11,51 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics import bin_of, significant
+from pipeline.metrics import bin_indices, round_significant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.metrics import Scored
+    from pipeline.metrics import LabeledPredictions
 
     Floats = NDArray[np.float64]
 
-__all__ = ["calibration", "confusion", "curves", "lift", "precision_recall", "roc"]
+__all__ = ["calibration_table", "confusion_table", "curve_tables", "lift_table", "precision_recall_table", "roc_table"]
 
 _MAX_POINTS = 200
 _LIFT_STEPS = 50
 _Z = 1.959963984540054  # 0.975 quantile of the normal distribution
 
 
-def curves(scored: Scored, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+def curve_tables(scored: LabeledPredictions, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
     """Return every table of this module by the name of its file in plots/."""
     tables = {
-        "calibration": calibration(scored),
-        "confusion": confusion(scored, classes),
-        "lift": lift(scored),
-        "pr": precision_recall(scored),
-        "roc": roc(scored),
+        "calibration": calibration_table(scored),
+        "confusion": confusion_table(scored, classes),
+        "lift": lift_table(scored),
+        "pr": precision_recall_table(scored),
+        "roc": roc_table(scored),
     }
-    return {name: table.map(_plain) for name, table in tables.items()}
+    return {name: table.map(_round_floats) for name, table in tables.items()}
 
 
-def _plain(value: Any) -> Any:
-    return significant(value) if isinstance(value, float) else value
+def _round_floats(value: Any) -> Any:
+    return round_significant(value) if isinstance(value, float) else value
 
 
-def confusion(scored: Scored, classes: tuple[str, ...]) -> pd.DataFrame:
+def confusion_table(scored: LabeledPredictions, classes: tuple[str, ...]) -> pd.DataFrame:
     """Return `actual` and `predicted` class of each row, sorted, which is the form that DVC counts itself."""
     order = np.lexsort((scored.predicted, scored.y))
     names = np.array(classes)
     return pd.DataFrame({"actual": names[scored.y[order]], "predicted": names[scored.predicted[order]]})
 
 
-def roc(scored: Scored) -> pd.DataFrame:
+def roc_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `false_positive_rate`, `true_positive_rate` and `threshold` (from it on a row is called positive).
 
     At most 200 points, ends included; empty when all rows are of one class.
     """
-    threshold, hits, misses = _cumulated(*_cases(scored))
+    threshold, hits, misses = _cumulative_counts(*_binary_cases(scored))
     if not hits[-1] or not misses[-1]:
         return pd.DataFrame({"false_positive_rate": [], "true_positive_rate": [], "threshold": []})
     table = pd.DataFrame(
@@ -65,31 +65,31 @@ def roc(scored: Scored) -> pd.DataFrame:
             "threshold": np.concatenate([[1.0], threshold]),
         }
     )
-    return _thinned(table)
+    return _thin_points(table)
 
 
-def precision_recall(scored: Scored) -> pd.DataFrame:
+def precision_recall_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `recall`, `precision` and `threshold`, at most 200 points; empty when no row is of the class."""
-    threshold, hits, misses = _cumulated(*_cases(scored))
+    threshold, hits, misses = _cumulative_counts(*_binary_cases(scored))
     if not hits[-1]:
         return pd.DataFrame({"recall": [], "precision": [], "threshold": []})
-    return _thinned(
+    return _thin_points(
         pd.DataFrame({"recall": hits / hits[-1], "precision": hits / (hits + misses), "threshold": threshold})
     )
 
 
-def calibration(scored: Scored) -> pd.DataFrame:
+def calibration_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `predicted` and `observed` share by bin of the probability, with Wilson's 95 % interval and `rows`.
 
     Bins are of equal width; those without rows are left out.
     """
-    probability, came_true = scored.confidence
-    at = bin_of(probability, scored.bins)
-    rows = np.bincount(at, minlength=scored.bins)
+    probability, came_true = scored.confidence_and_correctness
+    at = bin_indices(probability, scored.n_bins)
+    rows = np.bincount(at, minlength=scored.n_bins)
     used = rows > 0
     n = rows[used].astype(np.float64)
-    predicted = np.bincount(at, weights=probability, minlength=scored.bins)[used] / n
-    observed = np.bincount(at, weights=came_true, minlength=scored.bins)[used] / n
+    predicted = np.bincount(at, weights=probability, minlength=scored.n_bins)[used] / n
+    observed = np.bincount(at, weights=came_true, minlength=scored.n_bins)[used] / n
     middle = (observed + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * np.sqrt(observed * (1 - observed) / n + _Z**2 / (4 * n**2))
     return pd.DataFrame(
@@ -103,13 +103,13 @@ def calibration(scored: Scored) -> pd.DataFrame:
     )
 
 
-def lift(scored: Scored) -> pd.DataFrame:
+def lift_table(scored: LabeledPredictions) -> pd.DataFrame:
     """Return `share_of_rows` by falling score, the `share_found` of the class among them, and their `lift`.
 
     Lift is how many times more often the class occurs there than in all rows. Rows of one score stand
     for each other, so that their order in the file shows nowhere.
     """
-    _, hits, misses = _cumulated(*_cases(scored))
+    _, hits, misses = _cumulative_counts(*_binary_cases(scored))
     if not hits[-1]:
         return pd.DataFrame({"share_of_rows": [], "share_found": [], "lift": []})
     total = hits + misses
@@ -118,7 +118,7 @@ def lift(scored: Scored) -> pd.DataFrame:
     return pd.DataFrame({"share_of_rows": share, "share_found": found, "lift": found / share})
 
 
-def _cases(scored: Scored) -> tuple[Floats, NDArray[np.bool_]]:
+def _binary_cases(scored: LabeledPredictions) -> tuple[Floats, NDArray[np.bool_]]:
     """Return a score for each case and whether it is of the class."""
     if scored.positive is not None:
         return scored.probabilities[:, scored.positive], scored.y == scored.positive
@@ -126,7 +126,7 @@ def _cases(scored: Scored) -> tuple[Floats, NDArray[np.bool_]]:
     return scored.probabilities.ravel(), is_class.ravel()
 
 
-def _cumulated(score: Floats, is_class: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _cumulative_counts(score: Floats, is_class: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Return each distinct score, falling, with the cases inside and outside of the class down to it."""
     order = np.argsort(-score, kind="stable")
     falling = score[order]
@@ -135,7 +135,7 @@ def _cumulated(score: Floats, is_class: NDArray[np.bool_]) -> tuple[Floats, Floa
     return falling[last], hits, last + 1.0 - hits
 
 
-def _thinned(table: pd.DataFrame) -> pd.DataFrame:
+def _thin_points(table: pd.DataFrame) -> pd.DataFrame:
     """Return at most 200 rows of `table`, evenly, with the first and the last."""
     if len(table) <= _MAX_POINTS:
         return table

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, measure, significant
-from pipeline.scoring import scored_rows
+from pipeline.metrics import METRICS, compute_metrics, round_significant
+from pipeline.modeling.scored_rows import make_scored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
 
-__all__ = ["Importance", "find_importance", "importance_table"]
+__all__ = ["Importance", "importance_table", "permutation_importance"]
 
 _MAX_ROWS = 10_000
 
@@ -43,7 +43,7 @@ class Importance:
         return asdict(self)
 
 
-def find_importance(
+def permutation_importance(
     classifier: Classifier, frame: pd.DataFrame, codes: NDArray[np.int64], *, metric: str, repeats: int, seed: int
 ) -> list[Importance]:
     """Return the importance of every encoded column, greatest first (permutation importance, Breiman 2001).
@@ -70,41 +70,46 @@ def find_importance(
     if len(matrix) > _MAX_ROWS:
         rows = np.sort(rng.choice(len(matrix), _MAX_ROWS, replace=False))
         matrix, codes = matrix[rows], codes[rows]
-    before = _figure(classifier, matrix, codes, metric)
+    before = _metric_value(classifier, matrix, codes, metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     found, at = [], 0
-    for plan in classifier.encoder.plans_:
-        mine = slice(at, at + len(plan.names))
+    for plan in classifier.encoder.encodings_:
+        mine = slice(at, at + len(plan.output_names))
         worse = np.empty(repeats)
         for repeat in range(repeats):
             shuffled = matrix.copy()
             shuffled[:, mine] = matrix[rng.permutation(len(matrix)), mine]
-            worse[repeat] = sign * (before - _figure(classifier, shuffled, codes, metric))
-        found.append(_summary(plan.name, metric, worse))
+            worse[repeat] = sign * (before - _metric_value(classifier, shuffled, codes, metric))
+        found.append(_summarize_repeats(plan.name, metric, worse))
         at = mine.stop
     return sorted(found, key=lambda one: (one.mean is None, -(one.mean or 0.0), one.column))
 
 
-def _figure(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
-    probabilities = classifier.calibration.apply(classifier.score(matrix))
-    scored = scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
-    return measure(scored, [metric])[metric]
+def _metric_value(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
+    probabilities = classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
+    scored = make_scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
+    return compute_metrics(scored, [metric])[metric]
 
 
-def _summary(column: str, metric: str, worse: NDArray[np.float64]) -> Importance:
-    figures = (worse.mean(), worse.std(ddof=1) if len(worse) > 1 else 0.0, worse.min(), worse.max())
-    return Importance(column, metric, *map(significant, figures))
+def _summarize_repeats(column: str, metric: str, worsenings: NDArray[np.float64]) -> Importance:
+    figures = (
+        worsenings.mean(),
+        worsenings.std(ddof=1) if len(worsenings) > 1 else 0.0,
+        worsenings.min(),
+        worsenings.max(),
+    )
+    return Importance(column, metric, *map(round_significant, figures))
 
 
-def importance_table(found: Sequence[Importance]) -> pd.DataFrame:
+def importance_table(importances: Sequence[Importance]) -> pd.DataFrame:
     """Return `column`, `worsening` (mean), `low` and `high` for `dvc plots`, greatest first."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "column": [one.column for one in found],
-            "worsening": [one.mean for one in found],
-            "low": [one.low for one in found],
-            "high": [one.high for one in found],
+            "column": [one.column for one in importances],
+            "worsening": [one.mean for one in importances],
+            "low": [one.low for one in importances],
+            "high": [one.high for one in importances],
         }
     )

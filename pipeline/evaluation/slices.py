@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.metrics import METRICS, Estimate, estimate, measure, metric_named, significant
+from pipeline.metrics import METRICS, MetricEstimate, compute_metrics, estimate_metrics, get_metric, round_significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.learning import EvaluationConfig
-    from pipeline.metrics import Scored
+    from pipeline.config.groups.training_config import EvaluationConfig
+    from pipeline.metrics import LabeledPredictions
     from pipeline.schema import Column, Schema
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["Slice", "find_slices"]
+__all__ = ["Slice", "evaluate_slices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +35,33 @@ class Slice:
 
     column: str
     value: str
-    rows: int
+    n_rows: int
     metric: str
-    estimate: Estimate
+    estimate: MetricEstimate
     metrics: dict[str, float | None]
-    stands_out: bool | None
+    is_clearly_worse: bool | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 10 significant digits."""
         return {
             "column": self.column,
             "part": self.value,
-            "rows": self.rows,
+            "rows": self.n_rows,
             "metric": self.metric,
             **self.estimate.as_dict(),
             "metrics": self.metrics,
-            "stands_out": self.stands_out,
+            "stands_out": self.is_clearly_worse,
         }
 
 
-def find_slices(
-    scored: Scored, train: pd.DataFrame, test: pd.DataFrame, schema: Schema, config: EvaluationConfig, *, seed: int
+def evaluate_slices(
+    scored: LabeledPredictions,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    schema: Schema,
+    config: EvaluationConfig,
+    *,
+    seed: int,
 ) -> tuple[list[Slice], list[tuple[str, str, int]]]:
     """Return the slices worst first, and column, value and rows of those that were too small to judge.
 
@@ -71,49 +77,53 @@ def find_slices(
         `slices`, `metrics`, `confidence` and `resamples` are read.
     seed : int
     """
-    metric = metric_named(config.slices.metric, key="evaluation.slices.metric").name
-    overall = measure(scored, [metric])[metric]
+    metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
+    overall = compute_metrics(scored, [metric])[metric]
     found, too_small = [], []
     for column in schema.columns:
         if column.kind == "text" or not (column.role == "feature" or column.protected):
             continue
-        for value, inside in _parts(column, train[column.name], test[column.name], config.slices.quantiles):
+        for value, inside in _column_slices(column, train[column.name], test[column.name], config.slices.quantiles):
             rows = int(inside.sum())
             if rows and (column.protected or rows >= config.slices.min_rows):
-                found.append(_judge(column.name, value, scored.take(inside), overall, config, seed))
+                found.append(_evaluate_slice(column.name, value, scored.take(inside), overall, config, seed))
             elif rows:
                 too_small.append((column.name, value, rows))
-    return sorted(found, key=_badness), too_small
+    return sorted(found, key=_worst_first_key), too_small
 
 
-def _judge(column: str, value: str, part: Scored, overall: float, config: EvaluationConfig, seed: int) -> Slice:
+def _evaluate_slice(
+    column: str, value: str, scored: LabeledPredictions, overall: float, config: EvaluationConfig, seed: int
+) -> Slice:
     name = config.slices.metric
-    found = estimate(part, [name], confidence=config.confidence, resamples=config.resamples, seed=seed)[name]
-    metrics = {one: significant(figure) for one, figure in measure(part, config.metrics).items()}
+    found = estimate_metrics(
+        scored, [name], confidence_level=config.confidence, n_resamples=config.resamples, seed=seed
+    )[name]
+    metrics = {one: round_significant(figure) for one, figure in compute_metrics(scored, config.metrics).items()}
     stands_out = None
     if found.low is not None and found.high is not None:
         stands_out = found.high < overall if METRICS[name].higher_is_better else found.low > overall
-    return Slice(column, value, part.n_rows, name, found, metrics, stands_out)
+    return Slice(column, value, scored.n_rows, name, found, metrics, stands_out)
 
 
-def _badness(one: Slice) -> tuple[bool, float, str, str]:
-    value = one.estimate.value
+def _worst_first_key(slice_: Slice) -> tuple[bool, float, str, str]:
+    value = slice_.estimate.value
     if value is None:
-        return (True, 0.0, one.column, one.value)
-    return (False, value if METRICS[one.metric].higher_is_better else -value, one.column, one.value)
+        return (True, 0.0, slice_.column, slice_.value)
+    return (False, value if METRICS[slice_.metric].higher_is_better else -value, slice_.column, slice_.value)
 
 
-def _parts(column: Column, train: pd.Series, test: pd.Series, quantiles: int) -> Iterator[tuple[str, Mask]]:
+def _column_slices(column: Column, train: pd.Series, test: pd.Series, quantiles: int) -> Iterator[tuple[str, Mask]]:
     """Yield the name of each part of a column and which rows of `test` are in it; missing last."""
     is_missing = test.isna().to_numpy(dtype=bool)
     if column.kind in ("category", "boolean"):
-        yield from _words(column, test)
+        yield from _category_slices(column, test)
     else:
-        yield from _ranges(column, _numbers(train, column), _numbers(test, column), quantiles)
+        yield from _range_slices(column, _to_floats(train, column), _to_floats(test, column), quantiles)
     yield "missing", is_missing
 
 
-def _words(column: Column, test: pd.Series) -> Iterator[tuple[str, Mask]]:
+def _category_slices(column: Column, test: pd.Series) -> Iterator[tuple[str, Mask]]:
     values = {"false": False, "true": True} if column.kind == "boolean" else {word: word for word in column.categories}
     left = test.notna().to_numpy(dtype=bool)
     for word, value in values.items():
@@ -123,14 +133,14 @@ def _words(column: Column, test: pd.Series) -> Iterator[tuple[str, Mask]]:
     yield "not declared", left
 
 
-def _numbers(values: pd.Series, column: Column) -> NDArray[np.float64]:
+def _to_floats(values: pd.Series, column: Column) -> NDArray[np.float64]:
     if column.kind == "datetime":
         moments = values.to_numpy(dtype="datetime64[us]")
         return np.where(np.isnat(moments), np.nan, moments.astype(np.int64))
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _ranges(
+def _range_slices(
     column: Column, train: NDArray[np.float64], test: NDArray[np.float64], quantiles: int
 ) -> Iterator[tuple[str, Mask]]:
     known = train[~np.isnan(train)]
@@ -142,20 +152,24 @@ def _ranges(
     if not len(edges):
         yield "any value", ~np.isnan(test)
         return
-    yield f"up to {_spoken(edges[0], column)}", test <= edges[0]
+    yield f"up to {_format_edge(edges[0], column)}", test <= edges[0]
     for low, high in pairwise(edges):
-        yield _between(low, high, column), (test > low) & (test <= high)
-    yield f"above {_spoken(edges[-1], column)}", test > edges[-1]
+        yield _range_label(low, high, column), (test > low) & (test <= high)
+    yield f"above {_format_edge(edges[-1], column)}", test > edges[-1]
 
 
-def _between(low: float, high: float, column: Column) -> str:
+def _range_label(low: float, high: float, column: Column) -> str:
     if column.kind != "integer":
-        return f"above {_spoken(low, column)} to {_spoken(high, column)}"
+        return f"above {_format_edge(low, column)} to {_format_edge(high, column)}"
     first = low + 1
-    return _spoken(high, column) if first == high else f"{_spoken(first, column)} to {_spoken(high, column)}"
+    return (
+        _format_edge(high, column)
+        if first == high
+        else f"{_format_edge(first, column)} to {_format_edge(high, column)}"
+    )
 
 
-def _spoken(value: float, column: Column) -> str:
+def _format_edge(value: float, column: Column) -> str:
     if column.kind == "datetime":
         return str(np.datetime64(int(value), "us").astype("datetime64[s]"))
     return str(int(value)) if column.kind == "integer" else f"{value:.6g}"

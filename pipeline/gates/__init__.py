@@ -1,7 +1,7 @@
 """Judge whether a candidate may replace what serves: every gate says pass or fail, by how much, and why."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
-from pipeline.gates.judging import Evidence, judge
-from pipeline.gates.report import Gate, GateReport
+from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates
+from pipeline.gates.gate_report import Gate, GateReport
 
-__all__ = ["Evidence", "Gate", "GateReport", "SchemaChange", "compare_schemas", "judge"]
+__all__ = ["Gate", "GateInputs", "GateReport", "SchemaChange", "compare_schemas", "evaluate_gates"]

@@ -18,66 +18,68 @@ class SchemaChange:
     """One difference; `breaks` says that a row that was accepted before may be refused now."""
 
     column: str
-    what: str
-    breaks: bool
+    description: str
+    is_breaking: bool
 
     def __str__(self) -> str:
-        return f"{self.column} {self.what}"
+        return f"{self.column} {self.description}"
 
 
 def compare_schemas(old: Schema, new: Schema) -> list[SchemaChange]:
     """Return the changes from `old` to `new`, those that break callers first."""
-    return sorted(_changes(old, new), key=lambda change: (not change.breaks, change.column))
+    return sorted(_changes(old, new), key=lambda change: (not change.is_breaking, change.column))
 
 
 def _changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
     before = {column.name: column for column in old.features}
     after = {column.name: column for column in new.features}
     for name in before.keys() - after.keys():
-        yield SchemaChange(name, "was removed", breaks=True)
+        yield SchemaChange(name, "was removed", is_breaking=True)
     for name in after.keys() - before.keys():
         is_needed = not after[name].nullable
-        yield SchemaChange(name, "was added and is needed" if is_needed else "was added", breaks=is_needed)
+        yield SchemaChange(name, "was added and is needed" if is_needed else "was added", is_breaking=is_needed)
     for name in before.keys() & after.keys():
-        yield from _column(before[name], after[name])
+        yield from _column_changes(before[name], after[name])
     if old.target.classes != new.target.classes:
         what = f"has the classes {', '.join(new.target.classes)} instead of {', '.join(old.target.classes)}"
-        yield SchemaChange(new.target.column, what, breaks=True)
+        yield SchemaChange(new.target.column, what, is_breaking=True)
 
 
-def _column(old: Column, new: Column) -> Iterator[SchemaChange]:
+def _column_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
     if old.kind != new.kind:
-        yield SchemaChange(new.name, f"is {new.kind} instead of {old.kind}", breaks=True)
+        yield SchemaChange(new.name, f"is {new.kind} instead of {old.kind}", is_breaking=True)
         return
     if old.nullable != new.nullable:
         yield SchemaChange(
-            new.name, "may be missing now" if new.nullable else "may not be missing now", breaks=old.nullable
+            new.name, "may be missing now" if new.nullable else "may not be missing now", is_breaking=old.nullable
         )
     lost, gained = set(old.categories) - set(new.categories), set(new.categories) - set(old.categories)
     if lost:
-        yield SchemaChange(new.name, f"lost the words {', '.join(sorted(lost))}", breaks=True)
+        yield SchemaChange(new.name, f"lost the words {', '.join(sorted(lost))}", is_breaking=True)
     if gained:
-        yield SchemaChange(new.name, f"gained the words {', '.join(sorted(gained))}", breaks=False)
-    yield from _range(old, new)
+        yield SchemaChange(new.name, f"gained the words {', '.join(sorted(gained))}", is_breaking=False)
+    yield from _range_changes(old, new)
 
 
-def _range(old: Column, new: Column) -> Iterator[SchemaChange]:
+def _range_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
     if (old.minimum, old.maximum) == (new.minimum, new.maximum):
         return
-    is_narrower = _is_above(new.minimum, old.minimum) or _is_above(_negative(new.maximum), _negative(old.maximum))
-    what = f"accepts {_spoken(new)} instead of {_spoken(old)}"
-    yield SchemaChange(new.name, what, breaks=is_narrower)
+    is_narrower = _is_stricter_minimum(new.minimum, old.minimum) or _is_stricter_minimum(
+        _negated(new.maximum), _negated(old.maximum)
+    )
+    what = f"accepts {_format_range(new)} instead of {_format_range(old)}"
+    yield SchemaChange(new.name, what, is_breaking=is_narrower)
 
 
-def _is_above(new: float | None, old: float | None) -> bool:
+def _is_stricter_minimum(new: float | None, old: float | None) -> bool:
     return new is not None and (old is None or new > old)
 
 
-def _negative(value: float | None) -> float | None:
+def _negated(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _spoken(column: Column) -> str:
+def _format_range(column: Column) -> str:
     low = "anything" if column.minimum is None else f"{column.minimum:g}"
     high = "anything" if column.maximum is None else f"{column.maximum:g}"
     return f"{low} to {high}"

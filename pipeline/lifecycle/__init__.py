@@ -1,7 +1,7 @@
 """The whole way of a model from a notebook: validate, train, judge, register, promote, report."""
 
+from pipeline.lifecycle.in_memory_training import TrainedCandidate
 from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline
-from pipeline.lifecycle.report import BestModel, MlopsReport
-from pipeline.lifecycle.teaching import Taught
+from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 
-__all__ = ["BestModel", "MLOpsPipeline", "MlopsReport", "Taught"]
+__all__ = ["BestModel", "MLOpsPipeline", "MlopsReport", "TrainedCandidate"]

@@ -9,32 +9,32 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.monitoring import (
-    Cells,
-    count_window,
+    ScoreHistogram,
+    calculate_realized_performance,
+    count_frame,
+    detect_degradation,
+    detect_drift,
     domain_auc,
-    expected_performance,
-    find_degradation,
-    find_drift,
-    is_trusted,
-    measured_performance,
+    estimate_performance,
+    estimates_agree,
 )
-from pipeline.monitoring.performance import ESTIMABLE
+from pipeline.monitoring.performance.estimation import ESTIMABLE_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from pipeline.config.types import Config
-    from pipeline.monitoring import Counts, DriftReport
+    from pipeline.config.root_config import Config
+    from pipeline.monitoring import BinCounts, DriftReport
     from pipeline.package import Package
 
-__all__ = ["judge_live_rows"]
+__all__ = ["evaluate_live_rows"]
 
-_WORSENING = 0.05
+_MAX_WORSENING = 0.05
 
 
-def judge_live_rows(
+def evaluate_live_rows(
     package: Package,
     rows: pd.DataFrame,
     reference: pd.DataFrame | None,
@@ -67,23 +67,27 @@ def judge_live_rows(
             raise DataError(f"{name}: has no rows with columns of the model; accepted: a frame with {known}")
     whole = rows.reindex(columns=[*package.schema.feature_names, *set(rows.columns) & {package.schema.target.column}])
     probabilities = package.predict_proba(whole)
-    drift = _drift(package, rows, whole, reference, config, importance)
-    performance = _performance(package, whole, probabilities, config)
+    drift = _drift_report(package, rows, whole, reference, config, importance)
+    performance = _performance_report(package, whole, probabilities, config)
     dashboard = {
         "total_predictions": len(rows),
         "average_confidence": float(probabilities.max(axis=1).mean()),
         "n_outcomes": performance["performance"]["n_outcomes"],
     }
-    told = {"drift_detected": drift.verdict == "drift", "drifted_features": list(drift.drifted), **drift.as_dict()}
+    told = {
+        "drift_detected": drift.verdict == "drift",
+        "drifted_features": list(drift.drifted_columns),
+        **drift.as_dict(),
+    }
     return {"dashboard": dashboard, "drift": told, **performance}
 
 
-def _counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts:
+def _bin_counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> BinCounts:
     probabilities, target = package.predict_proba(whole), package.schema.target
     score = probabilities.max(axis=1)
     if target.positive is not None:
         score = probabilities[:, target.classes.index(target.positive)]
-    return count_window(
+    return count_frame(
         package.reference,
         rows,
         n_rows=len(rows),
@@ -93,7 +97,7 @@ def _counts(package: Package, rows: pd.DataFrame, whole: pd.DataFrame) -> Counts
     )
 
 
-def _drift(
+def _drift_report(
     package: Package,
     rows: pd.DataFrame,
     whole: pd.DataFrame,
@@ -103,13 +107,13 @@ def _drift(
 ) -> DriftReport:
     names = list(package.schema.feature_names)
     known = None if reference is None else reference.reindex(columns=names)
-    report = find_drift(
+    report = detect_drift(
         package.reference,
-        _counts(package, rows, whole),
+        _bin_counts(package, rows, whole),
         config.drift,
         min_rows=config.monitoring.min_rows,
-        baseline=None if reference is None or known is None else _counts(package, reference, known),
-        limits={one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None},
+        baseline=None if reference is None or known is None else _bin_counts(package, reference, known),
+        column_thresholds={one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None},
         importance=importance,
     )
     if known is None:
@@ -120,13 +124,13 @@ def _drift(
         package.schema,
         config.drift.multivariate,
         min_rows=config.monitoring.min_rows,
-        confidence=1 - config.drift.alpha,
+        confidence_level=1 - config.drift.alpha,
         seed=config.seed,
     )
     return replace(report, multivariate=together)
 
 
-def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, config: Config) -> dict[str, Any]:
+def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any, config: Config) -> dict[str, Any]:
     target = package.schema.target
     codes = {name: code for code, name in enumerate(target.classes)}
     positive = codes[target.positive] if target.is_binary and target.positive is not None else None
@@ -139,20 +143,22 @@ def _performance(package: Package, rows: pd.DataFrame, probabilities: Any, confi
         "draws": config.monitoring.draws,
         "seed": config.seed,
     }
-    known = Cells.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
-    measured = measured_performance(known, ESTIMABLE, n_rows=len(rows), **how)
-    expected = expected_performance(Cells.from_rows(probabilities, said, positive=positive), ESTIMABLE, **how)
-    own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE and value is not None}
+    known = ScoreHistogram.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)
+    measured = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(rows), **how)
+    expected = estimate_performance(
+        ScoreHistogram.from_rows(probabilities, said, positive=positive), ESTIMABLE_METRICS, **how
+    )
+    own = {name: value for name, value in package.metrics.items() if name in ESTIMABLE_METRICS and value is not None}
     few = config.monitoring.min_rows
-    found = find_degradation(measured, own, limit=_WORSENING, min_outcomes=few)
+    found = detect_degradation(measured, own, threshold=_MAX_WORSENING, min_outcomes=few)
     return {
         "performance": {
-            **{name: one.value for name, one in measured.figures.items()},
+            **{name: one.value for name, one in measured.metrics.items()},
             "total_predictions": len(rows),
             "n_outcomes": measured.n_outcomes,
             "coverage": measured.coverage,
-            "expected": {name: one.as_dict() for name, one in expected.figures.items()},
-            "trusted": is_trusted(expected, measured, min_outcomes=few),
+            "expected": {name: one.as_dict() for name, one in expected.metrics.items()},
+            "trusted": estimates_agree(expected, measured, min_outcomes=few),
         },
         "degradation": {
             "degradation_detected": any(one.verdict == "degraded" for one in found),

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
-from pipeline.gates import Evidence
-from pipeline.lifecycle.live_rows import judge_live_rows
-from pipeline.lifecycle.report import BestModel, MlopsReport
-from pipeline.lifecycle.teaching import Taught, declared_model, joined, teach
-from pipeline.metrics import metric_named
+from pipeline.gates import GateInputs
+from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
+from pipeline.lifecycle.live_rows import evaluate_live_rows
+from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
+from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.values import known_importance
+from pipeline.monitoring.log.record import read_feature_importance
+from pipeline.project import paths
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.store import find_root
+from pipeline.tracking.run_store import find_project_root
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.types import Config
-    from pipeline.evaluation import EvalReport
-    from pipeline.lifecycle.teaching import Rows
+    from pipeline.config.root_config import Config
+    from pipeline.evaluation import EvaluationReport
+    from pipeline.lifecycle.in_memory_training import TrainTestFrames
     from pipeline.package import Package
-    from pipeline.state import Change, Version
+    from pipeline.state import DeploymentChange, ModelVersion
 
 __all__ = ["MLOpsPipeline"]
 
-_LAST = 5
+_N_RECENT_DECISIONS = 5
 
 
 @dataclass
@@ -71,7 +71,7 @@ class MLOpsPipeline:
     root: Path | None = None
     config: Config | None = None
     _tracker: ExperimentTracker | None = field(default=None, repr=False)
-    _quality: dict[str, float] = field(default_factory=dict, repr=False)
+    _quality_scores: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def registry(self) -> ModelRegistry:
@@ -86,9 +86,9 @@ class MLOpsPipeline:
         return self._tracker
 
     @property
-    def _settings(self) -> Config:
+    def _loaded_config(self) -> Config:
         if self.config is None:
-            root = self.root if self.root is not None else find_root()
+            root = self.root if self.root is not None else find_project_root()
             self.config = load_params(root / paths.PARAMS)
         return self.config
 
@@ -110,14 +110,16 @@ class MLOpsPipeline:
             `train` and `test`: reports with the keys of `reports/validation.json`, the second compared with
             the first; `run_id`.
         """
-        validator = DataValidator(config=self._settings.validation, target=target)
+        validator = DataValidator(config=self._loaded_config.validation, target=target)
         found = {
             "train": validator.validate_dataset(train_data, "train"),
             "test": validator.validate_dataset(test_data, "test", reference=train_data),
         }
-        self._quality = {name: report["quality_score"] for name, report in found.items()}
+        self._quality_scores = {name: report["quality_score"] for name, report in found.items()}
         with self.tracker.start_run("data validation", tags={"mlops.kind": "validation"}) as run:
-            self.tracker.log_metrics({f"data.quality_score.{name}": score for name, score in self._quality.items()})
+            self.tracker.log_metrics(
+                {f"data.quality_score.{name}": score for name, score in self._quality_scores.items()}
+            )
             for name, frame in (("train", train_data), ("test", test_data)):
                 self.tracker.log_dataset(frame, name, context=name)
                 self.tracker.log_dict(found[name], f"validation_{name}.json")
@@ -135,7 +137,7 @@ class MLOpsPipeline:
         register_model: bool = False,
         run_name: str | None = None,
         description: str = "",
-    ) -> Taught:
+    ) -> TrainedCandidate:
         """Fit an estimator, judge it on the test rows and by the gates, record the run, and register it when asked.
 
         Parameters
@@ -159,40 +161,44 @@ class MLOpsPipeline:
         DataError
             When a class has fewer rows than there are folds.
         """
-        rows = joined(X_train, X_test, y_train, y_test, self._settings)
-        declared = declared_model(model)
-        with tempfile.TemporaryDirectory() as name, self._run(run_name or declared.name) as run:
+        rows = to_train_test(X_train, X_test, y_train, y_test, self._loaded_config)
+        declared = model_config_of(model)
+        with tempfile.TemporaryDirectory() as name, self._start_run(run_name or declared.name) as run:
             folder = Path(name) / "package"
-            made, report = teach(rows, declared, self._settings, folder)
+            made, report = train_candidate(rows, declared, self._loaded_config, folder)
             figures = {metric: one.value for metric, one in report.metrics.items()}
             self.tracker.log_params(model_params if model_params is not None else declared.estimator)
-            self._log(made, figures, folder)
-            gates = self.registry.judge_candidate(
-                self.model_name, made, self._evidence(rows, report), self._settings.promotion, seed=self._settings.seed
+            self._log_run(made, figures, folder)
+            gates = self.registry.evaluate_candidate(
+                self.model_name,
+                made,
+                self._gate_inputs(rows, report),
+                self._loaded_config.promotion,
+                seed=self._loaded_config.seed,
             )
             self.tracker.log_dict(gates.as_dict(), "gates.json")
-            taught = Taught(run.key, figures, made.metrics, gates, made, None)
-            return self._registered(taught, folder, description or declared.name) if register_model else taught
+            taught = TrainedCandidate(run.key, figures, made.metrics, gates, made, None)
+            return self._register(taught, folder, description or declared.name) if register_model else taught
 
-    def _run(self, name: str) -> Any:
-        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_root())})
+    def _start_run(self, name: str) -> Any:
+        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_project_root())})
 
-    def _log(self, made: Package, figures: Mapping[str, float | None], folder: Path) -> None:
-        named = {f"cv.{name}": value for name, value in made.metrics.items()}
-        named |= {f"test.{name}": value for name, value in figures.items()}
+    def _log_run(self, package: Package, metrics: Mapping[str, float | None], folder: Path) -> None:
+        named = {f"cv.{name}": value for name, value in package.metrics.items()}
+        named |= {f"test.{name}": value for name, value in metrics.items()}
         self.tracker.log_metrics({name: value for name, value in named.items() if value is not None})
         self.tracker.log_model(folder, "model")
-        self.tracker.set_tags({"mlops.package": made.digest})
-        self.tracker.log_text(made.card, "card.md")
+        self.tracker.set_tags({"mlops.package": package.digest})
+        self.tracker.log_text(package.card, "card.md")
 
-    def _evidence(self, rows: Rows, report: EvalReport) -> Evidence:
-        validator = DataValidator(rows.schema, self._settings.validation)
-        return Evidence(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
+    def _gate_inputs(self, rows: TrainTestFrames, report: EvaluationReport) -> GateInputs:
+        validator = DataValidator(rows.schema, self._loaded_config.validation)
+        return GateInputs(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
 
-    def _registered(self, taught: Taught, folder: Path, description: str) -> Taught:
-        tags = {"run_id": taught.run_id, **revision_tags(find_root())}
-        made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=taught.gates)
-        return replace(taught, version=made)
+    def _register(self, candidate: TrainedCandidate, folder: Path, description: str) -> TrainedCandidate:
+        tags = {"run_id": candidate.run_id, **revision_tags(find_project_root())}
+        made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=candidate.gates)
+        return replace(candidate, version=made)
 
     def promote_model(
         self,
@@ -202,7 +208,7 @@ class MLOpsPipeline:
         reason: str = "",
         expected_generation: int | None = None,
         force: bool = False,
-    ) -> Change:
+    ) -> DeploymentChange:
         """Move a version to a stage; a new Production archives the old one.
 
         Raises
@@ -249,16 +255,18 @@ class MLOpsPipeline:
         UsageError
             When nothing is in production.
         """
-        monitor = ModelMonitor(self.model_name, root=self.root, config=self._settings)
+        monitor = ModelMonitor(self.model_name, root=self.root, config=self._loaded_config)
         if prediction_data is None:
             report = monitor.generate_monitoring_report(window_hours)
             if reference_data is not None:
                 report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
             return report
         package = self.registry.load_model(self.model_name, stage="Production")
-        root = self.root if self.root is not None else find_root()
-        importance = known_importance(root, package.digest)
-        judged = judge_live_rows(package, prediction_data, reference_data, self._settings, importance=importance)
+        root = self.root if self.root is not None else find_project_root()
+        importance = read_feature_importance(root, package.digest)
+        judged = evaluate_live_rows(
+            package, prediction_data, reference_data, self._loaded_config, importance=importance
+        )
         return {"model": self.model_name, **judged}
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
@@ -271,8 +279,8 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = metric_named(metric if metric is not None else self._settings.training.objective, key="metric")
-        valued = [(value, one) for one in self._versions() if (value := _mean(one, wanted.name)) is not None]
+        wanted = get_metric(metric if metric is not None else self._loaded_config.training.objective, setting="metric")
+        valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
         if not valued:
             raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")
         best = (max if wanted.higher_is_better else min)(valued, key=lambda pair: pair[0])
@@ -285,22 +293,22 @@ class MLOpsPipeline:
             n_runs: int | None = len(self.tracker.search_runs())
         except DependencyUnavailable:
             n_runs = None
-        served = self.registry.served(self.model_name)
+        served = self.registry.current_deployment(self.model_name)
         return MlopsReport(
             self.model_name,
             n_runs,
             tuple(self._versions()),
             served.versions,
             served.generation,
-            dict(self._quality),
-            tuple(self.registry.history(self.model_name)[-_LAST:]),
+            dict(self._quality_scores),
+            tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
             not self.registry.verify_history(),
         )
 
-    def _versions(self) -> list[Version]:
+    def _versions(self) -> list[ModelVersion]:
         return self.registry.list_models(self.model_name)
 
 
-def _mean(version: Version, metric: str) -> float | None:
+def _fold_mean(version: ModelVersion, metric: str) -> float | None:
     value = (version.tags.get("metrics") or {}).get(metric)
     return None if value is None else float(value)

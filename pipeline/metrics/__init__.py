@@ -5,21 +5,27 @@ bootstrap resample gives it the number of times that it was drawn. So a thousand
 metrics are a few matrix products over one sorting of the rows.
 """
 
-from pipeline.metrics.bootstrap import Estimate, compare, estimate, expected_if_calibrated, significant
-from pipeline.metrics.rows import Scored, Weighted, bin_of
-from pipeline.metrics.table import METRICS, Metric, measure, metric_named
+from pipeline.metrics.bootstrap import (
+    MetricEstimate,
+    compare_paired,
+    estimate_metrics,
+    expected_metric_if_calibrated,
+    round_significant,
+)
+from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions, bin_indices
+from pipeline.metrics.metric_table import METRICS, Metric, compute_metrics, get_metric
 
 __all__ = [
     "METRICS",
-    "Estimate",
+    "LabeledPredictions",
     "Metric",
-    "Scored",
-    "Weighted",
-    "bin_of",
-    "compare",
-    "estimate",
-    "expected_if_calibrated",
-    "measure",
-    "metric_named",
-    "significant",
+    "MetricEstimate",
+    "WeightedPredictions",
+    "bin_indices",
+    "compare_paired",
+    "compute_metrics",
+    "estimate_metrics",
+    "expected_metric_if_calibrated",
+    "get_metric",
+    "round_significant",
 ]

@@ -9,34 +9,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.metrics.rows import Weighted
-from pipeline.metrics.table import METRICS, measure
+from pipeline.metrics.labeled_predictions import WeightedPredictions
+from pipeline.metrics.metric_table import METRICS, compute_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.metrics.rows import Scored
+    from pipeline.metrics.labeled_predictions import LabeledPredictions
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Estimate", "compare", "estimate", "expected_if_calibrated", "significant"]
+__all__ = ["MetricEstimate", "compare_paired", "estimate_metrics", "expected_metric_if_calibrated", "round_significant"]
 
-_CHUNK = 1 << 18
-_DIGITS = 10
-_MIN_DEFINED = 0.9
+_MAX_CHUNK_DRAWS = 1 << 18
+_SIGNIFICANT_DIGITS = 10
+_MIN_DEFINED_SHARE = 0.9
 
 
-def significant(value: float | np.floating[Any] | None) -> float | None:
+def round_significant(value: float | np.floating[Any] | None) -> float | None:
     """Return `value` with 10 significant digits, so that the order of a sum shows nowhere; None for NaN and None."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{float(value):.{_DIGITS}g}")
+    return float(f"{float(value):.{_SIGNIFICANT_DIGITS}g}")
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MetricEstimate:
     """A figure and its interval; None where it is not defined."""
 
     value: float | None
@@ -45,12 +45,16 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | None]:
         """Return plain values with 10 significant digits."""
-        return {"value": significant(self.value), "low": significant(self.low), "high": significant(self.high)}
+        return {
+            "value": round_significant(self.value),
+            "low": round_significant(self.low),
+            "high": round_significant(self.high),
+        }
 
 
-def estimate(
-    scored: Scored, names: Sequence[str], *, confidence: float, resamples: int, seed: int
-) -> dict[str, Estimate]:
+def estimate_metrics(
+    scored: LabeledPredictions, names: Sequence[str], *, confidence_level: float, n_resamples: int, seed: int
+) -> dict[str, MetricEstimate]:
     """Return figures with percentile intervals of the bootstrap over rows (Efron 1979).
 
     Parameters
@@ -69,14 +73,20 @@ def estimate(
     A resample for which a metric is not defined (an AUC when only one class was drawn) is left out;
     with more than one in ten of them there is no interval.
     """
-    values = measure(scored, names)
-    (drawn,) = _draw([scored], names, resamples, seed)
-    return {name: _interval(values[name], drawn[name], confidence) for name in names}
+    values = compute_metrics(scored, names)
+    (drawn,) = _resampled_metrics([scored], names, n_resamples, seed)
+    return {name: _percentile_interval(values[name], drawn[name], confidence_level) for name in names}
 
 
-def compare(
-    scored: Scored, other: Scored, names: Sequence[str], *, confidence: float, resamples: int, seed: int
-) -> dict[str, Estimate]:
+def compare_paired(
+    scored: LabeledPredictions,
+    other: LabeledPredictions,
+    names: Sequence[str],
+    *,
+    confidence_level: float,
+    n_resamples: int,
+    seed: int,
+) -> dict[str, MetricEstimate]:
     """Return the figures of `scored` minus those of `other`, with intervals of the paired bootstrap.
 
     Both are the same rows, judged by two models; each resample draws rows once for both, so what makes
@@ -89,12 +99,15 @@ def compare(
     """
     if not np.array_equal(scored.y, other.y):
         raise DataError("metrics: two models are compared on the same rows; these have different true classes")
-    value, against = measure(scored, names), measure(other, names)
-    mine, theirs = _draw([scored, other], names, resamples, seed)
-    return {name: _interval(value[name] - against[name], mine[name] - theirs[name], confidence) for name in names}
+    value, against = compute_metrics(scored, names), compute_metrics(other, names)
+    mine, theirs = _resampled_metrics([scored, other], names, n_resamples, seed)
+    return {
+        name: _percentile_interval(value[name] - against[name], mine[name] - theirs[name], confidence_level)
+        for name in names
+    }
 
 
-def expected_if_calibrated(scored: Scored, name: str, *, resamples: int, seed: int) -> float:
+def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_resamples: int, seed: int) -> float:
     """Return the mean of a figure over true classes drawn from the probabilities themselves.
 
     What a model shows on these rows whose probabilities are exactly right: consistency resampling (Bröcker and
@@ -112,25 +125,27 @@ def expected_if_calibrated(scored: Scored, name: str, *, resamples: int, seed: i
     """
     rng = np.random.default_rng(seed)
     upper = np.cumsum(scored.probabilities, axis=1)
-    drawn = (rng.random(scored.n_rows)[:, None] * upper[:, -1:] >= upper for _ in range(resamples))
-    found = [measure(replace(scored, y=above.sum(axis=1)), [name])[name] for above in drawn]
+    drawn = (rng.random(scored.n_rows)[:, None] * upper[:, -1:] >= upper for _ in range(n_resamples))
+    found = [compute_metrics(replace(scored, y=above.sum(axis=1)), [name])[name] for above in drawn]
     return float(np.mean(found))
 
 
-def _draw(group: Sequence[Scored], names: Sequence[str], resamples: int, seed: int) -> list[dict[str, Floats]]:
+def _resampled_metrics(
+    group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, seed: int
+) -> list[dict[str, Floats]]:
     """Return every figure of each resample, for models judged on the same rows."""
     drawn: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in group]
-    for weights in _resample(group[0].n_rows, resamples, np.random.default_rng(seed)):
+    for weights in _resample_weights(group[0].n_rows, resamples, np.random.default_rng(seed)):
         for scored, parts in zip(group, drawn, strict=True):
-            rows = Weighted(scored, weights)
+            rows = WeightedPredictions(scored, weights)
             for name in names:
                 parts[name].append(METRICS[name].function(rows))
     return [{name: np.concatenate(values) for name, values in parts.items()} for parts in drawn]
 
 
-def _resample(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+def _resample_weights(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     """Yield how often each row was drawn, some resamples at a time so that they stay in the cache."""
-    at_once = max(1, min(resamples, _CHUNK // n_rows))
+    at_once = max(1, min(resamples, _MAX_CHUNK_DRAWS // n_rows))
     for start in range(0, resamples, at_once):
         n = min(at_once, resamples - start)
         drawn = rng.integers(0, n_rows, size=(n, n_rows))
@@ -138,12 +153,12 @@ def _resample(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator
         yield np.bincount(drawn.ravel(), minlength=n * n_rows).reshape(n, n_rows).astype(np.float64)
 
 
-def _interval(value: float, drawn: Floats, confidence: float) -> Estimate:
+def _percentile_interval(value: float, drawn: Floats, confidence: float) -> MetricEstimate:
     if math.isnan(value):
-        return Estimate(None, None, None)
+        return MetricEstimate(None, None, None)
     defined = drawn[~np.isnan(drawn)]
-    if len(defined) < _MIN_DEFINED * len(drawn):
-        return Estimate(value, None, None)
+    if len(defined) < _MIN_DEFINED_SHARE * len(drawn):
+        return MetricEstimate(value, None, None)
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(defined, [tail, 1.0 - tail])
-    return Estimate(value, float(low), float(high))
+    return MetricEstimate(value, float(low), float(high))

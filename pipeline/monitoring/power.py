@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["power_of_shares", "power_of_shift"]
+__all__ = ["chi_squared_power", "kolmogorov_smirnov_power"]
 
-_PEAK = 0.3989  # density of the normal distribution at its mean: how far a small shift parts two of them
+_NORMAL_PEAK_DENSITY = 0.3989  # density of the normal distribution at its mean: how far a small shift parts two of them
 
 
-def power_of_shift(shift: float, n_reference: float, n_current: float, *, alpha: float) -> float:
+def kolmogorov_smirnov_power(shift: float, n_reference: float, n_current: float, *, alpha: float) -> float:
     """Return the chance that a Kolmogorov-Smirnov test at level `alpha` sees a normal column shift.
 
     Parameters
@@ -33,10 +33,10 @@ def power_of_shift(shift: float, n_reference: float, n_current: float, *, alpha:
     if min(n_reference, n_current) == 0:
         return 0.0
     root = math.sqrt(n_reference * n_current / (n_reference + n_current))
-    return float(ndtr(2 * (_PEAK * shift * root - float(kolmogi(alpha)))))
+    return float(ndtr(2 * (_NORMAL_PEAK_DENSITY * shift * root - float(kolmogi(alpha)))))
 
 
-def power_of_shares(
+def chi_squared_power(
     distance: float, shares: NDArray[np.float64], n_reference: float, n_current: float, *, alpha: float
 ) -> float:
     """Return the chance that a chi-squared test at level `alpha` sees a Jensen-Shannon distance (base 2).

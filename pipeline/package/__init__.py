@@ -2,11 +2,11 @@
 
 from pipeline.package.bins import Bins
 from pipeline.package.golden import GOLDEN_TOLERANCE
-from pipeline.package.loading import Package, load
+from pipeline.package.loader import Package, load_package
 from pipeline.package.manifest import FileEntry, Manifest, OnnxProof
+from pipeline.package.package_store import PackageStore
 from pipeline.package.reference import Reference
-from pipeline.package.store import PackageStore
-from pipeline.package.writing import write
+from pipeline.package.writer import write_package
 
 __all__ = [
     "GOLDEN_TOLERANCE",
@@ -17,6 +17,6 @@ __all__ = [
     "Package",
     "PackageStore",
     "Reference",
-    "load",
-    "write",
+    "load_package",
+    "write_package",
 ]

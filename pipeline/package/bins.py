@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.package.searching import find_among
+from pipeline.package.searching import _fast_searchsorted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Bins", "floats"]
+__all__ = ["Bins", "to_floats"]
 
-_AT_ONCE = 1 << 16
+_CHUNK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Bins:
         """The grid where there is one, otherwise these bins."""
         return self if self.grid is None else self.grid
 
-    def fold(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def coarsen(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return counts in these bins from counts in the bins of `finest`, shape (len(labels),)."""
         if self.grid is None or len(self.points) < 2:
             return counts
@@ -84,21 +84,21 @@ class Bins:
             When values are not of the column's kind.
         """
         try:
-            return self._words(values) if self.kind == "words" else self._numbers(floats(values))
+            return self._category_codes(values) if self.kind == "words" else self._number_codes(to_floats(values))
         except (TypeError, ValueError) as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
 
     def count(self, values: pd.Series | Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
         if self.kind == "words" and hasattr(values, "value_counts"):
-            return self._count_words(values)
+            return self._count_categories(values)
         found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
-        for at in range(0, len(values), _AT_ONCE):
-            found += np.bincount(self.codes(rows[at : at + _AT_ONCE]), minlength=len(found))
+        for at in range(0, len(values), _CHUNK_ROWS):
+            found += np.bincount(self.codes(rows[at : at + _CHUNK_ROWS]), minlength=len(found))
         return found
 
-    def _count_words(self, values: Any) -> NDArray[np.int64]:
+    def _count_categories(self, values: Any) -> NDArray[np.int64]:
         """Count words by how many rows have each: of different ones there are few."""
         try:
             held = values.value_counts(sort=False, dropna=False)
@@ -108,40 +108,41 @@ class Bins:
         np.add.at(found, self.codes(held.index.to_series()), held.to_numpy(dtype=np.int64))
         return found
 
-    def _words(self, values: Any) -> NDArray[np.int64]:
+    def _category_codes(self, values: Any) -> NDArray[np.int64]:
         known = {word: code for code, word in enumerate(self.points)}
         unseen, missing = len(self.points), len(self.points) + 1
         if not hasattr(values, "factorize"):
             return np.array(
-                [missing if _is_missing(one) else known.get(_word(one), unseen) for one in values], dtype=np.int64
+                [missing if _is_missing(one) else known.get(_category_text(one), unseen) for one in values],
+                dtype=np.int64,
             )
         positions, found = values.factorize()
-        codes = np.array([*(known.get(_word(one), unseen) for one in found), missing], dtype=np.int64)
+        codes = np.array([*(known.get(_category_text(one), unseen) for one in found), missing], dtype=np.int64)
         return np.asarray(codes[positions], dtype=np.int64)
 
-    def _numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _number_codes(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
         points = np.array(self.points, dtype=np.float64)
         if self.kind == "values":
             n = len(points)
             if n and points[-1] - points[0] == n - 1:
-                return _consecutive(numbers, points[0], n)
+                return _consecutive_integer_codes(numbers, points[0], n)
             at = np.minimum(np.searchsorted(points, numbers), max(n - 1, 0))
             is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
             codes = np.where(is_point, at, n + 2)
-            codes, last = self._outside(codes, numbers, points, n), n + 3
+            codes, last = self._with_out_of_range(codes, numbers, points, n), n + 3
         elif len(points) == 0:
             return np.where(np.isnan(numbers), 2, 1)
         else:
             n = max(len(points) - 1, 0)
             # By the number of edges below: none, between two of them, or all. The first bin holds its lower edge too.
             place = np.array([n, *range(n), n + 1], dtype=np.int64)
-            codes, last = place[find_among(points, numbers)], n + 2
+            codes, last = place[_fast_searchsorted(points, numbers)], n + 2
             codes[numbers == points[0]] = 0
         codes[np.isnan(numbers)] = last
         return codes
 
     @staticmethod
-    def _outside(
+    def _with_out_of_range(
         codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], n: int
     ) -> NDArray[np.int64]:
         if len(points) == 0:
@@ -149,7 +150,7 @@ class Bins:
         return np.where(numbers < points[0], n, np.where(numbers > points[-1], n + 1, codes)).astype(np.int64)
 
 
-def _consecutive(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[np.int64]:
+def _consecutive_integer_codes(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[np.int64]:
     """Return the bins of numbers where there is one for each of `n` whole numbers from `first` on."""
     near = numbers - first
     # What is missing, and what lies further out, is put where a whole number can hold it.
@@ -164,7 +165,7 @@ def _consecutive(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[
     return codes
 
 
-def floats(values: Any) -> NDArray[np.float64]:
+def to_floats(values: Any) -> NDArray[np.float64]:
     """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)
@@ -182,5 +183,5 @@ def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN
 
 
-def _word(value: Any) -> str:
+def _category_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool | np.bool_) else value

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
     from pipeline.schema import Column, Schema
 
 __all__ = ["GOLDEN_TOLERANCE", "check_golden", "golden_rows"]
@@ -32,9 +32,9 @@ def golden_rows(classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.f
     order = np.argsort(score, kind="stable")
     picked = order[np.linspace(0, len(frame) - 1, n_rows).round().astype(int)]
     names = [name for name in frame.columns if name in classifier.schema.feature_names]
-    rows = _with_hard_rows(frame[names], picked, classifier.schema)
+    rows = _with_edge_case_rows(frame[names], picked, classifier.schema)
     return {
-        "columns": {name: [_plain(value) for value in rows[name].astype(object)] for name in rows},
+        "columns": {name: [_to_json_value(value) for value in rows[name].astype(object)] for name in rows},
         "probabilities": classifier.predict_proba(rows).tolist(),
         "classes": classifier.predict(rows).tolist(),
     }
@@ -63,13 +63,13 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
         )
 
 
-def _with_hard_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema: Schema) -> pd.DataFrame:
+def _with_edge_case_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema: Schema) -> pd.DataFrame:
     import pandas as pd
 
     parts = [frame.iloc[picked]]
     base = frame.iloc[[picked[len(picked) // 2]]]
     for column in (one for one in schema.features if one.name in frame):
-        for value in _hard_values(column, frame[column.name]):
+        for value in _edge_case_values(column, frame[column.name]):
             changed = base.copy()
             changed[column.name] = pd.Series([value], index=base.index, dtype=frame[column.name].dtype)
             parts.append(changed)
@@ -78,7 +78,7 @@ def _with_hard_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema: Sche
     return pd.concat(parts, ignore_index=True)
 
 
-def _hard_values(column: Column, values: pd.Series) -> list[object]:
+def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
     found: list[object] = [None] if column.nullable else []
     known = values.dropna()
     if column.is_numeric and not known.empty:
@@ -89,7 +89,7 @@ def _hard_values(column: Column, values: pd.Series) -> list[object]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     import pandas as pd
 
     if value is None or value is pd.NA or value is pd.NaT:

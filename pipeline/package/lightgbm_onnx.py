@@ -15,7 +15,7 @@ class NotConvertible(Exception):
 
 
 @dataclass(slots=True)
-class _Trees:
+class _TreeEnsemble:
     """The columns of an ONNX tree ensemble, one entry for each node or leaf weight."""
 
     nodes: dict[str, list[Any]] = field(
@@ -60,7 +60,16 @@ class _Trees:
             raise NotConvertible("LightGBM splits by categories or takes zero for missing, which ONNX trees cannot say")
         threshold = float(node["threshold"])
         goes_left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
-        return tree, number, node["split_feature"], "BRANCH_LEQ", _lowered(threshold), 0, 0, int(goes_left)
+        return (
+            tree,
+            number,
+            node["split_feature"],
+            "BRANCH_LEQ",
+            _round_down_to_float32(threshold),
+            0,
+            0,
+            int(goes_left),
+        )
 
 
 def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> bytes:
@@ -79,7 +88,7 @@ def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> byte
     if objective not in ("binary", "multiclass"):
         raise NotConvertible(f"there is no converter for LightGBM's objective {objective}")
     per_round = dump["num_tree_per_iteration"]
-    trees = _Trees()
+    trees = _TreeEnsemble()
     for at, tree in enumerate(dump["tree_info"]):
         trees.add(at, tree["tree_structure"], at % per_round, [0])
     attributes: dict[str, Any] = {f"nodes_{name}": values for name, values in trees.nodes.items()}
@@ -107,7 +116,7 @@ def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> byte
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _lowered(threshold: float) -> float:
+def _round_down_to_float32(threshold: float) -> float:
     """Return the largest float32 that does not exceed `threshold`."""
     nearest = np.float32(np.clip(threshold, -np.finfo(np.float32).max, np.finfo(np.float32).max))
     if float(nearest) > threshold:

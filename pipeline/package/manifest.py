@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["FORMAT", "MANIFEST", "FileEntry", "Manifest", "OnnxProof", "list_files", "verify", "verify_some"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST_FILE",
+    "FileEntry",
+    "Manifest",
+    "OnnxProof",
+    "list_files",
+    "verify_files",
+    "verify_package",
+]
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-REQUIRED = (
+FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+REQUIRED_FILES = (
     "card.md",
     "decision.json",
     "encoder.json",
@@ -31,9 +40,9 @@ REQUIRED = (
     "schema.yaml",
 )
 # A package that was written before the rule was has none.
-OPTIONAL = ("model.onnx", "rule.json")
-_MAX_MANIFEST = 1 << 16
-_MAX_FILE = 1 << 31
+OPTIONAL_FILES = ("model.onnx", "rule.json")
+_MAX_MANIFEST_BYTES = 1 << 16
+_MAX_FILE_BYTES = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -74,7 +83,7 @@ class Manifest:
         """Return what is written to manifest.json: everything but the digest of it."""
         plain = asdict(self)
         del plain["digest"]
-        return {"format": FORMAT, **plain}
+        return {"format": FORMAT_VERSION, **plain}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -87,31 +96,35 @@ class Manifest:
         """
         try:
             value = json.loads(data)
-            if value.pop("format") != FORMAT:
-                raise IntegrityError(f"{MANIFEST}: another format than {FORMAT}; use the version that wrote it")
+            if value.pop("format") != FORMAT_VERSION:
+                raise IntegrityError(
+                    f"{MANIFEST_FILE}: another format than {FORMAT_VERSION}; use the version that wrote it"
+                )
             entries = {name: FileEntry(**entry) for name, entry in value.pop("files").items()}
             proof = OnnxProof(**value.pop("onnx"))
             manifest = cls(files=entries, onnx=proof, digest=files.sha256(data), **value)
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise IntegrityError(f"{MANIFEST}: not what a package writes ({error})") from error
-        _check(manifest)
+            raise IntegrityError(f"{MANIFEST_FILE}: not what a package writes ({error})") from error
+        _check_listed_files(manifest)
         if files.canonical_json(manifest.as_dict()).encode() != data:
-            raise IntegrityError(f"{MANIFEST}: not in the form in which a package writes it; restore the package")
+            raise IntegrityError(f"{MANIFEST_FILE}: not in the form in which a package writes it; restore the package")
         return manifest
 
 
-def _check(manifest: Manifest) -> None:
+def _check_listed_files(manifest: Manifest) -> None:
     for name, entry in manifest.files.items():
-        if name not in REQUIRED and name not in OPTIONAL:
-            raise IntegrityError(f"{MANIFEST}: lists {name!r}; a package holds {', '.join((*REQUIRED, *OPTIONAL))}")
-        is_sound = type(entry.size) is int and 0 <= entry.size <= _MAX_FILE and isinstance(entry.sha256, str)
+        if name not in REQUIRED_FILES and name not in OPTIONAL_FILES:
+            raise IntegrityError(
+                f"{MANIFEST_FILE}: lists {name!r}; a package holds {', '.join((*REQUIRED_FILES, *OPTIONAL_FILES))}"
+            )
+        is_sound = type(entry.size) is int and 0 <= entry.size <= _MAX_FILE_BYTES and isinstance(entry.sha256, str)
         if not is_sound or not _SHA256.fullmatch(entry.sha256):
-            raise IntegrityError(f"{MANIFEST}: size or digest of {name} is not one")
-    absent = [name for name in REQUIRED if name not in manifest.files]
+            raise IntegrityError(f"{MANIFEST_FILE}: size or digest of {name} is not one")
+    absent = [name for name in REQUIRED_FILES if name not in manifest.files]
     if absent:
-        raise IntegrityError(f"{MANIFEST}: does not list {', '.join(absent)}")
+        raise IntegrityError(f"{MANIFEST_FILE}: does not list {', '.join(absent)}")
     if manifest.onnx.used is not ("model.onnx" in manifest.files):
-        raise IntegrityError(f"{MANIFEST}: says that ONNX is used where model.onnx is not listed, or the reverse")
+        raise IntegrityError(f"{MANIFEST_FILE}: says that ONNX is used where model.onnx is not listed, or the reverse")
 
 
 def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
@@ -119,7 +132,7 @@ def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
     return {name: FileEntry((folder / name).stat().st_size, files.sha256_file(folder / name)) for name in sorted(names)}
 
 
-def verify(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+def verify_package(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest of a package and the bytes of its files, each read once and found as listed.
 
     Raises
@@ -127,14 +140,14 @@ def verify(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     IntegrityError
         When anything is missing, too much, not a plain file, of another size or of other bytes.
     """
-    manifest = _manifest(folder)
-    extra = sorted({path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST})
+    manifest = _read_manifest(folder)
+    extra = sorted({path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST_FILE})
     if extra:
         raise IntegrityError(f"{folder}: holds {', '.join(map(repr, extra[:3]))}, which the manifest does not list")
-    return manifest, {name: _read(folder / name, entry) for name, entry in manifest.files.items()}
+    return manifest, {name: _read_verified(folder / name, entry) for name, entry in manifest.files.items()}
 
 
-def verify_some(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str, bytes]]:
+def verify_files(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and only the files called `names`; the others may be damaged or away.
 
     Raises
@@ -142,32 +155,34 @@ def verify_some(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str,
     IntegrityError
         When the manifest or one of these files is not as it was written.
     """
-    manifest = _manifest(folder)
+    manifest = _read_manifest(folder)
     absent = [name for name in names if name not in manifest.files]
     if absent:
         raise IntegrityError(f"{folder}: the package holds no {', '.join(absent)}; train and register it again")
-    return manifest, {name: _read(folder / name, manifest.files[name]) for name in names}
+    return manifest, {name: _read_verified(folder / name, manifest.files[name]) for name in names}
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST_FILE
     if not folder.is_dir() or not path.exists():
-        raise IntegrityError(f"{folder}: no model package (there is no {MANIFEST}); run `dvc repro train` to make one")
-    if _plain_size(path) > _MAX_MANIFEST:
+        raise IntegrityError(
+            f"{folder}: no model package (there is no {MANIFEST_FILE}); run `dvc repro train` to make one"
+        )
+    if _regular_file_size(path) > _MAX_MANIFEST_BYTES:
         raise IntegrityError(f"{path}: larger than any manifest; the package is damaged, restore it")
     return Manifest.from_bytes(path.read_bytes())
 
 
-def _plain_size(path: Path) -> int:
+def _regular_file_size(path: Path) -> int:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise IntegrityError(f"{path}: is not a plain file")
     return status.st_size
 
 
-def _read(path: Path, entry: FileEntry) -> bytes:
+def _read_verified(path: Path, entry: FileEntry) -> bytes:
     try:
-        size = _plain_size(path)
+        size = _regular_file_size(path)
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: is missing; the package is damaged, restore it") from error
     if size != entry.size:

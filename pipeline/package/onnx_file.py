@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NotConvertible", "OnnxModel", "convert"]
+__all__ = ["NotConvertible", "OnnxModel", "convert_to_onnx"]
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-_INPUT = "rows"
+_ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_INPUT_NAME = "rows"
 # Sums over many products, of which a steep calibration would show the rounding of float32.
-_WIDE = frozenset({"GaussianNB", "MLPClassifier"})
+_FLOAT64_ESTIMATORS = frozenset({"GaussianNB", "MLPClassifier"})
 
 
-def convert(estimator: Any, n_columns: int) -> bytes:
+def convert_to_onnx(estimator: Any, n_columns: int) -> bytes:
     """Return the ONNX file of `estimator`: float input `rows` [None, n_columns], output `probabilities`.
 
     Thresholds of trees are lowered to the next float32, which changes no decision on float32 rows:
@@ -41,50 +41,50 @@ def convert(estimator: Any, n_columns: int) -> bytes:
     """
     package = type(estimator).__module__.partition(".")[0]
     if package == "lightgbm":
-        return convert_lightgbm(estimator, n_columns, input_name=_INPUT)
+        return convert_lightgbm(estimator, n_columns, input_name=_INPUT_NAME)
     if package in ("xgboost", "catboost"):
         raise NotConvertible(f"there is no converter for {package}")
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    lowered = _lowered(estimator)
-    is_wide = type(estimator).__name__ in _WIDE
+    lowered = _with_float32_thresholds(estimator)
+    is_wide = type(estimator).__name__ in _FLOAT64_ESTIMATORS
     kind = DoubleTensorType if is_wide else FloatTensorType
-    options = {id(one): _options(one) for one in _fitted_members(lowered) if _options(one)}
+    options = {id(one): _converter_options(one) for one in _fitted_members(lowered) if _converter_options(one)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = convert_sklearn(
                 lowered,
                 name="model",
-                initial_types=[(_INPUT, kind([None, n_columns]))],
+                initial_types=[(_INPUT_NAME, kind([None, n_columns]))],
                 target_opset=_OPSETS,
                 options=options,
             )
     except Exception as error:  # a converter may fail in any way; the reason goes into the manifest
         first = str(error).strip().partition("\n")[0]
         raise NotConvertible(f"skl2onnx cannot convert {type(estimator).__name__}: {first[:200]}") from error
-    return _settled(_from_floats(model) if is_wide else model)
+    return _deterministic_bytes(_with_float32_input(model) if is_wide else model)
 
 
-def _options(estimator: Any) -> dict[str, Any]:
+def _converter_options(estimator: Any) -> dict[str, Any]:
     return {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
 
 
-def _from_floats(model: Any) -> Any:
+def _with_float32_input(model: Any) -> Any:
     """Return a model of float64 input that takes float32, as all others do, and widens it first."""
     from onnx import TensorProto, helper
 
     for node in model.graph.node:
         for at, name in enumerate(node.input):
-            if name == _INPUT:
-                node.input[at] = f"{_INPUT}_wide"
-    model.graph.node.insert(0, helper.make_node("Cast", [_INPUT], [f"{_INPUT}_wide"], to=TensorProto.DOUBLE))
+            if name == _INPUT_NAME:
+                node.input[at] = f"{_INPUT_NAME}_wide"
+    model.graph.node.insert(0, helper.make_node("Cast", [_INPUT_NAME], [f"{_INPUT_NAME}_wide"], to=TensorProto.DOUBLE))
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
     return model
 
 
-def _settled(model: Any) -> bytes:
+def _deterministic_bytes(model: Any) -> bytes:
     """Return the bytes of a model without a word about who made it when."""
     model.producer_name = "declarative-mlops"
     model.producer_version = ""
@@ -97,19 +97,19 @@ def _settled(model: Any) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _lowered(estimator: Any) -> Any:
+def _with_float32_thresholds(estimator: Any) -> Any:
     lowered = copy.deepcopy(estimator)
     for one in _fitted_members(lowered):
         if type(one).__name__ == "VotingClassifier":
             one.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
         if hasattr(one, "tree_"):
-            _lower(one.tree_.threshold)
-        for predictor in _predictors(one):
-            _lower(predictor.nodes["num_threshold"])
+            _round_down_to_float32(one.tree_.threshold)
+        for predictor in _boosting_trees(one):
+            _round_down_to_float32(predictor.nodes["num_threshold"])
     return lowered
 
 
-def _lower(thresholds: NDArray[np.float64]) -> None:
+def _round_down_to_float32(thresholds: NDArray[np.float64]) -> None:
     """Replace each threshold by the largest float32 that does not exceed it, in place."""
     nearest = thresholds.astype(np.float32)
     above = nearest.astype(np.float64) > thresholds
@@ -117,7 +117,7 @@ def _lower(thresholds: NDArray[np.float64]) -> None:
     thresholds[...] = nearest
 
 
-def _predictors(estimator: Any) -> Iterator[Any]:
+def _boosting_trees(estimator: Any) -> Iterator[Any]:
     for iteration in getattr(estimator, "_predictors", ()):
         yield from iteration
 
@@ -158,7 +158,7 @@ class OnnxModel:
     takes_float32 = True
 
     def __init__(self, data: bytes, classes: Sequence[int]) -> None:
-        _check(data)
+        _check_model(data)
         self.classes_ = np.asarray(classes, dtype=np.int64)
         import onnxruntime as ort
 
@@ -184,13 +184,13 @@ class OnnxModel:
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 
-def _check(data: bytes) -> None:
-    messages = _messages()
+def _check_model(data: bytes) -> None:
+    messages = _onnx_protobuf()
     try:
         model = messages.ModelProto.FromString(data)
     except Exception as error:  # protobuf raises classes of its own for every defect
         raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
-    if len(model.functions) or any(one.domain not in _DOMAINS for one in model.opset_import):
+    if len(model.functions) or any(one.domain not in _ALLOWED_DOMAINS for one in model.opset_import):
         raise IntegrityError("model.onnx: uses operators that are not ONNX's own")
     tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
     if any(one.data_location == messages.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
@@ -198,7 +198,7 @@ def _check(data: bytes) -> None:
 
 
 @cache
-def _messages() -> Any:
+def _onnx_protobuf() -> Any:
     """Return the message types of ONNX alone; the rest of its package costs a server 9 MB and is not needed to read."""
     package = importlib.util.find_spec("onnx")
     place = Path(str(None if package is None else package.origin)).with_name("onnx_ml_pb2.py")

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.classifier import decide
+from pipeline.modeling.classifier import predicted_classes
 from pipeline.package.manifest import OnnxProof
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.classifier import Classifier
+    from pipeline.modeling.classifier import Classifier
     from pipeline.package.onnx_file import OnnxModel
     from pipeline.schema import Column, Schema
 
-__all__ = ["TOLERANCE", "hard_rows", "onnx_classifier", "prove"]
+__all__ = ["TOLERANCE", "check_onnx_parity", "edge_case_rows", "onnx_classifier"]
 
 TOLERANCE = 1e-5
-_UNKNOWN = "\N{REPLACEMENT CHARACTER} not declared"
-_SAMPLE = 200
+_UNKNOWN_CATEGORY = "\N{REPLACEMENT CHARACTER} not declared"
+_N_BASE_ROWS = 200
 
 
 def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
@@ -29,7 +29,7 @@ def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
     return replace(classifier, estimator=model)
 
 
-def prove(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:
+def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:
     """Compare both forms on `rows` and on `hard_rows` made of them, after calibration and threshold.
 
     Returns
@@ -39,27 +39,31 @@ def prove(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxP
     """
     import pandas as pd
 
-    tried = pd.concat([rows[list(classifier.encoder.names_in_)], hard_rows(rows, classifier.schema)], ignore_index=True)
+    tried = pd.concat(
+        [rows[list(classifier.encoder.feature_names_in_)], edge_case_rows(rows, classifier.schema)], ignore_index=True
+    )
     expected = classifier.predict_proba(tried)
     found = onnx_classifier(classifier, model).predict_proba(tried)
     difference = np.abs(expected - found).max(initial=0.0)
     target, threshold = classifier.schema.target, classifier.threshold
-    n_flipped = int((decide(expected, target, threshold) != decide(found, target, threshold)).sum())
+    n_flipped = int(
+        (predicted_classes(expected, target, threshold) != predicted_classes(found, target, threshold)).sum()
+    )
     if not difference <= TOLERANCE or n_flipped:
         reason = f"its probabilities differ by up to {difference:.1e} and {n_flipped} classes in {len(tried)} rows"
         return OnnxProof(used=False, rows=len(tried), tolerance=TOLERANCE, reason=reason)
     return OnnxProof(used=True, rows=len(tried), tolerance=TOLERANCE)
 
 
-def hard_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def edge_case_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return rows that `rows` may lack: each feature missing, not declared or out of range; then all missing."""
     import pandas as pd
 
     names = list(schema.feature_names)
-    base = rows[names].head(_SAMPLE).reset_index(drop=True)
+    base = rows[names].head(_N_BASE_ROWS).reset_index(drop=True)
     parts = []
     for column in schema.features:
-        for value in _hard_values(column, rows[column.name]):
+        for value in _edge_case_values(column, rows[column.name]):
             part = base.copy()
             part[column.name] = pd.Series([value] * len(base), dtype=base[column.name].dtype)
             parts.append(part)
@@ -71,9 +75,9 @@ def hard_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return pd.concat([*parts, empty], ignore_index=True)
 
 
-def _hard_values(column: Column, values: pd.Series) -> list[object]:
+def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
     if column.kind == "category":
-        return [None, _UNKNOWN]
+        return [None, _UNKNOWN_CATEGORY]
     if not column.is_numeric or values.dropna().empty:
         return [None]
     low, high = values.min(), values.max()

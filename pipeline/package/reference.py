@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import IntegrityError
-from pipeline.package.bins import Bins, floats
+from pipeline.package.bins import Bins, to_floats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Column, Schema
 
-__all__ = ["Reference", "describe"]
+__all__ = ["Reference", "build_reference"]
 
-_FORMAT = 2
-_MAX_VALUES = 32
-_TAIL = 0.001
+_FORMAT_VERSION = 2
+_MAX_DISTINCT_VALUES = 32
+_TAIL_SHARE = 0.001
 # No bin of a grid holds more than a thousandth of the training rows unless they are equal: no more can be
 # lost of a Kolmogorov-Smirnov statistic. None is wider than a part of the deviation: so of a Wasserstein distance.
-_GRID = 1000
-_WIDTH = 0.04
+_N_GRID_BINS = 1000
+_MAX_GRID_WIDTH = 0.04
 # Scores lie between 0 and 1: bins of equal width as well, so that expected figures can be read off any model's.
-_SCORE_GRID = 500
+_N_SCORE_GRID_BINS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Reference:
     def as_dict(self) -> dict[str, Any]:
         """Return plain figures from which `from_dict` builds it again."""
         return {
-            "format": _FORMAT,
+            "format": _FORMAT_VERSION,
             "n_rows": self.n_rows,
-            "columns": [_plain(bins) for bins in self.columns],
-            "score": _plain(self.score),
-            "confidence": _plain(self.confidence),
-            "classes": _plain(self.classes),
+            "columns": [_bins_to_dict(bins) for bins in self.columns],
+            "score": _bins_to_dict(self.score),
+            "confidence": _bins_to_dict(self.confidence),
+            "classes": _bins_to_dict(self.classes),
         }
 
     @classmethod
@@ -72,18 +72,18 @@ class Reference:
             When `value` is not of the form that `as_dict` writes.
         """
         try:
-            if value["format"] != _FORMAT:
+            if value["format"] != _FORMAT_VERSION:
                 raise IntegrityError(
-                    f"reference: format {value['format']!r} is not known; this version reads {_FORMAT}"
+                    f"reference: format {value['format']!r} is not known; this version reads {_FORMAT_VERSION}"
                 )
-            columns = tuple(_bins(one) for one in value["columns"])
-            said = (_bins(value[name]) for name in ("score", "confidence", "classes"))
+            columns = tuple(_bins_from_dict(one) for one in value["columns"])
+            said = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
             return cls(value["n_rows"], columns, *said)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"reference: not what a package writes ({error})") from error
 
 
-def describe(
+def build_reference(
     frame: pd.DataFrame,
     schema: Schema,
     *,
@@ -112,15 +112,15 @@ def describe(
     columns = tuple(
         _column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text"
     )
-    classes = _counted(Bins("class", "words", schema.target.classes, ()), predicted)
+    classes = _with_counts(Bins("class", "words", schema.target.classes, ()), predicted)
     confidence = np.maximum(score, 1.0 - score) if schema.target.is_binary else score
-    edges = np.linspace(0.0, 1.0, _SCORE_GRID + 1)
+    edges = np.linspace(0.0, 1.0, _N_SCORE_GRID_BINS + 1)
     below = [] if threshold is None or threshold <= 0 else [np.nextafter(threshold, 0.0)]
     return Reference(
         len(frame),
         columns,
-        _quantile_bins("score", score, n_bins, more=np.append(edges, below)),
-        _quantile_bins("confidence", confidence, n_bins, more=edges),
+        _quantile_bins("score", score, n_bins, extra_edges=np.append(edges, below)),
+        _quantile_bins("confidence", confidence, n_bins, extra_edges=edges),
         classes,
     )
 
@@ -128,24 +128,26 @@ def describe(
 def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
     if column.kind in ("category", "boolean"):
         words = column.categories if column.kind == "category" else ("false", "true")
-        return _counted(Bins(column.name, "words", words, ()), values)
-    numbers = floats(values)
+        return _with_counts(Bins(column.name, "words", words, ()), values)
+    numbers = to_floats(values)
     if column.kind == "integer":
-        core = _core(numbers)
+        core = _without_tails(numbers)
         seen = np.unique(core)
-        if len(seen) and seen[-1] - seen[0] < _MAX_VALUES:
+        if len(seen) and seen[-1] - seen[0] < _MAX_DISTINCT_VALUES:
             seen = np.arange(seen[0], seen[-1] + 1)
-        if len(seen) <= _MAX_VALUES:
-            return _counted(Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_moments(core)), values)
+        if len(seen) <= _MAX_DISTINCT_VALUES:
+            return _with_counts(
+                Bins(column.name, "values", tuple(seen.astype(int).tolist()), (), *_mean_and_deviation(core)), values
+            )
     return _quantile_bins(column.name, numbers, n_bins, is_whole=column.kind == "integer")
 
 
-def _core(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _without_tails(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the present numbers without the outermost thousandth on either side."""
     present = numbers[~np.isnan(numbers)]
     if len(present) == 0:
         return present
-    low, high = np.quantile(present, [_TAIL, 1 - _TAIL], method="inverted_cdf")
+    low, high = np.quantile(present, [_TAIL_SHARE, 1 - _TAIL_SHARE], method="inverted_cdf")
     return np.asarray(present[(present >= low) & (present <= high)])
 
 
@@ -154,63 +156,63 @@ def _quantile_bins(
     numbers: NDArray[np.float64],
     n_bins: int,
     *,
-    more: NDArray[np.float64] | None = None,
+    extra_edges: NDArray[np.float64] | None = None,
     is_whole: bool = False,
 ) -> Bins:
     present = np.sort(numbers[~np.isnan(numbers)])
     if len(present) == 0:
-        return _counted(Bins(name, "quantiles", (), ()), numbers)
+        return _with_counts(Bins(name, "quantiles", (), ()), numbers)
     edges = _quantiles(present, n_bins)
     if len(edges) == 1:
         edges = np.array([np.nextafter(edges[0], -np.inf), edges[0]])
     inside = np.clip(present, edges[0], edges[-1])
-    bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_moments(inside))
-    points = _grid(present, edges, bins.deviation or 0.0, is_whole=is_whole)
-    if more is not None:
+    bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(inside))
+    points = _grid_edges(present, edges, bins.deviation or 0.0, is_whole=is_whole)
+    if extra_edges is not None:
         # The outermost bins stay as they are, so that both forms count the same rows below and above.
-        points = np.unique(np.concatenate([points, more[(more > edges[0]) & (more < edges[-1])]]))
-    grid = _counted(Bins(name, "quantiles", tuple(points.tolist()), ()), numbers)
-    return replace(_counted(bins, numbers), grid=grid)
+        points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
+    grid = _with_counts(Bins(name, "quantiles", tuple(points.tolist()), ()), numbers)
+    return replace(_with_counts(bins, numbers), grid=grid)
 
 
 def _quantiles(present: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    shares = np.concatenate([[_TAIL], np.arange(1, n) / n, [1 - _TAIL]])
+    shares = np.concatenate([[_TAIL_SHARE], np.arange(1, n) / n, [1 - _TAIL_SHARE]])
     return np.unique(np.quantile(present, shares, method="inverted_cdf"))
 
 
-def _grid(
+def _grid_edges(
     present: NDArray[np.float64], edges: NDArray[np.float64], deviation: float, *, is_whole: bool
 ) -> NDArray[np.float64]:
     """Return the edges of the grid, ascending: `edges` among them, frequent values in bins of their own."""
     low, high = edges[0], edges[-1]
-    if is_whole and high - low <= _GRID:
+    if is_whole and high - low <= _N_GRID_BINS:
         return np.unique(np.concatenate([edges, np.arange(low, high + 1), [np.nextafter(low, np.inf)]]))
-    points = np.unique(np.concatenate([edges, _quantiles(present, _GRID)]))
+    points = np.unique(np.concatenate([edges, _quantiles(present, _N_GRID_BINS)]))
     held = np.diff(np.searchsorted(present, points, side="right"), prepend=0)
-    frequent = points[held > 1.5 * len(present) / _GRID]
+    frequent = points[held > 1.5 * len(present) / _N_GRID_BINS]
     # The first bin holds its lower edge too, so that one is cut off from what lies above it.
     points = np.unique(np.concatenate([points, np.nextafter(frequent, -np.inf), [np.nextafter(low, np.inf)]]))
     if deviation > 0 and not is_whole:
-        n = np.clip(np.ceil(np.diff(points) / (_WIDTH * deviation)), 1, _GRID).astype(int)
-        points = np.concatenate([*map(_between, points[:-1], points[1:], n), points[-1:]])
+        n = np.clip(np.ceil(np.diff(points) / (_MAX_GRID_WIDTH * deviation)), 1, _N_GRID_BINS).astype(int)
+        points = np.concatenate([*map(_evenly_spaced, points[:-1], points[1:], n), points[-1:]])
     return np.asarray(points[(points >= low) & (points <= high)])
 
 
-def _between(low: float, high: float, n: int) -> NDArray[np.float64]:
+def _evenly_spaced(low: float, high: float, n: int) -> NDArray[np.float64]:
     return np.linspace(low, high, n, endpoint=False)
 
 
-def _moments(present: NDArray[np.float64]) -> tuple[float | None, float | None]:
+def _mean_and_deviation(present: NDArray[np.float64]) -> tuple[float | None, float | None]:
     if len(present) == 0:
         return None, None
     return float(present.mean()), float(present.std())
 
 
-def _counted(bins: Bins, values: Any) -> Bins:
+def _with_counts(bins: Bins, values: Any) -> Bins:
     return replace(bins, counts=tuple(bins.count(values).tolist()))
 
 
-def _plain(bins: Bins) -> dict[str, Any]:
+def _bins_to_dict(bins: Bins) -> dict[str, Any]:
     return {
         "name": bins.name,
         "kind": bins.kind,
@@ -221,23 +223,23 @@ def _plain(bins: Bins) -> dict[str, Any]:
         "deviation": bins.deviation,
         "grid": None
         if bins.grid is None
-        else {"edges": _packed(bins.grid.points, "<f8"), "counts": _packed(bins.grid.counts, "<i8")},
+        else {"edges": _encode_numbers(bins.grid.points, "<f8"), "counts": _encode_numbers(bins.grid.counts, "<i8")},
     }
 
 
-def _packed(numbers: Sequence[float], dtype: str) -> str:
+def _encode_numbers(numbers: Sequence[float], dtype: str) -> str:
     """Return numbers as text, a quarter of their size as JSON."""
     return base64.b64encode(np.array(numbers, dtype=dtype).tobytes()).decode()
 
 
-def _unpacked(text: str, dtype: str) -> tuple[Any, ...]:
+def _decode_numbers(text: str, dtype: str) -> tuple[Any, ...]:
     return tuple(np.frombuffer(base64.b64decode(text, validate=True), dtype=dtype).tolist())
 
 
-def _bins(value: Mapping[str, Any]) -> Bins:
+def _bins_from_dict(value: Mapping[str, Any]) -> Bins:
     grid = value["grid"]
     if grid is not None:
-        edges, counts = _unpacked(grid["edges"], "<f8"), _unpacked(grid["counts"], "<i8")
+        edges, counts = _decode_numbers(grid["edges"], "<f8"), _decode_numbers(grid["counts"], "<i8")
         grid = Bins(value["name"], "quantiles", edges, counts)
     bins = Bins(
         value["name"],

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["find_among"]
+__all__ = ["_fast_searchsorted"]
 
-_WORTH_IT = 20_000
-_SLOTS = 8  # for each edge
+_MIN_FAST_NUMBERS = 20_000
+_BUCKETS_PER_EDGE = 8  # for each edge
 
 
-def find_among(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
+def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     """Return how many of `edges` (ascending) are below each number, as `np.searchsorted(edges, numbers)` does.
 
     A missing number has any position.
@@ -28,14 +28,14 @@ def find_among(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     around: an edge in an earlier slot is below, one in a later slot is not, and only those in the same slot are
     compared. Where a slot holds several edges, a binary search decides.
     """
-    n = _SLOTS * len(edges)
+    n = _BUCKETS_PER_EDGE * len(edges)
     with np.errstate(over="ignore"):
         span = edges[-1] - edges[0] if len(edges) else np.float64(0.0)
         scale = n / span if span > 0 else np.float64(np.inf)
-    if len(numbers) < _WORTH_IT or not 0 < scale < np.inf:
+    if len(numbers) < _MIN_FAST_NUMBERS or not 0 < scale < np.inf:
         return np.searchsorted(edges, numbers).astype(np.int64)
-    slots = _slots(numbers, edges[0], scale, n)
-    of_edges = _slots(edges, edges[0], scale, n)
+    slots = _bucket_positions(numbers, edges[0], scale, n)
+    of_edges = _bucket_positions(edges, edges[0], scale, n)
     held = np.bincount(of_edges, minlength=n)
     # The only edge of a slot; where there is none nothing is below infinity.
     edge = np.full(n, np.inf)
@@ -47,7 +47,7 @@ def find_among(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     return np.asarray(found, dtype=np.int64)
 
 
-def _slots(numbers: Floats, low: float, scale: float, n: int) -> NDArray[np.int64]:
+def _bucket_positions(numbers: Floats, low: float, scale: float, n: int) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore", over="ignore"):
         placed = (numbers - low) * scale
     np.fmax(placed, 0.0, out=placed)  # also where a number is missing

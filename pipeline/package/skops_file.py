@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["audit", "dump", "load"]
+__all__ = ["check_skops_file", "dump", "load"]
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
@@ -112,9 +112,9 @@ def dump(estimator: Any) -> bytes:
         raise ConfigError(
             f"model.estimator: {type(estimator).__name__} cannot be stored without pickle ({error})"
         ) from error
-    data = _canonical(raw)
+    data = _canonical_archive(raw)
     try:
-        audit(data)
+        check_skops_file(data)
         load(data)
     except IntegrityError as error:
         raise ConfigError(
@@ -131,7 +131,7 @@ def load(data: bytes) -> Any:
     IntegrityError
         When the bytes are no such file, or ask for a type that is not on the list.
     """
-    audit(data)
+    check_skops_file(data)
     import skops.io
 
     try:
@@ -140,7 +140,7 @@ def load(data: bytes) -> Any:
         raise IntegrityError(f"model.skops: cannot be read ({type(error).__name__}: {error})") from error
 
 
-def audit(data: bytes) -> None:
+def check_skops_file(data: bytes) -> None:
     """Check the form of a skops file and every type named in it, without importing or building any.
 
     Raises
@@ -160,13 +160,13 @@ def audit(data: bytes) -> None:
         module, name, loader = node.get("__module__"), node.get("__class__"), node.get("__loader__")
         if loader not in _LOADERS:
             raise IntegrityError(f"model.skops: asks for the loader {loader!r}, which no package needs")
-        if not _is_known(module, name):
+        if not _is_trusted(module, name):
             raise IntegrityError(
                 f"model.skops: asks for the type {module}.{name}, which is not on the list of trusted types"
             )
 
 
-def _is_known(module: object, name: object) -> bool:
+def _is_trusted(module: object, name: object) -> bool:
     if not isinstance(module, str) or not isinstance(name, str):
         return False
     if f"{module}.{name}" in _GENERATORS.union(_TRUSTED) or f"{module}.{name}" == "collections.defaultdict":
@@ -212,52 +212,52 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         raise IntegrityError(f"model.skops: member {member.filename!r} has no name that a package gives")
 
 
-def _canonical(raw: bytes) -> bytes:
+def _canonical_archive(raw: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     renamed: dict[str, str] = {}
     numbers: dict[int, int] = {}
-    schema = _settle(json.loads(members[_SCHEMA]), renamed, numbers, [0])
+    schema = _canonical_node(json.loads(members[_SCHEMA]), renamed, numbers, [0])
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        _add(archive, _SCHEMA, json.dumps(schema, sort_keys=False, separators=(",", ":")).encode())
+        _add_member(archive, _SCHEMA, json.dumps(schema, sort_keys=False, separators=(",", ":")).encode())
         for old, new in renamed.items():
-            _add(archive, new, _without_padding(members[old]) if old.endswith(".npy") else members[old])
+            _add_member(archive, new, _without_padding(members[old]) if old.endswith(".npy") else members[old])
     return out.getvalue()
 
 
-def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system = 3
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, data)
 
 
-_UNSHARED = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
+_UNSHARED_LOADERS = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
 
 
-def _settle(value: Any, renamed: dict[str, str], numbers: dict[int, int], last: list[int]) -> Any:
+def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int], last: list[int]) -> Any:
     """Return a node with sorted keys, its id and file numbered in the order of first use."""
     if isinstance(value, list):
-        return [_settle(one, renamed, numbers, last) for one in value]
+        return [_canonical_node(one, renamed, numbers, last) for one in value]
     if not isinstance(value, dict):
         return value
     settled: dict[str, Any] = {}
-    for name in _order(value):
+    for name in _key_order(value):
         one = value[name]
         if name == "__id__":
-            settled[name] = _number(one, numbers, last, is_shared=value.get("__loader__") not in _UNSHARED)
+            settled[name] = _object_id(one, numbers, last, is_shared=value.get("__loader__") not in _UNSHARED_LOADERS)
         elif name == "file" and isinstance(one, str):
             suffix = one.rpartition(".")[2]
             settled[name] = renamed.setdefault(one, f"{len(renamed)}.{suffix}")
         elif name == "content" and value.get("__loader__") == "SetNode":
-            settled[name] = _settle(sorted(one, key=_without_ids), renamed, numbers, last)
+            settled[name] = _canonical_node(sorted(one, key=_without_ids), renamed, numbers, last)
         else:
-            settled[name] = _settle(one, renamed, numbers, last)
+            settled[name] = _canonical_node(one, renamed, numbers, last)
     return settled
 
 
-def _number(old: int, numbers: dict[int, int], last: list[int], *, is_shared: bool) -> int:
+def _object_id(old: int, numbers: dict[int, int], last: list[int], *, is_shared: bool) -> int:
     """Return the number of an object; words and numbers are never shared, since that differs by process."""
     if is_shared and old in numbers:
         return numbers[old]
@@ -267,7 +267,7 @@ def _number(old: int, numbers: dict[int, int], last: list[int], *, is_shared: bo
     return last[0]
 
 
-def _order(node: dict[str, Any]) -> list[str]:
+def _key_order(node: dict[str, Any]) -> list[str]:
     """Return the keys of a node in canonical order; those of a dictionary keep theirs, which pairs with its types."""
     return sorted(node) if "__class__" in node or "__loader__" in node else list(node)
 

@@ -1,21 +1,21 @@
 """Register packages, decide what serves, take it back, and mirror all of it to MLflow."""
 
-from pipeline.package.store import PackageStore
-from pipeline.registry.comparing import Difference, VersionDiff
-from pipeline.registry.decisions import promote, register, rollback
+from pipeline.package.package_store import PackageStore
+from pipeline.registry.comparison import VersionDiff, VersionDifference
+from pipeline.registry.deployment_history import PastDeployment
 from pipeline.registry.lineage import Lineage
-from pipeline.registry.mirror import Mirrored, mirror
+from pipeline.registry.mlflow_mirror import MirrorResult, mirror
 from pipeline.registry.model_registry import ModelRegistry, registry_of
-from pipeline.registry.then import ServedThen
+from pipeline.registry.stage_transitions import promote, register, rollback
 
 __all__ = [
-    "Difference",
     "Lineage",
-    "Mirrored",
+    "MirrorResult",
     "ModelRegistry",
     "PackageStore",
-    "ServedThen",
+    "PastDeployment",
     "VersionDiff",
+    "VersionDifference",
     "mirror",
     "promote",
     "register",

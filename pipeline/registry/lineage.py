@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.outputs import folder_md5
-from pipeline.tracking.history import commits
-from pipeline.tracking.revision import git, parse_lock
+from pipeline.project import paths
+from pipeline.project.dvc_outputs import folder_md5
+from pipeline.tracking.dvc_history import lock_commits
+from pipeline.tracking.revision import parse_dvc_lock, run_git
 
 if TYPE_CHECKING:
     from pipeline.package import Package
-    from pipeline.state import Version
+    from pipeline.state import ModelVersion
 
 __all__ = ["Lineage", "lineage_of", "settings_at"]
 
-_ROWS = (paths.RAW, paths.TRAIN, paths.TEST)
+_DATA_PATHS = (paths.RAW_ROWS, paths.TRAIN_ROWS, paths.TEST_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Lineage:
     digest: str
     md5: str
     commit: str | None
-    made_at: str | None
+    head_commit: str | None
     has_edits: bool | None
-    rows: dict[str, str]
-    made_from: dict[str, Any]
+    data_md5: dict[str, str]
+    training_inputs: dict[str, Any]
     run_id: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,25 +60,25 @@ class Lineage:
         committed = self.commit or "no commit names this package; commit dvc.lock to keep the way back"
         lines = [
             f"package     {self.digest}",
-            f"dvc.lock    {paths.CANDIDATE} {self.md5}",
+            f"dvc.lock    {paths.CANDIDATE_PACKAGE} {self.md5}",
             f"commit      {committed}",
-            f"made at     {self.made_at or 'unknown'}{edits}",
-            *(f"rows        {path} {md5}" for path, md5 in self.rows.items()),
-            *(f"{name:<11} {value}" for name, value in self.made_from.items() if not isinstance(value, dict)),
+            f"made at     {self.head_commit or 'unknown'}{edits}",
+            *(f"rows        {path} {md5}" for path, md5 in self.data_md5.items()),
+            *(f"{name:<11} {value}" for name, value in self.training_inputs.items() if not isinstance(value, dict)),
         ]
-        parts = self.made_from.get("data_sha256", {})
+        parts = self.training_inputs.get("data_sha256", {})
         lines += [f"sha256      {part} {value}" for part, value in parts.items()]
         return "\n".join(lines)
 
 
-def lineage_of(root: Path, version: Version, package: Package, folder: Path) -> Lineage:
+def lineage_of(root: Path, version: ModelVersion, package: Package, folder: Path) -> Lineage:
     """Return the lineage of a version whose package lies in `folder`, as git at `root` knows it."""
     md5 = folder_md5(folder)
-    commit = _commit_of(root, md5)
+    commit = _find_commit(root, md5)
     rows: dict[str, str] = {}
     if commit is not None:
-        outs = _outputs(root, commit)
-        rows = {str(path): outs[str(path)] for path in _ROWS if str(path) in outs}
+        outs = _output_md5s(root, commit)
+        rows = {str(path): outs[str(path)] for path in _DATA_PATHS if str(path) in outs}
     edits = version.tags.get("git.dirty")
     return Lineage(
         version.digest,
@@ -94,30 +94,32 @@ def lineage_of(root: Path, version: Version, package: Package, folder: Path) -> 
 
 def settings_at(root: Path, commit: str) -> dict[str, Any]:
     """Return the composed settings of a commit with their key paths."""
-    from pipeline.config.reader import read_yaml
+    from pipeline.config.strict_yaml import read_yaml
 
-    text = git(root, "show", f"{commit}:./{paths.PARAMS}")
+    text = run_git(root, "show", f"{commit}:./{paths.PARAMS}")
     if text is None:
         return {}
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / paths.PARAMS
         file.write_text(text, encoding="utf-8")
-        return dict(_flat(read_yaml(file), ""))
+        return dict(_flatten(read_yaml(file), ""))
 
 
-def _flat(value: Any, above: str) -> list[tuple[str, Any]]:
+def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
     if not isinstance(value, dict) or not value:
-        return [(above, value)]
-    return [pair for name, one in value.items() for pair in _flat(one, f"{above}.{name}" if above else str(name))]
+        return [(prefix, value)]
+    return [pair for name, one in value.items() for pair in _flatten(one, f"{prefix}.{name}" if prefix else str(name))]
 
 
-def _commit_of(root: Path, md5: str) -> str | None:
-    if git(root, "rev-parse", "--git-dir") is None:
+def _find_commit(root: Path, md5: str) -> str | None:
+    if run_git(root, "rev-parse", "--git-dir") is None:
         return None
-    named = (one.sha for one in commits(root) if _outputs(root, one.sha).get(str(paths.CANDIDATE)) == md5)
+    named = (
+        one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
+    )
     return next(named, None)
 
 
-def _outputs(root: Path, commit: str) -> dict[str, str]:
-    stages = parse_lock(git(root, "show", f"{commit}:./dvc.lock") or "")
+def _output_md5s(root: Path, commit: str) -> dict[str, str]:
+    stages = parse_dvc_lock(run_git(root, "show", f"{commit}:./dvc.lock") or "")
     return {out["path"]: str(out.get("md5")) for stage in stages.values() for out in stage.get("outs", ())}

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import UsageError
-from pipeline.package.store import PackageStore
-from pipeline.registry import decisions
-from pipeline.registry.comparing import Known, VersionDiff, compare_versions, diff_versions
+from pipeline.package.package_store import PackageStore
+from pipeline.registry import stage_transitions
+from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
+from pipeline.registry.deployment_history import PastDeployment, deployments_after
+from pipeline.registry.descriptions import version_card
 from pipeline.registry.lineage import Lineage, lineage_of, settings_at
-from pipeline.registry.mirror import Mirrored, mirror, moved_aliases
-from pipeline.registry.story import card
-from pipeline.registry.submitting import Submission, judge_candidate, submit
-from pipeline.registry.then import ServedThen, served_then
-from pipeline.tracking.search import needing_the_store
-from pipeline.tracking.store import Store, find_root
+from pipeline.registry.mlflow_mirror import MirrorResult, mirror, overridden_aliases
+from pipeline.registry.submission import Submission, evaluate_candidate, submit
+from pipeline.tracking.run_search import require_store
+from pipeline.tracking.run_store import RunStore, find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.live import PromotionConfig, TrackingConfig
-    from pipeline.gates import Evidence, GateReport
+    from pipeline.config.groups.monitoring_config import PromotionConfig, TrackingConfig
+    from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
-    from pipeline.registry.reproducing import Receipt
-    from pipeline.state import AuditEntry, Change, Served, State, Version
+    from pipeline.registry.reproduction import ReproductionReport
+    from pipeline.state import AuditEntry, Deployment, DeploymentChange, ModelVersion, State
 
 __all__ = ["ModelRegistry", "registry_of"]
 
 _MIRROR_WAIT_S = 1.5
-_PACKAGES = Path("state/packages")
+_PACKAGES_FOLDER = Path("state/packages")
 
 
 @dataclass
@@ -67,19 +67,19 @@ class ModelRegistry:
 
     @property
     def _root(self) -> Path:
-        return (self.root if self.root is not None else find_root()).resolve()
+        return (self.root if self.root is not None else find_project_root()).resolve()
 
     @property
     def packages(self) -> PackageStore:
         """Where registered packages lie."""
-        return PackageStore(self._root / _PACKAGES)
+        return PackageStore(self._root / _PACKAGES_FOLDER)
 
     @property
-    def _mlflow(self) -> Store:
-        return Store(self._root, self.tracking_uri, _MIRROR_WAIT_S)
+    def _mlflow(self) -> RunStore:
+        return RunStore(self._root, self.tracking_uri, _MIRROR_WAIT_S)
 
     @contextmanager
-    def _state(self) -> Iterator[State]:
+    def _open_state(self) -> Iterator[State]:
         opened = store.open_state(self._root)
         try:
             yield opened
@@ -94,7 +94,7 @@ class ModelRegistry:
         *,
         tags: Mapping[str, Any] | None = None,
         gates: GateReport | None = None,
-    ) -> Version:
+    ) -> ModelVersion:
         """Register a model package; the same package is the same version.
 
         Parameters
@@ -115,22 +115,22 @@ class ModelRegistry:
         IntegrityError
             When it is no sound package; nothing of it was run.
         """
-        with self._fetched(str(model_uri)) as (folder, run_id), self._state() as state:
+        with self._fetch_package(str(model_uri)) as (folder, run_id), self._open_state() as state:
             candidate = self.packages.add(folder)
             known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             judged = None if gates is None else gates.as_dict()
-            version, _ = decisions.register(
+            version, _ = stage_transitions.register(
                 state, self.packages, name, candidate, description=description, tags=known, gates=judged
             )
-            self._tell(state)
+            self._mirror_best_effort(state)
             return version
 
-    def judge_candidate(
-        self, name: str, candidate: Package, evidence: Evidence, config: PromotionConfig, *, seed: int
+    def evaluate_candidate(
+        self, name: str, candidate: Package, inputs: GateInputs, config: PromotionConfig, *, seed: int
     ) -> GateReport:
         """Return what the gates say of a candidate on the frozen rows, against what is in Production now."""
-        with self._state() as state:
-            return judge_candidate(state, self.packages, name, candidate, evidence, config, seed=seed)
+        with self._open_state() as state:
+            return evaluate_candidate(state, self.packages, name, candidate, inputs, config, seed=seed)
 
     def submit(
         self, name: str, source: Path, report: GateReport, config: PromotionConfig, *, tags: Mapping[str, Any]
@@ -142,7 +142,7 @@ class ModelRegistry:
         Conflict
             When another version went into Production since the gates were asked.
         """
-        with self._state() as state:
+        with self._open_state() as state:
             return submit(state, self.packages, name, source, report, config, tags=tags)
 
     def promote_model(
@@ -154,7 +154,7 @@ class ModelRegistry:
         reason: str = "",
         expected_generation: int | None = None,
         force: bool = False,
-    ) -> Change:
+    ) -> DeploymentChange:
         """Move a version to a stage; a new Production archives the old one.
 
         Raises
@@ -166,23 +166,23 @@ class ModelRegistry:
         UsageError
             When there is no such version or stage.
         """
-        with self._state() as state:
-            change = decisions.promote(
+        with self._open_state() as state:
+            change = stage_transitions.promote(
                 state,
                 name,
-                _number(version),
+                _version_number(version),
                 stage,
                 reason=reason,
-                expected=expected_generation,
+                expected_generation=expected_generation,
                 force=force,
-                by=self.actor,
+                decided_by=self.actor,
             )
-            self._tell(state)
+            self._mirror_best_effort(state)
             return change
 
     def rollback_model(
         self, name: str, *, to: int | str | None = None, reason: str = "", expected_generation: int | None = None
-    ) -> Change:
+    ) -> DeploymentChange:
         """Put the version back into Production that served before, or `to`, which served once.
 
         Raises
@@ -192,12 +192,12 @@ class ModelRegistry:
         UsageError
             When nothing served before.
         """
-        with self._state() as state:
-            target = None if to is None else _number(to)
-            change = decisions.rollback(
-                state, name, to=target, reason=reason, expected=expected_generation, by=self.actor
+        with self._open_state() as state:
+            target = None if to is None else _version_number(to)
+            change = stage_transitions.rollback(
+                state, name, to=target, reason=reason, expected_generation=expected_generation, decided_by=self.actor
             )
-            self._tell(state)
+            self._mirror_best_effort(state)
             return change
 
     def load_model(self, name: str, stage: str | None = None, *, version: int | str | None = None) -> Package:
@@ -210,22 +210,22 @@ class ModelRegistry:
         UsageError
             When nothing is in the stage, or there is no such version.
         """
-        with self._state() as state, state.reading() as connection:
+        with self._open_state() as state, state.reading() as connection:
             if version is not None:
-                return self.packages.load(store.find_version(connection, name, _number(version)).digest)
+                return self.packages.load(store.find_version(connection, name, _version_number(version)).digest)
             wanted = stage if stage is not None else "Production"
-            served = store.served(connection, name)
+            served = store.current_deployment(connection, name)
             if wanted not in served.digests:
                 there = ", ".join(f"{one} has version {number}" for one, number in served.versions.items())
                 raise UsageError(f"{name}: nothing is in {wanted}; {there or 'promote a version first'}")
             return self.packages.load(served.digests[wanted])
 
-    def list_models(self, name: str | None = None) -> list[Version]:
+    def list_models(self, name: str | None = None) -> list[ModelVersion]:
         """Return every registered version, oldest first."""
-        with self._state() as state, state.reading() as connection:
-            return store.all_versions(connection, name)
+        with self._open_state() as state, state.reading() as connection:
+            return store.read_versions(connection, name)
 
-    def get_latest_model_version(self, name: str) -> Version:
+    def get_latest_model_version(self, name: str) -> ModelVersion:
         """Return the newest version of a model.
 
         Raises
@@ -238,7 +238,7 @@ class ModelRegistry:
             raise UsageError(f"{name}: no version is registered; run `dvc repro`, then register models/candidate")
         return versions[-1]
 
-    def get_version(self, name: str, version: int | str) -> Version:
+    def get_version(self, name: str, version: int | str) -> ModelVersion:
         """Return a version by its number.
 
         Raises
@@ -246,24 +246,24 @@ class ModelRegistry:
         UsageError
             When there is none.
         """
-        with self._state() as state, state.reading() as connection:
-            return store.find_version(connection, name, _number(version))
+        with self._open_state() as state, state.reading() as connection:
+            return store.find_version(connection, name, _version_number(version))
 
-    def served(self, name: str) -> Served:
+    def current_deployment(self, name: str) -> Deployment:
         """Return what is in Staging and Production now, and the generation of that decision."""
-        with self._state() as state, state.reading() as connection:
-            return store.served(connection, name)
+        with self._open_state() as state, state.reading() as connection:
+            return store.current_deployment(connection, name)
 
     def model_card(self, name: str, version: int | str) -> str:
         """Return the model card of a version in Markdown, with what its gates said."""
-        return card(self.get_version(name, version), self.load_model(name, version=version))
+        return version_card(self.get_version(name, version), self.load_model(name, version=version))
 
     def lineage(self, name: str, version: int | str) -> Lineage:
         """Return the commit, the dvc.lock and the rows that a version comes from."""
         found, package = self.get_version(name, version), self.load_model(name, version=version)
         return lineage_of(self._root, found, package, self.packages.path(found.digest))
 
-    def reproduce(self, name: str, version: int | str) -> Receipt:
+    def reproduce(self, name: str, version: int | str) -> ReproductionReport:
         """Make a version again from its commit in a temporary folder, and say what differs.
 
         Raises
@@ -273,7 +273,7 @@ class ModelRegistry:
         UsageError
             When no commit names the package.
         """
-        from pipeline.registry.reproducing import reproduce
+        from pipeline.registry.reproduction import reproduce
 
         found = self.get_version(name, version)
         return reproduce(self._root, found, self.load_model(name, version=version), self.lineage(name, version))
@@ -286,18 +286,18 @@ class ModelRegistry:
 
     def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
         """Return what differs from one version to another: facts, settings, metrics, columns."""
-        return diff_versions(self._known(name, old), self._known(name, new))
+        return diff_versions(self._version_details(name, old), self._version_details(name, new))
 
-    def _known(self, name: str, version: int | str) -> Known:
+    def _version_details(self, name: str, version: int | str) -> VersionDetails:
         commit = self.lineage(name, version).commit
         settings = {} if commit is None else settings_at(self._root, commit)
-        return Known(self.get_version(name, version), self.load_model(name, version=version), commit, settings)
+        return VersionDetails(self.get_version(name, version), self.load_model(name, version=version), commit, settings)
 
-    def served_at(self, moment: int, name: str | None = None) -> list[ServedThen]:
+    def deployments_at(self, moment: int, name: str | None = None) -> list[PastDeployment]:
         """Return what served at a moment (microseconds since 1970, UTC), and the decision that had put it there."""
-        return served_then(self.history(name, until=moment))
+        return deployments_after(self.history(name, until=moment))
 
-    def moved_aliases(self) -> tuple[str, ...]:
+    def overridden_aliases(self) -> tuple[str, ...]:
         """Return the aliases in MLflow that somebody moved by hand; they serve nothing, and `mirror` puts them back.
 
         Raises
@@ -305,39 +305,39 @@ class ModelRegistry:
         DependencyUnavailable
             When MLflow does not answer.
         """
-        with self._state() as state:
-            return moved_aliases(state, self._mlflow)
+        with self._open_state() as state:
+            return overridden_aliases(state, self._mlflow)
 
     def history(self, name: str | None = None, *, until: int | None = None) -> list[AuditEntry]:
         """Return the audit trail, oldest first; up to a moment in microseconds since 1970, UTC."""
-        with self._state() as state, state.reading() as connection:
-            return store.entries(connection, model=name, until=until)
+        with self._open_state() as state, state.reading() as connection:
+            return store.read_audit_entries(connection, model=name, until=until)
 
-    def verify_history(self) -> list[store.Break]:
+    def verify_history(self) -> list[store.ChainBreak]:
         """Return every place where the audit trail was tampered with."""
-        with self._state() as state, state.reading() as connection:
-            return store.verify(connection)
+        with self._open_state() as state, state.reading() as connection:
+            return store.verify_audit_chain(connection)
 
-    def mirror(self) -> Mirrored:
+    def mirror(self) -> MirrorResult:
         """Bring MLflow up to date for every model, and put back aliases that were moved by hand."""
-        with self._state() as state:
-            return mirror(state, self.packages, self._mlflow, every=True)
+        with self._open_state() as state:
+            return mirror(state, self.packages, self._mlflow, all_models=True)
 
-    def _tell(self, state: State) -> None:
+    def _mirror_best_effort(self, state: State) -> None:
         """Tell MLflow what was decided, or say in one line that it is told later."""
         done = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
         if done.error is not None:
             sys.stderr.write(f"[registry] MLflow is told by the next command: {done.error}\n")
 
     @contextmanager
-    def _fetched(self, uri: str) -> Iterator[tuple[Path, str | None]]:
+    def _fetch_package(self, uri: str) -> Iterator[tuple[Path, str | None]]:
         """Yield the folder of a package, and the run that it comes from."""
         if not uri.startswith("runs:/"):
             yield self._root / uri, None
             return
         run_id, _, path = uri.removeprefix("runs:/").partition("/")
         with tempfile.TemporaryDirectory() as folder:
-            with needing_the_store():
+            with require_store():
                 fetched = self._mlflow.download(run_id, path, Path(folder))
             inner = fetched / "package"
             yield inner if inner.is_dir() else fetched, run_id
@@ -348,7 +348,7 @@ def registry_of(config: TrackingConfig, root: Path | None = None, *, actor: str 
     return ModelRegistry(root, os.environ.get(config.uri_env) or None, actor)
 
 
-def _number(version: int | str) -> int:
+def _version_number(version: int | str) -> int:
     try:
         return int(version)
     except ValueError as error:

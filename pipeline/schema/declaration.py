@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.groups.data import ColumnEntry, DataConfig
+    from pipeline.config.groups.data_config import ColumnConfig, DataConfig
 
 __all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
 
@@ -28,7 +28,7 @@ DTYPES: dict[Kind, str] = {
     "datetime": "datetime64[us]",
 }
 
-_KINDS: dict[str, Kind] = {
+_KIND_BY_DTYPE: dict[str, Kind] = {
     "Int64": "integer",
     "Float64": "float",
     "boolean": "boolean",
@@ -110,7 +110,7 @@ class Schema:
         ConfigError
             When a feature column of words has no list of words, or one that it cannot have.
         """
-        columns = tuple(_column(name, entry) for name, entry in config.columns.items())
+        columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
         target = config.target
         return cls(
             name=config.name,
@@ -150,15 +150,15 @@ class Schema:
         return {column.name: column for column in self.columns}[name]
 
 
-def _column(name: str, entry: ColumnEntry) -> Column:
-    kind = _KINDS[entry.dtype]
-    categories = _categories(name, entry) if kind == "category" else ()
-    minimum, maximum = _bounds(entry.checks)
+def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
+    kind = _KIND_BY_DTYPE[entry.dtype]
+    categories = _declared_categories(name, entry) if kind == "category" else ()
+    minimum, maximum = _narrowest_bounds(entry.checks)
     for bound in (minimum, maximum):
-        if bound is not None and abs(bound) > _LARGEST.get(kind, inf):
+        if bound is not None and abs(bound) > _MAX_ABS_BOUND.get(kind, inf):
             raise ConfigError(
-                f"data.columns.{name}.checks: the bound {_shown(bound)} is beyond what a column of {entry.dtype} can"
-                f" hold (up to {_LARGEST[kind]}, and as far below 0); write a nearer one, or leave it out"
+                f"data.columns.{name}.checks: the bound {_format_bound(bound)} is beyond what a column of {entry.dtype} can"
+                f" hold (up to {_MAX_ABS_BOUND[kind]}, and as far below 0); write a nearer one, or leave it out"
             )
     own = entry.model_dump(exclude={"checks"})
     return Column(
@@ -166,7 +166,7 @@ def _column(name: str, entry: ColumnEntry) -> Column:
     )
 
 
-def _categories(name: str, entry: ColumnEntry) -> tuple[str, ...]:
+def _declared_categories(name: str, entry: ColumnConfig) -> tuple[str, ...]:
     arguments = entry.checks.get("isin")
     words = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
@@ -177,7 +177,7 @@ def _categories(name: str, entry: ColumnEntry) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
-def _shown(bound: float) -> str:
+def _format_bound(bound: float) -> str:
     """Return a number, or how many bits it has: Python writes no whole number of thousands of digits."""
     if isinstance(bound, int) and bound.bit_length() > 128:
         return f"of {bound.bit_length()} bits"
@@ -185,27 +185,37 @@ def _shown(bound: float) -> str:
 
 
 # Python's own whole numbers have no end, those of a table do.
-_LARGEST = {"integer": 2**63 - 1, "float": float_info.max}
-_LOWER = {"ge": "min_value", "greater_than_or_equal_to": "min_value", "gt": "min_value", "greater_than": "min_value"}
-_UPPER = {"le": "max_value", "less_than_or_equal_to": "max_value", "lt": "max_value", "less_than": "max_value"}
+_MAX_ABS_BOUND = {"integer": 2**63 - 1, "float": float_info.max}
+_LOWER_BOUND_CHECKS = {
+    "ge": "min_value",
+    "greater_than_or_equal_to": "min_value",
+    "gt": "min_value",
+    "greater_than": "min_value",
+}
+_UPPER_BOUND_CHECKS = {
+    "le": "max_value",
+    "less_than_or_equal_to": "max_value",
+    "lt": "max_value",
+    "less_than": "max_value",
+}
 
 
-def _bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
+def _narrowest_bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Return the narrowest bounds, of which each check may give some; what is infinite bounds nothing."""
     lower: list[float] = []
     upper: list[float] = []
     for check, arguments in checks.items():
         if check in ("in_range", "between") and isinstance(arguments, dict):
-            lower += _number(arguments, "min_value")
-            upper += _number(arguments, "max_value")
-        elif check in _LOWER:
-            lower += _number(arguments, _LOWER[check])
-        elif check in _UPPER:
-            upper += _number(arguments, _UPPER[check])
+            lower += _finite_number(arguments, "min_value")
+            upper += _finite_number(arguments, "max_value")
+        elif check in _LOWER_BOUND_CHECKS:
+            lower += _finite_number(arguments, _LOWER_BOUND_CHECKS[check])
+        elif check in _UPPER_BOUND_CHECKS:
+            upper += _finite_number(arguments, _UPPER_BOUND_CHECKS[check])
     return max(lower, default=None), min(upper, default=None)
 
 
-def _number(arguments: Any, key: str) -> list[float]:
+def _finite_number(arguments: Any, key: str) -> list[float]:
     value = arguments.get(key) if isinstance(arguments, dict) else arguments
     if not isinstance(value, int | float) or isinstance(value, bool):
         return []

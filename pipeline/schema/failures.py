@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.schema.checks import pandera_schema
+from pipeline.schema.pandera_schema import pandera_schema
 
 if TYPE_CHECKING:
     from pandera.errors import SchemaError
 
     from pipeline.schema.declaration import Schema
 
-__all__ = ["ColumnFailure", "Failure", "Failures", "failures", "find_failures"]
+__all__ = ["CellFailure", "ColumnFailure", "SchemaFailures", "find_failures", "list_failures"]
 
-_NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multiple_fields_uniqueness": "unique_together"}
+_RULE_NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multiple_fields_uniqueness": "unique_together"}
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CellFailure:
     """One cell: the row (from 0) and column where it stands, the rule that it breaks, None where it is missing."""
 
     row: int
@@ -39,7 +39,7 @@ class ColumnFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
+class SchemaFailures:
     """What of a frame breaks the declared rules.
 
     Attributes
@@ -56,7 +56,7 @@ class Failures:
     columns: tuple[ColumnFailure, ...]
 
 
-def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> Failures:
+def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> SchemaFailures:
     """Return everything in `frame` that breaks a rule; a rule that cannot be tried hides no other."""
     from pandera.errors import SchemaErrorReason, SchemaErrors
 
@@ -64,31 +64,31 @@ def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = Tr
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
     except SchemaErrors as error:
         columns = tuple(
-            ColumnFailure(str(one.schema.name), str(one.check.error), _reason(one))
+            ColumnFailure(str(one.schema.name), str(one.check.error), _failure_reason(one))
             for one in error.schema_errors
             if one.reason_code in (SchemaErrorReason.CHECK_ERROR, SchemaErrorReason.DATAFRAME_CHECK)
             and one.failure_cases is not None
-            and _is_of_no_row(one.failure_cases)
+            and _has_no_row_index(one.failure_cases)
         )
         cases = error.failure_cases.dropna(subset=["index"])
         found = pd.DataFrame(
             {
                 "row": cases["index"].astype("int64"),
                 "column": cases["column"].astype("object"),
-                "rule": cases["check"].astype("object").replace(_NAMES),
+                "rule": cases["check"].astype("object").replace(_RULE_NAMES),
                 "value": cases["failure_case"].astype("object"),
             }
         )
-        found = _with_whole_keys(found, schema)
-        return Failures(found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True), columns)
-    return Failures(pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []}), ())
+        found = _drop_partial_keys(found, schema)
+        return SchemaFailures(found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True), columns)
+    return SchemaFailures(pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []}), ())
 
 
-def _is_of_no_row(cases: object) -> bool:
+def _has_no_row_index(cases: object) -> bool:
     return not isinstance(cases, pd.DataFrame) or bool(cases["index"].isna().all())
 
 
-def _reason(error: SchemaError) -> str | None:
+def _failure_reason(error: SchemaError) -> str | None:
     from pandera.errors import SchemaErrorReason
 
     if error.reason_code is not SchemaErrorReason.CHECK_ERROR:
@@ -96,21 +96,21 @@ def _reason(error: SchemaError) -> str | None:
     return str(error).removeprefix("Error while executing check function: ").splitlines()[0]
 
 
-def _with_whole_keys(found: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def _drop_partial_keys(cells: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return `found` without rows whose key has a missing part: Pandera lists the parts that are there."""
-    is_key = found["rule"] == "unique_together"
-    n_parts = found["row"].where(is_key).map(found.loc[is_key, "row"].value_counts())
-    return found[~is_key | (n_parts == len(schema.unique or ()))]
+    is_key = cells["rule"] == "unique_together"
+    n_parts = cells["row"].where(is_key).map(cells.loc[is_key, "row"].value_counts())
+    return cells[~is_key | (n_parts == len(schema.unique or ()))]
 
 
-def failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[Failure]:
+def list_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[CellFailure]:
     """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule.
 
     What a column as a whole breaks, or a rule that cannot be tried on it, comes first and points to row 0.
     """
     found = find_failures(frame, schema, with_target=with_target)
-    whole = [Failure(0, one.column, one.rule, one.reason or "the column as a whole") for one in found.columns]
+    whole = [CellFailure(0, one.column, one.rule, one.reason or "the column as a whole") for one in found.columns]
     return whole + [
-        Failure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
+        CellFailure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
         for row, column, rule, value in found.cells.itertuples(index=False)
     ]

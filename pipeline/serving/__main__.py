@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import MlopsError
-from pipeline.serving.starting import AUTHENTICATION, STAGES, start
+from pipeline.serving.server_startup import AUTHENTICATION_MODES, STAGES, start_server
 
 
-def _parsed() -> argparse.Namespace:
+def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving", description="Serve a registered model over HTTP, until it is stopped."
     )
@@ -20,15 +20,15 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on; serving.host when left out")
     parser.add_argument("--port", type=int, help="port; 0 takes a free one; serving.port when left out")
     parser.add_argument("--state", type=Path, help="folder with state database and packages; found from here")
-    parser.add_argument("--authentication", choices=AUTHENTICATION, help="as in the settings when left out")
+    parser.add_argument("--authentication", choices=AUTHENTICATION_MODES, help="as in the settings when left out")
     return parser.parse_args()
 
 
 def main() -> None:
     """Run the server and end the process with its exit code."""
-    words = _parsed()
+    words = _parse_args()
     try:
-        start(
+        start_server(
             state=words.state,
             model=words.model_name,
             stage=words.stage,

@@ -12,39 +12,39 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import MlopsError
-from pipeline.files import exclusive
+from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
-from pipeline.serving.activation import Activation
-from pipeline.serving.answering import Work
-from pipeline.serving.apart import apart
-from pipeline.serving.contracts import Answers, BodyRefused, NotReady, Problem, Readiness
+from pipeline.serving.batch_predictor import PendingRequest
+from pipeline.serving.concurrency import run_in_thread_if_large
 from pipeline.serving.explain import explain
-from pipeline.serving.feedback import read_outcomes, store_outcomes
-from pipeline.serving.log import LogWriter
-from pipeline.serving.rows import Rows, parse_json
-from pipeline.serving.upkeep import Upkeep
-from pipeline.serving.variation import variation
-from pipeline.state import Journal, open_state
+from pipeline.serving.outcomes import read_outcomes, store_outcomes
+from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady, PredictionBatch, Readiness
+from pipeline.serving.reloader import ModelReloader
+from pipeline.serving.retention import RetentionWorker
+from pipeline.serving.rows.json_rows import ParsedRows, parse_json
+from pipeline.serving.what_if import what_if_response
+from pipeline.serving.worker import PredictionWorker
+from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, LogConfig
-    from pipeline.serving.activation import Found
-    from pipeline.serving.bundle import Bundle
-    from pipeline.serving.contracts import Lines
-    from pipeline.serving.log import Watch
+    from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
+    from pipeline.serving.loaded_model import LoadedModel
+    from pipeline.serving.prediction_types import LineMap
+    from pipeline.serving.reloader import PollResult
+    from pipeline.serving.worker import RequestObserver
     from pipeline.state import State
 
-__all__ = ["Engine", "log_secret"]
+__all__ = ["Engine", "load_hash_key"]
 
 OnError = Literal["refuse", "partial"]
 
-_PACKAGES = "state/packages"
-_SECRET = "state/log.key"  # noqa: S105 - where it lies, not what it is
-_MAX_WORD = 200
-_OUTCOME_COMMAS = 20
+_PACKAGES_FOLDER = "state/packages"
+_HASH_KEY_PATH = "state/log.key"
+_MAX_HEADER_LENGTH = 200
+_MAX_COMMAS_PER_OUTCOME = 20
 # What a value of a column is in a body, roughly.
 _VALUE_BYTES = 24
 
@@ -68,14 +68,14 @@ class Engine:
     """
 
     def __init__(
-        self, root: Path, model: str, engine: EngineConfig, log: LogConfig, *, stage: str = "Production"
+        self, root: Path, model: str, engine: EngineConfig, log: PredictionLogConfig, *, stage: str = "Production"
     ) -> None:
         self.model = model
         self.stage = stage
-        self.bundle: Bundle | None = None
-        self.previous: Bundle | None = None
-        self.prove: Callable[[Bundle], None] | None = None
-        self.watch: Watch | None = None
+        self.loaded_model: LoadedModel | None = None
+        self.previous_model: LoadedModel | None = None
+        self.verify: Callable[[LoadedModel], None] | None = None
+        self.observer: RequestObserver | None = None
         self._root = root
         self._config = engine
         self._log_config = log
@@ -86,9 +86,9 @@ class Engine:
         self._follower: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._state: State
-        self._writer: LogWriter
-        self._upkeep: Upkeep
-        self._activation: Activation
+        self._worker: PredictionWorker
+        self._retention: RetentionWorker
+        self._reloader: ModelReloader
 
     async def start(self) -> None:
         """Open the state database and take up what serves; without a sound model the engine runs and is not ready.
@@ -101,15 +101,17 @@ class Engine:
             When the database cannot be had.
         """
         self._state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / _PACKAGES)
-        secret = log_secret(self._root)
-        self._activation = Activation(self._state, packages, self.model, self.stage, self._config, secret, self.prove)
-        self._writer = LogWriter(Journal(self._state), self._log_config, self._state.clock, self.watch)
-        self._writer.start(asyncio.get_running_loop())
-        self._upkeep = Upkeep(self._state, self._log_config)
-        await self._look(is_asked=True)
+        packages = PackageStore(self._root / _PACKAGES_FOLDER)
+        secret = load_hash_key(self._root)
+        self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
+        self._worker = PredictionWorker(
+            PredictionWriter(self._state), self._log_config, self._state.clock, self.observer
+        )
+        self._worker.start(asyncio.get_running_loop())
+        self._retention = RetentionWorker(self._state, self._log_config)
+        await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
-        self._upkeep.start()
+        self._retention.start()
 
     async def close(self) -> None:
         """Answer what is on its way, then let go of everything."""
@@ -119,12 +121,12 @@ class Engine:
                 with suppress(asyncio.CancelledError):
                     await self._follower
             self._follower = None
-            await asyncio.to_thread(self._upkeep.stop)
-        self._writer.hand_over()
-        await asyncio.to_thread(self._writer.stop)
+            await asyncio.to_thread(self._retention.stop)
+        self._worker.flush()
+        await asyncio.to_thread(self._worker.stop)
         await asyncio.sleep(0)  # answers that were handed over by the writer's last call reach their requests
         self._reason = "the engine was closed"
-        self.bundle = None
+        self.loaded_model = None
         self._state.close()
 
     @property
@@ -132,7 +134,7 @@ class Engine:
         """The state database, for what stands beside predictions (keys of callers, events)."""
         return self._state
 
-    async def predict_one(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
+    async def predict_row(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
         """Answer a body `{"features": {...}}` as JSON.
 
         Parameters
@@ -150,11 +152,11 @@ class Engine:
         NotReady
             When no model serves, or the answer cannot be logged.
         """
-        bundle = self._ready_bundle()
-        row = await apart(len(body), bundle.codec.one, body)
-        if key is None and subject is None and (known := self._writer.at_once(bundle, row)) is not None:
+        bundle = self._require_model()
+        row = await run_in_thread_if_large(len(body), bundle.parser.parse_row, body)
+        if key is None and subject is None and (known := self._worker.predict_cached(bundle, row)) is not None:
             return known
-        answer: bytes = await self._submit(bundle, Rows([row], [0]), "one", body, key, subject)
+        answer: bytes = await self._submit(bundle, ParsedRows([row], [0]), "one", body, key, subject)
         return answer
 
     async def predict_batch(
@@ -165,10 +167,10 @@ class Engine:
         With `on_error="partial"` the items of bad rows say what is wrong with them, and the others are answered.
         Raises as `predict_one` does.
         """
-        bundle = self._ready_bundle()
-        rows = await apart(len(body), bundle.codec.many, body, partial=on_error == "partial")
+        bundle = self._require_model()
+        rows = await run_in_thread_if_large(len(body), bundle.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
-            raise BodyRefused(422, rows.problems)
+            raise InvalidRequest(422, rows.errors)
         answer: bytes = await self._submit(bundle, rows, "batch", body, key, subject)
         return answer
 
@@ -179,21 +181,21 @@ class Engine:
         key: str | None = None,
         subject: str | None = None,
         on_error: OnError = "refuse",
-        lines: Lines | None = None,
-    ) -> Answers:
+        lines: LineMap | None = None,
+    ) -> PredictionBatch:
         """Answer rows given as columns by name, None or NaN where a value is missing; raises as `predict_one` does.
 
         With `lines` the rows were lines of a text, and problems name them so.
         """
-        bundle = self._ready_bundle()
+        bundle = self._require_model()
         size = _VALUE_BYTES * sum(map(len, columns.values()))
         is_partial = on_error == "partial"
-        rows = await apart(size, bundle.codec.columns_of, columns, partial=is_partial, lines=lines)
+        rows = await run_in_thread_if_large(size, bundle.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
-            raise BodyRefused(422, rows.problems)
-        body = repr([rows.positions, rows.rows, *rows.problems]).encode() if key is not None else b""
+            raise InvalidRequest(422, rows.errors)
+        body = repr([rows.positions, rows.rows, *rows.errors]).encode() if key is not None else b""
         answer = await self._submit(bundle, rows, "columns", body, key, subject)
-        return answer if isinstance(answer, Answers) else _stored_columns(answer, rows)
+        return answer if isinstance(answer, PredictionBatch) else _batch_from_json(answer, rows)
 
     async def feedback(self, body: bytes) -> bytes:
         """Keep outcomes of earlier predictions: `{"prediction_id": ..., "outcome": ...}`, or `{"outcomes": [...]}`.
@@ -205,21 +207,21 @@ class Engine:
         NotReady
             When no model serves, or the state database cannot be written.
         """
-        bundle = self._ready_bundle()
-        n_stored = await self._with_state(self._keep_outcomes, body, bundle.classes)
+        bundle = self._require_model()
+        n_stored = await self._run_on_state(self._store_outcomes, body, bundle.classes)
         return json.dumps({"stored": n_stored}).encode()
 
     async def explain(self, body: bytes) -> bytes:
         """Answer a body `{"features": {...}}` with what each feature contributed; nothing is logged."""
-        bundle = self._ready_bundle()
-        return await asyncio.to_thread(lambda: explain(bundle, bundle.codec.one(body)))
+        bundle = self._require_model()
+        return await asyncio.to_thread(lambda: explain(bundle, bundle.parser.parse_row(body)))
 
-    async def vary(self, body: bytes) -> bytes:
+    async def what_if(self, body: bytes) -> bytes:
         """Answer a body `{"features": {...}}` with what would change the answer; nothing is logged."""
-        bundle = self._ready_bundle()
-        return await asyncio.to_thread(lambda: variation(bundle, bundle.codec.one(body)))
+        bundle = self._require_model()
+        return await asyncio.to_thread(lambda: what_if_response(bundle, bundle.parser.parse_row(body)))
 
-    async def activate(self) -> Bundle:
+    async def reload(self) -> LoadedModel:
         """Look at the state database now.
 
         Raises
@@ -227,20 +229,20 @@ class Engine:
         NotReady
             When nothing sound serves.
         """
-        await self._look(is_asked=True)
-        return self._ready_bundle()
+        await self._reload_if_changed(is_forced=True)
+        return self._require_model()
 
     def ready(self) -> Readiness:
         """Return whether predictions can be answered."""
-        if self.bundle is None:
+        if self.loaded_model is None:
             return Readiness(is_ready=False, reason=self._reason)
-        if self._writer.is_failing and self._log_config.on_log_failure == "reject":
-            return Readiness(is_ready=False, reason=f"predictions cannot be logged: {self._writer.tally.last_error}")
+        if self._worker.is_failing and self._log_config.on_log_failure == "reject":
+            return Readiness(is_ready=False, reason=f"predictions cannot be logged: {self._worker.stats.last_error}")
         return Readiness(is_ready=True)
 
     def status(self) -> dict[str, Any]:
         """Return what the engine does, as plain values, for people and for metrics."""
-        readiness, tally, bundle = self.ready(), self._writer.tally, self.bundle
+        readiness, tally, bundle = self.ready(), self._worker.stats, self.loaded_model
         return {
             "model": self.model,
             "stage": self.stage,
@@ -248,130 +250,142 @@ class Engine:
             "reason": readiness.reason or self._reason,
             "follow_error": self._follow_error,
             "uptime_s": time.time() - self._started_at,
-            "active": None if bundle is None else _named(bundle),
-            "previous": None if self.previous is None else _named(self.previous),
-            "queue_rows": self._writer.n_waiting,
+            "active": None if bundle is None else _model_identity(bundle),
+            "previous": None if self.previous_model is None else _model_identity(self.previous_model),
+            "queue_rows": self._worker.n_waiting,
             "log": {
                 "mode": self._log_config.mode,
-                "is_failing": self._writer.is_failing,
+                "is_failing": self._worker.is_failing,
                 "last_error": tally.last_error,
                 "last_commit_s": tally.last_commit_s,
                 "n_logged": tally.n_logged,
                 "n_unlogged": tally.n_unlogged,
-                "n_groups": tally.n_groups,
+                "n_groups": tally.n_batches,
                 "n_failures": tally.n_failures,
-                "upkeep_error": self._upkeep.error,
+                "upkeep_error": self._retention.last_error,
             },
             "n_rows": tally.n_rows,
             "by_class": dict(tally.by_class),
             "by_confidence": list(tally.by_confidence),
         }
 
-    def _ready_bundle(self) -> Bundle:
-        bundle = self.bundle
+    def _require_model(self) -> LoadedModel:
+        bundle = self.loaded_model
         if bundle is None:
             raise NotReady(self._reason, retry_after_s=5)
         return bundle
 
     async def _submit(
-        self, bundle: Bundle, rows: Rows, form: str, body: bytes, key: str | None, subject: str | None
+        self,
+        loaded_model: LoadedModel,
+        rows: ParsedRows,
+        kind: str,
+        body: bytes,
+        idempotency_key: str | None,
+        subject: str | None,
     ) -> Any:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        if key is None and subject is None:
-            self._writer.submit(Work(bundle, rows, form, future, time.perf_counter_ns()))
+        if idempotency_key is None and subject is None:
+            self._worker.submit(PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns()))
             return await future
-        _check_word("Idempotency-Key", key)
-        _check_word("subject", subject)
-        digest = hashlib.sha256(form.encode() + b"\0" + body).hexdigest()
-        if key is None:
-            self._writer.submit(Work(bundle, rows, form, future, time.perf_counter_ns(), None, digest, subject))
+        _check_header_word("Idempotency-Key", idempotency_key)
+        _check_header_word("subject", subject)
+        digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
+        if idempotency_key is None:
+            self._worker.submit(
+                PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), None, digest, subject)
+            )
             return await future
-        return await self._submit_once(Work(bundle, rows, form, future, time.perf_counter_ns(), key, digest, subject))
+        return await self._submit_idempotent(
+            PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), idempotency_key, digest, subject)
+        )
 
-    async def _submit_once(self, work: Work) -> Any:
+    async def _submit_idempotent(self, request: PendingRequest) -> Any:
         """Submit a request with a key; one that is on its way already is waited for."""
-        key = str(work.key)
-        digest, future = self._in_flight.get(key, ("", work.future))
-        if future is work.future:
-            self._writer.submit(work)
-            self._in_flight[key] = (work.digest, future)
+        key = str(request.idempotency_key)
+        digest, future = self._in_flight.get(key, ("", request.future))
+        if future is request.future:
+            self._worker.submit(request)
+            self._in_flight[key] = (request.body_digest, future)
             future.add_done_callback(lambda _: self._in_flight.pop(key, None))
-        elif digest != work.digest:
+        elif digest != request.body_digest:
             said = "this key belongs to another request that is being answered; use a new key"
-            raise BodyRefused(422, [Problem("Idempotency-Key", "idempotency_key", said)])
+            raise InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])
         return await asyncio.shield(future)
 
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(self._config.follow_s)
             try:
-                await self._look()
+                await self._reload_if_changed()
                 self._follow_error = None
             except Exception as error:  # noqa: BLE001 - whatever it is, what serves now serves on and the next look comes
                 self._follow_error = str(error)
 
-    async def _look(self, *, is_asked: bool = False) -> None:
+    async def _reload_if_changed(self, *, is_forced: bool = False) -> None:
         async with self._lock:
-            found: Found = await asyncio.to_thread(self._activation.look, self.bundle, is_asked=is_asked)
+            found: PollResult = await asyncio.to_thread(self._reloader.poll, self.loaded_model, is_forced=is_forced)
             self._reason = found.reason
-            if found.bundle is self.bundle:
+            if found.loaded_model is self.loaded_model:
                 return
-            if self.bundle is not None and (found.bundle is None or found.bundle.digest != self.bundle.digest):
-                self.previous = self.bundle
-            self.bundle = found.bundle
+            if self.loaded_model is not None and (
+                found.loaded_model is None or found.loaded_model.digest != self.loaded_model.digest
+            ):
+                self.previous_model = self.loaded_model
+            self.loaded_model = found.loaded_model
             # What was loaded stays: looking for garbage in it again and again would cost large batches a third.
             gc.unfreeze()
             gc.collect()
             gc.freeze()
 
-    def _keep_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
+    def _store_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
         max_rows = self._config.max_rows
-        value = parse_json(body, max_commas=max_rows * _OUTCOME_COMMAS)
+        value = parse_json(body, max_commas=max_rows * _MAX_COMMAS_PER_OUTCOME)
         return store_outcomes(self._state, read_outcomes(value, classes, max_rows=max_rows))
 
-    async def _with_state(self, work: Any, *args: Any) -> Any:
+    async def _run_on_state(self, work: Any, *args: Any) -> Any:
         try:
             return await asyncio.to_thread(work, *args)
-        except BodyRefused:
+        except InvalidRequest:
             raise
         except MlopsError as error:
             raise NotReady("the state database cannot be written now; try again", retry_after_s=2) from error
 
 
-def _named(bundle: Bundle) -> dict[str, Any]:
+def _model_identity(loaded_model: LoadedModel) -> dict[str, Any]:
     return {
-        "version": bundle.version,
-        "digest": bundle.digest,
-        "generation": bundle.generation,
-        "served_by": bundle.served_by,
+        "version": loaded_model.version,
+        "digest": loaded_model.digest,
+        "generation": loaded_model.generation,
+        "served_by": loaded_model.served_by,
     }
 
 
-def _stored_columns(body: bytes, rows: Rows) -> Answers:
+def _batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
     """Return a stored answer as columns."""
     items = [one for one in json.loads(body)["predictions"] if "prediction" in one]
-    return Answers(
+    return PredictionBatch(
         [one["prediction"] for one in items],
         [one["confidence"] for one in items],
         [list(one["probabilities"].values()) for one in items],
         [one["prediction_id"] for one in items],
         rows.positions,
-        rows.problems,
+        rows.errors,
         lambda: body,
     )
 
 
-def _check_word(what: str, word: str | None) -> None:
-    if word is not None and not (0 < len(word) <= _MAX_WORD and word.isprintable() and word.isascii()):
-        said = f"is 1 to {_MAX_WORD} printable ASCII signs"
-        raise BodyRefused(422, [Problem(what, "word", said)])
+def _check_header_word(what: str, word: str | None) -> None:
+    if word is not None and not (0 < len(word) <= _MAX_HEADER_LENGTH and word.isprintable() and word.isascii()):
+        said = f"is 1 to {_MAX_HEADER_LENGTH} printable ASCII signs"
+        raise InvalidRequest(422, [FieldError(what, "word", said)])
 
 
-def log_secret(root: Path) -> bytes:
+def load_hash_key(root: Path) -> bytes:
     """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
-    path = root / _SECRET
-    with exclusive(root / "state/log.key.lock", what="making the key of the log", wait_s=10):
+    path = root / _HASH_KEY_PATH
+    with exclusive_lock(root / "state/log.key.lock", operation="making the key of the log", wait_s=10):
         if not path.exists():
             path.touch(mode=0o600)
             path.write_bytes(os.urandom(32))

@@ -16,14 +16,14 @@ import numpy as np
 if TYPE_CHECKING:
     from pipeline.package import Bins
     from pipeline.schema import Column
-    from pipeline.serving.bundle import Bundle
+    from pipeline.serving.loaded_model import LoadedModel
 
-__all__ = ["contributions", "explain"]
+__all__ = ["explain", "feature_contributions"]
 
 
-def explain(bundle: Bundle, row: tuple[Any, ...]) -> bytes:
+def explain(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
     """Return the answer of `POST /v1/explain` as JSON, the largest contributions first."""
-    label, confidence, found = contributions(bundle, row)
+    label, confidence, found = feature_contributions(loaded_model, row)
     ordered = sorted(found.items(), key=lambda item: (-abs(item[1]), item[0]))
     told = {
         "prediction": label,
@@ -32,23 +32,23 @@ def explain(bundle: Bundle, row: tuple[Any, ...]) -> bytes:
         "unit": f"probability of {label}",
         "contributions": [{"feature": name, "contribution": value} for name, value in ordered],
     }
-    return f"{json.dumps(told)[:-1]},{bundle.about}}}".encode()
+    return f"{json.dumps(told)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
-def contributions(bundle: Bundle, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
+def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
     """Return the predicted class, its probability, and the contribution of each feature that has bins."""
-    (answer,) = bundle.scorer.score([row])
+    (answer,) = loaded_model.scorer.score([row])
     label, confidence = answer.label, answer.confidence
-    bins = {one.name: one for one in bundle.reference.columns}
+    bins = {one.name: one for one in loaded_model.reference.columns}
     rows: list[tuple[Any, ...]] = []
     parts: list[tuple[str, int, np.ndarray[Any, Any]]] = []
-    for at, column in enumerate(bundle.codec.columns):
+    for at, column in enumerate(loaded_model.parser.columns):
         one = bins.get(column.name)
-        values, weights = ([], []) if one is None else _stand_ins(column, one)
+        values, weights = ([], []) if one is None else _replacement_values(column, one)
         if values:
             parts.append((column.name, len(rows), np.array(weights, dtype=np.float64)))
             rows.extend((*row[:at], value, *row[at + 1 :]) for value in values)
-    found = bundle.scorer.probabilities(rows)[:, bundle.classes.index(label)] if rows else np.empty(0)
+    found = loaded_model.scorer.probabilities(rows)[:, loaded_model.classes.index(label)] if rows else np.empty(0)
     return (
         label,
         confidence,
@@ -59,15 +59,15 @@ def contributions(bundle: Bundle, row: tuple[Any, ...]) -> tuple[str, float, dic
     )
 
 
-def _stand_ins(column: Column, bins: Bins) -> tuple[list[Any], list[int]]:
+def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int]]:
     """Return a value for each bin that training rows fell into, and how many did."""
-    values: list[Any] = [*_points(column, bins)]
+    values: list[Any] = [*_regular_values(column, bins)]
     n_regular = len(values)
     if bins.kind == "words":
         values += [None, None]  # unseen; missing
     else:
         lowest, highest = (bins.points[0], bins.points[-1]) if bins.points else (None, None)
-        values += [_typed(column, lowest), _typed(column, highest)]
+        values += [_to_column_kind(column, lowest), _to_column_kind(column, highest)]
         values += [None, None] if bins.kind == "values" else [None]
     pairs = [
         (value, count)
@@ -77,16 +77,16 @@ def _stand_ins(column: Column, bins: Bins) -> tuple[list[Any], list[int]]:
     return [value for value, _ in pairs], [count for _, count in pairs]
 
 
-def _points(column: Column, bins: Bins) -> list[Any]:
+def _regular_values(column: Column, bins: Bins) -> list[Any]:
     if bins.kind == "quantiles":
         middles = [(low + high) / 2 for low, high in zip(bins.points[:-1], bins.points[1:], strict=True)]
-        return [_typed(column, middle) for middle in middles]
+        return [_to_column_kind(column, middle) for middle in middles]
     if column.kind == "boolean":
         return [word == "true" for word in bins.points]
     return list(bins.points)
 
 
-def _typed(column: Column, number: float | None) -> Any:
+def _to_column_kind(column: Column, number: float | None) -> Any:
     if number is None:
         return None
     if column.kind == "integer":

@@ -9,17 +9,17 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError
 from pipeline.serving.engine import Engine
-from pipeline.serving.starting import start
+from pipeline.serving.server_startup import start_server
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from pipeline.config.groups.live import ServingConfig
+    from pipeline.config.groups.monitoring_config import ServingConfig
 
 __all__ = ["ModelServer"]
 
@@ -80,8 +80,10 @@ class ModelServer:
         NotReady
             When no model serves, or the answer cannot be logged.
         """
-        body = _encoded({"features": dict(features)})
-        answer: dict[str, Any] = json.loads(self._wait(self._started().predict_one(body, key=key, subject=subject)))
+        body = _to_json({"features": dict(features)})
+        answer: dict[str, Any] = json.loads(
+            self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject))
+        )
         return answer
 
     def predict_batch(
@@ -89,25 +91,25 @@ class ModelServer:
     ) -> list[dict[str, Any]]:
         """Return the answers to many rows, in order: a list of mappings, or a DataFrame; raises as `predict` does."""
         rows = instances.astype(object).to_dict("records") if hasattr(instances, "to_dict") else instances
-        body = _encoded({"instances": [_plain(row) for row in rows]})
-        answer = json.loads(self._wait(self._started().predict_batch(body, key=key, subject=subject)))
+        body = _to_json({"instances": [_with_none_for_missing(row) for row in rows]})
+        answer = json.loads(self._run_coroutine(self._ensure_engine().predict_batch(body, key=key, subject=subject)))
         predictions: list[dict[str, Any]] = answer["predictions"]
         return predictions
 
     def feedback(self, outcomes: Sequence[Mapping[str, str]]) -> int:
         """Keep what became true of earlier predictions, and return how many outcomes were stored."""
         body = json.dumps({"outcomes": [dict(one) for one in outcomes]}).encode()
-        return int(json.loads(self._wait(self._started().feedback(body)))["stored"])
+        return int(json.loads(self._run_coroutine(self._ensure_engine().feedback(body)))["stored"])
 
     def run(self) -> None:
         """Serve over HTTP until SIGTERM or SIGINT, as `mlops serve` does; for the main thread."""
-        start(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
+        start_server(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
 
     def close(self) -> None:
         """Answer what is on its way and let go of everything."""
         if self._engine is None or self._loop is None or self._thread is None:
             return
-        self._wait(self._engine.close())
+        self._run_coroutine(self._engine.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -123,7 +125,7 @@ class ModelServer:
         """Close it."""
         self.close()
 
-    def _started(self) -> Engine:
+    def _ensure_engine(self) -> Engine:
         if self._engine is None:
             config = load_params(self._root / "params.yaml")
             serving: ServingConfig = config.serving
@@ -132,22 +134,22 @@ class ModelServer:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="model-server", daemon=True)
             self._thread.start()
-            self._wait(engine.start())
+            self._run_coroutine(engine.start())
             self._engine = engine
         return self._engine
 
-    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def _run_coroutine(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:
             work.close()
             raise CancelledError
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-def _encoded(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, default=_number).encode()
+def _to_json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, default=_to_json_value).encode()
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _with_none_for_missing(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with None where a frame has NaN, NA or NaT."""
     return {name: None if _is_missing(value) else value for name, value in row.items()}
 
@@ -157,7 +159,7 @@ def _is_missing(value: Any) -> bool:
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _number(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     """Return what numpy or pandas calls a number in Python's own form."""
     if hasattr(value, "isoformat"):
         return value.isoformat()

@@ -1,8 +1,8 @@
 """Drive a running server with traffic as a scenario declares it."""
 
-from pipeline.simulation.running import simulate
-from pipeline.simulation.sending import Server
-from pipeline.simulation.totals import PhaseTotals, Totals
-from pipeline.simulation.traffic import Pool, fetch_pool
+from pipeline.simulation.runner import simulate
+from pipeline.simulation.server_client import ServerClient
+from pipeline.simulation.simulation_result import PhaseResult, SimulationResult
+from pipeline.simulation.traffic import RowPool, fetch_row_pool
 
-__all__ = ["PhaseTotals", "Pool", "Server", "Totals", "fetch_pool", "simulate"]
+__all__ = ["PhaseResult", "RowPool", "ServerClient", "SimulationResult", "fetch_row_pool", "simulate"]

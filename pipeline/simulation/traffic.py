@@ -12,8 +12,8 @@ from pipeline.data import sources
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.package import PackageStore
 from pipeline.schema import Schema
-from pipeline.simulation.drawing import draw_rows
-from pipeline.simulation.moving import move, plan_movements
+from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
+from pipeline.simulation.row_sampler import sample_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.data import DataConfig
-    from pipeline.config.groups.scenario import OutcomesConfig, PhaseConfig, RowsConfig
-    from pipeline.simulation.moving import Movement
-    from pipeline.simulation.sending import Served
+    from pipeline.config.groups.data_config import DataConfig
+    from pipeline.config.groups.scenario_config import OutcomesConfig, PhaseConfig, RowsConfig
+    from pipeline.simulation.drift_injection import DriftInjection
+    from pipeline.simulation.server_client import ServedModel
 
-__all__ = ["Pool", "Request", "Telling", "fetch_pool", "requests"]
+__all__ = ["DelayedOutcome", "RowPool", "SimulatedRequest", "fetch_row_pool", "generate_requests"]
 
 _POOL_ROWS = 20_000
-_BLOCK_ROWS = 512  # rows that are drawn and moved at once
+_DRAW_BLOCK_ROWS = 512  # rows that are drawn and moved at once
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class RowPool:
     """Rows to draw from: their features, and what is true of each where that is known."""
 
     rows: pd.DataFrame
@@ -42,7 +42,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class DelayedOutcome:
     """What will be told of one prediction, in this order.
 
     A word is a class. A number between 0 and 1 stands for one that is drawn from the probabilities of the
@@ -53,16 +53,16 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimulatedRequest:
     """One request, and what will be told of each of its rows."""
 
     path: str
     body: bytes
     n_rows: int
-    tellings: tuple[Telling, ...]
+    delayed_outcomes: tuple[DelayedOutcome, ...]
 
 
-def fetch_pool(rows: RowsConfig, data: DataConfig, served: Served, *, root: Path, seed: int) -> Pool:
+def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel, *, root: Path, seed: int) -> RowPool:
     """Return the rows of a scenario.
 
     Parameters
@@ -85,32 +85,36 @@ def fetch_pool(rows: RowsConfig, data: DataConfig, served: Served, *, root: Path
     """
     if rows.kind == "reference":
         try:
-            package = PackageStore(root / "state/packages").load(served.digest)
+            package = PackageStore(root / "state/packages").load(served_model.digest)
         except IntegrityError as error:
             raise IntegrityError(f"rows of kind reference need the package that serves: {error}") from error
-        frame = draw_rows(package.reference, served.schema, n_rows=_POOL_ROWS, rng=np.random.default_rng([seed, 0, 0]))
-        return Pool(frame, None, served.schema)
+        frame = sample_rows(
+            package.reference, served_model.schema, n_rows=_POOL_ROWS, rng=np.random.default_rng([seed, 0, 0])
+        )
+        return RowPool(frame, None, served_model.schema)
     declared = Schema.from_config(data)
     if rows.kind == "file":
-        frame = _read(root / rows.path, data, declared)
+        frame = _read_file(root / rows.path, data, declared)
     elif data.source.kind == "synthetic":
         source = data.source.model_copy(update={"rows": _POOL_ROWS, "seed": seed})
-        frame = sources.fetch(data.model_copy(update={"source": source}), root=root).frame
+        frame = sources.fetch_rows(data.model_copy(update={"source": source}), root=root).frame
     else:
-        frame = sources.fetch(data, root=root).frame
-    target = served.schema.target
-    if missing := [name for name in (*served.schema.feature_names, target.column) if name not in frame.columns]:
+        frame = sources.fetch_rows(data, root=root).frame
+    target = served_model.schema.target
+    if missing := [name for name in (*served_model.schema.feature_names, target.column) if name not in frame.columns]:
         raise ConfigError(
-            f"{served.name} has columns that the rows of {data.name} do not have: {', '.join(missing[:5])};"
+            f"{served_model.name} has columns that the rows of {data.name} do not have: {', '.join(missing[:5])};"
             " run it in the project of the model that serves"
         )
-    return Pool(frame[list(served.schema.feature_names)], frame[target.column].astype(str).tolist(), served.schema)
+    return RowPool(
+        frame[list(served_model.schema.feature_names)], frame[target.column].astype(str).tolist(), served_model.schema
+    )
 
 
-def _read(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.config.groups.data import CsvSource
-    from pipeline.data.conform import conform
-    from pipeline.data.reader import read_csv
+def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.data.coerce import coerce_to_schema
+    from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; `rows.path` is seen from the project's folder")
@@ -121,39 +125,39 @@ def _read(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        return conform(pq.read_table(path), declared, where=str(path))
+        return coerce_to_schema(pq.read_table(path), declared, where=str(path))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {error}") from error
 
 
-def requests(
-    pool: Pool, phase: PhaseConfig, outcomes: OutcomesConfig, *, n_rows: int, rows_per_request: int, seed: list[int]
-) -> Iterator[Request]:
+def generate_requests(
+    pool: RowPool, phase: PhaseConfig, outcomes: OutcomesConfig, *, n_rows: int, rows_per_request: int, seed: list[int]
+) -> Iterator[SimulatedRequest]:
     """Yield the requests of a phase, together `n_rows` rows."""
     rng = np.random.default_rng(seed)
-    movements = plan_movements(phase.changes, pool.schema, pool.rows)
-    block = max(_BLOCK_ROWS // rows_per_request, 1) * rows_per_request
+    movements = plan_drift_injections(phase.changes, pool.schema, pool.rows)
+    block = max(_DRAW_BLOCK_ROWS // rows_per_request, 1) * rows_per_request
     for start in range(0, n_rows, block):
         n = min(block, n_rows - start)
-        rows, tellings = _drawn(pool, phase, outcomes, movements, n, rng)
+        rows, tellings = _draw_block(pool, phase, outcomes, movements, n, rng)
         for first in range(0, n, rows_per_request):
             some = slice(first, min(first + rows_per_request, n))
             if rng.random() < phase.bad_requests:
-                yield _bad(rows[some], int(rng.integers(0, len(_SPOILED))))
+                yield _invalid_request(rows[some], int(rng.integers(0, len(_INVALID_KINDS))))
             else:
-                yield _request(rows[some], tellings[some])
+                yield _predict_request(rows[some], tellings[some])
 
 
-def _drawn(
-    pool: Pool,
+def _draw_block(
+    pool: RowPool,
     phase: PhaseConfig,
     outcomes: OutcomesConfig,
-    movements: Sequence[Movement],
+    injections: Sequence[DriftInjection],
     n: int,
     rng: np.random.Generator,
-) -> tuple[list[dict[str, Any]], list[Telling]]:
+) -> tuple[list[dict[str, Any]], list[DelayedOutcome]]:
     picked = rng.integers(0, len(pool.rows), n)
-    frame = move(pool.rows.iloc[picked].reset_index(drop=True), movements, rng)
+    frame = apply_drift(pool.rows.iloc[picked].reset_index(drop=True), injections, rng)
     plain = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
     classes = pool.schema.target.classes
     truths: list[str | float] = (
@@ -161,45 +165,47 @@ def _drawn(
     )
     chances = rng.random((n, 4)).tolist()
     tellings = [
-        _telling(truth, chance, phase.flipped_outcomes, outcomes, classes)
+        _draw_delayed_outcome(truth, chance, phase.flipped_outcomes, outcomes, classes)
         for truth, chance in zip(truths, chances, strict=True)
     ]
     return plain, tellings
 
 
-def _telling(
-    truth: str | float, chance: list[float], flipped: float, outcomes: OutcomesConfig, classes: tuple[str, ...]
-) -> Telling:
-    is_told, is_flipped, is_repeated, is_conflicting = chance
+def _draw_delayed_outcome(
+    truth: str | float, draws: list[float], flipped_share: float, outcomes: OutcomesConfig, classes: tuple[str, ...]
+) -> DelayedOutcome:
+    is_told, is_flipped, is_repeated, is_conflicting = draws
     if is_told >= outcomes.share:
-        return Telling(())
-    if is_flipped < flipped:
-        truth = _another(truth, is_flipped / flipped, classes)
-    before = (_another(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting else ()
-    return Telling((*before, truth, *((truth,) if is_repeated < outcomes.repeated else ())))
+        return DelayedOutcome(())
+    if is_flipped < flipped_share:
+        truth = _other_class(truth, is_flipped / flipped_share, classes)
+    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting else ()
+    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.repeated else ())))
 
 
-def _another(truth: str | float, chance: float, classes: tuple[str, ...]) -> str:
+def _other_class(truth: str | float, chance: float, classes: tuple[str, ...]) -> str:
     """Return another class than the truth; any where that is not known yet."""
     others = [one for one in classes if one != truth]
     return others[min(int(chance * len(others)), len(others) - 1)]
 
 
-def _request(rows: list[dict[str, Any]], tellings: list[Telling]) -> Request:
+def _predict_request(rows: list[dict[str, Any]], delayed_outcomes: list[DelayedOutcome]) -> SimulatedRequest:
     if len(rows) == 1:
-        return Request("/predict", json.dumps({"features": rows[0]}).encode(), 1, tuple(tellings))
-    return Request("/predict/batch", json.dumps({"instances": rows}).encode(), len(rows), tuple(tellings))
+        return SimulatedRequest("/predict", json.dumps({"features": rows[0]}).encode(), 1, tuple(delayed_outcomes))
+    return SimulatedRequest(
+        "/predict/batch", json.dumps({"instances": rows}).encode(), len(rows), tuple(delayed_outcomes)
+    )
 
 
-_SPOILED = ("a key nobody knows", "a value of another kind", "half a body")
+_INVALID_KINDS = ("a key nobody knows", "a value of another kind", "half a body")
 
 
-def _bad(rows: list[dict[str, Any]], kind: int) -> Request:
+def _invalid_request(rows: list[dict[str, Any]], kind: int) -> SimulatedRequest:
     """Return a request as broken callers send them: it must be refused."""
     first = dict(rows[0])
-    if _SPOILED[kind] == "a key nobody knows":
+    if _INVALID_KINDS[kind] == "a key nobody knows":
         first["no such feature"] = 1
-    elif _SPOILED[kind] == "a value of another kind":
+    elif _INVALID_KINDS[kind] == "a value of another kind":
         first[next(iter(first))] = {"nested": True}
     body = json.dumps({"instances": [first, *rows[1:]]}).encode()
-    return Request("/predict/batch", body[: len(body) // 2] if kind == 2 else body, len(rows), ())
+    return SimulatedRequest("/predict/batch", body[: len(body) // 2] if kind == 2 else body, len(rows), ())

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITERS_LOCK", "State", "connect", "connect_to", "exists", "now", "open_state"]
+__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "open_state", "state_exists", "utc_now_us"]
 
 URL_ENV = "MLOPS_STATE_URL"
-DATABASE = Path("state/state.db")
+DATABASE_PATH = Path("state/state.db")
 
-_BUSY_S = 10
+_BUSY_TIMEOUT_S = 10
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
-WRITERS_LOCK = 6_021_023
-_WAIT_FOR_LOCK = f"SET LOCAL lock_timeout = '{_BUSY_S}s'"
+WRITER_LOCK_KEY = 6_021_023
+_LOCK_TIMEOUT_SQL = f"SET LOCAL lock_timeout = '{_BUSY_TIMEOUT_S}s'"
 
 
-def now() -> int:
+def utc_now_us() -> int:
     """Return this moment in microseconds since 1970, UTC."""
     return time.time_ns() // 1000
 
@@ -47,7 +47,7 @@ class State:
     """
 
     engine: Engine
-    clock: Callable[[], int] = field(default=now)
+    clock: Callable[[], int] = field(default=utc_now_us)
 
     @property
     def is_file(self) -> bool:
@@ -60,7 +60,7 @@ class State:
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def writing(self, *, lock: int = WRITERS_LOCK) -> Iterator[Connection]:
+    def writing(self, *, lock: int = WRITER_LOCK_KEY) -> Iterator[Connection]:
         """Yield a connection in a transaction that no other writer shares; an error undoes all of it.
 
         On PostgreSQL, what takes no number of a sequence may name another lock, and go on beside the writers.
@@ -72,11 +72,11 @@ class State:
         DependencyUnavailable
             When the database cannot be had, or the disk is full.
         """
-        with self._telling(), self.engine.connect() as connection:
+        with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
-                connection.execute(text(_WAIT_FOR_LOCK))
+                connection.execute(text(_LOCK_TIMEOUT_SQL))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
             try:
                 yield connection
@@ -88,7 +88,7 @@ class State:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one moment of the database."""
-        with self._telling(), self.engine.connect() as connection:
+        with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
                 connection.exec_driver_sql("BEGIN")
             else:
@@ -97,7 +97,7 @@ class State:
             connection.rollback()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Say in our words what a database driver raises about the world."""
         try:
             yield
@@ -116,7 +116,7 @@ class State:
         self.engine.dispose()
 
 
-def open_state(root: Path, *, clock: Callable[[], int] = now) -> State:
+def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     """Return the state database of the project at `root`: by `MLOPS_STATE_URL`, otherwise a file below `state/`.
 
     An empty database gets its tables at the first use.
@@ -130,23 +130,23 @@ def open_state(root: Path, *, clock: Callable[[], int] = now) -> State:
     DependencyUnavailable
         When the database cannot be had.
     """
-    from pipeline.state.migration import prepare
+    from pipeline.state.schema_migration import ensure_schema
 
     state = connect(root, clock=clock)
     try:
-        prepare(state)
+        ensure_schema(state)
     except BaseException:
         state.close()
         raise
     return state
 
 
-def exists(root: Path) -> bool:
+def state_exists(root: Path) -> bool:
     """Whether the project at `root` has a state database already: its file, or an address that says where."""
-    return bool(os.environ.get(URL_ENV)) or (root / DATABASE).exists()
+    return bool(os.environ.get(URL_ENV)) or (root / DATABASE_PATH).exists()
 
 
-def connect(root: Path, *, clock: Callable[[], int] = now) -> State:
+def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     """Return the state database whatever the form of its tables; for those that change it, `open_state` is for all others.
 
     Raises
@@ -154,10 +154,10 @@ def connect(root: Path, *, clock: Callable[[], int] = now) -> State:
     ConfigError
         When the address is none.
     """
-    return connect_to(os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE}", named=URL_ENV, clock=clock)
+    return connect_to(os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE_PATH}", setting_name=URL_ENV, clock=clock)
 
 
-def connect_to(address: str, *, named: str, clock: Callable[[], int] = now) -> State:
+def connect_to(address: str, *, setting_name: str, clock: Callable[[], int] = utc_now_us) -> State:
     """Return the state database at an address whatever the form of its tables; `named` says where the address stood.
 
     Raises
@@ -165,36 +165,42 @@ def connect_to(address: str, *, named: str, clock: Callable[[], int] = now) -> S
     ConfigError
         When the address is none.
     """
-    return State(_engine(address, named), clock)
+    return State(_create_engine(address, setting_name), clock)
 
 
-def _engine(address: str, named: str) -> Engine:
+def _create_engine(address: str, setting_name: str) -> Engine:
     try:
         url = make_url(address)
         kind = url.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
-            raise ConfigError(f"{named}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://...")
+            raise ConfigError(
+                f"{setting_name}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://..."
+            )
         if kind == "sqlite":
-            return _sqlite(address, url.database, named)
+            return _create_sqlite_engine(address, url.database, setting_name)
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except exc.ArgumentError as error:
-        raise ConfigError(f"{named}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME") from error
+        raise ConfigError(
+            f"{setting_name}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME"
+        ) from error
     except ModuleNotFoundError as error:
         raise DependencyUnavailable(
-            f"{named}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
+            f"{setting_name}: {error.name} is not installed; run `pip install 'declarative-mlops[postgres]'`"
         ) from error
 
 
-def _sqlite(address: str, database: str | None, named: str) -> Engine:
+def _create_sqlite_engine(address: str, database: str | None, setting_name: str) -> Engine:
     if not database or database == ":memory:":
-        raise ConfigError(f"{named}: a state database in memory would forget; name a file: sqlite:///state/state.db")
+        raise ConfigError(
+            f"{setting_name}: a state database in memory would forget; name a file: sqlite:///state/state.db"
+        )
     Path(database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": _BUSY_S, "isolation_level": None})
-    event.listen(engine, "connect", _durable)
+    engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
+    event.listen(engine, "connect", _set_sqlite_pragmas)
     return engine
 
 
-def _durable(connection: Any, _record: object) -> None:
+def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
     """Write ahead, sync each commit, keep references whole."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_S * 1000}"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
         connection.execute(f"PRAGMA {pragma}")

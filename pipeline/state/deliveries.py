@@ -21,12 +21,12 @@ __all__ = [
     "Delivery",
     "add_delivery",
     "claim_delivery",
-    "count_waiting",
-    "delivered",
-    "deliveries",
-    "has_due",
-    "last_told",
-    "undelivered",
+    "count_undelivered",
+    "has_due_delivery",
+    "last_notifications",
+    "mark_delivered",
+    "mark_delivery_failed",
+    "read_deliveries",
 ]
 
 
@@ -67,46 +67,50 @@ def add_delivery(
     return True
 
 
-def has_due(connection: Connection, *, at: int) -> bool:
+def has_due_delivery(connection: Connection, *, at: int) -> bool:
     """Whether a message could be claimed at a moment."""
-    return connection.execute(_due(at).limit(1)).first() is not None
+    return connection.execute(_due_deliveries(at).limit(1)).first() is not None
 
 
-def claim_delivery(connection: Connection, *, at: int, until: int, but: Collection[str] = ()) -> Delivery | None:
+def claim_delivery(
+    connection: Connection, *, at: int, until: int, excluded_receivers: Collection[str] = ()
+) -> Delivery | None:
     """Return the oldest message that is due, and keep it from other senders until a moment; None when none is due.
 
     A sender that is killed leaves its claim behind, which ends by itself. `but` names sinks to leave out. To one sink
     no message of an incident overtakes an earlier one of it: that it is over is told after that it began.
     """
     table = alert_deliveries.c
-    row = connection.execute(_due(at).where(table.sink.not_in(but)).order_by(table.due_at, table.seq).limit(1)).first()
+    row = connection.execute(
+        _due_deliveries(at).where(table.sink.not_in(excluded_receivers)).order_by(table.due_at, table.seq).limit(1)
+    ).first()
     if row is None:
         return None
     connection.execute(update(alert_deliveries).where(table.seq == row.seq).values(claimed_until=until))
-    return _delivery(row)
+    return _delivery_from_row(row)
 
 
-def delivered(connection: Connection, delivery: Delivery, *, at: int) -> None:
+def mark_delivered(connection: Connection, delivery: Delivery, *, at: int) -> None:
     """Note that a message has left."""
     values = {"done_at": at, "error": None, "attempts": delivery.attempts + 1}
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 
-def undelivered(connection: Connection, delivery: Delivery, error: str, *, due_at: int) -> None:
+def mark_delivery_failed(connection: Connection, delivery: Delivery, error: str, *, due_at: int) -> None:
     """Note that a message did not leave, and when to try again."""
     values = {"due_at": due_at, "claimed_until": 0, "error": error[:500], "attempts": delivery.attempts + 1}
     connection.execute(update(alert_deliveries).where(alert_deliveries.c.seq == delivery.seq).values(**values))
 
 
-def deliveries(connection: Connection, *, is_waiting: bool = True, limit: int = 1000) -> list[Delivery]:
+def read_deliveries(connection: Connection, *, undelivered_only: bool = True, limit: int = 1000) -> list[Delivery]:
     """Return messages, newest first: those that wait, or all."""
     query = select(alert_deliveries).order_by(alert_deliveries.c.seq.desc()).limit(limit)
-    if is_waiting:
+    if undelivered_only:
         query = query.where(alert_deliveries.c.done_at.is_(None))
-    return [_delivery(row) for row in connection.execute(query)]
+    return [_delivery_from_row(row) for row in connection.execute(query)]
 
 
-def last_told(connection: Connection, alert: int) -> dict[str, dict[str, Any]]:
+def last_notifications(connection: Connection, alert: int) -> dict[str, dict[str, Any]]:
     """Return the newest message about an incident by receiver, sent or still to be sent, in the order of the receivers."""
     table = alert_deliveries.c
     newest = select(func.max(table.seq)).where(table.alert == alert).group_by(table.sink)
@@ -114,13 +118,13 @@ def last_told(connection: Connection, alert: int) -> dict[str, dict[str, Any]]:
     return {row.sink: json.loads(row.payload) for row in connection.execute(query)}
 
 
-def count_waiting(connection: Connection) -> int:
+def count_undelivered(connection: Connection) -> int:
     """Return how many messages have not left."""
     waiting = select(func.count()).select_from(alert_deliveries).where(alert_deliveries.c.done_at.is_(None))
     return connection.execute(waiting).scalar() or 0
 
 
-def _due(at: int) -> Select[Any]:
+def _due_deliveries(at: int) -> Select[Any]:
     table, earlier = alert_deliveries.c, alert_deliveries.alias()
     waits_before = select(earlier.c.seq).where(
         earlier.c.alert == table.alert,
@@ -133,6 +137,6 @@ def _due(at: int) -> Select[Any]:
     )
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def _delivery_from_row(row: Row[Any]) -> Delivery:
     kept = {name: getattr(row, name) for name in Delivery.__slots__ if name != "payload"}
     return Delivery(**kept, payload=json.loads(row.payload))

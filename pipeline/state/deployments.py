@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from pipeline.errors import Conflict, UsageError
-from pipeline.state.audit import Act, AuditEntry, append
+from pipeline.state.audit_trail import AuditEntry, AuditEvent, append_audit_entry
 from pipeline.state.tables import deployments, models, versions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from pipeline.state.versions import Version
+    from pipeline.state.versions import ModelVersion
 
-__all__ = ["STAGES", "Change", "Served", "decide", "served"]
+__all__ = ["STAGES", "Deployment", "DeploymentChange", "current_deployment", "set_deployment"]
 
 STAGES = ("None", "Staging", "Production", "Archived")
-_LIVE = ("Staging", "Production")
+_DEPLOYED_STAGES = ("Staging", "Production")
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class Deployment:
     """What serves of a model: by stage the version and its digest, and how many decisions led there."""
 
     model: str
@@ -41,20 +41,20 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DeploymentChange:
     """A decision that stands: what served before and after it, and its audit entry."""
 
-    before: Served
-    after: Served
-    entry: AuditEntry
+    before: Deployment
+    after: Deployment
+    audit_entry: AuditEntry
 
 
-def served(connection: Connection, model: str) -> Served:
+def current_deployment(connection: Connection, model: str) -> Deployment:
     """Return what serves of a model; generation 0 and nothing where it is not known."""
     generation = connection.execute(select(models.c.generation).where(models.c.name == model)).scalar()
     rows = connection.execute(select(deployments).where(deployments.c.model == model).order_by(deployments.c.stage))
     placed = {row.stage: row for row in rows}
-    return Served(
+    return Deployment(
         model,
         generation or 0,
         {stage: row.version for stage, row in placed.items()},
@@ -62,7 +62,14 @@ def served(connection: Connection, model: str) -> Served:
     )
 
 
-def decide(connection: Connection, version: Version, stage: str, act: Act, *, expected: int | None = None) -> Change:
+def set_deployment(
+    connection: Connection,
+    version: ModelVersion,
+    stage: str,
+    event: AuditEvent,
+    *,
+    expected_generation: int | None = None,
+) -> DeploymentChange:
     """Move a version to a stage. What it replaces there is archived; it leaves the stage that it was in.
 
     Parameters
@@ -87,8 +94,8 @@ def decide(connection: Connection, version: Version, stage: str, act: Act, *, ex
     """
     if stage not in STAGES:
         raise UsageError(f"stage {stage!r} is none; accepted: {', '.join(STAGES)}")
-    before = served(connection, version.model)
-    generation = before.generation if expected is None else expected
+    before = current_deployment(connection, version.model)
+    generation = before.generation if expected_generation is None else expected_generation
     claimed = connection.execute(
         update(models)
         .where(models.c.name == version.model, models.c.generation == generation)
@@ -99,29 +106,31 @@ def decide(connection: Connection, version: Version, stage: str, act: Act, *, ex
             f"{version.model} is at generation {before.generation} and generation {generation} was expected:"
             " somebody decided in between; look at `mlops models list`, then try again"
         )
-    _place(connection, before, version, stage, generation + 1, act.at)
-    after = served(connection, version.model)
-    entry = append(
+    _replace_in_stage(connection, before, version, stage, generation + 1, event.at)
+    after = current_deployment(connection, version.model)
+    entry = append_audit_entry(
         connection,
-        act,
+        event,
         model=version.model,
         version=version.version,
         generation=after.generation,
         before=before.as_dict(),
         after=after.as_dict(),
     )
-    return Change(before, after, entry)
+    return DeploymentChange(before, after, entry)
 
 
-def _place(connection: Connection, before: Served, version: Version, stage: str, generation: int, at: int) -> None:
+def _replace_in_stage(
+    connection: Connection, before: Deployment, version: ModelVersion, stage: str, generation: int, at: int
+) -> None:
     replaced = before.version(stage)
     if replaced is not None and replaced != version.version:
-        _mark(connection, version.model, replaced, "Archived")
-    leaving = [one for one in _LIVE if one == stage or before.version(one) == version.version]
+        _set_stage(connection, version.model, replaced, "Archived")
+    leaving = [one for one in _DEPLOYED_STAGES if one == stage or before.version(one) == version.version]
     gone = delete(deployments).where(deployments.c.model == version.model, deployments.c.stage.in_(leaving))
     connection.execute(gone)
-    _mark(connection, version.model, version.version, stage)
-    if stage in _LIVE:
+    _set_stage(connection, version.model, version.version, stage)
+    if stage in _DEPLOYED_STAGES:
         placed = {
             "model": version.model,
             "stage": stage,
@@ -133,7 +142,7 @@ def _place(connection: Connection, before: Served, version: Version, stage: str,
         connection.execute(insert(deployments).values(**placed))
 
 
-def _mark(connection: Connection, model: str, version: int, stage: str) -> None:
+def _set_stage(connection: Connection, model: str, version: int, stage: str) -> None:
     connection.execute(
         update(versions).where(versions.c.model == model, versions.c.version == version).values(stage=stage)
     )

@@ -12,19 +12,19 @@ from pipeline.state.tables import deployments, outcomes, predictions
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Freshness", "freshness"]
+__all__ = ["Freshness", "read_freshness"]
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """Moments of the last of each, in microseconds since 1970, UTC; None where there never was one."""
 
-    prediction_at: int | None
-    outcome_at: int | None
-    production_since: int | None
+    last_prediction_at: int | None
+    last_outcome_at: int | None
+    deployed_at: int | None
 
 
-def freshness(connection: Connection, model: str) -> Freshness:
+def read_freshness(connection: Connection, model: str) -> Freshness:
     """Return when a model last answered, learned what came true, and changed in production."""
     last = select(func.max(predictions.c.at)).where(predictions.c.model == model)
     joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)

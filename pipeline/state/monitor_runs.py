@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MonitorRun", "add_monitor_run", "last_monitor_run"]
 
-_KEPT = 10_000  # of a model: a month of a run every five minutes
+_MAX_RUNS_PER_MODEL = 10_000  # of a model: a month of a run every five minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def add_monitor_run(connection: Connection, run: MonitorRun) -> int:
     values = {**asdict(run), "seq": seq, "figures": canonical_json(run.figures)}
     connection.execute(insert(monitor_runs).values(**values))
     old = select(monitor_runs.c.seq).where(monitor_runs.c.model == run.model).order_by(monitor_runs.c.seq.desc())
-    last = connection.execute(old.offset(_KEPT).limit(1)).scalar()
+    last = connection.execute(old.offset(_MAX_RUNS_PER_MODEL).limit(1)).scalar()
     if last is not None:
         connection.execute(delete(monitor_runs).where(monitor_runs.c.model == run.model, monitor_runs.c.seq <= last))
     return seq

@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from pipeline.state.database import State
 
 __all__ = [
-    "RETIRING_LOCK",
-    "Span",
+    "PARTITION_REMOVAL_LOCK_KEY",
+    "PartitionRange",
     "add_partitions",
     "drop_partitions",
-    "lacking_partitions",
+    "missing_partitions",
     "partition_start",
-    "remove_retired",
+    "remove_detached_partitions",
 ]
 
 # Who removes what has left the log holds this and lets writers write.
-RETIRING_LOCK = 6_021_024
+PARTITION_REMOVAL_LOCK_KEY = 6_021_024
 _DAY_US = 86_400_000_000
-_END = 2**63
-_REST = "predictions_rest"
-_GONE = "gone_"
+_END_US = 2**63
+_DEFAULT_PARTITION = "predictions_rest"
+_DETACHED_PREFIX = "gone_"
 # Readers must not be held up: a change of partitions that has to wait longer for them is left for the next time.
-_AT_MOST = "SET LOCAL lock_timeout = '200ms'"
-_ATTACHED = """
+_LOCK_TIMEOUT_SQL = "SET LOCAL lock_timeout = '200ms'"
+_ATTACHED_PARTITIONS_SQL = """
 SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = to_regclass('predictions')
 """
-_LEFT_OVER = """
+_DETACHED_PARTITIONS_SQL = """
 SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'gone\\_predictions%'
 AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('predictions')) ORDER BY relname
 """
-_BOUNDS = re.compile(r"FROM \('?(MINVALUE|-?\d+)'?\) TO \('?(MAXVALUE|-?\d+)'?\)")
+_BOUNDS_PATTERN = re.compile(r"FROM \('?(MINVALUE|-?\d+)'?\) TO \('?(MAXVALUE|-?\d+)'?\)")
 
 
-class Span(NamedTuple):
+class PartitionRange(NamedTuple):
     """The moments in [since, until), microseconds since 1970."""
 
     since: int
@@ -59,11 +59,15 @@ def partition_start(at: int, *, days: int) -> int:
     return at - at % (days * _DAY_US)
 
 
-def lacking_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> list[Span]:
+def missing_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> list[PartitionRange]:
     """Return what `add_partitions` would make."""
-    taken = sorted(_spans(connection).values())
+    taken = sorted(_partition_ranges(connection).values())
     starts = sorted({partition_start(at, days=days) for at in moments})
-    return [part for start in starts for part in _free(Span(start, min(start + days * _DAY_US, _END)), taken)]
+    return [
+        part
+        for start in starts
+        for part in _uncovered_ranges(PartitionRange(start, min(start + days * _DAY_US, _END_US)), taken)
+    ]
 
 
 def add_partitions(connection: Connection, moments: Iterable[int], *, days: int) -> None:
@@ -74,14 +78,14 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
     sqlalchemy.exc.OperationalError
         When readers hold the log for longer than writers may be kept waiting.
     """
-    lacking = lacking_partitions(connection, moments, days=days)
+    lacking = missing_partitions(connection, moments, days=days)
     if lacking:
-        connection.execute(text(_AT_MOST))
+        connection.execute(text(_LOCK_TIMEOUT_SQL))
     for one in lacking:
         name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
-        until = "MAXVALUE" if one.until >= _END else str(one.until)
+        until = "MAXVALUE" if one.until >= _END_US else str(one.until)
         is_its = f"at >= {one.since} AND at <= {one.until - 1}"
-        moved = f"WITH moved AS (DELETE FROM {_REST} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM moved"  # noqa: S608 - names and numbers of ours  # nosec B608
+        moved = f"WITH moved AS (DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM moved"  # noqa: S608 - names and numbers of ours  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",
             f"ALTER TABLE {name} ADD UNIQUE (prediction_id)",
@@ -104,17 +108,17 @@ def drop_partitions(state: State, *, before: int) -> int:
         When the database cannot be had.
     """
     with state.reading() as connection:
-        old = [name for name, span in _spans(connection).items() if span.until <= before]
+        old = [name for name, span in _partition_ranges(connection).items() if span.until <= before]
     for name in old:
         with state.writing() as connection:
-            if name in _spans(connection):  # another server may have been here
-                connection.execute(text(_AT_MOST))
+            if name in _partition_ranges(connection):  # another server may have been here
+                connection.execute(text(_LOCK_TIMEOUT_SQL))
                 connection.exec_driver_sql(f"ALTER TABLE predictions DETACH PARTITION {name}")
-                connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {_GONE}{name}")
-    return remove_retired(state)
+                connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {_DETACHED_PREFIX}{name}")
+    return remove_detached_partitions(state)
 
 
-def remove_retired(state: State) -> int:
+def remove_detached_partitions(state: State) -> int:
     """Remove the partitions that the log has let go of, with the outcomes of their predictions; return how many rows.
 
     Raises
@@ -125,12 +129,12 @@ def remove_retired(state: State) -> int:
         When the database cannot be had.
     """
     with state.reading() as connection:
-        left = list(connection.execute(text(_LEFT_OVER)).scalars())
-    return sum(_remove(state, name) for name in left)
+        left = list(connection.execute(text(_DETACHED_PARTITIONS_SQL)).scalars())
+    return sum(_remove_detached_partition(state, name) for name in left)
 
 
-def _remove(state: State, name: str) -> int:
-    with state.writing(lock=RETIRING_LOCK) as connection:
+def _remove_detached_partition(state: State, name: str) -> int:
+    with state.writing(lock=PARTITION_REMOVAL_LOCK_KEY) as connection:
         if not connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name}).scalar():
             return 0
         n_rows = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()  # noqa: S608 - a name of ours  # nosec B608
@@ -141,26 +145,26 @@ def _remove(state: State, name: str) -> int:
         return int(n_rows or 0)
 
 
-def _spans(connection: Connection) -> dict[str, Span]:
+def _partition_ranges(connection: Connection) -> dict[str, PartitionRange]:
     """Return the partitions by name, but for that of the rest."""
     found = {}
-    for name, bounds in connection.execute(text(_ATTACHED)):
-        match = _BOUNDS.search(bounds)
+    for name, bounds in connection.execute(text(_ATTACHED_PARTITIONS_SQL)):
+        match = _BOUNDS_PATTERN.search(bounds)
         if match is not None:
             since, until = match.groups()
-            found[name] = Span(
-                -_END if since == "MINVALUE" else int(since), _END if until == "MAXVALUE" else int(until)
+            found[name] = PartitionRange(
+                -_END_US if since == "MINVALUE" else int(since), _END_US if until == "MAXVALUE" else int(until)
             )
     return found
 
 
-def _free(wanted: Span, taken: list[Span]) -> list[Span]:
+def _uncovered_ranges(span: PartitionRange, taken: list[PartitionRange]) -> list[PartitionRange]:
     """Return the parts of a span that no other holds."""
-    free, since = [], wanted.since
+    free, since = [], span.since
     for one in taken:
-        if one.since >= wanted.until:
+        if one.since >= span.until:
             break
         if since < one.since:
-            free.append(Span(since, one.since))
+            free.append(PartitionRange(since, one.since))
         since = max(since, one.until)
-    return [*free, Span(since, wanted.until)] if since < wanted.until else free
+    return [*free, PartitionRange(since, span.until)] if since < span.until else free

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-__all__ = ["LoggedPrediction", "Search", "count_predictions", "search_predictions"]
+__all__ = ["LoggedPrediction", "PredictionQuery", "count_predictions", "search_predictions"]
 
 _HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class PredictionQuery:
     """What to look for; None asks for nothing. Moments are microseconds since 1970, UTC; `until` is excluded.
 
     `text` is looked for in the identifier and in the features as they are stored.
@@ -32,8 +32,8 @@ class Search:
     until: int | None = None
     version: int | None = None
     prediction: str | None = None
-    least_confidence: float | None = None
-    most_confidence: float | None = None
+    min_confidence: float | None = None
+    max_confidence: float | None = None
     text: str = ""
 
 
@@ -54,22 +54,22 @@ class LoggedPrediction:
 
 
 def search_predictions(
-    connection: Connection, search: Search, *, limit: int = 50, offset: int = 0
+    connection: Connection, search: PredictionQuery, *, limit: int = 50, offset: int = 0
 ) -> list[LoggedPrediction]:
     """Return the predictions that a search finds, newest first, from `offset` on, at most `limit`."""
-    query = _filtered(select(predictions), search).order_by(predictions.c.at.desc(), predictions.c.seq.desc())
+    query = _apply_filters(select(predictions), search).order_by(predictions.c.at.desc(), predictions.c.seq.desc())
     rows = [row._asdict() for row in connection.execute(query.limit(limit).offset(offset))]
-    known = _outcomes(connection, [row["prediction_id"] for row in rows])
-    return [_logged(row, known.get(row["prediction_id"])) for row in rows]
+    known = _latest_outcomes(connection, [row["prediction_id"] for row in rows])
+    return [_logged_prediction(row, known.get(row["prediction_id"])) for row in rows]
 
 
-def count_predictions(connection: Connection, search: Search, *, at_most: int = 10_000) -> int:
+def count_predictions(connection: Connection, search: PredictionQuery, *, max_count: int = 10_000) -> int:
     """Return how many predictions a search finds, counted up to `at_most`: a long log must not be read to its end."""
-    found = _filtered(select(predictions.c.seq), search).limit(at_most).subquery()
+    found = _apply_filters(select(predictions.c.seq), search).limit(max_count).subquery()
     return int(connection.execute(select(func.count()).select_from(found)).scalar() or 0)
 
 
-def _filtered(query: Select[Any], search: Search) -> Select[Any]:
+def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:
     columns = predictions.c
     query = query.where(columns.model == search.model)
     if search.since is not None:
@@ -80,22 +80,22 @@ def _filtered(query: Select[Any], search: Search) -> Select[Any]:
         query = query.where(columns.version == search.version)
     if search.prediction is not None:
         query = query.where(columns.prediction == search.prediction)
-    if search.least_confidence is not None:
-        query = query.where(columns.confidence >= search.least_confidence)
-    if search.most_confidence is not None:
-        query = query.where(columns.confidence <= search.most_confidence)
+    if search.min_confidence is not None:
+        query = query.where(columns.confidence >= search.min_confidence)
+    if search.max_confidence is not None:
+        query = query.where(columns.confidence <= search.max_confidence)
     if search.text:
         in_features = columns.features.contains(search.text, autoescape=True)
         query = query.where(in_features | columns.prediction_id.startswith(search.text, autoescape=True))
     return query
 
 
-def _outcomes(connection: Connection, ids: list[str]) -> dict[str, str]:
+def _latest_outcomes(connection: Connection, ids: list[str]) -> dict[str, str]:
     query = select(outcomes).where(outcomes.c.prediction_id.in_(ids)).order_by(outcomes.c.seq)
     return {row.prediction_id: row.outcome for row in connection.execute(query)}
 
 
-def _logged(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
+def _logged_prediction(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
     kept = ("prediction_id", "at", "version", "prediction", "confidence", "served_by", "latency_us")
     return LoggedPrediction(
         **{name: row[name] for name in kept},

@@ -13,7 +13,7 @@ from pipeline.state.tables import serving_events
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["ServingEvent", "add_event", "events"]
+__all__ = ["ServingEvent", "add_serving_event", "read_serving_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,16 @@ class ServingEvent:
     seq: int = 0
 
 
-def add_event(connection: Connection, event: ServingEvent) -> None:
+def add_serving_event(connection: Connection, event: ServingEvent) -> None:
     """Append an event; its number is given out here."""
     number = next_number(connection, "serving_events")
     values = {name: getattr(event, name) for name in event.__slots__}
     connection.execute(insert(serving_events).values(**{**values, "seq": number}))
 
 
-def events(connection: Connection, model: str, *, kind: str | None = None, limit: int = 100) -> list[ServingEvent]:
+def read_serving_events(
+    connection: Connection, model: str, *, kind: str | None = None, limit: int = 100
+) -> list[ServingEvent]:
     """Return the newest events of a model, newest first; of one kind where it is given."""
     query = select(serving_events).where(serving_events.c.model == model)
     if kind is not None:

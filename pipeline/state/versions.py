@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["Version", "add_version", "all_versions", "find_version", "version_by_digest"]
+__all__ = ["ModelVersion", "add_version", "find_version", "read_versions", "version_by_digest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ModelVersion:
     """A registered package. `stage` is None, Staging, Production or Archived, as a word; `registered_at` in microseconds."""
 
     model: str
@@ -47,25 +47,25 @@ def add_version(
     semver: str,
     description: str,
     tags: Mapping[str, Any],
-) -> Version:
+) -> ModelVersion:
     """Add the next version of a model, in stage None; the digest must be new to the model."""
     if connection.execute(select(models.c.name).where(models.c.name == model)).scalar() is None:
         connection.execute(insert(models).values(name=model, generation=0))
     last = connection.execute(select(func.max(versions.c.version)).where(versions.c.model == model)).scalar()
-    added = Version(model, (last or 0) + 1, digest, semver, "None", description, dict(tags), at)
+    added = ModelVersion(model, (last or 0) + 1, digest, semver, "None", description, dict(tags), at)
     row = {**added.as_dict(), "tags": canonical_json(added.tags)}
     connection.execute(insert(versions).values(**row))
     return added
 
 
-def version_by_digest(connection: Connection, model: str, digest: str) -> Version | None:
+def version_by_digest(connection: Connection, model: str, digest: str) -> ModelVersion | None:
     """Return the version of a model that has this content."""
     query = select(versions).where(versions.c.model == model, versions.c.digest == digest)
     row = connection.execute(query).one_or_none()
-    return None if row is None else _version(row._asdict())
+    return None if row is None else _version_from_row(row._asdict())
 
 
-def find_version(connection: Connection, model: str, version: int) -> Version:
+def find_version(connection: Connection, model: str, version: int) -> ModelVersion:
     """Return a version by its number.
 
     Raises
@@ -76,19 +76,19 @@ def find_version(connection: Connection, model: str, version: int) -> Version:
     query = select(versions).where(versions.c.model == model, versions.c.version == version)
     row = connection.execute(query).one_or_none()
     if row is None:
-        known = [str(one.version) for one in all_versions(connection, model)]
+        known = [str(one.version) for one in read_versions(connection, model)]
         there = f"versions: {', '.join(known)}" if known else "none is registered; run `dvc repro`"
         raise UsageError(f"{model} has no version {version}; {there}")
-    return _version(row._asdict())
+    return _version_from_row(row._asdict())
 
 
-def all_versions(connection: Connection, model: str | None = None) -> list[Version]:
+def read_versions(connection: Connection, model: str | None = None) -> list[ModelVersion]:
     """Return the versions of a model, or of all models, oldest first."""
     query = select(versions).order_by(versions.c.model, versions.c.version)
     if model is not None:
         query = query.where(versions.c.model == model)
-    return [_version(row._asdict()) for row in connection.execute(query)]
+    return [_version_from_row(row._asdict()) for row in connection.execute(query)]
 
 
-def _version(row: Mapping[str, Any]) -> Version:
-    return Version(**{**row, "tags": json.loads(row["tags"])})
+def _version_from_row(row: Mapping[str, Any]) -> ModelVersion:
+    return ModelVersion(**{**row, "tags": json.loads(row["tags"])})

@@ -10,30 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipeline import files, paths
-from pipeline.config.compose import compose, leaves, options
-from pipeline.config.load import build
-from pipeline.config.reader import read_yaml
+from pipeline import files
+from pipeline.config.composition import compose, flatten, group_options
+from pipeline.config.config_loader import build_config
+from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.tracking import ExperimentTracker, FoundRun
+    from pipeline.tracking import ExperimentTracker, RecordedRun
 
-__all__ = ["Adopted", "adopt"]
+__all__ = ["AdoptedExperiment", "adopt_run"]
 
 # Where runs are recorded says nothing about the run.
-_NOT_ADOPTED = ("tracking",)
-_NAME = r"[a-z][a-z0-9_]*"
+_IGNORED_SECTIONS = ("tracking",)
+_EXPERIMENT_NAME = r"[a-z][a-z0-9_]*"
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class AdoptedExperiment:
     """The file that was written, and the run that it repeats."""
 
     path: str
-    run: str
+    run_id: str
     overrides: dict[str, Any]
     text: str
 
@@ -42,7 +43,7 @@ class Adopted:
         return asdict(self)
 
 
-def adopt(tracker: ExperimentTracker, word: str, name: str, *, conf: Path = paths.CONF) -> Adopted:
+def adopt_run(tracker: ExperimentTracker, id_or_name: str, name: str, *, conf: Path = paths.CONF) -> AdoptedExperiment:
     """Write conf/experiment/NAME.yaml such that composing it gives the settings of a run.
 
     Parameters
@@ -65,80 +66,80 @@ def adopt(tracker: ExperimentTracker, word: str, name: str, *, conf: Path = path
     ConfigError
         When the run's settings cannot be said as a difference from conf/ (a key was deleted since).
     """
-    if re.fullmatch(_NAME, name) is None:
+    if re.fullmatch(_EXPERIMENT_NAME, name) is None:
         raise UsageError(f"--as {name}: a name has small letters, digits and underscores, and opens with a letter")
     path = conf / "experiment" / f"{name}.yaml"
     if path.exists():
         raise Conflict(f"{path}: is there already; choose another name, or remove it first")
-    run = tracker.get_runs([word])[0]
-    wanted = _settings_of(tracker, run)
-    chosen = _choices(wanted, conf)
-    base = _composed(chosen, conf)
-    differing = _differing(base, wanted)
-    text = _text(run, chosen, differing)
+    run = tracker.get_runs([id_or_name])[0]
+    wanted = _run_settings(tracker, run)
+    chosen = _nearest_options(wanted, conf)
+    base = _composed_settings(chosen, conf)
+    differing = _changed_leaves(base, wanted)
+    text = _experiment_text(run, chosen, differing)
     files.write_text(path, text)
     try:
-        left = _differing(_composed({"experiment": name}, conf), wanted)
+        left = _changed_leaves(_composed_settings({"experiment": name}, conf), wanted)
     except ConfigError:
         path.unlink()
         raise
     if left:
         path.unlink()
         raise ConfigError(f"run {run.name!r} has settings that no file can say today: {', '.join(sorted(left))}")
-    return Adopted(str(path), run.run_id, {**chosen, **differing}, text)
+    return AdoptedExperiment(str(path), run.run_id, {**chosen, **differing}, text)
 
 
-def _settings_of(tracker: ExperimentTracker, run: FoundRun) -> dict[str, Any]:
+def _run_settings(tracker: ExperimentTracker, run: RecordedRun) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / paths.PARAMS
         path.write_text(tracker.read_text(run, str(paths.PARAMS)), encoding="utf-8")
-        return _plain(read_yaml(path))
+        return _normalized_settings(read_yaml(path))
 
 
-def _plain(values: Any) -> dict[str, Any]:
+def _normalized_settings(values: Any) -> dict[str, Any]:
     """Return the settings in their typed form, in which equal ones are equal."""
-    plain = build(values, where="params.yaml of the run").model_dump(mode="json")
+    plain = build_config(values, where="params.yaml of the run").model_dump(mode="json")
     # How many folds are fitted at once is a matter of the machine; the result is the same.
     del plain["training"]["n_jobs"]
-    return {key: value for key, value in plain.items() if key not in _NOT_ADOPTED}
+    return {key: value for key, value in plain.items() if key not in _IGNORED_SECTIONS}
 
 
-def _composed(choices: Mapping[str, str], conf: Path) -> dict[str, Any]:
-    return _plain(compose([f"{group}={option}" for group, option in choices.items()], conf=conf).values)
+def _composed_settings(choices: Mapping[str, str], conf: Path) -> dict[str, Any]:
+    return _normalized_settings(compose([f"{group}={option}" for group, option in choices.items()], conf=conf).values)
 
 
-def _differing(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _changed_leaves(base: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
     """Return the leaves of `wanted` that `base` has otherwise; one that only `base` has is None."""
-    before, after = dict(leaves(dict(base))), dict(leaves(dict(wanted)))
+    before, after = dict(flatten(dict(base))), dict(flatten(dict(target)))
     found = {key: value for key, value in after.items() if key not in before or before[key] != value}
     gone = dict.fromkeys(before.keys() - after.keys())
     return {**found, **gone}
 
 
-def _choices(wanted: Mapping[str, Any], conf: Path) -> dict[str, str]:
+def _nearest_options(target: Mapping[str, Any], conf: Path) -> dict[str, str]:
     """Return the option of each group that comes nearest to a section which differs."""
-    base = _composed({}, conf)
+    base = _composed_settings({}, conf)
     chosen: dict[str, str] = {}
-    for group, names in options(conf).items():
-        if group not in wanted:
+    for group, names in group_options(conf).items():
+        if group not in target:
             continue
-        fewest = _n_leaves_differing(base, wanted, group)
+        fewest = _n_changed_leaves(base, target, group)
         for option in names if fewest else ():
             try:
-                one = _composed({group: option}, conf)
+                one = _composed_settings({group: option}, conf)
             except ConfigError:
                 continue
-            n_differing = _n_leaves_differing(one, wanted, group)
+            n_differing = _n_changed_leaves(one, target, group)
             if n_differing < fewest:
                 fewest, chosen[group] = n_differing, option
     return chosen
 
 
-def _n_leaves_differing(base: Mapping[str, Any], wanted: Mapping[str, Any], group: str) -> int:
-    return len(_differing({group: base[group]}, {group: wanted[group]}))
+def _n_changed_leaves(base: Mapping[str, Any], target: Mapping[str, Any], group: str) -> int:
+    return len(_changed_leaves({group: base[group]}, {group: target[group]}))
 
 
-def _text(run: FoundRun, choices: Mapping[str, str], differing: Mapping[str, Any]) -> str:
+def _experiment_text(run: RecordedRun, choices: Mapping[str, str], differing: Mapping[str, Any]) -> str:
     tree: dict[str, Any] = {}
     if choices:
         tree["defaults"] = [*({f"override /{group}": option} for group, option in choices.items()), "_self_"]

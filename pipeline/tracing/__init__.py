@@ -3,7 +3,16 @@
 Nothing of OpenTelemetry is imported unless the environment asks for it; then the extra `otel` must be installed.
 """
 
-from pipeline.tracing.current import Trace, current, current_id, named
-from pipeline.tracing.spans import Tracing, open_tracing, step, traced
+from pipeline.tracing.context import Trace, current_trace, current_trace_id, use_trace
+from pipeline.tracing.spans import Tracing, child_span, open_tracing, root_span
 
-__all__ = ["Trace", "Tracing", "current", "current_id", "named", "open_tracing", "step", "traced"]
+__all__ = [
+    "Trace",
+    "Tracing",
+    "child_span",
+    "current_trace",
+    "current_trace_id",
+    "open_tracing",
+    "root_span",
+    "use_trace",
+]

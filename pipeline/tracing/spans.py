@@ -9,70 +9,70 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DependencyUnavailable, did_you_mean
-from pipeline.tracing.current import Trace, current, named
-from pipeline.tracing.sampling import Sampler, is_on, parent_of, sampler_of
+from pipeline.tracing.context import Trace, current_trace, use_trace
+from pipeline.tracing.sampling import TraceSampler, is_tracing_enabled, parse_traceparent, sampler_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from pipeline.tracing.sampling import Parent
+    from pipeline.tracing.sampling import TraceParent
 
-__all__ = ["Tracing", "open_tracing", "step", "traced", "tracing_to"]
+__all__ = ["Tracing", "child_span", "open_tracing", "root_span", "tracing_with_exporter"]
 
 _EXPORTERS = ("otlp", "console", "none")
-_SCOPE = "declarative-mlops"
+_INSTRUMENTATION_SCOPE = "declarative-mlops"
 # A collector that is away holds up the end of a stage by so much, and no longer.
-_CLOSE_S = 3.0
+_SHUTDOWN_TIMEOUT_S = 3.0
 
 
 @dataclass(slots=True, eq=False)
 class Tracing:
     """Makes spans. `sampler` says which work gets some; everything here is for work that does."""
 
-    sampler: Sampler
+    sampler: TraceSampler
     provider: Any
     tracer: Any
     processor: Any
 
-    def start(self, name: str, parent: Parent | None = None, *, is_server: bool = False) -> Trace:
+    def start_trace(self, name: str, parent: TraceParent | None = None, *, is_server: bool = False) -> Trace:
         """Begin the first span of our part of a trace."""
         from opentelemetry.trace import SpanKind
 
         kind = SpanKind.SERVER if is_server else SpanKind.INTERNAL
-        span = self.tracer.start_span(name, context=_context(parent), kind=kind)
+        span = self.tracer.start_span(name, context=_parent_context(parent), kind=kind)
         return Trace(f"{span.get_span_context().trace_id:032x}", span, self)
 
-    def add(self, trace: Trace, name: str, began_ns: int, ended_ns: int, **told: Any) -> None:
+    def add_span(self, trace: Trace, name: str, started_ns: int, ended_ns: int, **attributes: Any) -> None:
         """Add a step that is over: moments are nanoseconds since 1970."""
         from opentelemetry.trace import set_span_in_context
 
         context = set_span_in_context(trace.span)
-        self.tracer.start_span(name, context=context, start_time=began_ns, attributes=told).end(ended_ns)
+        self.tracer.start_span(name, context=context, start_time=started_ns, attributes=attributes).end(ended_ns)
 
     @contextmanager
-    def within(self, trace: Trace, name: str, **told: Any) -> Iterator[Trace]:
+    def child_span(self, trace: Trace, name: str, **attributes: Any) -> Iterator[Trace]:
         """Do what follows as a step of a trace."""
         from opentelemetry.trace import set_span_in_context
 
-        span = self.tracer.start_span(name, context=set_span_in_context(trace.span), attributes=told)
-        with named(Trace(trace.trace_id, span, self)) as inner, _ending(inner):
+        span = self.tracer.start_span(name, context=set_span_in_context(trace.span), attributes=attributes)
+        with use_trace(Trace(trace.trace_id, span, self)) as inner, _end_span(inner):
             yield inner
 
-    def fail(self, trace: Trace, why: str) -> None:
+    def set_error(self, trace: Trace, description: str) -> None:
         """Mark the work as failed."""
         from opentelemetry.trace import Status, StatusCode
 
-        trace.span.set_status(Status(StatusCode.ERROR, why))
+        trace.span.set_status(Status(StatusCode.ERROR, description))
 
     def close(self) -> None:
         """Send what waits, for three seconds at most."""
         sending = threading.Thread(target=self.processor.shutdown, name="last-spans", daemon=True)
         sending.start()
-        sending.join(_CLOSE_S)
+        sending.join(_SHUTDOWN_TIMEOUT_S)
 
 
-def open_tracing(environment: Mapping[str, str], service: str, *, share: float = 1.0) -> Tracing | None:
+def open_tracing(environment: Mapping[str, str], service: str, *, sample_rate: float = 1.0) -> Tracing | None:
     """Return what makes spans, or None where the environment asks for none.
 
     Parameters
@@ -91,11 +91,11 @@ def open_tracing(environment: Mapping[str, str], service: str, *, share: float =
     DependencyUnavailable
         When the extra `otel` is not installed.
     """
-    if not is_on(environment):
+    if not is_tracing_enabled(environment):
         return None
-    sampler = sampler_of(environment, share)
+    sampler = sampler_from_environment(environment, sample_rate)
     try:
-        return tracing_to(_exporter(environment), sampler, environment, service)
+        return tracing_with_exporter(_create_exporter(environment), sampler, environment, service)
     except ImportError as error:
         raise DependencyUnavailable(
             f"the environment (OTEL_...) asks for traces, and what sends them is not installed ({error});"
@@ -103,7 +103,9 @@ def open_tracing(environment: Mapping[str, str], service: str, *, share: float =
         ) from error
 
 
-def tracing_to(exporter: Any, sampler: Sampler, environment: Mapping[str, str], service: str) -> Tracing:
+def tracing_with_exporter(
+    exporter: Any, sampler: TraceSampler, environment: Mapping[str, str], service: str
+) -> Tracing:
     """Return what makes spans for an exporter of OpenTelemetry."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -116,10 +118,10 @@ def tracing_to(exporter: Any, sampler: Sampler, environment: Mapping[str, str], 
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     processor = BatchSpanProcessor(exporter)
     provider.add_span_processor(processor)
-    return Tracing(sampler, provider, provider.get_tracer(_SCOPE), processor)
+    return Tracing(sampler, provider, provider.get_tracer(_INSTRUMENTATION_SCOPE), processor)
 
 
-def _exporter(environment: Mapping[str, str]) -> Any:
+def _create_exporter(environment: Mapping[str, str]) -> Any:
     word = environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
     if word == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
@@ -139,7 +141,7 @@ def _exporter(environment: Mapping[str, str]) -> Any:
     return OTLPSpanExporter()
 
 
-def _context(parent: Parent | None) -> Any:
+def _parent_context(parent: TraceParent | None) -> Any:
     from opentelemetry.context import Context
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -150,7 +152,7 @@ def _context(parent: Parent | None) -> Any:
 
 
 @contextmanager
-def _ending(trace: Trace) -> Iterator[None]:
+def _end_span(trace: Trace) -> Iterator[None]:
     """End a span when the work is over; of an error it tells the kind alone, since messages may name values."""
     try:
         yield
@@ -159,12 +161,12 @@ def _ending(trace: Trace) -> Iterator[None]:
         trace.tracing.fail(trace, type(error).__name__)
         raise
     finally:
-        trace.span.set_attributes(trace.told)
+        trace.span.set_attributes(trace.attributes)
         trace.span.end()
 
 
 @contextmanager
-def traced(name: str, service: str = "mlops") -> Iterator[Trace | None]:
+def root_span(name: str, service: str = "mlops") -> Iterator[Trace | None]:
     """Do what follows as a trace of its own, or as part of that which TRACEPARENT names; None where none is asked for.
 
     Raises
@@ -173,21 +175,21 @@ def traced(name: str, service: str = "mlops") -> Iterator[Trace | None]:
         As `open_tracing` does.
     """
     tracing = open_tracing(os.environ, service)
-    parent = None if tracing is None else parent_of(os.environ.get("TRACEPARENT", ""))
-    if tracing is None or not tracing.sampler.wants(parent):
+    parent = None if tracing is None else parse_traceparent(os.environ.get("TRACEPARENT", ""))
+    if tracing is None or not tracing.sampler.should_sample(parent):
         yield None
         return
     try:
-        with named(tracing.start(name, parent)) as trace, _ending(trace):
+        with use_trace(tracing.start_trace(name, parent)) as trace, _end_span(trace):
             yield trace
     finally:
         tracing.close()
 
 
-def step(name: str, **told: Any) -> AbstractContextManager[Any]:
+def child_span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
     """Do what follows as a step of the present trace; where there is none, just do it."""
-    trace = current()
+    trace = current_trace()
     if trace is None or trace.tracing is None:
         return nullcontext()
-    within: AbstractContextManager[Any] = trace.tracing.within(trace, name, **told)
+    within: AbstractContextManager[Any] = trace.tracing.within(trace, name, **attributes)
     return within

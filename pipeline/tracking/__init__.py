@@ -1,21 +1,21 @@
 """The only door to MLflow: record runs, find and compare them, and project what the graph made into them."""
 
-from pipeline.tracking.publish import Published, publish, saying_warnings, tracker_of
-from pipeline.tracking.run import ActiveRun, TrackingWarning
-from pipeline.tracking.search import FoundRun
-from pipeline.tracking.sync import Synced, send, sync
+from pipeline.tracking.active_run import ActiveRun, TrackingWarning
+from pipeline.tracking.publish import PublishedRun, make_tracker, print_tracking_warnings, publish_run
+from pipeline.tracking.run_search import RecordedRun
+from pipeline.tracking.sync import SyncResult, flush_outbox, sync_runs
 from pipeline.tracking.tracker import ExperimentTracker
 
 __all__ = [
     "ActiveRun",
     "ExperimentTracker",
-    "FoundRun",
-    "Published",
-    "Synced",
+    "PublishedRun",
+    "RecordedRun",
+    "SyncResult",
     "TrackingWarning",
-    "publish",
-    "saying_warnings",
-    "send",
-    "sync",
-    "tracker_of",
+    "flush_outbox",
+    "make_tracker",
+    "print_tracking_warnings",
+    "publish_run",
+    "sync_runs",
 ]

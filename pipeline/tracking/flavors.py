@@ -11,18 +11,18 @@ import yaml
 
 from pipeline import files
 from pipeline.errors import UsageError
-from pipeline.tracking.store import quiet
+from pipeline.tracking.run_store import suppress_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.package import Package
 
-__all__ = ["save_estimator", "save_package", "signature_of"]
+__all__ = ["mlflow_signature", "save_estimator", "save_package"]
 
-_OF_PACKAGES = ("numpy", "onnxruntime", "pandas", "pyyaml", "scikit-learn", "skops")
-_OF_ESTIMATORS = ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_BESIDE = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
+_PACKAGE_REQUIREMENTS = ("numpy", "onnxruntime", "pandas", "pyyaml", "scikit-learn", "skops")
+_ESTIMATOR_REQUIREMENTS = ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_EXTRA_REQUIREMENTS = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
 
 
 def save_package(package: Path, folder: Path) -> str:
@@ -39,18 +39,18 @@ def save_package(package: Path, folder: Path) -> str:
     shutil.copytree(package, folder / "package")
     described = yaml.safe_load((package / "schema.yaml").read_text(encoding="utf-8"))
     digest = files.sha256_file(package / "manifest.json")
-    with quiet():
+    with suppress_warnings():
         from mlflow import pyfunc
         from mlflow.models import Model
 
-        model = Model(signature=signature_of(described), metadata={"package_digest": digest})
+        model = Model(signature=mlflow_signature(described), metadata={"package_digest": digest})
         pyfunc.add_to_model(model, loader_module=__name__, data="package", env={"virtualenv": "python_env.yaml"})
-        _write_environment(folder, _OF_PACKAGES)
+        _write_environment(folder, _PACKAGE_REQUIREMENTS)
         model.save(str(folder / "MLmodel"))
     return "package"
 
 
-def signature_of(schema: dict[str, Any]) -> Any:
+def mlflow_signature(schema: dict[str, Any]) -> Any:
     """Return the MLflow signature of a declared schema.
 
     MLflow refuses an integer or boolean column in which a value is missing, whatever its form (float
@@ -81,7 +81,7 @@ def signature_of(schema: dict[str, Any]) -> Any:
     return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.string, "prediction"), *classes]))
 
 
-class _Served:
+class _PackagePyfunc:
     """A package behind MLflow's `predict`: one row out for each row in, the class and every probability."""
 
     def __init__(self, package: Package) -> None:
@@ -101,11 +101,11 @@ class _Served:
         return pd.DataFrame(said, index=model_input.index)
 
 
-def _load_pyfunc(path: str) -> _Served:
+def _load_pyfunc(path: str) -> _PackagePyfunc:
     """Load a package for MLflow, after its digests were checked."""
     from pipeline import package
 
-    return _Served(package.load(Path(path)))
+    return _PackagePyfunc(package.load_package(Path(path)))
 
 
 def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None, signature: Any) -> str:
@@ -114,10 +114,10 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
     skops form where skops can write it, with the types that this very estimator is made of; cloudpickle
     where it cannot. The requirements are stated: guessing them takes MLflow five seconds.
     """
-    trusted = _types_in(estimator)
+    trusted = _untrusted_types(estimator)
     family = type(estimator).__module__.partition(".")[0]
-    more = [_BESIDE[family]] if family in _BESIDE else []
-    with quiet():
+    more = [_EXTRA_REQUIREMENTS[family]] if family in _EXTRA_REQUIREMENTS else []
+    with suppress_warnings():
         from mlflow import sklearn
 
         sklearn.save_model(
@@ -125,13 +125,13 @@ def save_estimator(estimator: Any, folder: Path, *, example: pd.DataFrame | None
             str(folder),
             serialization_format="cloudpickle" if trusted is None else "skops",
             skops_trusted_types=trusted,
-            signature=signature if signature is not None else _inferred(estimator, example),
-            pip_requirements=_pinned((*_OF_ESTIMATORS, *more)),
+            signature=signature if signature is not None else _infer_signature(estimator, example),
+            pip_requirements=_pin_versions((*_ESTIMATOR_REQUIREMENTS, *more)),
         )
     return "cloudpickle" if trusted is None else "skops"
 
 
-def _types_in(estimator: Any) -> list[str] | None:
+def _untrusted_types(estimator: Any) -> list[str] | None:
     """Return the types that skops does not know by itself; None when it cannot write and read the estimator."""
     import skops.io
 
@@ -144,7 +144,7 @@ def _types_in(estimator: Any) -> list[str] | None:
     return list(unknown)
 
 
-def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
+def _infer_signature(estimator: Any, example: pd.DataFrame | None) -> Any:
     from mlflow.models import infer_signature
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -153,7 +153,7 @@ def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
     if example is None:
         return None
     # Called within `quiet`: it warns of integers that may be missing, which are loosened below.
-    found = infer_signature(example, estimator.predict(example.astype(_floats(example))))
+    found = infer_signature(example, estimator.predict(example.astype(_float_dtypes(example))))
     loose = {DataType.long, DataType.integer, DataType.boolean}
     if not found.inputs.has_input_names():
         return found
@@ -166,7 +166,7 @@ def _inferred(estimator: Any, example: pd.DataFrame | None) -> Any:
     return ModelSignature(Schema(inputs), found.outputs)
 
 
-def _floats(example: pd.DataFrame) -> dict[Any, str]:
+def _float_dtypes(example: pd.DataFrame) -> dict[Any, str]:
     """Return the columns of nullable numbers with the type that every estimator takes."""
     return {name: "float64" for name, dtype in example.dtypes.items() if str(dtype) in ("Int64", "Float64")}
 
@@ -174,11 +174,11 @@ def _floats(example: pd.DataFrame) -> dict[Any, str]:
 def _write_environment(folder: Path, packages: tuple[str, ...]) -> None:
     from platform import python_version
 
-    requirements = "".join(f"{line}\n" for line in _pinned(packages))
+    requirements = "".join(f"{line}\n" for line in _pin_versions(packages))
     (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
     environment = {"python": python_version(), "dependencies": ["-r requirements.txt"]}
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment), encoding="utf-8")
 
 
-def _pinned(packages: tuple[str, ...]) -> list[str]:
+def _pin_versions(packages: tuple[str, ...]) -> list[str]:
     return [f"{name}=={version(name)}" for name in packages]

@@ -8,44 +8,52 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import files, paths
-from pipeline.config.reader import read_yaml
+from pipeline import files
+from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import DataError
-from pipeline.figures import FIGURES, draw
+from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
+from pipeline.project import paths
+from pipeline.tracking.dataset_description import describe_dataset
 from pipeline.tracking.flavors import save_package
-from pipeline.tracking.frames import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pipeline.tracking.operations import Input
+    from pipeline.tracking.run_operations import LoggedDataset
 
-__all__ = ["PROJECTED", "Projection", "project", "shown_params"]
+__all__ = ["PROJECTED_OUTPUTS", "RunProjection", "build_projection", "logged_params"]
 
-PROJECTED = (
-    paths.SOURCE,
-    paths.VALIDATION,
-    paths.VALIDATION_PAGE,
-    paths.SPLIT,
-    paths.EVALUATION,
-    paths.CARD,
+PROJECTED_OUTPUTS = (
+    paths.SOURCE_FINGERPRINT,
+    paths.VALIDATION_REPORT,
+    paths.VALIDATION_HTML,
+    paths.SPLIT_REPORT,
+    paths.EVALUATION_REPORT,
+    paths.MODEL_CARD,
     paths.TRAIN_METRICS,
     paths.TEST_METRICS,
     paths.PLOTS,
-    paths.CANDIDATE,
+    paths.CANDIDATE_PACKAGE,
 )
 # Without these there is no run to speak of; the others are shown where they are.
-_NEEDED = (paths.PARAMS, paths.SOURCE, paths.TRAIN_METRICS, paths.TEST_METRICS, paths.EVALUATION, paths.CANDIDATE)
+_REQUIRED_OUTPUTS = (
+    paths.PARAMS,
+    paths.SOURCE_FINGERPRINT,
+    paths.TRAIN_METRICS,
+    paths.TEST_METRICS,
+    paths.EVALUATION_REPORT,
+    paths.CANDIDATE_PACKAGE,
+)
 # What the outputs depend on: another drift limit is not another run.
-_SECTIONS = ("name", "seed", "data", "features", "model", "training", "evaluation", "validation")
+_LOGGED_SECTIONS = ("name", "seed", "data", "features", "model", "training", "evaluation", "validation")
 # Too long for a table of parameters; they are in params.yaml and in the signature.
-_NOT_SHOWN = ("columns", "profile")
-_MAX_NOTE = 4900
+_OMITTED_KEYS = ("columns", "profile")
+_MAX_DESCRIPTION = 4900
 
 
 @dataclass(frozen=True, slots=True)
-class Projection:
+class RunProjection:
     """One run as the files say it.
 
     `fingerprint` is the SHA-256 of the settings that count and of every file that is shown: equal
@@ -58,14 +66,14 @@ class Projection:
     params: dict[str, Any]
     metrics: dict[str, float]
     tags: dict[str, str]
-    inputs: tuple[Input, ...]
-    note: str
+    datasets: tuple[LoggedDataset, ...]
+    description: str
 
     def write_artifacts(self, folder: Path) -> None:
         """Lay out below `folder` what the run keeps: the package as a model, reports, curves, figures, settings."""
-        for path in _existing(self.root):
+        for path in _existing_outputs(self.root):
             target = folder / path
-            if path == paths.CANDIDATE:
+            if path == paths.CANDIDATE_PACKAGE:
                 save_package(self.root / path, folder / "model")
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,20 +82,20 @@ class Projection:
             else:
                 shutil.copyfile(self.root / path, target)
         shutil.copyfile(self.root / paths.PARAMS, folder / paths.PARAMS.name)
-        _draw(folder / paths.PLOTS, folder / "figures")
+        _draw_plots(folder / paths.PLOTS, folder / "figures")
 
 
-def _draw(tables: Path, folder: Path) -> None:
+def _draw_plots(tables: Path, folder: Path) -> None:
     """Draw every table of plots/ that has a figure."""
     import pandas as pd
 
     folder.mkdir()
     for path in sorted(tables.glob("*.csv")):
-        if path.stem in set(FIGURES):
-            draw(path.stem, pd.read_csv(path)).savefig(folder / f"{path.stem}.png", dpi=110)
+        if path.stem in set(PLOT_FUNCTIONS):
+            draw_plot(path.stem, pd.read_csv(path)).savefig(folder / f"{path.stem}.png", dpi=110)
 
 
-def project(root: Path) -> Projection:
+def build_projection(root: Path) -> RunProjection:
     """Return the run that the outputs below `root` are.
 
     Raises
@@ -95,110 +103,114 @@ def project(root: Path) -> Projection:
     DataError
         When outputs are missing, or some are of another run than others.
     """
-    absent = [str(path) for path in _NEEDED if not (root / path).exists()]
+    absent = [str(path) for path in _REQUIRED_OUTPUTS if not (root / path).exists()]
     if absent:
         raise DataError(f"{', '.join(absent)}: not there, so there is no finished run to record; run `dvc repro` first")
-    values = _settings(root)
-    report = files.read_json(root / paths.EVALUATION)
-    digest = files.sha256_file(root / paths.CANDIDATE / "manifest.json")
+    values = _read_settings(root)
+    report = files.read_json(root / paths.EVALUATION_REPORT)
+    digest = files.sha256_file(root / paths.CANDIDATE_PACKAGE / "manifest.json")
     if report.get("package", digest) != digest:
         raise DataError(
-            f"{paths.EVALUATION} judges package {str(report['package'])[:12]} and {paths.CANDIDATE} is {digest[:12]}:"
+            f"{paths.EVALUATION_REPORT} judges package {str(report['package'])[:12]} and {paths.CANDIDATE_PACKAGE} is {digest[:12]}:"
             " the last run was not finished; run `dvc repro`, then try again"
         )
-    source = files.read_json(root / paths.SOURCE)
-    note = (root / paths.CARD).read_text(encoding="utf-8")[:_MAX_NOTE] if (root / paths.CARD).exists() else ""
-    return Projection(
+    source = files.read_json(root / paths.SOURCE_FINGERPRINT)
+    note = (
+        (root / paths.MODEL_CARD).read_text(encoding="utf-8")[:_MAX_DESCRIPTION]
+        if (root / paths.MODEL_CARD).exists()
+        else ""
+    )
+    return RunProjection(
         root=root,
-        name=f"{_at(values, 'model', 'name')} on {_at(values, 'data', 'name')}",
+        name=f"{_value_at(values, 'model', 'name')} on {_value_at(values, 'data', 'name')}",
         fingerprint=_fingerprint(root, values),
-        params=shown_params(values),
-        metrics=_metrics(root),
+        params=logged_params(values),
+        metrics=_read_metrics(root),
         tags={
             "mlops.kind": "pipeline",
             "mlops.package": digest,
             "mlops.data": files.sha256(files.canonical_json(source).encode()),
-            "mlops.objective": str(_at(values, "training", "objective")),
+            "mlops.objective": str(_value_at(values, "training", "objective")),
         },
-        inputs=tuple(_inputs(root, values)),
-        note=note,
+        datasets=tuple(_logged_datasets(root, values)),
+        description=note,
     )
 
 
-def _settings(root: Path) -> dict[str, Any]:
+def _read_settings(root: Path) -> dict[str, Any]:
     values = read_yaml(root / paths.PARAMS)
     if not isinstance(values, dict):
         raise DataError(f"{paths.PARAMS}: holds no settings; run `dvc repro` to make it")
-    return {name: values[name] for name in _SECTIONS if name in values}
+    return {name: values[name] for name in _LOGGED_SECTIONS if name in values}
 
 
-def _at(values: Mapping[str, Any], *keys: str) -> Any:
+def _value_at(values: Mapping[str, Any], *keys: str) -> Any:
     found: Any = values
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
 
 
-def shown_params(values: Mapping[str, Any]) -> dict[str, Any]:
+def logged_params(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that are shown as parameters: those that results depend on, but for long tables."""
-    shown = {name: values[name] for name in _SECTIONS if name in values and name != "validation"}
+    shown = {name: values[name] for name in _LOGGED_SECTIONS if name in values and name != "validation"}
     if isinstance(shown.get("data"), dict):
-        shown["data"] = {key: value for key, value in shown["data"].items() if key not in _NOT_SHOWN}
+        shown["data"] = {key: value for key, value in shown["data"].items() if key not in _OMITTED_KEYS}
     return shown
 
 
-def _existing(root: Path) -> list[Path]:
-    return [path for path in PROJECTED if (root / path).exists()]
+def _existing_outputs(root: Path) -> list[Path]:
+    return [path for path in PROJECTED_OUTPUTS if (root / path).exists()]
 
 
 def _fingerprint(root: Path, values: Mapping[str, Any]) -> str:
     """Return the hash of the settings and of every projected file but the training data itself."""
     parts: dict[str, str] = {}
-    for path in _existing(root):
+    for path in _existing_outputs(root):
         inside = sorted((root / path).rglob("*")) if (root / path).is_dir() else [root / path]
         parts |= {file.relative_to(root).as_posix(): files.sha256_file(file) for file in inside if file.is_file()}
     known = {"settings": files.sha256(files.canonical_json(values).encode()), "files": parts}
     return files.sha256(files.canonical_json(known).encode())
 
 
-def _metrics(root: Path) -> dict[str, float]:
-    found = dict(_numbers(files.read_json(root / paths.TRAIN_METRICS), "cv."))
-    found |= dict(_numbers(files.read_json(root / paths.TEST_METRICS), "test."))
-    if (root / paths.VALIDATION).exists():
-        score = files.read_json(root / paths.VALIDATION).get("quality_score")
-        found |= dict(_numbers({"quality_score": score}, "data."))
+def _read_metrics(root: Path) -> dict[str, float]:
+    found = dict(_finite_metrics(files.read_json(root / paths.TRAIN_METRICS), "cv."))
+    found |= dict(_finite_metrics(files.read_json(root / paths.TEST_METRICS), "test."))
+    if (root / paths.VALIDATION_REPORT).exists():
+        score = files.read_json(root / paths.VALIDATION_REPORT).get("quality_score")
+        found |= dict(_finite_metrics({"quality_score": score}, "data."))
     return found
 
 
-def _numbers(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, float]]:
+def _finite_metrics(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _numbers(value, f"{above}{key}.")
+            yield from _finite_metrics(value, f"{prefix}{key}.")
         elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            yield f"{above}{key}", float(value)
+            yield f"{prefix}{key}", float(value)
 
 
-def _inputs(root: Path, values: Mapping[str, Any]) -> Iterator[Input]:
+def _logged_datasets(root: Path, values: Mapping[str, Any]) -> Iterator[LoggedDataset]:
     """Describe the train and the test rows by their hash, columns and number, without reading them.
 
     The hashes stand in the package's lineage, so that a run can be rebuilt where the rows are gone.
     """
-    lineage = json.loads((root / paths.CANDIDATE / "lineage.json").read_text(encoding="utf-8"))
+    lineage = json.loads((root / paths.CANDIDATE_PACKAGE / "lineage.json").read_text(encoding="utf-8"))
     hashes = lineage.get("data_sha256", {})
-    report = files.read_json(root / paths.EVALUATION)
-    columns = _columns(values)
-    for part, path, context in (("train", paths.TRAIN, "training"), ("test", paths.TEST, "evaluation")):
-        digest, n_rows = hashes.get(part), _at(report, "rows", part)
+    report = files.read_json(root / paths.EVALUATION_REPORT)
+    columns = _column_types(values)
+    for part, path, context in (("train", paths.TRAIN_ROWS, "training"), ("test", paths.TEST_ROWS, "evaluation")):
+        digest, n_rows = hashes.get(part), _value_at(report, "rows", part)
         if isinstance(digest, str) and isinstance(n_rows, int):
-            name = f"{_at(values, 'data', 'name')} {part}"
-            yield describe(columns, name, n_rows=n_rows, context=context, source=path.as_posix(), digest=digest)
+            name = f"{_value_at(values, 'data', 'name')} {part}"
+            yield describe_dataset(columns, name, n_rows=n_rows, context=context, source=path.as_posix(), digest=digest)
 
 
-_TYPES = {"Int64": "long", "Float64": "double", "boolean": "boolean", "datetime64[us]": "datetime"}
+_MLFLOW_TYPES = {"Int64": "long", "Float64": "double", "boolean": "boolean", "datetime64[us]": "datetime"}
 
 
-def _columns(values: Mapping[str, Any]) -> dict[str, str]:
-    declared = _at(values, "data", "columns") or {}
-    columns = {name: _TYPES.get(entry.get("dtype"), "string") for name, entry in declared.items()}
-    target = _at(values, "data", "target", "column")
+def _column_types(values: Mapping[str, Any]) -> dict[str, str]:
+    declared = _value_at(values, "data", "columns") or {}
+    columns = {name: _MLFLOW_TYPES.get(entry.get("dtype"), "string") for name, entry in declared.items()}
+    target = _value_at(values, "data", "target", "column")
     return {**columns, str(target): "string"} if target is not None else columns

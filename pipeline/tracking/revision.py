@@ -11,17 +11,17 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["git", "parse_lock", "revision_tags"]
+__all__ = ["parse_dvc_lock", "revision_tags", "run_git"]
 
 # What a person edits; outputs and locks change with every run and do not make it another revision.
-_EDITED = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
+_EDITED_PATHS = ("conf", "pipeline", "stages", "dvc.yaml", "data/external")
 
 
-def git(root: Path, *words: str) -> str | None:
+def run_git(root: Path, *arguments: str) -> str | None:
     """Return what a git command says in `root`; None when it fails or git is not there."""
     try:
         answer = subprocess.run(  # noqa: S603 - our own words
-            ["git", *words],  # noqa: S607 - git is where the person has it
+            ["git", *arguments],  # noqa: S607 - git is where the person has it
             cwd=root,
             capture_output=True,
             text=True,
@@ -33,7 +33,7 @@ def git(root: Path, *words: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def parse_lock(text: str) -> dict[str, Any]:
+def parse_dvc_lock(text: str) -> dict[str, Any]:
     """Return what a dvc.lock says, by the stages' names.
 
     DVC writes YAML 1.2, in which a bare No is a word; other readers make False of it.
@@ -56,11 +56,11 @@ def parse_lock(text: str) -> dict[str, Any]:
 def revision_tags(root: Path) -> dict[str, str]:
     """Return commit, branch, whether edits are not committed, and the name of the DVC experiment, where known."""
     tags: dict[str, str] = {}
-    commit = git(root, "rev-parse", "HEAD")
+    commit = run_git(root, "rev-parse", "HEAD")
     if commit is not None:
-        changed = git(root, "status", "--porcelain", "--", *_EDITED)
+        changed = run_git(root, "status", "--porcelain", "--", *_EDITED_PATHS)
         tags = {"git.commit": commit, "git.dirty": str(changed != "").lower(), "mlflow.source.git.commit": commit}
-        branch = git(root, "rev-parse", "--abbrev-ref", "HEAD")
+        branch = run_git(root, "rev-parse", "--abbrev-ref", "HEAD")
         if branch not in (None, "HEAD"):
             tags["git.branch"] = str(branch)
     name = os.environ.get("DVC_EXP_NAME")

@@ -6,42 +6,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.tracking import outbox
-from pipeline.tracking.history import cache_of, commits, restored
-from pipeline.tracking.operations import Batch, apply
-from pipeline.tracking.projection import project
-from pipeline.tracking.publish import Published, publish_projection, tracker_of
+from pipeline.tracking import run_outbox
+from pipeline.tracking.dvc_history import dvc_cache_folder, lock_commits, restored_commit
+from pipeline.tracking.projection import build_projection
+from pipeline.tracking.publish import PublishedRun, make_tracker, publish_projection
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.search import needing_the_store
+from pipeline.tracking.run_operations import RunBatch, apply_operation
+from pipeline.tracking.run_search import require_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.live import TrackingConfig
+    from pipeline.config.groups.monitoring_config import TrackingConfig
     from pipeline.tracking.tracker import ExperimentTracker
 
-__all__ = ["Synced", "send", "sync"]
+__all__ = ["SyncResult", "flush_outbox", "sync_runs"]
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncResult:
     """What became of it: results with their runs, letters that arrived, and commits that could not be rebuilt."""
 
-    published: tuple[Published, ...]
-    sent: tuple[str, ...]
+    published: tuple[PublishedRun, ...]
+    sent_run_ids: tuple[str, ...]
     skipped: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
             "published": [one.as_dict() for one in self.published],
-            "sent": list(self.sent),
+            "sent": list(self.sent_run_ids),
             "skipped": self.skipped,
         }
 
 
-def send(config: TrackingConfig, *, unfinished: bool = False) -> tuple[str, ...]:
+def flush_outbox(config: TrackingConfig, *, unfinished: bool = False) -> tuple[str, ...]:
     """Send what waits in the outbox, and return the ids of the runs.
 
     Raises
@@ -49,14 +49,18 @@ def send(config: TrackingConfig, *, unfinished: bool = False) -> tuple[str, ...]
     DependencyUnavailable
         When the store is still down; everything is still in the outbox.
     """
-    tracker = tracker_of(config)
-    with needing_the_store():
-        return tuple(outbox.send(tracker.store, tracker.store.root, unfinished=unfinished))
+    tracker = make_tracker(config)
+    with require_store():
+        return tuple(run_outbox.send_pending_runs(tracker.store, tracker.store.root, unfinished=unfinished))
 
 
-def sync(
-    root: Path, config: TrackingConfig, *, all_commits: bool = False, told: Callable[[str], None] = lambda _: None
-) -> Synced:
+def sync_runs(
+    root: Path,
+    config: TrackingConfig,
+    *,
+    all_commits: bool = False,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> SyncResult:
     """Publish the results below `root` and send the outbox; with `all_commits` rebuild every run of the history.
 
     Parameters
@@ -77,55 +81,55 @@ def sync(
     DataError
         When there is nothing to publish at all.
     """
-    tracker = tracker_of(config, root.resolve())
-    with needing_the_store():
+    tracker = make_tracker(config, root.resolve())
+    with require_store():
         tracker.store.experiment_id(config.experiment)
-        sent = outbox.send(tracker.store, root.resolve())
-    published: dict[str, Published] = {}
+        sent = run_outbox.send_pending_runs(tracker.store, root.resolve())
+    published: dict[str, PublishedRun] = {}
     skipped: dict[str, str] = {}
     if all_commits:
-        _rebuild(root, tracker, published, skipped, told)
+        _publish_history(root, tracker, published, skipped, on_progress)
     try:
-        _keep(published, _publish(tracker, root, revision_tags(root)), told)
+        _add_run(published, _publish_outputs(tracker, root, revision_tags(root)), on_progress)
     except DataError:
         if not published and not sent:
             raise
-    return Synced(tuple(published.values()), tuple(sent), skipped)
+    return SyncResult(tuple(published.values()), tuple(sent), skipped)
 
 
-def _rebuild(
+def _publish_history(
     root: Path,
     tracker: ExperimentTracker,
-    published: dict[str, Published],
+    published: dict[str, PublishedRun],
     skipped: dict[str, str],
-    told: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> None:
-    cache = cache_of(root)
-    for commit in commits(root):
+    cache = dvc_cache_folder(root)
+    for commit in lock_commits(root):
         try:
-            with restored(root, commit, cache=cache) as folder:
-                _keep(published, _publish(tracker, folder, commit.tags()), told)
+            with restored_commit(root, commit, cache=cache) as folder:
+                _add_run(published, _publish_outputs(tracker, folder, commit.tags()), on_progress)
         except DataError as error:
             skipped[commit.sha] = str(error)
-            told(f"{commit.sha[:10]} is left out: {error}")
+            on_progress(f"{commit.sha[:10]} is left out: {error}")
 
 
-def _keep(published: dict[str, Published], one: Published, told: Callable[[str], None]) -> None:
-    if one.fingerprint not in published:
-        published[one.fingerprint] = one
-        told(str(one))
+def _add_run(published: dict[str, PublishedRun], run: PublishedRun, on_progress: Callable[[str], None]) -> None:
+    if run.fingerprint not in published:
+        published[run.fingerprint] = run
+        on_progress(str(run))
 
 
-def _publish(tracker: ExperimentTracker, folder: Path, revision: Mapping[str, str]) -> Published:
-    one = publish_projection(tracker, project(folder), revision)
+def _publish_outputs(tracker: ExperimentTracker, folder: Path, revision: Mapping[str, str]) -> PublishedRun:
+    one = publish_projection(tracker, build_projection(folder), revision)
     if not one.is_new and revision.get("git.dirty") == "false":
-        _settle(tracker, one, revision)
+        _tag_commit(tracker, one, revision)
     return one
 
 
-def _settle(tracker: ExperimentTracker, one: Published, revision: Mapping[str, str]) -> None:
+def _tag_commit(tracker: ExperimentTracker, run: PublishedRun, revision: Mapping[str, str]) -> None:
     """Name the commit that holds the results, for a run that was recorded before they were committed."""
-    known = tracker.find(one.fingerprint)
+    known = tracker.find_run(run.fingerprint)
     if known is not None and known.tags.get("git.dirty") != "false":
-        with needing_the_store(), tracker.store.asking():
-            apply(tracker.store.client(), known.run_id, Batch(tags=revision))
+        with require_store(), tracker.store.translate_errors():
+            apply_operation(tracker.store.client(), known.run_id, RunBatch(tags=revision))

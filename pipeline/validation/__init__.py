@@ -1,9 +1,9 @@
 """Say whether rows are good enough to learn from, and what is wrong with those that are not."""
 
-from pipeline.validation.page import page
-from pipeline.validation.parts import SplitReport, compare_split
-from pipeline.validation.report import ValidationReport
-from pipeline.validation.validating import quarantine, validate
+from pipeline.validation.dataset_validation import quarantine, validate
+from pipeline.validation.split_report import SplitReport, compare_split
+from pipeline.validation.validation_html import render_html
+from pipeline.validation.validation_report import ValidationReport
 from pipeline.validation.validator import DataValidator
 
-__all__ = ["DataValidator", "SplitReport", "ValidationReport", "compare_split", "page", "quarantine", "validate"]
+__all__ = ["DataValidator", "SplitReport", "ValidationReport", "compare_split", "quarantine", "render_html", "validate"]

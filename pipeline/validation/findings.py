@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.checking import Levels
+    from pipeline.config.groups.validation_config import SeverityThresholds
 
-__all__ = ["LEVELS", "Finding", "Level", "NotEvaluated", "clipped", "judge"]
+__all__ = ["LEVELS", "Level", "SkippedCheck", "ValidationFinding", "level_for_share", "shorten_text"]
 
 Level = Literal["ok", "warning", "error", "critical"]
 _MAX_LENGTH = 80
@@ -16,7 +16,7 @@ LEVELS: tuple[Level, ...] = ("ok", "warning", "error", "critical")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ValidationFinding:
     """One rule held against the rows.
 
     Attributes
@@ -64,24 +64,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class NotEvaluated:
+class SkippedCheck:
     """A check that could not be made, and why."""
 
     column: str
     reason: str
 
 
-def clipped(text: str) -> str:
+def shorten_text(text: str) -> str:
     """Return `text`, or its first 80 characters and its length where it has more, so that reports stay small."""
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}... ({len(text):,} characters)"
 
 
-def judge(share: float, levels: Levels) -> Level:
+def level_for_share(share: float, levels: SeverityThresholds) -> Level:
     """Return the loudest level whose limit `share` exceeds.
 
     Examples
     --------
-    >>> from pipeline.config.groups.checking import Levels
+    >>> from pipeline.config.groups.validation_config import Levels
     >>> judge(0.1, Levels(warning=0.0, error=0.1, critical=None))
     'warning'
     """

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.checking import OutlierConfig
-    from pipeline.validation.tally import ColumnTally
+    from pipeline.config.groups.validation_config import OutlierConfig
+    from pipeline.validation.dataset_stats import ColumnStats
 
 __all__ = ["Outliers", "find_outliers"]
 
-_MAD_TO_DEVIATION = 1.4826  # the median absolute deviation of a normal distribution has this factor
+_MAD_TO_STD = 1.4826  # the median absolute deviation of a normal distribution has this factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Outliers:
     n_robust_z: int
 
 
-def find_outliers(column: ColumnTally, config: OutlierConfig) -> Outliers | None:
+def find_outliers(column: ColumnStats, config: OutlierConfig) -> Outliers | None:
     """Return the outliers of a column of numbers; None where it has no spread to measure by.
 
     A number is an outlier when it lies more than `iqr_factor` interquartile ranges beyond a quartile
@@ -42,23 +42,23 @@ def find_outliers(column: ColumnTally, config: OutlierConfig) -> Outliers | None
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # a distance that no float holds is infinite, and nothing lies beyond
-        return _beyond(column, config)
+        return _count_beyond_fences(column, config)
 
 
-def _beyond(column: ColumnTally, config: OutlierConfig) -> Outliers | None:
+def _count_beyond_fences(column: ColumnStats, config: OutlierConfig) -> Outliers | None:
     lower, middle, upper = np.quantile(column.sample, [0.25, 0.5, 0.75])
     spread = (upper - lower) * config.iqr_factor
     if spread == 0:
         return None
     fences = (float(lower - spread), float(upper + spread))
-    deviation = float(np.median(np.abs(column.sample - middle))) * _MAD_TO_DEVIATION
+    deviation = float(np.median(np.abs(column.sample - middle))) * _MAD_TO_STD
     reach = deviation * config.robust_z
     around = (float(middle - reach), float(middle + reach))
-    n_robust_z = _n_outside(column, *around) if deviation else 0
-    return Outliers(*fences, _n_outside(column, *fences), n_robust_z)
+    n_robust_z = _count_outside(column, *around) if deviation else 0
+    return Outliers(*fences, _count_outside(column, *fences), n_robust_z)
 
 
-def _n_outside(column: ColumnTally, low: float, high: float) -> int:
+def _count_outside(column: ColumnStats, low: float, high: float) -> int:
     if column.values is not None:
         values = np.array(column.values, dtype=np.float64)
         return int(column.counts[(values < low) | (values > high)].sum())

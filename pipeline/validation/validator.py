@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.config.load import load_params
+from pipeline.config.config_loader import load_params
 from pipeline.errors import UsageError, did_you_mean
-from pipeline.validation.guessing import guess_schema
-from pipeline.validation.parts import compare_split
-from pipeline.validation.validating import validate
+from pipeline.project import paths
+from pipeline.schema.frame_schema import infer_frame_schema
+from pipeline.validation.dataset_validation import validate
+from pipeline.validation.split_report import compare_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config.groups.checking import ValidationConfig
+    from pipeline.config.groups.validation_config import ValidationConfig
     from pipeline.schema import Schema
-    from pipeline.validation.report import ValidationReport
+    from pipeline.validation.validation_report import ValidationReport
 
 __all__ = ["DataValidator"]
 
@@ -37,8 +37,8 @@ class DataValidator:
     Examples
     --------
     >>> import pandas as pd
-    >>> from pipeline.config.compose import compose
-    >>> from pipeline.config.load import build
+    >>> from pipeline.config.composition import compose
+    >>> from pipeline.config.config_loader import build
     >>> limits = build(compose().values, where="conf").validation
     >>> validator = DataValidator(config=limits)
     >>> frame = pd.DataFrame({"age": [30, None, 41], "answer": ["no", "yes", "no"]})
@@ -80,11 +80,13 @@ class DataValidator:
         ConfigError
             When a declared check is not known to Pandera.
         """
-        df = _with_names(df)
-        reference = None if reference is None else _with_names(reference)
+        df = _to_named_frame(df)
+        reference = None if reference is None else _to_named_frame(reference)
         schema = self._schema_for(df)
         has_target = schema.target.column in df.columns
-        report = validate(df, schema, self._limits(), reference=reference, name=dataset_name, with_target=has_target)
+        report = validate(
+            df, schema, self._validation_config(), reference=reference, name=dataset_name, with_target=has_target
+        )
         self._reports[dataset_name] = report
         return report.as_dict()
 
@@ -123,19 +125,19 @@ class DataValidator:
         seed : int
             Seed of the tree that tries to tell the parts apart.
         """
-        X_train, X_test = _with_names(X_train), _with_names(X_test)
-        name = self._schema.target.column if self._schema is not None else _free_name(X_train)
-        train = X_train.assign(**{name: _words(y_train)})
-        test = X_test.assign(**{name: _words(y_test)})
-        schema = self._schema if self._schema is not None else guess_schema(train, target=name, also=test)
-        return compare_split(train, test, schema, self._limits(), seed=seed).as_dict()
+        X_train, X_test = _to_named_frame(X_train), _to_named_frame(X_test)
+        name = self._schema.target.column if self._schema is not None else _unused_column_name(X_train)
+        train = X_train.assign(**{name: _to_text_labels(y_train)})
+        test = X_test.assign(**{name: _to_text_labels(y_test)})
+        schema = self._schema if self._schema is not None else infer_frame_schema(train, target=name, other=test)
+        return compare_split(train, test, schema, self._validation_config(), seed=seed).as_dict()
 
     def detect_data_drift(self, df: pd.DataFrame, reference: pd.DataFrame) -> list[dict[str, Any]]:
         """Return the drift of each column of `df` against `reference`."""
         drift: list[dict[str, Any]] = self.validate_dataset(df, "drift", reference=reference)["drift"]
         return drift
 
-    def _limits(self) -> ValidationConfig:
+    def _validation_config(self) -> ValidationConfig:
         if self._config is None:
             if not paths.PARAMS.exists():
                 raise UsageError(
@@ -145,17 +147,17 @@ class DataValidator:
         return self._config
 
     def _schema_for(self, df: pd.DataFrame) -> Schema:
-        return self._schema if self._schema is not None else guess_schema(df, target=self._target)
+        return self._schema if self._schema is not None else infer_frame_schema(df, target=self._target)
 
 
-def _free_name(frame: pd.DataFrame) -> str:
+def _unused_column_name(frame: pd.DataFrame) -> str:
     name = "target"
     while name in frame.columns:
         name += "_"
     return name
 
 
-def _with_names(rows: Any) -> pd.DataFrame:
+def _to_named_frame(rows: Any) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(rows).rename(columns=str)
@@ -165,7 +167,7 @@ def _with_names(rows: Any) -> pd.DataFrame:
     return frame
 
 
-def _words(values: Any) -> Any:
+def _to_text_labels(values: Any) -> Any:
     import pandas as pd
 
     return pd.Series(values).astype("string").to_numpy(dtype=object)

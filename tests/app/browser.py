@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Streamlit says with these what it is doing.
-_BUSY = "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
-PROBLEMS = "[data-testid='stException']"
+_BUSY_SELECTORS = (
+    "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
+)
+EXCEPTION_SELECTOR = "[data-testid='stException']"
 
 
 def free_port() -> int:
@@ -30,14 +32,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(workspace: Workspace, *words: str, port: int | None = None, **env: str) -> Iterator[str]:
+def running_app(workspace: Workspace, *words: str, port: int | None = None, **env: str) -> Iterator[str]:
     """Serve the app on the results of a workspace; yield its address."""
-    with serving_process(workspace, *words, port=port, **env) as (address, _):
+    with running_app_process(workspace, *words, port=port, **env) as (address, _):
         yield address
 
 
 @contextmanager
-def serving_process(
+def running_app_process(
     workspace: Workspace, *words: str, port: int | None = None, **env: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Serve the app on the results of a workspace; yield its address and its process."""
@@ -46,14 +48,14 @@ def serving_process(
     process = workspace.start(*command, MLOPS_ACTOR="ada", **env)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait(f"{address}/_stcore/health", process)
+        _wait_until_ready(f"{address}/_stcore/health", process)
         yield address, process
     finally:
         process.terminate()
         process.communicate(timeout=30)
 
 
-def _wait(address: str, process: Any) -> None:
+def _wait_until_ready(address: str, process: Any) -> None:
     deadline = time.monotonic() + 60
     while True:
         assert process.poll() is None, process.communicate()[0]
@@ -66,7 +68,7 @@ def _wait(address: str, process: Any) -> None:
 
 
 @contextmanager
-def chromium(
+def browser_page(
     *, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "Europe/Vienna", cookies: Any = ()
 ) -> Iterator[Any]:
     """Yield a page of a browser."""
@@ -90,13 +92,13 @@ def chromium(
             browser.close()
 
 
-def settle(page: Any) -> None:
+def wait_until_drawn(page: Any) -> None:
     """Wait until the page has drawn everything."""
     page.wait_for_selector("h1")
     quiet_since = time.monotonic()
     deadline = quiet_since + 30
     while time.monotonic() - quiet_since < 0.6:
-        if page.locator(_BUSY).count():
+        if page.locator(_BUSY_SELECTORS).count():
             quiet_since = time.monotonic()
         assert time.monotonic() < deadline, "the page did not come to rest within 30 s"
         page.wait_for_timeout(50)
@@ -104,15 +106,15 @@ def settle(page: Any) -> None:
 
 def open_page(page: Any, address: str, name: str) -> None:
     page.goto(f"{address}/{name}")
-    settle(page)
+    wait_until_drawn(page)
 
 
-def whole_height(page: Any) -> int:
+def content_height(page: Any) -> int:
     """Return the height of everything that the page has, in pixels."""
     return int(page.evaluate("document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"))
 
 
-def overflow(page: Any) -> int:
+def horizontal_overflow(page: Any) -> int:
     """Return by how many pixels the page is wider than its window."""
     return int(
         page.evaluate(
@@ -122,7 +124,7 @@ def overflow(page: Any) -> int:
     )
 
 
-def answered(page: Any) -> str:
+def shown_prediction_id(page: Any) -> str:
     """Return the identifier of the answer that a page shows."""
     page.get_by_text("logged as").first.wait_for()
     return str(page.locator("code").filter(has_text=re.compile(r"^[0-9a-f-]{36}$")).first.inner_text())

@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pipeline.config.compose import compose
+from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
 from tests.end_to_end.conftest import finished_small as finished_small  # noqa: PLC0414 - the fixture is used here as well
-from tests.pipeline.package.packing import pack
-from tests.pipeline.problems import ROOT
+from tests.pipeline.package.small_packages import write_small_package
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
 
 # Nobody listens there.
-_DEAD = "http://127.0.0.1:9"
+_UNREACHABLE_URL = "http://127.0.0.1:9"
 PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
 
 
-def page(name: str) -> AppTest:
+def app_page(name: str) -> AppTest:
     """Return a page that was not run yet."""
     return AppTest.from_string(f"from app.views import {name}\n{name}.render()", default_timeout=60)
 
@@ -36,7 +36,7 @@ def text_of(at: AppTest) -> str:
     return "\n".join([str(one.value) for one in shown] + [f"{one.label}: {one.value}" for one in at.metric])
 
 
-def failures_of(at: AppTest) -> list[str]:
+def errors_of(at: AppTest) -> list[str]:
     """Return what went wrong on a page."""
     return [one.message for one in at.exception] + [str(one.value) for one in at.error]
 
@@ -77,12 +77,12 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModelRegistry]:
     """Return a function that makes a model of a shipped problem serve in the present folder."""
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", _DEAD)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", _UNREACHABLE_URL)
 
     def serve(problem: str) -> ModelRegistry:
         (empty / "params.yaml").write_text(compose([f"data={problem}"], conf=ROOT / "conf").text, encoding="utf-8")
-        pack(empty / "package", problem, "model=logistic_regression")
-        registry = ModelRegistry(empty, _DEAD)
+        write_small_package(empty / "package", problem, "model=logistic_regression")
+        registry = ModelRegistry(empty, _UNREACHABLE_URL)
         registry.register_model("package", f"{problem}_model")
         registry.promote_model(f"{problem}_model", 1, "Production", force=True, reason="the first")
         return registry

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.app.browser import CHROMIUM, PROBLEMS, chromium, free_port, open_page, overflow, serving, settle
-from tests.app.provider import Provider, providing
+from tests.app.browser import (
+    CHROMIUM,
+    EXCEPTION_SELECTOR,
+    browser_page,
+    free_port,
+    horizontal_overflow,
+    open_page,
+    running_app,
+    wait_until_drawn,
+)
+from tests.app.oidc_provider import OidcProvider, running_provider
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +30,8 @@ pytestmark = [
 ]
 
 
-def log_in(page: Any, address: str, provider: Provider, **person: Any) -> None:
-    provider.person = person
+def log_in(page: Any, address: str, provider: OidcProvider, **person: Any) -> None:
+    provider.next_claims = person
     open_page(page, address, "predict")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
@@ -32,15 +41,15 @@ def log_in(page: Any, address: str, provider: Provider, **person: Any) -> None:
 def test_pages_work_and_fit_in_a_real_browser_for_those_who_log_in(project: Workspace, tmp_path: Path) -> None:
     port = free_port()
     with (
-        providing() as provider,
-        serving(
+        running_provider() as provider,
+        running_app(
             project,
             "--secrets.files",
-            str(provider.secrets(tmp_path / "secrets.toml", f"http://127.0.0.1:{port}")),
+            str(provider.write_secrets(tmp_path / "secrets.toml", f"http://127.0.0.1:{port}")),
             port=port,
         ) as address,
     ):
-        with chromium() as page:
+        with browser_page() as page:
             open_page(page, address, "predict")
             page.get_by_text("You are not logged in").wait_for()
             log_in(page, address, provider, sub="eve", name="Eve", roles=["viewer"])
@@ -50,18 +59,18 @@ def test_pages_work_and_fit_in_a_real_browser_for_those_who_log_in(project: Work
             log_in(page, address, provider, sub="ada", name="Ada", roles=["admin"])
             page.get_by_role("button", name="Predict").first.click()
             page.get_by_text("logged as").first.wait_for()
-            settle(page)
+            wait_until_drawn(page)
             assert (
                 page.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg").count() >= 2
             )
             page.get_by_role("link", name="History").click()
             page.get_by_role("heading", name="History").wait_for()
-            settle(page)
-            assert page.locator(PROBLEMS).count() == 0
+            wait_until_drawn(page)
+            assert page.locator(EXCEPTION_SELECTOR).count() == 0
             cookies = page.context.cookies()
-        with chromium(width=390, height=844, dark=True, cookies=cookies) as page:
+        with browser_page(width=390, height=844, dark=True, cookies=cookies) as page:
             wide = {}
             for name in NARROW:
                 open_page(page, address, "" if name == "overview" else name)
-                wide[name] = (overflow(page), page.locator(PROBLEMS).count())
+                wide[name] = (horizontal_overflow(page), page.locator(EXCEPTION_SELECTOR).count())
     assert wide == dict.fromkeys(NARROW, (0, 0))

@@ -9,30 +9,30 @@ import pytest
 
 from app import charts, run_charts
 
-ODD = ["<b>bold</b>", "a.b[0]", 'it\'s "quoted"', "😀", "שלום", "", "x" * 500]
+ODD_NAMES = ["<b>bold</b>", "a.b[0]", 'it\'s "quoted"', "😀", "שלום", "", "x" * 500]
 SINCE, UNTIL = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-02")
 
 
-def spans(names: list[str]) -> pd.DataFrame:
+def interval_frame(names: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"name": names, "value": 0.5, "low": 0.4, "high": 0.6, "share": 0.5, "contribution": -0.1})
 
 
-DRAWN: dict[str, Any] = {
-    "probabilities": lambda names: charts.probabilities(
+CHARTS_BY_NAME: dict[str, Any] = {
+    "probabilities": lambda names: charts.class_probabilities(
         pd.DataFrame({"label": names, "probability": 0.5, "is_answer": False})
     ),
-    "distribution": lambda names: charts.distribution(pd.DataFrame({"value": names, "rows": 3})),
-    "shares": lambda names: charts.shares(spans(names), title="Share"),
-    "contributions": lambda names: charts.contributions(spans(names).assign(value="1")),
-    "variation": lambda names: charts.variation(
+    "distribution": lambda names: charts.value_counts(pd.DataFrame({"value": names, "rows": 3})),
+    "shares": lambda names: charts.share_bars(interval_frame(names), title="Share"),
+    "contributions": lambda names: charts.feature_contributions(interval_frame(names).assign(value="1")),
+    "variation": lambda names: charts.what_if_curve(
         pd.DataFrame({"value": names, "probability": 0.5, "prediction": "a", "is_present": False}), label="a"
     ),
-    "effects": lambda names: charts.effects(
+    "effects": lambda names: charts.drift_ratios(
         pd.DataFrame({"name": names, "ratio": 0.5, "verdict": "stable", "words": ""})
     ),
-    "intervals": lambda names: charts.intervals(spans(names), title="Loss", reference=0.5),
-    "confusion": lambda names: charts.confusion(pd.DataFrame({"actual": names, "predicted": names, "rows": 0})),
-    "by_hour": lambda names: charts.by_hour(
+    "intervals": lambda names: charts.interval_plot(interval_frame(names), title="Loss", reference=0.5),
+    "confusion": lambda names: charts.confusion_matrix(pd.DataFrame({"actual": names, "predicted": names, "rows": 0})),
+    "by_hour": lambda names: charts.hourly_counts(
         pd.DataFrame({"at": SINCE, "label": names, "rows": 1}), since=SINCE, until=UNTIL
     ),
     "drift_matrix": lambda names: charts.drift_matrix(
@@ -40,61 +40,63 @@ DRAWN: dict[str, Any] = {
             {"name": names, "at": SINCE, "until": UNTIL, "ratio": 1.5, "verdict": "drift", "n_rows": 9, "words": ""}
         )
     ),
-    "then_and_now": lambda names: charts.then_and_now(
+    "then_and_now": lambda names: charts.distribution_comparison(
         pd.DataFrame({"value": names, "side": "then", "share": 0.5}), sides=("then", "now")
     ),
-    "parallel": lambda names: run_charts.parallel(pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]),
-    "trials": lambda names: run_charts.trials(
+    "parallel": lambda names: run_charts.parallel_coordinates(
+        pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]
+    ),
+    "trials": lambda names: run_charts.trial_scores(
         pd.DataFrame({"trial": range(len(names)), "value": 0.5, "name": names}), title="Loss"
     ),
-    "two_curves": lambda names: run_charts.two_curves(
+    "two_curves": lambda names: run_charts.overlaid_curves(
         pd.DataFrame({"across": 0.5, "up": 0.5, "run": names}), x="Recall", y="Precision"
     ),
 }
 
 
-SHARES = {
-    "by_time": lambda: charts.by_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Wrong answers"),
-    "curve": lambda: charts.curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
+CHARTS_WITHOUT_NAMES = {
+    "by_time": lambda: charts.share_over_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Wrong answers"),
+    "curve": lambda: charts.line_curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
 }
 
 
-def values(chart: Any) -> list[dict[str, Any]]:
+def chart_rows(chart: Any) -> list[dict[str, Any]]:
     """Return all rows that a chart holds."""
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
 
-@pytest.mark.parametrize("drawn", DRAWN)
+@pytest.mark.parametrize("drawn", CHARTS_BY_NAME)
 def test_any_name_can_be_drawn(drawn: str) -> None:
-    held = {str(value) for row in values(DRAWN[drawn](ODD)) for value in row.values()}
-    assert set(ODD) <= held
+    held = {str(value) for row in chart_rows(CHARTS_BY_NAME[drawn](ODD_NAMES)) for value in row.values()}
+    assert set(ODD_NAMES) <= held
 
 
-@pytest.mark.parametrize("drawn", SHARES)
+@pytest.mark.parametrize("drawn", CHARTS_WITHOUT_NAMES)
 def test_a_share_is_drawn_as_it_is(drawn: str) -> None:
-    assert 0.5 in values(SHARES[drawn]())[0].values()
+    assert 0.5 in chart_rows(CHARTS_WITHOUT_NAMES[drawn]())[0].values()
 
 
-@pytest.mark.parametrize("drawn", DRAWN)
+@pytest.mark.parametrize("drawn", CHARTS_BY_NAME)
 def test_no_row_is_a_chart_too(drawn: str) -> None:
-    assert DRAWN[drawn]([]).to_dict()["$schema"].startswith("https://vega.github.io")
+    assert CHARTS_BY_NAME[drawn]([]).to_dict()["$schema"].startswith("https://vega.github.io")
 
 
 @pytest.mark.parametrize("drawn", ["shares", "contributions", "effects", "intervals"])
 def test_five_hundred_columns_draw_the_first_forty(drawn: str) -> None:
-    chart = DRAWN[drawn]([f"column {at}" for at in range(500)])
-    names = {row["name"] for row in values(chart) if "name" in row}
+    chart = CHARTS_BY_NAME[drawn]([f"column {at}" for at in range(500)])
+    names = {row["name"] for row in chart_rows(chart) if "name" in row}
     assert names == {f"column {at}" for at in range(40)}
 
 
 def test_the_calibration_curve_holds_its_points_and_the_diagonal() -> None:
     frame = pd.DataFrame({"predicted": [0.1], "observed": [0.2], "low": [0.0], "high": [0.4], "rows": [7]})
-    assert values(charts.calibration(frame)) == [{"at": 0}, {"at": 1}, frame.iloc[0].to_dict()]
+    assert chart_rows(charts.calibration_curve(frame)) == [{"at": 0}, {"at": 1}, frame.iloc[0].to_dict()]
 
 
 def test_a_curve_takes_its_columns_by_name() -> None:
     frame = pd.DataFrame({"recall": [0.0, 1.0], "precision": [1.0, 0.5], "threshold": [0.9, 0.1]})
-    assert values(charts.curve(frame, x="recall", y="precision")) == [
+    assert chart_rows(charts.line_curve(frame, x="recall", y="precision")) == [
         {"across": 0.0, "up": 1.0},
         {"across": 1.0, "up": 0.5},
     ]
@@ -102,12 +104,15 @@ def test_a_curve_takes_its_columns_by_name() -> None:
 
 def test_the_squares_tell_the_share_of_the_actual_class() -> None:
     frame = pd.DataFrame({"actual": ["a", "a"], "predicted": ["a", "b"], "rows": [3, 1]})
-    assert [row["share"] for row in values(charts.confusion(frame))] == [0.75, 0.25]
+    assert [row["share"] for row in chart_rows(charts.confusion_matrix(frame))] == [0.75, 0.25]
 
 
 def test_parallel_lines_run_from_least_to_greatest() -> None:
     frame = pd.DataFrame({"run": ["one", "two"], "loss": [0.2, 0.4]})
-    assert [(row["run"], row["height"], row["value"]) for row in values(run_charts.parallel(frame, ["loss"]))] == [
+    assert [
+        (row["run"], row["height"], row["value"])
+        for row in chart_rows(run_charts.parallel_coordinates(frame, ["loss"]))
+    ] == [
         ("one", 0.0, 0.2),
         ("two", 1.0, 0.4),
     ]

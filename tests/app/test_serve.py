@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import serve
-from pipeline.config.compose import compose
-from tests.pipeline.problems import ROOT
+from pipeline.config.composition import compose
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ def test_an_api_that_never_answers_does_not_hold_up_the_server(empty: Path, monk
     monkeypatch.setattr(serve, "_FIRST_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("MLOPS_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        serve._ready()
-        drawing = next((one for one in threading.enumerate() if one.name == serve._FIRST), None)
+        serve._preload()
+        drawing = next((one for one in threading.enumerate() if one.name == serve._PRERENDER_THREAD), None)
         assert drawing is not None
     drawing.join()
     for one in threading.enumerate():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.small_packages import write_small_package
 from tests.pipeline.state.conftest import postgresql
 
 if TYPE_CHECKING:
@@ -19,6 +19,6 @@ __all__ = ["postgresql"]
 def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folders of two packages of one problem."""
     folder = tmp_path_factory.mktemp("packages")
-    pack(folder / "first", "personality", "model=logistic_regression", n_rows=400)
-    pack(folder / "second", "personality", "model=naive_bayes", n_rows=400)
+    write_small_package(folder / "first", "personality", "model=logistic_regression", n_rows=400)
+    write_small_package(folder / "second", "personality", "model=naive_bayes", n_rows=400)
     return folder / "first", folder / "second"

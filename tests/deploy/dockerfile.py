@@ -10,44 +10,46 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "deploy/docker/Dockerfile"
-_LINKING = Path(__file__).with_name("linking.py")
-_INSTALL = re.compile(r"(?P<pip>\S*pip)(?: --python (?P<python>\S+))? install --require-hashes(?P<locks>(?: -r \S+)+)")
+DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
+_LINK_SCRIPT = Path(__file__).with_name("linking.py")
+_PIP_INSTALL = re.compile(
+    r"(?P<pip>\S*pip)(?: --python (?P<python>\S+))? install --require-hashes(?P<locks>(?: -r \S+)+)"
+)
 
 
 @dataclass
-class Stage:
+class BuildStage:
     """One `FROM ... AS name`, with what follows."""
 
     name: str
     base: str
     steps: list[tuple[str, str]] = field(default_factory=list)
 
-    def last(self, word: str) -> str:
+    def last_instruction(self, instruction: str) -> str:
         """Return what the last instruction of a kind says."""
-        return [said for kind, said in self.steps if kind == word][-1]
+        return [said for kind, said in self.steps if kind == instruction][-1]
 
-    def words(self, word: str) -> list[str]:
+    def exec_form(self, instruction: str) -> list[str]:
         """Return an instruction in exec form as its words; a shell form is refused."""
-        found: list[str] = json.loads(self.last(word))
+        found: list[str] = json.loads(self.last_instruction(instruction))
         return found
 
 
-def read(path: Path = FILE) -> dict[str, Stage]:
+def read_stages(path: Path = DOCKERFILE) -> dict[str, BuildStage]:
     """Return the stages of a Dockerfile by name."""
     text = re.sub(r"^\s*#.*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    stages: dict[str, Stage] = {}
+    stages: dict[str, BuildStage] = {}
     for line in text.replace("\\\n", " ").splitlines():
         word, _, said = line.strip().partition(" ")
         if word == "FROM":
             base, name = re.fullmatch(r"(\S+) AS (\S+)", said).groups()  # type: ignore[union-attr]
-            stages[name] = Stage(name, base)
+            stages[name] = BuildStage(name, base)
         elif word and stages:
             list(stages.values())[-1].steps.append((word, " ".join(said.split())))
     return stages
 
 
-def needed(stages: dict[str, Stage], target: str) -> list[Stage]:
+def required_stages(stages: dict[str, BuildStage], target: str) -> list[BuildStage]:
     """Return the stages that `target` is made of, in the order of the file."""
     wanted, queue = {target}, [target]
     while queue:
@@ -58,59 +60,59 @@ def needed(stages: dict[str, Stage], target: str) -> list[Stage]:
     return [stage for name, stage in stages.items() if name in wanted]
 
 
-def script(stages: dict[str, Stage], target: str, place: Path, *, is_full: bool) -> str:
+def build_script(stages: dict[str, BuildStage], target: str, output_dir: Path, *, is_full: bool) -> str:
     """Return shell lines that make `place/TARGET/root`; they belong into a mount namespace of their own."""
-    lines = ["set -eu", f"mount -t tmpfs -o size=4g tmpfs {place}"]
-    for stage in needed(stages, target):
-        lines += _stage(stages, stage, place, is_full=is_full)
+    lines = ["set -eu", f"mount -t tmpfs -o size=4g tmpfs {output_dir}"]
+    for stage in required_stages(stages, target):
+        lines += _stage_script(stages, stage, output_dir, is_full=is_full)
     return "\n".join(lines)
 
 
-def environment(stages: dict[str, Stage], stage: Stage) -> dict[str, str]:
+def stage_environment(stages: dict[str, BuildStage], stage: BuildStage) -> dict[str, str]:
     """Return the variables that a stage sets, with those that it inherits."""
     own: dict[str, str] = {}
     for kind, said in stage.steps:
         if kind == "ENV":
             own.update(word.split("=", 1) for word in shlex.split(said))
-    inherited = environment(stages, stages[stage.base]) if stage.base in stages else {"PATH": _path_of_the_base()}
+    inherited = stage_environment(stages, stages[stage.base]) if stage.base in stages else {"PATH": _base_image_path()}
     return inherited | own
 
 
-def workdir(stages: dict[str, Stage], stage: Stage) -> str:
+def stage_workdir(stages: dict[str, BuildStage], stage: BuildStage) -> str:
     """Return the folder in which a stage ends."""
     found = [said for kind, said in stage.steps if kind == "WORKDIR"]
     if found:
         return found[-1]
-    return workdir(stages, stages[stage.base]) if stage.base in stages else "/"
+    return stage_workdir(stages, stages[stage.base]) if stage.base in stages else "/"
 
 
-def _path_of_the_base() -> str:
+def _base_image_path() -> str:
     """The stand-in for the base image: the Python that runs the tests, without its virtual environment."""
     return f"{Path(sys.base_prefix) / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def _stage(stages: dict[str, Stage], stage: Stage, place: Path, *, is_full: bool) -> list[str]:
-    home = place / stage.name
-    lower = [str(place / one.name / "up") for one in _ancestors(stages, stage)]
+def _stage_script(stages: dict[str, BuildStage], stage: BuildStage, output_dir: Path, *, is_full: bool) -> list[str]:
+    home = output_dir / stage.name
+    lower = [str(output_dir / one.name / "up") for one in _base_stages(stages, stage)]
     options = f"lowerdir={':'.join([*lower, '/'])},upperdir={home}/up,workdir={home}/work"
     lines = [f"mkdir -p {home}/up {home}/work {home}/root", f"mount -t overlay overlay -o {options} {home}/root"]
     lines += [f"mount --rbind /{one} {home}/root/{one}" for one in ("proc", "dev")]
-    variables = " ".join(shlex.quote(f"{key}={value}") for key, value in environment(stages, stage).items())
-    folder = workdir(stages, stages[stage.base]) if stage.base in stages else "/"
+    variables = " ".join(shlex.quote(f"{key}={value}") for key, value in stage_environment(stages, stage).items())
+    folder = stage_workdir(stages, stages[stage.base]) if stage.base in stages else "/"
     for kind, said in stage.steps:
         if kind == "WORKDIR":
             folder = said
             lines.append(f"mkdir -p {home}/root{folder}")
         elif kind == "RUN":
-            command = said if is_full else _quick(said)
+            command = said if is_full else _link_instead_of_install(said)
             run = shlex.quote(f"cd {folder} && {command}")
             lines.append(f"env -i {variables} chroot {home}/root sh -euc {run} >&2")
         elif kind == "COPY":
-            lines += _copy(said, home / "root", folder, place)
+            lines += _copy_command(said, home / "root", folder, output_dir)
     return lines
 
 
-def _ancestors(stages: dict[str, Stage], stage: Stage) -> list[Stage]:
+def _base_stages(stages: dict[str, BuildStage], stage: BuildStage) -> list[BuildStage]:
     found = []
     while stage.base in stages:
         stage = stages[stage.base]
@@ -118,11 +120,11 @@ def _ancestors(stages: dict[str, Stage], stage: Stage) -> list[Stage]:
     return found
 
 
-def _copy(said: str, root: Path, folder: str, place: Path) -> list[str]:
-    words = said.split()
+def _copy_command(instruction: str, root: Path, folder: str, output_dir: Path) -> list[str]:
+    words = instruction.split()
     source = ROOT
     if words[0].startswith("--from="):
-        source = place / words.pop(0).removeprefix("--from=") / "root"
+        source = output_dir / words.pop(0).removeprefix("--from=") / "root"
     *what, to = words
     target = f"{root}{PurePosixPath(folder) / to}"
     if to.endswith("/"):
@@ -138,12 +140,12 @@ def _copy(said: str, root: Path, folder: str, place: Path) -> list[str]:
     ]
 
 
-def _quick(said: str) -> str:
+def _link_instead_of_install(instruction: str) -> str:
     """Return a step in which packages are linked instead of installed, pip among them."""
-    linked = _INSTALL.sub(_linked, said).replace("-m venv tools", "-m venv --without-pip tools")
+    linked = _PIP_INSTALL.sub(_link_command, instruction).replace("-m venv tools", "-m venv --without-pip tools")
     return linked.replace("tools/bin/pip ", "tools/bin/python -m pip ")
 
 
-def _linked(match: re.Match[str]) -> str:
+def _link_command(match: re.Match[str]) -> str:
     python = match["python"] or str(PurePosixPath(match["pip"]).with_name("python"))
-    return f"{sys.executable} {_LINKING} {python} {match['locks'].replace(' -r ', ' ')}"
+    return f"{sys.executable} {_LINK_SCRIPT} {python} {match['locks'].replace(' -r ', ' ')}"

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.deploy import dockerfile
-from tests.pipeline.serving.http.running import ROW, _first_line, make_project
+from tests.pipeline.serving.http.server_process import ROW, _wait_for_address, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("deploy")
 
 USER = 10001
-FULL = os.environ.get("MLOPS_IMAGE") == "full"
-STAGES = dockerfile.read()
+IS_FULL_BUILD = os.environ.get("MLOPS_IMAGE") == "full"
+STAGES = dockerfile.read_stages()
 TARGETS = ("api", "app", "pipeline")
 # What a person finds out about the result, from inside.
-_LOOK = """
+_INSPECT_SCRIPT = """
 import importlib.util as u, os, json, pathlib
 names = ["mlflow", "dvc", "hydra", "streamlit", "pandera", "pip", "setuptools", "pytest"]
 def can_write(place):
@@ -59,7 +59,11 @@ def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
         shutil.chown(one, USER, USER)
     place = base / "build"
     place.mkdir()
-    program = dockerfile.script(STAGES, "api", place, is_full=FULL) + "\n" + _started(place / "api/root", state)
+    program = (
+        dockerfile.build_script(STAGES, "api", place, is_full=IS_FULL_BUILD)
+        + "\n"
+        + _start_script(place / "api/root", state)
+    )
     process = subprocess.Popen(
         ["unshare", "-m", "sh", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -72,28 +76,28 @@ def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
             stream.close()
 
 
-def _started(root: Path, state: Path) -> str:
+def _start_script(root: Path, state: Path) -> str:
     stage = STAGES["api"]
-    variables = " ".join(f"{key}='{value}'" for key, value in dockerfile.environment(STAGES, stage).items())
-    words = [*stage.words("ENTRYPOINT"), "--host", "127.0.0.1", "--port", "0"]
+    variables = " ".join(f"{key}='{value}'" for key, value in dockerfile.stage_environment(STAGES, stage).items())
+    words = [*stage.exec_form("ENTRYPOINT"), "--host", "127.0.0.1", "--port", "0"]
     # The interpreter that stands in for the base image's lies where only root may go; its packages, beside the tests.
     gates = {str(p) for place in (sys.base_prefix, sys.prefix) for p in Path(place).parents if p != Path("/")}
     hidden = [place for place in {sys.base_prefix, sys.prefix} if place.startswith("/tmp/")]  # by the tmpfs below
     shown = "\n".join(f"mkdir -p {root}{one}\nmount --bind {one} {root}{one}" for one in hidden)
-    inside = f"env -i {variables} chroot --userspec={stage.last('USER')} --groups={USER} {root}"
+    inside = f"env -i {variables} chroot --userspec={stage.last_instruction('USER')} --groups={USER} {root}"
     return f"""
 chmod a+rx {" ".join(f"{root}{one}" for one in sorted(gates))}
 mount --bind {state} {root}/app/state
 mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
 {shown}
 mount -o remount,ro {root}
-{inside} sh -c "cd /app && exec python -c '{_LOOK.replace('"', chr(92) + '"')}'"
+{inside} sh -c "cd /app && exec python -c '{_INSPECT_SCRIPT.replace('"', chr(92) + '"')}'"
 exec {inside} sh -c "cd /app && exec {" ".join(words)}"
 """
 
 
-def test_the_steps_make_a_server_that_answers_as_its_user(image: subprocess.Popen[str]) -> None:
-    started = _first_line(image, 300 if FULL else 120)
+def test_the_image_predicts_as_an_unprivileged_user(image: subprocess.Popen[str]) -> None:
+    started = _wait_for_address(image, 300 if IS_FULL_BUILD else 120)
     assert image.stdout is not None
     inside = json.loads(image.stdout.readline())
     with httpx.Client(base_url=started["address"], timeout=10) as client:
@@ -104,13 +108,13 @@ def test_the_steps_make_a_server_that_answers_as_its_user(image: subprocess.Pope
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_ends_as_a_user_without_rights_and_is_its_own_first_process(target: str) -> None:
+def test_a_target_runs_as_an_unprivileged_user_and_as_process_1(target: str) -> None:
     stage = STAGES[target]
-    assert (stage.last("USER"), stage.words("ENTRYPOINT") != []) == (f"{USER}:{USER}", True)
+    assert (stage.last_instruction("USER"), stage.exec_form("ENTRYPOINT") != []) == (f"{USER}:{USER}", True)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_what_builds_is_no_part_of_a_result(target: str) -> None:
+def test_build_tools_are_not_in_the_final_image(target: str) -> None:
     line, stage = [], STAGES[target]
     while stage.base in STAGES:
         line.append(stage.name)
@@ -138,7 +142,7 @@ def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
 def test_the_dockerfile_pleases_the_linter() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
-        [linter, "-c", ".hadolint.yaml", dockerfile.FILE],
+        [linter, "-c", ".hadolint.yaml", dockerfile.DOCKERFILE],
         cwd=dockerfile.ROOT,
         capture_output=True,
         text=True,

@@ -18,36 +18,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = dockerfile.ROOT / "deploy/kubernetes"
-FORMS = ("local", "production", "kserve")
+MANIFESTS_DIR = dockerfile.ROOT / "deploy/kubernetes"
+OVERLAYS = ("local", "production", "kserve")
 # The oldest and the newest interface that the schemas are shipped for and that clusters of today speak.
-VERSIONS = ("1.32", "1.36")
-OTHERS = ("serving.kserve.io/", "monitoring.coreos.com/")
-_KSERVE = "resources: [../../base]\ncomponents: [../../components/kserve]\nnamespace: mlops\n"
+KUBERNETES_VERSIONS = ("1.32", "1.36")
+CUSTOM_RESOURCE_GROUPS = ("serving.kserve.io/", "monitoring.coreos.com/")
+_KSERVE_OVERLAY = "resources: [../../base]\ncomponents: [../../components/kserve]\nnamespace: mlops\n"
 
 
 @cache
-def rendered(form: str, place: Path) -> tuple[dict[str, Any], ...]:
+def render_overlay(overlay: str, work_dir: Path) -> tuple[dict[str, Any], ...]:
     """Return the manifests of an overlay; `kserve` is an overlay as a person would write it."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl 1.21 or newer is not installed (Debian's is older and knows no components)")
-    folder = FOLDER / "overlays" / form
-    if form == "kserve":
-        shutil.copytree(FOLDER, place, dirs_exist_ok=True)
-        folder = place / "overlays/kserve"
+    folder = MANIFESTS_DIR / "overlays" / overlay
+    if overlay == "kserve":
+        shutil.copytree(MANIFESTS_DIR, work_dir, dirs_exist_ok=True)
+        folder = work_dir / "overlays/kserve"
         folder.mkdir(parents=True)
-        (folder / "kustomization.yaml").write_text(_KSERVE, encoding="utf-8")
+        (folder / "kustomization.yaml").write_text(_KSERVE_OVERLAY, encoding="utf-8")
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=OVERLAYS)
 def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], ...]:
-    return rendered(request.param, tmp_path_factory.getbasetemp() / "kustomize")
+    return render_overlay(request.param, tmp_path_factory.getbasetemp() / "kustomize")
 
 
-def pods(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+def pod_templates(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each template of pods with the labels that its pods get."""
     for one in manifests:
         spec = one.get("spec", {})
@@ -62,7 +62,7 @@ def pods(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str,
             yield one["metadata"]["name"], spec["template"]
 
 
-def restricted(pod: dict[str, Any]) -> list[str]:
+def restricted_policy_violations(pod: dict[str, Any]) -> list[str]:
     """Return what the Pod Security Standard `restricted` refuses of a pod."""
     own = pod["spec"].get("securityContext", {})
     found = [f"host: {key}" for key in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(key)]
@@ -91,16 +91,16 @@ def restricted(pod: dict[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
 def test_the_cluster_accepts_every_field(manifests: tuple[dict[str, Any], ...], version: str) -> None:
-    own = [one for one in manifests if not one["apiVersion"].startswith(OTHERS)]
+    own = [one for one in manifests if not one["apiVersion"].startswith(CUSTOM_RESOURCE_GROUPS)]
     for one in own:
         kubernetes_validate.validate(one, version, strict=True)
     assert len(own) >= 12
 
 
 def test_every_pod_is_allowed_by_the_restricted_policy(manifests: tuple[dict[str, Any], ...]) -> None:
-    found = {name: restricted(pod) for name, pod in pods(manifests)}
+    found = {name: restricted_policy_violations(pod) for name, pod in pod_templates(manifests)}
     assert (len(found) >= 3, {name: said for name, said in found.items() if said}) == (True, {})
 
 
@@ -108,13 +108,13 @@ def test_the_policy_of_these_tests_refuses_what_is_not_restricted() -> None:
     pod = {
         "spec": {"hostNetwork": True, "volumes": [{"name": "disk", "hostPath": {}}], "containers": [{"name": "one"}]}
     }
-    said = restricted(pod)
+    said = restricted_policy_violations(pod)
     assert said[:2] == ["host: hostNetwork", "volume disk"]
     assert len(said) == 6
 
 
 def test_every_pod_has_a_read_only_root_no_token_and_limits(manifests: tuple[dict[str, Any], ...]) -> None:
-    for name, pod in pods(manifests):
+    for name, pod in pod_templates(manifests):
         assert pod["spec"]["automountServiceAccountToken"] is False, name
         for one in pod["spec"]["containers"]:
             assert one["securityContext"]["readOnlyRootFilesystem"] is True, name
@@ -126,7 +126,7 @@ def test_nothing_secret_stands_in_a_manifest(manifests: tuple[dict[str, Any], ..
     kinds = Counter(one["kind"] for one in manifests)
     literal = [
         variable["name"]
-        for _, pod in pods(manifests)
+        for _, pod in pod_templates(manifests)
         for one in pod["spec"]["containers"]
         for variable in one.get("env", [])
         if "PASSWORD" in variable["name"] and "value" in variable
@@ -137,14 +137,14 @@ def test_nothing_secret_stands_in_a_manifest(manifests: tuple[dict[str, Any], ..
 def test_traffic_is_refused_unless_a_policy_allows_it(manifests: tuple[dict[str, Any], ...]) -> None:
     policies = [one["spec"] for one in manifests if one["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
-    named = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    named = [pod["metadata"]["labels"] for _, pod in pod_templates(manifests)]
     for policy in policies:
         labels = policy["podSelector"].get("matchLabels", {}).items()
         assert any(labels <= one.items() for one in named), f"{labels} selects nobody"
 
 
 def test_a_service_a_budget_and_a_scaler_mean_pods_that_exist(manifests: tuple[dict[str, Any], ...]) -> None:
-    named = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    named = [pod["metadata"]["labels"] for _, pod in pod_templates(manifests)]
     for one in manifests:
         if one["kind"] in {"Service", "PodDisruptionBudget"}:
             selector = one["spec"]["selector"]
@@ -153,8 +153,8 @@ def test_a_service_a_budget_and_a_scaler_mean_pods_that_exist(manifests: tuple[d
 
 
 @pytest.mark.parametrize("form", ["local", "production"])
-def test_replicas_roll_over_without_one_too_few(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = rendered(form, tmp_path_factory.getbasetemp() / "kustomize")
+def test_a_rollout_never_reduces_the_ready_replicas(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = render_overlay(form, tmp_path_factory.getbasetemp() / "kustomize")
     spec = next(one["spec"] for one in found if (one["kind"], one["metadata"]["name"]) == ("Deployment", "api"))
     container = spec["template"]["spec"]["containers"][0]
     rolling = (spec["replicas"], spec["strategy"]["rollingUpdate"])
@@ -167,23 +167,23 @@ def test_replicas_roll_over_without_one_too_few(form: str, tmp_path_factory: pyt
 
 
 def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = rendered("local", tmp_path_factory.getbasetemp() / "kustomize")
-    images = {one["image"] for _, pod in pods(found) for one in pod["spec"]["containers"]}
-    assert {one.removeprefix("mlops-") for one in images if one.startswith("mlops-")} <= set(dockerfile.read())
+    found = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
+    images = {one["image"] for _, pod in pod_templates(found) for one in pod["spec"]["containers"]}
+    assert {one.removeprefix("mlops-") for one in images if one.startswith("mlops-")} <= set(dockerfile.read_stages())
 
 
 def test_compose_starts_every_part_without_rights() -> None:
-    services = yaml.safe_load((FOLDER.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
+    services = yaml.safe_load((MANIFESTS_DIR.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
     ours = {name: one for name, one in services.items() if "build" in one}
     assert set(services) == {"postgres", "migrate", "api", "app", "monitor", "mlflow", "prometheus", "grafana"}
-    targets = set(dockerfile.read())
+    targets = set(dockerfile.read_stages())
     for name, one in ours.items():
         assert (one["read_only"], one["cap_drop"], one["build"]["target"] in targets) == (True, ["ALL"], True), name
     published = [port for one in services.values() for port in one.get("ports", [])]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
-def test_the_operator_judges_by_the_same_rules_as_a_server_of_ones_own() -> None:
-    own = yaml.safe_load((FOLDER.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
-    rule = yaml.safe_load((FOLDER / "components/prometheus/rules.yaml").read_text(encoding="utf-8"))
+def test_the_operator_uses_the_same_alert_rules_as_a_standalone_server() -> None:
+    own = yaml.safe_load((MANIFESTS_DIR.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
+    rule = yaml.safe_load((MANIFESTS_DIR / "components/prometheus/rules.yaml").read_text(encoding="utf-8"))
     assert rule["spec"] == own

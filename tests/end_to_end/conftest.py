@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.files import exclusive
+from pipeline.files import exclusive_lock
 from tests.end_to_end import workspace
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Wo
     base = factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
     target, done = shared / name, shared / f"{name}.done"
-    with exclusive(shared / f"{name}.lock", what="building a workspace", wait_s=600):
+    with exclusive_lock(shared / f"{name}.lock", operation="building a workspace", wait_s=600):
         if not done.exists():
             build(target)
             done.touch()
@@ -29,15 +29,15 @@ def _once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Wo
 
 
 def _full(target: Path) -> Workspace:
-    made = workspace.make(target)
+    made = workspace.create_workspace(target)
     made.repro()
     made.commit("The first results")
     return made
 
 
 def _small(target: Path) -> Workspace:
-    made = workspace.make(target)
-    workspace.shrink(made)
+    made = workspace.create_workspace(target)
+    workspace.use_small_dataset(made)
     made.repro()
     made.commit("The first results")
     return made

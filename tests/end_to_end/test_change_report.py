@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.changes import Change, page, report
-from pipeline.changes.sides import both_sides
+from pipeline.change_report import ChangeReport, build_change_report, change_report_html
+from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class Branch:
     """A branch that changes a model and a drift limit: as reported before it ran, and after."""
 
     project: Workspace
-    unrun: Change
-    run: Change
+    unrun: ChangeReport
+    run: ChangeReport
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def branch(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     project.run("git", "checkout", "-q", "-b", "change")
     project.edit("conf/model/hist_gradient_boosting.yaml", "max_iter: 100", "max_iter: 20")
     project.edit("conf/drift/default.yaml", "wasserstein: 0.1,", "wasserstein: 0.15,")
-    unrun = report(project.root, "main")
+    unrun = build_change_report(project.root, "main")
     project.repro()
     project.commit("Fewer trees")
-    return Branch(project, unrun, report(project.root, "main"))
+    return Branch(project, unrun, build_change_report(project.root, "main"))
 
 
 def test_settings_are_named_with_both_values_and_who_reads_them(branch: Branch) -> None:
@@ -49,7 +49,7 @@ def test_settings_are_named_with_both_values_and_who_reads_them(branch: Branch) 
 
 
 def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(branch: Branch) -> None:
-    assert {one.stage: one.why for one in branch.unrun.to_run} == {
+    assert {one.stage: one.reason for one in branch.unrun.pending_stages} == {
         "compose": "conf",
         "train": "setting model.estimator.max_iter",
         "evaluate": "follows train",
@@ -59,8 +59,8 @@ def test_before_it_ran_the_report_says_what_would_run_and_whose_the_figures_are(
 
 
 def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> None:
-    assert (branch.run.to_run, branch.run.notes, branch.run.is_same_model) == ((), (), False)
-    loss = next(one for one in branch.run.figures if one.name == "log_loss")
+    assert (branch.run.pending_stages, branch.run.notes, branch.run.is_same_model) == ((), (), False)
+    loss = next(one for one in branch.run.metrics if one.name == "log_loss")
     assert loss.before
     assert loss.after
     assert loss.difference
@@ -68,7 +68,7 @@ def test_after_it_ran_figures_are_compared_on_the_same_rows(branch: Branch) -> N
     assert loss.after[0] == pytest.approx(told, rel=1e-9)
     assert loss.difference[0] == pytest.approx((loss.after[0] or 0) - (loss.before[0] or 0), rel=1e-6)
     assert loss.verdict == "worse"
-    assert [one.stage for one in branch.run.ran] == ["compose", "train", "evaluate", "register"]
+    assert [one.stage for one in branch.run.executed_stages] == ["compose", "train", "evaluate", "register"]
 
 
 def test_slices_gates_and_size_are_told(branch: Branch) -> None:
@@ -81,10 +81,10 @@ def test_slices_gates_and_size_are_told(branch: Branch) -> None:
 
 
 def test_the_page_has_its_pictures_in_it_and_is_the_same_each_time(branch: Branch) -> None:
-    written = page(report(branch.project.root, "main"))
+    written = change_report_html(build_change_report(branch.project.root, "main"))
     assert not re.search(r"(src|href)=|url\(|@import", written)
     assert written.count("<svg") >= 10
-    assert written == page(branch.run)
+    assert written == change_report_html(branch.run)
 
 
 def test_a_base_without_results_says_what_to_do(branch: Branch) -> None:
@@ -93,15 +93,15 @@ def test_a_base_without_results_says_what_to_do(branch: Branch) -> None:
     md5 = re.search(r"path: reports/evaluation.json\n\s+hash: md5\n\s+md5: (\w+)", lock.partition("evaluate:")[2])
     assert md5 is not None
     (project.root / ".dvc/cache/files/md5" / md5[1][:2] / md5[1][2:]).unlink()
-    with both_sides(project.root, "main") as (before, after):
-        assert "cache does not hold reports/evaluation.json; `dvc fetch --all-commits`" in (before.problem or "")
-        assert (before.package() is None, after.problem) == (False, None)
+    with snapshots_before_and_after(project.root, "main") as (before, after):
+        assert "cache does not hold reports/evaluation.json; `dvc fetch --all-commits`" in (before.missing_reason or "")
+        assert (before.load_package() is None, after.missing_reason) == (False, None)
     project.run("git", "rm", "-q", "--cached", "dvc.lock")
     project.run("git", "commit", "-q", "-m", "Without a lock")
-    with both_sides(project.root, "HEAD") as (before, _):
-        assert "has no dvc.lock" in (before.problem or "")
+    with snapshots_before_and_after(project.root, "HEAD") as (before, _):
+        assert "has no dvc.lock" in (before.missing_reason or "")
     with (
         pytest.raises(UsageError, match="git knows no such commit here; fetch it first"),
-        both_sides(project.root, "x"),
+        snapshots_before_and_after(project.root, "x"),
     ):
         pass

@@ -28,7 +28,7 @@ def contents(project: Workspace) -> dict[str, str]:
 
 
 def test_another_machine_makes_the_same_bytes(finished_default: Workspace, tmp_path: Path) -> None:
-    elsewhere = workspace.make(
+    elsewhere = workspace.create_workspace(
         tmp_path / "another folder" / "with a longer name",
         HOME=str(tmp_path / "home"),
         TZ="Pacific/Kiritimati",

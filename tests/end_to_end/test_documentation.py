@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.workspace import BIN, answers_at
+from tests.end_to_end.workspace import BIN, is_listening
 
 if TYPE_CHECKING:
     from tests.end_to_end.workspace import Workspace
@@ -26,14 +26,14 @@ _COMMAND = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Targets that would run this test again, set an environment up, or reach out to an index: that they exist is what is checked.
-_NOT_AGAIN = re.compile(
+_SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
 # The front page repeats what the guides tell; what takes long of it is tried there.
 _LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
-_ELSEWHERE = re.compile(
+_EXTERNAL_COMMANDS = re.compile(
     r"dvc exp run (--run-all|-S data=(breast_cancer|customers|wine)|-S experiment=winner)$|mlops models reproduce 1$"
     r"|python -m stages\.train -m .*hydra/launcher=joblib"
 )
@@ -42,7 +42,7 @@ _SERVER = re.compile(r"mlflow (ui|server)\b")
 _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
-_ABOUT = re.compile(
+_PLACEHOLDER_COMMANDS = re.compile(
     r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate|report)|python -m stages\.\w+)$"
 )
 _NAMES = {
@@ -65,7 +65,7 @@ def commands(page: str) -> list[str]:
         for line in (match["inline"] or match["block"].replace("\\\n", " ")).splitlines()
     ]
     found = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
-    return list(dict.fromkeys(one for one in found if one and not _ABOUT.search(one)))
+    return list(dict.fromkeys(one for one in found if one and not _PLACEHOLDER_COMMANDS.search(one)))
 
 
 def commands_to_try(page: str) -> list[str]:
@@ -83,7 +83,7 @@ def test_the_pages_have_commands() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
-    _provide(small)
+    _prepare_project(small)
     with ExitStack() as servers:
         port = 0
         for command in commands_to_try(page):
@@ -91,31 +91,31 @@ def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
                 servers.close()
                 port = servers.enter_context(small.serving(*command.split()))
             else:
-                _try(
+                _run_command(
                     small,
                     command.replace(_ADDRESS, f"localhost:{port}").replace("curl -s ", "curl -sS --fail-with-body "),
                 )
 
 
-def _try(project: Workspace, command: str) -> None:
+def _run_command(project: Workspace, command: str) -> None:
     for word, meant in _NAMES.items():
         command = command.replace(word, meant)
     if "RUN" in command.split():
-        command = command.replace("RUN", _a_run(project))
+        command = command.replace("RUN", _first_run_id(project))
     command = command.replace(".venv/bin/", f"{BIN}/")
-    if _ELSEWHERE.match(command):
+    if _EXTERNAL_COMMANDS.match(command):
         return
-    if _NOT_AGAIN.match(command):
+    if _SKIPPED_COMMANDS.match(command):
         project.run("make", "-n", command.split()[1])
     elif _BENCHMARK.match(command):
         assert (ROOT / command.split()[1]).is_file()
     elif _SERVER.match(command):
-        _answers(project, command)
+        _check_server_response(project, command)
     else:
         project.run("bash", "-c", f"set -e; {command}")
 
 
-def _provide(project: Workspace) -> None:
+def _prepare_project(project: Workspace) -> None:
     """Lay a file of a person's own beside the project."""
     lines = ["customer_id,joined,plan,visits,spent,churned"]
     for number in range(ROWS):
@@ -128,7 +128,7 @@ def _provide(project: Workspace) -> None:
     (project.root / "customers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _a_run(project: Workspace) -> str:
+def _first_run_id(project: Workspace) -> str:
     """Return the name of a recorded trial, after making one."""
     project.run("python", "-m", "stages.train", "model=logistic_regression")
     printed = project.run("mlops", "track", "compare", "--json").stdout
@@ -137,13 +137,13 @@ def _a_run(project: Workspace) -> str:
     return match[1]
 
 
-def _answers(project: Workspace, command: str) -> None:
+def _check_server_response(project: Workspace, command: str) -> None:
     """Start a server on a port of its own, wait until it answers, and stop it by its process group."""
     port = 50_000 + hash(project.root) % 10_000
     process = project.start("bash", "-c", f"exec {command} --port {port}", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
     try:
         deadline = time.monotonic() + 60
-        while not answers_at(port):
+        while not is_listening(port):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "the server did not answer within 60 s"
             time.sleep(0.5)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.monitoring import DomainAuc, count_window, domain_auc, find_drift
-from pipeline.package.reference import describe
-from tests.end_to_end.test_real_data_bars import REAL, config, real, schema
+from pipeline.monitoring import DomainAuc, count_frame, detect_drift, domain_auc
+from pipeline.package.reference import build_reference
+from tests.end_to_end.test_real_data_thresholds import REAL, config, real, schema
 
 if TYPE_CHECKING:
     from pipeline.monitoring import DriftReport
@@ -34,19 +34,19 @@ def drift(window: pd.DataFrame) -> DriftReport:
     train = real("s5e7_train.csv")
     # Predictions are not compared here: any will do.
     predicted = np.full(len(train), schema().target.classes[0])
-    made = describe(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
-    return find_drift(made, count_window(made, window, n_rows=len(window)), config().drift, min_rows=200)
+    made = build_reference(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
+    return detect_drift(made, count_frame(made, window, n_rows=len(window)), config().drift, min_rows=200)
 
 
 def together(window: pd.DataFrame) -> DomainAuc:
     limits = config().drift.multivariate
-    return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence=0.95, seed=1)
+    return domain_auc(real("s5e7_train.csv"), window, schema(), limits, min_rows=200, confidence_level=0.95, seed=1)
 
 
 def test_the_original_rows_drift_in_every_column() -> None:
     report = drift(real("personality_2900.csv"))
     psi = [one.statistics["psi"] for one in report.findings]
-    assert set(report.drifted) == set(schema().feature_names)
+    assert set(report.drifted_columns) == set(schema().feature_names)
     assert (round(min(psi), 2), round(max(psi), 2)) == (0.23, 0.42)
 
 

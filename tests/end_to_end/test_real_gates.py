@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from pipeline import package
-from pipeline.classifier import class_codes
-from pipeline.config.compose import compose
-from pipeline.config.load import build
-from pipeline.data.split import split
+from pipeline.config.composition import compose
+from pipeline.config.config_loader import build_config
+from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate
-from pipeline.gates import Evidence, GateReport, judge
+from pipeline.gates import GateInputs, GateReport, evaluate_gates
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.training import train_classifier
 from pipeline.schema import Column
-from pipeline.training import train
-from pipeline.validation.validating import validate
-from tests.end_to_end.test_real_data_bars import REAL, ROOT, config, real, schema
+from pipeline.validation.dataset_validation import validate
+from tests.end_to_end.test_real_data_thresholds import REAL, ROOT, config, real, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,53 +46,59 @@ CASES: dict[str, tuple[str, ...]] = {
 
 @cache
 def parts() -> tuple[pd.DataFrame, pd.DataFrame]:
-    cut = split(real("s5e7_train.csv"), schema(), config().data.split, seed=config().seed)
+    cut = split_train_test(real("s5e7_train.csv"), schema(), config().data.split, seed=config().seed)
     return cut.train, cut.test
 
 
-def judged(folder: Path, overrides: tuple[str, ...], rows: Any = None, declared: Schema | None = None) -> GateReport:
-    settings = build(compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf")
+def evaluate_candidate_gates(
+    folder: Path, overrides: tuple[str, ...], rows: Any = None, declared: Schema | None = None
+) -> GateReport:
+    settings = build_config(
+        compose((*overrides, "evaluation.importance_repeats=1"), conf=ROOT / "conf").values, where="conf"
+    )
     declared = declared if declared is not None else schema()
     learned, test = rows if rows is not None else parts()
-    result = train(learned, declared, settings.features, settings.model, settings.training, seed=settings.seed)
-    package.write(
+    result = train_classifier(
+        learned, declared, settings.features, settings.model, settings.training, seed=settings.seed
+    )
+    package.write_package(
         folder,
         result.classifier,
         train=learned,
-        parity=test,
+        parity_rows=test,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={},
         training=settings.training,
         model=settings.model.name,
     )
-    made = package.load(folder)
+    made = package.load_package(folder)
     found = evaluate(made, learned, test, settings.evaluation, objective="log_loss", seed=settings.seed).as_dict()
     checked = validate(learned, declared, settings.validation).as_dict()
-    return judge(made, Evidence(test, found, checked), settings.promotion, seed=settings.seed)
+    return evaluate_gates(made, GateInputs(test, found, checked), settings.promotion, seed=settings.seed)
 
 
 def failed(report: GateReport) -> set[str]:
-    return {gate.name for gate in report.failed}
+    return {gate.name for gate in report.unmet_gates}
 
 
 def test_the_default_passes(tmp_path: Path) -> None:
-    report = judged(tmp_path / "made", CASES["default"])
-    assert (report.verdict, failed(report)) == ("promote", set()), report.table()
+    report = evaluate_candidate_gates(tmp_path / "made", CASES["default"])
+    assert (report.verdict, failed(report)) == ("promote", set()), report.as_text()
 
 
 def test_a_forest_with_default_settings_fails_on_log_loss_and_calibration(tmp_path: Path) -> None:
-    report = judged(tmp_path / "made", CASES["forest"])
+    report = evaluate_candidate_gates(tmp_path / "made", CASES["forest"])
     assert report.verdict == "reject"
-    assert {"limit ece", "better than depth_2_tree"} <= failed(report), report.table()
-    made, (_, test) = package.load(tmp_path / "made"), parts()
+    assert {"limit ece", "better than depth_2_tree"} <= failed(report), report.as_text()
+    made, (_, test) = package.load_package(tmp_path / "made"), parts()
     right = (made.predict(test) == test[schema().target.column].to_numpy(dtype=object)).mean()
     assert right > 0.955
 
 
 def test_logistic_regression_is_not_better_than_one_rule(tmp_path: Path) -> None:
-    report = judged(tmp_path / "made", CASES["linear"])
-    assert "better than depth_2_tree" in failed(report), report.table()
+    report = evaluate_candidate_gates(tmp_path / "made", CASES["linear"])
+    assert "better than depth_2_tree" in failed(report), report.as_text()
     assert report.verdict == "reject"
 
 
@@ -101,11 +107,11 @@ def test_a_model_with_a_planted_leak_is_stopped(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
 
     def planted(rows: pd.DataFrame) -> pd.DataFrame:
-        told = class_codes(rows, target) + noise.normal(0, 0.05, len(rows))
+        told = encode_target(rows, target) + noise.normal(0, 0.05, len(rows))
         return rows.assign(told_before=told).astype({"told_before": "Float64"})
 
     learned, test = parts()
     declared = replace(schema(), columns=(*schema().columns, Column("told_before", "float", "Float64", nullable=True)))
-    report = judged(tmp_path / "made", CASES["default"], (planted(learned), planted(test)), declared)
-    assert {"validation", "leakage"} <= failed(report), report.table()
-    assert "told_before gives the label away" in [gate.reason for gate in report.failed]
+    report = evaluate_candidate_gates(tmp_path / "made", CASES["default"], (planted(learned), planted(test)), declared)
+    assert {"validation", "leakage"} <= failed(report), report.as_text()
+    assert "told_before gives the label away" in [gate.reason for gate in report.unmet_gates]

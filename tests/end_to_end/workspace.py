@@ -35,7 +35,7 @@ _IDENTITY = {
     "GIT_CONFIG_SYSTEM": os.devnull,
 }
 _QUIET = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
-_NOT_OURS = ("DVC_", "MLFLOW_", "PYTEST_", "GIT_", "PYTHONHASHSEED")
+_REMOVED_ENV_PREFIXES = ("DVC_", "MLFLOW_", "PYTEST_", "GIT_", "PYTHONHASHSEED")
 
 STAGES = ("compose", "ingest", "validate", "split", "train", "evaluate", "register")
 
@@ -52,7 +52,7 @@ class Workspace:
     env: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(_REMOVED_ENV_PREFIXES)}
         clean["PATH"] = f"{BIN}{os.pathsep}{clean['PATH']}"
         return clean | _IDENTITY | _QUIET | self.env | more
 
@@ -93,7 +93,7 @@ class Workspace:
             )
             try:
                 deadline = time.monotonic() + 60
-                while not answers_at(port):
+                while not is_listening(port):
                     assert process.poll() is None, self.read("server.log")
                     assert time.monotonic() < deadline, "the server did not answer within 60 s"
                     time.sleep(0.2)
@@ -129,7 +129,7 @@ class Workspace:
         return Workspace(target, self.env)
 
 
-def answers_at(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Return whether a server on this machine says that it is healthy."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
@@ -143,7 +143,7 @@ def stages_run(printed: str) -> set[str]:
     return set(re.findall(r"^Running stage '(\w+)'", printed, flags=re.MULTILINE))
 
 
-def make(target: Path, **env: str) -> Workspace:
+def create_workspace(target: Path, **env: str) -> Workspace:
     """Copy every tracked and every new file of the project into `target` and commit them there."""
     target.mkdir(parents=True)
     listed = subprocess.run(
@@ -160,17 +160,17 @@ def make(target: Path, **env: str) -> Workspace:
     return workspace
 
 
-def shrink(workspace: Workspace) -> None:
+def use_small_dataset(workspace: Workspace) -> None:
     """Make the default problem small, so that what is tested is the graph and not the learning."""
     workspace.edit("conf/data/personality.yaml", "rows: 18524", "rows: 1500")
     workspace.edit("conf/training/default.yaml", "folds: 5", "folds: 2")
     workspace.edit("conf/evaluation/default.yaml", "resamples: 1000", "resamples: 100")
     workspace.edit("conf/evaluation/default.yaml", "importance_repeats: 10", "importance_repeats: 1")
     workspace.edit("conf/hparams_search/hist_gradient_boosting.yaml", "n_trials: 20", "n_trials: 4")
-    widen_gates(workspace)
+    relax_gates(workspace)
 
 
-def widen_gates(workspace: Workspace) -> None:
+def relax_gates(workspace: Workspace) -> None:
     """Ask of 300 test rows what they can show: that the model is better than none, and not wholly off.
 
     The shipped limits are for thousands of rows; on these few, one more leaf or another seed would be rejected.

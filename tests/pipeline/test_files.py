@@ -19,7 +19,7 @@ NO_SPACE = Path("/dev/full")
 def test_an_error_while_writing_leaves_what_stood_there(tmp_path: Path) -> None:
     target = tmp_path / "answer.json"
     files.write_text(target, "good")
-    with pytest.raises(RuntimeError, match="half way"), files.new_file(target) as temporary:
+    with pytest.raises(RuntimeError, match="half way"), files.atomic_file(target) as temporary:
         temporary.write_text("bad", encoding="utf-8")
         raise RuntimeError("half way")
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["good"]
@@ -29,7 +29,7 @@ def test_an_error_while_writing_leaves_what_stood_there(tmp_path: Path) -> None:
 def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
     target = tmp_path / "answer.json"
     files.write_text(target, "good")
-    with pytest.raises(DependencyUnavailable, match=r"answer\.json: No space left"), files.new_file(target):
+    with pytest.raises(DependencyUnavailable, match=r"answer\.json: No space left"), files.atomic_file(target):
         NO_SPACE.write_text("x" * 100_000, encoding="utf-8")
     assert target.read_text(encoding="utf-8") == "good"
 
@@ -37,7 +37,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_folder_takes_the_place_of_the_old_one_whole(tmp_path: Path) -> None:
     target = tmp_path / "package"
     for name in ("old", "new"):
-        with files.new_folder(target) as temporary:
+        with files.atomic_folder(target) as temporary:
             (temporary / name).write_text(name, encoding="utf-8")
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["package", "package/new"]
 
@@ -60,11 +60,11 @@ def test_a_second_holder_of_a_lock_is_told_who_to_wait_for(tmp_path: Path) -> No
         assert holder.stdout.readline() == b"held\n"
         with (
             pytest.raises(Conflict, match="training: another process"),
-            files.exclusive(lock, what="training", wait_s=0.1),
+            files.exclusive_lock(lock, operation="training", wait_s=0.1),
         ):
             pass
         holder.kill()
-    with files.exclusive(lock, what="training", wait_s=5):
+    with files.exclusive_lock(lock, operation="training", wait_s=5):
         pass
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import files, paths
-from pipeline.config.compose import compose
+from pipeline import files
+from pipeline.config.composition import compose
+from pipeline.project import paths
 from stages import ingest
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(**source: Any) -> None:
+def run_ingest(**source: Any) -> None:
     values = compose(conf=ROOT / "conf").values
     if source:
         values["data"] |= {"source": source, "profile": None}
@@ -28,18 +29,18 @@ def run(**source: Any) -> None:
 
 
 def test_rows_and_their_fingerprint_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run()
-    frame = files.read_parquet(paths.RAW)
+    run_ingest()
+    frame = files.read_parquet(paths.RAW_ROWS)
     assert frame.shape == (60, 8)
-    assert files.read_json(paths.SOURCE)["rows"] == 60
+    assert files.read_json(paths.SOURCE_FINGERPRINT)["rows"] == 60
     assert capsys.readouterr().out.startswith("[ingest] starts\n")
 
 
 def test_the_same_settings_give_the_same_bytes(project: Path) -> None:
     digests = set()
     for _ in range(2):
-        run()
-        digests.add((files.sha256_file(paths.RAW), files.sha256_file(paths.SOURCE)))
+        run_ingest()
+        digests.add((files.sha256_file(paths.RAW_ROWS), files.sha256_file(paths.SOURCE_FINGERPRINT)))
     assert len(digests) == 1
 
 
@@ -48,20 +49,20 @@ def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
     header = "Time_spent_Alone,Stage_fear,Social_event_attendance,Going_outside,Drained_after_socializing"
     header += ",Friends_circle_size,Post_frequency,Personality"
     (paths.EXTERNAL / "rows.csv").write_text(f"{header}\n4.0,No,4,6,,13,5,Extrovert\n", encoding="utf-8")
-    run(kind="csv", path="data/external/rows.csv")
-    assert files.read_parquet(paths.RAW).iloc[0].tolist()[:2] == [4, "No"]
+    run_ingest(kind="csv", path="data/external/rows.csv")
+    assert files.read_parquet(paths.RAW_ROWS).iloc[0].tolist()[:2] == [4, "No"]
 
 
 def test_a_malformed_file_ends_with_4_and_leaves_earlier_rows_alone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run()
-    before = files.sha256_file(paths.RAW)
+    run_ingest()
+    before = files.sha256_file(paths.RAW_ROWS)
     paths.EXTERNAL.mkdir(parents=True)
     (paths.EXTERNAL / "rows.csv").write_text("a;b\n1;2\n", encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
-        run(kind="csv", path="data/external/rows.csv")
+        run_ingest(kind="csv", path="data/external/rows.csv")
     assert ended.value.code == 4
     assert "data/external/rows.csv:1:1: delimiter: " in capsys.readouterr().err
-    assert files.sha256_file(paths.RAW) == before
+    assert files.sha256_file(paths.RAW_ROWS) == before
     assert sorted(path.name for path in Path("data").iterdir()) == ["external", "raw.parquet", "source.json"]

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, paths
-from pipeline.config.compose import compose
+from pipeline import files
+from pipeline.config.composition import compose
+from pipeline.project import paths
 from stages import ingest, split
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 
 @pytest.fixture
@@ -16,26 +17,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     values = compose(("data.source.rows=300",), conf=ROOT / "conf").values
     files.write_text(paths.PARAMS, json.dumps(values))
     ingest.main()
-    paths.RAW.rename(paths.VALID)
+    paths.RAW_ROWS.rename(paths.VALID_ROWS)
     return tmp_path
 
 
 def test_parts_and_their_comparison_are_written(project: Path) -> None:
     split.main()
-    assert (len(files.read_parquet(paths.TRAIN)), len(files.read_parquet(paths.TEST))) == (240, 60)
-    assert isinstance(files.read_json(paths.SPLIT), dict)
+    assert (len(files.read_parquet(paths.TRAIN_ROWS)), len(files.read_parquet(paths.TEST_ROWS))) == (240, 60)
+    assert isinstance(files.read_json(paths.SPLIT_REPORT), dict)
 
 
 def test_the_same_rows_give_the_same_bytes(project: Path) -> None:
     digests = set()
     for _ in range(2):
         split.main()
-        digests.add(tuple(files.sha256_file(path) for path in (paths.TRAIN, paths.TEST, paths.SPLIT)))
+        digests.add(tuple(files.sha256_file(path) for path in (paths.TRAIN_ROWS, paths.TEST_ROWS, paths.SPLIT_REPORT)))
     assert len(digests) == 1
 
 
 def test_rows_that_were_never_validated_are_asked_for(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths.VALID.unlink()
+    paths.VALID_ROWS.unlink()
     with pytest.raises(SystemExit) as ended:
         split.main()
     assert (ended.value.code, "run `dvc repro`" in capsys.readouterr().err) == (4, True)

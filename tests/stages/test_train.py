@@ -2,23 +2,24 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files, package, paths
+from pipeline import files, package
 from pipeline.metrics import METRICS
+from pipeline.project import paths
 from stages import train
-from tests.stages.learned import called_by_dvc, write_project
+from tests.stages.split_project import call_as_dvc, write_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    called_by_dvc(monkeypatch, "train")
+    call_as_dvc(monkeypatch, "train")
     write_project()
     return tmp_path
 
 
 def test_a_package_and_its_figures_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train.main()
-    written = package.load(paths.CANDIDATE)
+    written = package.load_package(paths.CANDIDATE_PACKAGE)
     figures = files.read_json(paths.TRAIN_METRICS)
     assert set(figures) == {*METRICS, "threshold", "baselines"}
     assert written.metrics["log_loss"] == figures["log_loss"]
@@ -28,9 +29,12 @@ def test_a_package_and_its_figures_are_written(project: Path, capsys: pytest.Cap
 
 def test_the_package_says_from_which_content_it_was_made(project: Path) -> None:
     train.main()
-    lineage = package.load(paths.CANDIDATE).lineage
-    assert lineage["data_sha256"] == {"train": files.sha256_file(paths.TRAIN), "test": files.sha256_file(paths.TEST)}
-    assert lineage["source"] == files.read_json(paths.SOURCE)
+    lineage = package.load_package(paths.CANDIDATE_PACKAGE).lineage
+    assert lineage["data_sha256"] == {
+        "train": files.sha256_file(paths.TRAIN_ROWS),
+        "test": files.sha256_file(paths.TEST_ROWS),
+    }
+    assert lineage["source"] == files.read_json(paths.SOURCE_FINGERPRINT)
     assert str(project) not in files.canonical_json(lineage)
 
 
@@ -38,12 +42,12 @@ def test_the_same_rows_and_settings_give_the_same_bytes(project: Path) -> None:
     digests = set()
     for _ in range(2):
         train.main()
-        digests.add((package.load(paths.CANDIDATE).digest, files.sha256_file(paths.TRAIN_METRICS)))
+        digests.add((package.load_package(paths.CANDIDATE_PACKAGE).digest, files.sha256_file(paths.TRAIN_METRICS)))
     assert len(digests) == 1
 
 
 def test_missing_rows_end_with_4_and_say_what_to_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths.TRAIN.unlink()
+    paths.TRAIN_ROWS.unlink()
     with pytest.raises(SystemExit, match="4"):
         train.main()
     assert "data/train.parquet: no such file; run `dvc repro`" in capsys.readouterr().err
@@ -52,5 +56,5 @@ def test_missing_rows_end_with_4_and_say_what_to_run(project: Path, capsys: pyte
 def test_three_classes_of_real_rows_are_learned(project: Path) -> None:
     write_project("wine")
     train.main()
-    assert package.load(paths.CANDIDATE).threshold is None
+    assert package.load_package(paths.CANDIDATE_PACKAGE).threshold is None
     assert files.read_json(paths.TRAIN_METRICS)["accuracy"] > 0.9

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from pipeline import files, paths
-from pipeline.config.compose import compose
+from pipeline import files
+from pipeline.config.composition import compose
+from pipeline.project import paths
 from stages import ingest, validate
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
-OUTPUTS = (paths.VALID, paths.QUARANTINE, paths.VALIDATION, paths.VALIDATION_PAGE)
+OUTPUTS = (paths.VALID_ROWS, paths.QUARANTINED_ROWS, paths.VALIDATION_REPORT, paths.VALIDATION_HTML)
 
 
 @pytest.fixture
@@ -18,12 +19,12 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFrame:
     """Return 300 rows of the shipped problem, written where the stage reads them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["validate", "-cd", ".", "-cn", "params"])
-    configure()
+    write_params()
     ingest.main()
-    return files.read_parquet(paths.RAW)
+    return files.read_parquet(paths.RAW_ROWS)
 
 
-def configure(**validation: Any) -> None:
+def write_params(**validation: Any) -> None:
     values = compose(conf=ROOT / "conf").values  # noqa: PD011 - a composition, no frame
     values["data"]["source"]["rows"] = 300
     values["validation"] |= validation
@@ -32,11 +33,11 @@ def configure(**validation: Any) -> None:
 
 def test_good_rows_go_on_as_they_are(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     validate.main()
-    assert files.read_parquet(paths.VALID).equals(raw)
-    assert files.read_parquet(paths.QUARANTINE).empty
-    report = files.read_json(paths.VALIDATION)
+    assert files.read_parquet(paths.VALID_ROWS).equals(raw)
+    assert files.read_parquet(paths.QUARANTINED_ROWS).empty
+    report = files.read_json(paths.VALIDATION_REPORT)
     assert (report["rows"], report["quarantined"], report["is_valid"]) == (300, 0, True)
-    assert paths.VALIDATION_PAGE.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert paths.VALIDATION_HTML.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "[validate] 300 rows, quality " in capsys.readouterr().out
 
 
@@ -50,24 +51,24 @@ def test_the_same_rows_give_the_same_bytes(raw: DataFrame) -> None:
 
 def test_bad_rows_end_with_4_after_the_report_is_written(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     validate.main()
-    before = files.sha256_file(paths.VALID)
-    files.write_parquet(paths.RAW, raw.assign(Going_outside=99))
+    before = files.sha256_file(paths.VALID_ROWS)
+    files.write_parquet(paths.RAW_ROWS, raw.assign(Going_outside=99))
     with pytest.raises(SystemExit) as ended:
         validate.main()
     told = capsys.readouterr().err
     assert ended.value.code == 4
     assert "critical: schema of Going_outside: 300 of 300 rows break `in_range`" in told
     assert "reports/validation.html" in told
-    assert files.read_json(paths.VALIDATION)["level"] == "critical"
-    assert files.sha256_file(paths.VALID) == before
+    assert files.read_json(paths.VALIDATION_REPORT)["level"] == "critical"
+    assert files.sha256_file(paths.VALID_ROWS) == before
 
 
 def test_bad_rows_are_set_aside_on_request(raw: DataFrame) -> None:
-    configure(quarantine=True)
+    write_params(quarantine=True)
     raw.loc[4, "Going_outside"] = 99
-    files.write_parquet(paths.RAW, raw)
+    files.write_parquet(paths.RAW_ROWS, raw)
     validate.main()
-    aside = files.read_parquet(paths.QUARANTINE)
+    aside = files.read_parquet(paths.QUARANTINED_ROWS)
     assert aside[["row", "reason"]].to_numpy().tolist() == [[4, "Going_outside: in_range: '99'"]]
-    assert len(files.read_parquet(paths.VALID)) == 299
-    assert files.read_json(paths.VALIDATION)["quarantined"] == 1
+    assert len(files.read_parquet(paths.VALID_ROWS)) == 299
+    assert files.read_json(paths.VALIDATION_REPORT)["quarantined"] == 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.config.groups.base import Positive, Section, setting
+from pipeline.config.groups.section import Positive, Section, setting
 
-__all__ = ["LimitsConfig", "OidcConfig"]
+__all__ = ["HttpLimitsConfig", "OidcConfig"]
 
 Seconds = Positive
 
 
-class LimitsConfig(Section):
+class HttpLimitsConfig(Section):
     """What one client, and all of them together, may ask for."""
 
     body_mb: Positive = setting("Largest body", unit="MB")

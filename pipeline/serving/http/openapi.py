@@ -4,73 +4,73 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.http import problems, shapes
-from pipeline.serving.http.access import PUBLIC
+from pipeline.serving.http import json_schemas, problems
+from pipeline.serving.http.authentication import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.schema import Schema
-    from pipeline.serving.http.operations import Operation
+    from pipeline.serving.http.router import Route
 
-__all__ = ["describe"]
+__all__ = ["openapi_document"]
 
 _JSON = "application/json"
 
 
-def describe(
-    operations: Iterable[Operation], schema: Schema | None, *, title: str, version: str, named: Mapping[str, str]
+def openapi_document(
+    routes: Iterable[Route], schema: Schema | None, *, title: str, version: str, path_values: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document; without a schema (no model serves) rows are any objects.
 
     `named` has the only value that a named part of a path takes: the model that serves, and its version.
     """
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, named)
+    for operation in routes:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_object(operation, path_values)
     own = {
-        "Features": shapes.features(schema),
-        "Row": shapes.row(),
-        "Batch": shapes.batch(),
-        "Outcome": shapes.outcome(schema),
-        "Outcomes": shapes.outcomes(),
-        "Feedback": shapes.feedback(),
-        "Explanation": shapes.explanation(),
-        "Tensor": shapes.tensor(schema),
-        "Inference": shapes.inference(),
+        "Features": json_schemas.features_schema(schema),
+        "Row": json_schemas.row_schema(),
+        "Batch": json_schemas.batch_schema(),
+        "Outcome": json_schemas.outcome_schema(schema),
+        "Outcomes": json_schemas.outcomes_schema(),
+        "Feedback": json_schemas.feedback_schema(),
+        "Explanation": json_schemas.explanation_schema(),
+        "Tensor": json_schemas.tensor_schema(schema),
+        "Inference": json_schemas.inference_schema(),
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "Predictions of the model that serves."},
         "paths": paths,
         "components": {
-            "schemas": {**own, **shapes.SHAPES},
+            "schemas": {**own, **json_schemas.STATIC_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
-def _operation(operation: Operation, named: Mapping[str, str]) -> dict[str, Any]:
+def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "x-required-role": operation.role,
-        "security": [] if operation.role == PUBLIC else [{"bearer": []}, {}],
-        "responses": _responses(operation),
+        "operationId": route.name,
+        "summary": route.summary,
+        "x-required-role": route.role,
+        "security": [] if route.role == PUBLIC else [{"bearer": []}, {}],
+        "responses": _responses(route),
     }
-    parameters = [_path_parameter(part[1:-1], named) for part in operation.path.split("/") if part.startswith("{")]
-    parameters += [_PARAMETERS[name] for name in operation.parameters]
+    parameters = [_path_parameter(part[1:-1], path_values) for part in route.path.split("/") if part.startswith("{")]
+    parameters += [_PARAMETERS[name] for name in route.parameters]
     if parameters:
         told["parameters"] = parameters
-    if operation.body is not None:
-        told["requestBody"] = {"required": True, "content": _content(operation)}
+    if route.request_schema is not None:
+        told["requestBody"] = {"required": True, "content": _request_content(route)}
     return told
 
 
-def _path_parameter(name: str, named: Mapping[str, str]) -> dict[str, Any]:
+def _path_parameter(name: str, path_values: Mapping[str, str]) -> dict[str, Any]:
     shape: dict[str, Any] = {"type": "string", "minLength": 1}
-    if name in named:
-        shape["enum"] = [named[name]]
+    if name in path_values:
+        shape["enum"] = [path_values[name]]
     return {"name": name, "in": "path", "required": True, "schema": shape}
 
 
@@ -96,27 +96,29 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _content(operation: Operation) -> dict[str, Any]:
-    shape = {"$ref": f"#/components/schemas/{operation.body}"}
+def _request_content(route: Route) -> dict[str, Any]:
+    shape = {"$ref": f"#/components/schemas/{route.request_schema}"}
     return {
         kind: {"schema": shape if kind == _JSON else {"type": "string", "format": "binary"}}
-        for kind in operation.accepts
+        for kind in route.request_media_types
         if kind != "application/octet-stream"
     }
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
-    shape: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{operation.answer}"}} if operation.answer else {}
-    told: dict[str, Any] = {"200": {"description": "Done", "content": {operation.answers_with: shape}}}
+def _responses(route: Route) -> dict[str, Any]:
+    shape: dict[str, Any] = (
+        {"schema": {"$ref": f"#/components/schemas/{route.response_schema}"}} if route.response_schema else {}
+    )
+    told: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: shape}}}
     refusals = {400, 403, 503}
-    if operation.role != PUBLIC:
+    if route.role != PUBLIC:
         refusals |= {401, 429}
-    if operation.body is not None:
+    if route.request_schema is not None:
         refusals |= {408, 413, 415, 422, 409}
-    if operation.name == "feedback" or "{" in operation.path:
+    if route.name == "feedback" or "{" in route.path:
         refusals.add(404)
     titles: dict[int, list[str]] = {}
-    for known, title in problems.kinds().values():
+    for known, title in problems.problem_types().values():
         titles.setdefault(int(known), []).append(title)
     for status in sorted(refusals):
         told[str(status)] = {

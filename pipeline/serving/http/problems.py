@@ -10,12 +10,12 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MEDIA_TYPE", "Refused", "document", "kinds"]
+__all__ = ["MEDIA_TYPE", "HttpProblem", "problem_document", "problem_types"]
 
 MEDIA_TYPE = b"application/problem+json"
 
 # Word of the problem -> its status and its title. The word ends the `type` of the document.
-_KINDS: dict[str, tuple[int, str]] = {
+_PROBLEM_TYPES: dict[str, tuple[int, str]] = {
     "bad-request": (400, "The request cannot be read"),
     "invalid-json": (400, "The body is not strict JSON"),
     "credential-missing": (401, "A credential is needed"),
@@ -40,7 +40,7 @@ _KINDS: dict[str, tuple[int, str]] = {
 }
 
 
-class Refused(Exception):
+class HttpProblem(Exception):
     """A request that gets a problem document for an answer.
 
     Parameters
@@ -66,31 +66,31 @@ class Refused(Exception):
     ) -> None:
         super().__init__(detail)
         self.kind = kind
-        self.status = _KINDS[kind][0]
+        self.status = _PROBLEM_TYPES[kind][0]
         self.detail = detail
         self.headers = dict(headers or {})
         self.problems = problems
         self.n_problems = n_problems or len(problems)
 
 
-def document(refused: Refused, *, request_id: str, is_inference: bool = False) -> bytes:
+def problem_document(problem: HttpProblem, *, request_id: str, is_inference: bool = False) -> bytes:
     """Return the body of the answer; clients of the Open Inference Protocol look for the member `error`."""
-    status, title = _KINDS[refused.kind]
+    status, title = _PROBLEM_TYPES[problem.kind]
     told: dict[str, Any] = {
-        "type": f"urn:mlops:problem:{refused.kind}",
+        "type": f"urn:mlops:problem:{problem.kind}",
         "title": title,
         "status": status,
-        "detail": refused.detail,
+        "detail": problem.detail,
         "request_id": request_id,
     }
     if is_inference:
-        told["error"] = refused.detail
-    if refused.problems:
-        told["n_problems"] = refused.n_problems
-        told["problems"] = list(refused.problems)
+        told["error"] = problem.detail
+    if problem.problems:
+        told["n_problems"] = problem.n_problems
+        told["problems"] = list(problem.problems)
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
-def kinds() -> dict[str, tuple[HTTPStatus, str]]:
+def problem_types() -> dict[str, tuple[HTTPStatus, str]]:
     """Return every word with its status and title; the documentation's table is held to it."""
-    return {word: (HTTPStatus(status), title) for word, (status, title) in _KINDS.items()}
+    return {word: (HTTPStatus(status), title) for word, (status, title) in _PROBLEM_TYPES.items()}

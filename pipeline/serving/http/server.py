@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from pipeline.errors import DependencyUnavailable, NotAllowed
-from pipeline.serving.http.connection import Connection, Deadlines, sweep
+from pipeline.serving.http.protocol import DeadlineProtocol, Timeouts, close_expired
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pipeline.serving.http.application import Application
-    from pipeline.serving.http.traced import TracedApplication
+    from pipeline.serving.http.request_tracing import TracedApplication
 
-__all__ = ["Server", "check_address", "is_loopback", "listen"]
+__all__ = ["HttpServer", "bind_socket", "check_bind_address", "is_loopback"]
 
-_STOP_WITHIN_S = 9
-_MAX_ACCEPTED = 200
+_SHUTDOWN_TIMEOUT_S = 9
+_MAX_ACCEPTS_PER_TURN = 200
 
 
 def is_loopback(host: str) -> bool:
@@ -36,7 +36,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_address(host: str, *, is_protected: bool) -> None:
+def check_bind_address(host: str, *, is_protected: bool) -> None:
     """Refuse to listen where others can reach a server that asks for no credentials.
 
     Raises
@@ -52,7 +52,7 @@ def check_address(host: str, *, is_protected: bool) -> None:
         )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one.
 
     Raises
@@ -74,20 +74,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn's server with deadlines, an own order of stopping, and no signal raised again at the end.
 
     `front` stands before the application, where something wants to see each request first.
     """
 
     def __init__(
-        self, application: Application, *, deadlines: Deadlines, idle_s: int, front: TracedApplication | None = None
+        self,
+        application: Application,
+        *,
+        timeouts: Timeouts,
+        keep_alive_s: int,
+        asgi_app: TracedApplication | None = None,
     ) -> None:
-        Connection.deadlines = deadlines
+        DeadlineProtocol.timeouts = timeouts
         config = uvicorn.Config(
-            front if front is not None else application,
+            asgi_app if asgi_app is not None else application,
             interface="asgi3",
-            http=Connection,
+            http=DeadlineProtocol,
             ws="none",
             loop="uvloop",
             lifespan="off",
@@ -96,12 +101,12 @@ class Server(uvicorn.Server):
             server_header=False,
             date_header=True,
             proxy_headers=False,
-            timeout_keep_alive=idle_s,
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
+            timeout_keep_alive=keep_alive_s,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_S,
         )
         super().__init__(config)
         self._application = application
-        self._accepting: set[asyncio.Future[Any]] = set()
+        self._accept_tasks: set[asyncio.Future[Any]] = set()
         application.connections = self.server_state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -117,22 +122,22 @@ class Server(uvicorn.Server):
 
     def _accept_all(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(_MAX_ACCEPTED):
+        for _ in range(_MAX_ACCEPTS_PER_TURN):
             try:
                 accepted, _ = listening.accept()
             except OSError:
                 return  # nobody waits any more; or no file descriptor is left, and they wait in the queue
             accepted.settimeout(0)
-            task = asyncio.ensure_future(loop.connect_accepted_socket(self._connection, accepted))
-            self._accepting.add(task)
-            task.add_done_callback(self._accepting.discard)
+            task = asyncio.ensure_future(loop.connect_accepted_socket(self._create_protocol, accepted))
+            self._accept_tasks.add(task)
+            task.add_done_callback(self._accept_tasks.discard)
 
-    def _connection(self) -> Connection:
-        return Connection(config=self.config, server_state=self.server_state, app_state={})
+    def _create_protocol(self) -> DeadlineProtocol:
+        return DeadlineProtocol(config=self.config, server_state=self.server_state, app_state={})
 
     async def on_tick(self, counter: int) -> bool:
         """Look at deadlines ten times a second."""
-        sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        close_expired(self.server_state.connections, asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -141,16 +146,16 @@ class Server(uvicorn.Server):
         for listening in sockets or ():
             asyncio.get_running_loop().remove_reader(listening.fileno())
             self._accept_all(listening)
-        await asyncio.gather(*self._accepting, return_exceptions=True)
-        watch = asyncio.ensure_future(self._watch())
+        await asyncio.gather(*self._accept_tasks, return_exceptions=True)
+        watch = asyncio.ensure_future(self._close_expired_periodically())
         try:
             await super().shutdown(sockets)
         finally:
             watch.cancel()
 
-    async def _watch(self) -> None:
+    async def _close_expired_periodically(self) -> None:
         while True:
-            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+            close_expired(self.server_state.connections, asyncio.get_running_loop().time())
             await asyncio.sleep(0.1)
 
     @contextlib.contextmanager

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from pipeline.errors import MlopsError
-from pipeline.serving.http import logs
-from pipeline.serving.http.access import Access
-from pipeline.serving.http.api import Api
-from pipeline.serving.http.application import Application, Hosts
-from pipeline.serving.http.connection import Deadlines
-from pipeline.serving.http.keys import ApiKeys
-from pipeline.serving.http.limits import Admission, Buckets
-from pipeline.serving.http.metrics import Metrics
-from pipeline.serving.http.oidc import OidcTokens
-from pipeline.serving.http.operations import Routes
-from pipeline.serving.http.rehearsal import rehearse
-from pipeline.serving.http.server import Server, check_address, is_loopback, listen
-from pipeline.serving.http.traced import CommitWatch, TracedApplication, TracedMetrics, with_trace
-from pipeline.serving.http.watched import Watched
+from pipeline.serving.http import access_log
+from pipeline.serving.http.api_key_verifier import ApiKeyVerifier
+from pipeline.serving.http.application import Application, TrustedHosts
+from pipeline.serving.http.authentication import Authenticator
+from pipeline.serving.http.endpoints import Endpoints
+from pipeline.serving.http.golden_replay import replay_golden_rows
+from pipeline.serving.http.limits import ConcurrencyLimiter, RateLimiter
+from pipeline.serving.http.monitor_metrics import MonitorMetrics
+from pipeline.serving.http.oidc import OidcVerifier
+from pipeline.serving.http.protocol import Timeouts
+from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.request_tracing import CommitTracer, TracedApplication, TracedRequestMetrics, add_trace_ids
+from pipeline.serving.http.router import Router
+from pipeline.serving.http.server import HttpServer, bind_socket, check_bind_address, is_loopback
 from pipeline.tracing import open_tracing
 
 if TYPE_CHECKING:
@@ -33,37 +33,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.http import OidcConfig
-    from pipeline.config.groups.live import ServingConfig
+    from pipeline.config.groups.monitoring_config import ServingConfig
     from pipeline.serving.engine import Engine
-    from pipeline.serving.http.access import Verifier
+    from pipeline.serving.http.authentication import CredentialVerifier
 
-__all__ = ["Service", "serve"]
+__all__ = ["HttpService", "serve"]
 
-_MEGA = 1_000_000
-_SERVICE = "mlops-api"
-_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_BYTES_PER_MB = 1_000_000
+_SERVICE_NAME = "mlops-api"
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(slots=True)
-class Service:
+class HttpService:
     """One server that is about to run."""
 
     engine: Engine
     application: Application
-    server: Server
-    keys: ApiKeys
-    listening: socket.socket
+    server: HttpServer
+    api_keys: ApiKeyVerifier
+    listening_socket: socket.socket
     logger: Any
-    began: float
+    started_at_s: float
 
     async def run(self) -> None:
         """Load the model, answer until a signal comes, then finish what has begun."""
         await self.engine.start()
-        self.keys.state = self.engine.state
-        await asyncio.to_thread(self.keys.read)
-        following = asyncio.ensure_future(self.keys.follow())
+        self.api_keys.state = self.engine.state
+        await asyncio.to_thread(self.api_keys.reload)
+        following = asyncio.ensure_future(self.api_keys.reload_periodically())
         try:
-            host, port = self.listening.getsockname()[:2]
+            host, port = self.listening_socket.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             state = self.engine.ready()
             self.logger.info(
@@ -71,19 +71,21 @@ class Service:
                 address=f"http://{shown}:{port}",
                 ready=state.is_ready,
                 reason=state.reason,
-                seconds=round(time.monotonic() - self.began, 3),
+                seconds=round(time.monotonic() - self.started_at_s, 3),
                 pid=os.getpid(),
             )
-            await self.server.serve(sockets=[self.listening])
+            await self.server.serve(sockets=[self.listening_socket])
         finally:
             following.cancel()
             with suppress(MlopsError):
-                await asyncio.to_thread(self.keys.write)
+                await asyncio.to_thread(self.api_keys.save_last_used)
             await self.engine.close()
             self.logger.info("stopped")
 
 
-def serve(engine: Engine, config: ServingConfig, *, began: float, environment: Mapping[str, str] | None = None) -> None:
+def serve(
+    engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None
+) -> None:
     """Answer at `config.host` and `config.port` until SIGTERM or SIGINT.
 
     Parameters
@@ -106,24 +108,29 @@ def serve(engine: Engine, config: ServingConfig, *, began: float, environment: M
         When a variable of OpenTelemetry is not understood.
     """
     is_protected = config.authentication == "required"
-    check_address(config.host, is_protected=is_protected)
+    check_bind_address(config.host, is_protected=is_protected)
     known = os.environ if environment is None else environment
-    tracing = open_tracing(known, _SERVICE, share=config.traced_share)
-    logger = logs.configure() if tracing is None else logs.configure(with_trace)
-    engine.prove = rehearse
-    keys = ApiKeys()
-    application = _application(
-        engine, keys, config, logger, known, metrics=Metrics() if tracing is None else TracedMetrics()
+    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.traced_share)
+    logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
+    engine.verify = replay_golden_rows
+    keys = ApiKeyVerifier()
+    application = _create_application(
+        engine,
+        keys,
+        config,
+        logger,
+        known,
+        request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
-    deadlines = Deadlines(limits.head_s, limits.body_s, limits.answer_s)
-    listening = listen(config.host, config.port)
+    deadlines = Timeouts(limits.head_s, limits.body_s, limits.answer_s)
+    listening = bind_socket(config.host, config.port)
     front = None
     if tracing is not None:
-        engine.watch = CommitWatch()
+        engine.observer = CommitTracer()
         front = TracedApplication(application, tracing)
-    server = Server(application, deadlines=deadlines, idle_s=limits.idle_s, front=front)
-    service = Service(engine, application, server, keys, listening, logger, began)
+    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.idle_s, asgi_app=front)
+    service = HttpService(engine, application, server, keys, listening, logger, started_at_s)
     try:
         uvloop.run(service.run())
     finally:
@@ -131,21 +138,21 @@ def serve(engine: Engine, config: ServingConfig, *, began: float, environment: M
             tracing.close()
 
 
-def _application(
+def _create_application(
     engine: Engine,
-    keys: ApiKeys,
+    api_keys: ApiKeyVerifier,
     config: ServingConfig,
     logger: Any,
     environment: Mapping[str, str],
     *,
-    metrics: Metrics,
+    request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
-    admission = Admission(limits.concurrent, limits.work_mb * _MEGA)
+    admission = ConcurrencyLimiter(limits.concurrent, limits.work_mb * _BYTES_PER_MB)
     made: list[Application] = []
-    api = Api(
+    api = Endpoints(
         engine,
-        metrics,
+        request_metrics,
         admission,
         config.engine.max_rows,
         gauges=lambda: {
@@ -153,42 +160,44 @@ def _application(
             "http_draining": float(made[0].is_draining),
         },
         is_draining=lambda: made[0].is_draining,
-        has_page=is_loopback(config.host),
-        watched=Watched(engine.model),
+        has_docs_page=is_loopback(config.host),
+        monitor_metrics=MonitorMetrics(engine.model),
     )
     application = Application(
-        Routes(api.operations()),
-        _access(keys, config, environment),
-        _hosts(config),
+        Router(api.routes()),
+        _create_authenticator(api_keys, config, environment),
+        _create_trusted_hosts(config),
         admission,
-        metrics,
-        logs.RequestLog(logger, every=config.log_requests == "all"),
-        max_body=limits.body_mb * _MEGA,
+        request_metrics,
+        access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
+        max_body_bytes=limits.body_mb * _BYTES_PER_MB,
         max_connections=limits.connections,
     )
     made.append(application)
     return application
 
 
-def _access(keys: ApiKeys, config: ServingConfig, environment: Mapping[str, str]) -> Access:
+def _create_authenticator(
+    api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]
+) -> Authenticator:
     limits = config.limits
     per_s = limits.requests_per_s
-    requests = Buckets(per_s, max(1.0, 2 * per_s)) if per_s else None
+    requests = RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None
     per_min = limits.failures_per_min
-    verifiers: list[Verifier] = [keys]
+    verifiers: list[CredentialVerifier] = [api_keys]
     issuer = environment.get(config.oidc.issuer_env)
     if issuer:
-        verifiers.append(_tokens(issuer, config.oidc))
+        verifiers.append(_create_oidc_verifier(issuer, config.oidc))
     is_required = config.authentication == "required"
-    return Access(is_required, tuple(verifiers), requests, Buckets(per_min / 60, float(per_min)))
+    return Authenticator(is_required, tuple(verifiers), requests, RateLimiter(per_min / 60, float(per_min)))
 
 
-def _tokens(issuer: str, config: OidcConfig) -> OidcTokens:
-    return OidcTokens(issuer, config.audience, tuple(config.algorithms), config.roles_claim, config.leeway_s)
+def _create_oidc_verifier(issuer: str, config: OidcConfig) -> OidcVerifier:
+    return OidcVerifier(issuer, config.audience, tuple(config.algorithms), config.roles_claim, config.leeway_s)
 
 
-def _hosts(config: ServingConfig) -> Hosts:
+def _create_trusted_hosts(config: ServingConfig) -> TrustedHosts:
     if not config.hosts and config.authentication == "required":
-        return Hosts(frozenset())
+        return TrustedHosts(frozenset())
     own = f"[{config.host}]" if ":" in config.host else config.host
-    return Hosts(frozenset(name.lower().encode() for name in (*config.hosts, *_LOCAL, own)))
+    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.hosts, *_LOCAL_HOSTS, own)))

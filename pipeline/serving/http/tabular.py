@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.contracts import BodyRefused, Lines, Problem
+from pipeline.serving.prediction_types import FieldError, InvalidRequest, LineMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.schema import Schema
-    from pipeline.serving.contracts import Status
+    from pipeline.serving.prediction_types import Status
 
-__all__ = ["MEDIA_TYPES", "Read", "read_columns"]
+__all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class TabularBody:
     """The columns of a body, by name, with None for a missing value; and of a text its lines."""
 
     columns: dict[str, list[Any]]
-    lines: Lines | None = None
+    lines: LineMap | None = None
 
 
-def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int, partial: bool = False) -> Read:
+def read_tabular_body(
+    media_type: str, body: bytes, schema: Schema, *, max_rows: int, allows_partial: bool = False
+) -> TabularBody:
     """Return what a body holds; with `partial`, lines of CSV that cannot be read are named and left out.
 
     Raises
@@ -39,55 +41,55 @@ def read_columns(media_type: str, body: bytes, schema: Schema, *, max_rows: int,
         When it cannot be read, has other columns than the features, or too many rows.
     """
     lines = None
-    if media_type == _CSV:
-        table, lines = _csv(body, schema, max_rows=max_rows if partial else None)
+    if media_type == _CSV_MEDIA_TYPE:
+        table, lines = _read_csv(body, schema, max_rows=max_rows if allows_partial else None)
     else:
         table = _READERS[media_type](body)
     if table.num_rows > max_rows:
-        raise _refused(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
-    _check_names(table.column_names, schema, "")
+        raise _invalid_request(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
+    _check_column_names(table.column_names, schema, "")
     given = [name for name in schema.feature_names if name in table.column_names]
-    return Read({name: _plain(table.column(name)) for name in given}, lines)
+    return TabularBody({name: _to_python_values(table.column(name)) for name in given}, lines)
 
 
-def _csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, Lines]:
+def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, LineMap]:
     """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
     import numpy as np
 
-    from pipeline.config.groups.data import CsvSource
-    from pipeline.data.problems import MAX_PROBLEMS
-    from pipeline.data.reader import parse_stream
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.data.csv_reader import parse_csv_stream
+    from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
     kinds = {column.name: column.kind for column in schema.features}
-    named = _first_line(body)
+    named = _header_names(body)
     if named:
-        _check_names(named, schema, "line 1.")
+        _check_column_names(named, schema, "line 1.")
         kinds = {name: kinds[name] for name in named}
     form = CsvSource(kind="csv", path="data/external/body.csv")
-    limit = MAX_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    read = parse_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
-    problems = tuple(Problem(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
+    limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
+    read = parse_csv_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
+    problems = tuple(FieldError(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
     unread = tuple(one.line for one in read.problems)
     # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
     if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
-        raise BodyRefused(422, problems)
-    is_read = ~np.isin(read.numbers, unread)
-    return read.table.filter(is_read), Lines(read.numbers[is_read].tolist(), problems, unread)
+        raise InvalidRequest(422, problems)
+    is_read = ~np.isin(read.line_numbers, unread)
+    return read.table.filter(is_read), LineMap(read.line_numbers[is_read].tolist(), problems, unread)
 
 
-def _parquet(body: bytes) -> pa.Table:
+def _read_parquet(body: bytes) -> pa.Table:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         found = parquet.ParquetFile(pa.BufferReader(body))
-        _check_size(found.metadata.num_rows, found.metadata.num_columns)
+        _check_table_size(found.metadata.num_rows, found.metadata.num_columns)
         return found.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise _refused(400, "body", "parquet", "this is no Parquet file that can be read") from error
+        raise _invalid_request(400, "body", "parquet", "this is no Parquet file that can be read") from error
 
 
-def _arrow(body: bytes) -> pa.Table:
+def _read_arrow(body: bytes) -> pa.Table:
     import pyarrow as pa
 
     open_it = pa.ipc.open_file if body.startswith(b"ARROW1") else pa.ipc.open_stream
@@ -95,58 +97,60 @@ def _arrow(body: bytes) -> pa.Table:
         table = open_it(pa.BufferReader(body)).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise _refused(400, "body", "arrow", "this is no Arrow stream or file that can be read") from error
+        raise _invalid_request(400, "body", "arrow", "this is no Arrow stream or file that can be read") from error
     return table
 
 
-_CSV = "text/csv"
+_CSV_MEDIA_TYPE = "text/csv"
 _READERS: dict[str, Callable[[bytes], Any]] = {
-    "application/vnd.apache.parquet": _parquet,
-    "application/vnd.apache.arrow.stream": _arrow,
-    "application/vnd.apache.arrow.file": _arrow,
+    "application/vnd.apache.parquet": _read_parquet,
+    "application/vnd.apache.arrow.stream": _read_arrow,
+    "application/vnd.apache.arrow.file": _read_arrow,
 }
-MEDIA_TYPES = (_CSV, *_READERS)
+MEDIA_TYPES = (_CSV_MEDIA_TYPE, *_READERS)
 
 _MAX_CELLS = 100_000_000
-_MAX_LINE = 65_536
-_MAX_NAMES = 1_000
+_MAX_LINE_BYTES = 65_536
+_MAX_COLUMNS = 1_000
 
 
-def _check_size(n_rows: int, n_columns: int) -> None:
+def _check_table_size(n_rows: int, n_columns: int) -> None:
     """Refuse what a small packed file would grow to, before it grows."""
     if n_rows * n_columns > _MAX_CELLS:
-        raise _refused(413, "body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
+        raise _invalid_request(413, "body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
 
 
-def _first_line(body: bytes) -> list[str]:
+def _header_names(body: bytes) -> list[str]:
     """Return the names of the columns of a text; none where the reader has to say what is wrong with them."""
-    line = body[:_MAX_LINE].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
+    line = body[:_MAX_LINE_BYTES].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
     try:
         names = next(csv.reader([line.removeprefix("\ufeff")]), [])
     except csv.Error:
         return []
-    return names if len(names) <= _MAX_NAMES and all(names) else []
+    return names if len(names) <= _MAX_COLUMNS and all(names) else []
 
 
-def _check_names(names: list[str], schema: Schema, prefix: str) -> None:
+def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
     known = schema.feature_names
     said = f"no such feature; known: {', '.join(known)}"
     problems = [
-        Problem(f"{prefix}{_shown(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
+        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
         for name in names
         if name not in known
     ]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    problems += [Problem(f"{prefix}{_shown(name)}", "duplicate", "a column stands there once") for name in twice]
+    problems += [
+        FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice
+    ]
     if problems:
-        raise BodyRefused(422, problems)
+        raise InvalidRequest(422, problems)
 
 
-def _shown(name: str) -> str:
+def _shorten_name(name: str) -> str:
     return name[:64].encode("ascii", "backslashreplace").decode()
 
 
-def _plain(column: pa.ChunkedArray) -> list[Any]:
+def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -161,5 +165,5 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _refused(status: Status, path: str, rule: str, message: str) -> BodyRefused:
-    return BodyRefused(status, [Problem(path, rule, message)])
+def _invalid_request(status: Status, path: str, rule: str, message: str) -> InvalidRequest:
+    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from pipeline.classifier import fit_classifier
-from pipeline.config.groups.data import CsvSource
-from pipeline.data.reader import read_csv
-from pipeline.data.sources import fetch
+from pipeline.config.groups.data_config import CsvSource
+from pipeline.data.csv_reader import read_csv
+from pipeline.data.sources import fetch_rows
+from pipeline.modeling.classifier import fit_classifier
 from pipeline.schema import Column, Schema
-from tests.pipeline.problems import ROOT, settings
+from tests.pipeline.toy_dataset import ROOT, settings
 
 FOLDER = ROOT.parent / "shared/data"
 SOURCE = CsvSource(kind="csv", path="data/external/rows.csv")
@@ -53,14 +53,12 @@ def test_missing_cells_of_the_survey_are_as_published() -> None:
     ("data", "name", "with_id", "limit"),
     [("personality", "s5e7_train.csv", True, 0.1315), ("personality_original", "personality_2900.csv", False, 0.2229)],
 )
-def test_what_is_learned_from_synthetic_rows_holds_on_real_ones(
-    data: str, name: str, with_id: bool, limit: float
-) -> None:
+def test_model_of_synthetic_rows_scores_well_on_real_rows(data: str, name: str, with_id: bool, limit: float) -> None:
     """The limits are the figures of the calibration, and the issue's bar."""
     config = settings(f"data={data}")
     declared = Schema.from_config(config.data)
     learned = fit_classifier(
-        fetch(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
+        fetch_rows(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
     )
     real = read_csv(FOLDER / name, schema(with_id=with_id), SOURCE)
     assert (

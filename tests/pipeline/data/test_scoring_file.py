@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.config.groups.data import CsvSource
+from pipeline.config.groups.data_config import CsvSource
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
@@ -34,7 +34,7 @@ SCHEMA = Schema(
 SOURCE = CsvSource(kind="csv", path="data/external/x.csv")
 
 
-def csv(folder: Path, text: str) -> Path:
+def write_csv(folder: Path, text: str) -> Path:
     path = folder / "rows.csv"
     path.write_text(text, encoding="utf-8")
     return path
@@ -50,7 +50,7 @@ def csv(folder: Path, text: str) -> Path:
     ],
 )
 def test_features_are_read_with_whatever_declared_columns_come_along(text: str, tmp_path: Path) -> None:
-    frame = read_scoring_file(csv(tmp_path, text), SCHEMA, SOURCE).frame
+    frame = read_scoring_file(write_csv(tmp_path, text), SCHEMA, SOURCE).frame
     assert frame is not None
     assert frame["size"].tolist() == [1.5, 2.0]
     assert frame["colour"].isna().tolist() == [False, True]
@@ -67,15 +67,13 @@ def test_features_are_read_with_whatever_declared_columns_come_along(text: str, 
         ("size,colour\n1.5,red,3\n", [(2, "3", "fields")]),
     ],
 )
-def test_what_is_wrong_is_named_with_line_column_and_rule(
-    text: str, places: list[tuple[int, str, str]], tmp_path: Path
-) -> None:
-    found = read_scoring_file(csv(tmp_path, text), SCHEMA, SOURCE)
+def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, str, str]], tmp_path: Path) -> None:
+    found = read_scoring_file(write_csv(tmp_path, text), SCHEMA, SOURCE)
     assert found.frame is None
     assert [(one.line, one.column, one.rule) for one in found.problems][: len(places)] == places
 
 
-def test_parquet_keeps_other_columns_and_is_held_to_the_same_rules(tmp_path: Path) -> None:
+def test_parquet_keeps_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "other": [5, 6]}).to_parquet(path)
     frame = read_scoring_file(path, SCHEMA, SOURCE).frame

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config.groups.data import DataConfig
-from pipeline.data.sources import SOURCES, fetch
+from pipeline.config.groups.data_config import DataConfig
+from pipeline.data.sources import SOURCES, fetch_rows
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
 ROWS = {
@@ -23,7 +23,7 @@ ROWS = {
 }
 
 
-def config(**source: Any) -> DataConfig:
+def data_config(**source: Any) -> DataConfig:
     return DataConfig.model_validate_json(
         json.dumps(
             {
@@ -41,7 +41,7 @@ def config(**source: Any) -> DataConfig:
     )
 
 
-def expected() -> pd.DataFrame:
+def expected_frame() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "number": pd.array([1, 2, None], dtype="Int64"),
@@ -54,30 +54,30 @@ def expected() -> pd.DataFrame:
     )
 
 
-def external(root: Path, name: str) -> Path:
+def external_path(root: Path, name: str) -> Path:
     path = root / "data/external" / name
     path.parent.mkdir(parents=True)
     return path
 
 
-def moments() -> pa.Array:
+def datetime_array() -> pa.Array:
     return pa.array(pd.to_datetime(ROWS["day"], format="ISO8601"), pa.timestamp("ns"))
 
 
 def test_a_csv_file_is_fetched_with_its_fingerprint(tmp_path: Path) -> None:
-    path = external(tmp_path, "people.csv")
+    path = external_path(tmp_path, "people.csv")
     pd.DataFrame(ROWS).iloc[:, ::-1].to_csv(path, index=False)
-    sourced = fetch(config(kind="csv", path="data/external/people.csv"), root=tmp_path)
-    pd.testing.assert_frame_equal(sourced.frame, expected())
+    sourced = fetch_rows(data_config(kind="csv", path="data/external/people.csv"), root=tmp_path)
+    pd.testing.assert_frame_equal(sourced.frame, expected_frame())
     assert sourced.fingerprint["path"] == "data/external/people.csv"
     assert sourced.fingerprint["file_sha256"] == sha256_file(path)
     assert sourced.fingerprint["rows"] == 3
 
 
-def test_other_signs_between_fields_and_other_words_for_missing_are_declared(tmp_path: Path) -> None:
-    external(tmp_path, "people.csv").write_text("number;city;day;answer\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
+def test_delimiter_and_missing_values_follow_the_declaration(tmp_path: Path) -> None:
+    external_path(tmp_path, "people.csv").write_text("number;city;day;answer\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
     source = {"kind": "csv", "path": "data/external/people.csv", "delimiter": ";", "missing": ["NA", "-"]}
-    frame = fetch(config(**source), root=tmp_path).frame
+    frame = fetch_rows(data_config(**source), root=tmp_path).frame
     assert frame.isna().to_numpy().tolist() == [[False, True, True, False], [True, False, False, False]]
 
 
@@ -87,15 +87,15 @@ def test_a_parquet_file_is_fetched_whatever_its_kind_of_integers_and_words(tmp_p
     table = pa.table(
         {
             "answer": pa.array(ROWS["answer"]).dictionary_encode(),
-            "day": moments(),
+            "day": datetime_array(),
             "city": words.dictionary_encode() if as_dictionary else words,
             "number": pa.array([1.0, 2.0, float("nan")]) if as_dictionary else pa.array(ROWS["number"], pa.int8()),
             "more": pa.array([1, 2, 3]),
         }
     )
-    pq.write_table(table, external(tmp_path, "people.parquet"))
-    sourced = fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
-    pd.testing.assert_frame_equal(sourced.frame, expected())
+    pq.write_table(table, external_path(tmp_path, "people.parquet"))
+    sourced = fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+    pd.testing.assert_frame_equal(sourced.frame, expected_frame())
 
 
 @pytest.mark.parametrize(
@@ -111,28 +111,28 @@ def test_a_parquet_file_is_fetched_whatever_its_kind_of_integers_and_words(tmp_p
 def test_a_parquet_column_of_another_type_is_refused(
     tmp_path: Path, column: str, values: pa.Array, message: str
 ) -> None:
-    columns = {name: pa.array(cells) for name, cells in ROWS.items()} | {"day": moments(), column: values}
-    pq.write_table(pa.table(columns), external(tmp_path, "people.parquet"))
+    columns = {name: pa.array(cells) for name, cells in ROWS.items()} | {"day": datetime_array(), column: values}
+    pq.write_table(pa.table(columns), external_path(tmp_path, "people.parquet"))
     with pytest.raises(DataError, match=f"people.parquet: {message}"):
-        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+        fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
 def test_all_columns_that_a_source_lacks_are_named_at_once(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"numbers": [1], "answer": ["no"]}), external(tmp_path, "people.parquet"))
+    pq.write_table(pa.table({"numbers": [1], "answer": ["no"]}), external_path(tmp_path, "people.parquet"))
     with pytest.raises(DataError, match=r"(?s)number: missing.*did you mean 'numbers'.*city: missing.*day: missing"):
-        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+        fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
-    external(tmp_path, "people.parquet").write_text("a,b\n1,2\n")
+    external_path(tmp_path, "people.parquet").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not a readable Parquet file"):
-        fetch(config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
+        fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_file_that_is_not_there_is_asked_for(tmp_path: Path, kind: str) -> None:
+def test_missing_file_is_refused_with_the_import_command(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError, match="mlops data add"):
-        fetch(config(kind=kind, path=f"data/external/people.{kind}"), root=tmp_path)
+        fetch_rows(data_config(kind=kind, path=f"data/external/people.{kind}"), root=tmp_path)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_rows_of_a_query_are_fetched(database: Path, tmp_path: Path) -> None:
-    frame = fetch(config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=tmp_path).frame
+    frame = fetch_rows(data_config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=tmp_path).frame
     assert frame["number"].tolist() == [1, 2, 3]
     assert frame["city"].tolist() == ["Ulm", pd.NA, "Bonn"]
     assert str(frame["day"].dtype) == "datetime64[us]"
@@ -164,13 +164,13 @@ def test_the_rows_of_a_query_are_fetched(database: Path, tmp_path: Path) -> None
 )
 def test_a_query_that_may_change_or_shuffle_rows_is_refused(database: Path, query: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        fetch(config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
+        fetch_rows(data_config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
 
 
 def test_a_query_without_rows_is_refused(database: Path) -> None:
     query = QUERY.replace("ORDER", "WHERE number > 9 ORDER")
     with pytest.raises(DataError, match="has no rows"):
-        fetch(config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
+        fetch_rows(data_config(kind="sql", url_env="PEOPLE_URL", query=query), root=Path())
 
 
 @pytest.mark.parametrize(
@@ -182,21 +182,21 @@ def test_a_query_without_rows_is_refused(database: Path) -> None:
         ("sqlite:////no/such/folder/secret.db", "unable to open database file"),
     ],
 )
-def test_a_database_that_is_not_to_be_had_is_told_without_its_address(
+def test_unavailable_database_is_reported_without_its_url(
     monkeypatch: pytest.MonkeyPatch, url: str | None, message: str
 ) -> None:
     monkeypatch.delenv("PEOPLE_URL", raising=False)
     if url is not None:
         monkeypatch.setenv("PEOPLE_URL", url)
     with pytest.raises(DependencyUnavailable, match=message) as caught:
-        fetch(config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=Path())
+        fetch_rows(data_config(kind="sql", url_env="PEOPLE_URL", query=QUERY), root=Path())
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("breast_cancer", (569, 31)), ("wine", (178, 14)), ("iris", (150, 5))])
 def test_bundled_sets_are_as_they_are_declared(name: str, shape: tuple[int, int]) -> None:
     config = settings(f"data={name}").data
-    frame = fetch(config, root=Path()).frame
+    frame = fetch_rows(config, root=Path()).frame
     assert frame.shape == shape
     assert sorted(frame[config.target.column].unique()) == sorted(config.target.classes)
     assert frame.notna().all(axis=None)
@@ -211,4 +211,4 @@ def test_every_kind_of_source_that_settings_know_can_be_fetched() -> None:
 )
 def test_a_file_outside_of_the_folder_that_the_graph_watches_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
-        config(kind="csv", path=path)
+        data_config(kind="csv", path=path)

@@ -10,12 +10,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
-from pipeline.config.groups.data import CellProfile, Profile
-from pipeline.data.sources import content_hash, fetch
-from pipeline.data.synthetic import draw
+from pipeline.config.groups.data_config import MixtureComponent, SyntheticProfile
+from pipeline.data.sources import content_hash, fetch_rows
+from pipeline.data.synthetic import generate_rows
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 # Shares of the real files, from their description beside the calibration figures.
 REAL = {
@@ -31,7 +31,7 @@ COLUMNS = (
 SCHEMA = Schema("toys", COLUMNS, Target("liked", ("no", "yes"), "yes"))
 
 
-def cell(**changes: object) -> CellProfile:
+def cell_profile(**changes: object) -> MixtureComponent:
     values = {
         "share": 1.0,
         "label": "yes",
@@ -39,17 +39,17 @@ def cell(**changes: object) -> CellProfile:
         "missing_count": (0.5, 0.25, 0.25),
         "missing_rate": {"size": 1.0, "colour": 3.0},
     }
-    return CellProfile.model_validate(values | changes)
+    return MixtureComponent.model_validate(values | changes)
 
 
-def profile(**changes: object) -> Profile:
-    return Profile(cells={"only": cell(**changes)})
+def synthetic_profile(**changes: object) -> SyntheticProfile:
+    return SyntheticProfile(cells={"only": cell_profile(**changes)})
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
 def test_shares_are_those_of_the_real_file(name: str) -> None:
     config = settings(f"data={name}", "data.source.rows=200000").data
-    frame = fetch(config, root=Path()).frame
+    frame = fetch_rows(config, root=Path()).frame
     target = config.target
     assert (frame[target.column] == target.positive).mean() == pytest.approx(REAL[name]["introvert"], abs=0.004)
     missing = frame.drop(columns=target.column).isna().mean().to_numpy(float)
@@ -57,9 +57,9 @@ def test_shares_are_those_of_the_real_file(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("personality", 0.130), ("personality_original", 0.215)])
-def test_a_model_of_the_rows_is_as_good_as_one_of_the_real_rows(name: str, expected: float) -> None:
+def test_model_of_synthetic_rows_is_as_good_as_model_of_real_rows(name: str, expected: float) -> None:
     config = settings(f"data={name}", "data.source.rows=20000").data
-    frame = fetch(config, root=Path()).frame
+    frame = fetch_rows(config, root=Path()).frame
     y = (frame[config.target.column] == config.target.positive).to_numpy(int)
     inputs = frame.drop(columns=config.target.column)
     codes = inputs.apply(lambda values: values.map({"No": 0, "Yes": 1}) if values.dtype == "string" else values)
@@ -70,26 +70,26 @@ def test_a_model_of_the_rows_is_as_good_as_one_of_the_real_rows(name: str, expec
 
 def test_the_rows_of_a_seed_are_known() -> None:
     """The figure was taken once; it changes only when rows of every project change, which is to be told."""
-    frame = fetch(settings().data, root=Path()).frame
+    frame = fetch_rows(settings().data, root=Path()).frame
     assert content_hash(frame).startswith("d4335455e74b4c0b")
 
 
 @hypothesis_settings(max_examples=20, deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32))
-def test_the_first_rows_of_a_longer_draw_are_those_of_a_shorter_one(first: int, more: int, seed: int) -> None:
-    short = draw(profile(), SCHEMA, rows=first, seed=seed)
-    long = draw(profile(), SCHEMA, rows=first + more, seed=seed)
+def test_shorter_dataset_is_a_prefix_of_a_longer_dataset(first: int, more: int, seed: int) -> None:
+    short = generate_rows(synthetic_profile(), SCHEMA, n_rows=first, seed=seed)
+    long = generate_rows(synthetic_profile(), SCHEMA, n_rows=first + more, seed=seed)
     pd.testing.assert_frame_equal(short, long.head(first))
 
 
-def test_rows_are_drawn_in_pieces_that_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = draw(profile(), SCHEMA, rows=100, seed=1)
+def test_chunk_size_does_not_change_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1)
     monkeypatch.setattr("pipeline.data.synthetic._CHUNK", 7)
-    pd.testing.assert_frame_equal(whole, draw(profile(), SCHEMA, rows=100, seed=1))
+    pd.testing.assert_frame_equal(whole, generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1))
 
 
 def test_values_and_gaps_follow_the_declared_weights() -> None:
-    frame = draw(profile(), SCHEMA, rows=60_000, seed=3)
+    frame = generate_rows(synthetic_profile(), SCHEMA, n_rows=60_000, seed=3)
     assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "boolean", "string", "Float64", "string"]
     assert frame["size"].value_counts(normalize=True).sort_index().tolist() == pytest.approx(
         [1 / 6, 1 / 3, 1 / 2], abs=0.01
@@ -120,6 +120,6 @@ def test_values_and_gaps_follow_the_declared_weights() -> None:
         ),
     ],
 )
-def test_figures_that_do_not_fit_the_columns_are_refused(changes: dict[str, object], message: str) -> None:
+def test_profile_that_does_not_match_the_columns_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        draw(profile(**changes), SCHEMA, rows=5, seed=0)
+        generate_rows(synthetic_profile(**changes), SCHEMA, n_rows=5, seed=0)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import package
-from pipeline.evaluation import EvalReport, evaluate
-from pipeline.training import train
-from tests.pipeline.problems import FAST, rows, schema, settings
+from pipeline.evaluation import EvaluationReport, evaluate
+from pipeline.modeling.training import train_classifier
+from tests.pipeline.toy_dataset import FAST, rows, schema, settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @dataclass(frozen=True)
-class Problem:
+class PackagedProblem:
     """A packaged classifier with its rows and settings."""
 
     package: package.Package
@@ -28,39 +28,39 @@ class Problem:
     test: pd.DataFrame
     config: Config
 
-    def judge(self, **changes: object) -> EvalReport:
+    def evaluate(self, **changes: object) -> EvaluationReport:
         settings_ = self.config.evaluation.model_copy(update=changes)
         return evaluate(self.package, self.train, self.test, settings_, objective="log_loss", seed=42)
 
     @cached_property
-    def report(self) -> EvalReport:
-        return self.judge()
+    def report(self) -> EvaluationReport:
+        return self.evaluate()
 
 
-def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> Problem:
+def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedProblem:
     config, declared = settings(*FAST), schema(n_classes)
     learn, judge = rows(400, n_classes), rows(300, n_classes, seed=1)
-    result = train(learn, declared, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(learn, declared, config.features, config.model, config.training, seed=config.seed)
     folder = tmp_path_factory.mktemp("package") / "candidate"
-    package.write(
+    package.write_package(
         folder,
         result.classifier,
         train=learn,
-        parity=judge,
+        parity_rows=judge,
         scores=result.out_of_fold,
-        metrics=result.mean,
+        metrics=result.mean_metrics,
         lineage={"data": "small"},
         training=config.training,
         model=config.model.name,
     )
-    return Problem(package.load(folder), learn, judge, config)
+    return PackagedProblem(package.load_package(folder), learn, judge, config)
 
 
 @pytest.fixture(scope="session")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Problem:
+def binary(tmp_path_factory: pytest.TempPathFactory) -> PackagedProblem:
     return _make(tmp_path_factory, 2)
 
 
 @pytest.fixture(scope="session")
-def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Problem:
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> PackagedProblem:
     return _make(tmp_path_factory, 3)

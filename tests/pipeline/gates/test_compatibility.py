@@ -10,33 +10,33 @@ from pipeline.gates import compare_schemas
 from pipeline.schema import Column, Schema, Target
 
 SIZE = Column("size", "float", "Float64", nullable=True, minimum=0.0, maximum=10.0)
-COLOUR = Column("colour", "category", "category", categories=("blue", "red"))
+COLOR = Column("colour", "category", "category", categories=("blue", "red"))
 TARGET = Target("answer", ("no", "yes"), "yes")
-OLD = Schema("small", (SIZE, COLOUR), TARGET)
+OLD = Schema("small", (SIZE, COLOR), TARGET)
 
 
 def changed(*columns: Column, target: Target = TARGET) -> list[tuple[str, bool]]:
-    return [(str(one), one.breaks) for one in compare_schemas(OLD, Schema("small", columns, target))]
+    return [(str(one), one.is_breaking) for one in compare_schemas(OLD, Schema("small", columns, target))]
 
 
 def test_equal_declarations_have_no_change() -> None:
-    assert changed(SIZE, COLOUR) == []
+    assert changed(SIZE, COLOR) == []
 
 
 @pytest.mark.parametrize(
     ("columns", "said", "breaks"),
     [
         ((SIZE,), "colour was removed", True),
-        ((SIZE, COLOUR, Column("new", "float", "Float64")), "new was added and is needed", True),
-        ((SIZE, COLOUR, Column("new", "float", "Float64", nullable=True)), "new was added", False),
-        ((replace(SIZE, nullable=False), COLOUR), "size may not be missing now", True),
-        ((SIZE, replace(COLOUR, nullable=True)), "colour may be missing now", False),
-        ((SIZE, replace(COLOUR, categories=("blue",))), "colour lost the words red", True),
-        ((SIZE, replace(COLOUR, categories=("blue", "green", "red"))), "colour gained the words green", False),
-        ((replace(SIZE, maximum=5.0), COLOUR), "size accepts 0 to 5 instead of 0 to 10", True),
-        ((replace(SIZE, minimum=-5.0), COLOUR), "size accepts -5 to 10 instead of 0 to 10", False),
-        ((replace(SIZE, maximum=None), COLOUR), "size accepts 0 to anything instead of 0 to 10", False),
-        ((replace(SIZE, kind="integer", dtype="Int64"), COLOUR), "size is integer instead of float", True),
+        ((SIZE, COLOR, Column("new", "float", "Float64")), "new was added and is needed", True),
+        ((SIZE, COLOR, Column("new", "float", "Float64", nullable=True)), "new was added", False),
+        ((replace(SIZE, nullable=False), COLOR), "size may not be missing now", True),
+        ((SIZE, replace(COLOR, nullable=True)), "colour may be missing now", False),
+        ((SIZE, replace(COLOR, categories=("blue",))), "colour lost the words red", True),
+        ((SIZE, replace(COLOR, categories=("blue", "green", "red"))), "colour gained the words green", False),
+        ((replace(SIZE, maximum=5.0), COLOR), "size accepts 0 to 5 instead of 0 to 10", True),
+        ((replace(SIZE, minimum=-5.0), COLOR), "size accepts -5 to 10 instead of 0 to 10", False),
+        ((replace(SIZE, maximum=None), COLOR), "size accepts 0 to anything instead of 0 to 10", False),
+        ((replace(SIZE, kind="integer", dtype="Int64"), COLOR), "size is integer instead of float", True),
     ],
 )
 def test_a_change_is_named(columns: tuple[Column, ...], said: str, breaks: bool) -> None:
@@ -44,5 +44,5 @@ def test_a_change_is_named(columns: tuple[Column, ...], said: str, breaks: bool)
 
 
 def test_other_classes_break_callers() -> None:
-    ((said, breaks),) = changed(SIZE, COLOUR, target=Target("answer", ("no", "perhaps", "yes"), None))
+    ((said, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
     assert (said, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)

@@ -17,14 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from pipeline import MLOpsPipeline, files
-from pipeline.config.compose import compose
+from pipeline.config.composition import compose
 from pipeline.errors import ConfigError, GateRefused, TargetRefused, UsageError
-from pipeline.lifecycle.teaching import declared_model
-from pipeline.models import build_estimator, declare_estimator
+from pipeline.lifecycle.in_memory_training import model_config_of
+from pipeline.modeling.estimators import build_estimator, estimator_to_config
 from pipeline.state import open_state
-from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import pack, parts
-from tests.pipeline.problems import ROOT, settings
+from pipeline.tracking.run_store import RunStore
+from tests.pipeline.package.small_packages import parts, write_small_package
+from tests.pipeline.toy_dataset import ROOT, settings
 
 SETTINGS = (
     "training.folds=3",
@@ -43,7 +43,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stores")
     files.write_text(root / "params.yaml", compose(SETTINGS, conf=ROOT / "conf").text)
     (root / "dvc.yaml").touch()
-    Store(root).client()
+    RunStore(root).client()
     open_state(root).close()
     return root
 
@@ -58,7 +58,7 @@ def mlops(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MLOp
 
 
 @cache
-def handed_over() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
+def train_and_test_arguments() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
     rows = parts("personality", N_ROWS)
     target = rows.train.columns[-1]
     return (
@@ -70,7 +70,7 @@ def handed_over() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
 
 
 def train(mlops: MLOpsPipeline, model: Any, **more: Any) -> Any:
-    X_train, y_train, X_test, y_test = handed_over()
+    X_train, y_train, X_test, y_test = train_and_test_arguments()
     return mlops.train_and_track_model(
         model=model, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **more
     )
@@ -92,8 +92,13 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
         first.package.predict(rows.test.head(3))
     )
     report = mlops.generate_mlops_report()
-    assert (report.n_runs, report.serving, report.generation, report.audit_holds) == (3, {"Production": 1}, 1, True)
-    assert "| 2 | 1.1.0 | None |" in report.markdown()
+    assert (report.n_runs, report.deployed_versions, report.generation, report.is_audit_trail_intact) == (
+        3,
+        {"Production": 1},
+        1,
+        True,
+    )
+    assert "| 2 | 1.1.0 | None |" in report.as_markdown()
     assert json.dumps(report.as_dict())
 
 
@@ -157,21 +162,21 @@ def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
     ids=lambda one: type(one).__name__,
 )
 def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
-    again = build_estimator(declared_model(estimator), seed=1)
-    declared = declare_estimator(estimator)
+    again = build_estimator(model_config_of(estimator), seed=1)
+    declared = estimator_to_config(estimator)
     assert type(again) is type(estimator)
-    assert declare_estimator(again) == {**declared, **declare_estimator(again)}
+    assert estimator_to_config(again) == {**declared, **estimator_to_config(again)}
     assert files.canonical_json(declared)
 
 
 def test_a_function_among_the_arguments_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
-        declare_estimator(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
+        estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 
 def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
-    pack(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
-    X_train, y_train, X_test, y_test = handed_over()
+    write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
+    X_train, y_train, X_test, y_test = train_and_test_arguments()
     rows = parts("personality", N_ROWS)
     names = {"train_data": rows.train, "test_data": rows.test, "your_model": HistGradientBoostingClassifier()}
     names |= {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline import package
 from pipeline.errors import DependencyUnavailable
-from pipeline.package.onnx_file import OnnxModel, convert
-from pipeline.package.parity import TOLERANCE, hard_rows, onnx_classifier, prove
-from tests.pipeline.package.packing import fitted, pack, parts, unseen
-from tests.pipeline.problems import ROOT
+from pipeline.package.onnx_file import OnnxModel, convert_to_onnx
+from pipeline.package.parity import TOLERANCE, check_onnx_parity, edge_case_rows, onnx_classifier
+from tests.pipeline.package.small_packages import parts, train_small_model, unseen_rows, write_small_package
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,16 +42,18 @@ SMALLER = {
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_serves_from_onnx_or_says_why_not(tmp_path: Path, model: str, data: str) -> None:
     try:
-        manifest = pack(tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data])
+        manifest = write_small_package(
+            tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data]
+        )
     except DependencyUnavailable as error:
         pytest.skip(str(error))
     assert (manifest.onnx.reason is None) == manifest.onnx.used
     assert manifest.onnx.used or model not in MUST_CONVERT, manifest.onnx.reason
-    loaded = package.load(tmp_path / "package")
-    rows = unseen(data, PROBLEMS[data])
-    difference = np.abs(loaded.predict_proba(rows) - loaded.classifier().predict_proba(rows))
+    loaded = package.load_package(tmp_path / "package")
+    rows = unseen_rows(data, PROBLEMS[data])
+    difference = np.abs(loaded.predict_proba(rows) - loaded.sklearn_classifier().predict_proba(rows))
     assert difference.max() <= TOLERANCE
-    assert (loaded.predict(rows) == loaded.classifier().predict(rows)).all()
+    assert (loaded.predict(rows) == loaded.sklearn_classifier().predict(rows)).all()
 
 
 @pytest.mark.parametrize("data", PROBLEMS)
@@ -59,15 +61,15 @@ def test_a_model_serves_from_onnx_or_says_why_not(tmp_path: Path, model: str, da
 @pytest.mark.parametrize("model", MUST_CONVERT)
 def test_a_calibrated_model_serves_from_onnx(tmp_path: Path, model: str, calibration: str, data: str) -> None:
     asked = (f"model={model}", f"training.calibration={calibration}", *SMALLER.get(model, ()))
-    manifest = pack(tmp_path / "package", data, *asked, n_rows=PROBLEMS[data])
+    manifest = write_small_package(tmp_path / "package", data, *asked, n_rows=PROBLEMS[data])
     assert manifest.onnx.used, manifest.onnx.reason
-    assert package.load(tmp_path / "package").served.calibration.kind == calibration
+    assert package.load_package(tmp_path / "package").serving_classifier.calibration.kind == calibration
 
 
 def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
-    config, result = fitted("personality", "model=logistic_regression", n_rows=N_ROWS)
+    config, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     schema = result.classifier.schema
-    hard = hard_rows(parts("personality", N_ROWS).test, schema)
+    hard = edge_case_rows(parts("personality", N_ROWS).test, schema)
     for column in schema.features:
         assert hard[column.name].isna().any()
     words = next(one for one in schema.features if one.kind == "category")
@@ -77,22 +79,24 @@ def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
 
 
 def test_a_form_that_answers_otherwise_is_not_used() -> None:
-    _, result = fitted("personality", "model=logistic_regression", n_rows=N_ROWS)
+    _, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     classifier = result.classifier
-    other = fitted("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[1].classifier
-    wrong = OnnxModel(convert(other.estimator, len(other.encoder.names_out_)), [0, 1])
-    proof = prove(classifier, wrong, parts("personality", N_ROWS).test)
+    other = train_small_model("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[
+        1
+    ].classifier
+    wrong = OnnxModel(convert_to_onnx(other.estimator, len(other.encoder.feature_names_out_)), [0, 1])
+    proof = check_onnx_parity(classifier, wrong, parts("personality", N_ROWS).test)
     assert not proof.used
     assert proof.reason is not None
     assert "differ by up to" in proof.reason
 
 
 def test_one_row_alone_gets_what_it_gets_among_others() -> None:
-    _, result = fitted("personality", n_rows=N_ROWS)
+    _, result = train_small_model("personality", n_rows=N_ROWS)
     classifier = result.classifier
     served = onnx_classifier(
-        classifier, OnnxModel(convert(classifier.estimator, len(classifier.encoder.names_out_)), [0, 1])
+        classifier, OnnxModel(convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_)), [0, 1])
     )
-    rows = unseen("personality", N_ROWS)
+    rows = unseen_rows("personality", N_ROWS)
     alone = np.concatenate([served.predict_proba(rows.iloc[[at]]) for at in range(len(rows))])
     assert np.array_equal(alone, served.predict_proba(rows))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import DataError, IntegrityError
 from pipeline.package import Bins, Reference
-from pipeline.package.reference import describe
+from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
 
 NUMBERS = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=200)
@@ -26,7 +26,7 @@ def reference(values: list[object], kind: str, n_bins: int = 10) -> Bins:
     schema = Schema("one", (column,), Target("y", ("no", "yes"), "yes"))
     frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
     n = len(values)
-    made = describe(frame, schema, score=np.linspace(0, 1, n), predicted=np.array(["no"] * n), n_bins=n_bins)
+    made = build_reference(frame, schema, score=np.linspace(0, 1, n), predicted=np.array(["no"] * n), n_bins=n_bins)
     assert Reference.from_dict(json.loads(json.dumps(made.as_dict()))) == made
     return made.column("x")
 
@@ -88,8 +88,8 @@ def test_many_numbers_have_bins_of_equal_shares() -> None:
 @given(values=NUMBERS, other=NUMBERS)
 def test_counts_on_the_grid_fold_to_those_in_the_bins(values: list[float | None], other: list[float | None]) -> None:
     bins = reference(values, "float")
-    assert bins.fold(bins.finest.count(other)).tolist() == bins.count(other).tolist()
-    assert bins.fold(np.array(bins.finest.counts)).tolist() == list(bins.counts)
+    assert bins.coarsen(bins.finest.count(other)).tolist() == bins.count(other).tolist()
+    assert bins.coarsen(np.array(bins.finest.counts)).tolist() == list(bins.counts)
 
 
 def test_the_grid_holds_a_thousandth_in_a_bin_unless_values_are_equal() -> None:
@@ -114,7 +114,7 @@ def test_a_whole_number_has_a_bin_of_the_grid() -> None:
 def test_scores_have_bins_of_equal_width_and_one_edge_below_the_threshold() -> None:
     schema = Schema("one", (), Target("y", ("no", "yes"), "yes"))
     score = np.random.default_rng(0).uniform(0, 1, 5000)
-    made = describe(
+    made = build_reference(
         pd.DataFrame(index=range(5000)),
         schema,
         score=score,

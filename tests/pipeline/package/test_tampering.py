@@ -16,7 +16,7 @@ from pipeline import files, package
 from pipeline.errors import IntegrityError
 from pipeline.package import skops_file
 from pipeline.package.onnx_file import OnnxModel
-from tests.pipeline.package.packing import pack
+from tests.pipeline.package.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ FILES = (
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "candidate"
-    pack(path, "personality", "model=logistic_regression", n_rows=400)
+    write_small_package(path, "personality", "model=logistic_regression", n_rows=400)
     return path
 
 
@@ -61,13 +61,13 @@ def test_a_flipped_byte_is_found(folder: Path, name: str, share: float) -> None:
     content[int(len(content) * share)] ^= 1
     (folder / name).write_bytes(bytes(content))
     with pytest.raises(IntegrityError):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def test_a_manifest_that_says_something_else_names_another_package(whole: Path, folder: Path) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"numpy": "', '"numpy": "9'), encoding="utf-8")
-    assert package.load(folder).digest != package.load(whole).digest
+    assert package.load_package(folder).digest != package.load_package(whole).digest
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -86,13 +86,13 @@ def test_a_manifest_that_says_something_else_names_another_package(whole: Path, 
 def test_a_file_that_is_not_as_written_is_found(folder: Path, name: str, spoil: Callable[[Path], object]) -> None:
     spoil(folder / name)
     with pytest.raises(IntegrityError):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def test_a_file_beside_those_listed_is_found(folder: Path) -> None:
     (folder / "model.pkl").write_bytes(b"")
     with pytest.raises(IntegrityError, match=r"holds 'model\.pkl', which the manifest does not list"):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def test_two_swapped_files_are_found(folder: Path) -> None:
@@ -101,7 +101,7 @@ def test_two_swapped_files_are_found(folder: Path) -> None:
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
     with pytest.raises(IntegrityError):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def _relist(folder: Path, name: str, data: bytes) -> None:
@@ -151,7 +151,7 @@ FORGED = {
 def test_a_forged_skops_file_is_refused_though_its_digest_fits(folder: Path, data: bytes) -> None:
     _relist(folder, "model.skops", data)
     with pytest.raises(IntegrityError, match=r"model\.skops|golden"):
-        package.load(folder).classifier()
+        package.load_package(folder).sklearn_classifier()
 
 
 @pytest.mark.parametrize("data", FORGED.values(), ids=FORGED)
@@ -176,7 +176,7 @@ def test_an_onnx_file_that_reads_another_file_is_refused(folder: Path) -> None:
     entry.key, entry.value = "location", "../../secret"
     _relist(folder, "model.onnx", model.SerializeToString())
     with pytest.raises(IntegrityError, match="points to tensors in another file"):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def test_an_onnx_file_with_operators_of_others_is_refused(folder: Path) -> None:
@@ -187,10 +187,12 @@ def test_an_onnx_file_with_operators_of_others_is_refused(folder: Path) -> None:
 
 
 def test_a_model_that_answers_otherwise_is_found_by_its_golden_rows(folder: Path, tmp_path: Path) -> None:
-    pack(tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400)
+    write_small_package(
+        tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400
+    )
     _relist(folder, "model.onnx", (tmp_path / "other/model.onnx").read_bytes())
     with pytest.raises(IntegrityError, match="row 0: the model no longer answers as it did"):
-        package.load(folder)
+        package.load_package(folder)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +210,9 @@ def test_a_manifest_of_another_form_is_refused(folder: Path, change: dict[str, o
     manifest = json.loads((folder / "manifest.json").read_bytes())
     (folder / "manifest.json").write_text(json.dumps({**manifest, **change}), encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"manifest\.json"):
-        package.load(folder)
+        package.load_package(folder)
 
 
 def test_a_folder_without_a_package_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"no model package.*run `dvc repro train`"):
-        package.load(tmp_path)
+        package.load_package(tmp_path)

@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
-from pipeline.tracking.store import Store
-from tests.pipeline.package.packing import pack
+from pipeline.tracking.run_store import RunStore
+from tests.pipeline.package.small_packages import write_small_package
 from tests.pipeline.state.conftest import databases, postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.pipeline.state.databases import Databases
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 
@@ -32,29 +32,29 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of three packages: two of one kind of model and one of another."""
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
-        pack(folder / name, "personality", *overrides, n_rows=400)
+        write_small_package(folder / name, "personality", *overrides, n_rows=400)
     return {name: folder / name for name in MODELS}
 
 
 @pytest.fixture(scope="session")
-def empty_stores(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_stores(databases: ProjectDatabases, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with MLflow's store and a state database without a row: their migrations take seconds, so once."""
     root = tmp_path_factory.mktemp("stores")
-    Store(root).client()
+    RunStore(root).client()
     (root / "state").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         open_state(root).close()
     return root
 
 
 @pytest.fixture
 def registry(
-    databases: Databases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    databases: ProjectDatabases, empty_stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ModelRegistry:
     """A registry without versions."""
     monkeypatch.setenv("MLOPS_ACTOR", "ada")
-    databases.use(monkeypatch, tmp_path, like=empty_stores)
+    databases.use_for(monkeypatch, tmp_path, copy_of=empty_stores)
     shutil.copy(empty_stores / "mlflow.db", tmp_path / "mlflow.db")
     shutil.copytree(empty_stores / "state", tmp_path / "state")
     return ModelRegistry(tmp_path)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.state import URL_ENV
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["Promoter"]
 
 _WORKER = """
 import contextlib, io, sys
-from pipeline.cli.root import main
+from pipeline.cli.root_command import main
 for line in sys.stdin:
     sys.argv = ["mlops", *line.split()]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -46,12 +46,12 @@ class Promoter:
             text=True,
         )
 
-    def tell(self, *words: object) -> None:
+    def send(self, *words: object) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
 
-    def answer(self) -> int:
+    def wait_for_exit_code(self) -> int:
         assert self.process.stdout is not None
         return int(self.process.stdout.readline())
 

@@ -10,19 +10,19 @@ import pytest
 
 from pipeline.gates import Gate, GateReport
 from pipeline.package import PackageStore
-from pipeline.registry import decisions
+from pipeline.registry import stage_transitions
 from pipeline.serving import Engine
 from pipeline.state import URL_ENV, open_state
-from tests.pipeline.package.packing import pack, unseen
-from tests.pipeline.problems import settings
-from tests.pipeline.state import server
+from tests.pipeline.package.small_packages import unseen_rows, write_small_package
+from tests.pipeline.state import postgresql_server
 from tests.pipeline.state.conftest import databases, postgresql
+from tests.pipeline.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.config.groups.serving import EngineConfig, LogConfig
-    from tests.pipeline.state.databases import Databases
+    from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 __all__ = ["databases", "postgresql"]
 
@@ -39,24 +39,26 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of two packages."""
     folder = tmp_path_factory.mktemp("packages")
     for name, overrides in MODELS.items():
-        pack(folder / name, "personality", *overrides, n_rows=600)
+        write_small_package(folder / name, "personality", *overrides, n_rows=600)
     return {name: folder / name for name in MODELS}
 
 
 @pytest.fixture(scope="session")
-def registered(databases: Databases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(
+    databases: ProjectDatabases, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A project with two versions, of which the first is in Production."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         _register(root, packages)
     return root
 
 
 @pytest.fixture
-def project(databases: Databases, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(databases: ProjectDatabases, registered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the registered project."""
-    databases.use(monkeypatch, tmp_path, like=registered)
+    databases.use_for(monkeypatch, tmp_path, copy_of=registered)
     shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -65,7 +67,7 @@ def project(databases: Databases, registered: Path, tmp_path: Path, monkeypatch:
 def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where state is kept from here on: in a file below the project, or in a database of a server."""
     if request.param == "postgresql":
-        monkeypatch.setenv(URL_ENV, server.new_database(request.getfixturevalue("postgresql")))
+        monkeypatch.setenv(URL_ENV, postgresql_server.new_database(request.getfixturevalue("postgresql")))
     else:
         monkeypatch.delenv(URL_ENV, raising=False)
     return str(request.param)
@@ -73,10 +75,10 @@ def state_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def project_on(
-    state_database: str, databases: Databases, registered: Path, packages: dict[str, Path], tmp_path: Path
+    state_database: str, databases: ProjectDatabases, registered: Path, packages: dict[str, Path], tmp_path: Path
 ) -> Path:
     """The registered project, once on each kind of state database."""
-    if state_database == "sqlite" and databases.address is None:
+    if state_database == "sqlite" and databases.server_url is None:
         shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
     else:
         _register(tmp_path, packages)
@@ -87,7 +89,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
     state = open_state(root)
     kept = PackageStore(root / "state/packages")
     for folder in packages.values():
-        decisions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
+        stage_transitions.register(state, kept, NAME, kept.add(folder), tags={}, gates=PASSED, description="")
     state.close()
     promote(root, 1)
 
@@ -95,7 +97,7 @@ def _register(root: Path, packages: dict[str, Path]) -> None:
 def promote(root: Path, version: int, stage: str = "Production") -> None:
     """Decide what serves, as `mlops promote` does."""
     state = open_state(root)
-    decisions.promote(state, NAME, version, stage)
+    stage_transitions.promote(state, NAME, version, stage)
     state.close()
 
 
@@ -103,24 +105,24 @@ def engine_settings(**changes: Any) -> EngineConfig:
     return settings().serving.engine.model_copy(update={"follow_s": 0.05, **changes})
 
 
-def log_settings(**changes: Any) -> LogConfig:
+def log_settings(**changes: Any) -> PredictionLogConfig:
     return settings().serving.log.model_copy(update=changes)
 
 
-def engine_of(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> Engine:
+def make_engine(root: Path, *, engine: EngineConfig | None = None, **log: Any) -> Engine:
     return Engine(root, NAME, engine or engine_settings(), log_settings(**log))
 
 
-def rows(n: int) -> list[dict[str, Any]]:
+def make_rows(n: int) -> list[dict[str, Any]]:
     """Return `n` rows that no model learned from, as a caller would send them."""
-    frame = unseen("personality", 600)
+    frame = unseen_rows("personality", 600)
     plain = json.loads(frame.to_json(orient="records"))
     return [plain[at % len(plain)] for at in range(n)]
 
 
-def one(features: dict[str, Any]) -> bytes:
+def row_body(features: dict[str, Any]) -> bytes:
     return json.dumps({"features": features}).encode()
 
 
-def many(instances: list[dict[str, Any]]) -> bytes:
+def batch_body(instances: list[dict[str, Any]]) -> bytes:
     return json.dumps({"instances": instances}).encode()

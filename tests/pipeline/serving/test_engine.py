@@ -15,12 +15,12 @@ from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.package import PackageStore
-from pipeline.serving import BodyRefused, Engine, NotReady
-from pipeline.serving.answering import _Ids
-from pipeline.serving.explain import contributions
+from pipeline.serving import Engine, InvalidRequest, NotReady
+from pipeline.serving.batch_predictor import _PredictionIds
+from pipeline.serving.explain import feature_contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.serving.conftest import NAME, engine_of, engine_settings, many, one, promote, rows
+from tests.pipeline.serving.conftest import NAME, batch_body, engine_settings, make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pipeline.package import Package
 
 
-def served(root: Path, use: Callable[[Engine], Awaitable[Any]], **changes: Any) -> Any:
+def run_with_engine(root: Path, use: Callable[[Engine], Awaitable[Any]], **changes: Any) -> Any:
     async def run() -> Any:
-        engine = engine_of(root, **changes)
+        engine = make_engine(root, **changes)
         await engine.start()
         try:
             return await use(engine)
@@ -41,15 +41,15 @@ def served(root: Path, use: Callable[[Engine], Awaitable[Any]], **changes: Any) 
     return asyncio.run(run())
 
 
-def package_of(root: Path) -> Package:
+def production_package(root: Path) -> Package:
     state = open_state(root)
     with state.reading() as connection:
-        digest = store.served(connection, NAME).digests["Production"]
+        digest = store.current_deployment(connection, NAME).digests["Production"]
     state.close()
     return PackageStore(root / "state/packages").load(digest)
 
 
-def logged(root: Path) -> list[Any]:
+def logged_rows(root: Path) -> list[Any]:
     state = open_state(root)
     with state.reading() as connection:
         found = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
@@ -60,40 +60,40 @@ def logged(root: Path) -> list[Any]:
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_row_gets_the_same_bits_alone_in_a_batch_and_by_columns(project: Path, version: int) -> None:
     promote(project, version)
-    given = rows(1000)
+    given = make_rows(1000)
 
     async def use(engine: Engine) -> Any:
-        alone = await asyncio.gather(*(engine.predict_one(one(row)) for row in given))
-        batch = json.loads(await engine.predict_batch(many(given)))["predictions"]
+        alone = await asyncio.gather(*(engine.predict_row(row_body(row)) for row in given))
+        batch = json.loads(await engine.predict_batch(batch_body(given)))["predictions"]
         columns = await engine.predict_columns({name: [row[name] for row in given] for name in given[0]})
         return [json.loads(body) for body in alone], batch, columns
 
-    alone, batch, columns = served(project, use)
+    alone, batch, columns = run_with_engine(project, use)
     shares = [list(answer["probabilities"].values()) for answer in alone]
     assert shares == [list(answer["probabilities"].values()) for answer in batch] == columns.probabilities
     assert [answer["prediction"] for answer in alone] == columns.predictions
-    package = package_of(project)
+    package = production_package(project)
     frame = pd.DataFrame(given).convert_dtypes()
-    expected = package.classifier()
+    expected = package.sklearn_classifier()
     assert columns.predictions == expected.predict(frame).tolist()
     assert np.abs(np.array(shares) - expected.predict_proba(frame)).max() <= 1e-5
 
 
 def test_an_answer_that_was_kept_is_the_one_that_would_be_worked_out(project: Path) -> None:
-    given = rows(300)
+    given = make_rows(300)
 
     async def use(engine: Engine) -> Any:
-        answers = [json.loads(await engine.predict_batch(many(given)))["predictions"] for _ in range(2)]
+        answers = [json.loads(await engine.predict_batch(batch_body(given)))["predictions"] for _ in range(2)]
         return [[{**one, "prediction_id": ""} for one in each] for each in answers]
 
-    first, again = served(project, use)
-    (worked_out, _) = served(project, use, engine=engine_settings(cached_rows=0))
+    first, again = run_with_engine(project, use)
+    (worked_out, _) = run_with_engine(project, use, engine=engine_settings(cached_rows=0))
     assert first == again == worked_out
 
 
 def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) -> None:
-    answer = json.loads(served(project, lambda engine: engine.predict_one(one({"Stage_fear": "No"}))))
-    digest = package_of(project).digest
+    answer = json.loads(run_with_engine(project, lambda engine: engine.predict_row(row_body({"Stage_fear": "No"}))))
+    digest = production_package(project).digest
     assert (answer["model_name"], answer["model_version"], answer["model_digest"]) == (NAME, 1, digest)
     assert (answer["generation"], answer["served_by"]) == (1, "champion")
     assert [warning["rule"] for warning in answer["warnings"]] == ["many_missing"]
@@ -101,14 +101,14 @@ def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) ->
 
 
 def test_every_answer_has_a_row_in_the_log(project: Path) -> None:
-    given = rows(40)
+    given = make_rows(40)
 
     async def use(engine: Engine) -> list[dict[str, Any]]:
-        bodies = await asyncio.gather(*(engine.predict_one(one(row), subject="bob") for row in given))
+        bodies = await asyncio.gather(*(engine.predict_row(row_body(row), subject="bob") for row in given))
         return [json.loads(body) for body in bodies]
 
-    answers = served(project, use)
-    found = logged(project)
+    answers = run_with_engine(project, use)
+    found = logged_rows(project)
     assert [row.seq for row in found] == list(range(1, 41))
     by_id = {row.prediction_id: row for row in found}
     for answer, row in zip(answers, given, strict=True):
@@ -120,21 +120,23 @@ def test_every_answer_has_a_row_in_the_log(project: Path) -> None:
 
 
 def test_a_retry_gets_the_stored_answer_even_after_a_restart(project: Path) -> None:
-    row, other = rows(2)
+    row, other = make_rows(2)
 
     async def ask(engine: Engine) -> list[bytes]:
-        return list(await asyncio.gather(*(engine.predict_one(one(row), key="k") for _ in range(3))))
+        return list(await asyncio.gather(*(engine.predict_row(row_body(row), key="k") for _ in range(3))))
 
-    first, second = served(project, ask), served(project, ask)
+    first, second = run_with_engine(project, ask), run_with_engine(project, ask)
     assert len({*first, *second}) == 1
-    assert len(logged(project)) == 1
-    with pytest.raises(BodyRefused, match="this key belongs to another request"):
-        served(project, lambda engine: engine.predict_one(one(other), key="k"))
+    assert len(logged_rows(project)) == 1
+    with pytest.raises(InvalidRequest, match="this key belongs to another request"):
+        run_with_engine(project, lambda engine: engine.predict_row(row_body(other), key="k"))
 
 
 def test_a_bad_row_is_left_out_where_that_is_asked_for(project: Path) -> None:
-    given = [*rows(1), {"Stage_fear": "Maybe"}, *rows(1)]
-    answer = json.loads(served(project, lambda engine: engine.predict_batch(many(given), on_error="partial")))
+    given = [*make_rows(1), {"Stage_fear": "Maybe"}, *make_rows(1)]
+    answer = json.loads(
+        run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given), on_error="partial"))
+    )
     first, bad, last = answer["predictions"]
     assert first["probabilities"] == last["probabilities"]
     assert (bad["problems"][0]["path"], answer["n_refused"]) == ("instances[1].Stage_fear", 1)
@@ -146,42 +148,44 @@ def test_without_a_model_the_engine_says_what_to_do(project: Path) -> None:
     async def use(engine: Engine) -> None:
         assert not engine.ready().is_ready
         with pytest.raises(NotReady, match="mlops promote VERSION"):
-            await engine.predict_one(one(rows(1)[0]))
+            await engine.predict_row(row_body(make_rows(1)[0]))
 
-    served(project, use)
+    run_with_engine(project, use)
 
 
 def test_outcomes_are_kept_for_known_predictions_only(project: Path) -> None:
     async def use(engine: Engine) -> None:
-        name = json.loads(await engine.predict_one(one(rows(1)[0])))["prediction_id"]
+        name = json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"]
         told = {"prediction_id": name, "outcome": "Introvert"}
         assert json.loads(await engine.feedback(json.dumps(told).encode())) == {"stored": 1}
         both = {"outcomes": [told, {"prediction_id": "none", "outcome": "Introvert"}]}
-        with pytest.raises(BodyRefused, match=r"outcomes\[1\]\.prediction_id: no such prediction"):
+        with pytest.raises(InvalidRequest, match=r"outcomes\[1\]\.prediction_id: no such prediction"):
             await engine.feedback(json.dumps(both).encode())
-        with pytest.raises(BodyRefused, match="outcome: expected one of Extrovert, Introvert"):
+        with pytest.raises(InvalidRequest, match="outcome: expected one of Extrovert, Introvert"):
             await engine.feedback(json.dumps({**told, "outcome": "introvert"}).encode())
         with engine.state.reading() as connection:
             kept = list(connection.execute(select(outcomes)))
         assert [(row.prediction_id, row.outcome, row.source) for row in kept] == [(name, "Introvert", "api")]
 
-    served(project, use)
+    run_with_engine(project, use)
 
 
 def test_a_contribution_is_what_the_probability_loses_when_the_feature_is_as_in_training(project: Path) -> None:
-    row = rows(1)[0]
+    row = make_rows(1)[0]
 
     async def use(engine: Engine) -> Any:
-        assert engine.bundle is not None
-        return engine.bundle.reference, contributions(engine.bundle, engine.bundle.codec.one(one(row)))
+        assert engine.loaded_model is not None
+        return engine.loaded_model.reference, feature_contributions(
+            engine.loaded_model, engine.loaded_model.parser.parse_row(row_body(row))
+        )
 
-    reference, (label, confidence, found) = served(project, use)
+    reference, (label, confidence, found) = run_with_engine(project, use)
     assert sorted(found) == sorted(row)
     bins = reference.column("Stage_fear")
     counts = dict(zip(bins.labels, bins.counts, strict=True))
     words = [*bins.points, None]
     frame = pd.DataFrame([{**row, "Stage_fear": word} for word in words]).astype({"Stage_fear": "string"})
-    package = package_of(project)
+    package = production_package(project)
     shares = package.predict_proba(frame.convert_dtypes())[:, package.classes.index(label)]
     weights = [*(counts[word] for word in bins.points), counts["missing"]]
     assert found["Stage_fear"] == pytest.approx(confidence - np.average(shares, weights=weights))
@@ -189,19 +193,19 @@ def test_a_contribution_is_what_the_probability_loses_when_the_feature_is_as_in_
 
 def test_a_full_queue_turns_requests_away(project: Path) -> None:
     async def use(engine: Engine) -> list[Any]:
-        given = (engine.predict_one(one(row)) for row in rows(200))
+        given = (engine.predict_row(row_body(row)) for row in make_rows(200))
         return list(await asyncio.gather(*given, return_exceptions=True))
 
-    answers = served(project, use, queue_rows=1)
+    answers = run_with_engine(project, use, queue_rows=1)
     refused = [answer for answer in answers if isinstance(answer, NotReady)]
     assert refused
-    assert len(refused) + len(logged(project)) == 200
+    assert len(refused) + len(logged_rows(project)) == 200
 
 
 def test_a_sample_keeps_fewer_rows_whose_weights_make_up_for_it(project: Path) -> None:
-    given = rows(2000)
-    body = served(project, lambda engine: engine.predict_batch(many(given)), sample=0.25)
-    found = logged(project)
+    given = make_rows(2000)
+    body = run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given)), sample=0.25)
+    found = logged_rows(project)
     assert 350 < len(found) < 650
     assert {row.weight for row in found} == {4.0}
     answers = {one["prediction_id"]: (at, one) for at, one in enumerate(json.loads(body)["predictions"])}
@@ -214,30 +218,32 @@ def test_a_sample_keeps_fewer_rows_whose_weights_make_up_for_it(project: Path) -
 
 def test_a_batch_of_which_a_sample_keeps_nothing_is_answered(project: Path) -> None:
     async def use(engine: Engine) -> list[Any]:
-        return [json.loads(await engine.predict_batch(many(rows(1)))) for _ in range(20)]
+        return [json.loads(await engine.predict_batch(batch_body(make_rows(1)))) for _ in range(20)]
 
-    answers = served(project, use, sample=0.01)
+    answers = run_with_engine(project, use, sample=0.01)
     assert [len(one["predictions"]) for one in answers] == [1] * 20
-    assert len(logged(project)) < 5
+    assert len(logged_rows(project)) < 5
 
 
 def test_without_a_log_nothing_is_written(project: Path) -> None:
-    answer = served(project, lambda engine: engine.predict_one(one(rows(1)[0])), mode="none")
+    answer = run_with_engine(project, lambda engine: engine.predict_row(row_body(make_rows(1)[0])), mode="none")
     assert json.loads(answer)["prediction_id"]
-    assert logged(project) == []
+    assert logged_rows(project) == []
 
 
 def test_more_rows_than_allowed_are_refused(project: Path) -> None:
-    with pytest.raises(BodyRefused, match="at most 5 are accepted"):
-        served(project, lambda engine: engine.predict_batch(many(rows(6))), engine=engine_settings(max_rows=5))
+    with pytest.raises(InvalidRequest, match="at most 5 are accepted"):
+        run_with_engine(
+            project, lambda engine: engine.predict_batch(batch_body(make_rows(6))), engine=engine_settings(max_rows=5)
+        )
 
 
 def test_no_identifier_is_given_twice_when_two_threads_ask() -> None:
     every = sys.getswitchinterval()
-    ids, given = _Ids(), list[str]()
+    ids, given = _PredictionIds(), list[str]()
     threads = [
-        threading.Thread(target=lambda: [given.extend(ids.take(5)) for _ in range(10_000)]),
-        threading.Thread(target=lambda: [given.append(ids.one()) for _ in range(50_000)]),
+        threading.Thread(target=lambda: [given.extend(ids.next_ids(5)) for _ in range(10_000)]),
+        threading.Thread(target=lambda: [given.append(ids.next_id()) for _ in range(50_000)]),
     ]
     sys.setswitchinterval(1e-6)
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import state as store
-from tests.pipeline.state import server
-from tests.pipeline.state.databases import CHOSEN, Databases
+from tests.pipeline.state import postgresql_server
+from tests.pipeline.state.project_databases import DATABASE_KIND, ProjectDatabases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL server."""
-    folder = server.programs()
+    folder = postgresql_server.find_server_programs()
     if folder is None:
         if os.environ.get("CI"):
             pytest.fail("CI must have PostgreSQL; .ci/run installs it")
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with server.running(folder) as address:
+    with postgresql_server.running_server(folder) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def databases(request: pytest.FixtureRequest) -> Databases:
+def databases(request: pytest.FixtureRequest) -> ProjectDatabases:
     """Where the projects of tests keep their state."""
-    return Databases(None if CHOSEN == "sqlite" else request.getfixturevalue("postgresql"))
+    return ProjectDatabases(None if DATABASE_KIND == "sqlite" else request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,7 +46,7 @@ def address(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     if kind == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
-    return server.new_database(request.getfixturevalue("postgresql"))
+    return postgresql_server.new_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def state(
         monkeypatch.setenv(store.URL_ENV, f"sqlite:///{tmp_path / 'state.db'}")
     else:
         on = request.getfixturevalue("postgresql")
-        monkeypatch.setenv(store.URL_ENV, server.new_database(on, like=server.prepared(on)))
+        monkeypatch.setenv(
+            store.URL_ENV, postgresql_server.new_database(on, template=postgresql_server.template_database(on))
+        )
     ticks = count(1)
     opened = store.open_state(tmp_path, clock=lambda: next(ticks))
     yield opened

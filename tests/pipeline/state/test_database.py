@@ -15,31 +15,31 @@ from sqlalchemy import exc, text
 
 from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
-from pipeline.state.migration import HEAD
+from pipeline.state.schema_migration import HEAD_REVISION
 from pipeline.state.tables import METADATA
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ACT = store.Act("ada", "register", 1)
+AUDIT_EVENT = store.AuditEvent("ada", "register", 1)
 
 
-def _set_form(state: store.State, form: str) -> None:
+def _set_schema_version(state: store.State, form: str) -> None:
     with state.writing() as connection:
         connection.execute(text("UPDATE mlops_schema SET version_num = :form"), {"form": form})
 
 
-def test_the_newest_form_is_the_last_migration() -> None:
+def test_the_head_revision_is_the_last_migration() -> None:
     scripts = ScriptDirectory(str(ROOT / "pipeline/state/migrations"))
-    assert scripts.get_current_head() == HEAD
+    assert scripts.get_current_head() == HEAD_REVISION
 
 
 def _is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or not str(name).startswith("predictions_")
 
 
-def test_the_tables_are_those_that_are_declared(state: store.State) -> None:
+def test_migrated_tables_match_their_declaration(state: store.State) -> None:
     options = {"version_table": "mlops_schema", "include_name": _is_no_partition}
     with state.reading() as connection:
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
@@ -50,47 +50,47 @@ def test_the_tables_are_those_that_are_declared(state: store.State) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(state: store.State) -> None:
     with pytest.raises(RuntimeError), state.writing() as connection:
-        store.append(connection, ACT, model="m")
+        store.append_audit_entry(connection, AUDIT_EVENT, model="m")
         raise RuntimeError
     with state.reading() as connection:
-        assert store.entries(connection) == []
+        assert store.read_audit_entries(connection) == []
 
 
-def test_what_a_reader_sees_does_not_change_under_it(state: store.State) -> None:
+def test_a_reader_sees_a_single_snapshot(state: store.State) -> None:
     with state.reading() as before:
-        assert store.entries(before) == []
+        assert store.read_audit_entries(before) == []
         with state.writing() as connection:
-            store.append(connection, ACT, model="m")
-        assert store.entries(before) == []
+            store.append_audit_entry(connection, AUDIT_EVENT, model="m")
+        assert store.read_audit_entries(before) == []
     with state.reading() as after:
-        assert len(store.entries(after)) == 1
+        assert len(store.read_audit_entries(after)) == 1
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
 def test_the_audit_trail_refuses_changes(state: store.State, change: str) -> None:
     with state.writing() as connection:
-        store.append(connection, ACT, model="m")
+        store.append_audit_entry(connection, AUDIT_EVENT, model="m")
     with pytest.raises((exc.DatabaseError, DependencyUnavailable), match="append-only"), state.writing() as connection:
         connection.execute(text(change))
 
 
-def test_tables_of_a_newer_program_are_refused_and_left_alone(state: store.State, tmp_path: Path) -> None:
-    _set_form(state, "9999")
+def test_a_newer_schema_is_refused_and_unchanged(state: store.State, tmp_path: Path) -> None:
+    _set_schema_version(state, "9999")
     with pytest.raises(Conflict, match="newer than"):
         store.open_state(tmp_path)
     with pytest.raises(Conflict, match="newer than"):
-        store.upgrade(state, tmp_path / "backups")
-    assert store.revision(state).found == "9999"
+        store.upgrade_schema(state, tmp_path / "backups")
+    assert store.schema_revision(state).current == "9999"
 
 
-def test_tables_of_an_older_program_ask_for_an_upgrade(state: store.State, tmp_path: Path) -> None:
-    _set_form(state, "0000")
+def test_an_older_schema_requires_an_upgrade(state: store.State, tmp_path: Path) -> None:
+    _set_schema_version(state, "0000")
     with pytest.raises(Conflict, match="run `mlops state upgrade`"):
         store.open_state(tmp_path)
 
 
 def test_a_current_database_needs_no_upgrade(state: store.State, tmp_path: Path) -> None:
-    assert store.upgrade(state, tmp_path / "backups") is None
+    assert store.upgrade_schema(state, tmp_path / "backups") is None
     assert not (tmp_path / "backups").exists()
 
 
@@ -114,7 +114,7 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
     def write() -> None:
         for _ in range(10):
             with state.writing() as connection:
-                store.append(connection, ACT, model="m")
+                store.append_audit_entry(connection, AUDIT_EVENT, model="m")
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for one in writers:
@@ -122,8 +122,8 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
     for one in writers:
         one.join()
     with state.reading() as connection:
-        assert [entry.seq for entry in store.entries(connection)] == list(range(1, 41))
-        assert store.verify(connection) == []
+        assert [entry.seq for entry in store.read_audit_entries(connection)] == list(range(1, 41))
+        assert store.verify_audit_chain(connection) == []
 
 
 @pytest.mark.parametrize(
@@ -134,17 +134,13 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
         ("sqlite://", "in memory would forget"),
     ],
 )
-def test_an_address_that_is_none_is_refused(
-    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_url_is_refused(url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.URL_ENV, url)
     with pytest.raises(ConfigError, match=said):
         store.open_state(tmp_path)
 
 
-def test_a_server_that_is_not_there_is_named_without_its_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.URL_ENV, "postgresql://ada:secret@127.0.0.1:1/x")  # pragma: allowlist secret
     with pytest.raises(DependencyUnavailable, match=r"ada:\*\*\*@127\.0\.0\.1:1/x") as caught:
         store.open_state(tmp_path)

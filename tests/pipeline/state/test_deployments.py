@@ -11,13 +11,13 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from tests.pipeline.problems import ROOT
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def register(state: store.State, n: int = 1) -> list[store.Version]:
+def register_versions(state: store.State, n: int = 1) -> list[store.ModelVersion]:
     with state.writing() as connection:
         return [
             store.add_version(
@@ -27,19 +27,21 @@ def register(state: store.State, n: int = 1) -> list[store.Version]:
         ]
 
 
-def move(state: store.State, version: store.Version, stage: str, expected: int | None = None) -> store.Change:
+def set_stage(
+    state: store.State, version: store.ModelVersion, stage: str, expected: int | None = None
+) -> store.DeploymentChange:
     with state.writing() as connection:
-        act = store.Act("ada", "promote", state.clock(), "because")
-        return store.decide(connection, version, stage, act, expected=expected)
+        act = store.AuditEvent("ada", "promote", state.clock(), "because")
+        return store.set_deployment(connection, version, stage, act, expected_generation=expected)
 
 
-def stages(state: store.State) -> list[str]:
+def read_stages(state: store.State) -> list[str]:
     with state.reading() as connection:
-        return [one.stage for one in store.all_versions(connection, "m")]
+        return [one.stage for one in store.read_versions(connection, "m")]
 
 
-def test_versions_count_from_one_and_are_found_by_content(state: store.State) -> None:
-    first, second = register(state, 2)
+def test_version_numbers_start_at_1_and_equal_content_is_the_same_version(state: store.State) -> None:
+    first, second = register_versions(state, 2)
     assert (first.version, second.version) == (1, 2)
     with state.reading() as connection:
         assert store.version_by_digest(connection, "m", second.digest) == second
@@ -49,42 +51,42 @@ def test_versions_count_from_one_and_are_found_by_content(state: store.State) ->
             store.find_version(connection, "m", 3)
 
 
-def test_a_new_version_in_production_archives_the_old_one(state: store.State) -> None:
-    first, second = register(state, 2)
-    move(state, first, "Production")
-    change = move(state, second, "Production")
-    assert stages(state) == ["Archived", "Production"]
+def test_a_new_production_version_archives_the_previous(state: store.State) -> None:
+    first, second = register_versions(state, 2)
+    set_stage(state, first, "Production")
+    change = set_stage(state, second, "Production")
+    assert read_stages(state) == ["Archived", "Production"]
     assert (change.before.version("Production"), change.after.version("Production")) == (1, 2)
-    assert change.after.generation == change.entry.generation == 2
+    assert change.after.generation == change.audit_entry.generation == 2
 
 
 def test_a_version_leaves_the_stage_that_it_was_in(state: store.State) -> None:
-    (only,) = register(state)
-    move(state, only, "Staging")
-    change = move(state, only, "Production")
+    (only,) = register_versions(state)
+    set_stage(state, only, "Staging")
+    change = set_stage(state, only, "Production")
     assert change.after.versions == {"Production": 1}
-    assert move(state, only, "Archived").after.versions == {}
-    assert stages(state) == ["Archived"]
+    assert set_stage(state, only, "Archived").after.versions == {}
+    assert read_stages(state) == ["Archived"]
 
 
 def test_staging_and_production_are_two_places(state: store.State) -> None:
-    first, second = register(state, 2)
-    move(state, first, "Production")
-    assert move(state, second, "Staging").after.versions == {"Production": 1, "Staging": 2}
-    assert stages(state) == ["Production", "Staging"]
+    first, second = register_versions(state, 2)
+    set_stage(state, first, "Production")
+    assert set_stage(state, second, "Staging").after.versions == {"Production": 1, "Staging": 2}
+    assert read_stages(state) == ["Production", "Staging"]
 
 
-def test_a_decision_on_an_older_generation_is_a_conflict_and_changes_nothing(state: store.State) -> None:
-    first, second = register(state, 2)
-    move(state, first, "Production", expected=0)
+def test_a_stale_generation_is_a_conflict_and_changes_nothing(state: store.State) -> None:
+    first, second = register_versions(state, 2)
+    set_stage(state, first, "Production", expected=0)
     with pytest.raises(Conflict, match="m is at generation 1 and generation 0 was expected"):
-        move(state, second, "Production", expected=0)
-    assert stages(state) == ["Production", "None"]
+        set_stage(state, second, "Production", expected=0)
+    assert read_stages(state) == ["Production", "None"]
     with state.reading() as connection:
-        assert len(store.entries(connection)) == 1
+        assert len(store.read_audit_entries(connection)) == 1
 
 
-PROMOTER = """
+PROMOTER_SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import state as store
@@ -106,12 +108,12 @@ print(wins)
 """
 
 
-def test_of_four_promoters_at_once_one_wins_each_round(state: store.State, tmp_path: Path) -> None:
+def test_only_a_single_concurrent_promotion_succeeds(state: store.State, tmp_path: Path) -> None:
     n_rounds = 100
-    register(state, 4)
+    register_versions(state, 4)
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", PROMOTER, str(tmp_path), str(number), str(n_rounds)],
+            [sys.executable, "-c", PROMOTER_SCRIPT, str(tmp_path), str(number), str(n_rounds)],
             cwd=ROOT,
             env={store.URL_ENV: os.environ[store.URL_ENV], "PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
@@ -122,21 +124,21 @@ def test_of_four_promoters_at_once_one_wins_each_round(state: store.State, tmp_p
     wins = [int(process.communicate(timeout=120)[0]) for process in started]
     assert sum(wins) == n_rounds
     with state.reading() as connection:
-        assert [one.generation for one in store.entries(connection)] == list(range(1, n_rounds + 1))
-        assert store.verify(connection) == []
-        assert store.served(connection, "m").generation == n_rounds
+        assert [one.generation for one in store.read_audit_entries(connection)] == list(range(1, n_rounds + 1))
+        assert store.verify_audit_chain(connection) == []
+        assert store.current_deployment(connection, "m").generation == n_rounds
 
 
-def test_tasks_wait_in_order_until_they_are_done(state: store.State) -> None:
+def test_outbox_tasks_are_pending_in_order_until_done(state: store.State) -> None:
     with state.writing() as connection:
         for number in (1, 2, 3):
-            store.enqueue(connection, "alias", {"version": number}, at=state.clock())
+            store.enqueue_task(connection, "alias", {"version": number}, at=state.clock())
     with state.writing() as connection:
-        first, second, _ = store.waiting(connection)
-        store.done(connection, first, at=state.clock())
-        store.failed(connection, second, "the server is away")
+        first, second, _ = store.read_pending_tasks(connection)
+        store.mark_task_done(connection, first, at=state.clock())
+        store.mark_task_failed(connection, second, "the server is away")
     with state.reading() as connection:
-        left = store.waiting(connection)
+        left = store.read_pending_tasks(connection)
     assert [(one.payload["version"], one.attempts, one.error) for one in left] == [
         (2, 1, "the server is away"),
         (3, 0, None),

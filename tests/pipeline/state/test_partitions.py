@@ -11,10 +11,10 @@ from sqlalchemy import func, select, text
 
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
-from pipeline.serving.upkeep import erase
-from pipeline.state.migration import _migrate  # the way to an older form is for tests only
+from pipeline.serving.retention import erase_subject
+from pipeline.state.schema_migration import _migrate  # the way to an older form is for tests only
 from pipeline.state.tables import METADATA, outcomes, predictions
-from tests.pipeline.state import server
+from tests.pipeline.state import postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,29 +26,32 @@ START = 20_000 * DAY
 @pytest.fixture
 def kept(postgresql: str) -> Iterator[store.State]:
     """A database on PostgreSQL with our tables and without rows."""
-    opened = store.connect_to(server.new_database(postgresql, like=server.prepared(postgresql)), named="here")
+    opened = store.connect_to(
+        postgresql_server.new_database(postgresql, template=postgresql_server.template_database(postgresql)),
+        setting_name="here",
+    )
     yield opened
     opened.close()
 
 
-def row(name: str, at: int, subject: str | None = None) -> store.PredictionRow:
+def make_row(name: str, at: int, subject: str | None = None) -> store.PredictionRow:
     return store.PredictionRow(
         name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "champion", "champion", 1, 1.0, None, subject,
     )  # fmt: skip
 
 
-def write(state: store.State, *rows: store.PredictionRow) -> None:
-    journal = store.Journal(state)
-    journal.append(rows)
+def write_rows(state: store.State, *rows: store.PredictionRow) -> None:
+    journal = store.PredictionWriter(state)
+    journal.write(rows)
     journal.close()
 
 
-def prepare(state: store.State, *moments: int, days: int = 1) -> None:
+def add_day_partitions(state: store.State, *moments: int, days: int = 1) -> None:
     with state.writing() as connection:
         store.add_partitions(connection, moments, days=days)
 
 
-def partitions(state: store.State) -> dict[str, int]:
+def count_rows_by_partition(state: store.State) -> dict[str, int]:
     """Return how many rows each table of the log has."""
     with state.reading() as connection:
         query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass ORDER BY 1"
@@ -56,60 +59,64 @@ def partitions(state: store.State) -> dict[str, int]:
         return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
 
 
-def names(state: store.State) -> list[str]:
+def read_prediction_ids(state: store.State) -> list[str]:
     with state.reading() as connection:
         return list(connection.execute(select(predictions.c.prediction_id).order_by(predictions.c.seq)).scalars())
 
 
-def test_rows_lie_in_the_partition_of_their_moment_and_others_wait_until_it_is_made(kept: store.State) -> None:
-    prepare(kept, START)
-    write(kept, row("a", START), row("b", START + DAY - 1), row("c", START + DAY), row("d", 5))
-    assert partitions(kept) == {"predictions_2024_10_04": 2, "predictions_rest": 2}
-    prepare(kept, START, START + DAY)
-    assert partitions(kept) == {"predictions_2024_10_04": 2, "predictions_2024_10_05": 1, "predictions_rest": 1}
-    assert names(kept) == ["a", "b", "c", "d"]
+def test_rows_go_to_their_partition_or_the_default_until_it_exists(kept: store.State) -> None:
+    add_day_partitions(kept, START)
+    write_rows(kept, make_row("a", START), make_row("b", START + DAY - 1), make_row("c", START + DAY), make_row("d", 5))
+    assert count_rows_by_partition(kept) == {"predictions_2024_10_04": 2, "predictions_rest": 2}
+    add_day_partitions(kept, START, START + DAY)
+    assert count_rows_by_partition(kept) == {
+        "predictions_2024_10_04": 2,
+        "predictions_2024_10_05": 1,
+        "predictions_rest": 1,
+    }
+    assert read_prediction_ids(kept) == ["a", "b", "c", "d"]
 
 
-def test_what_is_there_already_is_made_once(kept: store.State) -> None:
-    prepare(kept, START)
+def test_existing_partitions_are_not_created_again(kept: store.State) -> None:
+    add_day_partitions(kept, START)
     with kept.reading() as connection:
-        assert store.lacking_partitions(connection, [START, START + DAY - 1], days=1) == []
+        assert store.missing_partitions(connection, [START, START + DAY - 1], days=1) == []
 
 
-def test_another_length_fills_what_is_free_between_partitions(kept: store.State) -> None:
+def test_a_new_partition_length_fills_the_gaps(kept: store.State) -> None:
     begin = store.partition_start(START, days=7)
-    prepare(kept, begin + 2 * DAY, begin + 4 * DAY)
-    prepare(kept, begin, days=7)
-    write(kept, *(row(f"r{at}", begin + at * DAY) for at in range(7)))
-    assert sorted(partitions(kept).values()) == [0, 1, 1, 1, 2, 2]
+    add_day_partitions(kept, begin + 2 * DAY, begin + 4 * DAY)
+    add_day_partitions(kept, begin, days=7)
+    write_rows(kept, *(make_row(f"r{at}", begin + at * DAY) for at in range(7)))
+    assert sorted(count_rows_by_partition(kept).values()) == [0, 1, 1, 1, 2, 2]
     with kept.reading() as connection:
-        assert store.lacking_partitions(connection, [begin + 6 * DAY], days=7) == []
+        assert store.missing_partitions(connection, [begin + 6 * DAY], days=7) == []
 
 
-def test_the_last_moment_that_there_is_has_a_partition(kept: store.State) -> None:
-    write(kept, row("a", 2**63 - 1))
-    prepare(kept, 2**63 - 1, days=7)
-    assert sorted(partitions(kept).values()) == [0, 1]
+def test_the_maximum_timestamp_has_a_partition(kept: store.State) -> None:
+    write_rows(kept, make_row("a", 2**63 - 1))
+    add_day_partitions(kept, 2**63 - 1, days=7)
+    assert sorted(count_rows_by_partition(kept).values()) == [0, 1]
 
 
-def test_old_partitions_go_with_their_outcomes_and_no_others(kept: store.State) -> None:
-    prepare(kept, START, START + DAY, START + 2 * DAY)
-    write(kept, *(row(f"r{at}", START + at * DAY // 2) for at in range(6)))
+def test_dropped_partitions_take_only_their_outcomes(kept: store.State) -> None:
+    add_day_partitions(kept, START, START + DAY, START + 2 * DAY)
+    write_rows(kept, *(make_row(f"r{at}", START + at * DAY // 2) for at in range(6)))
     with kept.writing() as connection:
         told = [(f"r{at}", START + 9 * DAY, "yes", "api") for at in (0, 2, 3, 4)]
         store.add_outcomes(connection, [*told, ("unknown", START, "yes", "api")])
     assert store.drop_partitions(kept, before=START + 2 * DAY) == 4
-    assert names(kept) == ["r4", "r5"]
-    assert list(partitions(kept)) == ["predictions_2024_10_06", "predictions_rest"]
+    assert read_prediction_ids(kept) == ["r4", "r5"]
+    assert list(count_rows_by_partition(kept)) == ["predictions_2024_10_06", "predictions_rest"]
     with kept.reading() as connection:
         left = connection.execute(select(outcomes.c.prediction_id).order_by(outcomes.c.seq)).scalars()
         assert list(left) == ["r4", "unknown"]
     assert store.drop_partitions(kept, before=START + 2 * DAY) == 0
 
 
-def test_a_removal_that_was_broken_off_is_ended_by_the_next(kept: store.State) -> None:
-    prepare(kept, START)
-    write(kept, row("a", START))
+def test_an_interrupted_removal_is_completed_by_the_next(kept: store.State) -> None:
+    add_day_partitions(kept, START)
+    write_rows(kept, make_row("a", START))
     with kept.writing() as connection:
         store.add_outcomes(connection, [("a", START, "yes", "api")])
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
@@ -120,25 +127,25 @@ def test_a_removal_that_was_broken_off_is_ended_by_the_next(kept: store.State) -
         assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
 
 
-def test_a_subject_is_erased_from_what_left_the_log_and_is_not_gone_yet(kept: store.State) -> None:
-    prepare(kept, START)
-    write(kept, row("a", START, "s"), row("b", 5, "s"))
+def test_a_subject_is_erased_from_detached_partitions(kept: store.State) -> None:
+    add_day_partitions(kept, START)
+    write_rows(kept, make_row("a", START, "s"), make_row("b", 5, "s"))
     with kept.writing() as connection:
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
         connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
-    assert erase(kept, "s", actor="eve") == 1
+    assert erase_subject(kept, "s", actor="eve") == 1
     with kept.reading() as connection:
         assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
 
 
-def test_a_partition_that_somebody_reads_stays_until_they_have_read_it(kept: store.State) -> None:
-    prepare(kept, START)
-    write(kept, row("a", START))
+def test_a_partition_is_not_dropped_while_it_is_read(kept: store.State) -> None:
+    add_day_partitions(kept, START)
+    write_rows(kept, make_row("a", START))
     with kept.reading() as connection:
         assert connection.execute(select(func.count()).select_from(predictions)).scalar_one() == 1
         with pytest.raises(Conflict, match="lock timeout"):
             store.drop_partitions(kept, before=START + DAY)
-        write(kept, row("b", START))
+        write_rows(kept, make_row("b", START))
     assert store.drop_partitions(kept, before=START + DAY) == 2
 
 
@@ -148,53 +155,55 @@ def test_no_row_is_lost_while_partitions_come_and_go_under_writers(kept: store.S
 
     def work(number: int) -> None:
         for at, moment in enumerate(moments[number]):
-            write(kept, row(f"w{number}-{at}", moment))
+            write_rows(kept, make_row(f"w{number}-{at}", moment))
 
     writers = [threading.Thread(target=work, args=(number,)) for number in range(3)]
     for one in writers:
         one.start()
     for day in range(4):
-        prepare(kept, START + day * DAY)
+        add_day_partitions(kept, START + day * DAY)
     for one in writers:
         one.join()
-    assert partitions(kept)["predictions_rest"] == 0
+    assert count_rows_by_partition(kept)["predictions_rest"] == 0
     young = {f"w{n}-{at}" for n in range(3) for at, moment in enumerate(moments[n]) if moment >= START + 2 * DAY}
     assert store.drop_partitions(kept, before=START + 2 * DAY) == 90 - len(young)
-    assert set(names(kept)) == young
+    assert set(read_prediction_ids(kept)) == young
 
 
 def test_an_identifier_that_a_caller_chose_is_refused_whatever_partition_has_it(kept: store.State) -> None:
-    prepare(kept, START, START + DAY)
-    journal = store.Journal(kept)
-    journal.append([row("a", START)])
+    add_day_partitions(kept, START, START + DAY)
+    journal = store.PredictionWriter(kept)
+    journal.write([make_row("a", START)])
     with pytest.raises(DependencyUnavailable, match="it has a prediction 'a' already; choose another"):
-        journal.append([row("b", START + DAY), row("a", START + DAY)], has_chosen_ids=True)
+        journal.write([make_row("b", START + DAY), make_row("a", START + DAY)], has_client_ids=True)
     with pytest.raises(DependencyUnavailable, match="predictions_2024_10_04_prediction_id_key"):
-        journal.append([row("a", START)])
+        journal.write([make_row("a", START)])
     journal.close()
-    assert names(kept) == ["a"]
+    assert read_prediction_ids(kept) == ["a"]
 
 
-def test_subjects_and_known_predictions_are_found_in_every_partition(kept: store.State) -> None:
-    prepare(kept, START, START + DAY)
-    write(kept, row("a", START, "s"), row("b", START + DAY, "s"), row("c", 5, "s"), row("d", 5))
+def test_every_partition_is_searched_for_subjects_and_ids(kept: store.State) -> None:
+    add_day_partitions(kept, START, START + DAY)
+    write_rows(
+        kept, make_row("a", START, "s"), make_row("b", START + DAY, "s"), make_row("c", 5, "s"), make_row("d", 5)
+    )
     with kept.writing() as connection:
-        assert store.known_predictions(connection, ["a", "b", "c", "e"]) == {"a", "b", "c"}
+        assert store.existing_prediction_ids(connection, ["a", "b", "c", "e"]) == {"a", "b", "c"}
         assert store.erase_subject(connection, "s") == 3
-    assert names(kept) == ["d"]
+    assert read_prediction_ids(kept) == ["d"]
 
 
 @pytest.mark.parametrize("moments", [[START + DAY // 2, 7, START], [2**63 - 1], []])
-def test_what_was_logged_before_is_a_partition_as_it_lay(kept: store.State, moments: list[int]) -> None:
+def test_the_unpartitioned_log_becomes_a_partition(kept: store.State, moments: list[int]) -> None:
     with kept.writing() as connection:
         METADATA.drop_all(connection)
         connection.execute(text("DROP TABLE mlops_schema"))
         connection.execute(text("DROP FUNCTION refuse_audit_change"))
     _migrate(kept, to="0005")
-    write(kept, *(row(f"r{at}", moment) for at, moment in enumerate(moments)))
+    write_rows(kept, *(make_row(f"r{at}", moment) for at, moment in enumerate(moments)))
     _migrate(kept)
     before = {"predictions_before": len(moments)} if moments else {}
-    assert partitions(kept) == {**before, "predictions_rest": 0}
-    prepare(kept, START, START + DAY)
-    write(kept, row("new", START + DAY))
-    assert names(kept) == [*(f"r{at}" for at in range(len(moments))), "new"]
+    assert count_rows_by_partition(kept) == {**before, "predictions_rest": 0}
+    add_day_partitions(kept, START, START + DAY)
+    write_rows(kept, make_row("new", START + DAY))
+    assert read_prediction_ids(kept) == [*(f"r{at}" for at in range(len(moments))), "new"]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.tracing.sampling import Parent, Sampler, is_on, parent_of, sampler_of
+from pipeline.tracing.sampling import (
+    TraceParent,
+    TraceSampler,
+    is_tracing_enabled,
+    parse_traceparent,
+    sampler_from_environment,
+)
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
 
@@ -23,17 +29,17 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: 
     ],
 )
 def test_traces_are_made_where_an_exporter_or_a_collector_is_named(environment: dict[str, str], expected: bool) -> None:
-    assert is_on(environment) is expected
+    assert is_tracing_enabled(environment) is expected
 
 
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        (f"00-{TRACE}-{SPAN}-01", Parent(TRACE, SPAN, is_sampled=True)),
-        (f"00-{TRACE}-{SPAN}-00", Parent(TRACE, SPAN, is_sampled=False)),
-        (f"00-{TRACE}-{SPAN}-03", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"00-{TRACE}-{SPAN}-01", TraceParent(TRACE, SPAN, is_sampled=True)),
+        (f"00-{TRACE}-{SPAN}-00", TraceParent(TRACE, SPAN, is_sampled=False)),
+        (f"00-{TRACE}-{SPAN}-03", TraceParent(TRACE, SPAN, is_sampled=True)),
         # A version of the future may say more behind what we know.
-        (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like", TraceParent(TRACE, SPAN, is_sampled=True)),
         (f"00-{TRACE}-{SPAN}-01-more", None),
         (f"ff-{TRACE}-{SPAN}-01", None),
         (f"00-{'0' * 32}-{SPAN}-01", None),
@@ -43,36 +49,36 @@ def test_traces_are_made_where_an_exporter_or_a_collector_is_named(environment: 
         ("", None),
     ],
 )
-def test_a_parent_is_read_as_w3c_writes_it(word: str, expected: Parent | None) -> None:
-    assert parent_of(word) == expected
+def test_a_parent_is_read_as_w3c_writes_it(word: str, expected: TraceParent | None) -> None:
+    assert parse_traceparent(word) == expected
 
 
 @pytest.mark.parametrize(
     ("word", "argument", "expected"),
     [
-        ("", "", Sampler(0.25)),
-        ("always_on", "", Sampler(1.0, heeds_parent=False)),
-        ("parentbased_always_off", "", Sampler(0.0)),
-        ("traceidratio", "0.5", Sampler(0.5, heeds_parent=False)),
-        ("parentbased_traceidratio", "", Sampler(1.0)),
+        ("", "", TraceSampler(0.25)),
+        ("always_on", "", TraceSampler(1.0, is_parent_based=False)),
+        ("parentbased_always_off", "", TraceSampler(0.0)),
+        ("traceidratio", "0.5", TraceSampler(0.5, is_parent_based=False)),
+        ("parentbased_traceidratio", "", TraceSampler(1.0)),
     ],
 )
-def test_the_sampler_is_that_of_the_environment(word: str, argument: str, expected: Sampler) -> None:
+def test_the_sampler_is_that_of_the_environment(word: str, argument: str, expected: TraceSampler) -> None:
     environment = {"OTEL_TRACES_SAMPLER": word, "OTEL_TRACES_SAMPLER_ARG": argument}
-    assert sampler_of(environment, 0.25) == expected
+    assert sampler_from_environment(environment, 0.25) == expected
 
 
 def test_an_unknown_sampler_or_share_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER 'traceidration': .*did you mean 'traceidratio'"):
-        sampler_of({"OTEL_TRACES_SAMPLER": "traceidration"}, 1.0)
+        sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidration"}, 1.0)
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': accepted is a share from 0 to 1"):
-        sampler_of({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, 1.0)
+        sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, 1.0)
 
 
 def test_a_caller_decides_and_otherwise_the_share_does() -> None:
-    sampler = Sampler(0.1)
-    picked = sum(sampler.wants(None) for _ in range(20_000))
+    sampler = TraceSampler(0.1)
+    picked = sum(sampler.should_sample(None) for _ in range(20_000))
     # Six standard deviations of a fair draw.
     assert abs(picked - 2000) < 6 * (20_000 * 0.1 * 0.9) ** 0.5
-    assert all(sampler.wants(Parent(TRACE, SPAN, is_sampled=True)) for _ in range(100))
-    assert not any(Sampler(1.0).wants(Parent(TRACE, SPAN, is_sampled=False)) for _ in range(100))
+    assert all(sampler.should_sample(TraceParent(TRACE, SPAN, is_sampled=True)) for _ in range(100))
+    assert not any(TraceSampler(1.0).should_sample(TraceParent(TRACE, SPAN, is_sampled=False)) for _ in range(100))

@@ -11,28 +11,28 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.tracing import current_id, named, open_tracing, step, traced
-from pipeline.tracing.sampling import Parent, Sampler
-from pipeline.tracing.spans import tracing_to
+from pipeline.tracing import child_span, current_trace_id, open_tracing, root_span, use_trace
+from pipeline.tracing.sampling import TraceParent, TraceSampler
+from pipeline.tracing.spans import tracing_with_exporter
 from pipeline.tracking import ExperimentTracker
-from pipeline.tracking.outbox import Letter
-from pipeline.tracking.run import TrackingWarning
-from pipeline.tracking.store import OUTBOX
-from tests.pipeline.tracing.collector import collecting
+from pipeline.tracking.active_run import TrackingWarning
+from pipeline.tracking.run_outbox import PendingRun
+from pipeline.tracking.run_store import OUTBOX_FOLDER
+from tests.pipeline.tracing.otlp_collector import run_collector
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARENT = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
+PARENT = TraceParent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
 HEADER = f"00-{PARENT.trace_id}-{PARENT.span_id}-01"
 
 
 def test_steps_hang_below_the_work_that_they_are_part_of() -> None:
     kept = InMemorySpanExporter()
-    tracing = tracing_to(kept, Sampler(1.0), {}, "tried")
-    trace = tracing.start("the whole", PARENT)
-    with named(trace), step("one", rows=3), step("inner"):
-        assert current_id() == PARENT.trace_id
+    tracing = tracing_with_exporter(kept, TraceSampler(1.0), {}, "tried")
+    trace = tracing.start_trace("the whole", PARENT)
+    with use_trace(trace), child_span("one", rows=3), child_span("inner"):
+        assert current_trace_id() == PARENT.trace_id
     trace.span.end()
     tracing.close()
     found = {span.name: span for span in kept.get_finished_spans()}
@@ -44,11 +44,11 @@ def test_steps_hang_below_the_work_that_they_are_part_of() -> None:
     assert found["one"].resource.attributes["service.name"] == "tried"
 
 
-def test_of_an_error_the_kind_is_told_and_not_the_message() -> None:
+def test_a_failed_span_records_the_error_type_without_the_message() -> None:
     kept = InMemorySpanExporter()
-    tracing = tracing_to(kept, Sampler(1.0), {}, "tried")
-    trace = tracing.start("the whole")
-    with pytest.raises(DataError, match="a value of a person"), named(trace), step("one"):
+    tracing = tracing_with_exporter(kept, TraceSampler(1.0), {}, "tried")
+    trace = tracing.start_trace("the whole")
+    with pytest.raises(DataError, match="a value of a person"), use_trace(trace), child_span("one"):
         raise DataError("a value of a person")
     trace.span.end()
     tracing.close()
@@ -60,13 +60,13 @@ def test_of_an_error_the_kind_is_told_and_not_the_message() -> None:
 def test_without_a_trace_a_step_is_just_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.delenv("OTEL_TRACES_EXPORTER", raising=False)
-    with traced("nothing") as trace, step("one"):
-        assert (trace, current_id()) == (None, None)
+    with root_span("nothing") as trace, child_span("one"):
+        assert (trace, current_trace_id()) == (None, None)
 
 
-def test_where_nothing_is_asked_for_nothing_of_opentelemetry_is_imported() -> None:
+def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
     code = (
-        "import sys, pipeline.config.entry, pipeline.serving.http.service\n"
+        "import sys, pipeline.config.stage_entry, pipeline.serving.http.service\n"
         "from pipeline.tracing import traced\n"
         "with traced('nothing'): pass\n"
         "print([one for one in sys.modules if one.startswith('opentelemetry')])"
@@ -82,7 +82,7 @@ def test_where_nothing_is_asked_for_nothing_of_opentelemetry_is_imported() -> No
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "accepted is http/protobuf"),
     ],
 )
-def test_what_is_not_understood_is_refused_in_words(name: str, word: str, said: str) -> None:
+def test_an_unknown_setting_is_refused_with_a_message(name: str, word: str, said: str) -> None:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: word}
     with pytest.raises(ConfigError, match=f"{name} '{word}': {said}"):
         open_tracing(environment, "tried")
@@ -91,24 +91,24 @@ def test_what_is_not_understood_is_refused_in_words(name: str, word: str, said: 
 def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with collecting(tmp_path / "spans") as collector:
+    with run_collector(tmp_path / "spans") as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address)
         monkeypatch.setenv("TRACEPARENT", HEADER)
         tracker = ExperimentTracker("traced", "http://127.0.0.1:1", tmp_path)
-        with traced("stage tried", "mlops-stages"), step("one"), pytest.warns(TrackingWarning):
+        with root_span("stage tried", "mlops-stages"), child_span("one"), pytest.warns(TrackingWarning):
             tracker.start_run("a run").end()
         found = {one.name: one for one in collector.spans()}
     assert found["stage tried"].parent_id == PARENT.span_id
     assert found["one"].parent_id == found["stage tried"].span_id
     assert {(one.service, one.trace_id) for one in found.values()} == {("mlops-stages", PARENT.trace_id)}
-    [letter] = (tmp_path / OUTBOX).iterdir()
-    assert Letter(letter).head().tags["mlops.trace_id"] == PARENT.trace_id
+    [letter] = (tmp_path / OUTBOX_FOLDER).iterdir()
+    assert PendingRun(letter).header().tags["mlops.trace_id"] == PARENT.trace_id
 
 
-def test_a_caller_that_records_nothing_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsampled_parent_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("TRACEPARENT", HEADER.removesuffix("01") + "00")
-    with traced("stage tried") as trace:
+    with root_span("stage tried") as trace:
         assert trace is None
 
 
@@ -116,7 +116,7 @@ def test_a_collector_that_is_away_holds_work_up_for_seconds_at_most(monkeypatch:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.delenv("TRACEPARENT", raising=False)
     began = time.monotonic()
-    with traced("stage tried"):
+    with root_span("stage tried"):
         pass
     # The bound is a promise to the caller, not a measurement: without it the exporter tries for ten seconds and more.
     assert time.monotonic() - began < 8

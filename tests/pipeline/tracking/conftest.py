@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.tracking import ExperimentTracker
-from tests.pipeline.tracking.results import make_results
+from tests.pipeline.tracking.graph_outputs import make_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.config.types import Config
+    from pipeline.config.root_config import Config
 
 
 @pytest.fixture(scope="session")

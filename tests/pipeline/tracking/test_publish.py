@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from pipeline import files, package, paths
+from pipeline import files, package
 from pipeline.errors import DataError
-from pipeline.tracking import publish, send, sync, tracker_of
+from pipeline.project import paths
+from pipeline.tracking import flush_outbox, make_tracker, publish_run, sync_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.config.types import Config
-    from pipeline.tracking import ExperimentTracker, FoundRun
+    from pipeline.config.root_config import Config
+    from pipeline.tracking import ExperimentTracker, RecordedRun
 
 
-def only_run(tracker: ExperimentTracker) -> FoundRun:
+def only_run(tracker: ExperimentTracker) -> RecordedRun:
     (run,) = tracker.search_runs()
     return run
 
 
 def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
     root, config = finished
-    published = publish(root, config)
-    run = only_run(tracker_of(config.tracking))
+    published = publish_run(root, config)
+    run = only_run(make_tracker(config.tracking))
     assert published.is_new
     assert run.run_id == published.run_id
     assert run.name == "hist_gradient_boosting on personality"
@@ -39,13 +40,13 @@ def test_the_run_says_what_it_is(finished: tuple[Path, Config]) -> None:
     assert run.params["model.estimator.max_iter"] == "10"
     assert run.metrics["test.log_loss"] == files.read_json(root / paths.TEST_METRICS)["log_loss"]
     assert run.metrics["cv.log_loss"] == files.read_json(root / paths.TRAIN_METRICS)["log_loss"]
-    assert run.tags["mlops.package"] == package.load(root / paths.CANDIDATE).digest
+    assert run.tags["mlops.package"] == package.load_package(root / paths.CANDIDATE_PACKAGE).digest
 
 
 def test_the_run_keeps_package_reports_curves_and_figures(finished: tuple[Path, Config]) -> None:
     root, config = finished
-    published = publish(root, config)
-    tracker = tracker_of(config.tracking)
+    published = publish_run(root, config)
+    tracker = make_tracker(config.tracking)
     client = tracker.store.client()
 
     def below(folder: str) -> set[str]:
@@ -63,12 +64,12 @@ def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finishe
     from mlflow import pyfunc
 
     root, config = finished
-    published = publish(root, config)
-    run = tracker_of(config.tracking).store.client().get_run(published.run_id)
+    published = publish_run(root, config)
+    run = make_tracker(config.tracking).store.client().get_run(published.run_id)
     loaded = pyfunc.load_model(f"{run.info.artifact_uri}/model")
-    rows = files.read_parquet(root / paths.TEST)
+    rows = files.read_parquet(root / paths.TEST_ROWS)
     has_missing = rows[rows.isna().any(axis=1)].head(20)
-    expected = package.load(root / paths.CANDIDATE).predict_proba(has_missing)
+    expected = package.load_package(root / paths.CANDIDATE_PACKAGE).predict_proba(has_missing)
     as_floats = has_missing.astype(dict.fromkeys(has_missing.select_dtypes("Int64"), "float64"))
     as_json = pd.DataFrame(json.loads(has_missing.to_json(orient="records")))
     for form in (has_missing, as_floats, as_json):
@@ -78,15 +79,15 @@ def test_the_model_is_loaded_by_mlflow_and_answers_with_missing_integers(finishe
 
 def test_a_second_time_finds_the_run(finished: tuple[Path, Config]) -> None:
     root, config = finished
-    first = publish(root, config)
-    second = publish(root, config)
+    first = publish_run(root, config)
+    second = publish_run(root, config)
     assert (second.run_id, second.is_new) == (first.run_id, False)
     assert str(second).endswith("recorded before")
 
 
 def test_all_figures_of_a_run_go_in_one_call(finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch) -> None:
     root, config = finished
-    tracker_of(config.tracking).store.client()
+    make_tracker(config.tracking).store.client()
     from mlflow.tracking.client import MlflowClient
 
     calls: list[int] = []
@@ -97,31 +98,31 @@ def test_all_figures_of_a_run_go_in_one_call(finished: tuple[Path, Config], monk
         return real(self, run_id, metrics, *rest, **named)
 
     monkeypatch.setattr(MlflowClient, "log_batch", counted)
-    publish(root, config)
+    publish_run(root, config)
     assert len(calls) == 1
 
 
 def test_another_port_is_the_same_run_and_another_seed_is_not(finished: tuple[Path, Config]) -> None:
     root, config = finished
-    first = publish(root, config)
+    first = publish_run(root, config)
     params = root / paths.PARAMS
     params.write_text(params.read_text(encoding="utf-8").replace("port: 5000", "port: 5001"), encoding="utf-8")
-    assert publish(root, config).run_id == first.run_id
+    assert publish_run(root, config).run_id == first.run_id
     params.write_text(params.read_text(encoding="utf-8").replace("seed: 42", "seed: 43"), encoding="utf-8")
-    assert publish(root, config).run_id != first.run_id
+    assert publish_run(root, config).run_id != first.run_id
 
 
 def test_outputs_of_two_runs_are_refused(finished: tuple[Path, Config]) -> None:
     root, config = finished
-    report = files.read_json(root / paths.EVALUATION)
-    files.write_json(root / paths.EVALUATION, {**report, "package": "0" * 64})
+    report = files.read_json(root / paths.EVALUATION_REPORT)
+    files.write_json(root / paths.EVALUATION_REPORT, {**report, "package": "0" * 64})
     with pytest.raises(DataError, match="was not finished; run `dvc repro`"):
-        publish(root, config)
+        publish_run(root, config)
 
 
 def test_missing_outputs_are_named(root: Path, made: tuple[Path, Config]) -> None:
     with pytest.raises(DataError, match=r"metrics/train\.json.*run `dvc repro` first"):
-        publish(root, made[1])
+        publish_run(root, made[1])
 
 
 def test_an_experiment_in_a_temporary_copy_reaches_the_workspace(
@@ -133,10 +134,10 @@ def test_an_experiment_in_a_temporary_copy_reaches_the_workspace(
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(root))
     monkeypatch.setenv("DVC_EXP_NAME", "warm-bath")
-    publish(copy, config)
+    publish_run(copy, config)
     assert not (copy / "mlflow.db").exists()
     monkeypatch.chdir(root)
-    run = only_run(tracker_of(config.tracking))
+    run = only_run(make_tracker(config.tracking))
     assert run.name == "hist_gradient_boosting on personality (warm-bath)"
     assert run.tags["dvc.experiment"] == "warm-bath"
 
@@ -149,14 +150,14 @@ def test_a_dead_server_stops_nothing_and_the_run_is_sent_later(
 ) -> None:
     root, config = finished
     monkeypatch.setenv(config.tracking.uri_env, dead_address)
-    published = publish(root, config)
-    assert published.is_waiting
+    published = publish_run(root, config)
+    assert published.is_pending
     assert f"{dead_address} does not answer" in capsys.readouterr().err
     monkeypatch.delenv(config.tracking.uri_env)
-    assert len(send(config.tracking)) == 1
-    run = only_run(tracker_of(config.tracking))
+    assert len(flush_outbox(config.tracking)) == 1
+    run = only_run(make_tracker(config.tracking))
     assert run.is_finished
-    assert publish(root, config).run_id == run.run_id
+    assert publish_run(root, config).run_id == run.run_id
 
 
 def git(root: Path, *words: str) -> None:
@@ -170,10 +171,10 @@ def test_sync_names_the_commit_once_the_results_are_committed(finished: tuple[Pa
     git(root, "commit", "-q", "--allow-empty", "-m", "Begin")
     (root / "conf").mkdir()
     (root / "conf" / "new.yaml").write_text("a: 1\n", encoding="utf-8")
-    publish(root, config)
-    assert only_run(tracker_of(config.tracking)).tags["git.dirty"] == "true"
+    publish_run(root, config)
+    assert only_run(make_tracker(config.tracking)).tags["git.dirty"] == "true"
     git(root, "add", "conf", "dvc.yaml")
     git(root, "commit", "-q", "-m", "Settle")
-    done = sync(root, config.tracking)
+    done = sync_runs(root, config.tracking)
     assert [one.is_new for one in done.published] == [False]
-    assert only_run(tracker_of(config.tracking)).tags["git.dirty"] == "false"
+    assert only_run(make_tracker(config.tracking)).tags["git.dirty"] == "false"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.validation import DataValidator
-from tests.pipeline.problems import settings
+from tests.pipeline.toy_dataset import settings
 
 LIMITS = settings().validation
 
@@ -19,7 +19,7 @@ def validator() -> DataValidator:
     return DataValidator(config=LIMITS)
 
 
-def plain(n: int = 200, shift: float = 0.0) -> pd.DataFrame:
+def make_frame(n: int = 200, shift: float = 0.0) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
@@ -33,7 +33,7 @@ def plain(n: int = 200, shift: float = 0.0) -> pd.DataFrame:
 
 
 def test_any_frame_is_validated_without_a_declaration(validator: DataValidator) -> None:
-    frame = plain()
+    frame = make_frame()
     frame.loc[0, "age"] = None
     results = validator.validate_dataset(frame, "train_data")
     assert results["missing_data"]["columns"]["age"] == {"rows": 1, "share": 0.005}
@@ -50,9 +50,9 @@ def test_any_frame_is_validated_without_a_declaration(validator: DataValidator) 
     assert validator.get_data_quality_score("train_data") == results["quality_score"] > 95
 
 
-def test_a_declaration_is_what_frames_are_held_against() -> None:
+def test_frames_are_validated_against_the_declared_schema() -> None:
     validator = DataValidator(Schema.from_config(settings().data), LIMITS)
-    results = validator.validate_dataset(plain())
+    results = validator.validate_dataset(make_frame())
     assert results["level"] == "critical"
     assert results["undeclared_columns"] == ["age", "answer", "city", "is_new", "seen"]
 
@@ -74,34 +74,34 @@ def test_a_declaration_is_what_frames_are_held_against() -> None:
 )
 def test_strange_values_never_break_a_report(frame: pd.DataFrame, validator: DataValidator) -> None:
     from pipeline import files
-    from pipeline.validation import page
+    from pipeline.validation import render_html
 
     results = validator.validate_dataset(frame, "strange")
     assert len(files.canonical_json(results)) < 50_000
-    drawn = page(validator.report("strange"))
+    drawn = render_html(validator.report("strange"))
     assert len(drawn) < 50_000
     assert "<script>" not in drawn
 
 
 def test_a_name_that_was_not_validated_is_refused_with_the_nearest(validator: DataValidator) -> None:
-    validator.validate_dataset(plain(), "train_data")
+    validator.validate_dataset(make_frame(), "train_data")
     with pytest.raises(UsageError, match="'train_date' was not validated; known: train_data; did you mean"):
         validator.get_data_quality_score("train_date")
 
 
-def test_columns_of_one_name_are_refused(validator: DataValidator) -> None:
+def test_duplicate_column_names_are_refused(validator: DataValidator) -> None:
     with pytest.raises(UsageError, match="columns x are there more than once"):
         validator.validate_dataset(pd.DataFrame([[1, 2]], columns=["x", "x"]))
 
 
-def test_drift_against_a_reference_names_the_columns_that_moved(validator: DataValidator) -> None:
-    found = validator.detect_data_drift(plain(400, shift=9), plain(400))
+def test_drift_against_a_reference_names_the_drifted_columns(validator: DataValidator) -> None:
+    found = validator.detect_data_drift(make_frame(400, shift=9), make_frame(400))
     assert [one["column"] for one in found if one["drifted"]] == ["age"]
 
 
 @pytest.mark.parametrize("form", [pd.Series, np.asarray, list], ids=["series", "array", "list"])
 def test_a_split_is_compared_whatever_form_its_classes_have(validator: DataValidator, form: Any) -> None:
-    features, target = plain(1_000).drop(columns="answer"), np.arange(1_000) % 2
+    features, target = make_frame(1_000).drop(columns="answer"), np.arange(1_000) % 2
     results = validator.validate_train_test_split(
         features[:800], features[800:], form(target[:800]), form(target[800:])
     )

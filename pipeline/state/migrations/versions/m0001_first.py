@@ -29,7 +29,7 @@ def upgrade() -> None:
     _registry()
     _audit()
     _predictions()
-    _watching()
+    _monitoring()
     _guard()
 
 
@@ -153,7 +153,7 @@ def _predictions() -> None:
     op.create_index(op.f("ix_predictions_model_at"), "predictions", ["model", "at"], unique=False)
 
 
-def _watching() -> None:
+def _monitoring() -> None:
     op.create_table(
         "alerts",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -17,7 +17,7 @@ depends_on = None
 _DAY_US = 86_400_000_000
 _END = 2**63
 
-_APART = """
+_SET_LOG_ASIDE_SQL = """
 ALTER TABLE predictions RENAME TO predictions_before;
 ALTER TABLE predictions_before DROP CONSTRAINT pk_predictions;
 ALTER TABLE predictions_before RENAME CONSTRAINT uq_predictions_prediction_id TO predictions_before_prediction_id_key;
@@ -32,7 +32,7 @@ CREATE TABLE predictions_rest (LIKE predictions INCLUDING ALL);
 ALTER TABLE predictions_rest ADD UNIQUE (prediction_id);
 ALTER TABLE predictions ATTACH PARTITION predictions_rest DEFAULT;
 """
-_TAKE_UP = """
+_ATTACH_OLD_LOG_SQL = """
 ALTER TABLE predictions_before ADD PRIMARY KEY (seq, at);
 ALTER TABLE predictions ATTACH PARTITION predictions_before FOR VALUES FROM (MINVALUE) TO ({until});
 """
@@ -43,10 +43,10 @@ def upgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         return
-    op.execute(_APART)
+    op.execute(_SET_LOG_ASIDE_SQL)
     last = connection.exec_driver_sql("SELECT max(at) FROM predictions_before").scalar()
     if last is None:
         op.execute("DROP TABLE predictions_before")
         return
     until = last - last % _DAY_US + _DAY_US
-    op.execute(_TAKE_UP.format(until="MAXVALUE" if until >= _END else until))
+    op.execute(_ATTACH_OLD_LOG_SQL.format(until="MAXVALUE" if until >= _END else until))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.packing import pack
-from tests.pipeline.serving.http.running import Running, make_project, running
+from tests.pipeline.package.small_packages import write_small_package
+from tests.pipeline.serving.http.server_process import RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,38 +15,40 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.state.databases import Databases
+    from tests.pipeline.state.project_databases import ProjectDatabases
 
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package that was trained on a few hundred rows."""
     folder = tmp_path_factory.mktemp("package") / "first"
-    pack(folder, "personality", "model=logistic_regression", n_rows=400)
+    write_small_package(folder, "personality", "model=logistic_regression", n_rows=400)
     return folder
 
 
 @pytest.fixture(autouse=True)
 def _own_database(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, databases: ProjectDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Give a test a database of its own, unless it talks to the server of its module, which has one."""
     if "server" not in request.fixturenames:
-        databases.use(monkeypatch, tmp_path)
+        databases.use_for(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(
+    databases: ProjectDatabases, package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
     """A server on loopback that asks for no credentials."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
-        databases.use(patch, root)
+        databases.use_for(patch, root)
         make_project(root, [package])
-        with running(root) as one:
+        with run_server(root) as one:
             yield one
 
 
 @pytest.fixture
-def client(server: Running) -> Iterator[httpx.Client]:
+def client(server: RunningServer) -> Iterator[httpx.Client]:
     with server.client() as one:
         yield one

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.pipeline.serving.http.running import ROW
+from tests.pipeline.serving.http.server_process import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.serving.http.running import Running
+    from tests.pipeline.serving.http.server_process import RunningServer
 
 GENERATOR = os.environ.get("MLOPS_CLIENT_GENERATOR")
 
 
-def nodes(value: Any) -> Iterator[dict[str, Any]]:
+def schema_nodes(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from nodes(inner)
+        yield from schema_nodes(inner)
 
 
-def test_every_pointer_of_the_document_names_a_shape_and_every_list_says_what_it_holds(client: httpx.Client) -> None:
+def test_every_reference_names_a_schema_and_every_array_declares_its_items(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    found = list(nodes(document))
+    found = list(schema_nodes(document))
     assert {one["$ref"] for one in found if "$ref" in one} <= known
     assert all("items" in one for one in found if one.get("type") == "array")
 
 
 @pytest.mark.skipif(GENERATOR is None, reason="MLOPS_CLIENT_GENERATOR names no generator; see `make generated-client`")
-def test_a_generated_client_predicts_and_tells_outcomes(
-    server: Running, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_generated_client_predicts_and_sends_outcomes(
+    server: RunningServer, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = tmp_path / "openapi.json"
     document.write_text(client.get("/openapi.json").text, encoding="utf-8")

@@ -8,33 +8,33 @@ import jwt
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.serving.http.oidc import OidcTokens
-from tests.pipeline.serving.http.issuer import Issuer, issuing
+from pipeline.serving.http.oidc import OidcVerifier
+from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.serving.http.access import Principal
+    from pipeline.serving.http.authentication import Principal
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    with issuing() as one:
+def issuer() -> Iterator[OidcIssuer]:
+    with run_issuer() as one:
         yield one
 
 
-def verify(issuer: Issuer, token: str, **more: Any) -> Principal | None:
-    tokens = OidcTokens(issuer.address, "mlops", ("RS256", "ES256"), "roles", 0, **more)
-    return asyncio.run(tokens.principal(token))
+def verify(issuer: OidcIssuer, token: str, **settings: Any) -> Principal | None:
+    tokens = OidcVerifier(issuer.address, "mlops", ("RS256", "ES256"), "roles", 0, **settings)
+    return asyncio.run(tokens.verify(token))
 
 
-def test_a_good_token_gives_its_caller_and_roles(issuer: Issuer) -> None:
+def test_a_good_token_gives_its_caller_and_roles(issuer: OidcIssuer) -> None:
     found = verify(issuer, issuer.token(roles=["operator"]))
     assert found is not None
     assert (found.id, found.roles) == ("oidc:ada", {"operator", "viewer"})
 
 
-def test_roles_may_be_one_string(issuer: Issuer) -> None:
+def test_roles_may_be_a_single_string(issuer: OidcIssuer) -> None:
     found = verify(issuer, issuer.token(roles="predict feedback"))
     assert found is not None
     assert found.roles == {"predict", "feedback"}
@@ -54,33 +54,33 @@ def test_roles_may_be_one_string(issuer: Issuer) -> None:
     ],
     ids=str,
 )
-def test_a_token_with_a_wrong_claim_opens_nothing(issuer: Issuer, claims: dict[str, Any]) -> None:
+def test_a_token_with_a_wrong_claim_opens_nothing(issuer: OidcIssuer, claims: dict[str, Any]) -> None:
     assert verify(issuer, issuer.token(**claims)) is None
 
 
 @pytest.mark.parametrize("roles", [None, "root", ["root"], 7, [["admin"]], {"admin": True}])
-def test_unknown_roles_give_no_right(issuer: Issuer, roles: Any) -> None:
+def test_unknown_roles_give_no_right(issuer: OidcIssuer, roles: Any) -> None:
     found = verify(issuer, issuer.token(roles=roles))
     assert found is not None
     assert found.roles == set()
 
 
-def test_a_token_without_a_signature_opens_nothing(issuer: Issuer) -> None:
+def test_a_token_without_a_signature_opens_nothing(issuer: OidcIssuer) -> None:
     token = jwt.encode(issuer.claims(), None, algorithm="none", headers={"kid": "k1"})
     assert verify(issuer, token) is None
 
 
-def test_the_public_key_is_no_shared_secret(issuer: Issuer) -> None:
-    secret = issuer.published()["keys"][0]["n"]
+def test_the_public_key_is_no_shared_secret(issuer: OidcIssuer) -> None:
+    secret = issuer.public_keys()["keys"][0]["n"]
     token = jwt.encode(issuer.claims(), secret, algorithm="HS256", headers={"kid": "k1"})
     assert verify(issuer, token) is None
 
 
-def test_another_signature_than_those_listed_opens_nothing(issuer: Issuer) -> None:
+def test_another_signature_than_those_listed_opens_nothing(issuer: OidcIssuer) -> None:
     assert verify(issuer, issuer.token(algorithm="RS512")) is None
 
 
-def test_a_key_of_another_kind_than_the_signature_says_opens_nothing(issuer: Issuer) -> None:
+def test_a_key_that_does_not_match_the_algorithm_is_refused(issuer: OidcIssuer) -> None:
     issuer.add_key("e1", "ES256")
     found = verify(issuer, issuer.token(kid="e1", algorithm="ES256"))
     assert found is not None
@@ -88,46 +88,46 @@ def test_a_key_of_another_kind_than_the_signature_says_opens_nothing(issuer: Iss
     assert verify(issuer, token) is None
 
 
-def test_a_changed_token_opens_nothing(issuer: Issuer) -> None:
+def test_a_changed_token_opens_nothing(issuer: OidcIssuer) -> None:
     head, _, signature = issuer.token().split(".")
     other = issuer.token(sub="eve").split(".")[1]
     assert verify(issuer, f"{head}.{other}.{signature}") is None
 
 
 @pytest.mark.parametrize("token", ["a.b.c", "..", "é.é.é", "a" * 8000 + ".b.c"])
-def test_nonsense_opens_nothing(issuer: Issuer, token: str) -> None:
+def test_nonsense_opens_nothing(issuer: OidcIssuer, token: str) -> None:
     assert verify(issuer, token) is None
 
 
-def test_a_flood_of_unknown_keys_asks_the_issuer_once(issuer: Issuer) -> None:
-    tokens = OidcTokens(issuer.address, "mlops", ("RS256",), "roles", 0)
-    other = Issuer(issuer.address)
+def test_a_flood_of_unknown_keys_asks_the_issuer_once(issuer: OidcIssuer) -> None:
+    tokens = OidcVerifier(issuer.address, "mlops", ("RS256",), "roles", 0)
+    other = OidcIssuer(issuer.address)
     other.add_key("stranger")
 
     async def flood() -> list[Principal | None]:
-        return await asyncio.gather(*(tokens.principal(other.token("stranger", sub=str(n))) for n in range(50)))
+        return await asyncio.gather(*(tokens.verify(other.token("stranger", sub=str(n))) for n in range(50)))
 
-    before = issuer.n_asked
+    before = issuer.n_requests
     assert asyncio.run(flood()) == [None] * 50
-    assert issuer.n_asked - before == 2  # where its keys are, and the keys
+    assert issuer.n_requests - before == 2  # where its keys are, and the keys
 
 
-def test_a_new_key_of_the_issuer_is_found_after_the_pause(issuer: Issuer) -> None:
+def test_a_new_key_of_the_issuer_is_fetched_after_the_pause(issuer: OidcIssuer) -> None:
     moment = [time.time()]
-    tokens = OidcTokens(issuer.address, "mlops", ("RS256",), "roles", 0, clock=lambda: moment[0])
+    tokens = OidcVerifier(issuer.address, "mlops", ("RS256",), "roles", 0, clock=lambda: moment[0])
 
     async def both() -> tuple[Any, Any]:
-        await tokens.principal(issuer.token())
+        await tokens.verify(issuer.token())
         issuer.add_key("k2")
-        early = await tokens.principal(issuer.token("k2"))
+        early = await tokens.verify(issuer.token("k2"))
         moment[0] += 31
-        return early, await tokens.principal(issuer.token("k2"))
+        return early, await tokens.verify(issuer.token("k2"))
 
     early, late = asyncio.run(both())
     assert (early, late is None) == (None, False)
 
 
 @pytest.mark.parametrize("address", ["http://issuer.example", "ftp://issuer.example", "issuer.example"])
-def test_an_issuer_is_spoken_to_by_https(address: str) -> None:
+def test_an_issuer_address_must_be_https(address: str) -> None:
     with pytest.raises(ConfigError, match="accepted is an https address"):
-        OidcTokens(address, "mlops", ("RS256",), "roles", 0)
+        OidcVerifier(address, "mlops", ("RS256",), "roles", 0)

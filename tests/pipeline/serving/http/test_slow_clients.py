@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.problems import ROOT
-from tests.pipeline.serving.http.running import ROW, Running, make_project, running
+from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
+from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
 
 # The full proof: MLOPS_TEST_SLOW_CLIENTS=400 MLOPS_TEST_DEADLINE_S=9, once before a release.
-N = int(os.environ.get("MLOPS_TEST_SLOW_CLIENTS", "60"))
+N_SLOW_CLIENTS = int(os.environ.get("MLOPS_TEST_SLOW_CLIENTS", "60"))
 # And MLOPS_TEST_LARGE_BODIES=200, which offers 780 MB at once.
-N_LARGE = int(os.environ.get("MLOPS_TEST_LARGE_BODIES", "48"))
+N_LARGE_BODIES = int(os.environ.get("MLOPS_TEST_LARGE_BODIES", "48"))
 DEADLINE_S = int(os.environ.get("MLOPS_TEST_DEADLINE_S", "2"))
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     root = tmp_path_factory.mktemp("slow")
     make_project(
         root,
@@ -46,18 +46,18 @@ def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         f"serving.limits.idle_s={DEADLINE_S + 2}",
         "serving.limits.concurrent=8",
     )
-    with running(root) as one:
+    with run_server(root) as one:
         yield one
 
 
-def opened(server: Running, first: bytes) -> socket.socket:
+def open_connection(server: RunningServer, first: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port))
     connection.sendall(first)
     connection.setblocking(False)
     return connection
 
 
-KINDS = {
+SLOW_SENDERS = {
     "says nothing": (b"", b""),
     "head byte by byte": (b"POST /predict HTT", b"P"),
     "headers without end": (HEAD, b"X-A: b\r\n"),
@@ -66,9 +66,13 @@ KINDS = {
 }
 
 
-def test_slow_senders_are_cut_in_time_and_a_good_client_is_unharmed(server: Running) -> None:
+def test_slow_senders_are_cut_in_time_and_a_good_client_is_unharmed(server: RunningServer) -> None:
     began = time.monotonic()
-    slow = {opened(server, first): drip for _ in range(N // len(KINDS)) for first, drip in KINDS.values()}
+    slow = {
+        open_connection(server, first): drip
+        for _ in range(N_SLOW_CLIENTS // len(SLOW_SENDERS))
+        for first, drip in SLOW_SENDERS.values()
+    }
     worst, n_good = 0.0, 0
     selector = selectors.DefaultSelector()
     for connection in slow:
@@ -106,8 +110,8 @@ def _is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def test_a_slow_sender_is_told_why(server: Running) -> None:
-    connection = opened(server, HEAD + b"Content-Length: 1000\r\n\r\n{")
+def test_a_slow_sender_gets_the_reason(server: RunningServer) -> None:
+    connection = open_connection(server, HEAD + b"Content-Length: 1000\r\n\r\n{")
     connection.settimeout(DEADLINE_S + 3)
     answer = b"".join(iter(lambda: connection.recv(65536), b""))
     connection.close()
@@ -115,8 +119,8 @@ def test_a_slow_sender_is_told_why(server: Running) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:mlops:problem:too-slow"
 
 
-def test_the_rest_of_a_refused_body_is_waited_for_in_bounds_and_answered_once(server: Running) -> None:
-    connection = opened(server, HEAD + b"Content-Length: 40000000\r\n\r\n{")
+def test_a_refused_body_is_drained_within_bounds_and_gets_a_single_response(server: RunningServer) -> None:
+    connection = open_connection(server, HEAD + b"Content-Length: 40000000\r\n\r\n{")
     connection.settimeout(DEADLINE_S + 3)
     answer = b"".join(iter(lambda: connection.recv(65536), b""))
     connection.close()
@@ -124,7 +128,7 @@ def test_the_rest_of_a_refused_body_is_waited_for_in_bounds_and_answered_once(se
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_who_leaves_answers_lying_is_cut(server: Running) -> None:
+def test_a_client_that_does_not_read_responses_is_disconnected(server: RunningServer) -> None:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", server.port))
@@ -144,14 +148,14 @@ def test_who_leaves_answers_lying_is_cut(server: Running) -> None:
     assert cut
 
 
-def test_an_idle_connection_between_two_requests_is_left_alone(server: Running) -> None:
+def test_an_idle_connection_between_two_requests_is_left_alone(server: RunningServer) -> None:
     with server.client() as client:
         client.get("/livez")
         time.sleep(DEADLINE_S + 0.7)
         assert client.get("/livez").status_code == 200
 
 
-def test_a_connection_that_stays_idle_is_closed(server: Running) -> None:
+def test_a_connection_that_stays_idle_is_closed(server: RunningServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S + 6) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         began, first = time.monotonic(), connection.recv(65_536)
@@ -159,7 +163,7 @@ def test_a_connection_that_stays_idle_is_closed(server: Running) -> None:
     assert time.monotonic() - began > DEADLINE_S + 1
 
 
-def test_requests_that_come_in_one_packet_are_answered_in_their_order(server: Running) -> None:
+def test_pipelined_requests_get_responses_in_order(server: RunningServer) -> None:
     body = json.dumps({"features": ROW}).encode()
     predict = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     probe = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -171,8 +175,8 @@ def test_requests_that_come_in_one_packet_are_answered_in_their_order(server: Ru
     assert kinds[:41] == [b'"prediction_id"', b'"live"'] * 20 + [b"not-found"]
 
 
-def test_senders_whose_bodies_are_under_way_hold_no_slot(server: Running) -> None:
-    waiting = [opened(server, HEAD + b"Content-Length: 1000\r\n\r\n{") for _ in range(40)]
+def test_unfinished_bodies_do_not_count_as_concurrent_requests(server: RunningServer) -> None:
+    waiting = [open_connection(server, HEAD + b"Content-Length: 1000\r\n\r\n{") for _ in range(40)]
     with server.client() as client:
         statuses = {client.post("/predict", json={"features": ROW}).status_code for _ in range(50)}
     for connection in waiting:
@@ -180,8 +184,8 @@ def test_senders_whose_bodies_are_under_way_hold_no_slot(server: Running) -> Non
     assert statuses == {200}
 
 
-def test_overload_is_shed_with_a_time_to_come_back_and_probes_are_answered(server: Running) -> None:
-    command = [sys.executable, str(ROOT / "examples/load.py"), "--url", server.address]
+def test_overload_is_shed_with_retry_after_while_probes_succeed(server: RunningServer) -> None:
+    command = [sys.executable, str(ROOT / "examples/load_generator.py"), "--url", server.address]
     load = subprocess.Popen([*command, "--connections", "300", "--seconds", "4"], stdout=subprocess.PIPE, text=True)
     times: list[float] = []
     shed: set[str] = set()
@@ -207,24 +211,24 @@ def test_memory_is_bounded_however_many_large_bodies_come_at_once(package: Path,
     make_project(tmp_path, [package], "serving.limits.body_mb=4", "serving.limits.work_mb=4")
     body = json.dumps({"instances": [ROW] * 10_000}).encode().ljust(3_900_000)
     head = HEAD.replace(b"/predict", b"/predict/batch") + f"Content-Length: {len(body)}\r\n\r\n".encode()
-    with running(tmp_path) as server:
+    with run_server(tmp_path) as server:
         usual = _status(server, head + body)
-        before_mb = _highest_mb(server)
-        with ThreadPoolExecutor(N_LARGE) as pool:
-            told = Counter(pool.map(lambda _: _status(server, head + body), range(N_LARGE)))
-        grown_mb = _highest_mb(server) - before_mb
-    print(f"{N_LARGE} bodies of 3.9 MB at once: {grown_mb:.0f} MB more; {dict(told)}")
+        before_mb = _peak_memory_mb(server)
+        with ThreadPoolExecutor(N_LARGE_BODIES) as pool:
+            told = Counter(pool.map(lambda _: _status(server, head + body), range(N_LARGE_BODIES)))
+        grown_mb = _peak_memory_mb(server) - before_mb
+    print(f"{N_LARGE_BODIES} bodies of 3.9 MB at once: {grown_mb:.0f} MB more; {dict(told)}")
     assert (usual, set(told) - {200, 503}, told[503] > 0) == (200, set(), True)
     # Bodies that have arrived count together; of each other connection at most what was read at once is held.
-    assert grown_mb < 90 + 0.25 * N_LARGE
+    assert grown_mb < 90 + 0.25 * N_LARGE_BODIES
 
 
-def _status(server: Running, request: bytes) -> int:
+def _status(server: RunningServer, request: bytes) -> int:
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(request)
         return int(connection.recv(65536).split(b" ", 2)[1])
 
 
-def _highest_mb(server: Running) -> float:
+def _peak_memory_mb(server: RunningServer) -> float:
     status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024

@@ -1,0 +1,112 @@
+"""What somebody has to know: open incidents, with acknowledge, silence and resolve for those who may."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import formatting, monitoring_queries, page, queries
+from pipeline import alerts
+from pipeline.errors import MlopsError
+
+if TYPE_CHECKING:
+    from pipeline.state import Incident
+
+__all__ = ["show_incidents"]
+
+_SEVERITY_COLORS = {"critical": "red", "warning": "orange", "info": "blue"}
+_ACTIONS = {
+    "acknowledge": ("Acknowledge", ":material/visibility:", "Somebody looks at it: receivers hear no more of it"),
+    "silence": ("Silence", ":material/notifications_paused:", "Nobody is told of this kind of incident for some time"),
+    "resolve": ("Resolve", ":material/task_alt:", "It is over; if it is still there it opens again"),
+}
+_SILENCE_MINUTES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
+_MAX_INCIDENTS = 20
+_MAX_MESSAGE_LINES = 12
+
+
+def show_incidents(model: str) -> None:
+    """Show the open incidents of a model."""
+    st.markdown("**Open alerts**", help="Incidents that the monitor raised by the rules of `conf/alerts`")
+    found = monitoring_queries.open_incidents(model)
+    if not found:
+        st.caption("None. The monitor raises them: `python -m stages.monitor`, or on a schedule.")
+        return
+    allowed, why_not = page.can_operate("operator")
+    quiet = monitoring_queries.active_silences(model)
+    for one in found[:_MAX_INCIDENTS]:
+        with st.container(border=True):
+            _show_incident(one, is_silenced=any(silence.covers(one.incident, page.now_us()) for silence in quiet))
+            if allowed:
+                _show_actions(one)
+    if len(found) > _MAX_INCIDENTS:
+        st.caption(f"The newest {_MAX_INCIDENTS} of {len(found):,}; `mlops alerts list` has all.")
+    if not allowed:
+        st.caption(why_not)
+
+
+def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
+    colour = _SEVERITY_COLORS.get(incident.severity, "gray")
+    marks = [
+        f":{colour}-badge[{formatting.escape_markdown(incident.severity)}]",
+        f":gray-badge[{formatting.escape_markdown(incident.status)}]",
+    ]
+    marks += [":gray-badge[silent]"] if is_silenced else []
+    st.markdown(
+        f"{' '.join(marks)} **{formatting.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**"
+    )
+    lines = [
+        formatting.message_markdown(formatting.shorten(line, 300))
+        for line in incident.message.splitlines()[:_MAX_MESSAGE_LINES]
+        if line.strip()
+    ]
+    st.caption("  \n".join(lines))
+    by = f", acknowledged by {formatting.escape_markdown(incident.acknowledged_by)}" if incident.acknowledged_by else ""
+    st.caption(
+        f"Since {page.timestamp(incident.at)}, seen {_times_seen(incident.n_times)}{by}",
+        help=formatting.escape_markdown(formatting.format_timestamp(incident.at)),
+    )
+
+
+def _times_seen(n: int) -> str:
+    return "once" if n == 1 else f"{n:,} times"
+
+
+def _show_actions(incident: Incident) -> None:
+    with st.container(horizontal=True):
+        for what, (label, icon, help_) in _ACTIONS.items():
+            if what == "acknowledge" and incident.status == "acknowledged":
+                continue
+            with st.popover(label, icon=icon, help=help_):
+                _action_form(incident, what)
+
+
+def _action_form(incident: Incident, action: str) -> None:
+    key = f"{action}_{incident.seq}"
+    minutes = 0
+    if action == "silence":
+        minutes = (
+            st.selectbox("For", list(_SILENCE_MINUTES), format_func=_SILENCE_MINUTES.__getitem__, key=f"{key}_minutes")
+            or 60
+        )
+    reason = st.text_input("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
+    if st.button("Confirm", type="primary", key=f"{key}_confirm"):
+        try:
+            _apply_action(incident, action, reason=reason, minutes=minutes)
+        except MlopsError as error:
+            page.show_error(error)
+        else:
+            st.rerun()
+
+
+def _apply_action(incident: Incident, action: str, *, reason: str, minutes: float) -> None:
+    who = queries.current_user()
+    actor = alerts.Actor(who.id, who.roles)
+    if action == "silence":
+        alerts.create_silence(
+            queries.state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason
+        )
+        return
+    act = alerts.acknowledge_incident if action == "acknowledge" else alerts.resolve_incident
+    act(queries.state(), incident.seq, actor=actor, reason=reason)

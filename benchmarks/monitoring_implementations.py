@@ -1,0 +1,254 @@
+"""One way of judging rows, in a process of its own: `monitoring_ways.py WAY FOLDER`; prints its figures as JSON.
+
+Run by the interpreter of our environment or of the peers': nothing of ours is imported before its way is chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+NUMBERS, WHOLE, WORDS = ("income", "spent", "age"), ("visits", "friends"), ("plan", "region")
+METRICS = ("accuracy", "roc_auc", "precision", "recall")
+
+
+def read_rows(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return pd.read_parquet(folder / "before.parquet"), pd.read_parquet(folder / "after.parquet")
+
+
+def ours(folder: Path) -> dict[str, Any]:
+    """Judge the window against `reference.json`: the reference's rows are not read."""
+    sys.path.insert(0, str(ROOT))
+    from pipeline.config.config_loader import load_params
+    from pipeline.monitoring import count_frame, detect_drift
+    from pipeline.package import Reference
+
+    made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
+    config, after = load_params(ROOT / "params.yaml").drift, pd.read_parquet(folder / "after.parquet")
+    detect_drift(made, count_frame(made, after.head(300), n_rows=300), config, min_rows=200)  # imports
+    started = time.perf_counter()
+    report = detect_drift(made, count_frame(made, after, n_rows=len(after)), config, min_rows=200)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "figures": {one.column: one.statistics for one in report.findings}}
+
+
+def ours_by_column(folder: Path) -> dict[str, Any]:
+    """Judge the window as `ours`, but each column of the file is read when its turn comes."""
+    return wide(folder)
+
+
+def by_scipy(folder: Path) -> dict[str, Any]:
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
+
+    before, after = read_rows(folder)
+    figures: dict[str, dict[str, float]] = {}
+    started = time.perf_counter()
+    for name in (*NUMBERS, *WHOLE):
+        p, q = before[name].dropna().to_numpy(), after[name].dropna().to_numpy()
+        figures[name] = {
+            "kolmogorov_smirnov": float(ks_2samp(p, q, method="asymp").statistic),
+            "wasserstein": float(wasserstein_distance(p, q) / p.std()),
+        }
+    figures |= _clipped_statistics(folder, before, after, figures)
+    for name in WORDS:
+        table = pd.concat([before[name].value_counts(), after[name].value_counts()], axis=1).fillna(0).to_numpy().T
+        figures[name] = {
+            "chi_squared": float(chi2_contingency(table, correction=False)[0]),
+            "jensen_shannon": float(jensenshannon(table[0], table[1], base=2)),
+        }
+    return {"seconds": time.perf_counter() - started, "figures": figures}
+
+
+def _clipped_statistics(
+    folder: Path, before: pd.DataFrame, after: pd.DataFrame, figures: dict[str, dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Add the distance of whole numbers that lie at the outermost edges where they were beyond, as ours has it."""
+    from scipy.stats import wasserstein_distance
+
+    kept = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["columns"]
+    more = {}
+    for bins in (one for one in kept if one["name"] in WHOLE):
+        ends = bins["points"][0], bins["points"][-1]
+        p, q = (side[bins["name"]].dropna().clip(*ends).to_numpy() for side in (before, after))
+        clipped = float(wasserstein_distance(p, q) / bins["deviation"])
+        more[bins["name"]] = {**figures[bins["name"]], "wasserstein, clipped": clipped}
+    return more
+
+
+def by_evidently(folder: Path) -> dict[str, Any]:
+    from evidently import Report
+    from evidently.presets import DataDriftPreset
+
+    before, after = read_rows(folder)
+    started = time.perf_counter()
+    Report([DataDriftPreset()]).run(current_data=after, reference_data=before).dict()
+    return {"seconds": time.perf_counter() - started, "figures": {}}
+
+
+def evidently_figures(folder: Path) -> dict[str, Any]:
+    """The statistics of Evidently that are defined as ours are; its Jensen-Shannon has the natural logarithm."""
+    from evidently import Report
+    from evidently.metrics import ValueDrift
+
+    before, after = read_rows(folder)
+    asked = [(name, "wasserstein", "wasserstein") for name in (*NUMBERS, *WHOLE)]
+    asked += [(name, *pair) for name in WORDS for pair in (("jensenshannon", "jensen_shannon"), ("psi", "psi"))]
+    metrics = [ValueDrift(column=name, method=method) for name, method, _ in asked]
+    found = Report(metrics).run(current_data=after, reference_data=before).dict()["metrics"]
+    figures: dict[str, dict[str, float]] = {}
+    for (name, method, ours_is), one in zip(asked, found, strict=True):
+        scale = 0.6931471805599453**0.5 if method == "jensenshannon" else 1.0
+        figures.setdefault(name, {})[ours_is] = float(one["value"]) / scale
+    return {"seconds": 0.0, "figures": figures}
+
+
+def _nannyml_drift(folder: Path, *, is_exact: bool) -> dict[str, Any]:
+    import nannyml as nml
+
+    before, after = read_rows(folder)
+    exact = {name: {"calculation_method": "exact"} for name in ("kolmogorov_smirnov", "wasserstein")}
+    calculator = nml.UnivariateDriftCalculator(
+        column_names=[*NUMBERS, *WHOLE, *WORDS],
+        chunk_size=len(after),
+        continuous_methods=["kolmogorov_smirnov", "wasserstein"] + ([] if is_exact else ["jensen_shannon"]),
+        categorical_methods=["chi2", "jensen_shannon"],
+        computation_params=exact if is_exact else None,
+    )
+    calculator.fit(before)
+    started = time.perf_counter()
+    found = calculator.calculate(after)
+    seconds = time.perf_counter() - started
+    table = found.filter(period="analysis").to_df()
+    value = {(one[0], one[1]): float(table[one].iloc[0]) for one in table.columns if one[2] == "value"}
+    figures: dict[str, dict[str, float]] = {}
+    for (column, method), one in value.items():
+        # Its Wasserstein is in the unit of the column.
+        scale = float(before[column].std(ddof=0)) if method == "wasserstein" else 1.0
+        if method != "jensen_shannon" or column in WORDS:
+            figures.setdefault(column, {})["chi_squared" if method == "chi2" else method] = one / scale
+    return {"seconds": seconds, "figures": figures}
+
+
+def by_nannyml(folder: Path) -> dict[str, Any]:
+    return _nannyml_drift(folder, is_exact=False)
+
+
+def nannyml_figures(folder: Path) -> dict[str, Any]:
+    return _nannyml_drift(folder, is_exact=True)
+
+
+def our_estimate(folder: Path) -> dict[str, Any]:
+    sys.path.insert(0, str(ROOT))
+    import numpy as np
+
+    from pipeline.monitoring import ScoreHistogram, estimate_performance
+
+    score = pd.read_parquet(folder / "scores.parquet")["y_pred_proba"].to_numpy()
+
+    def estimate(part: Any) -> Any:
+        cells = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
+        return estimate_performance(cells, METRICS, confidence_level=0.95, n_resamples=200, seed=0)
+
+    estimate(score[:500])  # imports
+    started = time.perf_counter()
+    found = estimate(score)
+    return {
+        "seconds": time.perf_counter() - started,
+        "figures": {"all": {name: found.figures[name].value for name in METRICS}},
+    }
+
+
+def nannyml_estimate(folder: Path) -> dict[str, Any]:
+    """Confidence-based estimation with the probabilities as they are: they are calibrated, and no second calibration is tried."""
+    import nannyml as nml
+    from nannyml.calibration import Calibrator
+
+    class AsTheyAre(Calibrator):
+        def fit(self, *_: Any, **__: Any) -> None: ...
+
+        def calibrate(self, y_pred_proba: Any, *_: Any, **__: Any) -> Any:
+            return y_pred_proba
+
+    live, known = pd.read_parquet(folder / "scores.parquet"), pd.read_parquet(folder / "known.parquet")
+    estimator = nml.CBPE(
+        metrics=list(METRICS), y_pred_proba="y_pred_proba", y_pred="y_pred", y_true="y_true",
+        problem_type="classification_binary", chunk_size=len(live), calibrator=AsTheyAre(),
+    )  # fmt: skip
+    estimator.fit(known)
+    started = time.perf_counter()
+    found = estimator.estimate(live)
+    seconds = time.perf_counter() - started
+    table = found.filter(period="analysis").to_df()
+    return {
+        "seconds": seconds,
+        "figures": {"all": {name: float(table[name, "value"].iloc[0]) for name in METRICS}},
+    }
+
+
+def wide(folder: Path) -> dict[str, Any]:
+    """Judge a Parquet file of many columns, which is read column by column."""
+    sys.path.insert(0, str(ROOT))
+    from pipeline.config.config_loader import load_params
+    from pipeline.monitoring import count_frame, detect_drift
+    from pipeline.package import Reference
+
+    started = time.perf_counter()
+    made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
+    columns = _Columns(folder / "after.parquet")
+    window = count_frame(made, columns, n_rows=columns.n_rows)
+    report = detect_drift(made, window, load_params(ROOT / "params.yaml").drift, min_rows=200)
+    return {"seconds": time.perf_counter() - started, "figures": {"drifted": list(report.drifted_columns)}}
+
+
+class _Columns(Mapping[str, Any]):
+    """The columns of a Parquet file, each read when it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow import parquet
+
+        self._file = parquet.ParquetFile(path)
+        self._names = list(self._file.schema_arrow.names)
+        self.n_rows = self._file.metadata.num_rows
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._file.read([name])[name].to_pandas()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _peak_mb() -> float:
+    """Return the peak of this program alone; that of `resource` begins with what its parent held when it was started."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+IMPLEMENTATIONS = {
+    one.__name__: one
+    for one in (
+        ours, ours_by_column, by_scipy, by_evidently, by_nannyml, evidently_figures, nannyml_figures, our_estimate, nannyml_estimate, wide,
+    )
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")  # of the peers' own libraries
+    with contextlib.redirect_stdout(io.StringIO()):
+        said = IMPLEMENTATIONS[sys.argv[1]](Path(sys.argv[2]))
+    print(json.dumps({**said, "peak_mb": _peak_mb()}))

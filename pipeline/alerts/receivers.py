@@ -1,0 +1,154 @@
+"""Send one message by one of the declared ways: log, webhook, e-mail, Apprise."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pipeline.alerts.payloads import PAYLOAD_FORMATS, body_text, subject_line
+from pipeline.alerts.safe_post import AllowedHosts, deadline, post
+from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.lookup import LookupTable
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from pipeline.config.groups.alerts_config import (
+        AlertsConfig,
+        AppriseReceiverConfig,
+        EmailReceiverConfig,
+        ReceiverConfig,
+        WebhookReceiverConfig,
+    )
+
+__all__ = ["send_notification"]
+
+_SendFunction = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
+RECEIVERS: LookupTable[_SendFunction] = LookupTable("alerts.sinks.kind")
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
+_LOG = logging.getLogger("mlops.alerts")
+_SMTP_READY = 220
+_SMTP_URL_FORMATS = "smtp://USER:PASSWORD@HOST:587, smtps://..."  # pragma: allowlist secret
+
+
+def send_notification(receiver: ReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+    """Send a message, or raise an error that says why it did not leave.
+
+    Raises
+    ------
+    ConfigError
+        When an environment variable is not set, or the address is none that may be used.
+    DependencyUnavailable
+        When the receiver did not take it.
+    """
+    RECEIVERS[receiver.kind](receiver, payload, config)
+
+
+def _require_environment(name: str) -> str:
+    found = os.environ.get(name)
+    if not found:
+        raise ConfigError(f"the environment variable {name} is not set; set it where messages are sent")
+    return found
+
+
+@RECEIVERS.add("log")
+def _send_to_log(_sink: Any, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    _LOG.log(_LEVELS[payload["severity"]], "%s\n%s", subject_line(payload), body_text(payload))
+
+
+@RECEIVERS.add("webhook")
+def _send_to_webhook(receiver: WebhookReceiverConfig, payload: Mapping[str, Any], config: AlertsConfig) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "declarative-mlops",
+        "Idempotency-Key": str(payload["key"]),
+    }
+    if receiver.token_env is not None:
+        headers["Authorization"] = f"Bearer {_require_environment(receiver.token_env)}"
+    post(
+        _require_environment(receiver.url_env),
+        json.dumps(PAYLOAD_FORMATS[receiver.body](payload), ensure_ascii=False).encode(),
+        headers,
+        hosts=AllowedHosts(config.hosts, config.local_hosts),
+        timeout_s=receiver.timeout_s,
+        setting_name=receiver.url_env,
+    )
+
+
+@RECEIVERS.add("smtp")
+def _send_mail(receiver: EmailReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    parts = urlsplit(_require_environment(receiver.url_env))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ConfigError(f"{receiver.url_env}: is no address; accepted: {_SMTP_URL_FORMATS}")
+    letter = _email_message(payload, _require_environment(receiver.sender_env), _require_environment(receiver.to_env))
+    secure = ssl.create_default_context()
+    try:
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+        plain = socket.create_connection((parts.hostname, port), timeout=receiver.timeout_s)
+        with plain, deadline(plain, receiver.timeout_s), _GreetedSMTP(plain, parts, secure) as server:
+            if parts.scheme == "smtp" and receiver.starttls:
+                server.starttls(context=secure)
+            if parts.username is not None:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(letter)
+    except (OSError, smtplib.SMTPException) as error:
+        raise DependencyUnavailable(f"{parts.hostname}: {type(error).__name__}: {error}") from error
+
+
+class _GreetedSMTP(smtplib.SMTP):
+    """The mail server at the other end of a connection, once it has greeted.
+
+    smtplib connects and waits for the greeting in one step, in which nothing could hold it to a deadline.
+    """
+
+    _host: str  # what `starttls` compares the certificate with
+
+    def __init__(self, plain: socket.socket, parts: SplitResult, secure: ssl.SSLContext) -> None:
+        super().__init__()
+        self._host = parts.hostname or ""
+        self.sock = secure.wrap_socket(plain, server_hostname=self._host) if parts.scheme == "smtps" else plain
+        code, said = self.getreply()
+        if code != _SMTP_READY:
+            self.close()
+            raise smtplib.SMTPConnectError(code, said)
+
+
+def _email_message(payload: Mapping[str, Any], sender: str, to: str) -> EmailMessage:
+    letter = EmailMessage()
+    # A title holds names that others gave: none may end the line.
+    letter["Subject"] = " ".join(subject_line(payload).split())
+    letter["From"], letter["To"] = sender, to
+    letter["Message-ID"] = f"<{payload['key']}@mlops.invalid>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(body_text(payload))
+    return letter
+
+
+@RECEIVERS.add("apprise")
+def _send_by_apprise(receiver: AppriseReceiverConfig, payload: Mapping[str, Any], _config: AlertsConfig) -> None:
+    addresses = _require_environment(receiver.url_env).split()
+    try:
+        import apprise
+    except ModuleNotFoundError as error:
+        raise DependencyUnavailable(
+            "Apprise is not installed; run `pip install 'declarative-mlops[alerts]'`"
+        ) from error
+    kinds = {
+        "info": apprise.NotifyType.INFO,
+        "warning": apprise.NotifyType.WARNING,
+        "critical": apprise.NotifyType.FAILURE,
+    }
+    teller = apprise.Apprise()
+    if not teller.add(addresses):
+        raise ConfigError(f"{receiver.url_env}: Apprise does not know one of its addresses")
+    kind = apprise.NotifyType.SUCCESS if payload["event"] == "resolved" else kinds[payload["severity"]]
+    if not teller.notify(title=subject_line(payload), body=body_text(payload), notify_type=kind):
+        raise DependencyUnavailable("Apprise could not tell all of its receivers")

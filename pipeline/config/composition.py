@@ -1,0 +1,234 @@
+"""Compose conf/ with overrides into one tree, byte for byte as DVC does, and say where each value comes from."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.interpolation import check_interpolations
+from pipeline.config.strict_yaml import read_yaml
+from pipeline.config.target_guard import check_hydra_node, check_overrides, check_targets
+from pipeline.errors import ConfigError, did_you_mean
+from pipeline.project import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["Composition", "Origin", "check_hydra_overrides", "compose", "flatten", "group_options"]
+
+_ROOT_CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one value comes from: the last file that sets it, and the override on top, if there is one."""
+
+    key: str
+    value: Any
+    file: str | None
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The composed tree without Hydra's own node, its text as `params.yaml`, and the option of each group."""
+
+    values: dict[str, Any]
+    text: str
+    choices: dict[str, str]
+    conf: Path
+    overrides: tuple[str, ...]
+
+    def origin(self) -> tuple[Origin, ...]:
+        """Return where every leaf comes from, in the order of the tree.
+
+        It costs half as much as composing, so it is found when it is asked for, from the files as they are then.
+
+        Raises
+        ------
+        ConfigError
+            When a file of conf/ was spoiled since.
+        """
+        with _hydra_initialized(self.conf, self.overrides):
+            layers, spoken = _config_layers(self.overrides, self.conf)
+        return tuple(_origins(self.values, layers, spoken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What one file of conf/ sets, at the place where Hydra puts it."""
+
+    file: str
+    values: dict[str, Any]
+
+
+def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Composition:
+    """Return conf/ composed with `overrides` (Hydra's grammar).
+
+    Every file of conf/ is read strictly before Hydra sees it, so that what Hydra and DVC would read
+    differently, or without end, is refused first.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key or override.
+    """
+    check_overrides(overrides)
+    _check_all_files(conf)
+    return _compose_checked(list(overrides), conf)
+
+
+def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
+    """Refuse a call whose `hydra` node (launcher, sweeper, callbacks, logging) would build anything but Hydra's own.
+
+    Unlike `compose` it takes sweeps, such as `seed=1,2`.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, key or override.
+    """
+    check_overrides(overrides)
+    _check_all_files(conf)
+    with _hydra_initialized(conf, overrides):
+        from hydra.core.global_hydra import GlobalHydra
+        from hydra.types import RunMode
+        from omegaconf import OmegaConf
+
+        tree = GlobalHydra.instance().hydra.compose_config(  # type: ignore[union-attr]
+            _ROOT_CONFIG, list(overrides), run_mode=RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+        node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
+        check_hydra_node(node)
+
+
+def _check_all_files(conf: Path) -> None:
+    for path in sorted(conf.rglob("*.yaml")):
+        read_yaml(path)
+
+
+@contextmanager
+def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
+    """Start Hydra over `conf`, and turn whatever it raises inside the block into one letter."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base=None):
+            yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        # Hydra and OmegaConf raise a dozen kinds, among them plain ValueError and AssertionError.
+        raise _to_config_error(error, overrides, conf) from error
+
+
+def _compose_checked(overrides: list[str], conf: Path) -> Composition:
+    from omegaconf import OmegaConf
+
+    with _hydra_initialized(conf, overrides):
+        tree, choices = _compose_tree(overrides)
+        raw: Any = OmegaConf.to_container(tree, resolve=False)
+        check_interpolations(raw)
+        OmegaConf.resolve(tree)
+        values: Any = OmegaConf.to_container(tree, resolve=True)
+        check_targets(values, place=f"{conf}/{_ROOT_CONFIG}.yaml")
+        return Composition(values, OmegaConf.to_yaml(tree), choices, conf, tuple(overrides))
+
+
+def _compose_tree(overrides: list[str]) -> tuple[Any, dict[str, str]]:
+    import hydra
+    from omegaconf import OmegaConf, open_dict
+
+    tree = hydra.compose(_ROOT_CONFIG, overrides, return_hydra_config=True)
+    hydra_node: Any = OmegaConf.to_container(tree.hydra, resolve=False)
+    check_hydra_node(hydra_node)
+    choices = {str(group): str(option) for group, option in hydra_node["runtime"]["choices"].items()}
+    with open_dict(tree):
+        del tree["hydra"]
+    return tree, choices
+
+
+def _config_layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
+    """Return what each file sets, later ones last, and the override of each key that has one."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+
+    defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_ROOT_CONFIG, list(overrides), RunMode.RUN)
+    spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
+    layers = [
+        _read_layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
+        for entry in defaults.defaults
+        if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
+    ]
+    return layers, spoken
+
+
+def _read_layer(path: Path, package: str, conf: Path) -> _Layer:
+    content = {key: value for key, value in (read_yaml(path) or {}).items() if key not in ("defaults", "hydra")}
+    for part in reversed([part for part in package.split(".") if part and part != "_global_"]):
+        content = {part: content}
+    return _Layer(f"{paths.CONF}/{path.relative_to(conf)}", content)
+
+
+def _origins(values: Mapping[str, Any], layers: list[_Layer], override_texts: Mapping[str, str]) -> Iterator[Origin]:
+    files = {key: layer.file for layer in layers for key, _ in flatten(layer.values)}
+    for key, value in flatten(values):
+        override = next(
+            (text for name, text in override_texts.items() if key == name or key.startswith(f"{name}.")), None
+        )
+        file = next((files[k] for k in _prefixes(key) if k in files), None)
+        yield Origin(key, value, file, override)
+
+
+def _prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        yield ".".join(parts[:length])
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (key path, value) of everything that is not a mapping with members; lists are leaves."""
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            yield from flatten(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def group_options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
+    """Return each group of conf/ with the options that it has, both sorted."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(conf.rglob("*.yaml")):
+        group = path.parent.relative_to(conf).as_posix()
+        if group != ".":
+            found.setdefault(group, []).append(path.stem)
+    return {group: tuple(names) for group, names in sorted(found.items())}
+
+
+def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
+    """Turn what Hydra says into one line that names the file or the override."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    if cause is not None and str(cause) not in said:
+        said = f"{said} ({' '.join(str(cause).split())})"
+    said = said.partition(" Config search path:")[0]
+    spoken = f" with {' '.join(overrides)}" if overrides else ""
+    return ConfigError(f"{conf}/{_ROOT_CONFIG}.yaml{spoken}: {said[:600]}{_suggest_option_or_key(said, conf)}")
+
+
+def _suggest_option_or_key(message: str, conf: Path) -> str:
+    """Return a guess at the option or key that was meant, as `; did you mean ...?`."""
+    if (option := re.search(r"Could not find '([^']+)'", message)) is not None:
+        known = {f"{group}/{name}" for group, names in group_options(conf).items() for name in names}
+        return did_you_mean(option[1], known)
+    if (key := re.search(r"Could not override '([^']+)'", message)) is not None:
+        return did_you_mean(
+            key[1], [*group_options(conf), *(path for path, _ in flatten(_compose_checked([], conf).values))]
+        )
+    return ""

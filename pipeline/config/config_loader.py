@@ -1,0 +1,178 @@
+"""Turn composed values into frozen types, or into a letter that says which key is wrong and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.config.groups.scenario_config import ScenarioConfig
+from pipeline.config.root_config import Config
+from pipeline.config.strict_yaml import read_yaml
+from pipeline.config.target_guard import check_targets
+from pipeline.errors import ConfigError, did_you_mean
+from pipeline.project import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pipeline.config.composition import Origin
+
+__all__ = ["build_config", "load_params", "load_scenario"]
+
+_MAX_ERRORS = 10
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load_params(path: Path = paths.PARAMS) -> Config:
+    """Return the typed settings of a composed file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key path, what was found and what is accepted.
+    """
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: has no keys; run `python -m stages.compose` to make it from conf/")
+    return build_config(values, where=str(path))
+
+
+def build_config(values: Mapping[str, Any], *, where: str, origin: Callable[[], Iterable[Origin]] = tuple) -> Config:
+    """Return the typed form of composed `values`.
+
+    Parameters
+    ----------
+    values : mapping
+        A composed tree: words, numbers, booleans, None, lists and mappings.
+    where : str
+        The file that errors name, where `origin` knows no better one.
+    origin : callable
+        Returns where each value comes from; asked when there is an error to tell.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each wrong key, at most ten.
+    """
+    check_targets(values, place=where)
+    return _validate(Config, values, where, origin)
+
+
+def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConfig:
+    """Return the scenario of a name in conf/scenario/, or of a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Naming the known scenarios, or file and key.
+    """
+    folder = conf / "scenario"
+    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = sorted(one.stem for one in folder.glob("*.yaml"))
+        raise ConfigError(
+            f"{name_or_path!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file{did_you_mean(name_or_path, known)}"
+        )
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for what belongs there")
+    return _validate(ScenarioConfig, values, str(path), tuple)
+
+
+def _validate(model: type[M], values: Mapping[str, Any], where: str, origin: Callable[[], Iterable[Origin]]) -> M:
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        found = error.errors(include_url=False)[:_MAX_ERRORS]
+        files = {entry.key: entry.override or entry.file for entry in origin()}
+        lines = [_error_line(model, problem, values, where, files) for problem in found]
+        raise ConfigError("\n".join(lines)) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _error_line(
+    model: type[BaseModel], problem: Any, values: Mapping[str, Any], where: str, files: Mapping[str, str | None]
+) -> str:
+    keys = _written_path(problem["loc"], values)
+    path = ".".join(keys)
+    place = next((file for key in _nearest_keys(path, files) if (file := files[key])), None) or where
+    kind, said = problem["type"], problem["msg"]
+    if kind == "extra_forbidden":
+        known = _known_keys(model, keys[:-1], values)
+        said = f"is not a key here; known: {', '.join(known)}{did_you_mean(keys[-1], known)}"
+    elif kind == "missing":
+        said = "is missing; write it down (nothing is assumed)"
+    elif kind == "value_error":
+        said = said.removeprefix("Value error, ")
+    else:
+        said = f"found {_shorten_json(problem.get('input'))}; {said[0].lower()}{said[1:]}"
+    return f"{place}: {path}: {said}" if path else f"{place}: {said}"
+
+
+def _shorten_json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _written_path(location: tuple[int | str, ...], values: Any) -> list[str]:
+    """Return the keys of a location as a person wrote them: names of union members are left out."""
+    keys: list[str] = []
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(values, dict) and part not in values and not is_last:
+            continue
+        if part == "[key]":
+            continue
+        keys.append(str(part))
+        values = _child_value(values, part)
+    return keys
+
+
+def _child_value(values: Any, part: int | str) -> Any:
+    if isinstance(values, dict):
+        return values.get(part)
+    if isinstance(values, list) and isinstance(part, int) and part < len(values):
+        return values[part]
+    return None
+
+
+def _nearest_keys(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield known keys from the nearest to `path` outwards: itself, what it holds, its neighbours."""
+    above = path
+    while True:
+        yield from (key for key in files if key == above or key.startswith(f"{above}."))
+        if "." not in above:
+            return
+        above = above.rpartition(".")[0]
+
+
+def _known_keys(model: type[BaseModel], keys: list[str], values: Any) -> list[str]:
+    """Return the keys that the section at `keys` has; for a union, those of the member that was chosen."""
+    models: list[type[BaseModel]] = [model]
+    for key in keys:
+        if isinstance(values, list):
+            values = _child_value(values, int(key))
+            continue
+        values = _child_value(values, key)
+        found = [field for model in models if (field := model.model_fields.get(key)) is not None]
+        inner = [model for field in found for model in _model_types(field.annotation)]
+        models = inner or models
+    kind = _child_value(values, "kind")
+    chosen = [model for model in models if kind in _discriminator_values(model)] or models
+    return sorted({name for model in chosen for name in model.model_fields})
+
+
+def _model_types(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _model_types(argument)]
+
+
+def _discriminator_values(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return () if field is None else get_args(field.annotation)

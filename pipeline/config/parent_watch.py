@@ -1,0 +1,53 @@
+"""End this process when the DVC that started it ends, so that an orphan never overwrites what came later."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+import psutil
+
+__all__ = ["exit_with_dvc"]
+
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+_POLL_INTERVAL_S = 0.2
+
+
+def exit_with_dvc() -> None:
+    """Tie this process to the nearest DVC above it; do nothing where there is none.
+
+    The kernel is asked to kill this process with its parent (Linux), and a thread watches the whole
+    chain up to DVC, because a shell may stand between the two.
+    """
+    chain = _parents_up_to_dvc()
+    if not chain:
+        return
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    threading.Thread(target=_exit_when_parent_ends, args=(chain,), daemon=True).start()
+
+
+def _parents_up_to_dvc() -> list[psutil.Process]:
+    parents: list[psutil.Process] = psutil.Process().parents()
+    for index, process in enumerate(parents):
+        if _is_dvc(process):
+            return parents[: index + 1]
+    return []
+
+
+def _is_dvc(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()[:3]
+    except psutil.Error:
+        return False
+    return any(os.path.basename(word) in ("dvc", "dvc.exe") or "dvc" in word.split(".") for word in words)  # noqa: PTH119
+
+
+def _exit_when_parent_ends(chain: list[psutil.Process]) -> None:
+    while all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in chain):
+        time.sleep(_POLL_INTERVAL_S)
+    os._exit(1)

@@ -1,0 +1,39 @@
+"""The whole configuration as one frozen value: what params.yaml becomes once it is checked."""
+
+from __future__ import annotations
+
+from pipeline.config.groups.data_config import DataConfig
+from pipeline.config.groups.monitoring_config import (
+    AlertsConfig,
+    DriftConfig,
+    LifecycleConfig,
+    MonitoringConfig,
+    PromotionConfig,
+    ServingConfig,
+    TrackingConfig,
+)
+from pipeline.config.groups.section import Section, setting
+from pipeline.config.groups.training_config import EvaluationConfig, FeaturesConfig, ModelConfig, TrainingConfig
+from pipeline.config.groups.validation_config import ValidationConfig
+
+__all__ = ["Config"]
+
+
+class Config(Section):
+    """Every group of conf/; functions receive only their own section."""
+
+    name: str = setting("Name of the model in the registry", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    seed: int = setting("Seed of split, folds, estimators and resamples", ge=0, le=2**32 - 1)
+    data: DataConfig
+    features: FeaturesConfig
+    model: ModelConfig
+    training: TrainingConfig
+    evaluation: EvaluationConfig
+    validation: ValidationConfig
+    promotion: PromotionConfig
+    tracking: TrackingConfig
+    monitoring: MonitoringConfig
+    drift: DriftConfig
+    alerts: AlertsConfig
+    serving: ServingConfig
+    lifecycle: LifecycleConfig

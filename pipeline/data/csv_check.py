@@ -1,0 +1,42 @@
+"""Say everything that is wrong with a CSV file: how it is written, and what its values are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.data.csv_reader import parse_csv
+from pipeline.data.input_problems import InputProblem, InputProblems, quote_shortened
+from pipeline.schema.failures import list_failures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.schema import Schema
+
+__all__ = ["check_csv"]
+
+
+def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> list[InputProblem]:
+    """Return the problems of a file in the order of its lines, at most 100.
+
+    The strict reader speaks first. What it could read is then held against the declared rules
+    (ranges, words, missing, unique), and each failure gets the line that it stands in.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    """
+    parsed = parse_csv(path, schema, source, with_target=with_target)
+    problems = InputProblems(str(path), items=list(parsed.problems))
+    if len(parsed.frame) and not problems.is_full:
+        refused = {(problem.line, problem.column) for problem in parsed.problems}
+        for failure in list_failures(parsed.frame, schema, with_target=with_target):
+            line = int(parsed.line_numbers[failure.row])
+            if (line, failure.column) not in refused:
+                value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
+                problems.add(
+                    line, failure.column, failure.rule, value, "the declaration of the column does not allow it"
+                )
+    return problems.sorted_by_line()

@@ -1,0 +1,284 @@
+"""Read a CSV file exactly as it is declared, or say at which places it is something else."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from pipeline.data.cell_parsers import CELL_GRAMMARS, parse_column, to_frame
+from pipeline.data.csv_lines import MAX_LINE_BYTES, LineReader
+from pipeline.data.input_problems import MAX_INPUT_PROBLEMS, InputProblem, InputProblems, quote_shortened, to_data_error
+from pipeline.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.data.csv_lines import LineBlock
+    from pipeline.schema import Kind, Schema
+
+__all__ = [
+    "ParsedFile",
+    "ParsedStream",
+    "column_kinds",
+    "iter_csv_tables",
+    "parse_csv",
+    "parse_csv_stream",
+    "read_csv",
+    "read_csv_as_text",
+]
+
+# Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
+_N_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """What could be read of a file: `frame` (row i stands in line `numbers[i]`), and what was wrong with it.
+
+    Cells that were refused are missing in `frame`; lines that were refused are not in it.
+    """
+
+    frame: pd.DataFrame
+    line_numbers: NDArray[np.int64]
+    problems: list[InputProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStream:
+    """The same of a stream, as a table."""
+
+    table: pa.Table
+    line_numbers: NDArray[np.int64]
+    problems: list[InputProblem]
+
+
+def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> pd.DataFrame:
+    """Return the rows of a file, typed, in the declared order of columns.
+
+    The file may have its columns in another order, and whole numbers may be written as 4.0; nothing
+    else is read kindly. Rules about values (ranges, lists of words, missing) are not asked here.
+
+    Parameters
+    ----------
+    path : Path
+        A UTF-8 file.
+    schema : Schema
+        What is declared.
+    source : CsvSource
+        Delimiter, and the words that stand for a missing value; its own path is not used.
+    with_target : bool
+        Whether the file holds the target.
+
+    Returns
+    -------
+    DataFrame, shape (n_rows, n_columns)
+        Int64, Float64, boolean, string and datetime64[us]; declared columns, then the target.
+
+    Raises
+    ------
+    DataError
+        With one line ``file:line:column: rule: value`` for each problem, at most 100.
+    """
+    parsed = parse_csv(path, schema, source, with_target=with_target)
+    if parsed.problems:
+        raise to_data_error(parsed.problems)
+    return parsed.frame
+
+
+def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> ParsedFile:
+    """Return what can be read of a file and its problems (at most 100), instead of refusing it.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    """
+    return _parse_file(path, column_kinds(schema, with_target=with_target), source)
+
+
+def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
+    """Return the kind of each declared column in order, the target (category) last."""
+    kinds: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
+    return {**kinds, schema.target.column: "category"} if with_target else kinds
+
+
+def read_csv_as_text(path: Path, source: CsvSource) -> tuple[pa.Table, list[InputProblem]]:
+    """Return every column of a file whose columns nobody has declared yet, as words; and its problems."""
+    problems = InputProblems(str(path))
+    with _open_binary(path) as stream:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _check_header_names(lines.read_header(), problems)
+        blocks = [_block_as_text(block, header, source) for block in lines.read_blocks(len(header))] if header else []
+    if header and not any(table.num_rows for table in blocks):
+        _report_missing_rows(problems)
+    empty = pa.table({name: pa.array([], pa.string()) for name in header})
+    return pa.concat_tables([empty, *blocks]), problems.sorted_by_line()
+
+
+def parse_csv_stream(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str, limit: int = MAX_INPUT_PROBLEMS
+) -> ParsedStream:
+    """Return what can be read of CSV that is no file, such as the body of a request, and its problems up to a limit.
+
+    Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
+    """
+    return ParsedStream(*_parse_csv_blocks(stream, kinds, source, InputProblems(where, limit)))
+
+
+def _parse_file(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> ParsedFile:
+    with _open_binary(path) as stream:
+        table, numbers, problems = _parse_csv_blocks(stream, kinds, source, InputProblems(str(path)))
+    return ParsedFile(to_frame(table), numbers, problems)
+
+
+def _parse_csv_blocks(
+    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, problems: InputProblems
+) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
+    tables = [_empty_table(kinds)]
+    numbers = [np.empty(0, np.int64)]
+    with ThreadPoolExecutor(_N_THREADS) as pool:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _match_header(_check_header_names(lines.read_header(), problems), kinds, problems)
+        for block in lines.read_blocks(len(header)) if header else ():
+            if block.line_numbers.size:
+                tables.append(
+                    _parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool)
+                )
+                numbers.append(block.line_numbers)
+    table = pa.concat_tables(tables)
+    if header and not table.num_rows and not problems.items:
+        _report_missing_rows(problems)
+    return table, np.concatenate(numbers), problems.sorted_by_line()
+
+
+def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
+    """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
+
+    Memory is bounded by one block (8 MB of text), whatever the file holds.
+
+    Raises
+    ------
+    DataError
+        When a column is not in the file, or at the first block with a line or a cell that is not as declared.
+    """
+    problems = InputProblems(str(path))
+    with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
+        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        header = _check_header_names(lines.read_header(), problems)
+        for name in [name for name in kinds if header and name not in header]:
+            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_join_names(header)}")
+        for block in lines.read_blocks(len(header)) if header and not problems.items else ():
+            table = _parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool)
+            if problems.items:
+                break
+            yield table
+    if problems.items:
+        raise to_data_error(problems.sorted_by_line())
+
+
+def _open_binary(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _empty_table(kinds: Mapping[str, Kind]) -> pa.Table:
+    return pa.table({name: pa.array([], CELL_GRAMMARS[kind].arrow_type) for name, kind in kinds.items()})
+
+
+def _report_missing_rows(problems: InputProblems) -> None:
+    if not problems.items:
+        problems.add(2, 1, "rows", "none", "the header alone is no data")
+
+
+def _check_header_names(header: list[str], problems: InputProblems) -> list[str]:
+    """Return the header when every field of it is a name of its own, else nothing."""
+    for number, name in enumerate(header, start=1):
+        if name.strip() != name or not name:
+            problems.add(
+                1, number, "header", quote_shortened(name), "a column's name is not empty and has no blanks around it"
+            )
+        elif name in header[: number - 1]:
+            first = header.index(name) + 1
+            problems.add(1, number, "header", quote_shortened(name), f"the name of field {first} already; names differ")
+    return [] if problems.items else header
+
+
+def _match_header(header: list[str], kinds: Mapping[str, Kind], problems: InputProblems) -> list[str]:
+    """Return the header when it names exactly the declared columns, in any order, else nothing."""
+    if not header:
+        return []
+    if len(header) == 1 and header[0] not in kinds:
+        other = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
+        hint = (
+            f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_join_names(kinds)}"
+        )
+        problems.add(1, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint)
+        return []
+    for number, name in enumerate(header, start=1):
+        if name not in kinds:
+            hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore leaves it out) or drop it"
+            problems.add(1, number, "header", quote_shortened(name), hint)
+    for name in kinds:
+        if name not in header:
+            hint = f"declared, but not in the file, which has: {_join_names(header)}"
+            problems.add(1, name, "header", "missing", hint)
+    return [] if problems.items else header
+
+
+def _join_names(names: Sequence[str] | Mapping[str, Kind]) -> str:
+    shortened = [str(name) for name in names][:20]
+    return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
+
+
+def _block_as_text(block: LineBlock, header: list[str], source: CsvSource) -> pa.Table:
+    if not block.line_numbers.size:
+        return pa.table({name: pa.array([], pa.string()) for name in header})
+    return csv.read_csv(
+        pa.BufferReader(block.content),
+        read_options=csv.ReadOptions(column_names=header, block_size=2 * MAX_LINE_BYTES),
+        parse_options=csv.ParseOptions(delimiter=source.delimiter, ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()),
+            null_values=list(source.missing),
+            strings_can_be_null=True,
+            check_utf8=False,
+        ),
+    ).combine_chunks()
+
+
+def _parse_block(
+    words: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: InputProblems, pool: Executor
+) -> pa.Table:
+    columns: dict[str, pa.Array] = {}
+    refused: list[tuple[int, int, str]] = []
+    results = pool.map(parse_column, (words.column(name).chunk(0) for name in kinds), kinds.values())
+    for name, (values, positions) in zip(kinds, results, strict=True):
+        columns[name] = values
+        place = words.column_names.index(name)
+        refused += [(int(position), place, name) for position in positions[: problems.limit]]
+    for position, _, name in _take_until_full(sorted(refused), problems):
+        kind, value = kinds[name], words.column(name)[position].as_py()
+        problems.add(
+            int(numbers[position]), name, kind, quote_shortened(value), f"expected {CELL_GRAMMARS[kind].expected}"
+        )
+    return pa.table(columns)
+
+
+def _take_until_full(refused: list[tuple[int, int, str]], problems: InputProblems) -> Iterator[tuple[int, int, str]]:
+    for entry in refused:
+        if problems.is_full:
+            return
+        yield entry

@@ -1,0 +1,245 @@
+"""Write the first conf/data/<name>.yaml for a file, readable enough to be corrected by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.config.composition import compose
+from pipeline.config.config_loader import build_config
+from pipeline.config.groups.data_config import CsvSource
+from pipeline.data.csv_reader import read_csv_as_text
+from pipeline.data.file_import import find_imported_file
+from pipeline.data.input_problems import to_data_error
+from pipeline.data.schema_inference import (
+    InferredColumn,
+    InferredTarget,
+    infer_columns,
+    infer_missing_values,
+    infer_target,
+    kind_of_arrow_type,
+)
+from pipeline.errors import ConfigError, Conflict, DataError, UsageError
+from pipeline.files import write_text
+from pipeline.project import paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.schema import Kind
+
+__all__ = ["ScaffoldedConfig", "scaffold_config"]
+
+_PLAIN_SCALAR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
+_AMBIGUOUS_SCALARS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+
+
+@dataclass(frozen=True, slots=True)
+class ScaffoldedConfig:
+    """The file that was written, and what it sets aside."""
+
+    path: str
+    name: str
+    n_rows: int
+    features: tuple[str, ...]
+    ids: tuple[str, ...]
+    times: tuple[str, ...]
+    ignored: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _RawFile:
+    """A file as words, with the kinds that are certain, and the YAML that says how it is read."""
+
+    words: pa.Table
+    known_kinds: dict[str, Kind | None]
+    source_yaml: str
+
+
+def scaffold_config(
+    file: Path, *, target: str, root: Path, name: str | None = None, replace: bool = False
+) -> ScaffoldedConfig:
+    """Write conf/data/<name>.yaml for a file of data/external/, and check that it composes.
+
+    Parameters
+    ----------
+    file : Path
+        The file, or the one that it was copied from.
+    target : str
+        Column to predict.
+    root : Path
+        The project's folder.
+    name : str, optional
+        Name of the problem; by default that of the file.
+    replace : bool
+        Whether a declaration of this name may be overwritten.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read strictly, or the target is no set of classes.
+    Conflict
+        When there is a declaration of this name.
+    ConfigError
+        When a name in the file cannot stand in settings; nothing is written then.
+    """
+    relative = find_imported_file(file, root=root)
+    chosen = _check_config_name(
+        name if name is not None else re.sub(r"\W+", "_", file.stem, flags=re.ASCII).strip("_").lower()
+    )
+    path = root / paths.CONF / "data" / f"{chosen}.yaml"
+    if path.exists() and not replace:
+        raise Conflict(f"{paths.CONF}/data/{chosen}.yaml: is there already; take --replace, or another --name")
+    read = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
+    answer = infer_target(read.words, target)
+    columns = infer_columns(read.words, target=target, known=read.known_kinds)
+    if not any(column.role == "feature" for column in columns):
+        raise DataError(f"{relative}: no column besides {target} looks like a feature")
+    _write_and_validate(path, _render_config(chosen, relative, read, answer, columns), chosen, root)
+    names = {role: tuple(c.name for c in columns if c.role == role) for role in ("feature", "id", "time", "ignore")}
+    return ScaffoldedConfig(
+        path.relative_to(root).as_posix(),
+        chosen,
+        read.words.num_rows,
+        names["feature"],
+        names["id"],
+        names["time"],
+        names["ignore"],
+        answer.classes,
+    )
+
+
+def _check_config_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise UsageError(f"--name {name!r}: a name begins with a letter and has letters, digits and underscores")
+    return name
+
+
+def _read_csv(root: Path, relative: str) -> _RawFile:
+    path = root / relative
+    delimiter = _detect_delimiter(path)
+    words, problems = read_csv_as_text(path, CsvSource(kind="csv", path=relative, delimiter=delimiter, missing=("",)))
+    if problems:
+        raise to_data_error(problems)
+    missing = infer_missing_values(words)
+    as_missing = pa.array(missing, pa.string())
+    cleaned = [pc.if_else(pc.is_in(column, value_set=as_missing), None, column) for column in words.columns]
+    parts = ["kind: csv", f"path: {_render_scalar(relative)}"]
+    parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
+    parts += [f"missing: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
+    return _RawFile(pa.table(dict(zip(words.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
+
+
+def _detect_delimiter(path: Path) -> str:
+    """Return the sign that the first line holds most often; a comma when it holds none."""
+    with path.open("rb") as stream:
+        line = stream.readline(1 << 16)
+    return max((",", ";", "\t", "|"), key=lambda sign: line.count(sign.encode()))
+
+
+def _read_parquet(root: Path, relative: str) -> _RawFile:
+    try:
+        table = pq.read_table(root / relative)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{relative}: not a readable Parquet file: {error}") from error
+    words: dict[str, pa.ChunkedArray] = {}
+    known: dict[str, Kind | None] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        known[name] = kind_of_arrow_type(plain.type)
+        moments = plain.cast(pa.timestamp("us")) if known[name] == "datetime" else plain
+        words[name] = (
+            pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else plain.cast(pa.string())
+        )
+    return _RawFile(pa.table(words), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
+
+
+def _write_and_validate(path: Path, text: str, name: str, root: Path) -> None:
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    write_text(path, text)
+    try:
+        composition = compose([f"data={name}"], conf=root / paths.CONF)
+        build_config(composition.values, where=str(path), origin=composition.origin)
+    except ConfigError:
+        if before is None:
+            path.unlink()
+        else:
+            write_text(path, before)
+        raise
+
+
+def _render_config(
+    name: str, relative: str, raw_file: _RawFile, target: InferredTarget, columns: list[InferredColumn]
+) -> str:
+    positive = "null" if target.positive is None else _render_scalar(target.positive)
+    meaning = "" if target.positive is None else "    # the class that scores speak of"
+    times = [column.name for column in columns if column.role == "time" and not column.nullable]
+    other = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
+    lines = [
+        f"# Which {_collapse_whitespace(target.column)} does a row of {_collapse_whitespace(relative)} have?",
+        "# A first guess from the file: correct types, ranges, words and roles, and say what columns mean",
+        f"# (title, description, unit). Then: dvc exp run -S data={name}",
+        f"name: {name}",
+        f"source: {raw_file.source_yaml}",
+        "profile: null",
+        "target:",
+        f"  column: {_render_scalar(target.column)}",
+        f"  classes: [{', '.join(map(_render_scalar, target.classes))}]",
+        f"  positive: {positive}{meaning}",
+        "columns:",
+        *(_render_column(column) for column in columns),
+        f"split: {{kind: stratified, test_share: 0.2}}{other}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _collapse_whitespace(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _render_column(column: InferredColumn) -> str:
+    parts = [f"dtype: {'category' if column.dtype == 'category' else _render_dtype(column.dtype)}"]
+    parts += ["nullable: true"] if column.nullable else []
+    parts += [f"role: {column.role}"] if column.role != "feature" else []
+    parts += ["unique: true"] if column.unique else []
+    parts += [f"checks: {_render_flow_value(column.checks)}"] if column.checks else []
+    parts += [f"example: {_render_flow_value(column.example)}"] if column.example is not None else []
+    note = f"  # {column.note}" if column.note is not None else ""
+    return f"  {_render_scalar(column.name)}: {{{', '.join(parts)}}}{note}"
+
+
+def _render_dtype(dtype: str) -> str:
+    return json.dumps(dtype) if "[" in dtype else dtype
+
+
+def _render_flow_value(value: Any) -> str:
+    """Return `value` in YAML's one-line form, as every reader of YAML understands it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_render_flow_value(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_render_flow_value, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        mantissa, mark, exponent = repr(value).partition("e")
+        sign = "" if exponent[:1] in ("", "-", "+") else "+"
+        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{mark}{sign}{exponent}"
+    return _render_scalar(value) if isinstance(value, str) else str(value)
+
+
+def _render_scalar(text: str) -> str:
+    if "${" in text:
+        raise ConfigError(f"{text!r}: a name with ${{ in it cannot stand in settings; rename it in the file")
+    is_bare = _PLAIN_SCALAR.fullmatch(text) and text.lower() not in _AMBIGUOUS_SCALARS
+    return text if is_bare else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,241 @@
+"""Guess what the columns of a file are, for a person to correct: types, ranges, words, missing values, ids.
+
+Words are judged by the grammar of the strict reader, not by what pandas makes of them: `007` is a word, and
+a column of whole numbers with gaps stays one of whole numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data.cell_parsers import parse_column
+from pipeline.errors import DataError, did_you_mean
+from pipeline.schema import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.schema import Kind
+
+__all__ = [
+    "InferredColumn",
+    "InferredTarget",
+    "infer_columns",
+    "infer_missing_values",
+    "infer_target",
+    "kind_of_arrow_type",
+]
+
+_MAX_CATEGORIES = 50
+_MIN_ROWS_FOR_ID = 20
+_ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+_MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
+_ID_NAME = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key|index))|.*[a-z](Id|ID|Key)")
+_LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned", "fraud", "default"}
+
+
+@dataclass(frozen=True, slots=True)
+class InferredColumn:
+    """What a column seems to be; `note` tells a person why, where it is not plain."""
+
+    name: str
+    dtype: str
+    nullable: bool
+    role: Literal["feature", "id", "ignore", "time"] = "feature"
+    unique: bool = False
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    example: Any = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InferredTarget:
+    """The classes of the target, and the one that scores would speak of (None where there are more than two)."""
+
+    column: str
+    classes: tuple[str, ...]
+    positive: str | None
+
+
+def infer_missing_values(words: pa.Table) -> tuple[str, ...]:
+    """Return the words that stand for a missing value somewhere in `words`, the empty one first."""
+    found: set[str] = set()
+    for name in words.column_names:
+        distinct = _distinct_values(words.column(name))
+        found |= set(_ALWAYS_MISSING) & distinct
+        odd = set(_MISSING_AMONG_NUMBERS) & distinct
+        rest = pa.array(sorted(distinct - odd), pa.string())
+        if odd and len(rest) and any(not parse_column(rest, kind)[1].size for kind in ("integer", "float", "datetime")):
+            found |= odd
+    return ("", *sorted(found))
+
+
+def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
+    """Return the kind of a column that has a type already; None where its words decide."""
+    if pa.types.is_boolean(arrow_type):
+        return "boolean"
+    if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
+        return "datetime"
+    if pa.types.is_integer(arrow_type):
+        return "integer"
+    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
+        return "float"
+    return None if pa.types.is_null(arrow_type) else "text"
+
+
+def infer_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[InferredColumn]:
+    """Return a guess for every column besides the target, in their order.
+
+    Parameters
+    ----------
+    words : Arrow table of strings, shape (n_rows, n_columns)
+        Null where a value is missing.
+    target : str
+        Name of the column to predict.
+    known : mapping
+        Kind of each column whose type is certain, None or no entry for the others.
+
+    Raises
+    ------
+    DataError
+        When numbers are written with a decimal comma.
+    """
+    names = [name for name in words.column_names if name != target]
+    return [_infer_column(name, words.column(name), known.get(name), is_first=name == names[0]) for name in names]
+
+
+def infer_target(words: pa.Table, target: str) -> InferredTarget:
+    """Return the classes of `target`, in order.
+
+    Raises
+    ------
+    DataError
+        When there is no such column, or it does not look like classes.
+    """
+    if target not in words.column_names:
+        known = words.column_names
+        raise DataError(
+            f"--target: no column is named {target!r}; there are: {', '.join(known)}{did_you_mean(target, known)}"
+        )
+    counts = {
+        entry["values"]: entry["counts"] for entry in pc.value_counts(words.column(target).drop_null()).to_pylist()
+    }
+    if len(counts) < 2:
+        raise DataError(f"--target {target}: has {len(counts)} class(es); two or more are needed")
+    if len(counts) > _MAX_CATEGORIES:
+        raise DataError(
+            f"--target {target}: has {len(counts):,} different values, which is no set of classes (at most {_MAX_CATEGORIES})"
+        )
+    classes = tuple(_sorted_classes(list(counts)))
+    likely = [word for word in classes if word.lower() in _LIKELY_POSITIVE]
+    rarest = min(reversed(classes), key=lambda word: counts[word])
+    return InferredTarget(target, classes, None if len(classes) > 2 else (likely[0] if len(likely) == 1 else rarest))
+
+
+def _sorted_classes(words: Sequence[str]) -> list[str]:
+    values, refused = parse_column(pa.array(words, pa.string()), "float")
+    if refused.size:
+        return sorted(words)
+    numbers = dict(zip(words, values.to_pylist(), strict=True))
+    return sorted(words, key=lambda word: (numbers[word], word))
+
+
+def _distinct_values(column: pa.ChunkedArray) -> set[str]:
+    return set(pc.unique(column.drop_null()).to_pylist())
+
+
+def _infer_column(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_first: bool) -> InferredColumn:
+    cells = column.combine_chunks()
+    present = cells.drop_null()
+    nullable = len(present) < len(cells)
+    distinct = pc.unique(present)
+    if not len(present):
+        return InferredColumn(name, "string", nullable=True, role="ignore", note="has no values")
+    kind = _infer_kind(name, distinct, known)
+    values = parse_column(present, kind)[0]
+    is_unique = len(distinct) == len(cells)
+    if is_unique and _looks_like_id(name, kind, values, is_first=is_first):
+        return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
+    if len(distinct) == 1:
+        dtype = "string" if kind == "category" else DTYPES[kind]
+        return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has one value only")
+    if kind == "text":
+        note = f"{len(distinct):,} different texts; features are numbers, dates and short lists of words"
+        return InferredColumn(name, "string", nullable=nullable, role="ignore", note=note)
+    role: Literal["feature", "time"] = "time" if kind == "datetime" else "feature"
+    return InferredColumn(
+        name, DTYPES[kind], nullable, role, checks=_infer_checks(kind, values), example=_example_value(kind, values)
+    )
+
+
+def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
+    order: tuple[Kind, ...] = ("boolean", "integer", "float", "datetime")
+    candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
+    for kind in candidates:
+        if kind in order and not parse_column(distinct, kind)[1].size:
+            return kind
+    if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
+        raise DataError(
+            f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a point"
+        )
+    return "category" if len(distinct) <= _MAX_CATEGORIES else "text"
+
+
+def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
+    """Say whether values that never repeat name a row: by their name, as a running number, or as the first words."""
+    if kind not in ("integer", "category", "text"):
+        return False
+    if _ID_NAME.fullmatch(name):
+        return True
+    if len(values) < _MIN_ROWS_FOR_ID:
+        return False
+    if kind == "integer":
+        span = pc.min_max(values).as_py()
+        return bool(span["max"] - span["min"] == len(values) - 1)
+    return is_first and not pc.any(pc.match_substring(values, " ")).as_py()
+
+
+def _infer_checks(kind: Kind, values: pa.Array) -> dict[str, Any]:
+    if kind == "category":
+        return {"isin": sorted(pc.unique(values).to_pylist())}
+    if kind not in ("integer", "float"):
+        return {}
+    span = pc.min_max(values).as_py()
+    return {
+        "in_range": {
+            "min_value": _round_outward(span["min"], up=False),
+            "max_value": _round_outward(span["max"], up=True),
+        }
+    }
+
+
+def _round_outward(value: float, *, up: bool) -> float:
+    """Round a bound outward to two digits, so that it reads like one; whole numbers up to 100 stay."""
+    if value == 0 or (isinstance(value, int) and abs(value) <= 100):
+        return value
+    if not up and value > 0:
+        return 0
+    step = Decimal(10) ** (math.floor(math.log10(abs(value))) - 1)
+    steps = Decimal(repr(value)) / step
+    rounded = (math.ceil(steps) if up else math.floor(steps)) * step
+    return int(rounded) if isinstance(value, int) or rounded == int(rounded) else float(rounded)
+
+
+def _example_value(kind: Kind, values: pa.Array) -> Any:
+    if kind in ("category", "boolean"):
+        return pc.mode(values)[0]["mode"].as_py() if kind == "boolean" else _most_frequent(values)
+    middle = values.take(pc.sort_indices(values))[len(values) // 2]
+    return middle.as_py() if kind != "datetime" else pc.strftime(middle, "%Y-%m-%d").as_py()
+
+
+def _most_frequent(values: pa.Array) -> str:
+    counts = pc.value_counts(values).to_pylist()
+    word: str = min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"]
+    return word

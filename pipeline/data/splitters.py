@@ -1,0 +1,115 @@
+"""Divide rows into a train and a test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.lookup import LookupTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.data_config import SplitConfig
+    from pipeline.schema import Schema
+
+    Mask = NDArray[np.bool_]
+
+__all__ = ["SPLITTERS", "TrainTestSplit", "split_train_test"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainTestSplit:
+    """Two parts that share no row and leave none out; each keeps the order of the rows."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+class Splitter(Protocol):
+    """Says of each row whether it goes to the test part."""
+
+    def __call__(self, frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask: ...
+
+
+SPLITTERS: LookupTable[Splitter] = LookupTable("data.split.kind")
+
+
+def split_train_test(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> TrainTestSplit:
+    """Return `frame` in two parts.
+
+    Parameters
+    ----------
+    frame : DataFrame, shape (n_rows, n_columns)
+        Rows with the target.
+    schema : Schema
+    config : SplitConfig
+        Which member of `SPLITTERS`, the share of the test part, and the column for `by_time`.
+    seed : int
+        Decides which rows; `by_time` does not need it.
+
+    Raises
+    ------
+    DataError
+        When a part, or a class of it, would be empty.
+    """
+    is_test = SPLITTERS[config.kind](frame, schema, config, seed=seed)
+    parts = {"train": frame[~is_test], "test": frame[is_test]}
+    for name, part in parts.items():
+        if part.empty:
+            raise DataError(f"split: {len(frame)} rows at test_share {config.test_share} leave the {name} part empty")
+    return TrainTestSplit(parts["train"].reset_index(drop=True), parts["test"].reset_index(drop=True))
+
+
+@SPLITTERS.add("stratified")
+def split_stratified(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:
+    """Give each class its share of the test part; every class has at least one row in both parts."""
+    generator = np.random.default_rng(seed)
+    target = frame[schema.target.column].fillna("")
+    rows = {word: np.flatnonzero((target == word).to_numpy(bool)) for word in schema.target.classes}
+    counts = np.array([len(own) for own in rows.values()])
+    if few := [f"{word} ({len(own)})" for word, own in rows.items() if len(own) < 2]:
+        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(few)}")
+    if counts.sum() != len(frame):
+        raise DataError(f"split: {len(frame) - counts.sum()} rows have no class; validation sets such rows aside")
+    is_test = np.zeros(len(frame), bool)
+    for own, size in zip(rows.values(), _test_sizes(counts, config.test_share), strict=True):
+        is_test[generator.permutation(own)[:size]] = True
+    return is_test
+
+
+def _test_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """Return how many rows of each class go to the test part: the largest remainders round up."""
+    exact = counts * share
+    sizes = np.floor(exact).astype(np.int64)
+    more = int(np.rint(exact.sum())) - int(sizes.sum())
+    sizes[np.argsort(sizes - exact, kind="stable")[:more]] += 1
+    clipped: NDArray[np.int64] = np.clip(sizes, 1, counts - 1)
+    return clipped
+
+
+@SPLITTERS.add("random")
+def split_random(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
+    """Give any row the same chance of the test part."""
+    is_test = np.zeros(len(frame), bool)
+    order = np.random.default_rng(seed).permutation(len(frame))
+    is_test[order[: int(np.rint(len(frame) * config.test_share))]] = True
+    return is_test
+
+
+@SPLITTERS.add("by_time")
+def split_by_time(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
+    """Put the latest rows into the test part; rows of one moment stay together."""
+    if config.column is None:
+        raise ConfigError("data.split.column: by_time needs the column whose order decides")
+    values = frame[config.column]
+    if values.isna().any():
+        raise DataError(f"split: {int(values.isna().sum())} rows have no {config.column}, so their time is not known")
+    in_order = values.sort_values(kind="stable", ignore_index=True)
+    first = min(int(np.rint(len(frame) * (1 - config.test_share))), len(frame) - 1)
+    is_test: Mask = (values >= in_order.iloc[first]).to_numpy(bool)
+    return is_test

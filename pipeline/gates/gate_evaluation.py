@@ -1,0 +1,280 @@
+"""Run every gate on one candidate, against the champion on the same rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.gates.compatibility import compare_schemas
+from pipeline.gates.gate_report import Gate, GateReport
+from pipeline.gates.worst_slice import worst_slice
+from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, expected_metric_if_calibrated, get_metric
+from pipeline.modeling.classifier import encode_target
+from pipeline.modeling.scored_rows import make_scored_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.metrics import MetricEstimate
+    from pipeline.package import Package
+
+__all__ = ["GateInputs", "evaluate_gates"]
+
+_N_WARM_UP_ROWS, _N_TIMED_ROWS = 5, 51
+_N_CHANCE_RESAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class GateInputs:
+    """What a candidate is judged by: the frozen test rows with the target, and the reports of evaluate and validate."""
+
+    test: pd.DataFrame
+    evaluation: Mapping[str, Any]
+    validation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _GateContext:
+    """All that a gate may look at."""
+
+    candidate: Package
+    champion: Package | None
+    inputs: GateInputs
+    config: PromotionConfig
+    seed: int
+    _scored: dict[str, LabeledPredictions] = field(default_factory=dict)
+
+    @property
+    def test(self) -> pd.DataFrame:
+        return self.inputs.test
+
+    def scored(self, package: Package) -> LabeledPredictions:
+        """Return the test rows scored by a package, each package once."""
+        if package.digest not in self._scored:
+            target, threshold = self.candidate.schema.target, package.threshold
+            probabilities = package.predict_proba(self.test)
+            codes = encode_target(self.test, target)
+            self._scored[package.digest] = make_scored_rows(target, codes, probabilities, threshold=threshold)
+        return self._scored[package.digest]
+
+
+def evaluate_gates(
+    candidate: Package, inputs: GateInputs, config: PromotionConfig, *, champion: Package | None = None, seed: int
+) -> GateReport:
+    """Return what every gate says of a candidate.
+
+    Parameters
+    ----------
+    candidate : Package
+    evidence : Evidence
+        The champion is scored on its rows again; no old figure of it is used.
+    config : PromotionConfig
+    champion : Package, optional
+        What serves in Production; None when nothing does.
+    seed : int
+        Seed of the resamples.
+
+    Raises
+    ------
+    DataError
+        When the rows are not what the candidate's schema declares.
+    UnknownKind
+        When a setting names a metric that is in no table.
+    """
+    get_metric(config.metric, setting="promotion.metric")
+    get_metric(config.slices.metric, setting="promotion.slices.metric")
+    for name in config.limits:
+        get_metric(name, setting="promotion.limits")
+    case = _GateContext(candidate, champion, inputs, config, seed)
+    gates = [gate for one in _GATES for gate in one(case)]
+    gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
+    return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
+
+
+def _validation_gate(case: _GateContext) -> list[Gate]:
+    """No error in the rows that it learned from."""
+    level = str(case.inputs.validation["level"])
+    reason = f"validation says {level}"
+    return [Gate("validation", "fail" if level in ("error", "critical") else "pass", reason)]
+
+
+def _leakage_gate(case: _GateContext) -> list[Gate]:
+    """No column gives the label away."""
+    named = sorted({str(column) for column in case.inputs.validation["leakage"]})
+    reason = f"{', '.join(named)} gives the label away" if named else "no column gives the label away"
+    return [Gate("leakage", "fail" if named else "pass", reason)]
+
+
+def _metric_threshold_gates(case: _GateContext) -> list[Gate]:
+    """No figure on the test rows is beyond its limit, as far as these rows can tell."""
+    return [
+        _metric_threshold_gate(name, limit, case.inputs.evaluation["metrics"].get(name), _chance_level(case, name))
+        for name, limit in sorted(case.config.limits.items())
+    ]
+
+
+def _chance_level(case: _GateContext, name: str) -> float:
+    """Return what chance alone makes of a figure on these rows."""
+    if not METRICS[name].has_floor:
+        return 0.0
+    return expected_metric_if_calibrated(
+        case.scored(case.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=case.seed
+    )
+
+
+def _metric_threshold_gate(
+    name: str, threshold: float, estimate: Mapping[str, Any] | None, chance_level: float
+) -> Gate:
+    metric = METRICS[name]
+    if estimate is None or estimate["value"] is None:
+        return Gate(
+            f"limit {name}", "fail", "is not in the evaluation; add it to evaluation.metrics", threshold=threshold
+        )
+    better_end = estimate["high" if metric.higher_is_better else "low"]
+    value = estimate["value"] if better_end is None else better_end
+    misses = value < threshold if metric.higher_is_better else value > threshold + chance_level
+    by_chance = f"; {chance_level:.4g} of it by chance on these rows" if chance_level else ""
+    reason = f"{estimate['value']:.4g}, and {value:.4g} at the better end of its interval{by_chance}"
+    side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
+    return Gate(
+        f"limit {name}",
+        "fail" if misses else "pass",
+        reason,
+        estimate["value"],
+        threshold + chance_level,
+        side,
+        metric.unit,
+    )
+
+
+def _baseline_gates(case: _GateContext) -> list[Gate]:
+    """Better than each baseline beyond chance: the interval of the difference lies on the better side of 0."""
+    name, gates = case.config.metric, []
+    for baseline in case.config.baselines:
+        found = case.inputs.evaluation["baselines"][baseline]["difference"].get(name)
+        gates.append(_baseline_gate(f"better than {baseline}", name, found))
+    return gates
+
+
+def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> Gate:
+    metric = METRICS[name]
+    if estimate is None or estimate["low"] is None:
+        return Gate(gate, "fail", f"{name} was not compared; add it to evaluation.metrics")
+    worse_end = estimate["low"] if metric.higher_is_better else estimate["high"]
+    is_better = worse_end > 0 if metric.higher_is_better else worse_end < 0
+    reason = f"{name} differs by {estimate['value']:+.4g}, from {estimate['low']:+.4g} to {estimate['high']:+.4g}"
+    side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
+    return Gate(gate, "pass" if is_better else "fail", reason, worse_end, 0.0, side, metric.unit)
+
+
+def _champion_gate(case: _GateContext) -> list[Gate]:
+    """Superior or non-inferior to the champion by the paired bootstrap on the same rows."""
+    if case.champion is None:
+        return [Gate("champion", "pass", "nothing serves in Production yet")]
+    if case.champion.digest == case.candidate.digest:
+        return [Gate("champion", "hold", "it is the champion itself")]
+    missing = [one for one in case.champion.schema.feature_names if one not in case.test]
+    if missing or case.champion.classes != case.candidate.classes:
+        return [Gate("champion", "hold", "the champion cannot be scored on these rows: other columns or classes")]
+    config, name = case.config, case.config.metric
+    sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": case.seed}
+    candidate, champion = case.scored(case.candidate), case.scored(case.champion)
+    return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
+
+
+def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Gate:
+    metric = METRICS[config.metric]
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return Gate("champion", "hold", f"{config.metric} is not defined on these rows")
+    sign = -1.0 if metric.higher_is_better else 1.0
+    worst, best = max(sign * estimate.low, sign * estimate.high), min(sign * estimate.low, sign * estimate.high)
+    margin = config.margin if config.rule == "non_inferior" else 0.0
+    result: Literal["pass", "hold", "fail"] = "pass" if worst < margin else "fail" if best > margin else "hold"
+    said = {
+        "pass": "superior" if config.rule == "superior" else "not inferior",
+        "hold": "not told apart by these rows",
+        "fail": "inferior",
+    }[result]
+    reason = (
+        f"{said}: {config.metric} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
+    )
+    side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
+    return Gate("champion", result, reason, sign * worst, sign * margin, side, metric.unit)
+
+
+def _slice_gate(case: _GateContext) -> list[Gate]:
+    """No part of the rows becomes worse than the champion's by more than is allowed."""
+    if case.champion is None or case.champion.classes != case.candidate.classes:
+        return [Gate("slices", "pass", "there is no champion to compare slices with")]
+    if any(one not in case.test for one in case.champion.schema.feature_names):
+        return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
+    worst = worst_slice(
+        case.scored(case.candidate), case.scored(case.champion), case.test, case.candidate, case.config, case.seed
+    )
+    metric = METRICS[case.config.slices.metric]
+    if worst is None:
+        return [Gate("slices", "pass", "no slice has enough rows to be judged")]
+    limit = case.config.slices.worsening
+    fails = worst.lower_bound is not None and worst.lower_bound > limit
+    beyond = "" if worst.lower_bound is None else f", {worst.lower_bound:.4g} of it beyond chance"
+    reason = f"{worst.name}: {metric.name} changes for the worse by {worst.worsening:.4g}{beyond}"
+    value = worst.worsening if worst.lower_bound is None else worst.lower_bound
+    return [Gate("slices", "fail" if fails else "pass", reason, value, limit, "above", metric.unit)]
+
+
+def _serving_form_gates(case: _GateContext) -> list[Gate]:
+    """ONNX where it is asked for, size, and time for one row."""
+    proof = case.candidate.manifest.onnx
+    missing = not proof.used and case.config.require_onnx
+    said = f"agrees on {proof.rows:,} rows" if proof.used else f"scikit-learn serves: {proof.reason}"
+    size = sum(entry.size for entry in case.candidate.manifest.files.values()) / 1e6
+    limit = case.config.size_mb
+    return [
+        Gate("onnx", "fail" if missing else "pass", said),
+        Gate(
+            "size", "fail" if size > limit else "pass", "all files of the package", round(size, 3), limit, "above", "MB"
+        ),
+        _latency_gate(case),
+    ]
+
+
+def _latency_gate(case: _GateContext) -> Gate:
+    first = case.test[list(case.candidate.schema.feature_names)].head(1).astype(object)
+    row = {str(name): values.where(values.notna(), None).tolist() for name, values in first.items()}
+    taken = []
+    for _ in range(_N_WARM_UP_ROWS + _N_TIMED_ROWS):
+        started = time.perf_counter()
+        case.candidate.predict_proba(row)
+        taken.append(time.perf_counter() - started)
+    value, limit = float(np.median(taken[_N_WARM_UP_ROWS:])) * 1e3, case.config.latency_ms
+    reason = f"median of {_N_TIMED_ROWS} single rows"
+    return Gate(
+        "latency", "fail" if value > limit else "pass", reason, value, limit, "above", "ms", depends_on="machine"
+    )
+
+
+def _schema_gate(case: _GateContext) -> list[Gate]:
+    """Who sends rows by the champion's declaration can go on doing so."""
+    if case.champion is None:
+        return [Gate("schema", "pass", "there are no callers yet")]
+    changes = compare_schemas(case.champion.schema, case.candidate.schema)
+    breaking = [one for one in changes if one.is_breaking]
+    fails = bool(breaking) and not case.config.breaking
+    reason = "; ".join(map(str, breaking or changes)) or "equal to the champion's"
+    return [Gate("schema", "fail" if fails else "pass", reason)]
+
+
+_GATES: tuple[Callable[[_GateContext], list[Gate]], ...] = (
+    _validation_gate,
+    _leakage_gate,
+    _metric_threshold_gates,
+    _baseline_gates,
+    _serving_form_gates,
+)
+_AGAINST_CHAMPION: tuple[Callable[[_GateContext], list[Gate]], ...] = (_champion_gate, _slice_gate, _schema_gate)

@@ -1,0 +1,78 @@
+"""Find the part of the rows that suffers most when a candidate replaces the champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.metrics import METRICS, LabeledPredictions, compare_paired, compute_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.package import Package
+
+__all__ = ["WorstSlice", "worst_slice"]
+
+_MIN_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class WorstSlice:
+    """A slice and by how much it worsens; `at_least` is how much of that is beyond chance, None where nobody asked."""
+
+    name: str
+    worsening: float
+    lower_bound: float | None = None
+
+
+def worst_slice(
+    candidate: LabeledPredictions,
+    champion: LabeledPredictions,
+    test: pd.DataFrame,
+    package: Package,
+    config: PromotionConfig,
+    seed: int,
+) -> WorstSlice | None:
+    """Return the slice that worsens most; None when no slice has 30 rows.
+
+    Slices are the bins of the candidate's reference, so they are those that drift is measured in. Only a
+    slice that worsens by more than is allowed gets an interval, whose level is corrected for the number of
+    all slices (Bonferroni): of many, one would stand out by chance.
+    """
+    metric = METRICS[config.slices.metric]
+    parts = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
+    confidence = 1.0 - (1.0 - config.confidence) / max(len(parts), 1)
+    found = []
+    for name, rows in parts:
+        mine, theirs = candidate.take(rows), champion.take(rows)
+        difference = (
+            compute_metrics(mine, [metric.name])[metric.name] - compute_metrics(theirs, [metric.name])[metric.name]
+        )
+        worsening = -difference if metric.higher_is_better else difference
+        if np.isnan(worsening):
+            continue
+        if worsening <= config.slices.worsening:
+            found.append(WorstSlice(name, worsening))
+            continue
+        sampling: dict[str, Any] = {"confidence": confidence, "resamples": config.resamples, "seed": seed}
+        one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
+        better_end = one.high if metric.higher_is_better else one.low
+        at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
+        found.append(WorstSlice(name, worsening, at_least))
+    return max(
+        found, key=lambda one: (one.lower_bound if one.lower_bound is not None else 0.0, one.worsening), default=None
+    )
+
+
+def _slice_rows(test: pd.DataFrame, package: Package) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    for bins in package.reference.columns:
+        codes = bins.codes(test[bins.name])
+        for code, label in enumerate(bins.labels):
+            yield f"{bins.name} {label}", np.flatnonzero(codes == code)

@@ -1,0 +1,174 @@
+"""Fit an estimator that somebody hands over to frames that somebody hands over, pack it, and judge it by the gates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline import files, package
+from pipeline.config.groups.training_config import EstimatorInputsConfig, ModelConfig
+from pipeline.errors import UsageError
+from pipeline.evaluation import EvaluationReport, evaluate
+from pipeline.modeling.estimators import estimator_to_config
+from pipeline.modeling.training import train_classifier
+from pipeline.schema import Schema
+from pipeline.schema.frame_schema import infer_feature_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.root_config import Config
+    from pipeline.gates import GateReport
+    from pipeline.package import Package
+    from pipeline.state import ModelVersion
+
+__all__ = ["TrainTestFrames", "TrainedCandidate", "model_config_of", "to_train_test", "train_candidate"]
+
+_TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainTestFrames:
+    """Rows to learn from and rows to judge by, both with the target, and what is declared or guessed of them."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedCandidate:
+    """A model that was trained and tracked.
+
+    Attributes
+    ----------
+    run_id : str
+        The run in MLflow, or the name under which it waits in the outbox.
+    metrics : dict
+        Figures on the test rows; None where one is not defined.
+    cross_validated : dict
+        Means over the folds of the train rows.
+    gates : GateReport
+        What the gates say, against what is in Production.
+    package : Package
+        The model: rows in, probabilities out.
+    version : Version or None
+        Where it was registered.
+    """
+
+    run_id: str
+    metrics: dict[str, float | None]
+    cross_validated: dict[str, float | None]
+    gates: GateReport
+    package: Package
+    version: ModelVersion | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "run_id": self.run_id,
+            "metrics": self.metrics,
+            "cross_validated": self.cross_validated,
+            "gates": self.gates.as_dict(),
+            "package": self.package.digest,
+            "version": None if self.version is None else self.version.as_dict(),
+        }
+
+
+def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Config) -> TrainTestFrames:
+    """Return features and labels in one frame for each part, by the project's declaration where it is of these columns.
+
+    Raises
+    ------
+    UsageError
+        When the parts have different columns, or labels and rows do not match.
+    """
+    declared = Schema.from_config(config.data)
+    known = getattr(y_train, "name", None)
+    features = [pd.DataFrame(part).rename(columns=str) for part in (train, test)]
+    if list(features[0].columns) != list(features[1].columns):
+        raise UsageError("X_train and X_test have different columns; hand over the same ones in the same order")
+    is_declared = set(declared.feature_names) <= set(features[0].columns)
+    target = declared.target.column if is_declared else str(known) if known is not None else "target"
+    parts = [_with_target(frame, y, target) for frame, y in zip(features, (y_train, y_test), strict=True)]
+    classes = {word for part in parts for word in part[target].dropna().unique()}
+    if is_declared and classes <= set(declared.target.classes):
+        return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
+    return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
+
+
+def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
+    words = pd.Series(labels).astype("string").to_numpy(dtype=object)
+    if len(words) != len(frame):
+        raise UsageError(f"{len(frame)} rows and {len(words)} labels were handed over; one label belongs to each row")
+    return frame.reset_index(drop=True).assign(**{target: pd.array(words, dtype="string")})
+
+
+def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the frame with the dtypes that the graph would give to its columns."""
+    kept = [column for column in schema.columns if column.name in frame]
+    dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in kept}
+    return frame.astype(dtypes)
+
+
+def model_config_of(estimator: Any) -> ModelConfig:
+    """Return the settings that build an unfitted estimator again, with what its numbers must be like."""
+    from sklearn.utils import get_tags
+
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(estimator).__name__).lower().removesuffix("_classifier")
+    takes_missing = bool(get_tags(estimator).input_tags.allow_nan)
+    is_tree = _TREE_ESTIMATORS.search(type(estimator).__name__) is not None
+    inputs = EstimatorInputsConfig(
+        missing="native" if takes_missing else "impute",
+        categories="codes" if is_tree else "one_hot",
+        scale="none" if is_tree else "standard",
+    )
+    return ModelConfig(name=name, estimator=estimator_to_config(estimator), inputs=inputs)
+
+
+def train_candidate(
+    rows: TrainTestFrames, model: ModelConfig, config: Config, folder: Path
+) -> tuple[Package, EvaluationReport]:
+    """Write a package to `folder`, and return it with what the test rows say of it."""
+    result = train_classifier(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
+    package.write_package(
+        folder,
+        result.classifier,
+        train=rows.train,
+        parity_rows=rows.test,
+        scores=result.out_of_fold,
+        metrics=result.mean_metrics,
+        lineage=_training_lineage(rows, model, config),
+        training=config.training,
+        model=model.name,
+    )
+    made = package.load_package(folder)
+    report = evaluate(
+        made, rows.train, rows.test, config.evaluation, objective=config.training.objective, seed=config.seed
+    )
+    return made, report
+
+
+def _training_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
+    read = {
+        "features": config.features.model_dump(mode="json"),
+        "model": model.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json", exclude={"n_jobs"}),
+        "seed": config.seed,
+    }
+    parts = {"train": rows.train, "test": rows.test}
+    return {
+        "data": rows.schema.name,
+        "data_sha256": {name: _frame_sha256(frame) for name, frame in parts.items()},
+        "params_sha256": files.sha256(files.canonical_json(read).encode()),
+        "seed": config.seed,
+        "source": {"kind": "handed over"},
+    }
+
+
+def _frame_sha256(frame: pd.DataFrame) -> str:
+    hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return files.sha256("\n".join(frame.columns).encode() + hashed.tobytes())

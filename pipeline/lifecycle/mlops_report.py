@@ -1,0 +1,96 @@
+"""What stands: runs, versions, what serves, who decided it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.text import pluralize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.package import Package
+    from pipeline.state import AuditEntry, ModelVersion
+
+__all__ = ["BestModel", "MlopsReport"]
+
+_N_RECENT_DECISIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BestModel:
+    """The registered version with the best mean of a metric over its folds, and its package."""
+
+    version: ModelVersion
+    metric: str
+    value: float
+    higher_is_better: bool
+    model: Package
+
+
+@dataclass(frozen=True, slots=True)
+class MlopsReport:
+    """What stands in a project.
+
+    Attributes
+    ----------
+    model : str
+    n_runs : int or None
+        Runs of the experiment; None when MLflow does not answer.
+    versions : tuple of Version
+        Oldest first.
+    serving : dict
+        Stage -> version.
+    generation : int
+        How many decisions led here.
+    quality : dict
+        Score of every frame that was validated, 0 to 100.
+    decisions : tuple of AuditEntry
+        The last five, oldest first.
+    audit_holds : bool
+        Whether the chain of the audit trail holds.
+    """
+
+    model: str
+    n_runs: int | None
+    versions: tuple[ModelVersion, ...]
+    deployed_versions: Mapping[str, int]
+    generation: int
+    quality_scores: Mapping[str, float]
+    decisions: tuple[AuditEntry, ...]
+    is_audit_trail_intact: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def as_markdown(self) -> str:
+        """Return a page for people."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# {self.model}"
+        yield ""
+        runs = "MLflow does not answer" if self.n_runs is None else pluralize(self.n_runs, "run")
+        yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
+        yield f"The audit trail {'holds' if self.is_audit_trail_intact else '**does not hold**'}."
+        yield ""
+        yield "| version | semver | stage | gates | model |"
+        yield "| --- | --- | --- | --- | --- |"
+        for one in self.versions:
+            verdict = (one.tags.get("gates") or {}).get("verdict", "not judged")
+            yield f"| {one.version} | {one.semver} | {one.stage} | {verdict} | {one.tags.get('model', '')} |"
+        if self.quality_scores:
+            yield ""
+            yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality_scores.items())
+        if self.decisions:
+            yield ""
+            yield from (f"- {_format_decision(entry)}" for entry in self.decisions[-_N_RECENT_DECISIONS:])
+
+
+def _format_decision(entry: AuditEntry) -> str:
+    moment = datetime.fromtimestamp(entry.at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
+    reason = f" ({entry.reason})" if entry.reason else ""
+    return f"{moment} {entry.actor}: {entry.action} version {entry.version}{reason}"

@@ -1,0 +1,284 @@
+"""Deploy a version to a stage: decide, wait until the address serves it, test it there, and take it back when it fails."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import DependencyUnavailable, GateRefused, MlopsError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.registry import ModelRegistry
+    from pipeline.state import Deployment
+
+__all__ = ["Rollout", "ServingEndpoint", "deploy"]
+
+STAGES = {"staging": "Staging", "production": "Production"}
+# An answer of the served form may differ from the packaged one by the rounding of another machine.
+_PROBABILITY_TOLERANCE = 1e-5
+_POLL_INTERVAL_S = 0.2
+_REQUEST_TIMEOUT_S = 10.0
+# Whose rows these are in the prediction log, so that they can be told apart and erased.
+_SUBJECT = "mlops-deploy"
+
+
+@dataclass(frozen=True, slots=True)
+class ServingEndpoint:
+    """Where the stage is served, and how to speak to it.
+
+    Parameters
+    ----------
+    url : str
+        Such as `http://127.0.0.1:5000`.
+    key : str, optional
+        A key with the role `predict`; never shown.
+    in_a_row : int, at least 1
+        So many answers one after the other must come from the version: behind a balancer, take three for each replica.
+    """
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    success_threshold: int = 9
+
+    def post(self, path: str, body: bytes) -> tuple[int, Any]:
+        """Send JSON; return the status and what was answered (None where it is no JSON).
+
+        Raises
+        ------
+        DependencyUnavailable
+            When nothing answers.
+        """
+        headers = {"Content-Type": "application/json", "X-Subject-Id": _SUBJECT, "Connection": "close"}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
+        if not self.url.startswith(("http://", "https://")):
+            raise UsageError(f"--url {self.url!r}: accepted are http://... and https://...")
+        asked = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
+        try:
+            with urllib.request.urlopen(asked, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - checked  # nosec B310
+                return answer.status, _parse_json(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _parse_json(error.read())
+        except OSError as error:
+            raise DependencyUnavailable(f"{self.url}: does not answer ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What was deployed, and whether that took a decision (`is_new`) or stood already."""
+
+    model: str
+    version: int
+    stage: str
+    generation: int
+    is_new: bool
+    n_tests: int
+    waited_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def deploy(
+    registry: ModelRegistry,
+    model: str,
+    stage: str,
+    address: ServingEndpoint,
+    *,
+    version: int | None = None,
+    wait_s: float = 60.0,
+    reason: str = "",
+) -> Rollout:
+    """Bring a version to a stage and prove that it serves there; a second call decides nothing and tests again.
+
+    Parameters
+    ----------
+    registry : ModelRegistry
+    model : str
+    stage : str
+        `staging` or `production`.
+    address : Address
+        Of the servers of that stage.
+    version : int, optional
+        When None: the newest version for staging, the one in Staging for production.
+    wait_s : float
+        How long the address may take to serve it.
+    reason : str
+        For the audit trail.
+
+    Raises
+    ------
+    GateRefused
+        When its gates did not let it through, or a test at the address failed.
+    DependencyUnavailable
+        When the address does not serve it in time.
+    UsageError
+        When there is nothing to deploy.
+
+    Notes
+    -----
+    A version that fails is taken back when this call brought it to the stage; and in Staging also when it stood there
+    already, since what is on trial there has nobody who relies on it: the graph stages what its gates let through.
+    """
+    if stage not in STAGES:
+        raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
+    now = registry.current_deployment(model)
+    wanted = version if version is not None else _default_version(registry, now, model, STAGES[stage])
+    if stage == "staging" and now.version("Production") == wanted:
+        # It is past its trial: a version has one stage, and what serves customers is not taken from them.
+        return Rollout(model, wanted, "production", now.generation, is_new=False, n_tests=0, waited_s=0.0)
+    change = None
+    if now.version(STAGES[stage]) != wanted:
+        why = f"deploy to {stage}" + (f": {reason}" if reason else "")
+        change = registry.promote_model(
+            model, wanted, STAGES[stage], reason=why, expected_generation=now.generation or None
+        )
+    standing = change.after if change is not None else now
+    golden = _load_golden_rows(registry, model, wanted)
+    try:
+        waited_s = _wait_until_served(address, golden, wanted, standing.generation, wait_s)
+        n_tests = _run_smoke_tests(address, golden, wanted)
+    except MlopsError as error:
+        before = change.before.versions if change is not None else _previous_deployment(registry, model, wanted, stage)
+        if before is None:
+            raise
+        raise type(error)(f"{error}; {_undo_rollout(registry, standing, before, wanted, STAGES[stage])}") from error
+    return Rollout(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
+
+
+def _default_version(registry: ModelRegistry, now: Deployment, model: str, stage: str) -> int:
+    """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
+    if stage == "Staging":
+        return registry.get_latest_model_version(model).version
+    tried = now.version("Staging")
+    found = tried if tried is not None else now.version("Production")
+    if found is None:
+        raise UsageError(f"{model}: nothing is in Staging; run `mlops deploy --stage staging` first, or name --version")
+    return found
+
+
+def _load_golden_rows(registry: ModelRegistry, model: str, version: int) -> Mapping[str, Any]:
+    """Return rows with the probabilities that the version must answer."""
+    registry.load_model(model, version=version)  # fetched and checked to the last byte
+    folder = registry.packages.path(registry.get_version(model, version).digest)
+    found: Mapping[str, Any] = json.loads((folder / "golden.json").read_bytes())
+    return found
+
+
+def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names, columns = list(golden["columns"]), list(golden["columns"].values())
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _wait_until_served(
+    address: ServingEndpoint, golden: Mapping[str, Any], version: int, generation: int, wait_s: float
+) -> float:
+    """Return how long it took until so many answers in a row came from `version` by this decision or a later one."""
+    body = json.dumps({"features": _golden_row_dicts(golden)[0]}).encode()
+    began, n_right, last = time.monotonic(), 0, "nothing"
+    while n_right < address.success_threshold:
+        try:
+            status, said = address.post("/predict", body)
+            found, by = (said.get("model_version"), said.get("generation", 0)) if isinstance(said, dict) else (None, 0)
+            last = f"version {found} by decision {by}" if found is not None else f"status {status}"
+            if status in (401, 403):
+                raise UsageError(f"{address.url}: refuses the key ({status}); set MLOPS_API_KEY to one of role predict")
+            n_right = n_right + 1 if status == 200 and found == version and by >= generation else 0
+        except DependencyUnavailable as error:
+            n_right, last = 0, str(error)
+        if n_right == 0:
+            if time.monotonic() - began >= wait_s:
+                raise DependencyUnavailable(
+                    f"{address.url}: does not serve version {version} after {wait_s:g} s; last seen: {last}"
+                )
+            time.sleep(_POLL_INTERVAL_S)
+    return time.monotonic() - began
+
+
+def _run_smoke_tests(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
+    """Run the integration tests against the address and return how many there were.
+
+    Raises
+    ------
+    GateRefused
+        Naming each that failed.
+    """
+    checks = list(_smoke_test_results(address, golden, version))
+    failed = [f"{name}: {problem}" for name, problem in checks if problem]
+    if failed:
+        raise GateRefused(f"{address.url}: {len(failed)} of {len(checks)} tests failed: {'; '.join(failed)}")
+    return len(checks)
+
+
+def _smoke_test_results(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[tuple[str, str]]:
+    """Yield each test's name and what is wrong, "" when nothing is."""
+    rows = _golden_row_dicts(golden)
+    status, said = address.post("/predict/batch", json.dumps({"instances": rows}).encode())
+    answers = said.get("predictions", []) if isinstance(said, dict) else []
+    yield "golden rows are answered", "" if status == 200 and len(answers) == len(rows) else f"status {status}"
+    expected = golden["probabilities"]
+    off = [
+        abs(float(found) - float(right))
+        for one, row in zip(answers, expected, strict=False)
+        for found, right in zip(one["probabilities"].values(), row, strict=True)
+    ]
+    yield "golden rows are answered as packaged", _tolerance_problem(max(off, default=float("inf")))
+    one, _ = address.post("/predict", json.dumps({"features": rows[0]}).encode())
+    yield "one row is answered", "" if one == 200 else f"status {one}"
+    unknown, _ = address.post("/predict", json.dumps({"features": {**rows[0], "no such feature": 1}}).encode())
+    yield "an unknown feature is refused", "" if unknown == 422 else f"status {unknown} instead of 422"
+    broken, _ = address.post("/predict", b'{"features": {')
+    yield "broken JSON is refused", "" if broken == 400 else f"status {broken} instead of 400"
+    _, again = address.post("/predict", json.dumps({"features": rows[0]}).encode())
+    found = again.get("model_version") if isinstance(again, dict) else None
+    yield "it is still that version", "" if found == version else f"version {found} instead of {version}"
+
+
+def _tolerance_problem(off: float) -> str:
+    return "" if off <= _PROBABILITY_TOLERANCE else f"a probability is off by {off:.3g}"
+
+
+def _previous_deployment(registry: ModelRegistry, model: str, version: int, stage: str) -> Mapping[str, int] | None:
+    """Return the version of each stage before the decision that staged `version`; None for production."""
+    if stage != "staging":
+        return None
+    for entry in reversed(registry.history(model)):
+        before, after = (
+            {name: int(one["version"]) for name, one in side.items()} for side in (entry.before, entry.after)
+        )
+        if entry.generation is not None and after.get("Staging") == version != before.get("Staging"):
+            return before
+    return None
+
+
+def _undo_rollout(
+    registry: ModelRegistry, deployment: Deployment, earlier: Mapping[str, int], version: int, stage: str
+) -> str:
+    """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
+    before = earlier.get(stage)
+    why, expected = f"deploying version {version} to {stage} failed", deployment.generation
+    try:
+        if before is not None and stage == "Production":
+            registry.rollback_model(deployment.model, to=before, reason=why, expected_generation=expected)
+        else:
+            place = next((name for name, one in earlier.items() if one == version), "None")
+            to, place = (before, stage) if before is not None else (version, place)
+            registry.promote_model(deployment.model, to, place, reason=why, expected_generation=expected, force=True)
+    except MlopsError as error:
+        return f"it could NOT be taken back ({error})"
+    return f"taken back: {stage} has {f'version {before}' if before is not None else 'nothing'} again"
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

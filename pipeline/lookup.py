@@ -1,0 +1,62 @@
+"""A table from a word in YAML to the callable that it stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pipeline.errors import UnknownOption, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["LookupTable"]
+
+T = TypeVar("T")
+
+
+class LookupTable(Generic[T]):
+    """One family of variants, filled at import by `add` and read by `[]`.
+
+    Parameters
+    ----------
+    key : str
+        Key path of the setting that picks a member; it opens every error message.
+
+    Examples
+    --------
+    >>> SPLITTERS: Kinds[object] = Kinds("data.split.kind")
+    >>> @SPLITTERS.add("stratified")
+    ... def split_stratified(): ...
+    >>> SPLITTERS["stratfied"]
+    Traceback (most recent call last):
+    pipeline.errors.UnknownKind: data.split.kind: 'stratfied' is not known; known: stratified; did you mean 'stratified'?
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._members: dict[str, T] = {}
+
+    def add(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that joins its function to the table under `name`."""
+
+        def join(member: T) -> T:
+            if name in self._members:
+                raise ValueError(f"{self._key}: {name!r} is in the table already")
+            self._members[name] = member
+            return member
+
+        return join
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._members[name]
+        except KeyError:
+            known = ", ".join(self._members)
+            hint = did_you_mean(name, self._members)
+            raise UnknownOption(f"{self._key}: {name!r} is not known; known: {known}{hint}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)

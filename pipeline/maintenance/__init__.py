@@ -1,0 +1,1 @@
+"""Check, repair, summarize and profile a project."""

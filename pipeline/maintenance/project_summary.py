@@ -1,0 +1,152 @@
+"""Say what stands in the project's folder after a run: what was made, how good it is, and what to do next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.config_loader import load_params
+from pipeline.errors import DataError
+from pipeline.files import read_json
+from pipeline.project import paths
+from pipeline.text import pluralize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ProjectSummary", "SummaryMetric", "summarize_project"]
+
+_HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
+_NEXT_COMMANDS = (
+    ("the report on the rows", "reports/validation.html"),
+    ("the model card", "reports/model_card.md"),
+    ("answers over HTTP", "make serve"),
+    ("pages to look at", "make app"),
+    ("what moved since", "make monitor"),
+    ("runs and figures", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+    ("another model", "dvc exp run -S model=random_forest"),
+    ("your own data", "mlops data add FILE, then mlops data init FILE --target COLUMN"),
+    ("every setting", "python -m stages.train --help"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryMetric:
+    """One metric on the test rows with its interval; None where it is not defined."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    baselines: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSummary:
+    """What the last run made.
+
+    Attributes
+    ----------
+    problem, model : str
+        Names of the data and of the model.
+    digest : str
+        SHA-256 of the package's manifest.
+    rows : dict of int
+        Rows by part: raw, valid, quarantined, train, test.
+    quality : float
+        Score of the rows, 0 to 100.
+    warnings : tuple of str
+        Rules that spoke.
+    figures : tuple of Figure
+    confidence : float
+        Level of the intervals.
+    onnx : bool
+        Whether the ONNX form serves.
+    """
+
+    problem: str
+    model: str
+    digest: str
+    n_rows_by_part: dict[str, int]
+    quality_score: float
+    warnings: tuple[str, ...]
+    metrics: tuple[SummaryMetric, ...]
+    confidence: float
+    is_onnx: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return a page for the terminal."""
+        served = "ONNX, proven equal to scikit-learn" if self.is_onnx else "scikit-learn"
+        warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
+        lines = [
+            "",
+            f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
+            f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {served}",
+            "",
+            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
+            *(f"    {_metric_line(figure)}" for figure in self.metrics),
+            "",
+            "  next (in a shell with `. .venv/bin/activate`)",
+            *(f"    {what + ':':<26}{command}" for what, command in _NEXT_COMMANDS),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _metric_line(figure: SummaryMetric) -> str:
+    value = "-" if figure.value is None else f"{figure.value:.4f}"
+    interval = "" if figure.low is None or figure.high is None else f"  [{figure.low:.4f}, {figure.high:.4f}]"
+    others = ", ".join(f"{name} {one:.4f}" for name, one in figure.baselines.items() if one is not None)
+    return f"{figure.name:<12}{value}{interval}{f'   ({others})' if others else ''}"
+
+
+def summarize_project(root: Path) -> ProjectSummary:
+    """Return what the finished graph below `root` made.
+
+    Raises
+    ------
+    DataError
+        When the graph has not been run to its end.
+    ConfigError
+        When params.yaml does not hold.
+    """
+    if not (root / paths.EVALUATION_REPORT).exists():
+        raise DataError(f"{root / paths.EVALUATION_REPORT}: not there yet; run `make run` or `dvc repro`")
+    config = load_params(root / paths.PARAMS)
+    evaluation = read_json(root / paths.EVALUATION_REPORT)
+    validation = read_json(root / paths.VALIDATION_REPORT)
+    manifest = (root / paths.CANDIDATE_PACKAGE / "manifest.json").read_bytes()
+    return ProjectSummary(
+        problem=config.data.name,
+        model=config.model.name,
+        digest=evaluation["package"],
+        n_rows_by_part={**_validated_row_counts(validation), **evaluation["rows"]},
+        quality_score=validation["quality_score"],
+        warnings=tuple(dict.fromkeys(one["rule"] for one in validation["findings"] if one["level"] != "ok")),
+        metrics=tuple(_summary_metrics(evaluation)),
+        confidence=evaluation["confidence"],
+        is_onnx=json.loads(manifest)["onnx"]["used"],
+    )
+
+
+def _validated_row_counts(validation: dict[str, Any]) -> dict[str, int]:
+    return {"raw": validation["rows"], "quarantined": validation["quarantined"]}
+
+
+def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
+    metrics = evaluation["metrics"]
+    shown = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
+    return [
+        SummaryMetric(
+            name,
+            metrics[name]["value"],
+            metrics[name]["low"],
+            metrics[name]["high"],
+            {baseline: found["metrics"].get(name) for baseline, found in evaluation["baselines"].items()},
+        )
+        for name in shown
+    ]

@@ -1,0 +1,172 @@
+"""Rows to be judged, plain or under many weightings, with what several metrics need worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
+
+__all__ = ["LabeledPredictions", "WeightedPredictions", "bin_indices"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class LabeledPredictions:
+    """Rows with what was true, what was predicted, and how probable each class was said to be.
+
+    Parameters
+    ----------
+    y : int, shape (n_rows,)
+        True classes as positions in the columns of `probabilities`.
+    probabilities : float, shape (n_rows, n_classes)
+    predicted : int, shape (n_rows,)
+        Predicted classes.
+    positive : int or None
+        The class that scores speak of, with two classes; None with more.
+    bins : int
+        Bins of equal width for the calibration error.
+
+    Raises
+    ------
+    DataError
+        When there are no rows, lengths differ, or a probability is missing.
+    """
+
+    y: Codes
+    probabilities: Floats
+    predicted: Codes
+    positive: int | None = None
+    n_bins: int = 10
+
+    def __post_init__(self) -> None:
+        n_rows, n_classes = self.probabilities.shape
+        if not n_rows or len(self.y) != n_rows or len(self.predicted) != n_rows:
+            raise DataError(
+                f"metrics: {len(self.y)} true classes, {n_rows} rows of probabilities and {len(self.predicted)}"
+                " predicted classes; all three need the same number of rows, one at least"
+            )
+        if not np.isfinite(self.probabilities).all():
+            raise DataError("metrics: a probability is missing or infinite; each row needs one for each class")
+        if (self.positive is None) is (n_classes == 2):
+            raise DataError(f"metrics: {n_classes} classes and positive={self.positive}; name it for two, only then")
+
+    def take(self, rows: NDArray[Any]) -> LabeledPredictions:
+        """Return the part of the rows that a mask or positions pick."""
+        return replace(self, y=self.y[rows], probabilities=self.probabilities[rows], predicted=self.predicted[rows])
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.y)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are, also those that no row has."""
+        return int(self.probabilities.shape[1])
+
+    @property
+    def ranked_classes(self) -> tuple[int, ...]:
+        """Classes whose scores are ranked against the rest: the positive one, or each."""
+        return tuple(range(self.n_classes)) if self.positive is None else (self.positive,)
+
+    @cached_property
+    def confidence_and_correctness(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """A probability for each row and whether it came true: of the positive class, or of the most probable."""
+        code = self.probabilities.argmax(axis=1) if self.positive is None else np.full(self.n_rows, self.positive)
+        return np.asarray(self.probabilities[np.arange(self.n_rows), code]), self.y == code
+
+    @cached_property
+    def row_log_losses(self) -> Floats:
+        """-ln(probability of the true class) of each row, probabilities kept inside of [eps, 1 - eps]."""
+        said = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
+        return np.asarray(-np.log(np.clip(said, _EPS, 1.0 - _EPS)))
+
+    @cached_property
+    def row_squared_errors(self) -> Floats:
+        """Squared error of each row: of the positive probability, or summed over all of them."""
+        truth = np.eye(self.n_classes)[self.y]
+        squares = np.square(self.probabilities - truth)
+        return np.asarray(squares.sum(axis=1) if self.positive is None else squares[:, self.positive])
+
+    @cached_property
+    def binned_residuals(self) -> Floats:
+        """Probability minus truth, in the column of its bin; shape (n_rows, bins)."""
+        probability, came_true = self.confidence_and_correctness
+        residuals = np.zeros((self.n_rows, self.n_bins))
+        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - came_true
+        return residuals
+
+    @cached_property
+    def confusion_indicators(self) -> Floats:
+        """One column for each pair of true and predicted class."""
+        return np.asarray(np.eye(self.n_classes**2)[self.y * self.n_classes + self.predicted])
+
+    @cached_property
+    def rankings(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]]:
+        """By ranked class: rows by falling score, where each distinct score starts, which rows are of the class."""
+        return {code: self._rank_by_score(code) for code in self.ranked_classes}
+
+    def _rank_by_score(self, code: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """Return rows by falling score, where each distinct score starts, and which of them are of the class."""
+        score = self.probabilities[:, code]
+        order = np.argsort(-score, kind="stable")
+        starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
+        return order, starts, self.y[order] == code
+
+
+def bin_indices(probability: Floats, n_bins: int) -> NDArray[np.intp]:
+    """Return the bin of equal width, 0 to bins - 1, that each probability lies in."""
+    return np.minimum((probability * n_bins).astype(np.intp), n_bins - 1)
+
+
+class WeightedPredictions:
+    """Rows under one or many weightings, with what several metrics need worked out once.
+
+    Parameters
+    ----------
+    scored : Scored
+    weights : float, shape (n_weightings, n_rows), or None
+        How often each row counts; None for one weighting with 1 everywhere.
+    """
+
+    def __init__(self, scored: LabeledPredictions, weights: Floats | None = None) -> None:
+        self.scored = scored
+        self.weights = np.ones((1, scored.n_rows)) if weights is None else weights
+
+    @cached_property
+    def total_weight(self) -> Floats:
+        """Sum of the weights, shape (n_weightings,)."""
+        return np.asarray(self.weights.sum(axis=1))
+
+    @cached_property
+    def confusion(self) -> Floats:
+        """Weight by true and predicted class, shape (n_weightings, n_classes, n_classes)."""
+        n_classes = self.scored.n_classes
+        return np.asarray(self.weights @ self.scored.confusion_indicators).reshape(-1, n_classes, n_classes)
+
+    @cached_property
+    def cumulative_weights(self) -> dict[int, tuple[Floats, Floats]]:
+        """By ranked class: cumulated weight inside and outside of it, by falling distinct score."""
+        found = {}
+        for code, (order, starts, is_class) in self.scored.rankings.items():
+            sorted_weights = self.weights[:, order]
+            inside = np.add.reduceat(sorted_weights * is_class, starts, axis=1)
+            both = np.add.reduceat(sorted_weights, starts, axis=1)
+            hits, both = np.cumsum(inside, axis=1), np.cumsum(both, axis=1)
+            found[code] = (hits, both - hits)
+        return found
+
+    def weighted_mean(self, values: Floats) -> Floats:
+        """Return the weighted mean of a figure of each row, shape (n_weightings,)."""
+        return np.asarray(self.weights @ values / self.total_weight)

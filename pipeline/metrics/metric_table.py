@@ -1,0 +1,220 @@
+"""The table of metrics: how each is worked out, in which unit, and which direction is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.errors import UnknownOption
+from pipeline.lookup import LookupTable
+from pipeline.metrics.labeled_predictions import LabeledPredictions, WeightedPredictions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.integer[Any]]
+
+__all__ = ["METRICS", "Metric", "compute_metrics", "get_metric"]
+
+MetricFunction = Callable[[WeightedPredictions], "Floats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure: how it is worked out, in which unit, and which direction is good.
+
+    `needs` says whether predicted classes are enough, or probabilities are wanted. `has_floor` says that
+    chance alone keeps it from being perfect: on few rows even probabilities that are exactly right miss.
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    needs: Literal["labels", "scores"]
+    function: MetricFunction
+    has_floor: bool = False
+
+    def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
+        """Return the figure for rows of weight 1; NaN where it is not defined, as an AUC of one class.
+
+        Examples
+        --------
+        >>> METRICS["accuracy"](np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 0]), positive=1)
+        0.5
+        """
+        return float(self.function(WeightedPredictions(LabeledPredictions(y, probabilities, predicted, positive)))[0])
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Return whether `value` is better than `other`."""
+        return value > other if self.higher_is_better else value < other
+
+
+METRICS: LookupTable[Metric] = LookupTable("evaluation.metrics")
+
+
+def _metric(
+    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
+) -> Callable[[MetricFunction], MetricFunction]:
+    def join(function: MetricFunction) -> MetricFunction:
+        METRICS.add(name)(Metric(name, unit, not lower, needs, function, floor))
+        return function
+
+    return join
+
+
+@_metric("log_loss", "nats", "scores", lower=True)
+def _log_loss(rows: WeightedPredictions) -> Floats:
+    """Mean of -ln(probability of the true class), probabilities kept inside of [eps, 1 - eps]."""
+    return rows.weighted_mean(rows.scored.row_log_losses)
+
+
+@_metric("brier", "squared probability", "scores", lower=True)
+def _brier(rows: WeightedPredictions) -> Floats:
+    """Mean squared error of the positive probability; of all probabilities, summed, with more classes (Brier 1950)."""
+    return rows.weighted_mean(rows.scored.row_squared_errors)
+
+
+@_metric("roc_auc", "probability", "scores")
+def _roc_auc(rows: WeightedPredictions) -> Floats:
+    """Probability that a row of the class is ranked before another (Mann-Whitney); mean over classes against the rest."""
+    return _mean_of_defined([_binary_roc_auc(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])
+
+
+def _binary_roc_auc(hits: Floats, misses: Floats) -> Floats:
+    step = np.diff(misses, axis=1, prepend=0.0)
+    before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
+    pairs = (step * (before + hits)).sum(axis=1) / 2.0
+    return _ratio_or_nan(pairs, hits[:, -1] * misses[:, -1])
+
+
+@_metric("pr_auc", "share", "scores")
+def _pr_auc(rows: WeightedPredictions) -> Floats:
+    """Average precision: precision at each distinct score, weighted by its rise of recall; mean over classes."""
+    return _mean_of_defined(
+        [_binary_average_precision(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes]
+    )
+
+
+def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
+    precision = hits / np.maximum(hits + misses, 1.0)
+    rise = np.diff(hits, axis=1, prepend=0.0)
+    return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
+
+
+@_metric("ece", "probability", "scores", lower=True, floor=True)
+def _ece(rows: WeightedPredictions) -> Floats:
+    """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
+    residuals = np.asarray(rows.weights @ rows.scored.binned_residuals)
+    return np.asarray(np.abs(residuals).sum(axis=1) / rows.total_weight)
+
+
+@_metric("accuracy", "share", "labels")
+def _accuracy(rows: WeightedPredictions) -> Floats:
+    """Share of rows whose predicted class is the true one."""
+    return np.asarray(np.trace(rows.confusion, axis1=1, axis2=2) / rows.total_weight)
+
+
+@_metric("balanced_accuracy", "share", "labels")
+def _balanced_accuracy(rows: WeightedPredictions) -> Floats:
+    """Mean recall of the classes that occur."""
+    right, said, true = _weights_by_class(rows)
+    del said
+    return _mean_where(_ratio_or_zero(right, true), true > 0)
+
+
+@_metric("f1_macro", "share", "labels")
+def _f1_macro(rows: WeightedPredictions) -> Floats:
+    """Mean F1 of the classes that occur or are predicted."""
+    right, said, true = _weights_by_class(rows)
+    return _mean_where(_ratio_or_zero(2.0 * right, said + true), said + true > 0)
+
+
+@_metric("f1_weighted", "share", "labels")
+def _f1_weighted(rows: WeightedPredictions) -> Floats:
+    """Mean F1 of the classes, each weighted by its rows."""
+    right, said, true = _weights_by_class(rows)
+    return np.asarray((_ratio_or_zero(2.0 * right, said + true) * true).sum(axis=1) / rows.total_weight)
+
+
+@_metric("precision", "share", "labels")
+def _precision(rows: WeightedPredictions) -> Floats:
+    """Share of the predicted rows that are of the class: the positive one, or the mean; 0 where none is predicted."""
+    right, said, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(right, said), said + true > 0)
+
+
+@_metric("recall", "share", "labels")
+def _recall(rows: WeightedPredictions) -> Floats:
+    """Share of the rows of the class that are predicted: the positive one, or the mean; 0 where none occurs."""
+    right, said, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(right, true), said + true > 0)
+
+
+@_metric("mcc", "correlation", "labels")
+def _mcc(rows: WeightedPredictions) -> Floats:
+    """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004); 0 for a constant."""
+    right, said, true = _weights_by_class(rows)
+    together = right.sum(axis=1) * rows.total_weight - (said * true).sum(axis=1)
+    alone = (rows.total_weight**2 - (said**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
+    return _ratio_or_zero(together, np.sqrt(alone))
+
+
+def _weights_by_class(rows: WeightedPredictions) -> tuple[Floats, Floats, Floats]:
+    """Return rightly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
+    table = rows.confusion
+    return np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1), table.sum(axis=2)
+
+
+def _ratio_or_zero(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, and 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+
+
+def _ratio_or_nan(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, and NaN where the whole is 0."""
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole != 0)
+
+
+def _positive_or_mean(rows: WeightedPredictions, by_class: Floats, is_there: NDArray[np.bool_]) -> Floats:
+    positive = rows.scored.positive
+    return _mean_where(by_class, is_there) if positive is None else np.asarray(by_class[:, positive])
+
+
+def _mean_where(values: Floats, counts: NDArray[np.bool_]) -> Floats:
+    return np.asarray((values * counts).sum(axis=1) / counts.sum(axis=1))
+
+
+def _mean_of_defined(parts: Sequence[Floats]) -> Floats:
+    values = np.column_stack(parts)
+    is_defined = ~np.isnan(values)
+    return _ratio_or_nan(np.where(is_defined, values, 0.0).sum(axis=1), is_defined.sum(axis=1).astype(np.float64))
+
+
+def get_metric(name: str, *, setting: str) -> Metric:
+    """Return the metric that the setting `key` names.
+
+    Raises
+    ------
+    UnknownKind
+        When there is none of this name; the message opens with `key`.
+    """
+    try:
+        return METRICS[name]
+    except UnknownOption as error:
+        raise UnknownOption(f"{setting}: {str(error).partition(': ')[2]}") from None
+
+
+def compute_metrics(scored: LabeledPredictions, names: Sequence[str] | None = None) -> dict[str, float]:
+    """Return the figures called `names` (None: all); NaN where one is not defined for these rows.
+
+    Raises
+    ------
+    UnknownKind
+        When a name is not in `METRICS`.
+    """
+    rows = WeightedPredictions(scored)
+    return {name: float(METRICS[name].function(rows)[0]) for name in (METRICS if names is None else names)}

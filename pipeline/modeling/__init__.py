@@ -1,0 +1,1 @@
+"""Encode features, and fit, calibrate and evaluate classifiers."""

@@ -1,0 +1,51 @@
+"""What a model has to beat: always the same answer, and one rule of two questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig, ModelConfig
+from pipeline.modeling.classifier import fit_classifier
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.modeling.classifier import Classifier
+    from pipeline.schema import Schema
+
+__all__ = ["BASELINES", "baseline_metric_names", "fit_baseline"]
+
+_DEFAULT_FEATURES = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
+_BASELINE_INPUTS = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
+
+BASELINES: dict[str, ModelConfig] = {
+    "majority": ModelConfig(
+        name="majority",
+        estimator={"_target_": "sklearn.dummy.DummyClassifier", "strategy": "prior"},
+        inputs=_BASELINE_INPUTS,
+    ),
+    "depth_2_tree": ModelConfig(
+        name="depth_2_tree",
+        estimator={"_target_": "sklearn.tree.DecisionTreeClassifier", "max_depth": 2},
+        inputs=_BASELINE_INPUTS,
+    ),
+}
+
+
+def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -> Classifier:
+    """Return the baseline called `name`, fitted to `frame`.
+
+    `majority` gives every row the shares of the classes; `depth_2_tree` is the best tree of two
+    questions in a row, which is what a person would call the obvious rule.
+
+    Raises
+    ------
+    DataError
+        When rows are not what the schema declares, or fewer than two classes occur.
+    """
+    return fit_classifier(frame, schema, _DEFAULT_FEATURES, BASELINES[name], seed=seed)
+
+
+def baseline_metric_names(objective: str) -> tuple[str, ...]:
+    """Return the few metrics by which baselines are shown beside a model: the objective, AUC, accuracy."""
+    return tuple(dict.fromkeys((objective, "roc_auc", "accuracy")))

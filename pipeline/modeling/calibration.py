@@ -1,0 +1,236 @@
+"""Map the scores of a classifier to probabilities that can be believed, by a few stored figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.errors import DataError, IntegrityError
+from pipeline.lookup import LookupTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Calibration", "fit_calibration"]
+
+_MIN_PROBABILITY = 1e-7
+_MAX_ITERATIONS = 100
+_TOLERANCE = 1e-10
+# ONNX computes scores in float32: a map steeper than this would make more of the difference than parity allows.
+_MAX_SLOPE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sigmoid:
+    """Probability = 1 / (1 + exp(-(slope * logit + intercept))); the slope is never negative."""
+
+    slope: float
+    intercept: float
+
+    def apply(self, scores: Floats) -> Floats:
+        return _expit(self.slope * _logit(scores) + self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class _PiecewiseLinear:
+    """Straight lines between the points (x, y), level outside of them; y never falls."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def apply(self, scores: Floats) -> Floats:
+        return np.interp(scores, self.x, self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A monotone map for each class, applied to probabilities; plain figures, numpy only.
+
+    With two classes there is one map, on the second class. With more, each class has its own (one
+    against the rest), and rows are brought back to a sum of 1.
+    """
+
+    kind: Literal["none", "sigmoid", "isotonic"] = "none"
+    maps: tuple[_Sigmoid | _PiecewiseLinear, ...] = ()
+
+    def apply(self, probabilities: Floats) -> Floats:
+        """Return calibrated probabilities, shape (n_rows, n_classes), rows summing to 1.
+
+        Parameters
+        ----------
+        probabilities : float, shape (n_rows, n_classes)
+            What the estimator says, in the order of the target's classes.
+        """
+        if not self.maps:
+            return np.asarray(probabilities, dtype=np.float64)
+        if len(self.maps) == 1:
+            second = self.maps[0].apply(probabilities[:, 1])
+            return np.column_stack([1.0 - second, second])
+        each = np.column_stack([one.apply(probabilities[:, at]) for at, one in enumerate(self.maps)])
+        return np.asarray(each / each.sum(axis=1, keepdims=True))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain figures from which `from_dict` builds an equal map."""
+        return {"kind": self.kind, "maps": [_map_to_dict(one) for one in self.maps]}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
+        """Return the calibration that `as_dict` wrote.
+
+        Raises
+        ------
+        IntegrityError
+            When `value` is not of the form that `as_dict` writes.
+        """
+        try:
+            kind = value["kind"]
+            if kind == "none":
+                return cls()
+            if kind == "sigmoid":
+                return cls(kind, tuple(_Sigmoid(float(one["slope"]), float(one["intercept"])) for one in value["maps"]))
+            if kind == "isotonic":
+                return cls(kind, tuple(_PiecewiseLinear(tuple(one["x"]), tuple(one["y"])) for one in value["maps"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise IntegrityError(f"calibration: not what a calibration writes ({error})") from error
+        raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
+
+
+_FITTERS: LookupTable[Callable[[Floats, NDArray[np.bool_]], _Sigmoid | _PiecewiseLinear]] = LookupTable(
+    "training.calibration"
+)
+
+
+def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]]) -> Calibration:
+    """Fit a calibration to probabilities of rows that the estimator was not trained on.
+
+    Parameters
+    ----------
+    kind : none, sigmoid or isotonic
+        `sigmoid` is Platt's scaling of the log odds with his smoothed targets (Platt 1999, "Probabilistic
+        outputs for support vector machines"), with the slope held at 0 or more. `isotonic` is the
+        non-decreasing step function of least squares (Zadrozny and Elkan 2002), whose ends stay inside
+        Platt's smoothed targets, so that no row is ever called certain, and whose steps become slopes of
+        at most 10: scores that differ in the last bits of float32 get the same probability.
+    probabilities : float, shape (n_rows, n_classes)
+        Out-of-fold probabilities.
+    y : int, shape (n_rows,)
+        Codes of the true classes.
+
+    Raises
+    ------
+    UnknownKind
+        When `kind` is none of the three.
+    DataError
+        When a probability is missing, or a class has no row.
+    """
+    if kind == "none":
+        return Calibration()
+    fit = _FITTERS[kind]
+    n_classes = probabilities.shape[1]
+    if not np.isfinite(probabilities).all():
+        raise DataError("calibration: a probability is missing or infinite; every row needs its out-of-fold figures")
+    absent = [code for code in range(n_classes) if not (y == code).any()]
+    if absent:
+        raise DataError(f"calibration: no row is of class number {absent[0]}; each class needs at least one")
+    classes = [1] if n_classes == 2 else range(n_classes)
+    maps = tuple(fit(np.asarray(probabilities[:, code], dtype=np.float64), y == code) for code in classes)
+    return Calibration("sigmoid" if kind == "sigmoid" else "isotonic", maps)
+
+
+@_FITTERS.add("sigmoid")
+def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_]) -> _Sigmoid:
+    low, high = _platt_targets(is_class)
+    target = np.where(is_class, high, low)
+    found = _fit_by_newton(_logit(scores), target)
+    if found.slope > 0:
+        return found
+    return _Sigmoid(0.0, float(_logit(np.array([target.mean()]))[0]))
+
+
+@_FITTERS.add("isotonic")
+def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLinear:
+    x, at = np.unique(scores, return_inverse=True)
+    weight = np.bincount(at).astype(np.float64)
+    mean = np.bincount(at, weights=is_class) / weight
+    y = _cap_slope(x, np.clip(_pool_adjacent_violators(mean, weight), *_platt_targets(is_class)))
+    is_end = np.ones(len(x), dtype=bool)
+    is_end[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
+    return _PiecewiseLinear(tuple(x[is_end].tolist()), tuple(y[is_end].tolist()))
+
+
+def _cap_slope(x: Floats, y: Floats) -> Floats:
+    """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
+    rest = y - _MAX_SLOPE * x
+    above = _MAX_SLOPE * x + np.maximum.accumulate(rest[::-1])[::-1]
+    below = _MAX_SLOPE * x + np.minimum.accumulate(rest)
+    return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
+
+
+def _platt_targets(is_class: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return Platt's targets for rows outside and inside of the class."""
+    inside = int(is_class.sum())
+    outside = len(is_class) - inside
+    return 1.0 / (outside + 2.0), (inside + 1.0) / (inside + 2.0)
+
+
+def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
+    """Return the non-decreasing sequence nearest to `mean` in weighted squares (pool adjacent violators)."""
+    means: list[float] = []
+    weights: list[float] = []
+    sizes: list[int] = []
+    for value, mass in zip(mean.tolist(), weight.tolist(), strict=True):
+        means.append(value)
+        weights.append(mass)
+        sizes.append(1)
+        while len(means) > 1 and means[-2] >= means[-1]:
+            last, last_mass, last_size = means.pop(), weights.pop(), sizes.pop()
+            total = weights[-1] + last_mass
+            means[-1] = (means[-1] * weights[-1] + last * last_mass) / total
+            weights[-1] = total
+            sizes[-1] += last_size
+    return np.repeat(np.array(means), sizes)
+
+
+def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
+    """Minimise the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
+    design = np.column_stack([logits, np.ones_like(logits)])
+    beta = np.array([0.0, float(_logit(np.array([target.mean()]))[0])])
+    loss = _cross_entropy(design @ beta, target)
+    for _ in range(_MAX_ITERATIONS):
+        p = _expit(design @ beta)
+        gradient = design.T @ (p - target)
+        hessian = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-12 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while (tried := _cross_entropy(design @ (beta - size * step), target)) > loss and size > _TOLERANCE:
+            size /= 2.0
+        beta = beta - size * step
+        if loss - tried <= _TOLERANCE * max(1.0, abs(loss)):
+            break
+        loss = tried
+    return _Sigmoid(float(beta[0]), float(beta[1]))
+
+
+def _cross_entropy(f: Floats, target: Floats) -> float:
+    return float(np.sum(np.logaddexp(0.0, f) - target * f))
+
+
+def _logit(p: Floats) -> Floats:
+    inside = np.clip(p, _MIN_PROBABILITY, 1.0 - _MIN_PROBABILITY)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _expit(f: Floats) -> Floats:
+    return np.exp(-np.logaddexp(0.0, -f))
+
+
+def _map_to_dict(calibration_map: _Sigmoid | _PiecewiseLinear) -> dict[str, Any]:
+    if isinstance(calibration_map, _Sigmoid):
+        return {"slope": calibration_map.slope, "intercept": calibration_map.intercept}
+    return {"x": list(calibration_map.x), "y": list(calibration_map.y)}

@@ -1,0 +1,166 @@
+"""A fitted classifier over declared columns: rows in, probabilities and classes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.modeling.calibration import Calibration
+from pipeline.modeling.encoder import Encoder, make_encoder
+from pipeline.modeling.estimators import build_estimator, supports_class_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig
+    from pipeline.schema import Schema, Target
+
+__all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes", "predicted_codes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Encoder, estimator, calibration and threshold of one problem, in the order rows pass them.
+
+    `threshold` is None where there are more than two classes; then the most probable class is
+    predicted. With two, the positive class is predicted from this probability on.
+    """
+
+    schema: Schema
+    encoder: Encoder
+    estimator: Any
+    calibration: Calibration
+    threshold: float | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of the probability columns."""
+        return self.schema.target.classes
+
+    def predict_proba(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+        """Return calibrated probabilities, shape (n_rows, n_classes), in the order of `classes`.
+
+        Raises
+        ------
+        DataError
+            When a declared column is not in `frame` or cannot be read as its kind.
+        """
+        return self.calibration.apply(self.uncalibrated_proba(self.encoder.transform(frame)))
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.str_]:
+        """Return the predicted class of each row."""
+        return predicted_classes(self.predict_proba(frame), self.schema.target, self.threshold)
+
+    def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
+        rows = matrix if hasattr(self.estimator, "takes_float32") else _as_float64(matrix)
+        found = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
+        if found.shape[1] == len(self.classes):
+            return found
+        scattered = np.zeros((len(matrix), len(self.classes)))
+        scattered[:, np.asarray(self.estimator.classes_, dtype=int)] = found
+        return scattered
+
+
+def predicted_classes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.str_]:
+    """Return the class of each row of `probabilities`: by threshold on the positive class, or the most probable.
+
+    Parameters
+    ----------
+    probabilities : float, shape (n_rows, n_classes)
+    target : Target
+        Names and order of the classes.
+    threshold : float between 0 and 1, or None
+        Lowest probability that is called positive.
+    """
+    return np.asarray(np.array(target.classes)[predicted_codes(probabilities, target, threshold)])
+
+
+def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
+    """Return the same as `decide`, as positions in the target's classes."""
+    if threshold is None or target.positive is None:
+        return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+    positive = target.classes.index(target.positive)
+    return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
+
+
+def encode_target(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:
+    """Return the position of each row's class in `target.classes`.
+
+    Raises
+    ------
+    DataError
+        When the column is absent, or a class is missing or not declared.
+    """
+    if target.column not in frame:
+        raise DataError(f"{target.column}: the rows have no such column, and it is what is to be learned")
+    known = {name: code for code, name in enumerate(target.classes)}
+    codes = np.array([known.get(name, -1) for name in frame[target.column].astype(object)], dtype=np.int64)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        found = frame[target.column].iloc[row]
+        raise DataError(f"{target.column}: row {row} holds {found!r}; accepted: {', '.join(target.classes)}")
+    return codes
+
+
+def fit_classifier(
+    frame: pd.DataFrame,
+    schema: Schema,
+    features: FeaturesConfig,
+    model: ModelConfig,
+    *,
+    seed: int,
+    class_weight: str | None = None,
+) -> Classifier:
+    """Return a classifier fitted to `frame`, not calibrated, with threshold 0.5 (None beyond two classes).
+
+    Native libraries are held to one thread: the number of threads would otherwise be stored in some
+    estimators, and change the last bits of others.
+
+    Raises
+    ------
+    ConfigError
+        When the estimator cannot be built, refuses these rows, or takes no class weights.
+    DataError
+        When rows are not what the schema declares, or fewer than two classes occur.
+    """
+    from threadpoolctl import threadpool_limits
+
+    codes = encode_target(frame, schema.target)
+    if len(np.unique(codes)) < 2:
+        raise DataError(f"{schema.target.column}: only one class occurs in {len(codes)} rows; at least two are needed")
+    encoder = make_encoder(schema, features, model.inputs)
+    matrix = encoder.fit_transform(frame)
+    estimator = build_estimator(model, seed=seed, class_weight=class_weight)
+    weights: dict[str, Any] = {}
+    if class_weight is not None and not supports_class_weight(estimator):
+        estimator = build_estimator(model, seed=seed)
+        weights = {"sample_weight": _balanced_row_weights(estimator, codes, model.name)}
+    with threadpool_limits(limits=1):
+        try:
+            estimator.fit(_as_float64(matrix), codes, **weights)
+        except ValueError as error:
+            raise ConfigError(f"model.estimator: {model.name} cannot be fitted to these rows: {error}") from error
+    return Classifier(schema, encoder, estimator, Calibration(), 0.5 if schema.target.is_binary else None)
+
+
+def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the same numbers as float64: estimators compute in the precision that they are handed."""
+    return matrix.astype(np.float64)
+
+
+def _balanced_row_weights(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+    """Return weights that give every class the same sum, for an estimator that takes weights of rows."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise ConfigError(f"training.class_weight: {name} takes no weights; set it to null or choose another model")
+    counts = np.bincount(codes).astype(np.float64)
+    weight = len(codes) / ((counts > 0).sum() * np.maximum(counts, 1.0))
+    return np.asarray(weight[codes])

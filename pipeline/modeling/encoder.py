@@ -1,0 +1,357 @@
+"""Turn declared columns into the one float32 matrix that training, serving and files all see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from pipeline.errors import ConfigError, DataError, IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig
+    from pipeline.schema import Column, Schema
+
+__all__ = ["Encoder", "make_encoder"]
+
+_FORMAT = 1
+_DAY_US = 86_400_000_000
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime"})
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnEncoding:
+    """How one column is encoded, in figures that float32 holds exactly.
+
+    `fill`, `center` and `scale` are None where nothing is filled or scaled; `origin_us` is the moment
+    (microseconds since 1970, UTC) from which a datetime column counts its days.
+    """
+
+    name: str
+    kind: str
+    words: tuple[str, ...] = ()
+    one_hot: bool = False
+    missing_code: float | None = None
+    fill: float | None = None
+    center: float | None = None
+    scale: float | None = None
+    origin_us: int | None = None
+    indicator: bool = False
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the matrix columns that this column becomes."""
+        values = tuple(f"{self.name}={word}" for word in self.words) if self.one_hot else (self.name,)
+        return (*values, f"{self.name}=missing") if self.indicator else values
+
+
+class Encoder:
+    """A scikit-learn transformer over declared columns, fitted once and stored as plain figures.
+
+    It follows scikit-learn's protocol (`fit`, `transform`, `get_params`, `clone`) without importing
+    it, so that a serving process starts without scikit-learn and pandas.
+
+    - Numbers are rounded to float32 before anything learns from them; beyond its range they are
+      clipped. Whole numbers above 16,777,216 therefore lose their last digits.
+    - Datetimes become days since the earliest training value, as numbers.
+    - A word becomes its position in the declared list (`codes`), or one column for each word
+      (`one_hot`). A word outside the list gets the position behind the last (`codes`), or zeros.
+    - Booleans are the words false and true, in one column.
+    - A missing value stays NaN (`native`). Otherwise a number is filled, a word gets -1 (`codes`) or
+      zeros (`one_hot`), and a column `<name>=missing` tells of it where `indicators` asks for one.
+    - Columns of text, ids and what is to be ignored are left out.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The feature columns, in their declared order.
+    missing, fill, indicators, categories, scale
+        As in the group `features`, with `auto` settled; `indicators` keeps its `auto`: beside every
+        column whose missing values are replaced and that had some in training.
+
+    Examples
+    --------
+    >>> from pipeline.schema import Column
+    >>> encoder = Encoder([Column("size", "category", "category", categories=("small", "large"))])
+    >>> encoder.fit({"size": ["small", "large"]}).transform({"size": ["large", None, "huge"]}).tolist()
+    [[1.0], [nan], [2.0]]
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        missing: Literal["native", "impute"] = "native",
+        fill: Literal["median", "mean"] = "median",
+        indicators: Literal["auto", "always", "never"] = "auto",
+        categories: Literal["codes", "one_hot"] = "codes",
+        scale: Literal["none", "standard"] = "none",
+    ) -> None:
+        self.columns = columns
+        self.missing = missing
+        self.fill = fill
+        self.indicators = indicators
+        self.categories = categories
+        self.scale = scale
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's own words
+        """Return the settings, as scikit-learn's `clone` wants them."""
+        return {name: getattr(self, name) for name in (*_SETTINGS, "columns")}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings; the encoder must be fitted again."""
+        for name, value in params.items():
+            if name not in (*_SETTINGS, "columns"):
+                raise ConfigError(f"Encoder: no setting is named {name!r}; known: {', '.join((*_SETTINGS, 'columns'))}")
+            setattr(self, name, value)
+        return self
+
+    @property
+    def encodings_(self) -> tuple[_ColumnEncoding, ...]:
+        """What was fitted, by column."""
+        try:
+            return self._encodings
+        except AttributeError:
+            raise DataError("the encoder is not fitted yet; call fit first") from None
+
+    @property
+    def feature_names_in_(self) -> tuple[str, ...]:
+        """Names of the columns that `transform` reads."""
+        return tuple(plan.name for plan in self.encodings_)
+
+    @property
+    def feature_names_out_(self) -> tuple[str, ...]:
+        """Names of the matrix columns, in their order."""
+        return tuple(name for plan in self.encodings_ for name in plan.output_names)
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - its protocol
+        """Return `names_out_` in scikit-learn's form."""
+        return np.array(self.feature_names_out_, dtype=object)
+
+    def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - its protocol
+        """Learn fills, scales, origins and which columns have missing values.
+
+        Raises
+        ------
+        DataError
+            When a declared column is not in `frame` or cannot be read as its kind.
+        ConfigError
+            When no column is left to encode.
+        """
+        used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
+        if not used:
+            raise ConfigError(
+                "data.columns: no feature column is a number, a word from a list, a boolean or a datetime"
+            )
+        self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
+        return self
+
+    def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
+        """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are not looked at.
+
+        A column may be an Arrow array. A row gets the same bits alone as among others.
+
+        Raises
+        ------
+        DataError
+            When a column is not in `frame` or cannot be read as its kind.
+        """
+        plans = self.encodings_
+        columns = [_column_values(frame, plan.name) for plan in plans]
+        n_rows = len(columns[0])
+        matrix = np.empty((n_rows, len(self.feature_names_out_)), dtype=np.float32)
+        at = 0
+        for plan, values in zip(plans, columns, strict=True):
+            if len(values) != n_rows:
+                raise DataError(f"{plan.name}: has {len(values)} values where {plans[0].name} has {n_rows}")
+            width = len(plan.output_names)
+            _write_encoded(plan, _to_numbers(plan, values), matrix[:, at : at + width])
+            at += width
+        return matrix
+
+    def fit_transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> NDArray[np.float32]:
+        """Fit to `frame` and return its matrix."""
+        return self.fit(frame, y).transform(frame)
+
+    def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
+        if column.kind == "category":
+            plan = _ColumnEncoding(
+                column.name, column.kind, words=column.categories, one_hot=self.categories == "one_hot"
+            )
+        else:
+            origin = _origin_us(column.name, values) if column.kind == "datetime" else None
+            plan = _ColumnEncoding(column.name, column.kind, origin_us=origin)
+        numbers = _to_numbers(plan, values)
+        has_missing = bool(np.isnan(numbers).any())
+        settings = {name: getattr(plan, name) for name in _ColumnEncoding.__slots__}
+        if column.kind in ("category", "boolean"):
+            settings |= self._category_settings(is_coded=not plan.one_hot and self.categories == "codes")
+        else:
+            settings |= self._number_settings(_round_to_float32(numbers))
+        replaced = self.missing == "impute" or plan.one_hot
+        told = settings["missing_code"] != -1.0 or self.indicators == "always"
+        wanted = self.indicators == "always" or (self.indicators == "auto" and replaced and has_missing and told)
+        settings["indicator"] = wanted and (has_missing or column.nullable)
+        return _ColumnEncoding(**settings)
+
+    def _category_settings(self, *, is_coded: bool) -> dict[str, Any]:
+        if self.missing == "native":
+            return {"missing_code": None}
+        return {"missing_code": -1.0 if is_coded else 0.0}
+
+    def _number_settings(self, numbers: NDArray[np.float64]) -> dict[str, Any]:
+        present = numbers[~np.isnan(numbers)]
+        settings: dict[str, Any] = {}
+        middle = np.mean if self.fill == "mean" else np.median
+        if self.missing == "impute":
+            settings["fill"] = _nearest_float32(float(middle(present)) if len(present) else 0.0)
+            numbers = np.where(np.isnan(numbers), settings["fill"], numbers)
+            present = numbers
+        if self.scale == "standard":
+            settings["center"] = _nearest_float32(float(np.mean(present)) if len(present) else 0.0)
+            deviation = _nearest_float32(float(np.std(present)) if len(present) else 0.0)
+            settings["scale"] = deviation if deviation > 0 else 1.0
+        return settings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain figures (words, numbers, lists) from which `from_dict` builds an equal encoder."""
+        plans = [{**asdict(plan), "words": list(plan.words)} for plan in self.encodings_]
+        return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Encoder:
+        """Return the encoder that `as_dict` wrote.
+
+        Raises
+        ------
+        IntegrityError
+            When `value` is not of the form that `as_dict` writes.
+        """
+        try:
+            if value["format"] != _FORMAT:
+                raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
+            plans = tuple(_ColumnEncoding(**{**plan, "words": tuple(plan["words"])}) for plan in value["columns"])
+            encoder = cls((), **{name: value[name] for name in _SETTINGS})
+        except (KeyError, TypeError) as error:
+            raise IntegrityError(f"encoder: not what an encoder writes ({error})") from error
+        encoder._encodings = plans
+        return encoder
+
+
+_SETTINGS = ("missing", "fill", "indicators", "categories", "scale")
+
+
+def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
+    """Return an unfitted encoder for the feature columns of `schema`; `auto` follows what the model wants."""
+    return Encoder(
+        schema.features,
+        missing=inputs.missing if features.missing == "auto" else features.missing,
+        fill=features.fill,
+        indicators=features.indicators,
+        categories=inputs.categories if features.categories == "auto" else features.categories,
+        scale=inputs.scale if features.scale == "auto" else features.scale,
+    )
+
+
+def _column_values(frame: Any, name: str) -> Any:
+    try:
+        return frame[name]
+    except KeyError:
+        raise DataError(f"{name}: the rows have no such column; columns: {', '.join(map(str, frame))}") from None
+
+
+def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
+    """Return one float64 for each value, NaN where it is missing; words become their codes."""
+    try:
+        if plan.kind == "category":
+            return _category_codes(plan.words, values)
+        if plan.kind == "datetime":
+            return _days_since_origin(values, plan.origin_us or 0)
+        return _to_float64(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{plan.name}: cannot be read as {plan.kind} ({error})") from error
+
+
+def _to_float64(values: Any) -> NDArray[np.float64]:
+    if hasattr(values, "dictionary_encode"):
+        return np.asarray(values.cast("float64", safe=False).to_numpy(zero_copy_only=False))
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _category_codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
+    known = {word: float(code) for code, word in enumerate(words)}
+    if hasattr(values, "dictionary_encode"):
+        encoded = values.dictionary_encode()
+        lookup = [known.get(word, float(len(words))) for word in encoded.dictionary.to_pylist()]
+        positions = encoded.indices.fill_null(len(lookup)).to_numpy(zero_copy_only=False)
+        return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
+    if hasattr(values, "factorize"):
+        positions, found = values.factorize()
+        lookup = [known.get(word, float(len(words))) for word in found]
+        return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
+    unknown = float(len(words))
+    return np.array([np.nan if value is None else known.get(value, unknown) for value in values], dtype=np.float64)
+
+
+def _to_datetimes(values: Any) -> NDArray[np.datetime64]:
+    if hasattr(values, "dictionary_encode"):
+        return np.asarray(values.cast("timestamp[us]").to_numpy(zero_copy_only=False))
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy(dtype="datetime64[us]"))
+    return np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
+
+
+def _days_since_origin(values: Any, origin_us: int) -> NDArray[np.float64]:
+    moments = _to_datetimes(values)
+    days: NDArray[np.float64] = (moments.astype(np.int64) - origin_us) / _DAY_US
+    days[np.isnat(moments)] = np.nan
+    return np.asarray(days)
+
+
+def _origin_us(name: str, values: Any) -> int:
+    try:
+        moments = _to_datetimes(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: cannot be read as datetime ({error})") from error
+    present = moments[~np.isnat(moments)].astype(np.int64)
+    return int(present.min()) if len(present) else 0
+
+
+def _nearest_float32(value: float) -> float:
+    """Return the nearest float32, whose decimal form JSON and YAML carry without loss."""
+    return float(np.float32(np.clip(value, -_FLOAT32_MAX, _FLOAT32_MAX)))
+
+
+def _round_to_float32(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `numbers` rounded to float32, still as float64 for exact sums."""
+    return np.asarray(np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32).astype(np.float64))
+
+
+def _write_encoded(plan: _ColumnEncoding, numbers: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+    """Write the columns of `plan` into `out`, shape (n_rows, len(plan.names))."""
+    is_missing = np.isnan(numbers)
+    if plan.indicator:
+        out[:, -1] = is_missing
+    if plan.one_hot:
+        for code in range(len(plan.words)):
+            out[:, code] = numbers == code
+        if plan.missing_code is None:
+            out[is_missing, : len(plan.words)] = 0.0
+        return
+    replacement = plan.missing_code if plan.fill is None else plan.fill
+    settled = np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)
+    if replacement is not None:
+        settled[is_missing] = replacement
+    if plan.center is not None and plan.scale is not None:
+        out[:, 0] = np.clip((settled.astype(np.float64) - plan.center) / plan.scale, -_FLOAT32_MAX, _FLOAT32_MAX)
+        return
+    out[:, 0] = settled

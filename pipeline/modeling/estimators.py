@@ -1,0 +1,293 @@
+"""Build the estimator that a model file names, and nothing else that a `_target_` could name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.config.groups.training_config import ModelConfig
+
+__all__ = [
+    "build_estimator",
+    "estimator_to_config",
+    "iter_estimators",
+    "resolve_estimator_class",
+    "supports_class_weight",
+]
+
+_ALLOWED_PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost", "pipeline")
+_IMPORT_PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_FORBIDDEN_MODULES = frozenset({"conftest", "datasets", "externals", "testing", "tests"})
+_MAX_DEPTH = 8
+_ESTIMATOR_KEY = "model.estimator"
+
+# Arguments that reach the disk, the network or other people's code; no model needs them from YAML.
+_REFUSED_ARGUMENTS = frozenset({"memory", "callbacks", "callback", "train_dir", "client"})
+
+# What makes a member repeatable and quiet. Folds are fitted side by side, so each member keeps to one thread.
+_FIXED_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "lightgbm": {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbose": -1},
+    "xgboost": {"n_jobs": 1, "verbosity": 0},
+    "catboost": {"thread_count": 1, "allow_writing_files": False, "verbose": False},
+}
+# scikit-learn warns that the argument does nothing here.
+_WITHOUT_N_JOBS = frozenset({"LogisticRegression"})
+# Further settings that LightGBM takes by name without listing them.
+_UNLISTED_ARGUMENTS = {
+    "lightgbm": ("max_bin", "min_data_in_bin", "path_smooth", "extra_trees", "feature_fraction_bynode")
+}
+
+
+def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None = None) -> Any:
+    """Return the unfitted estimator of a model file, with its nested members.
+
+    Every member that knows `random_state` gets `seed` unless the file names one, and every member
+    that knows `n_jobs` is held to one: parallel work is `training.n_jobs`. Members stand under
+    `estimators` as pairs ``[name, {_target_: ...}]`` or as a mapping of names.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The group `model`.
+    seed : int
+        Seed of all draws.
+    class_weight : "balanced" or None
+        Given to every member that has such an argument. Where one has none, `weighs_classes` says so
+        and rows are weighted instead.
+
+    Raises
+    ------
+    TargetRefused
+        When a `_target_` is not a scikit-learn estimator of an allow-listed package, or comes with
+        `_partial_`, `_args_` and the like. Nothing is imported before the package is checked.
+    ConfigError
+        When an argument is unknown or has a value that the class refuses.
+    DependencyUnavailable
+        When the package is allow-listed and not installed.
+    """
+    estimator = _build_nested(config.estimator, _ESTIMATOR_KEY, seed=seed, class_weight=class_weight, depth=0)
+    if not hasattr(estimator, "predict_proba"):
+        raise TargetRefused(
+            f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a classifier with"
+            " predict_proba, or put it inside sklearn.calibration.CalibratedClassifierCV"
+        )
+    return estimator
+
+
+def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._target_") -> type:
+    """Return the estimator class that `name` stands for.
+
+    Raises
+    ------
+    TargetRefused
+        When `name` is anything but a class derived from scikit-learn's BaseEstimator that an
+        allow-listed package defines itself.
+    DependencyUnavailable
+        When the package is not installed.
+    """
+    allowed = f"accepted are scikit-learn estimators of {', '.join(_ALLOWED_PACKAGES)}, such as sklearn.svm.LinearSVC"
+    if not isinstance(name, str) or not _IMPORT_PATH.fullmatch(name):
+        raise TargetRefused(f"{key}: {name!r} is not the import path of a class; {allowed}")
+    *path, last = name.split(".")
+    if path[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
+        raise TargetRefused(f"{key}: {name} is not among what may be built; {allowed}")
+    found = getattr(_import_module(".".join(path), key), last, None)
+    if not isinstance(found, type) or not _is_estimator_class(found):
+        hint = "" if found is not None else did_you_mean(last, dir(importlib.import_module(".".join(path))))
+        raise TargetRefused(f"{key}: {name} is not an estimator class{hint}; {allowed}")
+    return found
+
+
+def _import_module(module: str, key: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.split(".", maxsplit=1)[0]
+        if error.name == package:
+            raise DependencyUnavailable(
+                f"{key}: the package {package} is not installed; run pip install 'declarative-mlops[boosting]'"
+            ) from error
+        raise TargetRefused(f"{key}: there is no module {module}; look at the import path of the class") from error
+
+
+def _is_estimator_class(candidate: type) -> bool:
+    from sklearn.base import BaseEstimator
+
+    home = candidate.__module__.split(".")
+    if home[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(home) or inspect.isabstract(candidate):
+        return False
+    if home[0] == "catboost":  # its classes follow scikit-learn's protocol without deriving from it
+        return hasattr(candidate, "fit") and hasattr(candidate, "get_params")
+    return issubclass(candidate, BaseEstimator) and candidate is not BaseEstimator and hasattr(candidate, "fit")
+
+
+def _build_nested(declared: Mapping[str, Any], key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise ConfigError(f"{key}: estimators are nested more than {_MAX_DEPTH} deep; make it flatter")
+    _refuse_hydra_keys(declared, key)
+    target = resolve_estimator_class(declared.get("_target_"), key=f"{key}._target_")
+    package = target.__module__.split(".")[0]
+    known = _constructor_arguments(target)
+    given: dict[str, Any] = {}
+    for name, value in declared.items():
+        if name == "_target_":
+            continue
+        _check_argument(name, value, known, f"{key}.{name}", target)
+        given[name] = _build_argument(value, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
+    defaults: dict[str, Any] = {"random_state": seed}
+    if target.__name__ not in _WITHOUT_N_JOBS:
+        defaults["n_jobs"] = 1
+    if class_weight is not None:
+        defaults["class_weight"] = class_weight
+    listed = {name: value for name, value in defaults.items() if name in known}
+    return _instantiate(target, {**listed, **_FIXED_ARGUMENTS.get(package, {}), **given}, key)
+
+
+def _refuse_hydra_keys(declared: Mapping[str, Any], key: str) -> None:
+    for name in declared:
+        if not isinstance(name, str) or (name.startswith("_") and name != "_target_"):
+            raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class may stand here")
+
+
+def _check_argument(name: str, value: Any, known: tuple[str, ...], key: str, target: type) -> None:
+    if name in _REFUSED_ARGUMENTS:
+        raise TargetRefused(
+            f"{key}: is not accepted from a file, because it reaches outside of the model; leave it out"
+        )
+    if name not in known:
+        raise ConfigError(
+            f"{key}: {target.__name__} has no such argument; known: {', '.join(known)}{did_you_mean(name, known)}"
+        )
+    if name in ("n_jobs", "thread_count") and value not in (None, 1):
+        raise ConfigError(f"{key}: {value!r} is not accepted, only 1; folds run side by side, set training.n_jobs")
+
+
+def _constructor_arguments(target: type) -> tuple[str, ...]:
+    """Return the names that the constructors of `target` and its parents list."""
+    names: dict[str, None] = {}
+    for parent in target.__mro__:
+        if "__init__" not in vars(parent) or parent is object:
+            continue
+        for name, parameter in inspect.signature(vars(parent)["__init__"]).parameters.items():
+            if name != "self" and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                names[name] = None
+        if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(vars(parent)["__init__"]).parameters.values()):
+            break
+    return (*names, *_UNLISTED_ARGUMENTS.get(target.__module__.split(".")[0], ()))
+
+
+def _build_argument(value: Any, key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
+    """Return `value` with every declared estimator in it built."""
+    if depth > _MAX_DEPTH:
+        raise ConfigError(f"{key}: nested more than {_MAX_DEPTH} deep; make it flatter")
+    if isinstance(value, dict):
+        if "_target_" in value:
+            return _build_nested(value, key, seed=seed, class_weight=class_weight, depth=depth)
+        _refuse_hydra_keys({name: None for name in value if isinstance(name, str)}, key)
+        built = {
+            name: _build_argument(one, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for name, one in value.items()
+        }
+        is_team = bool(built) and all(isinstance(one, dict) and "_target_" in one for one in value.values())
+        return list(built.items()) if is_team else built
+    if isinstance(value, list | tuple):
+        built_list = [
+            _build_argument(one, f"{key}[{at}]", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for at, one in enumerate(value)
+        ]
+        is_pair = len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
+        return tuple(built_list) if is_pair else built_list
+    return value
+
+
+def _instantiate(target: type, arguments: dict[str, Any], key: str) -> Any:
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    try:
+        estimator = target(**arguments)
+        if target.__module__.startswith("sklearn."):
+            estimator._validate_params()  # noqa: SLF001 - the class's own list of accepted values, before any data is read
+    except InvalidParameterError as error:
+        raise ConfigError(f"{key}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{key}: {target.__name__} refuses these arguments ({error})") from error
+    return estimator
+
+
+def estimator_to_config(estimator: Any) -> dict[str, Any]:
+    """Return what a file of conf/model/ would say to build an equal unfitted estimator: `_target_` and arguments.
+
+    Arguments that have their default are left out, and so are those that only say how many threads to use.
+
+    Raises
+    ------
+    TargetRefused
+        When it, or one inside of it, is not an estimator that may be built from a file.
+    ConfigError
+        When an argument is nothing that a file can say, such as a function.
+    """
+    # The public place of a class stands before the first module that its package calls private.
+    kind: Any = type(estimator)
+    public = itertools.takewhile(lambda part: not part.startswith("_"), kind.__module__.split("."))
+    target = ".".join((*public, kind.__qualname__))
+    if resolve_estimator_class(target) is not kind:
+        raise TargetRefused(
+            f"{_ESTIMATOR_KEY}._target_: {target} is another class than that of the estimator; give it by a file"
+        )
+    declared: dict[str, Any] = {"_target_": target}
+    for name, value in estimator.get_params(deep=False).items():
+        if name not in ("n_jobs", "thread_count") and not _is_default(type(estimator), name, value):
+            declared[name] = _argument_to_config(value, f"{type(estimator).__name__}.{name}")
+    return declared
+
+
+def _is_default(target: type, name: str, value: Any) -> bool:
+    listed = inspect.signature(target).parameters.get(name)
+    if listed is None or listed.default is inspect.Parameter.empty:
+        return value is None
+    default = listed.default
+    is_nan = isinstance(value, float) and math.isnan(value) and isinstance(default, float) and math.isnan(default)
+    return is_nan or (type(default) is type(value) and bool(default == value))
+
+
+def _argument_to_config(value: Any, key: str) -> Any:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return estimator_to_config(value)
+    if isinstance(value, list | tuple):
+        return [_argument_to_config(one, key) for one in value]
+    if isinstance(value, dict):
+        return {name: _argument_to_config(one, key) for name, one in value.items()}
+    plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if plain is None or isinstance(plain, str | int | float | bool):
+        return plain
+    raise ConfigError(f"{key}: {type(value).__name__} is nothing that a package can say again; give a plain value")
+
+
+def iter_estimators(estimator: Any) -> Iterator[Any]:
+    """Yield the estimators inside of an unfitted `estimator`, and the estimator itself first."""
+    yield estimator
+    for value in estimator.get_params(deep=False).values():
+        inside = [value] if hasattr(value, "get_params") and not isinstance(value, type) else []
+        if isinstance(value, list | tuple):
+            inside = [one[1] for one in value if isinstance(one, tuple) and len(one) == 2 and hasattr(one[1], "fit")]
+        for member in inside:
+            yield from iter_estimators(member)
+
+
+def supports_class_weight(estimator: Any) -> bool:
+    """Return whether every innermost classifier of `estimator` takes class weights itself."""
+    from sklearn.base import is_classifier
+
+    innermost = [
+        one for one in iter_estimators(estimator) if len(list(iter_estimators(one))) == 1 and is_classifier(one)
+    ]
+    return bool(innermost) and all("class_weight" in one.get_params(deep=False) for one in innermost)

@@ -1,0 +1,46 @@
+"""Bring probabilities, the declared target and a threshold together as rows that metrics can judge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.metrics import LabeledPredictions
+from pipeline.modeling.classifier import predicted_classes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipeline.schema import Target
+
+__all__ = ["make_scored_rows"]
+
+
+def make_scored_rows(
+    target: Target,
+    codes: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.float64],
+    *,
+    threshold: float | None,
+    n_bins: int = 10,
+) -> LabeledPredictions:
+    """Return rows with their predicted classes, decided exactly as a classifier decides.
+
+    Parameters
+    ----------
+    target : Target
+    codes : int, shape (n_rows,)
+        True classes as positions in `target.classes`.
+    probabilities : float, shape (n_rows, n_classes)
+    threshold : float between 0 and 1, or None
+        Lowest probability that is called positive; None for the most probable class.
+    bins : int
+        Bins of the calibration error.
+    """
+    said = predicted_classes(probabilities, target, threshold)
+    predicted = np.zeros(len(said), dtype=np.int64)
+    for code, name in enumerate(target.classes):
+        predicted[said == name] = code
+    positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
+    return LabeledPredictions(codes, probabilities, predicted, positive, n_bins)

@@ -1,0 +1,1 @@
+"""Detect, describe and report drift of features and predictions."""

@@ -1,0 +1,183 @@
+"""Measure how far two distributions are apart, from counts alone, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.metrics.divergence import jensen_shannon
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipeline.package import Bins
+
+    CountVector = NDArray[np.int64] | NDArray[np.float64]  # whole numbers unless rows weigh differently
+    Floats = NDArray[np.float64]
+
+__all__ = [
+    "CumulativeShares",
+    "chi_squared",
+    "cumulative_shares",
+    "homogeneity_p_value",
+    "jensen_shannon",
+    "kolmogorov_smirnov",
+    "kolmogorov_smirnov_p_value",
+    "psi",
+    "total_variation",
+    "two_proportions_p_value",
+    "wasserstein",
+]
+
+_MIN_SHARE = 0.0001
+_MIN_EXPECTED_ROWS = 5.0
+
+
+def psi(reference: CountVector, current: CountVector) -> float:
+    """Return the population stability index, natural logarithm; an empty bin counts as a share of 0.0001.
+
+    Examples
+    --------
+    >>> round(psi(np.array([50, 50]), np.array([80, 20])), 4)
+    0.4159
+    """
+    p, q = (np.maximum(_to_shares(one), _MIN_SHARE) for one in (reference, current))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def total_variation(reference: CountVector, current: CountVector) -> float:
+    """Return half the sum of the differences of the shares: the share of rows that changed bins, 0 to 1."""
+    return float(np.abs(_to_shares(reference) - _to_shares(current)).sum() / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class CumulativeShares:
+    """The present values of a numeric column on both sides, as cumulated shares at ascending `points`.
+
+    `reference` and `current` are the shares at or below each point. Where `is_step`, all values lie on
+    points; otherwise those between two points are taken as spread evenly.
+    """
+
+    points: Floats
+    reference: Floats
+    current: Floats
+    n_reference: float
+    n_current: float
+    is_step: bool
+
+
+def cumulative_shares(bins: Bins, reference: CountVector, current: CountVector) -> CumulativeShares | None:
+    """Return counts in `bins.finest` as cumulated shares; None where a side has no values or nothing was learned.
+
+    Values in the bin `unseen` have no known place and are left out.
+    """
+    finest = bins.finest
+    points = np.array(finest.points, dtype=np.float64)
+    n = len(points) if finest.kind == "values" else len(points) - 1
+    sides = [np.concatenate([one[n : n + 1], one[:n], one[n + 1 : n + 2]]) for one in (reference, current)]
+    totals = [float(one.sum()) for one in sides]
+    if n < 1 or min(totals) == 0:
+        return None
+    below, above = (np.cumsum(one)[:-1] / total for one, total in zip(sides, totals, strict=True))
+    is_step = finest.kind == "values"
+    if is_step:
+        below, above = below[1:], above[1:]
+    elif n > 2 and bool(np.all(np.diff(points[2:]) == 1.0)):
+        # Whole numbers: the first bin holds the lowest of them, each other one its upper edge.
+        points, below, above, is_step = np.delete(points, 1), below[1:], above[1:], True
+    return CumulativeShares(points, below, above, totals[0], totals[1], is_step)
+
+
+def kolmogorov_smirnov(both: CumulativeShares) -> float:
+    """Return the largest difference of the cumulated shares, 0 to 1 (Kolmogorov 1933, Smirnov 1948).
+
+    Notes
+    -----
+    Within a bin of the grid the shares are not known: the figure is at most the share of the reference in one
+    bin (0.001) below that of the raw rows. Values outside of the points count as one bin on either side.
+    """
+    return float(np.abs(both.reference - both.current).max())
+
+
+def wasserstein(both: CumulativeShares) -> float:
+    """Return the area between the cumulated shares (Kantorovich 1942), in the unit of the column.
+
+    Values beyond the outermost points count as lying there, so that one outlier cannot move it.
+    """
+    gap = both.reference - both.current
+    widths = np.diff(both.points)
+    if both.is_step:
+        return float((np.abs(gap[:-1]) * widths).sum())
+    left, right = np.abs(gap[:-1]), np.abs(gap[1:])
+    crossing = gap[:-1] * gap[1:] < 0
+    span = np.where(crossing, left + right, 1.0)
+    areas = np.where(crossing, (left**2 + right**2) / (2 * span), (left + right) / 2)
+    return float((areas * widths).sum())
+
+
+def kolmogorov_smirnov_p_value(distance: float, n_reference: float, n_current: float) -> float:
+    """Return the p-value of a Kolmogorov-Smirnov distance, in the large-sample form with Stephens' correction (1970).
+
+    With ties, as among whole numbers, it errs on the side of silence.
+    """
+    from scipy.special import kolmogorov
+
+    root = math.sqrt(n_reference * n_current / (n_reference + n_current))
+    return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))
+
+
+def chi_squared(reference: CountVector, current: CountVector) -> float:
+    """Return the two-sample chi-squared statistic (Pearson 1900); 0 where a side or all bins but one are empty."""
+    table = np.array([reference, current], dtype=np.float64)
+    table = table[:, table.sum(axis=0) > 0]
+    if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
+        return 0.0
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    return float(((table - expected) ** 2 / expected).sum())
+
+
+def homogeneity_p_value(reference: CountVector, current: CountVector) -> float:
+    """Return the p-value of both sides having equal shares.
+
+    Chi-squared over the bins in which five or more rows are expected on either side; all others together are
+    held to the exact binomial distribution, since chi-squared calls one row in a rare bin a wonder. The
+    smaller of the two p-values is doubled.
+    """
+    from scipy.special import chdtrc
+
+    n, m = float(reference.sum()), float(current.sum())
+    if min(n, m) == 0:
+        return 1.0
+    both = reference + current
+    is_rare = both * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS
+    rare = [float(one[is_rare].sum()) for one in (reference, current)]
+    parts = [np.append(one[~is_rare], rest) for one, rest in zip((reference, current), rare, strict=True)]
+    if sum(rare) * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS:
+        parts = [one[:-1] for one in parts]
+    n_bins = int(((parts[0] + parts[1]) > 0).sum())
+    common = float(chdtrc(n_bins - 1, chi_squared(*parts))) if n_bins > 1 else 1.0
+    if sum(rare) == 0:
+        return common
+    return min(1.0, 2 * min(common, _binomial_p_value(round(rare[1]), round(sum(rare)), m / (n + m))))
+
+
+def two_proportions_p_value(hits: float, n: float, other_hits: float, other_n: float) -> float:
+    """Return the p-value of two shares being equal; exact where few hits are expected."""
+    if min(n, other_n) == 0:
+        return 1.0
+    return homogeneity_p_value(np.array([hits, n - hits]), np.array([other_hits, other_n - other_hits]))
+
+
+def _binomial_p_value(hits: int, n: int, share: float) -> float:
+    """Return the two-sided p-value of `hits` of `n` at `share`: twice the smaller tail."""
+    from scipy.special import bdtr, bdtrc
+
+    above = float(bdtrc(hits - 1, n, share)) if hits > 0 else 1.0
+    return min(1.0, 2 * min(float(bdtr(hits, n, share)), above))
+
+
+def _to_shares(counts: CountVector) -> Floats:
+    return np.asarray(counts / max(counts.sum(), 1), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""What the prediction log holds in a window: batches, counts, roll-ups."""

@@ -1,0 +1,123 @@
+"""Count the rows of a window in the bins of a package's reference; counts of parts add up exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.package import Bins, Reference
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["OUTPUTS", "BinCounts", "count_frame", "reference_counts"]
+
+OUTPUTS = ("score", "confidence", "class")
+
+
+@dataclass(frozen=True, slots=True)
+class BinCounts:
+    """Rows of a window by bin: all that drift and expected performance need to know of them.
+
+    Counts are whole numbers unless rows weigh differently (`pooled` says how those add up).
+
+    `features` and `outputs` hold one vector for each column, in the order of `Bins.finest.labels`; `outputs`
+    has some of `OUTPUTS`. `problems` says why a column has none.
+    """
+
+    n_rows: int
+    features: Mapping[str, Ints]
+    outputs: Mapping[str, Ints] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def merge(self, other: BinCounts) -> BinCounts:
+        """Return the counts of the rows of both; equal to counting all of them at once.
+
+        A column that one side could not count is counted by neither.
+        """
+        return BinCounts(
+            self.n_rows + other.n_rows,
+            _sum_common_features(self.features, other.features),
+            _sum_common_features(self.outputs, other.outputs),
+            {**self.problems, **other.problems},
+        )
+
+    @property
+    def n_bytes(self) -> int:
+        """How large the counts are with four bytes for each bin."""
+        vectors = [*self.features.values(), *self.outputs.values()]
+        return 4 * sum(len(one) for one in vectors)
+
+
+def count_frame(
+    reference: Reference,
+    rows: pd.DataFrame | Mapping[str, Sequence[Any]],
+    *,
+    n_rows: int,
+    score: Sequence[float] | NDArray[np.float64] | None = None,
+    confidence: Sequence[float] | NDArray[np.float64] | None = None,
+    predicted: Sequence[str] | NDArray[np.str_] | None = None,
+) -> BinCounts:
+    """Return the counts of rows.
+
+    Parameters
+    ----------
+    reference : Reference
+        Its bins.
+    rows : DataFrame, or mapping of column names to values
+        A column that is not there, or holds values of another kind, is named in `Counts.problems`.
+    n_rows : int
+        Number of rows.
+    score, confidence, predicted : shape (n_rows,), optional
+        Probability of the positive (or predicted) class, probability of the predicted class, and that class.
+    """
+    features, problems = {}, {}
+    for bins in reference.columns:
+        if bins.name not in rows:
+            problems[bins.name] = "the rows have no such column"
+            continue
+        try:
+            features[bins.name] = bins.finest.count(rows[bins.name])
+        except DataError as error:
+            problems[bins.name] = str(error).partition(": ")[2]
+    outputs: dict[str, Ints] = {}
+    if score is not None:
+        outputs["score"] = reference.score.finest.count(score)
+    if confidence is not None:
+        outputs["confidence"] = reference.confidence.finest.count(confidence)
+    if predicted is not None:
+        outputs["class"] = reference.classes.finest.count(_string_series(predicted))
+    return BinCounts(n_rows, features, outputs, problems)
+
+
+def reference_counts(reference: Reference) -> BinCounts:
+    """Return the training rows as a window."""
+    outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    return BinCounts(
+        reference.n_rows,
+        {bins.name: _training_counts(bins) for bins in reference.columns},
+        {name: _training_counts(bins) for name, bins in outputs},
+    )
+
+
+def _string_series(words: Sequence[str] | NDArray[np.str_]) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(words, dtype="string")
+
+
+def _training_counts(bins: Bins) -> Ints:
+    return np.array(bins.finest.counts, dtype=np.int64)
+
+
+def _sum_common_features(one: Mapping[str, Ints], other: Mapping[str, Ints]) -> dict[str, Ints]:
+    return {name: counts + other[name] for name, counts in one.items() if name in other}

@@ -1,0 +1,1 @@
+"""Estimate and measure how well a model does in a window."""

@@ -1,0 +1,134 @@
+"""Write the card that travels inside a package: what the model takes, gives and was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.modeling.classifier import Classifier
+    from pipeline.package.manifest import Manifest
+    from pipeline.schema import Column
+
+__all__ = ["package_card"]
+
+
+def package_card(
+    classifier: Classifier, manifest: Manifest, *, n_rows: int, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
+) -> str:
+    """Return the card in Markdown; it holds nothing that depends on the moment or the machine.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        What is packed.
+    manifest : Manifest
+        Its name, and whether its ONNX form agrees.
+    n_rows : int
+        Training rows.
+    metrics, lineage : mapping
+        Cross-validated figures, and what the model was made from.
+    """
+    parts = (
+        _header_section(classifier, manifest, n_rows),
+        _features_section(classifier.schema.columns),
+        _metrics_section(metrics),
+        _predictions_section(classifier, manifest),
+        _lineage_section(lineage),
+    )
+    return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
+
+
+def _header_section(classifier: Classifier, manifest: Manifest, n_rows: int) -> Iterator[str]:
+    target = classifier.schema.target
+    yield f"# {manifest.model} for {classifier.schema.name}"
+    yield ""
+    classes = ", ".join(f"`{name}`" for name in target.classes)
+    yield f"Predicts `{target.column}` ({classes}) from the columns below; learned from {n_rows:,} rows."
+    if target.description is not None:
+        yield ""
+        yield _one_line(target.description) + "."
+    yield ""
+    yield "Figures on rows that it never saw, slices and weaknesses are in the model card of the evaluation."
+
+
+def _features_section(columns: Iterable[Column]) -> Iterator[str]:
+    yield "## Takes"
+    yield ""
+    rows = [
+        (
+            f"`{one.name}`",
+            one.kind,
+            _accepted_values(one),
+            "may be missing" if one.nullable else "needed",
+            _meaning(one),
+        )
+        for one in columns
+        if one.role == "feature"
+    ]
+    yield from _markdown_table(("column", "kind", "accepted", "", "meaning"), rows)
+
+
+def _accepted_values(column: Column) -> str:
+    if column.categories:
+        return ", ".join(f"`{word}`" for word in column.categories)
+    if column.minimum is None and column.maximum is None:
+        return "any"
+    low = "" if column.minimum is None else f"{column.minimum:g}"
+    high = "" if column.maximum is None else f"{column.maximum:g}"
+    return f"{low} to {high}".strip() + (f" {column.unit}" if column.unit is not None else "")
+
+
+def _meaning(column: Column) -> str:
+    return column.description if column.description is not None else column.label
+
+
+def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Cross-validated on its training rows"
+    yield ""
+    yield from _markdown_table(
+        ("figure", "mean over folds"), [(name, _format_number(value)) for name, value in metrics.items()]
+    )
+
+
+def _format_number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
+
+
+def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
+    yield "## Gives"
+    yield ""
+    yield f"A probability for each class (calibration: {classifier.calibration.kind}), and a class:"
+    if classifier.threshold is None:
+        yield "the most probable one."
+    else:
+        yield f"`{classifier.schema.target.positive}` from a probability of {classifier.threshold:.4g} on."
+    yield ""
+    proof = manifest.onnx
+    if proof.used:
+        yield (
+            f"`model.onnx` serves. On {proof.rows:,} rows, some of them with missing and unknown values, it gives the classes"
+            f" that scikit-learn gives, and probabilities within {proof.tolerance:g}."
+        )
+    else:
+        yield f"scikit-learn serves (`model.skops`), since there is no ONNX form: {proof.reason}."
+
+
+def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Made from"
+    yield ""
+    for name, value in sorted(lineage.items()):
+        if isinstance(value, dict):
+            yield from (f"- {name}.{key}: `{one}`" for key, one in sorted(value.items()))
+        else:
+            yield f"- {name}: `{value}`"
+
+
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(_one_line(cell) for cell in row)} |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

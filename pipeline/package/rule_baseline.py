@@ -1,0 +1,120 @@
+"""The package's rule baseline: a tree of two questions as plain figures, which answers where no model file can be read.
+
+It needs no library but numpy. Its file holds everything of its own (encoder, tree, threshold, golden rows), so that it
+can serve when every other file of the package but the schema and the reference is damaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import IntegrityError
+from pipeline.modeling.baselines import fit_baseline
+from pipeline.modeling.calibration import Calibration
+from pipeline.modeling.classifier import Classifier
+from pipeline.modeling.encoder import Encoder
+from pipeline.package.golden import check_golden, golden_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.schema import Schema
+
+__all__ = ["RULE_FILE", "fit_rule_baseline", "rule_baseline_from_dict"]
+
+RULE_FILE = "rule.json"
+_BASELINE = "depth_2_tree"
+_N_GOLDEN_ROWS = 8
+_MAX_NODES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _DecisionTree:
+    """Questions and shares of the classes by node; a node whose `left` is -1 is a leaf."""
+
+    feature: tuple[int, ...]
+    limit: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    missing_goes_left: tuple[bool, ...]
+    shares: tuple[tuple[float, ...], ...]
+    classes_: tuple[int, ...]
+
+    def predict_proba(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the shares of the leaf of each row, shape (n_rows, len(classes_))."""
+        at = np.zeros(len(matrix), dtype=np.int64)
+        rows = np.arange(len(matrix))
+        feature, limit, left, right = (np.array(one) for one in (self.feature, self.limit, self.left, self.right))
+        by_gap = np.array(self.missing_goes_left)
+        for _ in range(len(self.left)):
+            value = matrix[rows, np.maximum(feature[at], 0)]
+            goes_left = np.where(np.isnan(value), by_gap[at], value <= limit[at])
+            following = np.where(goes_left, left[at], right[at])
+            if (following < 0).all():
+                break
+            at = np.where(following < 0, at, following)
+        return np.asarray(np.array(self.shares, dtype=np.float64)[at])
+
+
+def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return the rule of the training rows as plain figures, with rows whose answers are recorded."""
+    fitted = fit_baseline(_BASELINE, train, schema, seed=0)
+    tree = fitted.estimator.tree_
+    shares = tree.value[:, 0, :]
+    plain = {
+        "feature": tree.feature.tolist(),
+        "limit": tree.threshold.tolist(),
+        "left": tree.children_left.tolist(),
+        "right": tree.children_right.tolist(),
+        "missing_goes_left": [bool(one) for one in tree.missing_go_to_left],
+        "shares": (shares / shares.sum(axis=1, keepdims=True)).tolist(),
+        "classes_": [int(code) for code in fitted.estimator.classes_],
+    }
+    encoder = fitted.encoder.as_dict()
+    served = _build_classifier(schema, Encoder.from_dict(encoder), plain, fitted.threshold)
+    score = served.predict_proba(train).max(axis=1)
+    return {
+        "encoder": encoder,
+        "golden": golden_rows(served, train, score, _N_GOLDEN_ROWS),
+        "threshold": fitted.threshold,
+        "tree": plain,
+    }
+
+
+def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classifier:
+    """Return the rule as a classifier that gives its golden rows their recorded answers.
+
+    Raises
+    ------
+    IntegrityError
+        When the figures are not what `fit_rule` writes.
+    """
+    try:
+        found = _build_classifier(schema, Encoder.from_dict(plain["encoder"]), plain["tree"], plain["threshold"])
+        golden = plain["golden"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{RULE_FILE}: not what a package writes ({error})") from error
+    check_golden(golden, found.predict_proba)
+    return found
+
+
+def _build_classifier(
+    schema: Schema, encoder: Encoder, plain: Mapping[str, Any], threshold: float | None
+) -> Classifier:
+    tree = _DecisionTree(
+        **{name: tuple(values) for name, values in plain.items() if name != "shares"},
+        shares=tuple(tuple(row) for row in plain["shares"]),
+    )
+    n_nodes = len(tree.left)
+    lengths = {len(one) for one in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
+    if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
+        raise ValueError("the tree's lists have different lengths")
+    if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):
+        raise ValueError("the tree points beyond itself")
+    return Classifier(schema, encoder, tree, Calibration(), threshold)

@@ -1,0 +1,155 @@
+"""Write a fitted classifier as a folder from which serving needs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline import files
+from pipeline.errors import DataError
+from pipeline.modeling.classifier import predicted_classes
+from pipeline.package import skops_file
+from pipeline.package.golden import golden_rows
+from pipeline.package.manifest import MANIFEST_FILE, REQUIRED_FILES, Manifest, OnnxProof, list_files
+from pipeline.package.onnx_file import NotConvertible, OnnxModel, convert_to_onnx
+from pipeline.package.package_card import package_card
+from pipeline.package.parity import TOLERANCE, check_onnx_parity, onnx_classifier
+from pipeline.package.reference import build_reference
+from pipeline.package.rule_baseline import RULE_FILE, fit_rule_baseline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.training_config import TrainingConfig
+    from pipeline.modeling.classifier import Classifier
+
+__all__ = ["write_package"]
+
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
+
+
+def write_package(  # noqa: PLR0913 - a package has this many parts, each given by name
+    path: Path,
+    classifier: Classifier,
+    *,
+    train: pd.DataFrame,
+    parity_rows: pd.DataFrame,
+    scores: NDArray[np.float64],
+    metrics: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    training: TrainingConfig,
+    model: str,
+) -> Manifest:
+    """Write the package of `classifier` to `path`, whole or not at all; equal inputs give equal bytes.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to write; what stood there is replaced at the end.
+    classifier : Classifier
+        Fitted, calibrated, with its threshold.
+    train : DataFrame
+        The rows that it was fitted to; they become the drift reference.
+    parity : DataFrame
+        Rows on which the ONNX form must agree with scikit-learn, such as the test split.
+    scores : float, shape (len(train), n_classes)
+        Out-of-fold probabilities of the rows of `train`.
+    metrics : mapping of str to number or None
+        Cross-validated figures.
+    lineage : mapping of str to plain values
+        What the model was made from, by content: hashes of data, params and code.
+    training : TrainingConfig
+        `golden_rows` and `reference_bins` are read.
+    model : str
+        Name of the model in conf/model/.
+
+    Raises
+    ------
+    ConfigError
+        When the estimator cannot be stored without pickle.
+    DataError
+        When `scores` do not belong to `train`.
+    DependencyUnavailable
+        When the disk is full; whatever stood at `path` is still there.
+    """
+    if scores.shape != (len(train), len(classifier.classes)):
+        raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
+    onnx, proof = _convert_if_equal(classifier, parity_rows)
+    manifest = Manifest(classifier.schema.name, model, {}, proof, {one: version(one) for one in _LIBRARIES})
+    plain = {
+        "decision.json": {
+            "calibration": classifier.calibration.as_dict(),
+            "known_classes": _known_classes(classifier),
+            "threshold": classifier.threshold,
+        },
+        "encoder.json": classifier.encoder.as_dict(),
+        "lineage.json": dict(lineage),
+        "metrics.json": dict(metrics),
+        RULE_FILE: fit_rule_baseline(train, classifier.schema),
+        **_monitoring_files(classifier, onnx, train, scores, training),
+    }
+    contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
+    contents["card.md"] = package_card(
+        classifier, manifest, n_rows=len(train), metrics=metrics, lineage=lineage
+    ).encode()
+    declared = yaml.safe_dump(classifier.schema.as_dict(), sort_keys=False, allow_unicode=True, width=120)
+    contents["schema.yaml"] = declared.encode()
+    contents["model.skops"] = skops_file.dump(classifier.estimator)
+    if onnx is not None:
+        contents["model.onnx"] = onnx
+    return _write_files(path, manifest, contents)
+
+
+def _monitoring_files(
+    classifier: Classifier,
+    onnx: bytes | None,
+    train: pd.DataFrame,
+    scores: NDArray[np.float64],
+    training: TrainingConfig,
+) -> dict[str, Any]:
+    """Return what a live model is compared with: the reference of its rows and scores, and golden rows."""
+    target = classifier.schema.target
+    served = classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
+    score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
+    predicted = predicted_classes(scores, target, classifier.threshold)
+    bins = training.reference_bins
+    reference = build_reference(
+        train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
+    )
+    golden = golden_rows(served, train, score, training.golden_rows)
+    return {"golden.json": golden, "reference.json": reference.as_dict()}
+
+
+def _known_classes(classifier: Classifier) -> list[int]:
+    """Return the codes of the classes that the estimator met in training."""
+    return [int(code) for code in classifier.estimator.classes_]
+
+
+def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+    if set(REQUIRED_FILES) - set(contents):
+        raise AssertionError(f"a package needs {REQUIRED_FILES}")
+    with files.atomic_folder(path) as folder:
+        for name, data in contents.items():
+            (folder / name).write_bytes(data)
+        complete = replace(manifest, files=list_files(folder, contents))
+        data = files.canonical_json(complete.as_dict()).encode()
+        (folder / MANIFEST_FILE).write_bytes(data)
+    return replace(complete, digest=files.sha256(data))
+
+
+def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:
+    """Return the ONNX form and its proof; None where there is none or where it answers otherwise."""
+    try:
+        data = convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_))
+    except NotConvertible as reason:
+        return None, OnnxProof(used=False, rows=0, tolerance=TOLERANCE, reason=str(reason))
+    proof = check_onnx_parity(classifier, OnnxModel(data, _known_classes(classifier)), rows)
+    return (data if proof.used else None), proof

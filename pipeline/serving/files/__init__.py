@@ -1,0 +1,1 @@
+"""Score files of rows, and read and export the log as files."""

@@ -1,0 +1,252 @@
+"""Score a file of any size in constant memory: the work of a killed run is taken up, and nothing is half written.
+
+Rows are scored in parts of a fixed number of rows. Each finished part lies in a folder beside the output until
+all are there; how many rows are scored at once changes nothing of what is written. Reading the next part, scoring
+this one and writing the one before go on at the same time, each in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+from pyarrow import parquet as pq
+
+from pipeline import files
+from pipeline.errors import DataError, UsageError
+from pipeline.modeling.classifier import predicted_codes
+from pipeline.serving.files.file_log import derive_prediction_ids
+from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pipeline.package import Package
+    from pipeline.serving.files.file_log import FilePredictionLog
+
+__all__ = ["PART_ROWS", "FileScoringResult", "score_file"]
+
+PART_ROWS = 131_072
+_Item = TypeVar("_Item")
+_SUFFIXES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class FileScoringResult:
+    """What was written: rows, those that an earlier run had scored already, and the digest of the package."""
+
+    path: Path
+    n_rows: int
+    n_resumed: int
+    digest: str
+
+
+def score_file(
+    package: Package,
+    source: Path,
+    target: Path,
+    *,
+    chunk_rows: int = PART_ROWS,
+    log: FilePredictionLog | None = None,
+    on_progress: Callable[[int, int | None], None] = lambda _done, _all: None,
+) -> FileScoringResult:
+    """Write the predictions of the rows of `source` to `target`, in their order.
+
+    Columns of the output: those with the role id that the file has, then `prediction`, `confidence`, and
+    `probability_<class>` for each class.
+
+    Parameters
+    ----------
+    package : Package
+    source, target : Path
+        CSV or Parquet, by their endings; `target` is replaced at the end, whole or not at all.
+    chunk_rows : int
+        Rows that are scored at once; it bounds the memory, and changes nothing else.
+    log : FileLog, optional
+        Where the predictions are kept as well, each row once; the output then has a column `prediction_id` too.
+    told : callable
+        Called with the rows that are done and all rows (None when that is not known).
+
+    Raises
+    ------
+    DataError
+        When a row is not what the schema declares; nothing is written then.
+    UsageError
+        When a file is neither CSV nor Parquet, or `chunk_rows` is below 1.
+    """
+    if target.suffix not in _SUFFIXES:
+        raise UsageError(f"{target}: accepted are files that end with {' or '.join(_SUFFIXES)}")
+    if chunk_rows < 1:
+        raise UsageError(f"chunk rows: {chunk_rows} is too few; give 1 or more")
+    digest = _source_digest(source)
+    plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
+    parts = _PartStore(target, plan)
+    total = parquet_row_count(source)
+    n_done = n_resumed = 0
+    with parts.open_output() as assembled:
+        pieces = _prefetch(_validated_parts(package, source))
+        for at, (rows, scored) in enumerate(_prefetch(_scored_parts(package, pieces, parts, chunk_rows))):
+            if scored is None:
+                n_resumed += rows.num_rows
+            elif log is None:
+                parts.add(at, scored)
+            else:
+                ids = derive_prediction_ids(digest, package.digest, n_done + 1, rows.num_rows)
+                log.append(rows, ids)
+                parts.add(at, scored.append_column("prediction_id", pa.array(ids, pa.string())))
+            assembled.write(parts.read(at))
+            n_done += rows.num_rows
+            on_progress(n_done, total)
+        if n_done == 0:
+            raise DataError(f"{source}: has no rows")
+    parts.remove()
+    return FileScoringResult(target, n_done, n_resumed, package.digest)
+
+
+def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield `items`, the next of which is made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
+
+
+def _validated_parts(package: Package, source: Path) -> Iterator[pa.Table]:
+    checks = TableValidator(package.schema, where=str(source))
+    n_rows = 0
+    for part in _read_parts(package, source):
+        checks.check(part, first_row=n_rows + 1)
+        n_rows += part.num_rows
+        yield part
+
+
+def _scored_parts(
+    package: Package, pieces: Iterator[pa.Table], parts: _PartStore, chunk_rows: int
+) -> Iterator[tuple[pa.Table, pa.Table | None]]:
+    """Yield each part with its scores, None where an earlier run has kept them."""
+    for at, part in enumerate(pieces):
+        if parts.has(at):
+            yield part, None
+            continue
+        chunks = [_score_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
+        yield part, pa.concat_tables(chunks).combine_chunks()
+
+
+def _source_digest(source: Path) -> str:
+    try:
+        return files.sha256_file(source)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def _id_columns(package: Package, source: Path) -> tuple[str, ...]:
+    there = read_column_names(source)
+    return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in there)
+
+
+def _read_parts(package: Package, source: Path) -> Iterator[pa.Table]:
+    waiting: list[pa.Table] = []
+    n_rows = 0
+    for table in read_file_tables(source, package.schema, _id_columns(package, source)):
+        waiting.append(table)
+        n_rows += table.num_rows
+        while n_rows >= PART_ROWS:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, PART_ROWS).combine_chunks()
+            waiting, n_rows = [whole.slice(PART_ROWS)], n_rows - PART_ROWS
+    if n_rows:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
+    probabilities = package.predict_proba(
+        {name: rows.column(name).combine_chunks() for name in package.schema.feature_names}
+    )
+    codes = predicted_codes(probabilities, package.schema.target, package.threshold)
+    columns: dict[str, Any] = {
+        column.name: rows.column(column.name)
+        for column in package.schema.columns
+        if column.role == "id" and column.name in rows.column_names
+    }
+    columns["prediction"] = pa.array(package.classes, pa.string()).take(pa.array(codes))
+    columns["confidence"] = probabilities[np.arange(len(codes)), codes]
+    for code, name in enumerate(package.classes):
+        columns[f"probability_{name}"] = np.ascontiguousarray(probabilities[:, code])
+    return pa.table(columns)
+
+
+class _PartStore:
+    """Finished parts beside the output, valid for one source and one package."""
+
+    def __init__(self, target: Path, plan: dict[str, Any]) -> None:
+        self._target = target
+        self._folder = target.with_name(f".{target.name}.parts")
+        known = self._folder / "plan.json"
+        if not known.exists() or files.read_json(known) != plan:
+            self.remove()
+            files.write_json(known, plan)
+
+    def has(self, at: int) -> bool:
+        return self._path(at).exists()
+
+    def add(self, at: int, table: pa.Table) -> None:
+        with (
+            files.atomic_file(self._path(at)) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as writer,
+        ):
+            writer.write_table(table)
+
+    def read(self, at: int) -> pa.Table:
+        with pa.memory_map(str(self._path(at))) as stream:
+            return pa.ipc.open_file(stream).read_all()
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def open_output(self) -> Iterator[_OutputWriter]:
+        """Yield what writes tables behind each other; the output appears when the block ends well."""
+        with files.atomic_file(self._target) as temporary:
+            assembled = _OutputWriter(temporary, is_parquet=self._target.suffix == ".parquet")
+            try:
+                yield assembled
+            finally:
+                assembled.close()
+
+    def _path(self, at: int) -> Path:
+        return self._folder / f"{at:06d}.arrow"
+
+
+class _OutputWriter:
+    """The output while it grows; its columns are those of the first table."""
+
+    def __init__(self, path: Path, *, is_parquet: bool) -> None:
+        self._path = path
+        self._is_parquet = is_parquet
+        self._writer: Any = None
+
+    def write(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = self._open_writer(table.schema)
+        if self._is_parquet:
+            self._writer.write_table(table, row_group_size=PART_ROWS)
+        else:
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open_writer(self, schema: pa.Schema) -> Any:
+        if self._is_parquet:
+            return pq.ParquetWriter(self._path, schema, compression="zstd", version="2.6")
+        return csv.CSVWriter(self._path, schema, write_options=csv.WriteOptions(quoting_style="needed"))

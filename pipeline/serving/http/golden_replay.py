@@ -1,0 +1,148 @@
+"""Send a bundle its golden rows over the real path of a request, before it may serve.
+
+A connection of the server's own kind reads bytes from a socket, finds the route, parses the body strictly, scores, and
+writes the answer, in a thread and an event loop of its own: nothing is logged, nothing counts as traffic, and what
+serves now is not held up. The answers must be those that were recorded when the package was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from pipeline.errors import IntegrityError
+from pipeline.package import GOLDEN_TOLERANCE
+from pipeline.serving.batch_predictor import BatchPredictor, PendingRequest
+from pipeline.serving.http import access_log
+from pipeline.serving.http.application import Application, TrustedHosts
+from pipeline.serving.http.authentication import Authenticator
+from pipeline.serving.http.limits import ConcurrencyLimiter
+from pipeline.serving.http.messages import JSON, HttpResponse
+from pipeline.serving.http.protocol import DeadlineProtocol
+from pipeline.serving.http.request_metrics import RequestMetrics
+from pipeline.serving.http.router import Route, Router
+from pipeline.serving.rows.json_rows import ParsedRows
+
+if TYPE_CHECKING:
+    from pipeline.serving.http.messages import HttpRequest
+    from pipeline.serving.loaded_model import LoadedModel
+
+__all__ = ["replay_golden_rows"]
+
+_TIMEOUT_S = 20.0
+_MAX_BODY_BYTES = 1 << 26
+
+
+def replay_golden_rows(model: LoadedModel) -> None:
+    """Ask `bundle` its golden rows alone, with whole numbers written with decimals, and all together.
+
+    Raises
+    ------
+    IntegrityError
+        Naming the first row that is not answered as it was recorded.
+    """
+    golden = model.package.golden_rows
+    names = list(golden["columns"])
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*golden["columns"].values(), strict=True)]
+    bodies: list[tuple[str, Any]] = [("/predict", {"features": row}) for row in rows]
+    bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
+    bodies.append(("/predict/batch", {"instances": rows}))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        answers = runner.run(asyncio.wait_for(_send_all(model, bodies), _TIMEOUT_S))
+    batch = answers.pop()
+    together = batch.get("predictions", [batch] * len(rows))
+    for at, (found, body) in enumerate(zip(answers + together, [*bodies[:-1], *bodies[: len(rows)]], strict=True)):
+        way = ("alone", "alone, whole numbers with decimals", "in a batch")[at // len(rows)]
+        _check_response(model, at % len(rows), found, f"{body[0]} {way}")
+
+
+def _as_float(value: Any) -> Any:
+    return float(value) if type(value) is int else value
+
+
+def _check_response(model: LoadedModel, row: int, response: dict[str, Any], variant: str) -> None:
+    golden = model.package.golden_rows
+    where = f"golden.json: row {row} over HTTP ({variant})"
+    if "probabilities" not in response:
+        problems = response.get("problems") or [{}]
+        raise IntegrityError(f"{where}: is refused ({response.get('detail') or problems[0].get('message')})")
+    expected = golden["probabilities"][row]
+    differs = max(abs(one - other) for one, other in zip(response["probabilities"].values(), expected, strict=True))
+    if not differs <= GOLDEN_TOLERANCE or response["prediction"] != golden["classes"][row]:
+        raise IntegrityError(
+            f"{where}: the answer is no longer the one of when the model was packaged (a probability differs by"
+            f" {differs:.1e}); other library versions, or damage"
+        )
+
+
+async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    config = uvicorn.Config(
+        _prediction_application(model),
+        http=DeadlineProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+    )
+    config.load()
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_accepted_socket(
+        lambda: DeadlineProtocol(config=config, server_state=ServerState(), app_state={}), ours
+    )
+    reader, writer = await asyncio.open_unix_connection(sock=theirs, limit=_MAX_BODY_BYTES)
+    try:
+        return [await _send(reader, writer, path, json.dumps(body).encode()) for path, body in bodies]
+    finally:
+        writer.close()
+        transport.close()
+
+
+async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    fields = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(fields.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    found: dict[str, Any] = json.loads(await reader.readexactly(length))
+    return found
+
+
+def _prediction_application(model: LoadedModel) -> Application:
+    """Return an application that knows the two operations of a prediction, lets everybody in and counts nothing."""
+    answerer = BatchPredictor(sample=1.0)
+
+    def answered(rows: ParsedRows, form: str) -> HttpResponse:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        (found,) = answerer.predict([PendingRequest(model, rows, form, future, 0)])
+        return HttpResponse(found.body)
+
+    async def one(call: HttpRequest) -> HttpResponse:
+        return answered(ParsedRows([model.parser.parse_row(call.body)], [0]), "one")
+
+    async def many(call: HttpRequest) -> HttpResponse:
+        return answered(model.parser.parse_batch(call.body, partial=True), "batch")
+
+    accepts = (JSON.decode(),)
+    return Application(
+        Router(
+            (
+                Route("predict", "POST", "/predict", "predict", one, accepts),
+                Route("predict_batch", "POST", "/predict/batch", "predict", many, accepts),
+            )
+        ),
+        Authenticator(is_required=False, verifiers=(), rate_limiter=None),
+        TrustedHosts(frozenset()),
+        ConcurrencyLimiter(8, _MAX_BODY_BYTES),
+        RequestMetrics(),
+        access_log.AccessLog(access_log.null_logger(), logs_all=False),
+        max_body_bytes=_MAX_BODY_BYTES,
+        max_connections=8,
+    )

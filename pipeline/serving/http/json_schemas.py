@@ -1,0 +1,210 @@
+"""JSON Schemas of what goes in and out of the API; those of rows come from the declared schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks
+
+if TYPE_CHECKING:
+    from pipeline.schema import Column, Schema
+    from pipeline.schema.declaration import Kind
+
+__all__ = [
+    "STATIC_SCHEMAS",
+    "batch_schema",
+    "explanation_schema",
+    "features_schema",
+    "feedback_schema",
+    "inference_schema",
+    "outcome_schema",
+    "outcomes_schema",
+    "row_schema",
+    "tensor_schema",
+]
+
+_JSON_TYPES: dict[Kind, str] = {
+    "integer": "integer",
+    "float": "number",
+    "boolean": "boolean",
+    "category": "string",
+    "text": "string",
+    "datetime": "string",
+}
+# A date or a moment, without a zone.
+_TIMESTAMP_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
+_ANY_OBJECT = {"type": "object", "additionalProperties": True}
+_STRING = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def row_schema() -> dict[str, Any]:
+    """Return the body of one row: ``{"features": {...}}``."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["features"],
+        "properties": {"features": _schema_reference("Features")},
+    }
+
+
+def features_schema(schema: Schema | None) -> dict[str, Any]:
+    """Return the object of one row's values."""
+    if schema is None:
+        return _ANY_OBJECT
+    shape: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [column.name for column in schema.features if not column.nullable],
+        "properties": {column.name: _feature_schema(column) for column in schema.features},
+    }
+    examples = {column.name: column.example for column in schema.features if column.example is not None}
+    return {**shape, "examples": [examples]} if examples else shape
+
+
+def _feature_schema(feature: Column) -> dict[str, Any]:
+    kind = _JSON_TYPES[feature.kind]
+    told = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
+    shape: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
+    if told:
+        shape["description"] = ". ".join(told)
+    if feature.unit:
+        shape["x-unit"] = feature.unit
+    if feature.example is not None:
+        shape["examples"] = [feature.example]
+    if feature.categories:
+        shape["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
+    for key, bound in (("minimum", feature.minimum), ("maximum", feature.maximum)):
+        if bound is not None:
+            shape[key if _is_valid_bound(feature, bound) else f"exclusive{key.title()}"] = bound
+    if feature.kind == "datetime":
+        shape["pattern"] = _TIMESTAMP_PATTERN
+    return shape
+
+
+def _is_valid_bound(feature: Column, bound: float) -> bool:
+    """Whether a bound of a column may be a value of it."""
+    return all(rule.passes(bound) for rule in build_value_checks(feature) if rule.name in NUMERIC_BOUND_CHECKS)
+
+
+def batch_schema() -> dict[str, Any]:
+    """Return the body of many rows: ``{"instances": [{...}, ...]}``."""
+    rows = {"type": "array", "minItems": 1, "items": _schema_reference("Features")}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["instances"],
+        "properties": {"instances": rows},
+    }
+
+
+def feedback_schema() -> dict[str, Any]:
+    """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
+    return {"oneOf": [_schema_reference("Outcome"), _schema_reference("Outcomes")]}
+
+
+def outcomes_schema() -> dict[str, Any]:
+    """Return the body of many outcomes."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["outcomes"],
+        "properties": {"outcomes": {"type": "array", "minItems": 1, "items": _schema_reference("Outcome")}},
+    }
+
+
+def outcome_schema(schema: Schema | None) -> dict[str, Any]:
+    """Return what was true in the end of one prediction."""
+    known = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _STRING
+    word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["prediction_id", "outcome"],
+        "properties": {"prediction_id": word, "outcome": known, "source": word},
+    }
+
+
+def explanation_schema() -> dict[str, Any]:
+    """Return the body of a row to explain: that of a row to predict."""
+    return _schema_reference("Row")
+
+
+def tensor_schema(schema: Schema | None) -> dict[str, Any]:
+    """Return one input of the Open Inference Protocol."""
+    name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _STRING
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": name,
+            "shape": {"type": "array", "items": _COUNT, "minItems": 1, "maxItems": 2},
+            "datatype": _STRING,
+            "parameters": _ANY_OBJECT,
+            "data": {"type": "array", "items": {}},
+        },
+    }
+
+
+def inference_schema() -> dict[str, Any]:
+    """Return the body of the Open Inference Protocol."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["inputs"],
+        "properties": {
+            "id": _STRING,
+            "parameters": _ANY_OBJECT,
+            "inputs": {"type": "array", "minItems": 1, "items": _schema_reference("Tensor")},
+            "outputs": {
+                "type": "array",
+                "items": {"type": "object", "required": ["name"], "properties": {"name": _STRING}},
+            },
+        },
+    }
+
+
+def _schema_reference(name: str) -> dict[str, Any]:
+    """Point to a named shape: programs that write clients follow no other pointers."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_PREDICTION_PROPERTIES: dict[str, dict[str, Any]] = {
+    "prediction": _STRING,
+    "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
+    "prediction_id": _STRING,
+    "warnings": {"type": "array", "items": _object_schema(column=_STRING, rule=_STRING, message=_STRING)},
+}
+_MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
+    "model_name": _STRING,
+    "model_version": {"type": "integer"},
+    "model_digest": _STRING,
+    "generation": {"type": "integer"},
+    "served_by": _STRING,
+}
+
+STATIC_SCHEMAS: dict[str, dict[str, Any]] = {
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": _STRING,
+            "title": _STRING,
+            "status": {"type": "integer"},
+            "detail": _STRING,
+            "request_id": _STRING,
+            "n_problems": _COUNT,
+            "problems": {"type": "array", "items": _object_schema(path=_STRING, rule=_STRING, message=_STRING)},
+        },
+    },
+    "Prediction": _object_schema(**_PREDICTION_PROPERTIES, **_MODEL_PROPERTIES),
+    "Predictions": _object_schema(predictions={"type": "array", "items": {"type": "object"}}),
+    "Status": _ANY_OBJECT,
+    "Text": _STRING,
+}

@@ -1,0 +1,265 @@
+"""The Open Inference Protocol, version 2: one tensor for each feature, as JSON or with binary tensors behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from pipeline.serving.prediction_types import FieldError, InvalidRequest
+from pipeline.serving.rows.json_rows import check_comma_count, max_commas_per_row, parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.schema import Column, Schema
+    from pipeline.serving.prediction_types import PredictionBatch
+
+__all__ = ["JSON_LENGTH_HEADER", "InferenceRequest", "build_response", "model_metadata", "parse_request"]
+
+JSON_LENGTH_HEADER = b"inference-header-content-length"
+
+_NUMPY_TYPES = {
+    "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
+    "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+_DATATYPES = {
+    "integer": "INT64",
+    "float": "FP64",
+    "boolean": "BOOL",
+    "category": "BYTES",
+    "text": "BYTES",
+    "datetime": "BYTES",
+}
+_OUTPUT_DATATYPES = {"prediction": "BYTES", "probabilities": "FP64", "confidence": "FP64", "prediction_id": "BYTES"}
+
+
+class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any] | None = None
+    parameters: dict[str, Any] = {}
+
+
+class _RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _RequestBody(msgspec.Struct, forbid_unknown_fields=True):
+    inputs: list[_Tensor]
+    id: str | None = None
+    parameters: dict[str, Any] = {}
+    outputs: list[_RequestedOutput] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRequest:
+    """What a request asks: columns of plain values, and which outputs in which form (True: binary)."""
+
+    id: str | None
+    columns: Mapping[str, Sequence[Any]]
+    outputs: Mapping[str, bool]
+
+
+def model_metadata(name: str, version: str, schema: Schema) -> dict[str, Any]:
+    """Return what the protocol says of a model."""
+    inputs = [{"name": column.name, "datatype": _DATATYPES[column.kind], "shape": [-1]} for column in schema.features]
+    shapes = {"probabilities": [-1, len(schema.target.classes)]}
+    outputs = [
+        {"name": output, "datatype": datatype, "shape": shapes.get(output, [-1])}
+        for output, datatype in _OUTPUT_DATATYPES.items()
+    ]
+    return {"name": name, "versions": [version], "platform": "mlops_onnx", "inputs": inputs, "outputs": outputs}
+
+
+def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows: int) -> InferenceRequest:
+    """Return what a body asks.
+
+    Raises
+    ------
+    BodyRefused
+        When it is no request of the protocol, or its tensors are not the features.
+    """
+    head, tail = _split_binary(body, header_length)
+    max_commas = max_rows * max_commas_per_row(schema)
+    check_comma_count(head, max_commas)
+    try:
+        request = _parse_fast(head) or msgspec.convert(parse_json(head, max_commas=max_commas), _RequestBody)
+        (request.id or "").encode()
+    except msgspec.ValidationError as error:
+        raise _invalid_request(422, "body", "type", str(error)) from error
+    except UnicodeError as error:
+        raise _invalid_request(400, "body", "utf-8", "half of a surrogate pair is no text") from error
+    columns = _feature_columns(request.inputs, tail, schema, max_rows)
+    return InferenceRequest(request.id, columns, _requested_outputs(request))
+
+
+def _parse_fast(head: bytes) -> _RequestBody | None:
+    """Return the request of a body in which nothing is wrong and no key stands twice, which a colon for each says."""
+    try:
+        plain = msgspec.json.decode(head)
+        request = msgspec.convert(plain, _RequestBody)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    parts = [plain, *plain["inputs"], *(plain.get("outputs") or [])]
+    n_keys = sum(len(part) + len(part.get("parameters", ())) for part in parts)
+    return request if head.count(b":") == n_keys else None
+
+
+def _split_binary(body: bytes, header_length: bytes | None) -> tuple[bytes, bytes]:
+    if header_length is None:
+        return body, b""
+    if not header_length.isdigit() or len(header_length) > 9 or int(header_length) > len(body):
+        raise _invalid_request(
+            400, "Inference-Header-Content-Length", "header", "is the number of bytes of the JSON part"
+        )
+    at = int(header_length)
+    return body[:at], body[at:]
+
+
+def _requested_outputs(request: _RequestBody) -> dict[str, bool]:
+    is_binary = request.parameters.get("binary_data_output") is True
+    if not request.outputs:
+        return dict.fromkeys(_OUTPUT_DATATYPES, is_binary)
+    unknown = [one.name for one in request.outputs if one.name not in _OUTPUT_DATATYPES]
+    if unknown:
+        raise _invalid_request(422, "outputs", "unknown", f"outputs are {', '.join(_OUTPUT_DATATYPES)}")
+    return {one.name: one.parameters.get("binary_data", is_binary) is True for one in request.outputs}
+
+
+def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:
+    kinds = {column.name: column for column in schema.features}
+    columns: dict[str, list[Any]] = {}
+    n_rows: int | None = None
+    at = 0
+    for number, tensor in enumerate(tensors):
+        where = f"inputs[{number}]"
+        column = kinds.get(tensor.name)
+        if column is None:
+            raise _invalid_request(422, where, "unknown", f"no such feature; known: {', '.join(kinds)}")
+        if tensor.name in columns:
+            raise _invalid_request(422, where, "duplicate", f"{column.name} stands there twice")
+        n = _count_rows(tensor, where)
+        if n_rows is not None and n != n_rows:
+            raise _invalid_request(
+                422, f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}"
+            )
+        n_rows = n
+        columns[tensor.name], at = _tensor_values(tensor, column, n, where, tail, at)
+    if n_rows is not None and n_rows > max_rows:
+        raise _invalid_request(413, "inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
+    if at != len(tail):
+        raise _invalid_request(400, "body", "binary", "the binary part is longer than its tensors say")
+    return columns
+
+
+def _count_rows(tensor: _Tensor, location: str) -> int:
+    shape = tensor.shape
+    if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
+        raise _invalid_request(422, f"{location}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1")
+    return shape[0]
+
+
+def _tensor_values(
+    tensor: _Tensor, column: Column, n_rows: int, location: str, tail: bytes, offset: int
+) -> tuple[list[Any], int]:
+    """Return the values of a tensor and where the next one begins in the binary part."""
+    wants_number = _DATATYPES[column.kind] != "BYTES"
+    if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
+        accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
+        raise _invalid_request(422, f"{location}.datatype", "datatype", f"accepted is one of {accepted}")
+    if wants_number is (tensor.datatype == "BYTES"):
+        raise _invalid_request(422, f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}")
+    size = tensor.parameters.get("binary_data_size")
+    if size is None:
+        if tensor.data is None:
+            raise _invalid_request(422, location, "missing", "data is missing")
+        values = tensor.data
+        if len(tensor.shape) == 2 and list in set(map(type, values)):
+            values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in values]
+    else:
+        if type(size) is not int or not 0 <= size <= len(tail) - offset:
+            raise _invalid_request(400, location, "binary", "binary_data_size is the number of bytes of the tensor")
+        values = _decode_binary(tensor.datatype, tail[offset : offset + size], n_rows, location)
+        offset += size
+    if len(values) != n_rows:
+        raise _invalid_request(422, location, "shape", f"its shape says {n_rows} values")
+    return values, offset
+
+
+def _decode_binary(datatype: str, data: bytes, n_rows: int, location: str) -> list[Any]:
+    if datatype == "BYTES":
+        return _decode_strings(data, location)
+    kind = np.dtype(_NUMPY_TYPES[datatype])
+    if len(data) != n_rows * kind.itemsize:
+        raise _invalid_request(400, location, "binary", "its bytes are not as many as shape and datatype say")
+    values: list[Any] = np.frombuffer(data, kind).tolist()
+    return values
+
+
+def _decode_strings(data: bytes, location: str) -> list[Any]:
+    words, at = [], 0
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        if end > len(data):
+            raise _invalid_request(
+                400, location, "binary", "each word is its length in 4 bytes, little end first, and its bytes"
+            )
+        try:
+            words.append(data[at + 4 : end].decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise _invalid_request(400, location, "utf-8", "words are UTF-8") from error
+        at = end
+    return words
+
+
+def build_response(
+    request: InferenceRequest, predictions: PredictionBatch, *, name: str, version: str
+) -> tuple[bytes, int | None]:
+    """Return the body of an answer, and the length of its JSON part where binary tensors follow."""
+    found: dict[str, Sequence[Any]] = {
+        "prediction": predictions.predictions,
+        "probabilities": predictions.probabilities,
+        "confidence": predictions.confidences,
+        "prediction_id": predictions.prediction_ids,
+    }
+    outputs: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for output, is_binary in request.outputs.items():
+        values = found[output]
+        told: dict[str, Any] = {"name": output, "datatype": _OUTPUT_DATATYPES[output], "shape": _output_shape(values)}
+        if is_binary:
+            packed = _encode_binary(values, _OUTPUT_DATATYPES[output])
+            told["parameters"] = {"binary_data_size": len(packed)}
+            tail.append(packed)
+        else:
+            told["data"] = _flatten(values)
+        outputs.append(told)
+    whole: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+    if request.id is not None:
+        whole["id"] = request.id
+    head = msgspec.json.encode(whole)
+    return head + b"".join(tail), len(head) if tail else None
+
+
+def _output_shape(values: Sequence[Any]) -> list[int]:
+    return [len(values), len(values[0])] if values and isinstance(values[0], list) else [len(values)]
+
+
+def _flatten(values: Sequence[Any]) -> list[Any]:
+    return [one for row in values for one in row] if values and isinstance(values[0], list) else list(values)
+
+
+def _encode_binary(values: Sequence[Any], datatype: str) -> bytes:
+    if datatype == "BYTES":
+        words = [str(one).encode() for one in values]
+        return b"".join([len(word).to_bytes(4, "little") + word for word in words])
+    return np.asarray(_flatten(values), "<f8").tobytes()
+
+
+def _invalid_request(status: Any, path: str, rule: str, message: str) -> InvalidRequest:
+    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -1,0 +1,1 @@
+"""Decode and check the rows of a request."""

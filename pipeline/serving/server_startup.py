@@ -1,0 +1,85 @@
+"""Start the serving process from settings and a few words of the command line."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.config_loader import load_params
+from pipeline.project import paths
+from pipeline.serving.engine import Engine
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.monitoring_config import ServingConfig
+
+__all__ = ["AUTHENTICATION_MODES", "STAGES", "find_project", "start_server"]
+
+AUTHENTICATION_MODES = ("none", "required")
+STAGES = ("Production", "Staging")
+
+_PROJECT_MARKERS = ("dvc.yaml", "params.yaml", ".git")
+
+
+def find_project(folder: Path | None = None) -> Path:
+    """Return the folder whose `state/` holds database and packages: the named one, or the nearest with a graph.
+
+    `named` may be that folder, or the folder `state` in it.
+    """
+    if folder is not None:
+        found = folder.resolve()
+        return found.parent if found.name == "state" else found
+    here = Path.cwd()
+    return next((one for one in (here, *here.parents) if any((one / mark).exists() for mark in _PROJECT_MARKERS)), here)
+
+
+def start_server(
+    *,
+    state: Path | None = None,
+    model: str | None = None,
+    stage: str = "Production",
+    host: str | None = None,
+    port: int | None = None,
+    authentication: str | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; what is None comes from the settings.
+
+    Raises
+    ------
+    ConfigError
+        When a setting is refused.
+    NotAllowed
+        When others could reach a server that asks for no credentials.
+    Conflict, DependencyUnavailable
+        When the state database is of another form, or it or the address cannot be had.
+    """
+    from pipeline.serving.http.service import serve
+
+    began = time.monotonic() - _seconds_since_start()
+    root = find_project(state)
+    settings = _load_settings(root)
+    chosen: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
+    config: ServingConfig = settings.serving.model_copy(
+        update={name: value for name, value in chosen.items() if value is not None}
+    )
+    gc.set_threshold(50_000, 20, 50)  # rows come and go by the thousand and hold no cycles
+    engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
+    serve(engine, config, started_at_s=began)
+
+
+def _load_settings(root: Path) -> Any:
+    """Return the settings beside the state, otherwise those of the present folder."""
+    beside = root / paths.PARAMS
+    return load_params(beside if beside.exists() else paths.PARAMS)
+
+
+def _seconds_since_start() -> float:
+    """Return how long this process has run, from the kernel; 0 where it does not say."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return max(0.0, uptime - ticks / os.sysconf("SC_CLK_TCK"))

@@ -1,0 +1,183 @@
+"""Move columns of rows by a known amount: numbers, the share of a word, the share of missing values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.config.groups.scenario_config import DriftInjectionConfig
+    from pipeline.schema import Column, Schema
+
+    Mask = NDArray[np.bool_]
+
+__all__ = ["DriftInjection", "apply_drift", "plan_drift_injections"]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftInjection:
+    """One change of one column, with what must be known of the rows before it.
+
+    Parameters
+    ----------
+    column : Column
+    present : Series
+        Values that rows had before, without missing ones; replacements are drawn from them.
+    missing : float
+        Share of missing values before.
+    shift : float or None
+        Added to numbers, in their own unit; the result is kept within the declared bounds.
+    word : str, bool or None
+    share : float or None
+        Share of `word` afterwards, or of missing values where there is no word.
+    """
+
+    column: Column
+    present: pd.Series
+    missing_share: float
+    shift: float | None = None
+    word: str | bool | None = None
+    share: float | None = None
+
+    def apply(self, values: pd.Series, rng: np.random.Generator) -> pd.Series:
+        """Return the values moved; which rows change is drawn, so that any number of rows moves alike."""
+        if self.shift is not None:
+            return self._apply_shift(values, self.shift, rng)
+        assert self.share is not None  # noqa: S101 - narrows the type; the settings have looked already
+        if self.word is None:
+            return self._apply_missing_share(values, self.share, rng)
+        return self._apply_word_share(values, self.share, rng)
+
+    def _apply_shift(self, values: pd.Series, shift: float, rng: np.random.Generator) -> pd.Series:
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) + shift
+        if self.column.kind == "integer":  # rounded up or down by chance, so that the mean moves by the whole shift
+            numbers = np.floor(numbers + rng.random(len(numbers)))
+        low = -np.inf if self.column.minimum is None else self.column.minimum
+        high = np.inf if self.column.maximum is None else self.column.maximum
+        return _to_series(np.clip(numbers, low, high), values)
+
+    def _apply_missing_share(self, values: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
+        is_missing = values.isna().to_numpy()
+        if share >= self.missing_share:
+            return values.mask(~is_missing & (rng.random(len(values)) < _change_probability(share, self.missing_share)))
+        return self._replace_values(
+            values, is_missing & (rng.random(len(values)) < 1 - share / self.missing_share), rng
+        )
+
+    def _apply_word_share(self, values: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
+        known = values.fillna(self.present.iloc[0]) if len(self.present) else values
+        is_word, is_present = (known == self.word).to_numpy(dtype=bool), values.notna().to_numpy()
+        before = float((self.present == self.word).mean()) if len(self.present) else 0.0
+        drawn = rng.random(len(values))
+        if share >= before:
+            return values.mask(is_present & ~is_word & (drawn < _change_probability(share, before)), self.word)
+        return self._replace_values(values, is_present & is_word & (drawn < 1 - share / before), rng, without=self.word)
+
+    def _replace_values(
+        self, values: pd.Series, where: Mask, rng: np.random.Generator, *, without: str | bool | None = None
+    ) -> pd.Series:
+        pool = self.present if without is None else self.present[self.present != without]
+        if len(pool) == 0:
+            return values
+        moved = values.copy()
+        moved[where] = pool.iloc[rng.integers(0, len(pool), int(where.sum()))].to_numpy()
+        return moved
+
+
+def plan_drift_injections(
+    changes: Sequence[DriftInjectionConfig], schema: Schema, rows: pd.DataFrame
+) -> tuple[DriftInjection, ...]:
+    """Return what the changes mean for rows of this kind.
+
+    Parameters
+    ----------
+    changes : sequence of ChangeConfig
+    schema : Schema
+    rows : DataFrame
+        Many rows as they are before: deviations and shares are theirs.
+
+    Raises
+    ------
+    ConfigError
+        When a column or word is not declared, or cannot move that way.
+    """
+    return tuple(_plan_drift_injection(one, _find_column(one.column, schema), rows) for one in changes)
+
+
+def apply_drift(rows: pd.DataFrame, injections: Sequence[DriftInjection], rng: np.random.Generator) -> pd.DataFrame:
+    """Return the rows with columns moved, one movement after another."""
+    moved = {one.column.name: rows[one.column.name] for one in injections}
+    for one in injections:
+        moved[one.column.name] = one.apply(moved[one.column.name], rng)
+    return rows.assign(**moved)
+
+
+def _change_probability(after: float, before: float) -> float:
+    """Return the chance with which each other value must change so that a share rises."""
+    return 1.0 if before >= 1 else (after - before) / (1 - before)
+
+
+def _to_series(numbers: NDArray[np.float64], like: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    moved = pd.Series(numbers, index=like.index)
+    return moved.mask(np.isnan(numbers)).astype(like.dtype)
+
+
+def _find_column(word: str, schema: Schema) -> Column:
+    """Return a feature by its name, or by `number N` and `words N`."""
+    features = {column.name: column for column in schema.features}
+    if word in features:
+        return features[word]
+    kind, _, number = word.partition(" ")
+    if kind in ("number", "words") and number.isdigit() and int(number) > 0:
+        found = [one for one in schema.features if (one.is_numeric if kind == "number" else _is_categorical(one))]
+        if int(number) <= len(found):
+            return found[int(number) - 1]
+        what = "numbers" if kind == "number" else "words"
+        raise ConfigError(f"column: {word!r}: {schema.name} has {len(found)} features of {what}; take another scenario")
+    known = ", ".join(features)
+    raise ConfigError(
+        f"column: {word!r} is no feature of {schema.name}; known: {known}, or `number N`, `words N`"
+        f"{did_you_mean(word, features)}"
+    )
+
+
+def _is_categorical(column: Column) -> bool:
+    return column.kind in ("category", "boolean")
+
+
+def _plan_drift_injection(change: DriftInjectionConfig, column: Column, rows: pd.DataFrame) -> DriftInjection:
+    values = rows[column.name]
+    present, missing = values.dropna(), float(values.isna().mean())
+    if change.shift is not None:
+        if not column.is_numeric:
+            raise ConfigError(f"shift: {column.name} holds no numbers; give it a word with its share")
+        spread = float(present.to_numpy(dtype=np.float64).std()) if len(present) else 0.0
+        return DriftInjection(column, present, missing, shift=change.shift * spread)
+    if change.word is None:
+        if not column.nullable:
+            raise ConfigError(f"missing: {column.name} is declared with nullable: false, so a server refuses such rows")
+        return DriftInjection(column, present, missing, share=change.missing)
+    return DriftInjection(column, present, missing, word=_find_word(change.word, column), share=change.share)
+
+
+def _find_word(word: str, column: Column) -> str | bool:
+    if not _is_categorical(column):
+        raise ConfigError(f"word: {column.name} holds no words; give it a shift, or a share of missing")
+    words: tuple[str, ...] = column.categories if column.kind == "category" else ("false", "true")
+    kind, _, number = word.partition(" ")
+    if word not in words and kind == "word" and number.isdigit() and 0 < int(number) <= len(words):
+        word = words[int(number) - 1]
+    if word not in words:
+        raise ConfigError(f"word: {word!r} is no word of {column.name}; known: {', '.join(words)}, or `word N`")
+    return word == "true" if column.kind == "boolean" else word

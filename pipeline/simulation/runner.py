@@ -1,0 +1,224 @@
+"""Send a scenario phase by phase at its rate, tell outcomes when they are due, and count what became of all."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.simulation.drift_injection import plan_drift_injections
+from pipeline.simulation.simulation_result import PhaseCounter, PhaseResult, SimulationResult
+from pipeline.simulation.traffic import generate_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.config.groups.scenario_config import PhaseConfig, ScenarioConfig
+    from pipeline.simulation.server_client import ServerClient
+    from pipeline.simulation.traffic import RowPool, SimulatedRequest
+
+    ReportProgress = Callable[[str], None]
+
+__all__ = ["simulate"]
+
+_N_SENDER_THREADS = 16
+_MAX_PENDING_REQUESTS = 64  # requests under way or waiting for a thread; beyond it the sender falls behind its rate
+_MAX_OUTCOMES_PER_REQUEST = 1000
+_OUTCOME_INTERVAL_S = 0.1
+_PROGRESS_INTERVAL_S = 1.0
+_RESEND_DELAY_FACTOR = 1.25  # of the delay
+
+
+def simulate(
+    scenario: ScenarioConfig, pool: RowPool, server: ServerClient, *, speed: float = 1.0, on_progress: ReportProgress
+) -> SimulationResult:
+    """Send everything that a scenario declares and return the totals; an interrupt (Ctrl-C) ends it early, in order.
+
+    Parameters
+    ----------
+    scenario : ScenarioConfig
+    pool : Pool
+        Rows to draw from.
+    server : Server
+    speed : float above 0
+        2 sends the same rows in half of the time: rates double, lengths and delays halve.
+    told : callable
+        Is given a line of progress about once a second.
+
+    Raises
+    ------
+    ConfigError
+        When a change does not fit the rows; before anything is sent.
+    """
+    for phase in scenario.phases:
+        plan_drift_injections(phase.changes, pool.schema, pool.rows)
+    run = _ScenarioRun(scenario, pool, server, speed, on_progress)
+    is_interrupted = False
+    try:
+        for number, phase in enumerate(scenario.phases):
+            run.run_phase(number, phase)
+        run.wait_for_outcomes()
+    except KeyboardInterrupt:
+        is_interrupted = True
+    return run.finish(is_interrupted=is_interrupted)
+
+
+@dataclass
+class _ScenarioRun:
+    """One scenario under way."""
+
+    scenario: ScenarioConfig
+    pool: RowPool
+    server: ServerClient
+    speed: float
+    on_progress: ReportProgress
+    finished_phases: list[PhaseResult] = field(default_factory=list)
+    current_phase: PhaseCounter | None = None
+
+    def __post_init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_N_SENDER_THREADS, thread_name_prefix="sender")
+        self._pending_requests = threading.BoundedSemaphore(_MAX_PENDING_REQUESTS)
+        self._outcome_sender = _OutcomeSender(self.server, self.scenario.outcomes.delay_s / self.speed)
+        self._last_progress_at = 0.0
+
+    def run_phase(self, number: int, phase: PhaseConfig) -> None:
+        """Send the rows of one phase, each request when it is due."""
+        rate = phase.rows_per_s if phase.rows_per_s is not None else self.scenario.rows_per_s
+        n_rows, at_once = round(rate * phase.seconds), self.scenario.rows_per_request
+        began = time.monotonic()
+        tally = self.current_phase = PhaseCounter(phase.name, time.time())
+        seed = [self.scenario.seed, 1, number]
+        for position, request in enumerate(
+            generate_requests(
+                self.pool, phase, self.scenario.outcomes, n_rows=n_rows, rows_per_request=at_once, seed=seed
+            )
+        ):
+            self._wait_until(began + position * at_once / (rate * self.speed), phase, n_rows)
+            self._pending_requests.acquire()
+            self._threads.submit(self._send_request, tally, request)
+        self._wait_until(began + phase.seconds / self.speed, phase, n_rows)
+        self._wait_for_requests()
+        self._finish_phase(tally)
+
+    def _wait_until(self, due_at: float, phase: PhaseConfig, n_rows: int) -> None:
+        while True:
+            now = time.monotonic()
+            if now - self._last_progress_at >= _PROGRESS_INTERVAL_S and self.current_phase is not None:
+                self._last_progress_at = now
+                rows = self.current_phase.n_rows_by_result
+                self.on_progress(
+                    f"{phase.name}: {self.current_phase.n_rows_sent:,} of {n_rows:,} rows, {rows['refused']:,} refused,"
+                    f" {rows['failed']:,} failed; {self._outcome_sender.n_sent:,} outcomes told"
+                )
+            if due_at <= now:
+                return
+            time.sleep(min(due_at - now, _PROGRESS_INTERVAL_S))
+
+    def _send_request(self, counter: PhaseCounter, request: SimulatedRequest) -> None:
+        try:
+            reply = self.server.post(request.path, request.body)
+            counter.add_response(request.n_rows, reply)
+            if reply.is_success and request.delayed_outcomes:
+                self._outcome_sender.schedule(reply.body, request)
+        finally:
+            self._pending_requests.release()
+
+    def _wait_for_requests(self) -> None:
+        """Wait until every request that was sent has ended."""
+        for _ in range(_MAX_PENDING_REQUESTS):
+            self._pending_requests.acquire()
+        for _ in range(_MAX_PENDING_REQUESTS):
+            self._pending_requests.release()
+
+    def _finish_phase(self, counter: PhaseCounter) -> None:
+        self.finished_phases.append(counter.to_result(time.time()))
+        self.current_phase = None
+
+    def wait_for_outcomes(self) -> None:
+        """Wait for outcomes that are told late."""
+        while self._outcome_sender.n_pending:
+            if time.monotonic() - self._last_progress_at >= _PROGRESS_INTERVAL_S:
+                self._last_progress_at = time.monotonic()
+                self.on_progress(f"{self._outcome_sender.n_pending:,} outcomes are still to come")
+            time.sleep(_OUTCOME_INTERVAL_S)
+
+    def finish(self, *, is_interrupted: bool) -> SimulationResult:
+        """Stop every thread and return the totals."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._outcome_sender.close()
+        if self.current_phase is not None:
+            self._finish_phase(self.current_phase)
+        tallied = self._outcome_sender
+        return SimulationResult(
+            tuple(self.finished_phases), tallied.n_sent, tallied.n_refused, tallied.n_pending, is_interrupted
+        )
+
+
+class _OutcomeSender:
+    """Tells outcomes when they are due, in a thread of its own."""
+
+    def __init__(self, server: ServerClient, delay_s: float) -> None:
+        self._server, self._delay_s = server, delay_s
+        self._scheduled: list[tuple[float, int, str, str]] = []
+        self._order = itertools.count()
+        self._lock, self._stop_event = threading.Lock(), threading.Event()
+        self.n_sent = self.n_refused = self._n_in_flight = 0
+        self._thread = threading.Thread(target=self._send_until_stopped, name="outcomes", daemon=True)
+        self._thread.start()
+
+    @property
+    def n_pending(self) -> int:
+        """Outcomes that are not told yet."""
+        with self._lock:
+            return len(self._scheduled) + self._n_in_flight
+
+    def schedule(self, body: Any, request: SimulatedRequest) -> None:
+        """Remember what is to be told of the rows of an answer."""
+        answers = body.get("predictions", [body])
+        now = time.monotonic()
+        with self._lock:
+            for answer, telling in zip(answers, request.delayed_outcomes, strict=True):
+                for place, outcome in enumerate(telling.outcomes):
+                    late = self._delay_s * _RESEND_DELAY_FACTOR**place + place * _OUTCOME_INTERVAL_S
+                    word = outcome if isinstance(outcome, str) else _draw_class(answer["probabilities"], outcome)
+                    heapq.heappush(self._scheduled, (now + late, next(self._order), answer["prediction_id"], word))
+
+    def close(self) -> None:
+        """Stop; what is not told yet stays untold."""
+        self._stop_event.set()
+        self._thread.join()
+
+    def _send_until_stopped(self) -> None:
+        while not self._stop_event.wait(_OUTCOME_INTERVAL_S):
+            while ready := self._take_due():
+                outcomes = [{"prediction_id": one, "outcome": word, "source": "simulate"} for one, word in ready]
+                reply = self._server.post("/feedback", json.dumps({"outcomes": outcomes}).encode())
+                with self._lock:
+                    self._n_in_flight = 0
+                    self.n_sent += len(ready) if reply.is_success else 0
+                    self.n_refused += 0 if reply.is_success else len(ready)
+
+    def _take_due(self) -> list[tuple[str, str]]:
+        now = time.monotonic()
+        ready: list[tuple[str, str]] = []
+        with self._lock:
+            while self._scheduled and self._scheduled[0][0] <= now and len(ready) < _MAX_OUTCOMES_PER_REQUEST:
+                _, _, one, word = heapq.heappop(self._scheduled)
+                ready.append((one, word))
+            self._n_in_flight = len(ready)
+        return ready
+
+
+def _draw_class(probabilities: dict[str, float], chance: float) -> str:
+    """Return the class that a number between 0 and 1 falls on."""
+    passed = 0.0
+    for name, share in probabilities.items():
+        passed += share
+        if chance < passed:
+            return name
+    return list(probabilities)[-1]

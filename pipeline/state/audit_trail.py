@@ -1,0 +1,156 @@
+"""Append to the audit trail and prove that nobody changed it: each entry carries the hash of the one before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select
+
+from pipeline.files import canonical_json, sha256
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import audit, counters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection
+
+__all__ = ["AuditEntry", "AuditEvent", "ChainBreak", "append_audit_entry", "read_audit_entries", "verify_audit_chain"]
+
+_GENESIS_HASH = "0" * 64
+_HASHED_FIELDS = (
+    "seq",
+    "at",
+    "actor",
+    "action",
+    "model",
+    "version",
+    "generation",
+    "before",
+    "after",
+    "reason",
+    "evidence",
+    "previous",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Who does what, when (microseconds since 1970, UTC), why, and on what evidence."""
+
+    actor: str
+    action: str
+    at: int
+    reason: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision: who, what, from which state to which, and why. `at` is in microseconds since 1970, UTC."""
+
+    seq: int
+    at: int
+    actor: str
+    action: str
+    model: str
+    version: int | None
+    generation: int | None
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    evidence: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBreak:
+    """Where the chain does not hold, and how."""
+
+    seq: int
+    reason: str
+
+
+def append_audit_entry(
+    connection: Connection,
+    event: AuditEvent,
+    *,
+    model: str,
+    version: int | None = None,
+    generation: int | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Add one entry inside of the transaction of `connection`, so that it stands with what it tells of, or not at all."""
+    seq = next_number(connection, "audit")
+    last = connection.execute(select(audit.c.hash).where(audit.c.seq == seq - 1)).scalar()
+    row: dict[str, Any] = {
+        "seq": seq,
+        "at": event.at,
+        "actor": event.actor,
+        "action": event.action,
+        "model": model,
+        "version": version,
+        "generation": generation,
+        "before": canonical_json(dict(before or {})),
+        "after": canonical_json(dict(after or {})),
+        "reason": event.reason,
+        "evidence": canonical_json(dict(event.evidence)),
+        "previous": last if last is not None else _GENESIS_HASH,
+    }
+    row["hash"] = _entry_hash(row)
+    connection.execute(insert(audit).values(**row))
+    return _entry_from_row(row)
+
+
+def read_audit_entries(
+    connection: Connection, *, model: str | None = None, until: int | None = None, limit: int | None = None
+) -> list[AuditEntry]:
+    """Return entries, oldest first: of one model, up to a moment, and of these the last `limit`."""
+    query = select(audit).order_by(audit.c.seq.desc())
+    if model is not None:
+        query = query.where(audit.c.model == model)
+    if until is not None:
+        query = query.where(audit.c.at <= until)
+    if limit is not None:
+        query = query.limit(limit)
+    return [_entry_from_row(row._asdict()) for row in reversed(connection.execute(query).all())]
+
+
+def verify_audit_chain(connection: Connection) -> list[ChainBreak]:
+    """Return every place where an entry was changed, removed or inserted; empty where the chain holds.
+
+    That the newest entries are gone is seen by the counter of the sequence, which stands in another table.
+    """
+    return list(_iter_breaks(connection))
+
+
+def _iter_breaks(connection: Connection) -> Iterator[ChainBreak]:
+    expected, previous = 1, _GENESIS_HASH
+    for row in connection.execute(select(audit).order_by(audit.c.seq)):
+        values: dict[str, Any] = row._asdict()
+        if row.seq != expected:
+            yield ChainBreak(expected, f"entries {expected} to {row.seq - 1} are missing")
+        elif row.previous != previous:
+            yield ChainBreak(row.seq, "does not follow the entry before it")
+        if _entry_hash(values) != row.hash:
+            yield ChainBreak(row.seq, "was changed after it was written")
+        expected, previous = row.seq + 1, row.hash
+    last = connection.execute(select(counters.c.value).where(counters.c.name == "audit")).scalar() or 0
+    n_rows = connection.execute(select(func.count()).select_from(audit)).scalar() or 0
+    if last >= expected:
+        yield ChainBreak(expected, f"entries {expected} to {last} are missing")
+    elif last < n_rows:
+        yield ChainBreak(last + 1, f"entries after {last} were not added by this program")
+
+
+def _entry_hash(row: Mapping[str, Any]) -> str:
+    return sha256(canonical_json({name: row[name] for name in _HASHED_FIELDS}).encode())
+
+
+def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
+    plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
+    kept = ("seq", "at", "actor", "action", "model", "version", "generation", "reason", "hash")
+    return AuditEntry(**{name: values[name] for name in kept}, **plain)

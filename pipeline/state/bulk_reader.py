@@ -1,0 +1,143 @@
+"""Read the predictions that a roll-up counts as a few long texts: no row of them becomes an object of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import BigInteger, Text, and_, cast, func, not_, select
+
+from pipeline.state.tables import outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from pipeline.state.rollup_counts import RollupProgress
+
+__all__ = ["CONFIDENCE_SCALE", "TEXT_SEPARATOR", "LogChunk", "OutcomeChunk", "RowChunk", "read_chunk_after"]
+
+# JSON never holds it as it is, nor do numbers, nor classes: whoever unpacks them counts.
+TEXT_SEPARATOR = "\x1e"
+# Databases write fractions with fewer digits than they hold. A power of two times a fraction loses none of them.
+CONFIDENCE_SCALE = 1 << 62
+_MAX_TEXT_BYTES = 32_000_000  # or twice as much in the long texts of one part: SQLite takes a thousand million in each
+_N_LENGTH_SAMPLES = 512
+
+
+class RowChunk(NamedTuple):
+    """Predictions of one package, variant and weight; their values one after the other, `SEPARATOR` between them.
+
+    `numbers` are a text each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
+    """
+
+    digest: str
+    variant: str
+    weight: float
+    n_rows: int
+    numeric_texts: tuple[str, str, str, str]
+    features: str
+    prediction: str
+    probabilities: str
+
+
+class OutcomeChunk(NamedTuple):
+    """Outcomes in any order: `numbers` are a text of those of their predictions and one of their own, which grow."""
+
+    sequence_texts: tuple[str, str]
+    outcomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """The predictions of a model with numbers up to `until`, and their outcomes; None where there are none yet."""
+
+    last_seq: int
+    row_chunks: tuple[RowChunk, ...]
+    outcome_chunk: OutcomeChunk | None
+
+    @property
+    def n_rows(self) -> int:
+        """How many predictions there are."""
+        return sum(one.n_rows for one in self.row_chunks)
+
+
+def read_chunk_after(connection: Connection, model: str, progress: RollupProgress, *, limit: int) -> LogChunk | None:
+    """Return the next predictions of a model beyond `reach`, at most `limit`, with their outcomes within it; None for no more.
+
+    Where rows are long there are fewer of them, so that a text holds some thirty megabytes.
+    """
+    beyond = and_(predictions.c.seq > progress.last_prediction_seq, _is_of_model(model))
+    first = connection.execute(select(predictions).where(beyond).order_by(predictions.c.seq).limit(1)).first()
+    if first is None:
+        return None
+    newest = connection.execute(select(func.max(predictions.c.seq))).scalar_one()
+    n = min(limit, newest - first.seq + 1)
+    n = _n_rows_that_fit(connection, first.seq, n)
+    until = first.seq + n - 1
+    part = and_(predictions.c.seq.between(first.seq, until), _is_of_model(model))
+    known = _read_outcome_chunk(connection, part, progress) if progress.last_outcome_seq else None
+    return LogChunk(until, tuple(_iter_row_chunks(connection, part, first, n)), known)
+
+
+def _n_rows_that_fit(connection: Connection, first: int, n: int) -> int:
+    """Return how many of `n` rows one text may take: long ones here and there make it a little fewer, many of them few."""
+    length = func.avg(func.length(predictions.c.features) + func.length(predictions.c.probabilities))
+    while True:
+        some = sorted({first + n * at // _N_LENGTH_SAMPLES for at in range(_N_LENGTH_SAMPLES)})
+        mean = connection.execute(select(length).where(predictions.c.seq.in_(some))).scalar() or 0
+        fits = max(1, int(_MAX_TEXT_BYTES / max(float(mean), 100.0)))
+        if n <= 2 * fits:
+            return min(n, fits)
+        n = fits  # those at the beginning may be longer than the others
+
+
+def _iter_row_chunks(connection: Connection, part: Any, first: Row[Any], n: int) -> Iterator[RowChunk]:
+    kind = (first.digest, first.variant, first.weight)
+    packed = _read_row_chunk(connection, part, kind)
+    yield packed
+    if packed.n_rows == n:  # numbers have no gaps: there is no room for rows of another kind
+        return
+    columns = predictions.c
+    others = select(columns.digest, columns.variant, columns.weight).where(part, not_(_is_in_group(kind))).distinct()
+    for other in connection.execute(others).all():
+        yield _read_row_chunk(connection, part, tuple(other))
+
+
+def _read_row_chunk(connection: Connection, part: Any, kind: tuple[str, str, float]) -> RowChunk:
+    columns = predictions.c
+    confidence = cast(columns.confidence * float(CONFIDENCE_SCALE), BigInteger)
+    numbers = [cast(one, Text) for one in (columns.seq, columns.at, columns.latency_us, confidence)]
+    texts = map(_joined_text, (*numbers, columns.features, columns.prediction, columns.probabilities))
+    query = select(func.count(), *texts).where(part, _is_in_group(kind))
+    n, seq, at, latency_us, shares, *words = connection.execute(query).one()
+    return RowChunk(*kind, n, (seq, at, latency_us, shares), *words)
+
+
+def _read_outcome_chunk(connection: Connection, part: Any, progress: RollupProgress) -> OutcomeChunk:
+    its = outcomes.c
+    # By the index of identifiers: an index of numbers would lead through all outcomes for each prediction.
+    is_known = and_(
+        its.prediction_id == predictions.c.prediction_id, func.coalesce(its.seq, 0) <= progress.last_outcome_seq
+    )
+    said = func.replace(its.outcome, TEXT_SEPARATOR, "\ufffd")  # what came true is told by others, in their words
+    texts = map(_joined_text, (cast(predictions.c.seq, Text), cast(its.seq, Text), said))
+    query = select(*texts).select_from(predictions.join(outcomes, is_known)).where(part)
+    of, seq, words = (one or "" for one in connection.execute(query).one())
+    return OutcomeChunk((of, seq), words)
+
+
+def _is_of_model(model: str) -> Any:
+    """Whether a prediction is of a model, in a form that no index serves: rows go by their numbers, as they lie."""
+    return func.coalesce(predictions.c.model, "") == model
+
+
+def _is_in_group(kind: tuple[str, str, float]) -> ColumnElement[bool]:
+    digest, variant, weight = kind
+    columns = predictions.c
+    return and_(columns.digest == digest, columns.variant == variant, columns.weight == weight)
+
+
+def _joined_text(value: ColumnElement[Any]) -> Any:
+    return func.aggregate_strings(value, TEXT_SEPARATOR)

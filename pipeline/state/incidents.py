@@ -1,0 +1,167 @@
+"""Keep incidents, from their first sight to their end, and the silences that people asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from pipeline.errors import UsageError
+from pipeline.files import canonical_json
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import alert_silences, alerts
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+__all__ = [
+    "Incident",
+    "Silence",
+    "add_incident",
+    "add_silence",
+    "end_silence",
+    "find_incident",
+    "last_incident",
+    "read_active_silences",
+    "read_incidents",
+    "update_incident",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that somebody has to know. Moments are in microseconds since 1970, UTC.
+
+    Parameters
+    ----------
+    incident : str
+        The group that it belongs to: of one group and model at most one incident is open.
+    rules : tuple of str
+        Names of the rules that speak of it.
+    severity : "info", "warning" or "critical"
+    status : "open", "acknowledged" or "resolved"
+    n_times : int
+        Runs of the monitor that saw it.
+    told_at : int or None
+        When receivers were last told of it.
+    """
+
+    incident: str
+    model: str
+    rules: tuple[str, ...]
+    severity: str
+    title: str
+    message: str
+    details: dict[str, Any]
+    at: int
+    last_at: int
+    n_times: int = 1
+    status: str = "open"
+    told_at: int | None = None
+    acknowledged_at: int | None = None
+    acknowledged_by: str | None = None
+    resolved_at: int | None = None
+    resolved_by: str | None = None
+    seq: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**asdict(self), "rules": list(self.rules)}
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Quiet about one group of incidents, or about all of a model where `incident` is None, until a moment."""
+
+    model: str
+    incident: str | None
+    at: int
+    until: int
+    actor: str
+    reason: str
+    seq: int = field(default=0)
+
+    def covers(self, incident: str, at: int) -> bool:
+        """Whether nobody is to be told of a group of incidents at a moment."""
+        return self.at <= at < self.until and self.incident in (None, incident)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def add_incident(connection: Connection, incident: Incident) -> int:
+    """Add an incident in the caller's transaction, and return its number."""
+    seq = next_number(connection, "alerts")
+    connection.execute(insert(alerts).values(**_incident_values(incident), seq=seq))
+    return seq
+
+
+def update_incident(connection: Connection, incident: Incident) -> None:
+    """Write an incident over the one with its number."""
+    connection.execute(update(alerts).where(alerts.c.seq == incident.seq).values(**_incident_values(incident)))
+
+
+def find_incident(connection: Connection, seq: int) -> Incident:
+    """Return the incident with a number.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    row = connection.execute(select(alerts).where(alerts.c.seq == seq)).first()
+    if row is None:
+        raise UsageError(f"no incident has the number {seq}; `mlops alerts list --all` shows them")
+    return _incident_from_row(row)
+
+
+def read_incidents(
+    connection: Connection, model: str | None = None, *, unresolved_only: bool = True, limit: int | None = None
+) -> list[Incident]:
+    """Return incidents, newest first: those that are not resolved, or all."""
+    query = select(alerts).order_by(alerts.c.seq.desc())
+    if model is not None:
+        query = query.where(alerts.c.model == model)
+    if unresolved_only:
+        query = query.where(alerts.c.status != "resolved")
+    return [_incident_from_row(row) for row in connection.execute(query.limit(limit) if limit is not None else query)]
+
+
+def last_incident(connection: Connection, model: str, incident: str) -> Incident | None:
+    """Return the newest incident of a group, resolved or not."""
+    query = select(alerts).where(alerts.c.model == model, alerts.c.incident == incident)
+    row = connection.execute(query.order_by(alerts.c.seq.desc()).limit(1)).first()
+    return None if row is None else _incident_from_row(row)
+
+
+def add_silence(connection: Connection, silence: Silence) -> int:
+    """Add a silence in the caller's transaction, and return its number."""
+    seq = next_number(connection, "alert_silences")
+    connection.execute(insert(alert_silences).values(**{**silence.as_dict(), "seq": seq}))
+    return seq
+
+
+def end_silence(connection: Connection, seq: int, *, at: int) -> None:
+    """End a silence at a moment."""
+    connection.execute(update(alert_silences).where(alert_silences.c.seq == seq).values(until=at))
+
+
+def read_active_silences(connection: Connection, *, at: int, model: str | None = None) -> list[Silence]:
+    """Return the silences that hold at a moment, oldest first."""
+    query = select(alert_silences).where(alert_silences.c.until > at).order_by(alert_silences.c.seq)
+    if model is not None:
+        query = query.where(alert_silences.c.model == model)
+    return [Silence(**row._asdict()) for row in connection.execute(query)]
+
+
+def _incident_values(incident: Incident) -> dict[str, Any]:
+    plain = {name: value for name, value in asdict(incident).items() if name != "seq"}
+    return {**plain, "rules": json.dumps(incident.rules), "details": canonical_json(incident.details)}
+
+
+def _incident_from_row(row: Row[Any]) -> Incident:
+    values = row._asdict()
+    return Incident(**{**values, "rules": tuple(json.loads(row.rules)), "details": json.loads(row.details)})

@@ -1,0 +1,56 @@
+"""Keep what MLflow has still to be told, written with the decision itself and worked off later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from pipeline.files import canonical_json
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+__all__ = ["OutboxTask", "enqueue_task", "mark_task_done", "mark_task_failed", "read_pending_tasks"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxTask:
+    """Something to tell; `attempts` failed before, the last one with `error`."""
+
+    seq: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    error: str | None
+
+
+def enqueue_task(connection: Connection, kind: str, payload: Mapping[str, Any], *, at: int) -> int:
+    """Add a task in the caller's transaction, and return its number."""
+    seq = next_number(connection, "outbox")
+    row = {"seq": seq, "kind": kind, "payload": canonical_json(dict(payload)), "at": at, "attempts": 0}
+    connection.execute(insert(outbox).values(**row))
+    return seq
+
+
+def read_pending_tasks(connection: Connection) -> list[OutboxTask]:
+    """Return the tasks that are not done, in the order in which they were added."""
+    rows = connection.execute(select(outbox).where(outbox.c.done_at.is_(None)).order_by(outbox.c.seq))
+    return [OutboxTask(row.seq, row.kind, json.loads(row.payload), row.attempts, row.error) for row in rows]
+
+
+def mark_task_done(connection: Connection, task: OutboxTask, *, at: int) -> None:
+    """Note that a task is done; doing one twice must do no harm, since a kill may come before this note."""
+    connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(done_at=at, error=None))
+
+
+def mark_task_failed(connection: Connection, task: OutboxTask, error: str) -> None:
+    """Note that a task could not be done now."""
+    values = {"attempts": task.attempts + 1, "error": error[:500]}
+    connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(**values))

@@ -1,0 +1,165 @@
+"""Read rows of the log one by one, with their outcomes: those of a window, and those whose outcome has changed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import and_, func, literal, select
+
+from pipeline.state.tables import outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection, Select
+
+    from pipeline.state.rollup_counts import RollupProgress
+
+__all__ = [
+    "LoggedRow",
+    "changed_outcomes",
+    "has_predictions",
+    "oldest_prediction_at",
+    "time_of_nth_last",
+    "window_predictions",
+]
+
+_COLUMNS = (
+    "seq", "at", "digest", "variant", "version", "features", "prediction", "probabilities", "confidence", "latency_us", "weight",
+)  # fmt: skip
+
+
+class LoggedRow(NamedTuple):
+    """A logged prediction as far as it is counted.
+
+    It stands for `weight` answers of which the log kept this one; `outcome` is its last one, None while there is none.
+    """
+
+    seq: int
+    at: int
+    digest: str
+    variant: str
+    version: int
+    features: str
+    prediction: str
+    probabilities: str
+    confidence: float
+    latency_us: int
+    weight: float
+    outcome: str | None
+
+
+def changed_outcomes(
+    connection: Connection, model: str, progress: RollupProgress, *, limit: int
+) -> tuple[list[LoggedRow], list[str | None], int]:
+    """Return predictions within `reach` whose outcome is another after the next `limit` outcomes.
+
+    Returns
+    -------
+    rows : list of CountedRow
+        With the new outcome.
+    before : list of str or None
+        The outcome that each had within `reach`.
+    until : int
+        Number of the last outcome that was looked at.
+    """
+    if progress.last_prediction_seq == 0:  # nothing was counted that could change
+        newest = connection.execute(select(func.max(outcomes.c.seq))).scalar()
+        return [], [], max(newest or 0, progress.last_outcome_seq)
+    next_ones = (
+        select(outcomes.c.seq)
+        .where(outcomes.c.seq > progress.last_outcome_seq)
+        .order_by(outcomes.c.seq)
+        .limit(limit)
+        .subquery()
+    )
+    until = connection.execute(select(func.max(next_ones.c.seq))).scalar()
+    if until is None:
+        return [], [], progress.last_outcome_seq
+    fresh = (
+        select(outcomes.c.prediction_id)
+        .where(outcomes.c.seq > progress.last_outcome_seq, outcomes.c.seq <= until)
+        .distinct()
+        .scalar_subquery()
+    )
+    query = _select_rows(until=until).add_columns(_last_outcome(progress.last_outcome_seq))
+    where = (
+        predictions.c.prediction_id.in_(fresh),
+        _is_of_model(model),
+        predictions.c.seq <= progress.last_prediction_seq,
+    )
+    found = list(_iter_raw_rows(connection, query.where(*where).order_by(predictions.c.seq)))
+    return [LoggedRow._make(row[:-1]) for row in found], [row[-1] for row in found], int(until)
+
+
+def window_predictions(connection: Connection, model: str, *, since: int, until: int) -> list[LoggedRow]:
+    """Return the predictions of a model in [since, until), in their order, with their last outcome.
+
+    Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
+    """
+    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    return _read_logged_rows(connection, _select_rows(until=None).where(*where).order_by(predictions.c.seq))
+
+
+def has_predictions(connection: Connection, model: str, *, since: int, until: int) -> bool:
+    """Whether a model gave any prediction in [since, until)."""
+    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    return connection.execute(select(literal(1)).select_from(predictions).where(*where).limit(1)).first() is not None
+
+
+def oldest_prediction_at(connection: Connection, model: str) -> int | None:
+    """Return the moment of the oldest prediction of a model that the log still has."""
+    return connection.execute(select(func.min(predictions.c.at)).where(predictions.c.model == model)).scalar()
+
+
+def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int) -> int | None:
+    """Return the moment of the n-th last prediction of a model before a moment; None where there are fewer."""
+    query = (
+        select(predictions.c.at)
+        .where(predictions.c.model == model, predictions.c.at < before)
+        .order_by(predictions.c.at.desc())
+    )
+    return connection.execute(query.limit(1).offset(n - 1)).scalar()
+
+
+def _is_of_model(model: str) -> Any:
+    """Whether a prediction is of a model, in a form that no index serves.
+
+    By the index of models and moments a database would read and sort every row of the model for each part of them;
+    what is asked here goes by the number of the row, or by its identifier.
+    """
+    return func.coalesce(predictions.c.model, "") == model
+
+
+def _select_rows(*, until: int | None) -> Select[Any]:
+    return select(*(predictions.c[name] for name in _COLUMNS), _last_outcome(until))
+
+
+def _last_outcome(until: int | None) -> Any:
+    """Return the last outcome of a prediction, among those with numbers up to `until`; by index, one row at a time."""
+    is_its = outcomes.c.prediction_id == predictions.c.prediction_id
+    where = is_its if until is None else and_(is_its, outcomes.c.seq <= until)
+    return select(outcomes.c.outcome).where(where).order_by(outcomes.c.seq.desc()).limit(1).scalar_subquery()
+
+
+def _read_logged_rows(connection: Connection, query: Select[Any]) -> list[LoggedRow]:
+    # `_make` would look at the length of each row again, which costs as much as reading it.
+    return list(map(partial(tuple.__new__, LoggedRow), _iter_raw_rows(connection, query)))
+
+
+def _iter_raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows; the driver's own cursor reads hundreds of thousands in a second, rows of a result do not."""
+    compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})
+    if compiled.positional:
+        names = compiled.positiontup or []
+        values: Any = tuple(compiled.params[name] for name in names)
+    else:
+        values = compiled.params
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(str(compiled), values)
+        # One by one: what is made of a row takes its place, and the collector of garbage has half as much to look at.
+        yield from iter(cursor.fetchone, None)
+    finally:
+        cursor.close()

@@ -1,0 +1,121 @@
+"""Read, outlive and erase logged predictions and their outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, select
+
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import answers, outcomes, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+__all__ = [
+    "add_outcomes",
+    "erase_subject",
+    "existing_prediction_ids",
+    "iter_predictions",
+    "latest_outcomes",
+    "remove_predictions",
+    "remove_stored_responses",
+]
+
+_IDS_PER_QUERY = 500
+
+
+def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return those of `ids` that are in the log."""
+    found: set[str] = set()
+    for at in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[at : at + _IDS_PER_QUERY]
+        query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
+    """Append outcomes: identifier of the prediction, moment, outcome, source."""
+    first = next_number(connection, "outcomes", n=len(rows))
+    names = ("prediction_id", "at", "outcome", "source")
+    values = [{"seq": first + at, **dict(zip(names, row, strict=True))} for at, row in enumerate(rows)]
+    connection.execute(insert(outcomes), values)
+
+
+def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
+    """Remove at most `limit` of the oldest predictions that were given before a moment, with their outcomes.
+
+    Model by model, by the index of models and moments: to find that nothing is old must not take the reading of a long log.
+    """
+    numbers: list[int] = []
+    for model in _iter_models(connection):
+        is_old = (predictions.c.model == model) & (predictions.c.at < before)
+        oldest = select(predictions.c.seq).where(is_old).order_by(predictions.c.at).limit(limit - len(numbers))
+        numbers += connection.execute(oldest).scalars()
+    return _remove_by_number(connection, numbers)
+
+
+def remove_stored_responses(connection: Connection, *, before: int, limit: int) -> int:
+    """Remove at most `limit` stored answers that are older than a moment."""
+    oldest = select(answers.c.idempotency_key).where(answers.c.at < before).order_by(answers.c.at).limit(limit)
+    keys = list(connection.execute(oldest).scalars())
+    for at in range(0, len(keys), _IDS_PER_QUERY):
+        connection.execute(delete(answers).where(answers.c.idempotency_key.in_(keys[at : at + _IDS_PER_QUERY])))
+    return len(keys)
+
+
+def erase_subject(connection: Connection, subject: str) -> int:
+    """Remove all that is kept about a subject: predictions, outcomes, stored answers; return how many predictions."""
+    numbers = list(connection.execute(select(predictions.c.seq).where(predictions.c.subject == subject)).scalars())
+    n_removed = _remove_by_number(connection, numbers)
+    connection.execute(delete(answers).where(answers.c.subject == subject))
+    return n_removed
+
+
+def iter_predictions(
+    connection: Connection, *, since: int, until: int, batch_size: int = 10_000
+) -> Iterator[list[Any]]:
+    """Yield the predictions of [since, until), oldest first, in lists of rows."""
+    last = 0
+    while True:
+        query = (
+            select(predictions)
+            .where(predictions.c.at >= since, predictions.c.at < until, predictions.c.seq > last)
+            .order_by(predictions.c.seq)
+            .limit(batch_size)
+        )
+        rows = list(connection.execute(query))
+        if not rows:
+            return
+        last = rows[-1].seq
+        yield rows
+
+
+def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return the last outcome of each of these predictions that has any."""
+    found: dict[str, str] = {}
+    for at in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[at : at + _IDS_PER_QUERY]
+        query = select(outcomes).where(outcomes.c.prediction_id.in_(part)).order_by(outcomes.c.seq)
+        found.update({row.prediction_id: row.outcome for row in connection.execute(query)})
+    return found
+
+
+def _iter_models(connection: Connection) -> Iterator[str]:
+    """Yield the models of the log, by one look into an index for each."""
+    model = connection.execute(select(func.min(predictions.c.model))).scalar()
+    while model is not None:
+        yield model
+        model = connection.execute(select(func.min(predictions.c.model)).where(predictions.c.model > model)).scalar()
+
+
+def _remove_by_number(connection: Connection, numbers: Sequence[int]) -> int:
+    for at in range(0, len(numbers), _IDS_PER_QUERY):
+        part = numbers[at : at + _IDS_PER_QUERY]
+        gone = select(predictions.c.prediction_id).where(predictions.c.seq.in_(part))
+        connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(gone)))
+        connection.execute(delete(predictions).where(predictions.c.seq.in_(part)))
+    return len(numbers)

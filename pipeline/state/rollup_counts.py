@@ -1,0 +1,237 @@
+"""Keep counts of logged predictions by hour and day, each row counted once, and hand them out for any hours."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from sqlalchemy import case, delete, func, insert, select, tuple_, update
+
+from pipeline.errors import Conflict, IntegrityError
+from pipeline.state.tables import counters, rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+__all__ = [
+    "DAY_US",
+    "HOUR_US",
+    "RollupCounts",
+    "RollupKey",
+    "RollupProgress",
+    "add_rollups",
+    "clear_rollups",
+    "count_rows_by_hour",
+    "read_rollup_progress",
+    "read_rollups",
+]
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+_GRANULARITY_US = {"hour": HOUR_US, "day": DAY_US}
+_KEYS_PER_QUERY = 200
+
+
+class RollupProgress(NamedTuple):
+    """Numbers of the last prediction and of the last outcome that the roll-ups of a model have seen; 0 for none."""
+
+    last_prediction_seq: int
+    last_outcome_seq: int
+
+
+class RollupKey(NamedTuple):
+    """What a row of counts is of; `hour` is the first microsecond of an hour (UTC), `weight` that of each of its rows."""
+
+    part: str
+    digest: str
+    variant: str
+    hour_start: int
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RollupCounts:
+    """A number of rows, the sum of a figure over them, and their counts by bin; any of it may be negative in a change.
+
+    Whole numbers, but for sums of rows that weigh differently.
+    """
+
+    n_rows: float
+    total: float
+    counts: NDArray[Any]
+
+    def __add__(self, other: RollupCounts) -> RollupCounts:
+        """Return the tally of the rows of both."""
+        if len(self.counts) != len(other.counts):
+            raise IntegrityError(
+                f"roll-ups: {len(other.counts)} counts where {len(self.counts)} are kept; run `mlops monitor rebuild`"
+            )
+        return RollupCounts(self.n_rows + other.n_rows, self.total + other.total, self.counts + other.counts)
+
+
+def read_rollup_progress(connection: Connection, model: str) -> RollupProgress:
+    """Return how far the roll-ups of a model reach."""
+    query = select(counters.c.name, counters.c.value).where(counters.c.name.in_(_counter_names(model)))
+    found = {name: int(value) for name, value in connection.execute(query)}
+    return RollupProgress(*(found.get(name, 0) for name in _counter_names(model)))
+
+
+def add_rollups(
+    connection: Connection,
+    model: str,
+    changes: Mapping[RollupKey, RollupCounts],
+    *,
+    after: RollupProgress,
+    until: RollupProgress,
+) -> None:
+    """Add counts and move on, in the caller's writing transaction: both or neither.
+
+    Parameters
+    ----------
+    connection : Connection
+    model : str
+    changes : mapping of RollupKey to Tally
+        They are added to the hour and to its day.
+    after, until : Reach
+        The rows counted are those with numbers in (after, until].
+
+    Raises
+    ------
+    Conflict
+        When somebody else counted rows since `after` was read; nothing may then be committed.
+    """
+    if read_rollup_progress(connection, model) != after:
+        raise Conflict(f"{model}: another process rolled predictions up in between; run it again")
+    spread: dict[tuple[Any, ...], RollupCounts] = {}
+    for key, tally in changes.items():
+        for span, length in _GRANULARITY_US.items():
+            place = (key.part, span, key.hour_start - key.hour_start % length, key.digest, key.variant, key.weight)
+            spread[place] = spread[place] + tally if place in spread else tally
+    places = list(spread)
+    for at in range(0, len(places), _KEYS_PER_QUERY):
+        part = places[at : at + _KEYS_PER_QUERY]
+        _add_to_stored(connection, model, {place: spread[place] for place in part})
+    for name, value, old in zip(_counter_names(model), until, after, strict=True):
+        if value != old:
+            _set_counter(connection, name, value)
+
+
+def clear_rollups(connection: Connection, model: str, *, since: int | None = None) -> None:
+    """Forget the counts of a model, or those of the hours from `since` on, so that they are made anew from the log."""
+    where, kept = rollups.c.model == model, {}
+    if since is not None:
+        hour, day = since - since % HOUR_US, since - since % DAY_US
+        kept = _sum_hours_of_day(connection, model, day, until=hour)
+        first = case((rollups.c.span == "hour", hour), else_=day)
+        where = where & (rollups.c.start >= first)
+    connection.execute(delete(rollups).where(where))
+    if kept:
+        _add_to_stored(connection, model, kept)
+    for name in _counter_names(model):
+        _set_counter(connection, name, 0)
+
+
+def read_rollups(
+    connection: Connection,
+    model: str,
+    part: str,
+    *,
+    since: int,
+    until: int,
+    span: Literal["hour", "day"],
+    digest: str | None = None,
+) -> list[tuple[RollupKey, RollupCounts]]:
+    """Return the counts of the hours, or days, that begin in [since, until)."""
+    where = [
+        rollups.c.model == model,
+        rollups.c.part == part,
+        rollups.c.span == span,
+        rollups.c.start >= since,
+        rollups.c.start < until,
+    ]
+    if digest is not None:
+        where.append(rollups.c.digest == digest)
+    rows = connection.execute(select(rollups).where(*where))
+    return [(RollupKey(part, row.digest, row.variant, row.start, row.weight), _counts_from_row(row)) for row in rows]
+
+
+def count_rows_by_hour(
+    connection: Connection, model: str, part: str, *, since: int, until: int
+) -> dict[int, tuple[int, float]]:
+    """Return how many rows were counted in each hour that begins in [since, until), and how many answers they stand for."""
+    sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
+    query = select(rollups.c.start, *sums).where(
+        rollups.c.model == model,
+        rollups.c.part == part,
+        rollups.c.span == "hour",
+        rollups.c.start >= since,
+        rollups.c.start < until,
+    )
+    rows = connection.execute(query.group_by(rollups.c.start))
+    return {start: (int(n), float(answers)) for start, n, answers in rows}
+
+
+def _sum_hours_of_day(
+    connection: Connection, model: str, day: int, *, until: int
+) -> dict[tuple[Any, ...], RollupCounts]:
+    """Return the counts of the hours of a day before `until`, as counts of the day."""
+    found: dict[tuple[Any, ...], RollupCounts] = {}
+    is_one = (rollups.c.model == model) & (rollups.c.span == "hour") & rollups.c.start.between(day, until - 1)
+    for row in connection.execute(select(rollups).where(is_one)):
+        place = (row.part, "day", day, row.digest, row.variant, row.weight)
+        found[place] = found[place] + _counts_from_row(row) if place in found else _counts_from_row(row)
+    return found
+
+
+def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], RollupCounts]) -> None:
+    """Write what is kept plus what changed."""
+    columns = rollups.c
+    place = (columns.part, columns.span, columns.start, columns.digest, columns.variant, columns.weight)
+    is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
+    kept = {
+        (row.part, row.span, row.start, row.digest, row.variant, row.weight): _counts_from_row(row)
+        for row in connection.execute(select(rollups).where(is_one))
+    }
+    if kept:
+        connection.execute(delete(rollups).where(is_one))
+    rows = []
+    for key, change in changes.items():
+        tally = kept[key] + change if key in kept else change
+        if (tally.counts < 0).any() or tally.n_rows < 0:
+            raise IntegrityError(f"{model}: roll-ups would fall below zero; run `mlops monitor rebuild`")
+        names = ("part", "span", "start", "digest", "variant", "weight")
+        rows.append(
+            {
+                "model": model,
+                **dict(zip(names, key, strict=True)),
+                "n_rows": tally.n_rows,
+                "total": tally.total,
+                "counts": zlib.compress(tally.counts.astype("<u4").tobytes(), 1),
+            }
+        )
+    connection.execute(insert(rollups), rows)
+
+
+def _counts_from_row(row: Any) -> RollupCounts:
+    try:
+        counts = np.frombuffer(zlib.decompress(row.counts), dtype="<u4").astype(np.int64)
+    except (zlib.error, ValueError) as error:
+        raise IntegrityError(
+            f"{row.model}: roll-ups of {row.start} cannot be read ({error}); run `mlops monitor rebuild`"
+        ) from error
+    return RollupCounts(int(row.n_rows), float(row.total), counts)
+
+
+def _counter_names(model: str) -> tuple[str, str]:
+    return f"rollups {model}"[:190], f"rollups outcomes {model}"[:190]
+
+
+def _set_counter(connection: Connection, name: str, value: int) -> None:
+    changed = connection.execute(update(counters).where(counters.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        connection.execute(insert(counters).values(name=name, value=value))

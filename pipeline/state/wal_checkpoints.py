@@ -1,0 +1,100 @@
+"""Keep SQLite's write-ahead log small without making a commit wait for it.
+
+By itself SQLite copies the pages of the log back within the commit that meets its limit, which holds that commit and all
+who wait behind it. Here a thread of its own copies while the writer goes on. It never gets to the end of a log that
+grows meanwhile, and only a log that was copied whole begins anew: the few pages that came since are the writer's to copy.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:
+    from pipeline.state.database import State
+
+__all__ = ["WalCheckpointer"]
+
+_PAGE_BYTES = 4_096
+# Pages that the thread copies at a time.
+_CHECKPOINT_PAGES = 2_000
+# What the writer copies itself; more only in a log of `_LONG` pages, since it has to end somewhere.
+_SHORT_WAL_PAGES = 300
+_LONG_WAL_PAGES = 16_000
+# Roughly, and rather too many: a commit writes a page of the table, of each index and of the counters.
+_PAGES_PER_COMMIT = 5
+_ROWS_PER_PAGE = 6
+# PASSIVE waits for nobody, and nobody waits for it.
+_CHECKPOINT_SQL = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+@dataclass
+class WalCheckpointer:
+    """Copies the log of one writer, who tells of each commit; used by the writer's thread.
+
+    SQLite before 3.51.3 may lose pages when one checkpoint begins behind another that has copied everything, in the
+    moment in which a commit starts the log anew. Here each begins behind a commit of which nothing is copied yet.
+    """
+
+    state: State
+    _thread: threading.Thread | None = field(default=None, init=False)
+    _n_pages_since_checkpoint: int = field(default=0, init=False)
+    _n_wal_pages: int = field(default=0, init=False)
+
+    def disable_autocheckpoint(self, connection: Any) -> None:
+        """Let no commit of the writer's connection copy by itself; a log that a long reader held up is cut again."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_autocheckpoint=0")
+        cursor.execute(f"PRAGMA journal_size_limit={_LONG_WAL_PAGES * _PAGE_BYTES}")
+
+    def record_commit(self, connection: Any, n_rows: int) -> None:
+        """Hear of a commit of `n_rows` rows."""
+        self._n_pages_since_checkpoint += _PAGES_PER_COMMIT + n_rows // _ROWS_PER_PAGE
+        if self._thread is None:
+            # Rows may be wider than was reckoned with.
+            if (
+                self._n_pages_since_checkpoint >= _CHECKPOINT_PAGES
+                or self._wal_size_bytes() > _LONG_WAL_PAGES * _PAGE_BYTES
+            ):
+                self._start_checkpoint_thread()
+        elif not self._thread.is_alive():
+            self._thread = None
+            if self._n_pages_since_checkpoint <= _SHORT_WAL_PAGES or self._n_wal_pages >= _LONG_WAL_PAGES:
+                self._n_pages_since_checkpoint = 0
+                self._checkpoint(connection)
+            else:
+                self._start_checkpoint_thread()
+
+    def close(self) -> None:
+        """Wait for the thread."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _wal_size_bytes(self) -> int:
+        """Return the size of the file, which does not shrink when the log begins anew."""
+        with suppress(OSError):
+            return Path(f"{self.state.engine.url.database}-wal").stat().st_size
+        return 0
+
+    def _start_checkpoint_thread(self) -> None:
+        self._n_pages_since_checkpoint = 0
+        thread = threading.Thread(target=self._checkpoint_in_thread, name="checkpoint", daemon=True)
+        with suppress(RuntimeError):  # no more threads: the rows are committed, and the log is copied another time
+            thread.start()
+            self._thread = thread
+
+    def _checkpoint_in_thread(self) -> None:
+        with suppress(sqlite3.Error, SQLAlchemyError), closing(self.state.engine.raw_connection()) as connection:
+            self._checkpoint(connection)
+
+    def _checkpoint(self, connection: Any) -> None:
+        # What cannot be copied now stays in the log, where it is safe, and is tried again; a full disk stops commits.
+        with suppress(sqlite3.Error):
+            _, self._n_wal_pages, _ = connection.cursor().execute(_CHECKPOINT_SQL).fetchone()

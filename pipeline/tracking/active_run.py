@@ -1,0 +1,156 @@
+"""One open run: what it says goes to the store, or to the outbox from the moment the store is down."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from pipeline.tracking.run_operations import EndRun, RunBatch, apply_operation
+from pipeline.tracking.run_outbox import PendingRun, PendingRunHeader, create_pending_run
+from pipeline.tracking.run_store import OUTBOX_FOLDER, StoreUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from pipeline.tracking.run_operations import RunOperation
+    from pipeline.tracking.run_store import RunStore
+
+__all__ = ["ActiveRun", "TrackingWarning", "now_ms"]
+
+
+class TrackingWarning(UserWarning):
+    """The store of runs is down; work goes on."""
+
+
+def now_ms() -> int:
+    """Return the moment in milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class ActiveRun:
+    """A run that is open; use it in a `with` statement, or call `end`.
+
+    `run_id` is None for a run that began while the store was down; then `key` names its folder in the
+    outbox. `was_finished` says that a finished run with the same fingerprint was found: it is not
+    written to again.
+    """
+
+    store: RunStore
+    experiment: str
+    name: str
+    tags: Mapping[str, str]
+    parent: ActiveRun | None = None
+    run_id: str | None = None
+    was_finished: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
+    open_runs: list[ActiveRun] = field(default_factory=list, repr=False)
+    _pending_run: PendingRun | None = field(default=None, repr=False)
+    _started_ms: int = field(default_factory=now_ms, repr=False)
+
+    @classmethod
+    def from_key(cls, store: RunStore, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
+        """Return a run that is open elsewhere, by its `key`."""
+        folder = store.root / OUTBOX_FOLDER / key
+        letter = PendingRun(folder) if folder.is_dir() else None
+        run_id = None if letter is not None else key
+        return cls(store, experiment, key, {}, run_id=run_id, open_runs=stack, _pending_run=letter)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether what is logged now reaches the store."""
+        return self._pending_run is None
+
+    @property
+    def key(self) -> str:
+        """The id of the run, or the name of its folder in the outbox."""
+        if self.run_id is not None:
+            return self.run_id
+        return self._pending_run.key if self._pending_run is not None else ""
+
+    def start(self) -> Self:
+        """Make the run in the store, or in the outbox when the store is down."""
+        if self.was_finished:
+            return self
+        try:
+            if self.parent is not None and not self.parent.is_online:
+                self._create_pending_run()
+            elif self.run_id is None:
+                self._create_run()
+            else:
+                self._reopen_run(self.run_id)
+        except StoreUnreachable as error:
+            self._go_offline(error)
+        return self
+
+    def _create_run(self) -> None:
+        experiment_id = self.store.experiment_id(self.experiment)
+        tags = dict(self.tags)
+        if self.parent is not None:
+            tags["mlflow.parentRunId"] = self.parent.key
+        client = self.store.client()
+        with self.store.translate_errors():
+            run = client.create_run(experiment_id, start_time=self._started_ms, tags=tags, run_name=self.name)
+        self.run_id = str(run.info.run_id)
+
+    def _reopen_run(self, run_id: str) -> None:
+        client = self.store.client()
+        with self.store.translate_errors():
+            client.update_run(run_id, status="RUNNING")
+            apply_operation(client, run_id, RunBatch(tags=self.tags))
+
+    def send(self, operation: RunOperation) -> None:
+        """Do one thing to the run, now or later."""
+        if self.was_finished:
+            return
+        if self._pending_run is not None:
+            self._pending_run.append(operation)
+            return
+        if self.run_id is None:
+            self.start()
+            self.send(operation)
+            return
+        try:
+            client = self.store.client()
+            with self.store.translate_errors():
+                apply_operation(client, self.run_id, operation)
+        except StoreUnreachable as error:
+            self._go_offline(error).append(operation)
+
+    def _go_offline(self, error: StoreUnreachable) -> PendingRun:
+        letter = self._create_pending_run()
+        warnings.warn(
+            f"the store of runs is not to be had: {error}. Work goes on; what run {self.name!r} says is kept in"
+            f" {letter.folder} until `mlops track send` sends it",
+            TrackingWarning,
+            stacklevel=2,
+        )
+        return letter
+
+    def _create_pending_run(self) -> PendingRun:
+        parent = None if self.parent is None else self.parent.key
+        head = PendingRunHeader(self.experiment, self.name, self._started_ms, dict(self.tags), parent, self.run_id)
+        self._pending_run = create_pending_run(self.store.root, head)
+        return self._pending_run
+
+    def end(self, status: str = "FINISHED") -> None:
+        """End the run: FINISHED, FAILED or KILLED."""
+        self.send(EndRun(status, now_ms()))
+        if self in self.open_runs:
+            del self.open_runs[self.open_runs.index(self) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.end()
+            return
+        if issubclass(kind, Exception):
+            self.send(RunBatch(tags={"mlops.error": f"{kind.__name__}: {error}"[:4900]}))
+        self.end("FAILED" if issubclass(kind, Exception) else "KILLED")

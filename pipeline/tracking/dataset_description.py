@@ -1,0 +1,49 @@
+"""Describe the rows that a run read, in MLflow's form, without keeping the rows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.files import sha256
+from pipeline.tracking.run_operations import LoggedDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+__all__ = ["describe_dataset", "describe_frame"]
+
+_MLFLOW_TYPES = {"i": "long", "u": "long", "f": "double", "b": "boolean", "M": "datetime"}
+
+
+def describe_frame(frame: pd.DataFrame, name: str, *, context: str, source: str, digest: str) -> LoggedDataset:
+    """Return the description of a frame; `digest` is computed from its content when it is empty."""
+    import pandas as pd
+
+    if not digest:
+        hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
+        digest = sha256(hashed + "\0".join(map(str, frame.columns)).encode())
+    columns = {str(column): _MLFLOW_TYPES.get(dtype.kind, "string") for column, dtype in frame.dtypes.items()}
+    return describe_dataset(columns, name, n_rows=len(frame), context=context, source=source, digest=digest)
+
+
+def describe_dataset(
+    columns: Mapping[str, str], name: str, *, n_rows: int, context: str, source: str, digest: str
+) -> LoggedDataset:
+    """Return the description of rows of which columns (name -> MLflow's type), number and hash are known.
+
+    MLflow shows at most 36 letters of a digest; the beginning of the hash is kept.
+    """
+    layout: list[dict[str, Any]] = [
+        {"type": kind, "name": column, "required": False} for column, kind in columns.items()
+    ]
+    return LoggedDataset(
+        name=name,
+        digest=digest[:36],
+        source=json.dumps({"uri": source}),
+        context=context,
+        schema=json.dumps({"mlflow_colspec": layout}),
+        profile=json.dumps({"num_rows": n_rows, "num_elements": n_rows * len(columns)}),
+    )

@@ -1,0 +1,145 @@
+"""What can be done to a run, as plain values that are applied now or kept on disk and applied later."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ArtifactFiles",
+    "EndRun",
+    "LoggedDataset",
+    "MetricPoint",
+    "RunBatch",
+    "RunOperation",
+    "apply_operation",
+    "operation_from_dict",
+    "operation_to_dict",
+]
+
+# MLflow's own limits for one call.
+_MAX_METRICS = 1000
+_MAX_PARAMS = 100
+_MAX_TAGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One value of a metric; `at_ms` is UTC in milliseconds since 1970."""
+
+    name: str
+    value: float
+    at_ms: int
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunBatch:
+    """Parameters, metrics and tags, sent in one call."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[MetricPoint, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFiles:
+    """A file, or all that is in a folder, to stand in `folder` of the run's artifacts."""
+
+    source: Path
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedDataset:
+    """A data set that the run read; `profile` and `layout` are JSON."""
+
+    name: str
+    digest: str
+    source: str
+    context: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """The end of a run."""
+
+    status: str
+    at_ms: int
+
+
+RunOperation = RunBatch | ArtifactFiles | LoggedDataset | EndRun
+_OPERATION_TYPES: dict[str, type[RunBatch | ArtifactFiles | LoggedDataset | EndRun]] = {
+    "batch": RunBatch,
+    "files": ArtifactFiles,
+    "input": LoggedDataset,
+    "end": EndRun,
+}
+
+
+def apply_operation(client: Any, run_id: str, operation: RunOperation) -> None:
+    """Do it to a run; doing the same twice leaves the run as doing it once."""
+    match operation:
+        case RunBatch():
+            _send_batch(client, run_id, operation)
+        case ArtifactFiles(source, folder):
+            if source.is_dir():
+                client.log_artifacts(run_id, str(source), folder)
+            else:
+                client.log_artifact(run_id, str(source), folder)
+        case LoggedDataset():
+            _send_dataset(client, run_id, operation)
+        case EndRun(status, at_ms):
+            client.set_terminated(run_id, status, at_ms)
+
+
+def _send_batch(client: Any, run_id: str, batch: RunBatch) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in batch.metrics]
+    params = [Param(name, value) for name, value in batch.params.items()]
+    tags = [RunTag(name, value) for name, value in batch.tags.items()]
+    # One call for a stage; MLflow takes at most 1,000 values at once, 100 of them parameters.
+    while metrics or params or tags:
+        client.log_batch(run_id, metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS])
+        del metrics[: _MAX_METRICS - 200], params[:_MAX_PARAMS], tags[:_MAX_TAGS]
+
+
+def _send_dataset(client: Any, run_id: str, dataset_input: LoggedDataset) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(
+        dataset_input.name,
+        dataset_input.digest,
+        "local",
+        dataset_input.source,
+        dataset_input.schema,
+        dataset_input.profile,
+    )
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", dataset_input.context)])])
+
+
+def operation_to_dict(operation: RunOperation) -> dict[str, Any]:
+    """Return the operation as plain values."""
+    kind = next(name for name, member in _OPERATION_TYPES.items() if isinstance(operation, member))
+    plain = asdict(operation)
+    if isinstance(operation, ArtifactFiles):
+        plain["source"] = str(operation.source)
+    return {"kind": kind, **plain}
+
+
+def operation_from_dict(plain: Mapping[str, Any]) -> RunOperation:
+    """Return the operation that `to_dict` wrote."""
+    values = {key: value for key, value in plain.items() if key != "kind"}
+    kind = _OPERATION_TYPES[plain["kind"]]
+    if kind is RunBatch:
+        return RunBatch(values["params"], tuple(MetricPoint(**point) for point in values["metrics"]), values["tags"])
+    if kind is ArtifactFiles:
+        return ArtifactFiles(Path(values["source"]), values["folder"])
+    return kind(**values)

@@ -1,0 +1,211 @@
+"""Rows of any size as Arrow batches of the declared types; a column that cannot be converted is set apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from pipeline.schema import Kind, Schema
+
+__all__ = ["ArrowRows", "is_missing", "open_rows"]
+
+_BATCH_ROWS = 1 << 17
+_INT64_BOUND = 2.0**63
+_ARROW_TYPES: dict[Kind, pa.DataType] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "text": pa.string(),
+    "datetime": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class ArrowRows:
+    """Declared columns of a table in memory or of a Parquet file.
+
+    Attributes
+    ----------
+    kinds : dict
+        Kind of each column that can be read, in the declared order, the target last.
+    broken : dict
+        Why a declared column cannot be read, by its name.
+    extra : tuple of str
+        Columns that are not declared; nobody looks at them.
+    n_rows : int
+    """
+
+    source: pa.Table | Path
+    kinds: dict[str, Kind]
+    unreadable: dict[str, str]
+    undeclared_columns: tuple[str, ...]
+    n_rows: int
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield batches of up to 131,072 rows; words come dictionary-encoded."""
+        names = [name for name in self.kinds if columns is None or name in columns]
+        for batch in self._raw_batches(names):
+            arrays = [_convert_array(batch.column(name), self.kinds[name]) for name in names]
+            yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        if isinstance(self.source, Path):
+            words = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
+            with pq.ParquetFile(self.source, read_dictionary=words, memory_map=True) as file:
+                yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
+        else:
+            yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
+
+    def to_frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all rows as a frame with nullable dtypes."""
+        import pandas as pd
+
+        batches = list(self.batches(columns))
+        if not batches:
+            return pd.DataFrame({name: [] for name in columns or self.kinds})
+        table = pa.Table.from_batches(batches)
+        plain = {
+            name: column.cast(_ARROW_TYPES[self.kinds[name]]) if pa.types.is_dictionary(column.type) else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+        dtypes: dict[pa.DataType, Any] = {
+            pa.int64(): pd.Int64Dtype(),
+            pa.float64(): pd.Float64Dtype(),
+            pa.bool_(): pd.BooleanDtype(),
+            pa.string(): pd.StringDtype(),
+        }
+        frame: pd.DataFrame = pa.table(plain).to_pandas(types_mapper=dtypes.get)
+        return frame
+
+
+def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool = True) -> ArrowRows:
+    """Return the declared columns of a frame or a Parquet file.
+
+    Raises
+    ------
+    DataError
+        When a file is missing or is no Parquet file.
+    """
+    kinds = {column.name: column.kind for column in schema.columns}
+    if with_target:
+        kinds[schema.target.column] = "category"
+    if isinstance(source, Path):
+        found, types, n_rows = source, *_read_parquet_schema(source)
+        broken = {
+            name: why for name, kind in kinds.items() if (why := _unreadable_reason_in_file(source, name, kind, types))
+        }
+    else:
+        arrays, broken = _frame_to_arrays(source, kinds)
+        found, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
+    readable = {name: kind for name, kind in kinds.items() if name not in broken}
+    extra = tuple(sorted(str(name) for name in types if name not in kinds))
+    return ArrowRows(found, readable, broken, extra, n_rows)
+
+
+def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
+    try:
+        with pq.ParquetFile(path) as file:
+            fields = {field.name: field.type for field in file.schema_arrow}
+            return dict(fields), file.metadata.num_rows
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _unreadable_reason_in_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
+    """Say why a column of a file cannot be read; whole numbers that were written as floats are looked at."""
+    found = types.get(name)
+    if found is None or kind != "integer" or not pa.types.is_floating(found):
+        return _unreadable_reason(found, kind, None)
+    with pq.ParquetFile(path) as file:
+        reasons = (
+            _unreadable_reason(found, kind, batch.column(0)) for batch in file.iter_batches(_BATCH_ROWS, columns=[name])
+        )
+        return next((reason for reason in reasons if reason is not None), None)
+
+
+def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    arrays: dict[str, pa.Array] = {}
+    broken: dict[str, str] = {}
+    for name, kind in kinds.items():
+        if name not in frame.columns:
+            broken[name] = "is not there"
+            continue
+        try:
+            array = pa.Array.from_pandas(frame[name])
+            array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        except pa.ArrowException as error:
+            broken[name] = f"has values of several types ({str(error).splitlines()[0]})"
+            continue
+        why = _unreadable_reason(array.type, kind, array)
+        if why is None:
+            arrays[name] = _convert_array(array, kind)
+        else:
+            broken[name] = why
+    return arrays, broken
+
+
+def _unreadable_reason(arrow_type: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
+    """Say why values of a type cannot be read as `kind`; None when they can, with nothing lost."""
+    if arrow_type is None:
+        return "is not there"
+    if array is not None and kind == "integer" and pa.types.is_floating(array.type):
+        return (
+            None
+            if _has_whole_numbers(array)
+            else f"has type {arrow_type}: some numbers are not whole, {kind} is declared"
+        )
+    welcome = {
+        "integer": lambda one: pa.types.is_integer(one) and one != pa.uint64(),
+        "float": lambda one: pa.types.is_floating(one) or pa.types.is_integer(one),
+        "boolean": pa.types.is_boolean,
+        "datetime": lambda one: pa.types.is_timestamp(one) or pa.types.is_date(one),
+    }.get(kind, _is_text_type)
+    if welcome(arrow_type) or pa.types.is_null(arrow_type):
+        return None
+    return f"has type {arrow_type}, {kind} is declared"
+
+
+def _has_whole_numbers(array: pa.Array) -> bool:
+    numbers = np.asarray(array.drop_null().cast(pa.float64()))
+    present = numbers[~np.isnan(numbers)]
+    return bool(((present == np.rint(present)) & (np.abs(present) < _INT64_BOUND)).all())
+
+
+def _is_text_type(arrow_type: pa.DataType) -> bool:
+    inner = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
+
+
+def _convert_array(array: pa.Array, kind: Kind) -> pa.Array:
+    """Return `array` with the type of its kind: NaN is missing, words are dictionary-encoded."""
+    if pa.types.is_floating(array.type) and pc.any(pc.is_nan(array)).as_py():
+        array = pc.if_else(pc.is_nan(array), None, array)
+    wanted = _ARROW_TYPES[kind]
+    if wanted == pa.string():
+        return array if pa.types.is_dictionary(array.type) else array.cast(wanted).dictionary_encode()
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp("us", tz="UTC"))
+    return array if array.type == wanted else array.cast(wanted)
+
+
+def is_missing(array: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which values are missing, shape (len(array),)."""
+    if array.null_count == 0:
+        return np.zeros(len(array), dtype=bool)
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False))

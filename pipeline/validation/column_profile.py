@@ -1,0 +1,85 @@
+"""Describe a column in figures: its spread, its commonest values, its histogram."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.validation.findings import shorten_text
+
+if TYPE_CHECKING:
+    from pipeline.validation.dataset_stats import ColumnStats
+
+__all__ = ["ColumnProfile", "profile_column"]
+
+_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_N_BINS = 20
+_MAX_BARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """One column in figures; those of numbers are None for words.
+
+    `quantiles` are exact up to 200,000 rows, and of evenly spaced rows beyond. `bars` are (name, rows): the
+    commonest values, or 20 parts of equal width.
+    """
+
+    column: str
+    kind: str
+    n_rows: int
+    n_missing: int
+    n_distinct: int | None
+    low: float | None
+    high: float | None
+    mean: float | None
+    deviation: float | None
+    quantiles: dict[str, float | None]
+    bars: tuple[tuple[str, int], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        plain = asdict(self)
+        plain["bars"] = [{"value": value, "rows": rows} for value, rows in self.bars]
+        return plain
+
+
+def profile_column(column: ColumnStats) -> ColumnProfile:
+    """Return the profile of a column; figures have 10 significant digits."""
+    numbers = column.sample if column.kind in ("integer", "float") else np.empty(0)
+    has_numbers = len(numbers) > 0
+    with np.errstate(over="ignore", invalid="ignore"):  # figures that no float holds are left out
+        quantiles = np.quantile(numbers, _QUANTILES).tolist() if has_numbers else []
+        mean, deviation = (float(numbers.mean()), float(numbers.std())) if has_numbers else (None, None)
+    return ColumnProfile(
+        column=column.name,
+        kind=column.kind,
+        n_rows=column.n_rows,
+        n_missing=column.n_missing,
+        n_distinct=column.n_distinct,
+        low=_round_or_none(column.low),
+        high=_round_or_none(column.high),
+        mean=_round_or_none(mean),
+        deviation=_round_or_none(deviation),
+        quantiles={f"{100 * q:g} %": _round_or_none(x) for q, x in zip(_QUANTILES, quantiles, strict=False)},
+        bars=_histogram_bars(column),
+    )
+
+
+def _round_or_none(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(f"{value:.10g}")
+
+
+def _histogram_bars(column: ColumnStats) -> tuple[tuple[str, int], ...]:
+    if column.values is not None and (len(column.values) <= _MAX_BARS or not len(column.sample)):
+        pairs = list(zip((shorten_text(str(value)) for value in column.values), column.counts.tolist(), strict=True))
+        return tuple(pairs if len(pairs) <= _MAX_BARS else sorted(pairs, key=lambda one: (-one[1], one[0]))[:_MAX_BARS])
+    if not len(column.sample) or not np.isfinite(column.sample[-1] - column.sample[0]):
+        return ()
+    counts, edges = np.histogram(column.sample, bins=_N_BINS)
+    scale = (column.n_rows - column.n_missing) / len(column.sample)
+    names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    return tuple(zip(names, [round(n * scale) for n in counts.tolist()], strict=True))

@@ -1,0 +1,204 @@
+"""Hold rows against the declared rules: by Pandera itself where they are few, by a compiled plan where they are many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.schema import Column
+from pipeline.schema.failures import ColumnFailure, find_failures
+from pipeline.validation.arrow_rows import is_missing
+from pipeline.validation.arrow_rules import CompiledRule, compile_rules
+from pipeline.validation.findings import shorten_text
+from pipeline.validation.row_hash import duplicate_mask, row_hashes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.schema import Schema
+    from pipeline.validation.arrow_rows import ArrowRows
+
+__all__ = ["RowFailures", "RuleFailures", "find_row_failures"]
+
+
+@dataclass(slots=True)
+class RuleFailures:
+    """Rows that break one rule of one column: all counted, the first ones shown."""
+
+    column: str
+    rule: str
+    n_failed: int = 0
+    rows: list[int] = field(default_factory=list)
+    values: list[str | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailures:
+    """What breaks the declaration.
+
+    Attributes
+    ----------
+    rules : tuple of RuleFailures
+        Only those with failures, by column and rule.
+    bad : bool, shape (n_rows,)
+        Rows that break at least one rule.
+    columns : tuple of ColumnFailure
+        Columns that break a rule as a whole, or on which it could not be tried.
+    """
+
+    rules: tuple[RuleFailures, ...]
+    failed_mask: NDArray[np.bool_]
+    columns: tuple[ColumnFailure, ...] = ()
+
+
+def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pandera_max_rows: int) -> RowFailures:
+    """Return what breaks the declared rules.
+
+    Up to `plain_rows` rows Pandera checks a frame in memory. Beyond, the same rules run compiled over
+    batches; a check that has no compiled form (a custom one) is asked of Pandera for its column alone.
+    The counts are equal on both ways, and failures cost the same whether there are ten or ten million.
+    """
+    if rows.n_rows <= pandera_max_rows:
+        return _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
+    return _check_with_arrow(rows, schema, max_examples)
+
+
+def _check_with_pandera(
+    frame: pd.DataFrame, schema: Schema, n_rows: int, max_examples: int, *, with_target: bool
+) -> RowFailures:
+    failures = find_failures(frame, schema, with_target=with_target)
+    cells = failures.cells
+    bad = np.zeros(n_rows, dtype=bool)
+    bad[cells["row"].to_numpy(dtype=np.int64)] = True
+    together = ", ".join(schema.unique or ())
+    found = []
+    for (column, rule), part in cells.groupby(["column", "rule"], sort=False):
+        if rule == "unique_together" and column != (schema.unique or ("",))[0]:
+            continue
+        label = together if rule == "unique_together" else str(column)
+        shown = part.head(max_examples)
+        values = [_display_value(value) for value in shown["value"]]
+        found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
+    return RowFailures(_sort_failures(found), bad, failures.columns)
+
+
+def _display_value(value: object) -> str | None:
+    import pandas as pd
+
+    return None if value is None or pd.isna(value) else shorten_text(str(value))  # type: ignore[call-overload]
+
+
+def _sort_failures(failures: list[RuleFailures]) -> tuple[RuleFailures, ...]:
+    return tuple(sorted(failures, key=lambda one: (one.column, one.rule)))
+
+
+def _check_with_arrow(rows: ArrowRows, schema: Schema, max_examples: int) -> RowFailures:
+    plan, left = _compile_schema(rows, schema)
+    bad = np.zeros(rows.n_rows, dtype=bool)
+    found: dict[tuple[str, str], RuleFailures] = {}
+    keys = [_UniqueKey(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
+    start = 0
+    for batch in rows.batches():
+        for rule in tuple(plan):
+            array = batch.column(rule.column)
+            try:
+                broken = rule.violations(array)
+            except (pa.ArrowException, TypeError, ValueError):  # Pandera says what of the rule does not fit
+                plan.remove(rule)
+                left.append(_column_with_checks(schema.column(rule.column), [rule.name]))
+                continue
+            if broken is not None:
+                bad[start : start + len(batch)] |= broken
+                _record_failures(found, rule.column, rule.name, broken, start, array, max_examples)
+        for key in keys:
+            key.add(batch, start)
+        start += len(batch)
+    for key in keys:
+        broken = key.duplicate_mask()
+        bad |= broken
+        _record_failures(found, key.label, key.rule, broken, 0, None, max_examples)
+    columns: list[ColumnFailure] = []
+    for part in left:
+        asked = _check_column_with_pandera(rows, part, max_examples)
+        bad |= asked.failed_mask
+        columns += asked.columns
+        found |= {(one.column, one.rule): one for one in asked.rules}
+    return RowFailures(_sort_failures([one for one in found.values() if one.n_failed]), bad, tuple(columns))
+
+
+class _UniqueKey:
+    """Columns whose values together must not occur twice; a key with a missing part may."""
+
+    def __init__(self, label: str, columns: tuple[str, ...], rule: str, n_rows: int) -> None:
+        self.label, self.columns, self.rule = label, columns, rule
+        self._hashes = np.empty(n_rows, dtype=np.uint64)
+        self._is_whole = np.ones(n_rows, dtype=bool)
+
+    def add(self, batch: pa.RecordBatch, start: int) -> None:
+        here = slice(start, start + len(batch))
+        self._hashes[here] = row_hashes(batch, self.columns)
+        for column in self.columns:
+            self._is_whole[here] &= ~is_missing(batch.column(column))
+
+    def duplicate_mask(self) -> NDArray[np.bool_]:
+        return duplicate_mask(self._hashes) & self._is_whole
+
+
+def _compile_schema(rows: ArrowRows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
+    target = schema.target
+    words = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
+    plan: list[CompiledRule] = []
+    left: list[Column] = []
+    for column in (*schema.columns, words):
+        if column.name not in rows.kinds:
+            continue
+        rules, without_form = compile_rules(column)
+        plan += rules
+        if without_form:
+            left.append(_column_with_checks(column, without_form))
+    return plan, left
+
+
+def _column_with_checks(column: Column, names: list[str]) -> Column:
+    checks = {name: column.checks[name] for name in names}
+    return Column(column.name, column.kind, column.dtype, nullable=True, checks=checks)
+
+
+def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
+    """Return (label, columns, rule) of everything that must not occur twice."""
+    found: list[tuple[str, tuple[str, ...], str]] = [
+        (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
+    ]
+    if schema.unique is not None and all(name in rows.kinds for name in schema.unique):
+        found.append((", ".join(schema.unique), schema.unique, "unique_together"))
+    return found
+
+
+def _record_failures(
+    failures: dict[tuple[str, str], RuleFailures],
+    column: str,
+    rule: str,
+    failed_mask: NDArray[np.bool_],
+    start: int,
+    array: pa.Array | None,
+    max_examples: int,
+) -> None:
+    one = failures.setdefault((column, rule), RuleFailures(column, rule))
+    one.n_failed += int(np.count_nonzero(failed_mask))
+    wanted = max_examples - len(one.rows)
+    if wanted > 0:
+        positions = np.flatnonzero(failed_mask)[:wanted]
+        one.rows += (positions + start).tolist()
+        values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
+        one.values += [None if value is None else shorten_text(str(value)) for value in values]
+
+
+def _check_column_with_pandera(rows: ArrowRows, column: Column, max_examples: int) -> RowFailures:
+    from pipeline.schema import Schema, Target
+
+    alone = Schema("column", (column,), Target("target", ("a", "b"), "a"))
+    return _check_with_pandera(rows.to_frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)

@@ -1,0 +1,123 @@
+"""Make the pictures of docs/images from the current code: `make pictures`, or with the folder of a finished project."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.app.browser import (
+    browser_page,
+    content_height,
+    horizontal_overflow,
+    open_page,
+    running_app,
+    wait_until_drawn,
+)
+from tests.app.drifting_day import log_drifting_day
+from tests.end_to_end import workspace
+
+IMAGES = Path(__file__).parents[2] / "docs/images"
+PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
+_MAX_HEIGHT_PX = 1700
+
+
+def _finished_workspace(target: Path) -> workspace.Workspace:
+    made = workspace.create_workspace(target)
+    made.repro()
+    made.commit("The first results")
+    made.run("mlops", "track", "sync")
+    made.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
+    made.start("dvc", "repro").communicate()  # a rejected candidate ends with another code, and is what we want to show
+    made.commit("Another model")
+    made.run("mlops", "track", "sync")
+    return made
+
+
+def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -> None:
+    size = page.viewport_size
+    if tall:
+        height = min(max(content_height(page) + 40, size["height"]), _MAX_HEIGHT_PX)
+        page.set_viewport_size({"width": size["width"], "height": height})
+        wait_until_drawn(page)
+        page.wait_for_timeout(700)
+    page.screenshot(path=folder / f"{name}.png")
+    page.set_viewport_size(size)
+    print(f"{name}: {horizontal_overflow(page)} px too wide")
+
+
+def _predict_by_form(page: Any, address: str) -> None:
+    open_page(page, address, "predict")
+    page.get_by_role("button", name="Predict").first.click()
+    page.get_by_text("logged as").first.wait_for()
+    page.get_by_text("What would change the answer").first.click()
+    wait_until_drawn(page)
+
+
+def _upload_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
+    """Send a file of up to 1,500 rows, so that the log has something to show."""
+    import pandas as pd
+
+    from pipeline.package import load_package
+
+    features = list(load_package(project / "models/candidate").schema.feature_names)
+    rows = pd.read_parquet(project / "data/test.parquet")[features].head(1500)
+    rows.to_csv(folder / "rows.csv", index=False)
+    open_page(page, address, "predict")
+    page.get_by_role("tab", name="File").click()
+    page.locator("input[type=file]").set_input_files(folder / "rows.csv")
+    page.get_by_role("button", name=f"Predict {len(rows):,} rows").click()
+    page.get_by_text("Download all answers").wait_for()
+    wait_until_drawn(page)
+
+
+def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
+    """Take every picture on the results of a project."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log_drifting_day(project.root, n=8_000)
+    project.start(
+        sys.executable, "-m", "stages.monitor"
+    ).communicate()  # says that it drifted, and tells whom it may concern
+    with running_app(project) as address, tempfile.TemporaryDirectory() as scratch:
+        with browser_page() as page:
+            _upload_predictions(page, address, project.root, Path(scratch))
+            _save_screenshot(page, "predict-file", folder)
+            for name in PAGES:
+                _predict_by_form(page, address) if name == "predict" else open_page(page, address, name)
+                _save_screenshot(page, name or "overview", folder)
+            open_page(page, address, "models")
+            page.get_by_role("tab", name="How good it is").click()
+            wait_until_drawn(page)
+            _save_screenshot(page, "models-figures", folder)
+        with browser_page(dark=True) as page:
+            open_page(page, address, "")
+            _save_screenshot(page, "overview-dark", folder)
+            open_page(page, address, "monitoring")
+            _save_screenshot(page, "monitoring-dark", folder)
+        with browser_page(width=390, height=844) as page:
+            for name in PAGES:
+                open_page(page, address, name)
+                _save_screenshot(page, f"{name or 'overview'}-narrow", folder)
+
+
+def main() -> None:
+    """Build a project in a temporary folder, unless one is named, and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--project", type=Path, help="folder of a project whose graph has run")
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    given = parser.parse_args()
+    if given.project is not None:
+        take_screenshots(workspace.Workspace(given.project.resolve()), given.out)
+        return
+    folder = Path(tempfile.mkdtemp())
+    try:
+        take_screenshots(_finished_workspace(folder / "project"), given.out)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

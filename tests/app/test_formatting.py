@@ -1,0 +1,74 @@
+"""Names of others never become markup, figures have sensible digits, moments their zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.formatting import (
+    escape_markdown,
+    format_age,
+    format_number,
+    format_timestamp,
+    message_markdown,
+    shorten,
+    time_zone,
+)
+
+
+@given(st.text(max_size=200))
+def test_no_sign_of_markup_stays_bare(text: str) -> None:
+    assert re.search(r"(?<!\\)(?:\\\\)*[*_`<>\[\]$:#|~]", escape_markdown(text)) is None
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\n", "\x00", "\u2066"])
+def test_signs_that_turn_or_break_a_line_are_left_out(sign: str) -> None:
+    assert escape_markdown(f"a{sign}b") == "a b"
+
+
+def test_names_of_any_script_stay_as_they_are() -> None:
+    assert escape_markdown("שלום 😀 größe") == "שלום 😀 größe"
+
+
+def test_our_messages_keep_their_commands() -> None:
+    assert message_markdown("run `dvc repro` <now>") == "run `dvc repro` \\<now\\>"
+
+
+def test_a_long_name_is_cut_and_says_so() -> None:
+    assert shorten("x" * 100, 10) == "xxxxxxxxx…"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (0.12345, "0.1235"),
+        (18524, "18,524"),
+        (0, "0.0000"),
+        (1e-7, "1e-07"),
+        (1.0, "1.0000"),
+    ],
+)
+def test_a_figure_has_sensible_digits(value: float | None, said: str) -> None:
+    assert format_number(value) == said
+
+
+def test_a_moment_names_its_zone() -> None:
+    assert format_timestamp(1_767_225_600_000_000, time_zone("Europe/Vienna")) == "2026-01-01 01:00:00 CET"
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../etc/passwd"])
+def test_an_unknown_zone_is_utc(name: str | None) -> None:
+    assert time_zone(name) is UTC
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
+)
+def test_an_age_has_the_largest_unit_that_fits(seconds: int, said: str) -> None:
+    assert format_age(0, seconds * 1_000_000) == said

@@ -1,0 +1,76 @@
+"""Packages that several machines share: what one adds, every other one can load."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import ConfigError, DependencyUnavailable, IntegrityError
+from pipeline.package import PackageStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STORE_FOLDER = "packages"
+
+
+# One worker packs the models that these tests share.
+pytestmark = pytest.mark.xdist_group("deploy")
+
+
+@pytest.fixture
+def package(packages: tuple[Path, Path]) -> Path:
+    return packages[0]
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that all machines see."""
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", (tmp_path / STORE_FOLDER).as_uri())
+    return tmp_path / STORE_FOLDER
+
+
+def test_a_package_added_by_a_machine_loads_on_another(package: Path, shared: Path, tmp_path: Path) -> None:
+    added = PackageStore(tmp_path / "first").add(package)
+    shutil.rmtree(tmp_path / "first")
+    assert PackageStore(tmp_path / "second").load(added.digest).digest == added.digest
+
+
+def test_packages_are_cached_after_the_first_download(package: Path, shared: Path, tmp_path: Path) -> None:
+    digest = PackageStore(tmp_path / "first").add(package).digest
+    second = PackageStore(tmp_path / "second")
+    second.load(digest)
+    shutil.rmtree(shared)
+    assert second.load(digest).digest == digest
+
+
+def test_an_incomplete_package_is_not_listed(package: Path, shared: Path, tmp_path: Path) -> None:
+    digest = PackageStore(tmp_path / "first").add(package).digest
+    (shared / digest / "manifest.json").unlink()
+    with pytest.raises(IntegrityError, match=digest):
+        PackageStore(tmp_path / "second").load(digest)
+
+
+def test_a_package_that_was_changed_in_the_store_is_refused(package: Path, shared: Path, tmp_path: Path) -> None:
+    digest = PackageStore(tmp_path / "first").add(package).digest
+    with (shared / digest / "golden.json").open("a", encoding="utf-8") as file:
+        file.write(" ")
+    with pytest.raises(IntegrityError, match=r"golden\.json"):
+        PackageStore(tmp_path / "second").load(digest)
+
+
+def test_an_unreachable_store_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = "s3://name:very-secret@bucket/models?endpoint_override=127.0.0.1:1&scheme=http&region=here"  # pragma: allowlist secret
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", away)
+    with pytest.raises(DependencyUnavailable, match="s3://bucket/models") as caught:
+        PackageStore(tmp_path / "first").load("0" * 64)
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["ftp://somewhere/else", "no address"])
+def test_an_address_of_no_store_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_PACKAGES_URL", address)
+    with pytest.raises(ConfigError, match="accepted: file, s3"):
+        PackageStore(tmp_path).load("0" * 64)

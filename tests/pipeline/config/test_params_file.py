@@ -1,0 +1,98 @@
+"""params.yaml is what conf/ composes to, or what DVC composed for an experiment; never anything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.composition import compose
+from pipeline.config.config_loader import build_config, load_params
+from pipeline.config.params_file import changed_value_lines, check_params_fresh, write_params
+from pipeline.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _origin(project: Path, key: str) -> dict[str, object]:
+    entries = json.loads((project / "reports/config_origin.json").read_text(encoding="utf-8"))
+    return next(entry for entry in entries if entry["key"] == key)
+
+
+def test_the_committed_params_are_what_conf_composes_to() -> None:
+    check_params_fresh(REPOSITORY)
+
+
+def test_the_committed_params_hold_nothing_of_a_machine() -> None:
+    text = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"(?m)(: /\w|\$\{|https?://|password|hydra)", text) == []
+
+
+def test_a_change_of_conf_reaches_params_and_is_said(project: Path) -> None:
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
+    assert write_params(project) == ["drift.alpha: 0.02 -> 0.01"]
+    assert write_params(project) == []
+    assert _origin(project, "drift.alpha")["file"] == "conf/drift/default.yaml"
+
+
+def test_stale_params_are_refused_with_the_keys(project: Path) -> None:
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
+    with pytest.raises(ConfigError, match=r"is stale against conf/: drift.alpha: 0.02 -> 0.01"):
+        check_params_fresh(project)
+
+
+def test_a_refused_setting_leaves_params_alone(project: Path) -> None:
+    before = (project / "params.yaml").read_bytes()
+    _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 5")
+    with pytest.raises(ConfigError, match=r"conf/drift/default.yaml: drift.alpha: found 5"):
+        write_params(project)
+    assert (project / "params.yaml").read_bytes() == before
+    assert not (project / "reports").exists()
+
+
+def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
+    _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 0.2")
+    before = (project / "params.yaml").read_bytes()
+    assert write_params(project) == ["drift.alpha: 0.02 -> 0.2 (override of this experiment)"]
+    assert (project / "params.yaml").read_bytes() == before
+    assert _origin(project, "drift.alpha")["override"] == "dvc exp run -S drift.alpha=0.2"
+
+
+def test_params_of_an_experiment_are_checked_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
+    _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 7.5")
+    with pytest.raises(ConfigError, match=r"dvc exp run -S drift.alpha=7.5: drift.alpha: found 7.5"):
+        write_params(project)
+
+
+def test_unreadable_params_are_replaced(project: Path) -> None:
+    (project / "params.yaml").write_text("a: [", encoding="utf-8")
+    assert write_params(project) == ["params.yaml is made from conf/"]
+    check_params_fresh(project)
+
+
+def test_changes_names_what_came_and_what_went() -> None:
+    assert changed_value_lines({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "d": 3}}) == [
+        "a.c: 2 -> (absent)",
+        "a.d: (absent) -> 3",
+    ]
+
+
+def test_the_composed_file_and_conf_itself_give_equal_settings(project: Path) -> None:
+    assert load_params(project / "params.yaml") == build_config(compose(conf=project / "conf").values, where="conf")

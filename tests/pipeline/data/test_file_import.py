@@ -1,0 +1,82 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.file_import import find_imported_file, import_file
+from pipeline.errors import Conflict, DataError, UsageError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def write_source_file(tmp_path: Path, text: str = "a,b\n1,2\n", name: str = "rows.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_copied_whole_and_a_second_time_nothing_is_done(tmp_path: Path, root: Path) -> None:
+    file = write_source_file(tmp_path)
+    first, second = import_file(file, root=root), import_file(file, root=root)
+    assert (first.path, first.status, second.status) == ("data/external/rows.csv", "added", "unchanged")
+    assert (root / first.path).read_bytes() == file.read_bytes()
+    assert [path.name for path in (root / "data/external").iterdir()] == ["rows.csv"]
+
+
+def test_changed_content_is_refused_without_replace(tmp_path: Path, root: Path) -> None:
+    import_file(write_source_file(tmp_path), root=root)
+    changed = write_source_file(tmp_path, "a,b\n3,4\n")
+    with pytest.raises(Conflict, match="--replace"):
+        import_file(changed, root=root)
+    assert (root / "data/external/rows.csv").read_text() == "a,b\n1,2\n"
+    assert import_file(changed, root=root, replace=True).status == "replaced"
+    assert (root / "data/external/rows.csv").read_text() == "a,b\n3,4\n"
+
+
+def test_a_file_that_stands_in_place_already_is_left_alone(root: Path) -> None:
+    (root / "data/external").mkdir(parents=True)
+    assert import_file(write_source_file(root / "data/external"), root=root).status == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["rows.xlsx", "rows", ".csv", ".rows.csv", "ro${ws}.csv"])
+def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"sources read \.csv|give the file a name"):
+        import_file(write_source_file(tmp_path, name=name), root=root)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(UsageError, match="there is no such file"):
+        import_file(tmp_path / "nothing.csv", root=root)
+
+
+def test_imported_file_is_found_by_path_name_and_source(tmp_path: Path, root: Path) -> None:
+    file = write_source_file(tmp_path)
+    import_file(file, root=root)
+    for word in (file, Path("rows.csv"), root / "data/external/rows.csv"):
+        assert find_imported_file(word, root=root) == "data/external/rows.csv"
+
+
+def test_outdated_copy_is_refused(tmp_path: Path, root: Path) -> None:
+    import_file(write_source_file(tmp_path), root=root)
+    with pytest.raises(DataError, match=r"is not the same as .*--replace"):
+        find_imported_file(write_source_file(tmp_path, "a,b\n3,4\n"), root=root)
+
+
+def test_file_never_imported_is_refused(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(DataError, match="mlops data add"):
+        find_imported_file(write_source_file(tmp_path), root=root)
+
+
+def test_in_a_dvc_project_the_file_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=root, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+    added = import_file(write_source_file(tmp_path), root=root)
+    assert added.pointer == "data/external/rows.csv.dvc"
+    assert "path: rows.csv" in (root / added.pointer).read_text()
+    assert (root / "data/external/.gitignore").read_text() == "/rows.csv\n"

@@ -1,0 +1,113 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipeline.config.groups.data_config import SplitConfig
+from pipeline.data.splitters import SPLITTERS, split_train_test
+from pipeline.errors import ConfigError, DataError, UnknownOption
+from pipeline.schema import Column, Schema, Target
+
+SCHEMA = Schema(
+    "few",
+    (Column("number", "integer", "Int64"), Column("day", "datetime", "datetime64[us]", role="time")),
+    Target("answer", ("a", "b", "c")),
+)
+
+
+def make_frame(*counts: int) -> pd.DataFrame:
+    words = [word for word, count in zip("abc", counts, strict=True) for _ in range(count)]
+    n = len(words)
+    return pd.DataFrame(
+        {
+            "number": pd.array(range(n), dtype="Int64"),
+            "day": pd.date_range("2026-01-01", periods=n).astype("datetime64[us]"),
+            "answer": pd.array(words, dtype="string"),
+        }
+    )
+
+
+def split_config(kind: str = "stratified", *, share: float = 0.2, column: str | None = None) -> SplitConfig:
+    return SplitConfig(kind=kind, test_share=share, column=column)
+
+
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["stratified", "random", "by_time"]),
+    st.tuples(*[st.integers(5, 60)] * 3),
+    st.floats(0.1, 0.9),
+    st.integers(0, 2**32 - 1),
+)
+def test_each_row_is_in_a_single_part_in_its_original_order(
+    kind: str, counts: tuple[int, int, int], share: float, seed: int
+) -> None:
+    rows = make_frame(*counts)
+    parts = split_train_test(rows, SCHEMA, split_config(kind, share=share, column="day"), seed=seed)
+    train, test = parts.train["number"].tolist(), parts.test["number"].tolist()
+    assert sorted(train + test) == rows["number"].tolist()
+    assert train == sorted(train)
+    assert test == sorted(test)
+    assert abs(len(test) - share * len(rows)) <= 2
+    assert parts.test.index.tolist() == list(range(len(test)))
+
+
+def test_each_class_gives_its_share() -> None:
+    parts = split_train_test(make_frame(100, 50, 10), SCHEMA, split_config(), seed=1)
+    assert parts.test["answer"].value_counts().to_dict() == {"a": 20, "b": 10, "c": 2}
+
+
+def test_the_smallest_class_is_in_both_parts() -> None:
+    parts = split_train_test(make_frame(100, 50, 2), SCHEMA, split_config(), seed=1)
+    assert ((parts.train["answer"] == "c").sum(), (parts.test["answer"] == "c").sum()) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["stratified", "random"])
+def test_the_seed_decides_and_nothing_else(kind: str) -> None:
+    rows = make_frame(40, 40, 40)
+    first, again, other = (split_train_test(rows, SCHEMA, split_config(kind), seed=seed).test for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, again)
+    assert first["number"].tolist() != other["number"].tolist()
+
+
+def test_the_latest_rows_are_tested_and_a_moment_is_not_divided() -> None:
+    rows = make_frame(4, 3, 3).assign(
+        day=pd.to_datetime(["2026-01-01"] * 6 + ["2026-01-02"] * 4).astype("datetime64[us]")
+    )
+    parts = split_train_test(
+        rows.sample(frac=1, random_state=0), SCHEMA, split_config("by_time", share=0.2, column="day"), seed=0
+    )
+    assert sorted(parts.test["number"]) == [6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen", "message"),
+    [
+        (make_frame(9, 9, 1), split_config(), r"fewer than 2 rows .*: c \(1\)"),
+        (
+            make_frame(3, 3, 3).assign(answer=pd.array(["a", "b", "c"] * 2 + ["a", "b", None], dtype="string")),
+            split_config(),
+            "no class",
+        ),
+        (make_frame(1, 1, 0), split_config("random", share=0.1), "leave the test part empty"),
+        (make_frame(9, 9, 9).assign(day=pd.NaT), split_config("by_time", column="day"), "27 rows have no day"),
+        (make_frame(2, 2, 2).assign(number=1), split_config("by_time", column="number"), "leave the train part empty"),
+    ],
+)
+def test_rows_that_cannot_be_divided_are_refused(rows: pd.DataFrame, chosen: SplitConfig, message: str) -> None:
+    schema = (
+        SCHEMA if (rows["answer"] == "c").any() else Schema("two", SCHEMA.columns, Target("answer", ("a", "b"), "a"))
+    )
+    with pytest.raises(DataError, match=message):
+        split_train_test(rows, schema, chosen, seed=0)
+
+
+def test_by_time_requires_a_column() -> None:
+    with pytest.raises(ConfigError, match=r"data\.split\.column: by_time needs"):
+        split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("by_time"), seed=0)
+
+
+def test_unknown_splitter_is_refused_with_the_known_names() -> None:
+    assert list(SPLITTERS) == ["stratified", "random", "by_time"]
+    with pytest.raises(UnknownOption, match="did you mean 'random'"):
+        split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("randm"), seed=0)

@@ -1,0 +1,206 @@
+"""Gates are held to models whose worth is known: better, equal, worse, leaky, unlike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from pipeline import package
+from pipeline.evaluation import evaluate
+from pipeline.gates import GateInputs, GateReport, evaluate_gates
+from pipeline.gates.gate_evaluation import _champion_test_gate
+from pipeline.metrics import LabeledPredictions, compare_paired
+from pipeline.schema import Column, Schema
+from pipeline.validation.dataset_validation import validate
+from tests.pipeline.package.small_packages import parts, write_small_package
+from tests.pipeline.toy_dataset import settings
+
+if TYPE_CHECKING:
+    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.package import Package
+
+N_ROWS = 3000
+SOUND = {"level": "warning", "leakage": []}
+MODELS = {
+    "default": (),
+    "linear": ("model=logistic_regression",),
+    "weak": ("model=logistic_regression", "model.estimator.C=0.0001"),
+    "overfitted": ("model=random_forest", "model.estimator.n_estimators=30", "model.estimator.min_samples_leaf=1"),
+}
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+    folder = tmp_path_factory.mktemp("packages")
+    for name, overrides in MODELS.items():
+        write_small_package(folder / name, "personality", *overrides, n_rows=N_ROWS)
+    return {name: package.load_package(folder / name) for name in MODELS}
+
+
+_REPORTS: dict[str, dict[str, Any]] = {}
+
+
+def _cached_evaluation(judged: Package) -> dict[str, Any]:
+    if judged.digest not in _REPORTS:
+        _REPORTS[judged.digest] = _evaluate(judged)
+    return _REPORTS[judged.digest]
+
+
+def _evaluate(judged: Package) -> dict[str, Any]:
+    rows, config = parts("personality", N_ROWS), settings("evaluation.resamples=200", "evaluation.importance_repeats=1")
+    return evaluate(judged, rows.train, rows.test, config.evaluation, objective="log_loss", seed=1).as_dict()
+
+
+def evaluate_candidate(
+    candidate: Package, champion: Package | None = None, *overrides: str, **validation: object
+) -> GateReport:
+    evidence = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
+    return evaluate_gates(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
+
+
+def results(report: GateReport) -> dict[str, str]:
+    return {gate.name: gate.result for gate in report.gates}
+
+
+def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
+    found = results(evaluate_candidate(packages["default"]))
+    assert {found[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
+        "pass"
+    }
+
+
+def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[str, Package]) -> None:
+    assert results(evaluate_candidate(packages["weak"], packages["default"]))["champion"] == "fail"
+    assert evaluate_candidate(packages["weak"], packages["default"]).verdict == "reject"
+    assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
+
+
+def test_an_overfitted_model_is_no_better_than_one_rule_though_its_accuracy_is_near(
+    packages: dict[str, Package],
+) -> None:
+    report = evaluate_candidate(packages["overfitted"], packages["default"])
+    assert results(report)["better than depth_2_tree"] == "fail"
+    accuracy = [
+        _cached_evaluation(packages[name])["metrics"]["accuracy"]["value"] for name in ("overfitted", "default")
+    ]
+    assert abs(accuracy[0] - accuracy[1]) < 0.02
+
+
+def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
+    assert evaluate_candidate(packages["default"], packages["default"]).verdict in {"hold", "reject"}
+    assert results(evaluate_candidate(packages["default"], packages["default"]))["champion"] == "hold"
+
+
+def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: dict[str, Package]) -> None:
+    rows, config = parts("personality", N_ROWS).train, settings()
+    target = config.data.target
+    leak = Column("told_before", "float", "Float64", nullable=True)
+    declared = Schema.from_config(config.data)
+    planted = replace(declared, columns=(*declared.columns, leak))
+    leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
+    found = validate(leaking, planted, config.validation).as_dict()
+    report = evaluate_candidate(packages["default"], leakage=found["leakage"])
+    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.unmet_gates]
+    assert report.verdict == "reject"
+
+
+def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
+    assert results(evaluate_candidate(packages["default"], level="error"))["validation"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("override", "gate"),
+    [
+        ("promotion.latency_ms=0.0001", "latency"),
+        ("promotion.size_mb=0.001", "size"),
+        ("+promotion.limits.log_loss=0.01", "limit log_loss"),
+    ],
+)
+def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
+    (failed,) = [one for one in evaluate_candidate(packages["default"], None, override).unmet_gates if one.name == gate]
+    assert failed.value is not None
+    assert failed.threshold is not None
+    assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
+
+
+def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages: dict[str, Package]) -> None:
+    few = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
+    many = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(packages["default"]), SOUND)
+    floors = [
+        next(
+            gate.threshold
+            for gate in evaluate_gates(packages["default"], rows, settings().promotion, seed=1).gates
+            if "ece" in gate.name
+        )
+        for rows in (few, many)
+    ]
+    declared = settings().promotion.limits["ece"]
+    assert floors[0] is not None
+    assert floors[1] is not None
+    assert floors[0] > floors[1] > declared
+
+
+def test_what_is_settled_is_the_same_whatever_serves_and_wherever(packages: dict[str, Package]) -> None:
+    alone, against = (
+        evaluate_candidate(packages["default"]).only_reproducible(),
+        evaluate_candidate(packages["default"], packages["weak"]).only_reproducible(),
+    )
+    assert alone == against
+    assert {"latency", "champion", "slices", "schema"}.isdisjoint(results(alone))
+
+
+def test_the_table_and_the_card_name_every_gate(packages: dict[str, Package]) -> None:
+    report = evaluate_candidate(packages["weak"], packages["default"])
+    for gate in report.gates:
+        assert gate.name in report.as_text()
+        assert f"| {gate.name} | {gate.result} |" in report.as_markdown()
+    assert "verdict: reject" in report.as_text()
+
+
+def _promotion(**changes: object) -> PromotionConfig:
+    return settings().promotion.model_copy(update={"resamples": 500, **changes})
+
+
+def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[LabeledPredictions, LabeledPredictions]:
+    """Two models whose log odds err independently by as much."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(0, 2, n_rows)
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(-truth))).astype(np.int64)
+    scored = []
+    for _ in range(2):
+        p = 1 / (1 + np.exp(-(truth + rng.normal(0, 0.5, n_rows))))
+        scored.append(LabeledPredictions(y, np.column_stack([1 - p, p]), (p > 0.5).astype(np.int64), 1))
+    return scored[0], scored[1]
+
+
+def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
+    config, n = _promotion(), 400
+    promoted = 0
+    for seed in range(n):
+        mine, theirs = _models_of_equal_worth(seed)
+        found = compare_paired(
+            mine, theirs, ["log_loss"], confidence_level=config.confidence, n_resamples=500, seed=seed
+        )["log_loss"]
+        promoted += _champion_test_gate(found, config).passed
+    declared = (1 - config.confidence) / 2
+    assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
+
+
+def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
+    mine, theirs = _models_of_equal_worth(1, 20_000)
+    found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
+    assert _champion_test_gate(found, _promotion(rule="non_inferior", margin=0.05)).passed
+    assert not _champion_test_gate(found, _promotion(rule="superior")).passed
+
+
+def test_where_more_is_better_the_sides_are_exchanged() -> None:
+    mine, theirs = _models_of_equal_worth(1)
+    worse = LabeledPredictions(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
+    found = compare_paired(mine, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
+    gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
+    assert (gate.result, gate.fails_when) == ("pass", "below")
+    back = compare_paired(worse, mine, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
+    assert _champion_test_gate(back, _promotion(metric="roc_auc")).result == "fail"

@@ -1,0 +1,61 @@
+"""The version in production is judged on rows that are handed over, or on those of the log."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import MLOpsPipeline
+from pipeline.errors import DataError
+from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, live_rows, production_package
+from tests.pipeline.serving.conftest import databases, packages, postgresql, project, registered
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["databases", "packages", "postgresql", "project", "registered"]
+
+
+@pytest.fixture
+def mlops(project: Path) -> MLOpsPipeline:
+    shutil.copy(ROOT / "params.yaml", project / "params.yaml")
+    return MLOpsPipeline("tries", MODEL_NAME, root=project)
+
+
+def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops: MLOpsPipeline, project: Path) -> None:
+    package = production_package(project)[0]
+    recent, reference = live_rows(800, 1), live_rows(1_200, 2)
+    number = next(one.name for one in package.schema.features if one.is_numeric)
+    moved = recent.assign(**{number: recent[number].max()})
+    calm = mlops.monitor_production_model(prediction_data=recent, reference_data=reference)
+    loud = mlops.monitor_production_model(moved)
+    assert (calm["drift"]["drift_detected"], calm["drift"]["multivariate"]["verdict"]) == (False, "stable")
+    assert number in loud["drift"]["drifted_features"]
+    assert (loud["model"], loud["dashboard"]["total_predictions"]) == (MODEL_NAME, 800)
+    truth = recent[package.schema.target.column].astype(str).to_numpy()
+    assert calm["performance"]["accuracy"] == pytest.approx((package.predict(recent) == truth).mean())
+    assert calm["performance"]["n_outcomes"] == 800
+
+
+def test_rows_without_outcomes_are_judged_by_what_is_expected(mlops: MLOpsPipeline, project: Path) -> None:
+    package = production_package(project)[0]
+    recent = live_rows(300)[list(package.schema.feature_names)]
+    found = mlops.monitor_production_model(recent)
+    assert (found["performance"]["accuracy"], found["performance"]["n_outcomes"]) == (None, 0)
+    assert found["performance"]["expected"]["accuracy"]["value"] == pytest.approx(
+        package.predict_proba(recent).max(axis=1).mean(), abs=1e-6
+    )
+    assert found["degradation"]["degradation_detected"] is False
+
+
+def test_without_rows_the_log_is_judged(mlops: MLOpsPipeline) -> None:
+    found = mlops.monitor_production_model()
+    assert (found["dashboard"]["total_predictions"], found["drift"]["verdict"]) == (0, "not_enough_data")
+
+
+def test_a_frame_of_something_else_is_refused(mlops: MLOpsPipeline) -> None:
+    with pytest.raises(DataError, match="prediction_data: has no rows with columns of the model; accepted: a frame"):
+        mlops.monitor_production_model(live_rows(5).add_prefix("other_"))

@@ -1,0 +1,48 @@
+"""What a run made is said with its figures, and a project without a run says what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.maintenance.project_summary import ProjectSummary, SummaryMetric, summarize_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _summary(*, onnx: bool = True) -> ProjectSummary:
+    return ProjectSummary(
+        problem="small",
+        model="forest",
+        digest="0123456789abcdef",
+        n_rows_by_part={"raw": 1200, "quarantined": 0, "train": 960, "test": 240},
+        quality_score=97.25,
+        warnings=("missing",),
+        metrics=(
+            SummaryMetric("log_loss", 0.25, 0.2, 0.3, {"majority": 0.6}),
+            SummaryMetric("roc_auc", None, None, None, {}),
+        ),
+        confidence=0.95,
+        is_onnx=onnx,
+    )
+
+
+def test_the_text_names_rows_figures_and_what_to_do_next() -> None:
+    text = _summary().as_text()
+    assert "small: 1,200 rows, quality 97.2 of 100, warnings: missing" in text
+    assert "log_loss    0.2500  [0.2000, 0.3000]   (majority 0.6000)" in text
+    assert "roc_auc     -\n" in text
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in text
+
+
+def test_the_text_says_what_serves() -> None:
+    assert "served by ONNX" in _summary().as_text()
+    assert "served by scikit-learn" in _summary(onnx=False).as_text()
+
+
+def test_a_project_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="run `make run` or `dvc repro`"):
+        summarize_project(tmp_path)

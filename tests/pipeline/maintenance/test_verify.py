@@ -1,0 +1,93 @@
+"""A flipped byte is found, in an output and in the cache, against a real DVC project."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import IntegrityError
+from pipeline.maintenance.verify import verify_project
+from tests.end_to_end.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRAPH = """\
+stages:
+  make:
+    cmd: mkdir -p folder/deep && echo one > file && echo two > folder/a && echo three > folder/deep/b && echo 1 > plain
+    outs: [file, folder, plain: {cache: false}]
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    project = Workspace(tmp_path_factory.mktemp("dvc") / "project")
+    project.root.mkdir()
+    project.run("git", "init", "-q")
+    project.run("dvc", "init", "-q")
+    (project.root / "dvc.yaml").write_text(GRAPH, encoding="utf-8")
+    project.repro()
+    return project
+
+
+@pytest.fixture
+def project(made: Workspace, tmp_path: Path) -> Workspace:
+    return made.copy(tmp_path / "project")
+
+
+def flip(path: Path) -> None:
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def cached(project: Workspace, content: bytes) -> Path:
+    objects = (project.root / ".dvc/cache/files/md5").rglob("*")
+    return next(path for path in objects if path.is_file() and path.read_bytes() == content)
+
+
+def test_a_sound_project_has_no_findings(project: Workspace) -> None:
+    found = verify_project(project.root)
+    assert (found.n_outputs, found.n_cached, found.findings) == (3, 4, ())
+
+
+@pytest.mark.parametrize("path", ["file", "folder/a", "folder/deep/b", "plain"])
+def test_a_flipped_byte_in_an_output_is_found(project: Workspace, path: str) -> None:
+    flip(project.root / path)
+    assert [(f.location, f.path, f.problem) for f in verify_project(project.root).findings] == [
+        ("workspace", path, "changed")
+    ]
+
+
+@pytest.mark.parametrize("content", [b"one\n", b"two\n", b"three\n"])
+def test_a_flipped_byte_in_the_cache_is_found(project: Workspace, content: bytes) -> None:
+    path = cached(project, content)
+    flip(path)
+    expected = ("cache", str(path.relative_to(project.root)), "changed")
+    assert [(f.location, f.path, f.problem) for f in verify_project(project.root).findings] == [expected]
+
+
+def test_a_missing_member_of_a_folder_is_found(project: Workspace) -> None:
+    (project.root / "folder/a").unlink()
+    assert [(f.path, f.problem) for f in verify_project(project.root).findings] == [("folder/a", "missing")]
+
+
+def test_a_project_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"dvc\.lock: no such file; run `dvc repro` first"):
+        verify_project(tmp_path)
+
+
+def test_a_damaged_lock_says_what_to_do(project: Workspace) -> None:
+    (project.root / "dvc.lock").write_text("stages: [", encoding="utf-8")
+    with pytest.raises(IntegrityError, match=r"git checkout dvc\.lock"):
+        verify_project(project.root)
+
+
+def test_the_command_lists_findings_and_ends_with_the_code_for_integrity(project: Workspace) -> None:
+    flip(project.root / "file")
+    answer = project.run("mlops", "verify", "--json", expect=8)
+    assert json.loads(answer.stdout)["findings"][0]["path"] == "file"

@@ -1,0 +1,320 @@
+"""Each metric against a value worked out by hand, against scikit-learn, and its properties."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from pipeline.errors import DataError, UnknownOption
+from pipeline.metrics import (
+    METRICS,
+    LabeledPredictions,
+    WeightedPredictions,
+    compare_paired,
+    compute_metrics,
+    estimate_metrics,
+    expected_metric_if_calibrated,
+    round_significant,
+)
+
+METRIC_NAMES = list(METRICS)
+SCORE_METRIC_NAMES = [name for name in METRICS if METRICS[name].needs == "scores"]
+
+
+def binary_predictions(y: list[int], p: list[float], *, positive: int = 1) -> LabeledPredictions:
+    score = np.array(p, dtype=np.float64)
+    columns = [1 - score, score] if positive == 1 else [score, 1 - score]
+    truth = np.array(y) if positive == 1 else 1 - np.array(y)
+    called = (score >= 0.5).astype(int)
+    return LabeledPredictions(truth, np.column_stack(columns), called if positive == 1 else 1 - called, positive)
+
+
+@st.composite
+def labeled_predictions(draw: st.DrawFn, n_classes: int | None = None, min_rows: int = 4) -> LabeledPredictions:
+    n_classes = n_classes or draw(st.integers(2, 4))
+    n = draw(st.integers(min_rows, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, max(0, n - n_classes))])
+    levels = draw(st.integers(2, 50))
+    raw = rng.integers(1, levels + 1, (len(y), n_classes)).astype(float)
+    probabilities = raw / raw.sum(axis=1, keepdims=True)
+    predicted = rng.integers(0, n_classes, len(y))
+    return LabeledPredictions(y, probabilities, predicted, 1 if n_classes == 2 else None)
+
+
+# Four rows, worked out on paper: scores 0.9 and 0.4 are of the class, 0.6 and 0.1 are not.
+HAND_EXAMPLE = binary_predictions([1, 0, 1, 0], [0.9, 0.6, 0.4, 0.1])
+HAND_VALUES = {
+    "log_loss": -(math.log(0.9) + math.log(0.4) + math.log(0.4) + math.log(0.9)) / 4,
+    "brier": (0.01 + 0.36 + 0.36 + 0.01) / 4,
+    "roc_auc": 3 / 4,  # of four pairs only (0.4, 0.6) is the wrong way round
+    "pr_auc": 0.5 * 1 + 0.5 * 2 / 3,
+    "ece": (0.1 + 0.6 + 0.6 + 0.1) / 4,  # each row is alone in its bin
+    "accuracy": 1 / 2,
+    "balanced_accuracy": 1 / 2,
+    "f1_macro": 1 / 2,
+    "f1_weighted": 1 / 2,
+    "precision": 1 / 2,
+    "recall": 1 / 2,
+    "mcc": 0.0,
+}
+
+
+@pytest.mark.parametrize("name", METRIC_NAMES)
+def test_a_metric_gives_the_value_computed_by_hand(name: str) -> None:
+    assert compute_metrics(HAND_EXAMPLE)[name] == pytest.approx(HAND_VALUES[name], abs=1e-15)
+
+
+def test_three_classes_give_the_values_computed_by_hand() -> None:
+    # true 0 0 1 1 2 2, called 0 0 1 2 2 0: recalls 1, 1/2, 1/2; precisions 2/3, 1, 1/2.
+    called = np.array([0, 0, 1, 2, 2, 0])
+    found = compute_metrics(LabeledPredictions(np.array([0, 0, 1, 1, 2, 2]), np.eye(3)[called] * 0.7 + 0.1, called))
+    assert found["balanced_accuracy"] == pytest.approx(2 / 3)
+    assert found["precision"] == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
+    assert found["f1_macro"] == pytest.approx((4 / 5 + 2 / 3 + 1 / 2) / 3)
+    assert found["log_loss"] == pytest.approx(-(4 * math.log(0.8) + 2 * math.log(0.1)) / 6)
+    assert found["brier"] == pytest.approx((4 * 0.06 + 2 * (0.64 + 0.01 + 0.81)) / 6)
+    assert found["ece"] == pytest.approx(0.8 - 4 / 6)
+    assert found["mcc"] == pytest.approx((4 * 6 - 12) / math.sqrt((36 - 14) * (36 - 12)))
+
+
+def sklearn_metrics(rows: LabeledPredictions) -> dict[str, float]:
+    is_binary = rows.positive is not None
+    scores = rows.probabilities[:, 1] if is_binary else rows.probabilities
+    average = {} if is_binary else {"average": "macro"}
+    one_hot = np.eye(rows.n_classes)[rows.y]
+    y, predicted = rows.y, rows.predicted
+    return {
+        "log_loss": sk.log_loss(y, rows.probabilities),
+        "brier": sk.brier_score_loss(y, scores),
+        "roc_auc": sk.roc_auc_score(y, scores, multi_class="ovr"),
+        "pr_auc": sk.average_precision_score(one_hot[:, 1] if is_binary else one_hot, scores),
+        "accuracy": sk.accuracy_score(y, predicted),
+        "balanced_accuracy": sk.balanced_accuracy_score(y, predicted),
+        "f1_macro": sk.f1_score(y, predicted, average="macro"),
+        "f1_weighted": sk.f1_score(y, predicted, average="weighted"),
+        "precision": sk.precision_score(y, predicted, zero_division=0, **average),
+        "recall": sk.recall_score(y, predicted, zero_division=0, **average),
+        "mcc": sk.matthews_corrcoef(y, predicted),
+    }
+
+
+@settings(max_examples=100, deadline=None)
+@given(labeled_predictions())
+def test_every_metric_agrees_with_scikit_learn(rows: LabeledPredictions) -> None:
+    expected = sklearn_metrics(rows)
+    found = compute_metrics(rows)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(labeled_predictions(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(rows: LabeledPredictions, random: object) -> None:
+    order = list(range(rows.n_rows))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    assert compute_metrics(rows.take(np.array(order))) == pytest.approx(compute_metrics(rows), abs=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(labeled_predictions(), st.integers(0, 2**32))
+def test_a_weight_is_the_same_as_so_many_equal_rows(rows: LabeledPredictions, seed: int) -> None:
+    weights = np.random.default_rng(seed).integers(0, 4, rows.n_rows)
+    weights[: rows.n_classes] = np.maximum(weights[: rows.n_classes], 1)
+    weighted = WeightedPredictions(rows, weights[None, :].astype(float))
+    repeated = compute_metrics(rows.take(np.repeat(np.arange(rows.n_rows), weights)))
+    assert {name: float(METRICS[name].function(weighted)[0]) for name in METRIC_NAMES} == pytest.approx(
+        repeated, abs=1e-12
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(labeled_predictions())
+def test_every_metric_stays_inside_its_bounds(rows: LabeledPredictions) -> None:
+    found = compute_metrics(rows)
+    low = {"mcc": -1.0}
+    high = {"log_loss": math.inf, "brier": 2.0}
+    assert all(low.get(name, 0.0) - 1e-12 <= value <= high.get(name, 1.0) + 1e-12 for name, value in found.items())
+
+
+@pytest.mark.parametrize("name", METRIC_NAMES)
+def test_certain_correct_predictions_give_the_best_value(name: str) -> None:
+    perfect = compute_metrics(binary_predictions([0, 1, 0, 1], [0.0, 1.0, 0.0, 1.0]))[name]
+    assert perfect == pytest.approx(1.0 if METRICS[name].higher_is_better else 0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", METRIC_NAMES)
+def test_the_positive_class_may_be_the_first(name: str) -> None:
+    y, p = [1, 0, 1, 1, 0, 0], [0.9, 0.6, 0.4, 0.7, 0.2, 0.3]
+    assert compute_metrics(binary_predictions(y, p, positive=0))[name] == pytest.approx(
+        compute_metrics(binary_predictions(y, p))[name], abs=1e-15
+    )
+
+
+def test_auc_of_one_class_is_not_defined() -> None:
+    found = compute_metrics(binary_predictions([1, 1], [0.4, 0.9]))
+    assert math.isnan(found["roc_auc"])
+    assert found["recall"] == 0.5
+
+
+def test_tied_scores_count_half() -> None:
+    assert compute_metrics(binary_predictions([0, 1, 1], [0.3, 0.3, 0.3]))["roc_auc"] == 0.5
+
+
+def test_a_class_that_no_row_has_is_left_out_of_means() -> None:
+    rows = LabeledPredictions(np.array([0, 1]), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), np.array([0, 1]))
+    assert compute_metrics(rows)["f1_macro"] == 1.0
+    assert compute_metrics(rows)["roc_auc"] == 1.0
+
+
+def test_an_interval_holds_its_value_and_narrows_with_more_rows() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(4000) < 0.3).astype(int)
+    p = np.clip(rng.normal(0.3 + 0.4 * y, 0.2), 0.01, 0.99)
+    all_rows = binary_predictions(y.tolist(), p.tolist())
+    wide = estimate_metrics(all_rows.take(np.arange(200)), METRIC_NAMES, confidence_level=0.95, n_resamples=300, seed=1)
+    narrow = estimate_metrics(all_rows, METRIC_NAMES, confidence_level=0.95, n_resamples=300, seed=1)
+    for name in set(METRIC_NAMES) - {"ece"}:  # the calibration error of a resample is biased upwards
+        assert narrow[name].low < narrow[name].value < narrow[name].high
+        assert narrow[name].high - narrow[name].low < wide[name].high - wide[name].low
+
+
+def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
+    rows = binary_predictions([1] * 800 + [0] * 200, [0.9] * 1000)
+    found = estimate_metrics(rows, ["accuracy"], confidence_level=0.95, n_resamples=4000, seed=3)["accuracy"]
+    half = 1.959963984540054 * math.sqrt(0.8 * 0.2 / 1000)
+    assert (found.low, found.high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.002)
+
+
+def test_intervals_have_nominal_coverage() -> None:
+    rng = np.random.default_rng(5)
+    covered = 0
+    for seed in range(200):
+        right = (rng.random(150) < 0.8).astype(int)
+        rows = binary_predictions(right.tolist(), [0.9] * 150)
+        found = estimate_metrics(rows, ["accuracy"], confidence_level=0.9, n_resamples=200, seed=seed)["accuracy"]
+        covered += found.low <= 0.8 <= found.high
+    assert 0.84 <= covered / 200 <= 0.96
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    first, second = (
+        estimate_metrics(HAND_EXAMPLE, METRIC_NAMES, confidence_level=0.9, n_resamples=100, seed=7) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_no_interval_when_most_resamples_are_undefined() -> None:
+    rows = binary_predictions([1] + [0] * 30, [0.9] + [0.1] * 30)
+    found = estimate_metrics(rows, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=0)["roc_auc"]
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+
+
+def test_a_model_is_no_better_than_itself() -> None:
+    rows = HAND_EXAMPLE.take(np.arange(40) % 4)
+    found = compare_paired(rows, rows, METRIC_NAMES, confidence_level=0.95, n_resamples=50, seed=0)
+    assert {(one.value, one.low, one.high) for one in found.values()} == {(0.0, 0.0, 0.0)}
+
+
+def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(1000) < 0.5).astype(int)
+    p = np.clip(rng.normal(0.2 + 0.6 * y, 0.25), 0.02, 0.98)
+    good = binary_predictions(y.tolist(), p.tolist())
+    worse = binary_predictions(y.tolist(), (0.5 + (p - 0.5) * 0.9).tolist())
+    options = {"confidence": 0.95, "resamples": 300, "seed": 0}
+    apart = compare_paired(good, worse, ["brier"], **options)["brier"]
+    one, other = (
+        estimate_metrics(good, ["brier"], **options)["brier"],
+        estimate_metrics(worse, ["brier"], **options)["brier"],
+    )
+    assert apart.low > 0 or apart.high < 0
+    assert one.low < other.high
+    assert other.low < one.high
+
+
+def test_models_on_different_rows_are_not_compared() -> None:
+    with pytest.raises(DataError, match="different true classes"):
+        compare_paired(
+            HAND_EXAMPLE,
+            binary_predictions([0, 1, 1, 0], [0.1] * 4),
+            METRIC_NAMES,
+            confidence_level=0.95,
+            n_resamples=10,
+            seed=0,
+        )
+
+
+def test_a_thousand_resamples_of_all_metrics_take_about_a_second() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.random(3700)
+    rows = binary_predictions((rng.random(3700) < p).astype(int).tolist(), p.tolist())
+    started = time.perf_counter()
+    estimate_metrics(rows, METRIC_NAMES, confidence_level=0.95, n_resamples=1000, seed=0)
+    assert time.perf_counter() - started < 2.0  # 0.2 s alone; others may share the processor
+
+
+def test_a_metric_is_called_with_plain_arrays() -> None:
+    found = METRICS["recall"](HAND_EXAMPLE.y, HAND_EXAMPLE.probabilities, HAND_EXAMPLE.predicted, positive=1)
+    assert found == 0.5
+
+
+def test_each_metric_declares_its_direction() -> None:
+    assert METRICS["log_loss"].is_better(0.1, 0.2)
+    assert METRICS["roc_auc"].is_better(0.9, 0.8)
+    assert {name for name in METRICS if not METRICS[name].higher_is_better} == {"log_loss", "brier", "ece"}
+
+
+def test_an_unknown_metric_names_the_nearest() -> None:
+    with pytest.raises(UnknownOption, match="did you mean 'log_loss'"):
+        compute_metrics(HAND_EXAMPLE, ["logloss"])
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"y": np.array([1])}, "the same number of rows"),
+        ({"probabilities": np.full((4, 2), np.nan)}, "missing or infinite"),
+        ({"positive": None}, "name it for two"),
+    ],
+)
+def test_invalid_rows_are_refused(change: dict[str, object], match: str) -> None:
+    fields = {
+        "y": HAND_EXAMPLE.y,
+        "probabilities": HAND_EXAMPLE.probabilities,
+        "predicted": HAND_EXAMPLE.predicted,
+        "positive": 1,
+    }
+    with pytest.raises(DataError, match=match):
+        LabeledPredictions(**(fields | change))
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1 / 3, 0.3333333333), (math.nan, None), (None, None), (0.0, 0.0)])
+def test_values_are_rounded_to_ten_significant_digits(value: float | None, expected: float | None) -> None:
+    assert round_significant(value) == expected
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_expected_metric_if_calibrated_is_the_mean_over_simulated_rows(n_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(n_classes), 80)
+    positive = 1 if n_classes == 2 else None
+    predicted = probabilities.argmax(axis=1)
+    seen = []
+    for _ in range(300):
+        y = np.array([rng.choice(n_classes, p=row) for row in probabilities])
+        seen.append(METRICS["ece"](y, probabilities, predicted, positive=positive))
+    scored = LabeledPredictions(np.zeros(80, dtype=np.int64), probabilities, predicted, positive)
+    expected = expected_metric_if_calibrated(scored, "ece", n_resamples=300, seed=1)
+    assert expected == pytest.approx(np.mean(seen), abs=4 * np.std(seen) / np.sqrt(300) * np.sqrt(2))
+
+
+def test_certain_probabilities_that_are_right_have_no_calibration_error_by_chance() -> None:
+    sure = np.eye(2)[[0, 1, 1]]
+    scored = LabeledPredictions(np.array([0, 1, 1]), sure, np.array([0, 1, 1]), 1)
+    assert expected_metric_if_calibrated(scored, "ece", n_resamples=20, seed=1) == 0.0

@@ -1,0 +1,164 @@
+"""The matrix that every estimator sees: equal for a row alone and among others, whatever form the rows have."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from pipeline.errors import ConfigError, DataError, IntegrityError
+from pipeline.modeling.encoder import Encoder, make_encoder
+from pipeline.schema import Column
+from tests.pipeline.toy_dataset import rows, schema, settings
+
+FEATURES = schema().features
+FORMS = (
+    {},
+    {"missing": "impute"},
+    {"missing": "impute", "categories": "one_hot", "scale": "standard"},
+    {"missing": "impute", "indicators": "never", "fill": "mean"},
+    {"missing": "native", "indicators": "always", "categories": "one_hot"},
+)
+RECORD = st.fixed_dictionaries(
+    {
+        "size": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        "count": st.none() | st.integers(-(2**40), 2**40),
+        "colour": st.none() | st.sampled_from(["blue", "red", "green", ""]),
+        "is_new": st.none() | st.booleans(),
+        "seen_at": st.none() | st.datetimes(pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")),
+    }
+)
+
+
+def typed(records: list[dict[str, object]]) -> pd.DataFrame:
+    kinds = {"size": "Float64", "count": "Int64", "colour": "string", "is_new": "boolean", "seen_at": "datetime64[us]"}
+    return pd.DataFrame({name: pd.Series([one[name] for one in records], dtype=kind) for name, kind in kinds.items()})
+
+
+@cache
+def fitted(**form: str) -> Encoder:
+    return Encoder(FEATURES, **form).fit(rows())
+
+
+@given(records=st.lists(RECORD, min_size=1, max_size=12), form=st.sampled_from(FORMS), data=st.data())
+@examples(max_examples=40, deadline=None)
+def test_a_row_gets_the_same_bits_in_any_order_alone_and_as_plain_values(records, form, data) -> None:
+    encoder = fitted(**form)
+    matrix = encoder.transform(typed(records))
+    order = data.draw(st.permutations(range(len(records))))
+    assert np.array_equal(encoder.transform(typed([records[at] for at in order])), matrix[list(order)], equal_nan=True)
+    alone = np.concatenate([encoder.transform(typed([one])) for one in records])
+    assert np.array_equal(alone, matrix, equal_nan=True)
+    plain = {name: [one[name] for one in records] for name in records[0]}
+    assert np.array_equal(encoder.transform(plain), matrix, equal_nan=True)
+
+
+@given(records=st.lists(RECORD, min_size=1, max_size=8), form=st.sampled_from(FORMS))
+@examples(max_examples=40, deadline=None)
+def test_a_filled_matrix_is_whole_and_finite_for_any_row(records, form) -> None:
+    matrix = fitted(**form).transform(typed(records))
+    assert matrix.dtype == np.float32
+    assert not np.isinf(matrix).any()
+    assert form.get("missing") != "impute" or not np.isnan(matrix).any()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_encoder_is_stored_in_plain_figures(form: dict[str, str]) -> None:
+    encoder = fitted(**form)
+    again = Encoder.from_dict(json.loads(json.dumps(encoder.as_dict())))
+    assert again.feature_names_out_ == encoder.feature_names_out_
+    assert np.array_equal(again.transform(rows(seed=1)), encoder.transform(rows(seed=1)), equal_nan=True)
+
+
+def small(values: list[object], kind: str = "float", **settings_: str) -> list[object]:
+    dtype, words = ("string", ("a", "b")) if kind == "category" else ("Float64", ())
+    column = Column("x", kind, dtype, nullable=True, categories=words)
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
+    return Encoder([column], **settings_).fit_transform(frame).tolist()
+
+
+def test_a_missing_number_is_filled_with_the_median_and_told() -> None:
+    assert small([1.0, None, 2.0, 9.0], missing="impute") == [[1, 0], [2, 1], [2, 0], [9, 0]]
+
+
+def test_a_missing_number_is_filled_with_the_mean() -> None:
+    assert small([1.0, None, 2.0, 9.0], missing="impute", fill="mean", indicators="never") == [[1], [4], [2], [9]]
+
+
+def test_scaled_numbers_have_mean_zero_and_deviation_one() -> None:
+    assert small([1.0, 3.0], scale="standard") == [[-1], [1]]
+
+
+def test_a_constant_number_is_not_divided_by_zero() -> None:
+    assert small([5.0, 5.0], scale="standard") == [[0], [0]]
+
+
+def test_words_are_their_positions_and_others_stand_behind_the_last() -> None:
+    assert small(["a", "b", "c", None], "category", missing="impute") == [[0], [1], [2], [-1]]
+
+
+def test_words_are_columns_and_others_are_zeros() -> None:
+    found = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
+    assert found == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_a_column_that_was_never_seen_is_filled_with_zero() -> None:
+    assert small([None, None], missing="impute", indicators="never") == [[0], [0]]
+
+
+def test_numbers_beyond_float32_are_clipped() -> None:
+    largest = float(np.finfo(np.float32).max)
+    assert small([1e300, -1e300]) == [[largest], [-largest]]
+
+
+def test_text_ids_and_the_target_are_left_out() -> None:
+    assert fitted().feature_names_in_ == ("size", "count", "colour", "is_new", "seen_at")
+
+
+def test_auto_follows_what_the_model_wants() -> None:
+    config = settings("model=logistic_regression")
+    encoder = make_encoder(schema(), config.features, config.model.inputs)
+    assert (encoder.missing, encoder.categories, encoder.scale) == ("impute", "one_hot", "standard")
+
+
+def test_the_features_group_overrides_the_model() -> None:
+    config = settings("features.scale=none", "features.categories=codes")
+    encoder = make_encoder(schema(), config.features, config.model.inputs)
+    assert (encoder.categories, encoder.scale) == ("codes", "none")
+
+
+def test_scikit_learn_can_clone_it() -> None:
+    assert clone(fitted(missing="impute")).get_params()["missing"] == "impute"
+
+
+def test_an_absent_column_is_named() -> None:
+    with pytest.raises(DataError, match="colour: the rows have no such column"):
+        fitted().transform(rows().drop(columns="colour"))
+
+
+def test_a_value_of_another_kind_is_named_with_its_column() -> None:
+    with pytest.raises(DataError, match="size: cannot be read as float"):
+        fitted().transform(rows().astype({"size": object}).assign(size="tall"))
+
+
+def test_an_encoder_that_is_not_fitted_says_so() -> None:
+    with pytest.raises(DataError, match="call fit first"):
+        Encoder(FEATURES).transform(rows())
+
+
+def test_a_declaration_without_a_feature_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no feature column"):
+        Encoder([Column("note", "text", "string")]).fit({"note": ["a"]})
+
+
+@pytest.mark.parametrize("change", [{"format": 9}, {"columns": [{"name": "x"}]}, {"columns": 3}])
+def test_other_figures_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError, match="encoder"):
+        Encoder.from_dict({**fitted().as_dict(), **change})

@@ -1,0 +1,179 @@
+"""What is learned, on which rows, and that it is the same however many threads there are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, matthews_corrcoef
+from sklearn.model_selection import StratifiedKFold
+
+from pipeline.errors import ConfigError, DataError, UnknownOption
+from pipeline.metrics import METRICS
+from pipeline.modeling.classifier import encode_target, fit_classifier
+from pipeline.modeling.training import THRESHOLD_RULES, TrainResult, _FoldEvaluation, train_classifier, training_lineage
+from tests.pipeline.toy_dataset import FAST, rows, schema, settings
+
+
+def trained(*overrides: str, n: int = 300, n_classes: int = 2) -> TrainResult:
+    config = settings(*FAST, *overrides)
+    declared = schema(n_classes)
+    return train_classifier(
+        rows(n, n_classes), declared, config.features, config.model, config.training, seed=config.seed
+    )
+
+
+def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
+    config, frame, declared = settings(*FAST), rows(), schema()
+    codes = encode_target(frame, declared.target)
+    expected = np.empty((len(frame), 2))
+    for learn, judge in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
+        fitted = fit_classifier(frame.iloc[learn], declared, config.features, config.model, seed=config.seed)
+        expected[judge] = fitted.predict_proba(frame.iloc[judge])
+    assert np.array_equal(trained().out_of_fold, expected)
+
+
+def test_the_figures_are_means_over_folds() -> None:
+    result = trained()
+    assert len(result.fold_metrics) == 3
+    assert result.mean_metrics["log_loss"] == pytest.approx(np.mean([fold["log_loss"] for fold in result.fold_metrics]))
+    assert result.std_metrics["log_loss"] == pytest.approx(
+        np.std([fold["log_loss"] for fold in result.fold_metrics], ddof=1)
+    )
+    assert result.objective_value == result.mean_metrics["log_loss"]
+    assert set(result.mean_metrics) == set(METRICS)
+
+
+@pytest.mark.parametrize("model", ["hist_gradient_boosting", "extra_trees", "mlp"])
+def test_the_number_of_threads_changes_nothing(model: str) -> None:
+    one, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
+    assert np.array_equal(one.out_of_fold, three.out_of_fold)
+    assert np.array_equal(one.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
+    assert one.as_dict() == three.as_dict()
+
+
+def test_baselines_are_judged_on_the_same_folds() -> None:
+    result = trained()
+    assert result.baseline_metrics["majority"]["log_loss"] == pytest.approx(np.log(2), abs=1e-3)
+    assert result.baseline_metrics["majority"]["roc_auc"] == 0.5
+    assert result.baseline_metrics["majority"]["log_loss"] > result.baseline_metrics["depth_2_tree"]["log_loss"]
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
+def test_calibration_mends_a_model_that_is_not_certain_enough(kind: str) -> None:
+    model = ("model=hist_gradient_boosting", "model.estimator.max_iter=10")
+    plain, mended = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
+    assert mended.classifier.calibration.kind == kind
+    assert mended.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
+    assert mended.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
+
+
+@pytest.mark.parametrize("rule", ["fixed", "max_f1"])
+def test_a_row_has_no_say_in_how_it_is_calibrated(rule: str) -> None:
+    training = settings(*FAST, "training.calibration=isotonic", f"training.threshold.rule={rule}").training
+    codes, scores = encode_target(rows(), schema().target), trained().out_of_fold
+    fold_of = np.arange(300) // 2 % 3
+    turned = np.where(fold_of == 0, 1 - codes, codes)
+    before, _ = _FoldEvaluation(schema().target, codes, fold_of).cross_calibrate(scores, training)
+    after, _ = _FoldEvaluation(schema().target, turned, fold_of).cross_calibrate(scores, training)
+    assert np.array_equal(before[fold_of == 0], after[fold_of == 0])
+    assert not np.array_equal(before[fold_of == 1], after[fold_of == 1])
+
+
+@pytest.mark.parametrize(
+    ("rule", "figure"),
+    [("max_f1", f1_score), ("max_mcc", matthews_corrcoef)],
+)
+@examples(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_threshold_rule_finds_the_best_of_all_thresholds(rule: str, figure: object, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 20, 60) / 20
+    truth = rng.random(60) < 0.2 + 0.6 * scores
+    if not 0 < truth.sum() < 60 or len(set(scores)) < 2:
+        return
+    found = figure(truth, scores >= THRESHOLD_RULES[rule](scores, truth, 0.5))  # type: ignore[operator]
+    best = max(figure(truth, scores >= one) for one in np.unique(scores)[1:])  # type: ignore[operator]
+    assert found == pytest.approx(best, abs=1e-12)
+
+
+def test_balanced_accuracy_is_best_where_the_classes_part() -> None:
+    scores, truth = np.array([0.1, 0.2, 0.3, 0.4]), np.array([False, False, True, True])
+    assert THRESHOLD_RULES["max_balanced_accuracy"](scores, truth, 0.5) == 0.25
+
+
+def test_a_threshold_is_never_itself_a_score() -> None:
+    result = trained("training.threshold.rule=max_mcc")
+    assert result.classifier.threshold not in set(result.out_of_fold[:, 1].tolist())
+    assert 0 < result.classifier.threshold < 1
+
+
+def test_a_fixed_threshold_is_taken_as_it_is() -> None:
+    assert trained("training.threshold.value=0.3").classifier.threshold == 0.3
+
+
+def test_equal_scores_leave_the_fixed_threshold() -> None:
+    assert THRESHOLD_RULES["max_f1"](np.full(4, 0.7), np.array([True, False, True, True]), 0.5) == 0.5
+
+
+def test_class_weights_raise_the_recall_of_the_rare_class() -> None:
+    config, frame = settings(*FAST), rows(600)
+    frame = frame[(frame["answer"] == "no") | (frame["row"] % 8 == 1)].reset_index(drop=True)
+    options = (schema(), config.features, config.model)
+    plain = train_classifier(frame, *options, config.training, seed=1)
+    weighted = train_classifier(
+        frame, *options, config.training.model_copy(update={"class_weight": "balanced"}), seed=1
+    )
+    assert weighted.mean_metrics["recall"] > plain.mean_metrics["recall"]
+
+
+def test_three_classes_are_learned_without_a_threshold() -> None:
+    result = trained(n_classes=3)
+    assert result.classifier.threshold is None
+    assert result.out_of_fold.shape == (300, 3)
+    assert result.mean_metrics["accuracy"] > 0.7
+    assert result.as_dict()["threshold"] is None
+
+
+def test_a_rule_that_needs_two_classes_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"max_f1 needs two classes and answer has 3.*fixed"):
+        trained("training.threshold.rule=max_f1", n_classes=3)
+
+
+def test_an_unknown_rule_names_those_that_there_are() -> None:
+    with pytest.raises(
+        UnknownOption, match=r"training\.threshold\.rule.*fixed, max_f1, max_balanced_accuracy, max_mcc"
+    ):
+        trained("training.threshold.rule=best")
+
+
+def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
+    with pytest.raises(UnknownOption, match=r"^training\.objective: 'logloss' is not known.*did you mean 'log_loss'"):
+        trained("training.objective=logloss")
+
+
+def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
+    config = settings(*FAST)
+    frame = rows().head(120).query("answer == 'no' or row < 4")
+    with pytest.raises(DataError, match=r"yes has 2 rows.*training\.folds is 3"):
+        train_classifier(frame, schema(), config.features, config.model, config.training, seed=0)
+
+
+def test_what_dvc_compares_is_small_and_plain() -> None:
+    shown = trained().as_dict()
+    assert set(shown) == {*METRICS, "threshold", "baselines"}
+    assert set(shown["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
+
+
+def test_the_summary_is_one_line_for_people() -> None:
+    assert "over 3 folds (majority 0.69" in trained().summary
+
+
+def test_lineage_follows_the_settings_that_training_reads() -> None:
+    def of(*overrides: str) -> str:
+        return training_lineage(settings(*FAST, *overrides), data={"train": "a"}, source={})["params_sha256"]
+
+    assert of("training.n_jobs=3") == of() == of("drift=default")
+    assert len({of(), of("seed=7"), of("model.estimator.C=2.0"), of("training.calibration=sigmoid")}) == 4

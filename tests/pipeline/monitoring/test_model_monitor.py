@@ -1,0 +1,299 @@
+"""The monitor says of the log what pandas says of its rows, whatever the order in which they came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+import pipeline
+from pipeline import state as store
+from pipeline.config.config_loader import load_params
+from pipeline.errors import DataError, UsageError
+from pipeline.monitoring import ModelMonitor, count_frame
+from pipeline.monitoring.log.log_batch import loggable_reference
+from pipeline.monitoring.log.log_window import window_by_time
+from pipeline.monitoring.log.log_window import window_counts as counts_in
+from pipeline.monitoring.log.rollup_layout import PREDICTIONS
+from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
+from pipeline.state import open_state
+from tests.pipeline.monitoring.log_fixtures import (
+    MODEL_NAME,
+    NOW,
+    hours_us,
+    live_rows,
+    make_monitor,
+    plain_counts,
+    production_package,
+    write_log,
+    write_outcomes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.monitoring import BinCounts
+    from pipeline.package import Package
+
+
+def window_bin_counts(state: store.State, model: str, package: Package, *, since: int, until: int) -> BinCounts:
+    return counts_in(state, model, package, window_by_time(state, model, since=since, until=until))
+
+
+def test_the_monitor_is_a_public_class() -> None:
+    assert pipeline.ModelMonitor is ModelMonitor
+
+
+@pytest.mark.parametrize("window", [(0.0, 6.0), (0.5, 5.25), (2.1, 2.9), (1.0, 1.0)])
+def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: tuple[float, float]) -> None:
+    frame = live_rows(1_200)
+    start = NOW - NOW % hours_us(1)
+    write_log(project, frame, start=start, stop=start + hours_us(6))
+    package, _ = production_package(project)
+    state = open_state(project)
+    assert roll_up(state, MODEL_NAME, lambda _: package) == 1_200
+    since, until = (start + hours_us(one) for one in window)
+    found = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
+    state.close()
+    at = np.linspace(start, start + hours_us(6), 1_200, endpoint=False).astype(np.int64)
+    part = frame[(at >= since) & (at < until)].reset_index(drop=True)
+    probabilities = package.predict_proba(part)
+    positive = package.classes.index(package.schema.target.positive)
+    expected = count_frame(
+        loggable_reference(package),
+        part,
+        n_rows=len(part),
+        score=probabilities[:, positive],
+        confidence=probabilities.max(axis=1),
+        predicted=package.predict(part),
+    )
+    assert found.n_rows == len(part)
+    assert plain_counts(found) == plain_counts(expected)
+
+
+def test_rows_are_counted_once_also_when_they_come_late_and_after_a_rebuild(project: Path) -> None:
+    start = NOW - NOW % hours_us(1) - hours_us(3)
+    package, _ = production_package(project)
+    state = open_state(project)
+    write_log(project, live_rows(300, 1), start=start, stop=start + hours_us(3), prefix="a")
+    rolled = [roll_up(state, MODEL_NAME, lambda _: package), roll_up(state, MODEL_NAME, lambda _: package)]
+    write_log(project, live_rows(200, 2), start=start - hours_us(2), stop=start + hours_us(1), prefix="late")
+    rolled.append(roll_up(state, MODEL_NAME, lambda _: package))
+    whole = {"since": start - hours_us(2), "until": start + hours_us(3)}
+    before = window_bin_counts(state, MODEL_NAME, package, **whole)
+    assert (rolled, before.n_rows) == ([300, 0, 200], 500)
+    assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 500
+    assert plain_counts(window_bin_counts(state, MODEL_NAME, package, **whole)) == plain_counts(before)
+    state.close()
+
+
+def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> None:
+    write_log(project, live_rows(100), start=NOW - hours_us(2), stop=NOW)
+    package, _ = production_package(project)
+    state = open_state(project)
+    with pytest.raises(KeyboardInterrupt), state.writing() as connection:
+        tally = store.RollupCounts(100, 0.0, np.ones(5, dtype=np.int64))
+        key = store.RollupKey(PREDICTIONS, package.digest, "champion", 0)
+        store.add_rollups(
+            connection, MODEL_NAME, {key: tally}, after=store.RollupProgress(0, 0), until=store.RollupProgress(100, 0)
+        )
+        raise KeyboardInterrupt
+    assert roll_up(state, MODEL_NAME, lambda _: package) == 100
+    found = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
+    assert found.n_rows == 100
+    state.close()
+
+
+def test_two_processes_that_roll_up_at_once_count_each_row_once(project: Path) -> None:
+    write_log(project, live_rows(100), start=NOW - hours_us(2), stop=NOW)
+    package, _ = production_package(project)
+    state, other = open_state(project), open_state(project)
+
+    def packages(_digest: str):  # the other one is faster, while this one counts
+        roll_up(other, MODEL_NAME, lambda _: package)
+        return package
+
+    assert roll_up(state, MODEL_NAME, packages) == 0
+    assert window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1)).n_rows == 100
+    state.close()
+    other.close()
+
+
+def test_shifted_live_rows_drift_and_others_do_not(project: Path) -> None:
+    monitor = make_monitor(project)
+    frame = live_rows(1_500)
+    write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
+    calm = monitor.detect_data_drift()
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    moved = frame.copy()
+    moved[number] = moved[number].max()
+    write_log(project, moved, start=NOW - hours_us(1), stop=NOW, prefix="moved")
+    drifted = monitor.detect_data_drift(window_hours=0.9)
+    assert (calm["drift_detected"], calm["verdict"] in ("stable", "watch"), calm["n_rows"]) == (False, True, 1_500)
+    assert number in drifted["drifted_features"]
+    assert drifted["findings"][0]["words"]
+
+
+def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Path) -> None:
+    frame = live_rows(600)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    frame[number] = frame[number].max()
+    write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
+    monitor = make_monitor(project)
+    config = load_params(project / "params.yaml")
+    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"hold_windows": 2})})
+    assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
+    assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
+
+
+def test_a_passed_frame_can_be_the_reference(project: Path) -> None:
+    monitor = make_monitor(project)
+    frame = live_rows(1_000)
+    write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
+    same = monitor.detect_data_drift(live_rows(1_500, 9))
+    other = live_rows(1_500, 9)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    other[number] = other[number].max()
+    differs = monitor.detect_data_drift(other, drift_threshold=0.1)
+    assert (same["drift_detected"], same["multivariate"]["verdict"]) == (False, "stable")
+    assert (differs["drift_detected"], differs["multivariate"]["value"] > 0.9) == (True, True)
+
+
+def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
+    """Duplicates, revisions, late ones, and ones for predictions that are not there."""
+    frame = live_rows(2_000)
+    ids = write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
+    package, _ = production_package(project)
+    target = package.schema.target
+    truth = frame[target.column].astype(str).to_numpy()
+    other = {target.classes[0]: target.classes[1], target.classes[1]: target.classes[0]}
+    rng = np.random.default_rng(3)
+    known = rng.permutation(2_000)[:1_500]
+    first = [(ids[i], other[truth[i]] if rng.random() < 0.05 else truth[i]) for i in known]
+    again = [(ids[i], truth[i]) for i in known[:450]]
+    unknown = [(f"nobody{i}", target.classes[0]) for i in range(40)]
+    write_outcomes(project, [*first, *unknown])
+    write_outcomes(project, again)
+    table = pd.DataFrame([*first, *again], columns=["id", "outcome"]).groupby("id").last()
+    said = pd.Series(package.predict(frame), index=ids).loc[table.index]
+    found = make_monitor(project).calculate_performance_metrics(window_hours=24)
+    assert (found["total_predictions"], found["n_outcomes"], found["coverage"]) == (2_000, 1_500, 0.75)
+    assert found["accuracy"] == pytest.approx(accuracy_score(table["outcome"], said), abs=1e-9)
+    assert found["f1_score"] == pytest.approx(f1_score(table["outcome"], said, average="weighted"), abs=1e-9)
+    assert found["intervals"]["accuracy"][0] < found["accuracy"] < found["intervals"]["accuracy"][1]
+    assert found["expected"]["accuracy"]["value"] == pytest.approx(
+        package.predict_proba(frame).max(axis=1).mean(), abs=1e-6
+    )
+
+
+def test_an_outcome_that_comes_before_its_prediction_is_joined_later(project: Path) -> None:
+    monitor = make_monitor(project)
+    frame = live_rows(5)
+    truth = frame[production_package(project)[0].schema.target.column].astype(str).tolist()
+    write_outcomes(project, [(f"p{i}", word) for i, word in enumerate(truth)])
+    assert monitor.calculate_performance_metrics()["n_outcomes"] == 0
+    write_log(project, frame, start=NOW - hours_us(1), stop=NOW)
+    assert monitor.calculate_performance_metrics()["n_outcomes"] == 5
+
+
+def test_single_predictions_are_logged_as_in_the_examples(project: Path) -> None:
+    monitor = make_monitor(project)
+    package, version = production_package(project)
+    frame = live_rows(3)
+    names = list(package.schema.feature_names)
+    classes = package.classes
+    first = monitor.log_prediction(classes[0], frame[names].iloc[[0]], 0.8, classes[0])
+    monitor.log_prediction(classes[1], frame[names].iloc[1], np.float64(0.7), classes[0], "request-1")
+    monitor.log_prediction(prediction=classes[1], features={names[0]: None}, confidence=0.6)
+    found = monitor.get_monitoring_dashboard_data(hours=1)
+    assert len(first) == 36
+    assert (found["total_predictions"], found["n_outcomes"]) == (3, 2)
+    assert found["average_confidence"] == pytest.approx(0.7)
+    assert found["predictions_by_class"] == {classes[0]: 1, classes[1]: 2}
+    assert found["predictions_by_version"] == {str(version): 3}
+    assert monitor.calculate_performance_metrics(1)["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"prediction": "nobody"}, "prediction: 'nobody' is no class; accepted: "),
+        ({"actual": "nobody"}, "actual: 'nobody' is no class"),
+        ({"confidence": 1.2}, "confidence: 1.2 is no probability"),
+        ({"features": [1, 2]}, "features: list; accepted: a mapping"),
+        ({"features": {"x": float("inf")}}, "features: x: inf cannot be logged"),
+        ({"request_id": "x" * 37}, "request_id: has 37 signs"),
+    ],
+)
+def test_unloggable_values_are_refused(project: Path, given: dict[str, object], message: str) -> None:
+    package, _ = production_package(project)
+    usual = {"prediction": package.classes[0], "features": {}, "confidence": 0.9}
+    with pytest.raises(DataError, match=message):
+        make_monitor(project).log_prediction(**{**usual, **given})
+
+
+def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) -> None:
+    monitor = make_monitor(project)
+    package, _ = production_package(project)
+    one = monitor.log_prediction(package.classes[0], {}, 0.9)
+    with pytest.raises(DataError, match=f"actual: 'nobody' is no class; accepted: {', '.join(package.classes)}"):
+        monitor.log_outcome(one, "nobody")
+    assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
+
+
+def test_a_model_without_production_version_gets_a_usage_error(project: Path) -> None:
+    monitor = make_monitor(project)
+    monitor.model_name = "another"
+    with pytest.raises(UsageError, match="no version is in production"):
+        monitor.detect_data_drift()
+
+
+@pytest.mark.parametrize("length", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_window_of_invalid_length_is_refused(length: float, project: Path) -> None:
+    with pytest.raises(UsageError, match=r"window: .* hours; accepted: more than 0, at most 1,000,000"):
+        make_monitor(project).generate_monitoring_report(length)
+
+
+def test_a_rebuild_of_an_unknown_model_is_refused_and_one_without_rows_keeps_the_past(project: Path) -> None:
+    monitor = make_monitor(project)
+    write_log(project, live_rows(20), start=NOW - hours_us(5), stop=NOW)
+    assert monitor.rebuild() == 20
+    state = open_state(project)
+    with state.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM predictions")
+    state.close()
+    assert (monitor.rebuild(), monitor.get_monitoring_dashboard_data(48)["total_predictions"]) == (0, 20)
+    with pytest.raises(UsageError, match="another: no such model is registered"):
+        ModelMonitor("another", root=project, config=monitor.resolved_config).rebuild()
+
+
+def test_degradation_reports_its_baseline(project: Path) -> None:
+    frame = live_rows(1_000)
+    ids = write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
+    target = production_package(project)[0].schema.target
+    truth = frame[target.column].astype(str).tolist()
+    other = {target.classes[0]: target.classes[1], target.classes[1]: target.classes[0]}
+    monitor = make_monitor(project)
+    assert monitor.detect_performance_degradation({"accuracy": 0.85})["findings"][0]["verdict"] == "not_enough_data"
+    write_outcomes(project, list(zip(ids, truth, strict=True)))
+    fine = monitor.detect_performance_degradation({"accuracy": 0.85, "f1_score": 0.83}, degradation_threshold=0.05)
+    write_outcomes(project, [(one, other[word]) for one, word in zip(ids[:400], truth[:400], strict=True)])
+    worse = monitor.detect_performance_degradation({"accuracy": 0.85}, degradation_threshold=0.05)
+    assert (fine["degradation_detected"], worse["degraded_metrics"]) == (False, ["accuracy"])
+    assert monitor.calculate_performance_metrics()["trusted"]["accuracy"] is False
+
+
+def test_a_report_holds_everything_about_a_window(project: Path) -> None:
+    write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)
+    report = make_monitor(project).generate_monitoring_report()
+    assert (report["model"], report["dashboard"]["total_predictions"], report["drift"]["n_rows"]) == (
+        MODEL_NAME,
+        300,
+        300,
+    )
+    assert report["performance"]["expected"]["accuracy"]["value"] > 0.8
+    assert {one["metric"] for one in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
+    assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00+00:00"

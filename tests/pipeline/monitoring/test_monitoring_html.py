@@ -1,0 +1,96 @@
+"""What was found is told to people, to programs and to the shell, and all are told the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.files import write_json
+from pipeline.monitoring.monitoring_html import has_no_findings, headline, render_html, text_lines
+from tests.pipeline.monitoring.log_fixtures import NOW, hours_us, live_rows, make_monitor, production_package, write_log
+from tests.pipeline.toy_dataset import ROOT
+
+MLOPS = str(Path(sys.executable).with_name("mlops"))
+
+
+def log_drifted_rows(project: Path, *, n: int = 600) -> str:
+    """Log rows one of whose columns moved, and return its name."""
+    frame = live_rows(n)
+    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    frame[number] = frame[number].max()
+    write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
+    return number
+
+
+def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None:
+    number = log_drifted_rows(project)
+    report = make_monitor(project).generate_monitoring_report()
+    drawn = render_html(report)
+    assert not re.search(r"(src|href)=|url\(|@import", drawn)
+    assert all(name in drawn for name in production_package(project)[0].schema.feature_names)
+    assert drawn.count("<svg") == len(report["drift"]["findings"])
+    assert (has_no_findings(report), number in headline(report)) == (False, True)
+    assert any(line.startswith(f"  drift            {number}: mean rose") for line in text_lines(report))
+
+
+def test_an_empty_window_can_be_shown(project: Path) -> None:
+    report = make_monitor(project).generate_monitoring_report()
+    assert (report["drift"]["verdict"], has_no_findings(report)) == ("not_enough_data", True)
+    assert "not known" in render_html(report)
+    json.dumps(report, allow_nan=False)
+
+
+def test_a_name_that_is_markup_is_shown_as_text(project: Path) -> None:
+    report = make_monitor(project).generate_monitoring_report()
+    report["model"] = "<script>alert(1)</script>"
+    assert "<script" not in render_html(report)
+
+
+def test_findings_are_ordered_by_evaluated_importance(project: Path) -> None:
+    number = log_drifted_rows(project)
+    monitor = make_monitor(project)
+    digest = production_package(project)[0].digest
+    importance = [{"column": number, "mean": 0.3}, {"column": "another", "mean": 0.1}]
+    write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
+    found = monitor.detect_data_drift()["findings"]
+    assert {one["column"]: one["importance"] for one in found}[number] == pytest.approx(0.75)
+    write_json(project / "reports/evaluation.json", {"package": "another", "importance": importance})
+    assert {one["importance"] for one in monitor.detect_data_drift()["findings"]} == {None}
+
+
+def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.slow
+def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
+    make_monitor(project)
+    done = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
+    assert done.returncode == 0, done.stderr
+    assert "personality_model: not enough data: 0 rows" in done.stdout
+    found = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
+    assert found["dashboard"]["total_predictions"] == 0
+    assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.slow
+def test_the_command_line_reports_and_rebuilds(project: Path) -> None:
+    make_monitor(project)
+    write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)
+    rebuilt = run_command(project, MLOPS, "monitor", "rebuild")
+    told = run_command(project, MLOPS, "monitor", "report", "--json", "--hours", "1000000")
+    assert (rebuilt.returncode, rebuilt.stdout) == (0, "300 predictions counted anew\n")
+    assert json.loads(told.stdout)["dashboard"]["total_predictions"] == 300

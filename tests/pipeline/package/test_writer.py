@@ -1,0 +1,129 @@
+"""A package answers as the classifier did, and its bytes depend on what is in it alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline import package
+from pipeline.errors import DataError
+from tests.pipeline.package.small_packages import parts, train_small_model, unseen_rows, write_small_package
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N_ROWS = 400
+DIGEST = """
+import sys
+from pathlib import Path
+from tests.pipeline.package.small_packages import pack
+for model in sys.argv[2:]:
+    print(model, pack(Path(sys.argv[1]) / model, "personality", f"model={model}", n_rows=400).digest)
+"""
+MODELS = ("hist_gradient_boosting", "logistic_regression", "stacking", "knn", "mlp", "svm", "naive_bayes")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("packages") / "candidate"
+    write_small_package(path, "personality", "training.calibration=sigmoid", n_rows=N_ROWS)
+    return path
+
+
+def test_a_loaded_package_answers_as_the_classifier(folder: Path) -> None:
+    _, result = train_small_model("personality", "training.calibration=sigmoid", n_rows=N_ROWS)
+    rows, loaded = unseen_rows("personality", N_ROWS), package.load_package(folder)
+    assert np.abs(loaded.predict_proba(rows) - result.classifier.predict_proba(rows)).max() < 1e-5
+    assert (loaded.predict(rows) == result.classifier.predict(rows)).all()
+    assert (loaded.classes, loaded.threshold) == (result.classifier.classes, result.classifier.threshold)
+    assert np.array_equal(loaded.sklearn_classifier().predict_proba(rows), result.classifier.predict_proba(rows))
+
+
+def test_plain_values_get_what_a_frame_gets(folder: Path) -> None:
+    loaded, rows = package.load_package(folder), unseen_rows("personality", N_ROWS).head(20)
+    plain = {name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows}
+    assert np.array_equal(loaded.predict_proba(plain), loaded.predict_proba(rows))
+
+
+def test_the_digest_is_the_same_in_another_process_with_another_hash_seed(tmp_path: Path) -> None:
+    printed = []
+    for seed, threads in (("1", "1"), ("77", "2")):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+        }
+        command = [sys.executable, "-c", DIGEST, str(tmp_path / seed), *MODELS]
+        (tmp_path / seed).mkdir()
+        answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        printed.append(answer.stdout)
+    assert printed[0].split()[::2] == list(MODELS)
+    assert printed[0] == printed[1]
+    for path in (tmp_path / "1").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "77" / path.relative_to(tmp_path / "1")).read_bytes()
+
+
+def test_a_package_replaces_the_one_before_whole(tmp_path: Path) -> None:
+    first = write_small_package(tmp_path / "p", "personality", n_rows=N_ROWS)
+    second = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
+    assert package.load_package(tmp_path / "p").digest == second.digest != first.digest
+    assert [one.name for one in tmp_path.iterdir()] == ["p"]
+
+
+def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:
+    config, result = train_small_model("personality", n_rows=N_ROWS)
+    rows = parts("personality", N_ROWS)
+    with pytest.raises(DataError, match="scores: shape"):
+        package.write_package(
+            tmp_path / "p",
+            result.classifier,
+            train=rows.test,
+            parity_rows=rows.test,
+            scores=result.out_of_fold,
+            metrics={},
+            lineage={},
+            training=config.training,
+            model="x",
+        )
+    assert not (tmp_path / "p").exists()
+
+
+def test_nothing_in_it_tells_where_or_when(folder: Path) -> None:
+    for path in folder.iterdir():
+        data = path.read_bytes()
+        assert str(ROOT).encode() not in data
+        assert str(folder.parent).encode() not in data
+        assert b"\x80\x04" not in data[:2], f"{path.name} is a pickle"
+
+
+def test_golden_rows_are_spread_over_the_scores(folder: Path) -> None:
+    golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+    scores = [row[1] for row in golden["probabilities"][:8]]
+    assert len(scores) == 8
+    assert max(scores) - min(scores) > 0.7
+
+
+def test_the_card_names_every_column_and_figure(folder: Path) -> None:
+    loaded = package.load_package(folder)
+    for column in loaded.schema.features:
+        assert f"`{column.name}`" in loaded.card
+    for name in loaded.metrics:
+        assert f"| {name} |" in loaded.card
+    assert "`model.onnx` serves" in loaded.card
+
+
+def test_a_model_without_onnx_says_so_in_its_card(tmp_path: Path) -> None:
+    manifest = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
+    loaded = package.load_package(tmp_path / "p")
+    assert loaded.onnx_used is manifest.onnx.used
+    if not manifest.onnx.used:
+        assert "scikit-learn serves" in loaded.card
+        assert loaded.sklearn_classifier() is loaded.serving_classifier

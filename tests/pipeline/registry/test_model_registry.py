@@ -1,0 +1,167 @@
+"""Versions, stages, gates and the way back, as a person meets them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
+from pipeline.gates import Gate, GateReport
+from pipeline.registry.stage_transitions import current_actor
+from tests.pipeline.toy_dataset import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.registry import ModelRegistry
+    from pipeline.state import ModelVersion
+
+NAME = "personality_model"
+
+
+def report(result: str = "pass", champion: str | None = None) -> GateReport:
+    return GateReport("0" * 64, champion, (Gate("limit ece", result, "0.02 of at most 0.015"),))  # type: ignore[arg-type]
+
+
+def add(registry: ModelRegistry, folder: Path, result: str = "pass") -> ModelVersion:
+    return registry.register_model(folder, NAME, gates=report(result))
+
+
+def stages(registry: ModelRegistry) -> list[str]:
+    return [version.stage for version in registry.list_models(NAME)]
+
+
+@pytest.fixture
+def three(registry: ModelRegistry, packages: dict[str, Path]) -> ModelRegistry:
+    for folder in packages.values():
+        add(registry, folder)
+    return registry
+
+
+def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+    first, again = add(registry, packages["first"]), add(registry, packages["first"])
+    assert first == again
+    assert (first.version, first.semver, first.stage) == (1, "1.0.0", "None")
+
+
+def test_semantic_versions_say_what_changed(three: ModelRegistry) -> None:
+    assert [one.semver for one in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
+    assert three.get_latest_model_version(NAME).version == 3
+
+
+def test_a_new_production_archives_the_old_one_and_is_what_is_loaded(three: ModelRegistry) -> None:
+    three.promote_model(NAME, "1", "Production")
+    three.promote_model(NAME, 3, "Production")
+    assert stages(three) == ["Archived", "None", "Production"]
+    loaded = three.load_model(NAME, stage="Production")
+    assert loaded.digest == three.get_latest_model_version(NAME).digest
+    assert three.load_model(NAME, version=1).manifest.model == "logistic_regression"
+
+
+@pytest.mark.parametrize("result", ["fail", "hold"])
+def test_what_its_gates_do_not_let_through_stays_unless_forced_with_a_reason(
+    registry: ModelRegistry, packages: dict[str, Path], result: str
+) -> None:
+    add(registry, packages["first"], result)
+    with pytest.raises(GateRefused, match=r"limit ece \(0\.02 of at most 0\.015\)"):
+        registry.promote_model(NAME, 1, "Production")
+    with pytest.raises(UsageError, match="force needs a reason"):
+        registry.promote_model(NAME, 1, "Production", force=True)
+    registry.promote_model(NAME, 1, "Production", force=True, reason="the fair is tomorrow")
+    entry = registry.history(NAME)[-1]
+    assert (entry.actor, entry.action, entry.reason) == ("ada", "force", "the fair is tomorrow")
+    assert entry.evidence["verdict"] == ("reject" if result == "fail" else "hold")
+
+
+def test_what_was_never_judged_goes_nowhere(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+    registry.register_model(packages["first"], NAME, "Random Forest classifier")
+    with pytest.raises(GateRefused, match="never judged"):
+        registry.promote_model(NAME, 1, "Staging")
+    assert registry.promote_model(NAME, 1, "Archived").after.versions == {}
+
+
+def test_rollback_goes_back_step_by_step(three: ModelRegistry) -> None:
+    for version in (1, 2, 3):
+        three.promote_model(NAME, version, "Production")
+    assert three.rollback_model(NAME).after.version("Production") == 2
+    assert three.rollback_model(NAME).after.version("Production") == 1
+    with pytest.raises(UsageError, match="nothing served in Production before version 1"):
+        three.rollback_model(NAME)
+    assert three.rollback_model(NAME, to=3).after.version("Production") == 3
+    assert [entry.generation for entry in three.history(NAME) if entry.generation] == [1, 2, 3, 4, 5, 6]
+    assert three.verify_history() == []
+
+
+def test_rollback_goes_to_nothing_that_never_served(three: ModelRegistry) -> None:
+    three.promote_model(NAME, 1, "Production")
+    with pytest.raises(UsageError, match="version 2 never served"):
+        three.rollback_model(NAME, to=2)
+
+
+def test_a_decision_on_an_old_generation_is_a_conflict(three: ModelRegistry) -> None:
+    three.promote_model(NAME, 1, "Production", expected_generation=0)
+    with pytest.raises(Conflict, match="generation 0 was expected"):
+        three.promote_model(NAME, 2, "Production", expected_generation=0)
+    assert stages(three) == ["Production", "None", "None"]
+
+
+def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
+    registry: ModelRegistry, packages: dict[str, Path]
+) -> None:
+    config = settings().promotion
+    first = registry.submit(NAME, packages["first"], report(), config, tags={})
+    assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) goes to Production")
+    champion = registry.load_model(NAME).digest
+    assert registry.submit(NAME, packages["second"], report(champion=champion), config, tags={}).stage == "Staging"
+    assert registry.submit(NAME, packages["third"], report("hold", champion), config, tags={}).stage is None
+    assert not registry.submit(NAME, packages["second"], report(champion=champion), config, tags={}).is_new
+    assert stages(registry) == ["Production", "Staging", "None"]
+
+
+def test_the_policy_says_how_far(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+    manual, production = (settings(f"promotion.policy={word}").promotion for word in ("manual", "production"))
+    assert registry.submit(NAME, packages["first"], report(), manual, tags={}).stage is None
+    registry.promote_model(NAME, 1, "Production")
+    champion = registry.load_model(NAME).digest
+    judged = report(champion=champion)
+    assert registry.submit(NAME, packages["second"], judged, production, tags={}).stage == "Production"
+    with pytest.raises(Conflict, match="another version went into Production"):
+        registry.submit(NAME, packages["third"], judged, production, tags={})
+
+
+def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegistry) -> None:
+    version = three.promote_model(NAME, 1, "Production").after
+    path = three.packages.path(version.digests["Production"]) / "metrics.json"
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(IntegrityError, match=r"metrics\.json"):
+        three.load_model(NAME)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", "x" * 201])
+def test_a_name_that_is_none_is_refused(registry: ModelRegistry, packages: dict[str, Path], name: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"model name {name!r}")):
+        registry.register_model(packages["first"], name)
+
+
+@pytest.mark.parametrize(
+    ("version", "stage", "said"),
+    [("x", "Production", "whole numbers"), (9, "Staging", "no version 9"), (1, "Prod", "is none")],
+)
+def test_a_wrong_word_is_answered(three: ModelRegistry, version: str | int, stage: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        three.promote_model(NAME, version, stage)
+
+
+def test_an_empty_stage_says_what_there_is(three: ModelRegistry) -> None:
+    three.promote_model(NAME, 2, "Staging")
+    with pytest.raises(UsageError, match="nothing is in Production; Staging has version 2"):
+        three.load_model(NAME)
+
+
+def test_the_actor_is_the_user_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_ACTOR", "deploy-bot")
+    assert current_actor() == "deploy-bot"
+    monkeypatch.delenv("MLOPS_ACTOR")
+    assert current_actor()

@@ -1,0 +1,165 @@
+"""A file is scored as a request is, whatever its form and the pieces it is scored in, and a kill costs no work."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import select
+
+from pipeline.errors import DataError, UsageError
+from pipeline.package import load_package
+from pipeline.serving.files import file_scorer
+from pipeline.serving.files.file_log import FilePredictionLog
+from pipeline.serving.files.file_scorer import score_file
+from pipeline.serving.scorer import RowScorer
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
+from tests.pipeline.serving.conftest import make_rows
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.package import Package
+
+
+@pytest.fixture(params=["linear", "boosted"])
+def package(request: pytest.FixtureRequest, packages: dict[str, Path]) -> Package:
+    return load_package(packages[request.param])
+
+
+def make_frame(n: int) -> pd.DataFrame:
+    return pd.DataFrame(make_rows(n)).convert_dtypes()
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tmp_path: Path) -> None:
+    given = make_rows(1000)
+    done = score_file(package, write_frame(tmp_path / f"in{suffix}", make_frame(1000)), tmp_path / "out.parquet")
+    scored = RowScorer(package, many_missing=0.5, hash_key=b"").score([tuple(row.values()) for row in given])
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert done.n_rows == 1000
+    assert found["prediction"].tolist() == [one.label for one in scored]
+    shares = found[[f"probability_{name}" for name in package.classes]].to_numpy()
+    assert np.array_equal(shares, np.array([one.probabilities for one in scored]))
+    assert found["confidence"].tolist() == [one.confidence for one in scored]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_output_is_the_same_whatever_the_pieces(
+    package: Package, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_scorer, "PART_ROWS", 100)
+    source = write_frame(tmp_path / "in.parquet", make_frame(350))
+    outputs = set()
+    for chunk_rows in (1, 7, 99, 10_000):
+        target = tmp_path / f"out{suffix}"
+        score_file(package, source, target, chunk_rows=chunk_rows)
+        outputs.add(target.read_bytes())
+    assert len(outputs) == 1
+
+
+def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_path: Path) -> None:
+    source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
+    code = (
+        "import sys; from pathlib import Path; from pipeline.package import load;"
+        "from pipeline.serving import scoring_files as s; s.PART_ROWS = 200;"
+        "done = s.score_file(load(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
+        "print(done.n_rows, done.n_resumed)"
+    )
+    target = tmp_path / "out.csv"
+    command = [sys.executable, "-c", code, str(packages["linear"]), str(source), str(target)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    parts = tmp_path / ".out.csv.parts"
+    deadline = time.monotonic() + 60
+    while len(list(parts.glob("0*.arrow"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not target.exists()
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    n_rows, n_resumed = map(int, again.stdout.split())
+    assert n_rows == 6_000
+    assert n_resumed >= 600
+    score_file(load_package(packages["linear"]), source, tmp_path / "whole.csv")
+    assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not parts.exists()
+
+
+def test_another_source_takes_up_nothing(package: Package, tmp_path: Path) -> None:
+    parts = tmp_path / ".out.csv.parts"
+    parts.mkdir()
+    (parts / "000000.arrow").write_bytes(b"of another run")
+    (parts / "plan.json").write_text(json.dumps({"source": "another"}), encoding="utf-8")
+    done = score_file(package, write_frame(tmp_path / "in.csv", make_frame(10)), tmp_path / "out.csv")
+    assert (done.n_rows, done.n_resumed) == (10, 0)
+
+
+def test_a_wrong_value_is_named_by_its_row_and_nothing_is_written(package: Package, tmp_path: Path) -> None:
+    frame = make_frame(50)
+    frame.loc[30, "Going_outside"] = 70
+    frame.loc[40, "Stage_fear"] = "Maybe"
+    source = write_frame(tmp_path / "in.parquet", frame)
+    with pytest.raises(
+        DataError, match=r"(?s)row 31: Going_outside: expected a whole number from 0 to 7.*row 41: Stage_fear"
+    ):
+        score_file(package, source, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_column_that_is_not_there_is_named(package: Package, tmp_path: Path) -> None:
+    source = write_frame(tmp_path / "in.csv", make_frame(5).drop(columns="Stage_fear"))
+    with pytest.raises(DataError, match="Stage_fear"):
+        score_file(package, source, tmp_path / "out.csv")
+
+
+def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Path) -> None:
+    source = write_frame(tmp_path / "in.parquet", make_frame(5).assign(Personality="Introvert", more=1))
+    score_file(package, source, tmp_path / "out.parquet")
+    names = ["prediction", "confidence", *(f"probability_{name}" for name in package.classes)]
+    assert pq.read_schema(tmp_path / "out.parquet").names == names
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out"])
+def test_other_forms_are_refused(package: Package, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="accepted are files that end with"):
+        score_file(package, write_frame(tmp_path / "in.csv", make_frame(5)), tmp_path / name)
+
+
+def test_a_file_is_logged_once_however_often_it_is_scored(
+    project: Path, packages: dict[str, Path], tmp_path: Path
+) -> None:
+    package = load_package(packages["linear"])
+    source = write_frame(tmp_path / "in.parquet", make_frame(700))
+    state = open_state(project)
+    log = FilePredictionLog(state, "personality_model", 1, 1, RowScorer(package, many_missing=1.0, hash_key=b""))
+    for name in ("first.parquet", "second.parquet"):
+        score_file(package, source, tmp_path / name, log=log)
+    with state.reading() as connection:
+        kept = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
+    state.close()
+    found = pd.read_parquet(tmp_path / "second.parquet")
+    assert [row.prediction_id for row in kept] == found["prediction_id"].tolist()
+    assert [row.prediction for row in kept] == found["prediction"].tolist()
+    assert [row.confidence for row in kept] == found["confidence"].tolist()
+    assert [json.loads(row.features) for row in kept] == make_rows(700)
+    assert {(row.variant, row.digest) for row in kept} == {("file", package.digest)}

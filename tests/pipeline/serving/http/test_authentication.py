@@ -1,0 +1,230 @@
+"""Every operation with every credential: nobody gets more than the role allows, and nobody less."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline import state as store
+from pipeline.serving.http.authentication import PUBLIC, ROLES, Principal
+from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
+from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.failures_per_min=100000")
+
+
+def run_mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("mlops")), *words]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[OidcIssuer]:
+    with run_issuer() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("protected")
+    make_project(root, [package], *AUTH_OVERRIDES)
+    return root
+
+
+@pytest.fixture(scope="module")
+def keys(project: Path) -> dict[str, str]:
+    """A key of each role, and some that open nothing."""
+    state = store.open_state(project)
+    made = {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ROLES}
+    past = state.clock() - 1
+    made["expired"] = store.create_api_key(state, "admin", name="", actor="ada", expires_at=past)[0]
+    revoked, record = store.create_api_key(state, "admin", name="", actor="ada")
+    store.revoke_api_key(state, record.id, actor="ada")
+    made["revoked"] = revoked
+    state.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(project: Path, keys: dict[str, str], issuer: OidcIssuer) -> Iterator[RunningServer]:
+    with run_server(project, MLOPS_OIDC_ISSUER=issuer.address) as one:
+        yield one
+
+
+def credentials(keys: dict[str, str], issuer: OidcIssuer) -> dict[str, tuple[str | None, set[str]]]:
+    """Return each credential with the roles that it has, by name."""
+    own: dict[str, tuple[str | None, set[str]]] = {
+        f"key of {role}": (f"Bearer {keys[role]}", set(Principal.from_roles("", (role,)).roles)) for role in ROLES
+    }
+    own |= {
+        f"token of {role}": (f"Bearer {issuer.token(roles=[role])}", set(Principal.from_roles("", (role,)).roles))
+        for role in ROLES
+    }
+    admin = keys["admin"]
+    nothing: dict[str, str | None] = {
+        "none": None,
+        "empty": "",
+        "scheme alone": "Bearer",
+        "another scheme": f"Basic {admin}",
+        "no scheme": admin,
+        "changed key": f"Bearer {admin[:-1]}{'A' if admin[-1] != 'A' else 'B'}",
+        "key cut short": f"Bearer {admin[:-1]}",
+        "id alone": f"Bearer mlops_{admin.split('_')[1]}_",
+        "secret of another": f"Bearer mlops_{keys['viewer'].split('_')[1]}_{admin.split('_', 2)[2]}",
+        "unknown key": "Bearer mlops_000000000000_abc",
+        "expired key": f"Bearer {keys['expired']}",
+        "revoked key": f"Bearer {keys['revoked']}",
+        "token that is over": f"Bearer {issuer.token(roles=['admin'], exp=int(time.time()) - 600)}",
+        "token for another": f"Bearer {issuer.token(roles=['admin'], aud='other')}",
+        "token without roles": f"Bearer {issuer.token(roles=[])}",
+        "8 kB": f"Bearer mlops_{'a' * 8200}",
+    }
+    return own | {name: (sent, set()) for name, sent in nothing.items()}
+
+
+def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
+    server: RunningServer, keys: dict[str, str], issuer: OidcIssuer
+) -> None:
+    mismatches, n_cells = [], 0
+    with server.client() as client:
+        document = client.get("/openapi.json", headers={"Authorization": f"Bearer {keys['viewer']}"}).json()
+        for path, methods in document["paths"].items():
+            for method, told in methods.items():
+                for name, (sent, roles) in credentials(keys, issuer).items():
+                    answer = _send(client, method, path, told, sent)
+                    role = told["x-required-role"]
+                    n_cells += 1
+                    if answer.status_code not in _expected_statuses(
+                        role, roles, is_token=name == "token without roles"
+                    ):
+                        mismatches.append((method, path, role, name, answer.status_code))
+    assert mismatches == []
+    assert n_cells > 500
+
+
+def _send(
+    client: httpx.Client, method: str, path: str, parameters: dict[str, Any], credential: str | None
+) -> httpx.Response:
+    path = path.replace("{model}", MODEL_NAME).replace("{version}", "1")
+    headers = {} if credential is None else {"Authorization": credential}
+    body = {"json": {"features": ROW}} if "requestBody" in parameters else {}
+    return client.request(method, path, headers=headers, **body)
+
+
+def _expected_statuses(role: str, roles: set[str], *, is_token: bool) -> set[int]:
+    """Return the statuses that are right: what the operation says of the body is not our question here."""
+    if role == PUBLIC or role in roles:
+        return {200, 422}
+    return {403} if roles or is_token else {401}
+
+
+def test_a_refused_credential_gets_a_challenge_without_details(server: RunningServer, keys: dict[str, str]) -> None:
+    with server.client() as client:
+        without = client.post("/predict", json={"features": ROW})
+        wrong = client.post("/predict", json={"features": ROW}, headers={"Authorization": f"Bearer {keys['expired']}"})
+    assert without.headers["www-authenticate"] == 'Bearer realm="mlops"'
+    assert "`mlops keys create`" in without.json()["detail"]
+    assert wrong.headers["www-authenticate"].endswith('error="invalid_token"')
+    assert "expired" not in wrong.text
+
+
+def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path) -> None:
+    done = run_mlops(project, "keys", "create", "--role", "predict", "--name", "shop", "--json")
+    key = json.loads(done.stdout)["key"]
+    assert len(key.split("_", 2)[2]) == 43  # 32 bytes in base64
+    stored = b"".join(path.read_bytes() for path in (project / "state").glob("state.db*"))
+    assert key.split("_", 2)[2].encode() not in stored
+    listed = run_mlops(project, "keys", "list", "--json").stdout
+    assert key not in listed
+    assert "digest" not in listed
+
+
+def test_a_revoked_key_is_refused_within_three_seconds(server: RunningServer, project: Path) -> None:
+    made = json.loads(run_mlops(project, "keys", "create", "--role", "predict", "--json").stdout)
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    with server.client() as client:
+        assert _reaches_status(client, headers, 200)
+        assert run_mlops(project, "keys", "revoke", made["id"], "--reason", "lost").returncode == 0
+        assert _reaches_status(client, headers, 401)
+
+
+def _reaches_status(client: httpx.Client, headers: dict[str, str], status: int) -> bool:
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        if client.post("/predict", json={"features": ROW}, headers=headers).status_code == status:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_key_changes_are_in_the_audit_log(project: Path) -> None:
+    run_mlops(project, "keys", "create", "--role", "viewer")
+    trail = json.loads(run_mlops(project, "audit", "list", "--json").stdout)
+    made = [entry for entry in trail if entry["action"] == "create key"]
+    assert made[-1]["after"]["role"] == "viewer"
+    assert "digest" not in json.dumps(made)
+    told = made[-1]["after"]
+    assert f"create key {told['id']} ({told['name']}, viewer)" in run_mlops(project, "audit", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "--role", "root"), "accepted is one of predict, feedback, viewer, operator, admin"),
+        (("revoke", "nobody"), "no key has the id 'nobody'"),
+    ],
+)
+def test_a_wrong_argument_of_keys_is_a_usage_error(project: Path, words: tuple[str, ...], said: str) -> None:
+    done = run_mlops(project, "keys", *words)
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.failures_per_min=5")
+    with run_server(tmp_path) as server, server.client() as client:
+        wrong = {"Authorization": "Bearer mlops_000000000000_abc"}
+        statuses = [client.get("/v1/status", headers=wrong) for _ in range(7)]
+        assert [one.status_code for one in statuses] == [401] * 5 + [429] * 2
+        assert int(statuses[-1].headers["retry-after"]) in range(1, 13)
+        assert client.get("/readyz").status_code == 200
+
+
+def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.requests_per_s=2.0")
+    state = store.open_state(tmp_path)
+    first, second = (
+        {"Authorization": f"Bearer {store.create_api_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)
+    )
+    state.close()
+    with run_server(tmp_path) as server, server.client() as client:
+        statuses = [client.get("/v1/status", headers=first).status_code for _ in range(6)]
+        assert statuses[:4] == [200] * 4
+        assert 429 in statuses
+        assert client.get("/v1/status", headers=second).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_an_open_address_without_credentials_is_refused(host: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.serving", "--host", host, "--port", "0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "start with --authentication required" in done.stderr) == (9, True)

@@ -1,0 +1,115 @@
+"""Nothing that a hostile client sends gets a 5xx, hangs, or keeps a good request from its answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.pipeline.serving.http.hostile_requests import hostile_bodies, hostile_raw_requests
+from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.pipeline.serving.http.server_process import RunningServer
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+
+_MAX_RESPONSE_S = 2
+# The full proof, MLOPS_TEST_GOOD_AFTER=1, sends a good body after each bad one.
+N_VALID_AFTER = int(os.environ.get("MLOPS_TEST_GOOD_AFTER", "10"))
+_DATATYPES = {int: "INT64", str: "BYTES"}
+
+
+def tensors() -> dict[str, Any]:
+    inputs = [
+        {"name": name, "shape": [1], "datatype": _DATATYPES[type(value)], "data": [value]}
+        for name, value in ROW.items()
+    ]
+    return {"inputs": inputs}
+
+
+VALID_BODIES: dict[str, Any] = {
+    "/predict": {"features": ROW},
+    "/predict/batch": {"instances": [ROW, ROW]},
+    "/v1/explain": {"features": ROW},
+    "/v1/variation": {"features": ROW},
+    "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
+    f"/v2/models/{MODEL_NAME}/infer": tensors(),
+}
+# These are true of no schema, and still no fault: numbers and words that the field accepts.
+_VALID_MUTATIONS = {
+    "/feedback": {".source=" + value for value in ('"4"', '" No"', '"<script>"', '"\\x41"')},
+}
+
+
+def must_be_refused(path: str, name: str) -> bool:
+    return not any(name.endswith(one) or one in name for one in _VALID_MUTATIONS.get(path, ()))
+
+
+@pytest.mark.parametrize("path", VALID_BODIES)
+def test_every_hostile_body_is_refused_and_a_valid_body_works_afterwards(client: httpx.Client, path: str) -> None:
+    text = json.dumps(VALID_BODIES[path])
+    if "PREDICTION" in text:
+        text = text.replace("PREDICTION", client.post("/predict", json={"features": ROW}).json()["prediction_id"])
+    good = text.encode()
+    headers = {"Content-Type": "application/json"}
+    n_sent, wrong = 0, []
+    for name, body in hostile_bodies(json.loads(text)):
+        began = time.monotonic()
+        answer = client.post(path, content=body, headers=headers)
+        took = time.monotonic() - began
+        n_sent += 1
+        is_refused = 400 <= answer.status_code < 500 and answer.headers["content-type"] == "application/problem+json"
+        if (must_be_refused(path, name) and not is_refused) or answer.status_code >= 500 or took > _MAX_RESPONSE_S:
+            wrong.append((name, answer.status_code, round(took, 2)))
+        if n_sent % N_VALID_AFTER == 0:
+            after = client.post(path, content=good, headers=headers)
+            if after.status_code != 200:
+                wrong.append((f"a good one after {name}", after.status_code, 0))
+    assert wrong == []
+    assert n_sent >= 400
+
+
+# Bodies within the limit of bytes that hold far more values than any request may have.
+_LARGE_BODIES = {
+    "numbers": b"[" + b"1," * 10_000_000 + b"1]",
+    "keys": b"{" + b",".join(b'"k%d":1' % at for at in range(1_500_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/feedback"])
+@pytest.mark.parametrize("kind", _LARGE_BODIES)
+def test_a_body_of_millions_of_values_is_refused_unread(client: httpx.Client, path: str, kind: str) -> None:
+    body = b'{"%s": %s}' % (next(iter(VALID_BODIES[path])).encode(), _LARGE_BODIES[kind])
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (413, "max_values")
+
+
+def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: RunningServer, client: httpx.Client) -> None:
+    wrong = []
+    for name, data in hostile_raw_requests(f"127.0.0.1:{server.port}"):
+        status, took = _exchange(server.port, data)
+        if (status is not None and not 400 <= status < 500) or took > _MAX_RESPONSE_S:
+            wrong.append((name, status, round(took, 2)))
+        assert client.post("/predict", json={"features": ROW}).status_code == 200, name
+    assert wrong == []
+
+
+def _exchange(port: int, data: bytes) -> tuple[int | None, float]:
+    """Send bytes and say that no more will come; return the status, and after how many seconds the answer was there."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=_MAX_RESPONSE_S + 1) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            first = connection.recv(4096)
+        except (ConnectionResetError, BrokenPipeError):
+            first = b""
+    status = int(first.split(b" ", 2)[1]) if first.startswith(b"HTTP/1.1 ") else None
+    return status, time.monotonic() - began

@@ -1,0 +1,129 @@
+"""What the monitor found stands on /metrics, and rules and dashboards ask for figures that are there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline import state as store
+from pipeline.alerts.rule_inputs import fetch_server_metrics
+from pipeline.alerts.run_summary import summarize_run
+from pipeline.config.config_loader import load_params
+from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from tests.pipeline.serving.http.server_process import RunningServer
+
+RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))
+DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
+RUN_AT = 1_770_000_000_000_000
+
+
+def drift_report(n_columns: int) -> dict[str, Any]:
+    finding = {
+        "part": "feature",
+        "verdict": "drift",
+        "statistic": "wasserstein",
+        "value": 0.4,
+        "limit": 0.1,
+        "concern": 4.0,
+    }
+    expected = {"accuracy": {"value": 0.9}, "f1_score": {"value": None}}
+    return {
+        "drift": {"findings": [{"column": f"c{i}", **finding} for i in range(n_columns)]},
+        "performance": {
+            "expected": expected, "accuracy": 0.8, "f1_score": None, "total_predictions": 600, "n_outcomes": 300, "coverage": 0.5,
+        },
+        "degradation": {"findings": [{"metric": "accuracy", "baseline": 0.95, "verdict": "degraded"}]},
+    }  # fmt: skip
+
+
+def promql_expressions() -> list[str]:
+    found = [
+        rule["expr"]
+        for path in RULES
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+    ]
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
+            found += [target["expr"] for target in panel["targets"]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Every sample of /metrics by name, after a run of the monitor and a prediction."""
+    state = store.open_state(server.root)
+    with state.writing() as connection:
+        run = store.MonitorRun(
+            MODEL_NAME, 1, RUN_AT, RUN_AT - 1, RUN_AT, "drift", "warning", summarize_run(drift_report(150), (), None)
+        )
+        store.add_monitor_run(connection, run)
+        values = ("warning", "title", "message", {}, RUN_AT, RUN_AT)
+        number = store.add_incident(connection, store.Incident("quality", MODEL_NAME, ("drift",), *values))
+        store.add_delivery(connection, number, "log", "k", {}, at=RUN_AT)
+    state.close()
+    with server.client() as client:
+        client.post("/predict", json={"features": ROW})
+        text = client.get("/metrics").text
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for one in family.samples:
+            found.setdefault(one.name, []).append((dict(one.labels), one.value))
+    return found
+
+
+def test_the_monitor_reads_server_metrics(
+    server: RunningServer, samples: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_params(server.root / "params.yaml")
+    monkeypatch.setenv(config.alerts.server.url_env, server.address)
+    said = fetch_server_metrics(config.alerts.server, config.serving)
+    assert said is not None
+    assert (said.n_responses >= 1, said.n_errors, said.is_log_failing) == (bool(samples), 0, False)
+
+
+def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
+    assert len(samples["mlops_drift"]) == 100
+    assert samples["mlops_drift"][0] == ({"column": "c0", "part": "feature", "statistic": "wasserstein"}, 0.4)
+    assert {labels["kind"]: value for labels, value in samples["mlops_performance"]} == {
+        "measured": 0.8, "expected": 0.9, "baseline": 0.95,
+    }  # fmt: skip
+    assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
+    assert ({"severity": "warning"}, 1.0) in samples["mlops_incidents_open"]
+    assert samples["mlops_alert_messages_waiting"] == [({}, 1.0)]
+
+
+@pytest.mark.parametrize("expression", sorted(set(promql_expressions())))
+def test_an_expression_uses_existing_metrics_and_labels(expression: str, samples: dict[str, Any]) -> None:
+    named = re.findall(r"(mlops_\w+)(?:\{([^}]*)\})?", expression)
+    assert named
+    for name, chosen in named:
+        assert name in samples
+        asked = set(re.findall(r"(\w+)\s*[=!]~?", chosen))
+        assert asked <= set(samples[name][0][0])
+
+
+def test_rules_pass_promtool() -> None:
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not installed (Debian: apt install prometheus)")
+    done = subprocess.run([tool, "check", "rules", *map(str, RULES)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_has_an_address_and_panels_that_do_not_overlap(path: Any) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["uid"] == f"mlops-{path.stem}"
+    places = [(one["gridPos"]["x"], one["gridPos"]["y"]) for one in found["panels"]]
+    assert len(set(places)) == len(places) == len({one["id"] for one in found["panels"]})

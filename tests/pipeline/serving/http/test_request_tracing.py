@@ -1,0 +1,80 @@
+"""Traces of a server that runs: what a collector gets of a request, and what the lines of the log say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.pipeline.tracing.otlp_collector import run_collector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.xdist_group("serving")]
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
+
+
+def traceparent_header(*, is_sampled: bool, trace: str = TRACE) -> dict[str, str]:
+    return {"traceparent": f"00-{trace}-{SPAN}-0{int(is_sampled)}"}
+
+
+def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.log_requests=all")
+    with run_collector(tmp_path / "spans") as collector:
+        asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER": "parentbased_always_off"}
+        with run_server(tmp_path, **asks) as server, server.client() as client:
+            recorded = client.post("/predict", json={"features": ROW}, headers=traceparent_header(is_sampled=True))
+            client.post(
+                "/predict", json={"features": ROW}, headers=traceparent_header(is_sampled=False, trace="1" * 32)
+            )
+            client.post("/predict", json={"features": ROW})
+            client.post(
+                "/predict",
+                json={"features": {"no such": 1}},
+                headers=traceparent_header(is_sampled=True, trace="2" * 32),
+            )
+        assert recorded.status_code == 200
+        spans = collector.spans()
+    of_trace = {one.name: one for one in spans if one.trace_id == TRACE}
+    whole = of_trace.pop("POST predict")
+    assert (whole.service, whole.parent_id, whole.attributes["http.response.status_code"]) == ("mlops-api", SPAN, 200)
+    assert set(of_trace) == {"wait for the writer", "predict", "commit to the log"}
+    assert {one.parent_id for one in of_trace.values()} == {whole.span_id}
+    assert 0 < sum(one.duration_s for one in of_trace.values()) <= whole.duration_s
+    refused = [one for one in spans if one.trace_id == "2" * 32]
+    assert [(one.name, one.attributes["http.response.status_code"], one.is_failed) for one in refused] == [
+        ("POST predict", 422, False)
+    ]
+    assert {one.trace_id for one in spans} == {TRACE, "2" * 32}
+    lines = [json.loads(line) for line in (tmp_path / "server.log").read_text(encoding="utf-8").splitlines()]
+    told = [(one.get("trace_id"), one.get("span_id")) for one in lines if one.get("operation") == "predict"]
+    assert told == [(TRACE, whole.span_id), ("1" * 32, None), (None, None), ("2" * 32, refused[0].span_id)]
+
+
+def test_of_requests_without_a_caller_s_trace_the_declared_share_is_followed(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package], "serving.traced_share=0.5")
+    with run_collector(tmp_path / "spans") as collector:
+        asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
+        with run_server(tmp_path, **asks) as server, server.client() as client:
+            for _ in range(400):
+                client.get("/livez")
+        picked = [one for one in collector.spans() if one.name == "GET live"]
+    # Six standard deviations of 400 fair coins.
+    assert 140 <= len(picked) <= 260
+
+
+def test_a_server_without_the_extra_names_the_package_to_install(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package])
+    hidden = tmp_path / "hidden"
+    (hidden / "opentelemetry").mkdir(parents=True)
+    (hidden / "opentelemetry/__init__.py").touch()
+    asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "PYTHONPATH": str(hidden)}
+    with (
+        pytest.raises(AssertionError, match=r"exit 7.*not installed.*declarative-mlops\[otel\].*OTEL_SDK_DISABLED"),
+        run_server(tmp_path, **asks),
+    ):
+        pass

@@ -1,0 +1,147 @@
+"""What breaks under the real server, on both databases: the process is killed, or the database goes away and comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from pipeline.state import open_state
+from pipeline.state.tables import predictions
+from tests.pipeline.serving.http.server_load import ServerLoad
+from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.pipeline.state import postgresql_server
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+
+# The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
+N_KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+# A folder on a file system of its own, of some 60 MB, that may be filled: `mount -t tmpfs -o size=60m tmpfs FOLDER`.
+SMALL_DISK = os.environ.get("MLOPS_TEST_SMALL_DISK")
+# The full proof: MLOPS_TEST_STOPS=10; it prints how soon the server answered again.
+N_STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
+
+
+def logged_prediction_ids(root: Path) -> list[str]:
+    state = open_state(root)
+    with state.reading() as connection:
+        found = list(connection.execute(select(predictions.c.prediction_id)).scalars())
+    state.close()
+    return found
+
+
+@pytest.mark.usefixtures("state_database")
+def test_a_killed_server_loses_no_acknowledged_row_and_is_ready_again(package: Path, tmp_path: Path) -> None:
+    make_project(tmp_path, [package])
+    acknowledged: list[str] = []
+    ready_s: list[float] = []
+    for _ in range(N_KILLS):
+        with run_server(tmp_path) as server:
+            load = ServerLoad(server)
+            time.sleep(0.4)
+            server.process.kill()
+            load.join()
+        acknowledged += load.prediction_ids
+        began = time.monotonic()
+        with run_server(tmp_path) as server, server.client() as client:
+            assert client.get("/readyz").status_code == 200
+            ready_s.append(time.monotonic() - began)
+    found = logged_prediction_ids(tmp_path)
+    print(f"ready again after {sorted(ready_s)[N_KILLS // 2]:.2f} s, at most {max(ready_s):.2f} s")
+    assert len(acknowledged) > 10 * N_KILLS
+    assert set(acknowledged) - set(found) == set()
+    assert len(found) == len(set(found))
+
+
+def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
+    package: Path, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_STATE_URL", postgresql_server.new_database(postgresql))
+    make_project(tmp_path, [package])
+    answers: list[tuple[int, str]] = []
+    given: list[str] = []
+    with run_server(tmp_path) as server, server.client() as client:
+
+        def ask() -> int:
+            answer = client.post("/predict", json={"features": ROW})
+            answers.append((answer.status_code, answer.headers.get("retry-after", "")))
+            if answer.status_code == 200:
+                given.append(answer.json()["prediction_id"])
+            return answer.status_code
+
+        assert [ask() for _ in range(10)] == [200] * 10
+        with postgresql_server.stopped_server(postgresql):
+            assert [ask() for _ in range(10)] == [503] * 10
+            assert client.get("/livez").status_code == 200
+            assert client.get("/readyz").status_code == 503
+        began = time.monotonic()
+        while ask() != 200 and time.monotonic() - began < 10:
+            time.sleep(0.1)
+        print(f"answered again after {time.monotonic() - began:.2f} s")
+        assert [ask() for _ in range(10)] == [200] * 10
+        assert client.get("/readyz").status_code == 200
+    assert set(answers) == {(200, ""), (503, "2")}
+    assert sorted(logged_prediction_ids(tmp_path)) == sorted(given)
+
+
+@pytest.mark.skipif(SMALL_DISK is None, reason="MLOPS_TEST_SMALL_DISK names no file system that may be filled")
+def test_a_full_disk_fails_requests_but_loses_no_row_and_needs_no_restart(package: Path) -> None:
+    disk = Path(str(SMALL_DISK))
+    root, ballast = disk / "project", disk / "ballast"
+    make_project(root, [package])
+    before: list[str] = []
+    with run_server(root) as server, server.client() as client:
+        load = ServerLoad(server)
+        time.sleep(1)
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(4096))
+        time.sleep(3)
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
+        before += load.prediction_ids
+        ballast.unlink()
+        time.sleep(5)
+        assert client.get("/readyz").status_code == 200
+        assert server.stop() == 0
+        load.join()
+    print(
+        f"{len(load.prediction_ids)} answers, {len(load.prediction_ids) - len(before)} after, {len(load.failures)} refused meanwhile"
+    )
+    assert len(load.prediction_ids) > len(before)
+    assert {one[:4] for one in load.failures} == {"503 "}
+    assert sorted(logged_prediction_ids(root)) == sorted(load.prediction_ids)
+
+
+def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
+    package: Path, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_STATE_URL", postgresql_server.new_database(postgresql))
+    make_project(tmp_path, [package])
+    back_s: list[float] = []
+    with run_server(tmp_path) as server, server.client() as client:
+        load = ServerLoad(server)
+        for _ in range(N_STOPS):
+            time.sleep(0.3)
+            with postgresql_server.stopped_server(postgresql):
+                time.sleep(0.3)
+            began = time.monotonic()
+            while client.post("/predict", json={"features": ROW}).status_code != 200:
+                assert time.monotonic() - began < 30, "the server does not reconnect"
+                time.sleep(0.05)
+            back_s.append(time.monotonic() - began)
+        assert server.stop() == 0
+        load.join()
+    found = logged_prediction_ids(tmp_path)
+    print(
+        f"{len(load.prediction_ids)} answered, {len(load.failures)} refused or cut off in {N_STOPS} stops;"
+        f" answered again after {max(back_s):.2f} s at the latest"
+    )
+    assert len(load.prediction_ids) >= N_STOPS
+    assert {one.partition(" ")[0] for one in load.failures if one[0].isdigit()} == {"503"}
+    assert set(load.prediction_ids) - set(found) == set()
+    assert len(found) == len(set(found))

@@ -1,0 +1,59 @@
+"""What would change an answer is what the model says when one column alone is another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from pipeline import package
+from pipeline.serving import what_if
+from tests.pipeline.package.small_packages import write_small_package
+
+if TYPE_CHECKING:
+    from pipeline.package import Package
+
+
+def what_if_frame(package: Package, row: dict[str, Any], *, label: str) -> pd.DataFrame:
+    return pd.DataFrame(what_if.what_if(package, row, label=label))
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A small package of the shipped problem."""
+    folder = tmp_path_factory.mktemp("variation") / "package"
+    write_small_package(folder, "personality", "model=logistic_regression", n_rows=400)
+    return package.load_package(folder)
+
+
+def test_each_probability_is_that_of_the_row_with_this_one_value(loaded: Package) -> None:
+    row = {column.name: column.example for column in loaded.schema.features}
+    label = loaded.classes[1]
+    found = what_if_frame(loaded, row, label=label)
+    name = loaded.schema.feature_names[0]
+    for one in found[found["column"] == name].itertuples():
+        value = None if one.value == "missing" else int(one.value)
+        expected = loaded.predict_proba({key: [value if key == name else known] for key, known in row.items()})[0, 1]
+        assert one.probability == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_present_value_is_marked_once_for_each_column(loaded: Package) -> None:
+    row = {column.name: column.example for column in loaded.schema.features}
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
+    marked = found[found["is_present"]]
+    assert sorted(marked["column"]) == sorted(loaded.schema.feature_names)
+    assert len(set(marked["probability"])) == 1
+
+
+def test_a_value_that_training_never_had_is_among_those_that_are_tried(loaded: Package) -> None:
+    name = loaded.schema.feature_names[0]
+    row = {**{column.name: column.example for column in loaded.schema.features}, name: 999}
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
+    assert found[found["is_present"] & (found["column"] == name)]["value"].tolist() == ["999"]
+
+
+def test_a_missing_value_is_tried_where_it_may_be(loaded: Package) -> None:
+    row = {column.name: None for column in loaded.schema.features}
+    found = what_if_frame(loaded, row, label=loaded.classes[0])
+    assert set(found[found["is_present"]]["value"]) == {"missing"}

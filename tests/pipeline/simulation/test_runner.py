@@ -1,0 +1,166 @@
+"""Traffic reaches a real server over HTTP, and the monitor says of it what the scenario declared."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import files
+from pipeline.cli.root_command import app
+from pipeline.config.composition import compose
+from pipeline.errors import ConfigError, DependencyUnavailable
+from pipeline.registry import ModelRegistry
+from tests.pipeline.package.small_packages import write_small_package
+from tests.pipeline.serving.http.server_process import make_project, run_server
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.pipeline.serving.http.server_process import RunningServer
+
+MLOPS = str(Path(sys.executable).with_name("mlops"))
+OUTCOMES = "{share: 0.8, delay_s: 1, repeated: 0.2, conflicting: 0.1}"
+HEAD = f"seed: 7\nrows_per_s: 200\nrows_per_request: 5\noutcomes: {OUTCOMES}\nrows: "
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    root = tmp_path_factory.mktemp("simulated")
+    write_small_package(root / "package", "personality", "model=logistic_regression", n_rows=4_000)
+    make_project(root, [root / "package"])
+    shutil.copytree(ROOT / "conf", root / "conf")
+    with run_server(root) as one:
+        yield one
+
+
+def invoke_cli(root: Path, *words: str) -> Any:
+    """Call `mlops` in this process, from a folder."""
+    with contextlib.chdir(root):
+        done = CliRunner().invoke(app, [*words])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def run_simulation(server: RunningServer, scenario: str, *extra_args: str) -> dict[str, Any]:
+    (server.root / "scenario.yaml").write_text(scenario, encoding="utf-8")
+    done = invoke_cli(server.root, "simulate", "scenario.yaml", "--url", server.address, "--json", *extra_args)
+    assert done.exit_code == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def run_proposed_command(server: RunningServer, command: str) -> dict[str, Any]:
+    """Run a command that `mlops simulate` proposed, and return the report."""
+    done = invoke_cli(server.root, *command.split()[1:], "--json")
+    assert done.exit_code == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(server: RunningServer) -> None:
+    phases = (
+        "phases:\n- {name: calm, seconds: 4}\n- {name: moved, seconds: 4, changes: [{column: number 1, shift: 0.8}]}"
+    )
+    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}\n", "--speed", "4")
+    moved = run_proposed_command(server, told["next"][0])
+    assert moved["drift"]["n_rows"] == told["phases"][1]["n_rows"]["answered"] == 800
+    assert moved["drift"]["findings"][0]["column"] == next(iter(columns_config("personality")))
+    assert moved["drift"]["findings"][0]["verdict"] == "drift"
+    first = told["phases"][0]
+    n_s = (datetime.fromisoformat(first["until"]) - datetime.fromisoformat(first["since"])).total_seconds()
+    calm = run_proposed_command(server, f"mlops monitor report --hours {n_s / 3600} --until {first['until']}")
+    assert (calm["drift"]["verdict"], calm["drift"]["n_rows"]) == ("stable", 800)
+    assert 0.7 < moved["performance"]["coverage"] < 0.9
+    assert told["outcomes"]["told"] > told["outcomes"]["refused"] == 0
+
+
+def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: RunningServer) -> None:
+    phases = (
+        "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_requests: 0.5}\n"
+        "- {name: turned, seconds: 3, flipped_outcomes: 1.0}\n"
+    )
+    told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
+    silent, broken, _ = (one["n_rows"] for one in told["phases"])
+    assert (silent["sent"], broken["failed"]) == (0, 0)
+    assert broken["answered"] + broken["refused"] == broken["sent"] == 600
+    assert 200 < broken["refused"] < 400
+    assert set(told["phases"][1]["statuses"]) <= {"200", "400", "422"}
+    turned = run_proposed_command(server, told["next"][0])
+    assert turned["performance"]["accuracy"] < 0.5
+
+
+def test_rows_of_the_reference_need_no_data_and_are_calm(server: RunningServer) -> None:
+    told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
+    found = run_proposed_command(server, told["next"][0])
+    features = [one for one in found["drift"]["findings"] if one["part"] == "feature"]
+    assert {one["verdict"] for one in features} == {"stable"}
+    assert found["performance"]["coverage"] > 0.7
+
+
+def test_ctrl_c_ends_it_with_the_totals(server: RunningServer) -> None:
+    (server.root / "scenario.yaml").write_text(
+        f"{HEAD}{{kind: declared}}\nphases: [{{name: long, seconds: 600}}]\n", encoding="utf-8"
+    )
+    with subprocess.Popen(
+        ["env", "--default-signal=INT", MLOPS, "simulate", "scenario.yaml", "--url", server.address],
+        cwd=server.root,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        assert "Ctrl-C" in process.stderr.readline()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.splitlines()[1].startswith("long ")
+    assert "next: mlops monitor report" in said
+
+
+def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
+    write_small_package(tmp_path / "package", "wine", "model=logistic_regression")
+    root = tmp_path / "project"
+    root.mkdir()
+    values = compose(["data=wine", "monitoring.min_rows=100"], conf=ROOT / "conf").values
+    files.write_text(root / "params.yaml", json.dumps(values))
+    (root / "dvc.yaml").touch()
+    registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
+    registry.register_model(str(tmp_path / "package"), "wine_model")
+    registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
+    with run_server(root, "--model-name", "wine_model") as server:
+        shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
+        told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
+        found = run_proposed_command(server, told["next"][0])
+        assert found["drift"]["findings"][0]["column"] == next(iter(columns_config("wine")))
+        (server.root / "scenario.yaml").write_text(
+            f"{HEAD}{{kind: declared}}\nphases: [{{name: a, seconds: 1, changes: [{{column: words 1, word: word 1, share: 0.5}}]}}]\n",
+            encoding="utf-8",
+        )
+        with pytest.raises(ConfigError, match="wine has 0 features of words"):
+            invoke_cli(root, "simulate", "scenario.yaml", "--url", server.address)
+
+
+def test_unreachable_server_is_reported_with_the_start_command(server: RunningServer) -> None:
+    with pytest.raises(DependencyUnavailable, match="nobody answers; start a server with `mlops serve`"):
+        invoke_cli(server.root, "simulate", "calm", "--url", "http://127.0.0.1:1")
+
+
+def columns_config(name: str) -> dict[str, Any]:
+    columns: dict[str, Any] = compose([f"data={name}"], conf=ROOT / "conf").values["data"]["columns"]
+    return {key: entry for key, entry in columns.items() if entry["dtype"] in ("Int64", "Float64")}

@@ -1,0 +1,168 @@
+"""Tables of an older program are brought up to date after a backup, and a kill leaves them wholly old or wholly new."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import inspect
+
+from pipeline import state as store
+from pipeline.errors import DependencyUnavailable
+from pipeline.state.schema_migration import HEAD_REVISION, _migrate
+from pipeline.state.tables import METADATA
+from tests.pipeline.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The long proof: MLOPS_KILLS=50.
+KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
+FIRST_REVISION = "0001"
+
+_UPGRADE_SCRIPT = """
+import sys
+from pathlib import Path
+import alembic.command, alembic.config, sqlalchemy.dialects.sqlite
+from pipeline import state as store
+root = Path(sys.argv[1])
+state = store.connect(root)
+store.revision(state)
+print("ready", flush=True)
+store.upgrade(state, root / "backups")
+"""
+
+
+@pytest.fixture
+def old(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[store.State]:
+    """A database of the first form that holds a version and an audit entry."""
+    monkeypatch.setenv(store.URL_ENV, address)
+    opened = store.connect(tmp_path)
+    _create_first_schema(opened)
+    yield opened
+    opened.close()
+
+
+def _create_first_schema(state: store.State) -> None:
+    _migrate(state, to=FIRST_REVISION)
+    with state.writing() as connection:
+        store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
+        store.append_audit_entry(connection, store.AuditEvent("ada", "register", 1), model="m", version=1)
+
+
+def _drop_database(state: store.State) -> None:
+    """Leave an empty database."""
+    if state.is_file:
+        state.close()
+        for path in Path(str(state.engine.url.database)).parent.glob("state.db*"):
+            path.unlink()
+    else:
+        with state.writing() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+
+
+def is_consistent(state: store.State) -> bool:
+    """Whether what was there is there, and the tables are those of the form that the database says."""
+    with state.reading() as connection:
+        assert [one.version for one in store.read_versions(connection)] == [1]
+        assert store.verify_audit_chain(connection) == []
+        tables = set(inspect(connection).get_table_names())
+    found = store.schema_revision(state).current
+    assert found in {FIRST_REVISION, HEAD_REVISION}
+    return found != HEAD_REVISION or set(METADATA.tables) <= tables
+
+
+def test_an_upgrade_keeps_every_row_and_makes_a_backup_first(old: store.State, tmp_path: Path) -> None:
+    backup = store.upgrade_schema(old, tmp_path / "backups")
+    assert store.schema_revision(old).current == HEAD_REVISION
+    assert is_consistent(old)
+    assert backup is not None
+    assert backup.stat().st_size > 0
+    if old.is_file:
+        assert backup.read_bytes().startswith(b"SQLite format 3")
+    else:
+        assert "audit" in backup.read_text(encoding="utf-8")
+    assert store.upgrade_schema(old, tmp_path / "backups") is None
+
+
+def test_the_backup_of_a_file_is_the_old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(store.URL_ENV, raising=False)
+    before = store.connect(tmp_path)
+    _create_first_schema(before)
+    backup = store.upgrade_schema(before, tmp_path / "backups")
+    before.close()
+    monkeypatch.setenv(store.URL_ENV, f"sqlite:///{backup}")
+    kept = store.connect(tmp_path)
+    assert store.schema_revision(kept).current == FIRST_REVISION
+    assert is_consistent(kept)
+    kept.close()
+
+
+def test_an_upgrade_whose_backup_cannot_be_made_changes_nothing(old: store.State, tmp_path: Path) -> None:
+    (tmp_path / "backups").write_text("in the way", encoding="utf-8")
+    with pytest.raises(DependencyUnavailable, match="a backup cannot be made there"):
+        store.upgrade_schema(old, tmp_path / "backups")
+    assert store.schema_revision(old).current == FIRST_REVISION
+
+
+def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = random.Random(1)
+    monkeypatch.setenv(store.URL_ENV, address)
+    opened = store.connect(tmp_path)
+    _create_first_schema(opened)
+    for _ in range(KILLS):
+        if store.schema_revision(opened).is_current:
+            _drop_database(opened)
+            _create_first_schema(opened)
+        opened.close()
+        process = subprocess.Popen(
+            [sys.executable, "-c", _UPGRADE_SCRIPT, str(tmp_path)],
+            cwd=ROOT,
+            env={store.URL_ENV: address, "PATH": os.environ["PATH"]},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            process.stdout.readline()
+            time.sleep(moments.uniform(0, 0.08))
+            process.kill()
+            process.wait(timeout=30)
+        assert is_consistent(opened)
+    store.upgrade_schema(opened, tmp_path / "backups")
+    assert store.schema_revision(opened).is_current
+    assert is_consistent(opened)
+    opened.close()
+
+
+def test_a_backup_is_made_beside_a_writer_and_holds_what_was_committed(tmp_path: Path) -> None:
+    state = store.connect(tmp_path)
+    _migrate(state)
+    with state.writing() as connection:
+        store.add_version(connection, "m", "0" * 64, at=1, semver="1.0.0", description="", tags={})
+    with state.writing() as connection:
+        store.add_version(connection, "m", "1" * 64, at=2, semver="1.1.0", description="", tags={})
+        made = store.back_up_state(state, tmp_path / "backups")
+    state.close()
+    copied = sqlite3.connect(made)
+    assert copied.execute("SELECT digest FROM versions").fetchall() == [("0" * 64,)]
+    assert copied.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    copied.close()
+
+
+def test_nothing_is_backed_up_of_an_empty_database(tmp_path: Path) -> None:
+    state = store.connect(tmp_path)
+    with pytest.raises(DependencyUnavailable, match="nothing to back up"):
+        store.back_up_state(state, tmp_path / "backups")
+    state.close()
+    assert not (tmp_path / "backups").exists()

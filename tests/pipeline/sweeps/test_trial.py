@@ -1,0 +1,232 @@
+"""Sweeps as a person runs them, on a few hundred rows: members, failures, resuming, launchers, adoption."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from pipeline.errors import ConfigError, Conflict, UsageError
+from pipeline.sweeps import adopt_run
+from pipeline.tracking import ExperimentTracker
+from tests.pipeline.tracking.graph_outputs import make_rows
+
+if TYPE_CHECKING:
+    from pipeline.tracking import RecordedRun
+
+REPOSITORY = Path(__file__).parents[2]
+EXPERIMENT = "personality_classification"
+# The long proof: MLOPS_TEST_CONFIGURATIONS=20.
+N_CONFIGURATIONS = int(os.environ.get("MLOPS_TEST_CONFIGURATIONS", "8"))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with conf/, rows and a store, in which real processes sweep."""
+
+    root: Path
+
+    def train(self, *words: str, expect: int = 0) -> str:
+        """Run the train stage by hand and return what it prints."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "MLOPS_"))}
+        answer = subprocess.run(
+            [sys.executable, "-m", "stages.train", *words],
+            cwd=self.root,
+            env=clean,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == expect, answer.stdout + answer.stderr
+        return answer.stdout + answer.stderr
+
+    @property
+    def tracker(self) -> ExperimentTracker:
+        return ExperimentTracker(EXPERIMENT, root=self.root)
+
+    def runs(self, kind: str) -> list[RecordedRun]:
+        return self.tracker.search_runs({"mlops.kind": kind})
+
+
+def edit(path: Path, **values: object) -> None:
+    """Change leaves of a settings file; `a__b=1` is the key a.b."""
+    text = path.read_text(encoding="utf-8")
+    tree = yaml.safe_load(text)
+    for name, value in values.items():
+        *above, last = name.split("__")
+        place = tree
+        for part in above:
+            place = place[part]
+        place[last] = value
+    path.write_text(text.splitlines()[0] + "\n" + yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("sweeps") / "project"
+    root.mkdir()
+    shutil.copytree(REPOSITORY / "conf", root / "conf")
+    shutil.copy(REPOSITORY / "dvc.yaml", root / "dvc.yaml")
+    for code in ("pipeline", "stages"):
+        (root / code).symlink_to(REPOSITORY / code)
+    edit(root / "conf/data/personality.yaml", source__rows=600)
+    edit(root / "conf/training/default.yaml", folds=2, n_jobs=1)
+    edit(root / "conf/model/hist_gradient_boosting.yaml", estimator__max_iter=10)
+    make_rows(root)
+    ExperimentTracker(EXPERIMENT, root=root).store.experiment_id(EXPERIMENT)
+    return root
+
+
+@pytest.fixture
+def project(prepared: Path, tmp_path: Path) -> Project:
+    return Project(Path(shutil.copytree(prepared, tmp_path / "project", symlinks=True)))
+
+
+@pytest.mark.slow
+def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project) -> None:
+    printed = project.train("-m", "model=logistic_regression,naive_bayes", "seed=42,2", "training.calibration=sigmoid")
+    (parent,) = project.runs("sweep")
+    children = project.runs("trial")
+    assert parent.name == "sweep over model, seed on personality"
+    assert {run.tags["mlflow.parentRunId"] for run in children} == {parent.run_id}
+    assert {run.name for run in children} == {
+        f"model={model} seed={seed}" for model in ("logistic_regression", "naive_bayes") for seed in (42, 2)
+    }
+    best = min(children, key=lambda run: run.metrics["cv.log_loss"])
+    assert parent.is_finished
+    assert parent.tags["mlops.best_run"] == best.run_id
+    assert parent.metrics["best.cv.log_loss"] == best.metrics["cv.log_loss"]
+    assert "[4/4]" in printed
+    last = [line for line in printed.splitlines() if "model=" in line][-1]
+    assert best.run_id[:8] in last
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_the_outputs_of_the_graph_alone(project: Project) -> None:
+    before = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
+    project.train("-m", "model=naive_bayes", "seed=42,2")
+    after = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
+    grown = {path.relative_to(project.root).parts[0] for path in after - before}
+    assert grown <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
+
+
+@pytest.mark.slow
+def test_configurations_survive_failing_ones_and_are_resumed(project: Project) -> None:
+    words = ("model=logistic_regression", f"model.estimator.C={','.join(map(str, range(1, N_CONFIGURATIONS)))},-1")
+    n_good = N_CONFIGURATIONS - 1
+    printed = project.train("-m", *words)
+    assert f"{n_good} finished (0 known already), 1 failed" in printed
+    assert f"[{N_CONFIGURATIONS}/{N_CONFIGURATIONS}]" in printed or f"[{n_good}/{N_CONFIGURATIONS}]" in printed
+    assert "must be a float in the range" in printed
+    again = project.train("-m", *words)
+    assert f"{n_good} finished ({n_good} known already), 1 failed" in again
+    assert len({run.tags["mlops.fingerprint"] for run in project.runs("trial") if run.is_finished}) == n_good
+
+
+@pytest.mark.slow
+def test_the_first_failure_ends_a_sweep_by_choice(project: Project) -> None:
+    printed = project.train("-m", "model=naive_bayes", "training.folds=1,2", "tracking.fail_fast=true", expect=3)
+    assert "training.folds: found 1" in printed
+    assert "0 finished (0 known already), 1 failed" in printed
+    assert project.runs("trial") == []
+
+
+@pytest.mark.slow
+def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
+    printed = project.train("-m", "model=naive_bayes", "training.folds=0,1", expect=3)
+    assert "every member of the sweep failed" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.slow
+def test_the_joblib_launcher_finds_the_same(project: Project) -> None:
+    project.train("-m", "model=naive_bayes", "seed=42,2")
+    printed = project.train(
+        "-m", "model=naive_bayes,knn", "seed=42,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+    )
+    assert "4 finished (2 known already), 0 failed" in printed
+
+
+@pytest.mark.slow
+def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Project) -> None:
+    words = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=4")
+    printed = project.train(*words)
+    (parent,) = project.runs("sweep")
+    assert parent.name == "sweep over C on personality"
+    assert "4 finished (0 known already), 0 failed" in printed
+    assert "4 finished (4 known already), 0 failed" in project.train(*words)
+
+
+@pytest.mark.slow
+def test_a_search_the_wrong_way_is_refused_before_it_starts(project: Project) -> None:
+    words = ("-m", "hparams_search=logistic_regression", "training.objective=roc_auc")
+    printed = project.train(*words, expect=3)
+    assert "add hydra.sweeper.direction=maximize" in printed
+    assert project.runs("trial") == []
+
+
+@pytest.mark.slow
+def test_a_trial_on_other_rows_than_those_on_disk_is_refused(project: Project) -> None:
+    printed = project.train("data.source.rows=700", expect=3)
+    assert "data.source.rows=600" in printed
+    assert "`dvc repro`" in printed
+
+
+@pytest.mark.slow
+def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.train("model=random_forest", "model.estimator.n_estimators=7", "seed=3", "training.calibration=isotonic")
+    monkeypatch.chdir(project.root)
+    (run,) = project.runs("trial")
+    adopted = adopt_run(project.tracker, run.run_id[:8], "winner")
+    written = yaml.safe_load(Path(adopted.path).read_text(encoding="utf-8"))
+    assert written == {
+        "defaults": [{"override /model": "random_forest"}, "_self_"],
+        "seed": 3,
+        "model": {"estimator": {"n_estimators": 7}},
+        "training": {"calibration": "isotonic"},
+    }
+    printed = project.train("experiment=winner")
+    assert "known already" in printed
+    with pytest.raises(Conflict, match="is there already"):
+        adopt_run(project.tracker, run.run_id, "winner")
+
+
+def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="small letters"):
+        adopt_run(ExperimentTracker("nothing", root=tmp_path), "abcd", "../winner")
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf").glob("experiment/*.yaml")), ids=lambda path: path.stem)
+def test_every_experiment_composes(path: Path) -> None:
+    from pipeline.config.composition import compose
+    from pipeline.config.config_loader import build_config
+
+    composed = compose([f"experiment={path.stem}"], conf=REPOSITORY / "conf")
+    assert build_config(composed.values, where="conf/").model.name
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "conf").glob("hparams_search/*.yaml")), ids=lambda path: path.stem
+)
+def test_every_search_is_one_that_the_guard_lets_through(path: Path) -> None:
+    from pipeline.config.composition import check_hydra_overrides
+
+    check_hydra_overrides([f"hparams_search={path.stem}"], conf=REPOSITORY / "conf")
+    with pytest.raises(ConfigError, match=r"optuna\.integration|is not"):
+        check_hydra_overrides(
+            [f"hparams_search={path.stem}", "hydra.sweeper._target_=os.system"], conf=REPOSITORY / "conf"
+        )
+
+
+def test_a_plan_is_json(project: Project) -> None:
+    project.train("-m", "model=naive_bayes", "seed=42")
+    (plan,) = project.root.glob("outputs/sweeps/*/plan.json")
+    assert json.loads(plan.read_text(encoding="utf-8"))["n_jobs"] == 1

@@ -1,0 +1,120 @@
+"""A tracking server with accounts, a database of its own and artifacts that it hands out itself, started as Compose does."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from pipeline.errors import DependencyUnavailable
+from pipeline.tracking import ExperimentTracker, TrackingWarning, make_tracker, sync_runs
+from tests.pipeline.toy_dataset import ROOT
+from tests.pipeline.tracking.conftest import free_port, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.config.root_config import Config
+
+# One worker starts the server that these tests share.
+pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.slow]
+
+ADMIN, WRITER = "first-account-4711", "writer-account-4711"  # pragma: allowlist secret
+
+
+@pytest.fixture(scope="module")
+def guarded(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with the accounts `admin` and `writer`."""
+    pytest.importorskip("flask_wtf", reason="MLflow's accounts need flask-wtf; `make test` installs it")
+    folder, port = tmp_path_factory.mktemp("guarded"), free_port()
+    declared = (ROOT / "deploy/docker/mlflow.ini").read_text(encoding="utf-8")
+    (folder / "mlflow.ini").write_text(declared.replace("/app/state/users.db", f"{folder}/users.db"), encoding="utf-8")
+    environment = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "mlflow.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "for a test",
+    }
+    address = f"http://127.0.0.1:{port}"
+    with server(empty_store, folder, port, "--app-name", "basic-auth", "--serve-artifacts", **environment):
+        made = requests.post(
+            f"{address}/api/2.0/mlflow/users/create",
+            json={"username": "writer", "password": WRITER},
+            auth=("admin", ADMIN),
+            timeout=30,
+        )
+        assert made.status_code == 200, made.text
+        yield address
+    said = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    assert ADMIN not in said
+    assert WRITER not in said
+
+
+def as_user(patch: pytest.MonkeyPatch, name: str, password: str) -> None:
+    patch.setenv("MLFLOW_TRACKING_USERNAME", name)
+    patch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+
+
+def work(tracker: ExperimentTracker, folder: Path) -> None:
+    (folder / "note.txt").write_text("kept by the server", encoding="utf-8")
+    with tracker.start_run("guarded"):
+        tracker.log_metrics({"accuracy": 0.5})
+        tracker.log_artifact(folder / "note.txt")
+
+
+def test_an_account_of_the_environment_writes_runs_and_artifacts_through_the_server(
+    guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_user(monkeypatch, "writer", WRITER)
+    tracker = ExperimentTracker("guarded", guarded, tmp_path)
+    work(tracker, tmp_path)
+    (run,) = tracker.search_runs()
+    assert (run.status, run.metrics) == ("FINISHED", {"accuracy": 0.5})
+    assert tracker.store.client().get_run(run.run_id).info.artifact_uri.startswith("mlflow-artifacts:")
+    kept = tracker.store.download(run.run_id, "note.txt", tmp_path)
+    assert kept.read_text(encoding="utf-8") == "kept by the server"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("password", [None, "wrong-password-4711"])
+def test_who_has_no_account_is_told_what_to_set_and_loses_nothing(
+    password: str | None, guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    if password is not None:
+        as_user(monkeypatch, "writer", password)
+    tracker = ExperimentTracker("guarded", guarded, tmp_path)
+    with pytest.raises(
+        DependencyUnavailable, match="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    ) as refused:
+        tracker.search_runs()
+    assert "4711" not in str(refused.value)
+    with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
+        work(ExperimentTracker("guarded", guarded, tmp_path), tmp_path)
+    kept = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert any(path.name == "note.txt" for path in kept)
+    assert not any(re.search(rb"4711", path.read_bytes()) for path in kept)
+
+
+def test_results_and_what_waited_are_synced_once_the_account_is_right(
+    guarded: str, finished: tuple[Path, Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, config = finished
+    monkeypatch.setenv(config.tracking.uri_env, guarded)
+    as_user(monkeypatch, "writer", "wrong-password-4711")
+    with pytest.raises(DependencyUnavailable, match="set MLFLOW_TRACKING_USERNAME"):
+        sync_runs(root, config.tracking)
+    with pytest.warns(TrackingWarning, match="set MLFLOW_TRACKING_USERNAME"):
+        work(make_tracker(config.tracking), root)
+    as_user(monkeypatch, "writer", WRITER)
+    done = sync_runs(root, config.tracking)
+    assert (len(done.sent_run_ids), [one.is_new for one in done.published]) == (1, [True])
+    assert {run.run_id for run in make_tracker(config.tracking).search_runs()} == {
+        *done.sent_run_ids,
+        done.published[0].run_id,
+    }
+    again = sync_runs(root, config.tracking)
+    assert (again.sent_run_ids, [one.is_new for one in again.published]) == ((), [False])

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import files
+from pipeline.errors import DataError
+from pipeline.schema import Column, Schema
+from pipeline.validation import ValidationReport, quarantine, validate
+from tests.pipeline.toy_dataset import ROOT, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.groups.validation_config import ValidationConfig
+
+REAL = ROOT.parent / "shared/data"
+needs_real_rows = pytest.mark.skipif(not REAL.is_dir(), reason="the real data files are not beside this checkout")
+PERSONALITY = Schema.from_config(settings().data)
+
+
+def validation_config(**keys: Any) -> ValidationConfig:
+    return settings().validation.model_copy(update=keys)
+
+
+def read_real_rows(name: str) -> pd.DataFrame:
+    return pd.read_csv(REAL / f"{name}.csv")
+
+
+def make_rows(n: int = 400) -> pd.DataFrame:
+    """Return rows by the shipped declaration, all different, with two classes in turn."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({one.name: rng.integers(0, 7, n) for one in PERSONALITY.columns if one.is_numeric})
+    for one in PERSONALITY.columns:
+        if one.categories:
+            frame[one.name] = rng.choice(one.categories, n)
+    frame[PERSONALITY.target.column] = np.array(PERSONALITY.target.classes)[np.arange(n) % 2]
+    return frame
+
+
+def notable_levels(report: ValidationReport) -> dict[tuple[str, str | None], str]:
+    return {(one.rule, one.column): one.level for one in report.notable_findings()}
+
+
+@needs_real_rows
+def test_the_real_competition_rows_pass_with_warnings_about_missing_values_only() -> None:
+    report = validate(read_real_rows("s5e7_train"), PERSONALITY, validation_config())
+    assert not report.blocks_training
+    assert {rule for rule, _ in notable_levels(report)} == {"missing", "missing_rows"}
+    assert (report.n_duplicates, report.undeclared_columns) == (0, ("id",))
+    assert report.as_dict()["missing_data"]["incomplete_rows"]["rows"] == 8335
+
+
+@needs_real_rows
+def test_the_original_rows_pass_with_a_warning_about_388_duplicates() -> None:
+    report = validate(read_real_rows("personality_2900"), PERSONALITY, validation_config())
+    assert notable_levels(report) == {("duplicates", None): "warning"}
+    assert report.as_dict()["duplicates"] == {"rows": 388, "share": 0.133793}
+
+
+@needs_real_rows
+def test_match_with_the_original_rows_is_leakage() -> None:
+    """The competition's best-known leak: 126 of 18,524 rows meet one of the original rows, always of the other class."""
+    features = list(PERSONALITY.feature_names)
+    original = read_real_rows("personality_2900").drop_duplicates(features)
+    frame = read_real_rows("s5e7_train").merge(
+        original.rename(columns={PERSONALITY.target.column: "match_p"}), on=features, how="left"
+    )
+    words = PERSONALITY.target.classes
+    column = Column("match_p", "category", "category", nullable=True, categories=words, checks={"isin": list(words)})
+    report = validate(frame, replace(PERSONALITY, columns=(*PERSONALITY.columns, column)), validation_config())
+    assert notable_levels(report)["leakage", "match_p"] == "error"
+
+
+@needs_real_rows
+def test_the_original_rows_have_drifted_from_the_competition_s_in_every_column() -> None:
+    report = validate(
+        read_real_rows("personality_2900"), PERSONALITY, validation_config(), reference=read_real_rows("s5e7_train")
+    )
+    assert [one.column for one in report.drift if one.has_drifted] == [*PERSONALITY.feature_names, "Personality"]
+
+
+def test_an_integer_column_with_missing_values_is_read_from_frame_and_file(tmp_path: Path) -> None:
+    frame = make_rows().assign(Time_spent_Alone=lambda f: f["Time_spent_Alone"].astype(float).mask(f.index < 9))
+    path = tmp_path / "rows.parquet"
+    frame.to_parquet(path)
+    for source in (frame, path, frame.convert_dtypes()):
+        report = validate(source, PERSONALITY, validation_config())
+        (profile,) = (one for one in report.profiles if one.column == "Time_spent_Alone")
+        assert (profile.kind, profile.n_missing, report.skipped_checks) == ("integer", 9, ())
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ("x", "integer is declared"),
+        (1.5, "some numbers are not whole"),
+        (float("inf"), "some numbers are not whole"),
+    ],
+)
+def test_unreadable_column_does_not_hide_other_findings(values: Any, reason: str, tmp_path: Path) -> None:
+    frame = make_rows().assign(Time_spent_Alone=values)
+    frame.loc[0, "Going_outside"] = 99
+    path = tmp_path / "rows.parquet"
+    frame.to_parquet(path)
+    for source in (frame, path):
+        report = validate(source, PERSONALITY, validation_config())
+        (left_out,) = report.skipped_checks
+        assert (left_out.column, reason in left_out.reason) == ("Time_spent_Alone", True)
+        assert notable_levels(report)["schema", "Time_spent_Alone"] == "critical"
+        assert notable_levels(report)["schema", "Going_outside"] == "error"
+
+
+def test_absent_column_is_reported_as_missing_from_the_rows() -> None:
+    (left_out,) = validate(make_rows().drop(columns="Stage_fear"), PERSONALITY, validation_config()).skipped_checks
+    assert (left_out.column, left_out.reason) == ("Stage_fear", "is not there")
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "level"), [(1, "error"), (40, "error"), (41, "critical")], ids=["one", "a tenth", "over a tenth"]
+)
+def test_the_level_follows_the_share_of_failing_rows(n_bad: int, level: str) -> None:
+    frame = make_rows()
+    frame.loc[: n_bad - 1, "Going_outside"] = 99
+    report = validate(frame, PERSONALITY, validation_config())
+    (finding,) = (one for one in report.findings if one.rule == "schema")
+    assert (finding.level, finding.share, finding.check) == (level, n_bad / 400, "in_range")
+    assert report.blocks_training
+
+
+def test_pandera_and_arrow_give_the_same_report() -> None:
+    frame = make_rows()
+    frame.loc[3:7, "Going_outside"] = 99
+    frame.loc[5:9, "Stage_fear"] = "perhaps"
+    few, many = (validate(frame, PERSONALITY, validation_config(plain_rows=n)) for n in (1_000, 1))
+    assert few.as_dict() == many.as_dict()
+
+
+def test_failing_rows_are_quarantined_with_their_reasons() -> None:
+    frame = make_rows()
+    frame.loc[3, "Going_outside"] = 99
+    frame.loc[3, "Stage_fear"] = "perhaps"
+    frame.loc[8, "Personality"] = None
+    report = validate(frame, PERSONALITY, validation_config(quarantine=True))
+    valid, aside = quarantine(frame, report)
+    assert (report.blocks_training, report.n_quarantined, len(valid)) == (False, 2, 398)
+    assert aside["row"].tolist() == [3, 8]
+    assert aside["reason"].tolist() == [
+        "Going_outside: in_range: '99'; Stage_fear: isin: 'perhaps'",
+        "Personality: missing: missing",
+    ]
+    assert validate(valid, PERSONALITY, validation_config()).level in ("ok", "warning")
+
+
+def test_quarantine_does_not_hide_that_most_rows_are_bad() -> None:
+    frame = make_rows()
+    frame.loc[:99, "Going_outside"] = 99
+    report = validate(frame, PERSONALITY, validation_config(quarantine=True))
+    valid, aside = quarantine(frame, report)
+    assert (report.blocks_training, report.n_quarantined, len(valid), len(aside)) == (True, 0, 400, 0)
+
+
+def test_rows_without_any_are_refused() -> None:
+    with pytest.raises(DataError, match="rows: has no rows"):
+        validate(make_rows().head(0), PERSONALITY, validation_config(), name="rows")
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "rows.parquet", "a,b\n")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        validate(tmp_path / "rows.parquet", PERSONALITY, validation_config())
