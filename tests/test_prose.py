@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,13 @@ def test_the_rules_name_what_to_write_instead() -> None:
     rules = yaml.safe_load(prose.RULES.read_text(encoding="utf-8"))["rules"]
     assert len(rules) >= 20
     assert all(rule["use"] for rule in rules.values())
+
+
+def test_the_pictures_of_the_layers_are_those_of_the_import_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = (
+        contract["layers"] for contract in contracts["contracts"] if contract.get("containers") == ["pipeline"]
+    )
+    for page in ("docs/explanation/architecture.md", "CONTRIBUTING.md"):
+        drawn = re.findall(r"^ │ (.+?)  ", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert drawn == [" ".join(layer.split()) for layer in layers]
