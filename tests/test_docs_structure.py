@@ -26,6 +26,7 @@ GUIDES = [
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 SECTIONS = ["Context", "Decision", "Alternatives", "Consequences"]
 NAMED_FILE = r"`((?:pipeline|tests|app|stages|benchmarks|deploy|examples|conf|requirements)/[\w./-]+)`"
+FILE_ENDINGS = (".py", ".md", ".yaml", ".onnx", ".skops")
 MADE_LATER = {"conf/data/customers.yaml", "deploy/docker/.env", "deploy/docker/viewer.key"}
 GROUPS = "features|model|training|evaluation|validation|tracking|promotion|monitoring|drift|alerts|serving"
 # Entries that only some choices of a group have.
@@ -124,7 +125,7 @@ def test_settings_that_the_pages_name_exist() -> None:
     missing = []
     for path in DOCUMENTS:
         named = re.findall(rf"`((?:{GROUPS})\.[a-z_.]+[a-z_])(?:[=:][^`]*)?`", path.read_text(encoding="utf-8"))
-        missing += [f"{name(path)}: {key}" for key in named if key not in settings and not key.endswith((".py", ".md"))]
+        missing += [f"{name(path)}: {key}" for key in named if key not in settings and not key.endswith(FILE_ENDINGS)]
     assert missing == []
 
 
