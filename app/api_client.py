@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError, DependencyUnavailable, NotAllowed
 from pipeline.serving import InvalidRequest, NotReady, PredictionBatch
-from pipeline.serving.prediction_types import FieldError
+from pipeline.serving.errors import BodyTooLarge, FieldError, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.serving.prediction_types import Status
 
 __all__ = ["API_URL_ENV", "ApiClient"]
 
@@ -23,7 +22,7 @@ API_URL_ENV = "MLOPS_API_URL"
 _RESPONSE_TIMEOUT_S = 30
 _MAX_RESPONSE_BYTES = 200_000_000
 _MAX_REQUEST_ROWS = 1000
-_REQUEST_ERROR_STATUSES: dict[int, Status] = {400: 400, 413: 413, 422: 422}
+_REQUEST_ERRORS: dict[int, type[InvalidRequest]] = {400: MalformedBody, 413: BodyTooLarge, 422: InvalidRequest}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -149,11 +148,9 @@ class ApiClient:
             return NotAllowed(f"the API at {self._address} says: {said}")
         if status in (429, 503):
             return NotReady(said)
-        if status in _REQUEST_ERROR_STATUSES:
+        if status in _REQUEST_ERRORS:
             problems = [FieldError(one["path"], one["rule"], one["message"]) for one in found.get("problems", ())]
-            return InvalidRequest(
-                _REQUEST_ERROR_STATUSES[status], problems or [FieldError("", str(found.get("type", "")), said)]
-            )
+            return _REQUEST_ERRORS[status](problems or [FieldError("", str(found.get("type", "")), said)])
         return DependencyUnavailable(f"the API at {self._address} answered {status}: {said}")
 
 

@@ -21,19 +21,18 @@ from app.engine_client import EngineClient
 from pipeline import state as store
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import load_params
-from pipeline.config.groups.data_config import CsvSource
 from pipeline.data.scoring_file import ScoringRows, read_scoring_file
 from pipeline.errors import DataError, MlopsError
 from pipeline.files import read_json
 from pipeline.package import PackageStore
 from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.registry import registry_of
-from pipeline.state.database import DATABASE_PATH, State
+from pipeline.state.database import State
 from pipeline.tracking.projection import logged_params
 from pipeline.tracking.publish import make_tracker
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import DATABASE_FILE as MLFLOW_DATABASE
-from pipeline.tracking.run_store import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,12 +132,14 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 def has_state() -> bool:
     """Return whether there is a state database; one is made when something is registered."""
-    return bool(os.environ.get(store.URL_ENV)) or (project_root() / DATABASE_PATH).exists()
+    return bool(os.environ.get(store.URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
 
 
 def state() -> State:
     """Return the state database, open as long as the process lives."""
-    return _cached_state(str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH))
+    return _cached_state(
+        str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / paths.STATE_DATABASE)
+    )
 
 
 def _inode(path: Path) -> int:
@@ -202,7 +203,7 @@ def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
 
 def load_package(digest: str) -> Package:
     """Return a registered package; it never changes, so it is read once."""
-    return _cached_package(str(project_root() / "state/packages"), digest)
+    return _cached_package(str(project_root() / paths.PACKAGES), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
@@ -248,7 +249,10 @@ def engine() -> EngineClient | ApiClient:
     params = project_root() / paths.PARAMS
     config()
     return _cached_engine(
-        str(project_root()), _stamp(params), os.environ.get(store.URL_ENV), _inode(project_root() / DATABASE_PATH)
+        str(project_root()),
+        _stamp(params),
+        os.environ.get(store.URL_ENV),
+        _inode(project_root() / paths.STATE_DATABASE),
     )
 
 
@@ -261,12 +265,10 @@ def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -
 def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
     """Return the rows of an uploaded CSV or Parquet file as the package `digest` wants them, or its problems."""
     ending = ".parquet" if name.lower().endswith(".parquet") else ".csv"
-    source = config().data.source
-    form = source if isinstance(source, CsvSource) else CsvSource(kind="csv", path="data/external/upload.csv")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{ending}"
         path.write_bytes(content)
-        return read_scoring_file(path, load_package(digest).schema, form)
+        return read_scoring_file(path, load_package(digest).schema, config().data.csv_dialect)
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:

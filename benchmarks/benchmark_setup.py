@@ -133,7 +133,7 @@ def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: fl
             rows.append(
                 store.PredictionRow(
                     f"p{i}", at[i], model.name, 1, package.digest, 1, features[j], said[j], probabilities[j],
-                    shares[j][said[j]], "champion", "champion", 900 + j, 1.0, None, None,
+                    shares[j][said[j]], "production", "api", 900 + j, 1.0, None, None,
                 )
             )  # fmt: skip
         journal.write(rows)

@@ -20,7 +20,7 @@ import pandas as pd  # noqa: E402 - needs the path above
 
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
-from pipeline.config.groups.data_config import CsvSource  # noqa: E402 - needs the path above
+from pipeline.config.groups.data_config import CsvDialect  # noqa: E402 - needs the path above
 from pipeline.data.csv_reader import read_csv  # noqa: E402 - needs the path above
 from pipeline.data.sources import fetch_rows  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
@@ -39,13 +39,13 @@ def fastest_seconds(work: Callable[[], object]) -> float:
 
 
 def compare_readers(what: str, frame: pd.DataFrame, schema: Schema, *, quoting: int = csv.QUOTE_MINIMAL) -> None:
-    source = CsvSource(kind="csv", path="data/external/rows.csv")
+    dialect = CsvDialect()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         frame.to_csv(path, index=False, quoting=quoting)
         # Turn by turn, so that both meet the same neighbours; the fastest of each is what the machine can do.
         pairs = [
-            (fastest_seconds(lambda: pd.read_csv(path)), fastest_seconds(lambda: read_csv(path, schema, source)))
+            (fastest_seconds(lambda: pd.read_csv(path)), fastest_seconds(lambda: read_csv(path, schema, dialect)))
             for _ in range(N_REPEATS)
         ]
         size = path.stat().st_size / 1e6

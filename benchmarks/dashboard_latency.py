@@ -22,9 +22,9 @@ sys.path.insert(0, str(ROOT))
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.files import read_parquet  # noqa: E402 - needs the path above
 from pipeline.monitoring import roll_up  # noqa: E402 - needs the path above
-from pipeline.state.database import DATABASE_PATH  # noqa: E402 - needs the path above
+from pipeline.project import paths  # noqa: E402 - needs the path above
 from tests.app.browser import browser_page, running_app_process  # noqa: E402 - needs the path above
-from tests.end_to_end import workspace  # noqa: E402 - needs the path above
+from tests.fixtures import workspace  # noqa: E402 - needs the path above
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, production_package  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def fill_log(root: Path, n: int) -> None:
     journal.write(_prediction_rows(package, version, frame))
     journal.close()
     state.close()
-    with closing(sqlite3.connect(root / DATABASE_PATH)) as connection:
+    with closing(sqlite3.connect(root / paths.STATE_DATABASE)) as connection:
         _repeat_rows(connection, n, len(frame))
     state = store.open_state(root)
     roll_up(state, MODEL_NAME, lambda _: package)
@@ -72,7 +72,7 @@ def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.Predi
     return [
         store.PredictionRow(
             f"p{i}", start + i, MODEL_NAME, version, package.digest, 1, features[i], str(said), json.dumps(shares[i]),
-            shares[i][str(said)], "champion", "champion", 900 + i, 1.0, None, None,
+            shares[i][str(said)], "production", "api", 900 + i, 1.0, None, None,
         )
         for i, said in enumerate(package.predict(frame))
     ]  # fmt: skip
@@ -81,11 +81,11 @@ def _prediction_rows(package: Any, version: int, frame: Any) -> list[store.Predi
 def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
     """Repeat the first rows until there are n, all moments evenly over the thirty days."""
     names = [row[1] for row in connection.execute("PRAGMA table_info(predictions)")]
-    first, start = connection.execute("SELECT min(seq), min(at) FROM predictions").fetchone()
+    first, start = connection.execute("SELECT min(seq), min(predicted_at) FROM predictions").fetchone()
     step = DAYS * store.DAY_US / n
     changed = {
         "seq": f"b.seq + r.k * {n_kept}",
-        "at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
+        "predicted_at": f"CAST({start} + (b.seq - {first} + r.k * {n_kept}) * {step} AS INTEGER)",
         "prediction_id": "b.prediction_id || '-' || r.k",
     }
     values = ", ".join(changed.get(name, f"b.{name}") for name in names)
@@ -97,7 +97,7 @@ def _repeat_rows(connection: sqlite3.Connection, n: int, n_kept: int) -> None:
             f" WHERE b.seq < {first + n_kept} AND b.seq - {first} + r.k * {n_kept} < {n} ORDER BY r.k, b.seq"
         )
         connection.execute(
-            f"UPDATE predictions SET at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
+            f"UPDATE predictions SET predicted_at = CAST({start} + (seq - {first}) * {step} AS INTEGER)"
             f" WHERE seq < {first + n_kept}"
         )
         connection.execute("UPDATE counters SET value = (SELECT max(seq) FROM predictions) WHERE name = 'predictions'")

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from making import MODELS, train_package
+from benchmark_setup import MODELS, train_package
 
 ROOT = Path(__file__).parents[1]
 _BATCH_ROWS = 131_072

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from monitoring_ways import NUMBERS, WHOLE, WORDS
+from monitoring_implementations import NUMBERS, WHOLE, WORDS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving import MODELS, ROOT, RequestBodies, free_port, make_project, running_server
+from serving_load import MODELS, ROOT, RequestBodies, free_port, make_project, running_server
 
 _JSON_HEADERS = {"Content-Type": "application/json"}
 _N_PACED_CLIENTS = 4

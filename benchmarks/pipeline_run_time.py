@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402 - needs the path above
 
-from tests.end_to_end.workspace import STAGES, Workspace, create_workspace  # noqa: E402 - needs the path above
+from tests.fixtures.workspace import STAGES, Workspace, create_workspace  # noqa: E402 - needs the path above
 
 
 def command_seconds(project: Workspace, *command: str) -> float:

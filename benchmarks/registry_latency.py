@@ -24,8 +24,8 @@ from pipeline.gates import Gate, GateInputs, GateReport, evaluate_gates  # noqa:
 from pipeline.modeling.scored_rows import make_scored_rows  # noqa: E402
 from pipeline.package.package_store import PackageStore  # noqa: E402
 from pipeline.registry import promote, register  # noqa: E402
-from tests.pipeline.package.small_packages import parts, write_small_package  # noqa: E402
-from tests.pipeline.toy_dataset import settings  # noqa: E402
+from tests.fixtures.small_packages import parts, write_small_package  # noqa: E402
+from tests.fixtures.toy_dataset import settings  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,13 +101,13 @@ def run_mlops(folder: Path, *words: str) -> None:
 def benchmark_gates(folder: Path) -> None:
     """All gates with 2,000 resamples on 20,000 rows, against a champion."""
     config = settings()
-    assert config.promotion.resamples == 2000
+    assert config.promotion.bootstrap_samples == 2000
     for name, overrides in (("candidate", ()), ("champion", ("model.estimator.learning_rate=0.1",))):
         write_small_package(folder / name, "personality", *overrides, n_rows=4000)
     candidate, champion = package.load_package(folder / "candidate"), package.load_package(folder / "champion")
     test = parts("personality", 4000).test
     rows = test.iloc[np.resize(np.arange(len(test)), N_GATE_ROWS)].reset_index(drop=True)
-    figures = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.limits}
+    figures = {name: {"value": 0.01, "low": 0.005, "high": 0.02} for name in config.promotion.metric_limits}
     better = {"difference": {config.promotion.metric: {"value": -0.1, "low": -0.2, "high": -0.05}}}
     evaluation = {"metrics": figures, "baselines": dict.fromkeys(config.promotion.baselines, better)}
     evidence = GateInputs(rows, evaluation, {"level": "ok", "leakage": []})

@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import psycopg  # noqa: E402 - needs the path above
-from making import MODELS, train_package  # noqa: E402 - needs the path above
+from benchmark_setup import MODELS, train_package  # noqa: E402 - needs the path above
 
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server  # noqa: E402 - needs the path above
-from tests.pipeline.state import postgresql_server  # noqa: E402 - needs the path above
+from tests.fixtures import postgresql_server  # noqa: E402 - needs the path above
+from tests.fixtures.server_process import ROW, make_project, run_server  # noqa: E402 - needs the path above
 
 BODY, HEADERS = json.dumps({"features": ROW}), {"Content-Type": "application/json"}
 N_CLIENTS = 8

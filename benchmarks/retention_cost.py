@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from pipeline import state as store  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import load_params  # noqa: E402 - needs the path above
 from pipeline.serving.retention import prepare_partitions, prune  # noqa: E402 - needs the path above
-from tests.pipeline.state import postgresql_server  # noqa: E402 - needs the path above
+from tests.fixtures import postgresql_server  # noqa: E402 - needs the path above
 
 FEATURES = '{"Drained_after_socializing":"No","Friends_circle_size":9,"Going_outside":6,"Time_spent_Alone":2}'
 PROBABILITIES = '{"Extrovert":0.981,"Introvert":0.019}'
@@ -29,7 +29,7 @@ FIRST_ROW_US = 1_770_000_000_000_000
 
 def make_row(number: int, at: int) -> store.PredictionRow:
     return store.PredictionRow(
-        f"{number:036d}", at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "champion", "champion", 900,
+        f"{number:036d}", at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "production", "api", 900,
         1.0, None, None,
     )  # fmt: skip
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from making import DAY_US, MODELS, PackagedModel, log_rows, make_package
-from serving import RequestBodies, free_port, make_project, run_load, running_server
+from benchmark_setup import DAY_US, MODELS, PackagedModel, log_rows, make_package
+from serving_load import RequestBodies, free_port, make_project, run_load, running_server
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

@@ -27,9 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from making import MODELS, PackagedModel, promote_package, train_package
-from serving_bars import COLUMN_BATCH, CONNECTIONS, compare_with_targets
-from serving_peers import PEERS, install_peer, installed_version, open_inference_body, save_pipeline
+from benchmark_setup import MODELS, PackagedModel, promote_package, train_package
+from peer_servers import PEERS, install_peer, installed_version, open_inference_body, save_pipeline
+from serving_targets import COLUMN_BATCH, CONNECTIONS, compare_with_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,7 +236,7 @@ def batch_bodies(rows: list[dict[str, Any]], n: int, batch_request: tuple[str, C
 def write_settings(folder: Path, mode: str, cached_rows: int) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("mode: durable", f"mode: {mode}")
     (folder / "params.yaml").write_text(
-        re.sub(r"cached_rows: \d+", f"cached_rows: {cached_rows}", text), encoding="utf-8"
+        re.sub(r"prediction_cache_rows: \d+", f"prediction_cache_rows: {cached_rows}", text), encoding="utf-8"
     )
 
 
@@ -279,7 +279,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--models", default=",".join(MODELS), help="by comma")
     parser.add_argument("--peers", default=",".join(PEERS), help="by comma; empty for none")
-    parser.add_argument("--cached-rows", type=int, default=10_000, help="our serving.engine.cached_rows; 0 keeps none")
+    parser.add_argument(
+        "--cached-rows", type=int, default=10_000, help="our serving.engine.prediction_cache_rows; 0 keeps none"
+    )
     words = parser.parse_args()
     sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
     peers = [PEERS[name] for name in words.peers.split(",") if name]

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.benchmark_setup import make_package
-from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
+from tests.fixtures.server_process import ROW, RunningServer, make_project, run_server
 from tests.pipeline.tracing.otlp_collector import run_collector
 
 SAMPLING_RATES = {

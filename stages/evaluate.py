@@ -20,7 +20,9 @@ def main(config: Config) -> float:
     """Write figures, curves, the whole report and the model card; return the objective."""
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     judged = package.load_package(paths.CANDIDATE_PACKAGE)
-    report = evaluate(judged, train, test, config.evaluation, objective=config.training.objective, seed=config.seed)
+    report = evaluate(
+        judged, train, test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+    )
     report.write_tables(paths.PLOTS)
     files.write_json(paths.EVALUATION_REPORT, report.as_dict())
     files.write_text(paths.MODEL_CARD, model_card(report, config))

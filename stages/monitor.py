@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.alerts.monitor_loop import run_monitor
 from pipeline.config.stage_entry import stage
-from pipeline.tracking.run_store import find_project_root
+from pipeline.project.root import find_project_root
 
 if TYPE_CHECKING:
     from pipeline.config.root_config import Config

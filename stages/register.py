@@ -32,8 +32,10 @@ def main(config: Config) -> None:
     )
     files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
     print(report.as_text(), flush=True)
-    if "DVC_EXP_NAME" in os.environ and not config.promotion.experiments:
-        print("[register] an experiment is judged, not registered (promotion.experiments=true registers it too)")
+    if "DVC_EXP_NAME" in os.environ and not config.promotion.register_experiments:
+        print(
+            "[register] an experiment is judged, not registered (promotion.register_experiments=true registers it too)"
+        )
         return
     tags = revision_tags(Path())
     print(f"[register] {registry.submit(config.name, paths.CANDIDATE_PACKAGE, report, config.promotion, tags=tags)}")

@@ -1,8 +1,17 @@
-"""What holds for every test."""
+"""Plugins and settings of every test."""
 
 from __future__ import annotations
 
 from hypothesis import settings
+
+pytest_plugins = [
+    "tests.fixtures.proof",
+    "tests.fixtures.tiers",
+    "tests.fixtures.watchdog",
+    "tests.fixtures.databases",
+    "tests.fixtures.registered_project",
+    "tests.fixtures.finished_workspaces",
+]
 
 # Machines are noisy, and no test is timed. All else stays as Hypothesis chose it for where it runs.
 settings.register_profile("untimed", deadline=None)

@@ -91,7 +91,7 @@ def _show_results(search: PredictionQuery, classes: tuple[str, ...]) -> None:
 
 def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
     return {
-        "When": formatting.format_timestamp(prediction.at, page.user_time_zone()),
+        "When": formatting.format_timestamp(prediction.predicted_at, page.user_time_zone()),
         "Answer": prediction.prediction,
         "Confidence": prediction.confidence,
         "Became true": prediction.outcome or "",
@@ -105,8 +105,8 @@ def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
 def _show_detail(prediction: LoggedPrediction, classes: tuple[str, ...]) -> None:
     with st.container(border=True):
         st.markdown(
-            f"**{formatting.escape_markdown(prediction.prediction)}** at {prediction.confidence:.1%}, {page.timestamp(prediction.at)}, by version {prediction.version}",
-            help=formatting.escape_markdown(formatting.format_timestamp(prediction.at)),
+            f"**{formatting.escape_markdown(prediction.prediction)}** at {prediction.confidence:.1%}, {page.timestamp(prediction.predicted_at)}, by version {prediction.version}",
+            help=formatting.escape_markdown(formatting.format_timestamp(prediction.predicted_at)),
         )
         left, right = st.columns(2)
         features = [(name, formatting.table_cell_text(value)) for name, value in prediction.features.items()]

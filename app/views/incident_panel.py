@@ -37,7 +37,7 @@ def show_incidents(model: str) -> None:
     quiet = monitoring_queries.active_silences(model)
     for one in found[:_MAX_INCIDENTS]:
         with st.container(border=True):
-            _show_incident(one, is_silenced=any(silence.covers(one.incident, page.now_us()) for silence in quiet))
+            _show_incident(one, is_silenced=any(silence.covers(one.group_name, page.now_us()) for silence in quiet))
             if allowed:
                 _show_actions(one)
     if len(found) > _MAX_INCIDENTS:
@@ -64,8 +64,8 @@ def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
     st.caption("  \n".join(lines))
     by = f", acknowledged by {formatting.escape_markdown(incident.acknowledged_by)}" if incident.acknowledged_by else ""
     st.caption(
-        f"Since {page.timestamp(incident.at)}, seen {_times_seen(incident.n_times)}{by}",
-        help=formatting.escape_markdown(formatting.format_timestamp(incident.at)),
+        f"Since {page.timestamp(incident.opened_at)}, seen {_times_seen(incident.n_occurrences)}{by}",
+        help=formatting.escape_markdown(formatting.format_timestamp(incident.opened_at)),
     )
 
 
@@ -105,7 +105,7 @@ def _apply_action(incident: Incident, action: str, *, reason: str, minutes: floa
     actor = alerts.Actor(who.id, who.roles)
     if action == "silence":
         alerts.create_silence(
-            queries.state(), incident.model, minutes=minutes, actor=actor, incident=incident.incident, reason=reason
+            queries.state(), incident.model, minutes=minutes, actor=actor, incident=incident.group_name, reason=reason
         )
         return
     act = alerts.acknowledge_incident if action == "acknowledge" else alerts.resolve_incident

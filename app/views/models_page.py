@@ -151,7 +151,7 @@ def _show_audit_trail(entries: list[AuditEntry]) -> None:
         return
     rows = [
         {
-            "When": formatting.format_timestamp(one.at, page.user_time_zone()),
+            "When": formatting.format_timestamp(one.recorded_at, page.user_time_zone()),
             "Who": one.actor,
             "What": one.action,
             "Version": one.version,

@@ -19,7 +19,7 @@ __all__ = ["render"]
 
 _WINDOW_LABELS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
 _INTERVAL_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
-_BASELINE_LABELS = {"training": "Training", "before": "The window before"}
+_BASELINE_LABELS = {"training": "Training", "previous_window": "The window before"}
 
 
 def render() -> None:
@@ -57,7 +57,7 @@ def _render_body() -> None:
         )
         version = _select_version(model)
         is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
-    is_to_before = baseline == "before"
+    is_to_before = baseline == "previous_window"
     _rerun_every(
         15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_to_before)
     )
@@ -164,7 +164,7 @@ def _show_predictions(traffic: dict[str, Any], version: ModelVersion) -> None:
         alt="Answers by class",
     )
     told = ", ".join(
-        f"{formatting.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_variant"].items()
+        f"{formatting.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_source"].items()
     )
     st.caption(f"Version {version.version}, as {told}")
 

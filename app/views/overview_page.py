@@ -161,7 +161,10 @@ def _show_recent_activity(model: str) -> None:
         st.markdown(
             f"- **{formatting.escape_markdown(one.action)}**{version} by {formatting.escape_markdown(one.actor)}{why}"
         )
-        st.caption(page.timestamp(one.at), help=formatting.escape_markdown(formatting.format_timestamp(one.at)))
+        st.caption(
+            page.timestamp(one.recorded_at),
+            help=formatting.escape_markdown(formatting.format_timestamp(one.recorded_at)),
+        )
 
 
 def _show_test_metrics(production: ModelVersion | None) -> None:

@@ -58,7 +58,7 @@ class _Condition:
     next_command: str
 
 
-CONDITIONS: LookupTable[_Condition] = LookupTable("alerts.rules.when")
+CONDITIONS: LookupTable[_Condition] = LookupTable("alerts.rules.condition")
 _REPORT_COMMAND = "mlops monitor report"
 
 
@@ -66,18 +66,18 @@ def evaluate_rules(rules: Mapping[str, AlertRuleConfig], inputs: RuleInputs) -> 
     """Return what each rule says of the facts, in the order of the rules."""
     found = []
     for name, rule in rules.items():
-        kind, limit = CONDITIONS[rule.when], rule.above if rule.above is not None else 0.0
+        kind, limit = CONDITIONS[rule.condition], rule.threshold if rule.threshold is not None else 0.0
         said = kind.evaluate(inputs, limit)
         found.append(
             RuleResult(
                 name,
-                rule.when,
+                rule.condition,
                 rule.group,
                 rule.severity,
                 said.is_firing,
                 said.summary,
                 said.value,
-                rule.above,
+                rule.threshold,
                 kind.next_command,
             )
         )
@@ -177,7 +177,7 @@ def _no_traffic(inputs: RuleInputs, threshold: float) -> _Result:
 def _stale_monitor(inputs: RuleInputs, threshold: float) -> _Result:
     if inputs.previous_run is None:
         return _Result(None, "this is the first run of the monitor")
-    hours = (inputs.evaluated_at - inputs.previous_run.at) / _US_PER_HOUR
+    hours = (inputs.evaluated_at - inputs.previous_run.recorded_at) / _US_PER_HOUR
     return _compare_to_threshold(hours, threshold, f"nobody had watched for {_duration(hours * _US_PER_HOUR)}")
 
 

@@ -59,10 +59,10 @@ def deliver_due_messages(state: State, config: AlertsConfig) -> DeliveryResult:
                     connection, one, told, due_at=state.clock() + _retry_delay_s(one.attempts) * _US_PER_S
                 )
         if told is None:
-            n_sent += one.sink in config.sinks
+            n_sent += one.receiver in config.receivers
         else:
-            failed.add(one.sink)
-            error = f"{one.sink}: {told}"
+            failed.add(one.receiver)
+            error = f"{one.receiver}: {told}"
 
 
 def deliver_until_stopped(stop: threading.Event, state: State, config: AlertsConfig) -> None:
@@ -77,7 +77,7 @@ def deliver_until_stopped(stop: threading.Event, state: State, config: AlertsCon
 def _try_send(state: State, config: AlertsConfig, delivery: Delivery) -> str | None:
     """Return None when the message was taken, or is of no use to anybody any more; otherwise why not."""
     try:
-        sink = config.sinks.get(delivery.sink)
+        sink = config.receivers.get(delivery.receiver)
         if sink is None:
             return _undeclared_receiver_error(state, delivery)
         send_notification(sink, delivery.payload, config)
@@ -91,9 +91,9 @@ def _try_send(state: State, config: AlertsConfig, delivery: Delivery) -> str | N
 def _undeclared_receiver_error(state: State, delivery: Delivery) -> str | None:
     """Return why a message to a receiver that is not declared waits; None where its incident is over."""
     with state.reading() as connection:
-        if store.find_incident(connection, delivery.alert).status == "resolved":
+        if store.find_incident(connection, delivery.incident_seq).status == "resolved":
             return None
-    return f"alerts.sinks has no {delivery.sink} any more; declare it again, or resolve the incident"
+    return f"alerts.receivers has no {delivery.receiver} any more; declare it again, or resolve the incident"
 
 
 def _retry_delay_s(attempts: int) -> int:

@@ -150,5 +150,5 @@ def expire_silence(state: State, number: int, *, actor: Actor, reason: str = "")
 
 
 def _append_change(connection: Any, event: store.AuditEvent, before: Incident, after: Incident) -> None:
-    told = [{"incident": one.seq, "group": one.incident, "status": one.status} for one in (before, after)]
+    told = [{"incident": one.seq, "group": one.group_name, "status": one.status} for one in (before, after)]
     store.append_audit_entry(connection, event, model=before.model, before=told[0], after=told[1])

@@ -92,21 +92,33 @@ def _open_or_update(
         made = replace(fresh, seq=store.add_incident(moment.connection, fresh))
         return _save_and_notify(moment, made, "opened")
     is_worse = SEVERITIES.index(severity) > SEVERITIES.index(known.severity)
-    lasting = ("seq", "at", "status", "told_at", "acknowledged_at", "acknowledged_by", "resolved_at", "resolved_by")
-    seen = replace(fresh, n_times=known.n_times + 1, **{name: getattr(known, name) for name in lasting})
+    lasting = (
+        "seq",
+        "opened_at",
+        "status",
+        "notified_at",
+        "acknowledged_at",
+        "acknowledged_by",
+        "resolved_at",
+        "resolved_by",
+    )
+    seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in lasting})
     if known.status == "resolved":  # it came back before its cool-down had passed
         seen = replace(seen, status="open", resolved_at=None, resolved_by=None)
     if is_worse:
         return _save_and_notify(moment, replace(seen, status="open"), "worse")
     if seen.status == "open" and not _in_cooldown(moment, known):
-        return _save_and_notify(moment, seen, "still there" if seen.told_at is not None else "opened")
+        return _save_and_notify(moment, seen, "still there" if seen.notified_at is not None else "opened")
     store.update_incident(moment.connection, seen)
     return seen
 
 
 def _in_cooldown(moment: _RunContext, known: Incident) -> bool:
     """Whether somebody was told so shortly before that it is not told again."""
-    return known.told_at is not None and moment.run_at - known.told_at < moment.config.cooldown_minutes * _US_PER_MINUTE
+    return (
+        known.notified_at is not None
+        and moment.run_at - known.notified_at < moment.config.cooldown_minutes * _US_PER_MINUTE
+    )
 
 
 def _resolve(moment: _RunContext, known: Incident) -> Incident:
@@ -118,13 +130,13 @@ def _resolve(moment: _RunContext, known: Incident) -> Incident:
 
 def _save_and_notify(moment: _RunContext, incident: Incident, event: str) -> Incident:
     """Write an incident with a message for each receiver; nothing is sent here."""
-    if any(one.covers(incident.incident, moment.run_at) for one in moment.silences):
+    if any(one.covers(incident.group_name, moment.run_at) for one in moment.silences):
         store.update_incident(moment.connection, incident)
         return incident
-    told = replace(incident, told_at=moment.run_at)
+    told = replace(incident, notified_at=moment.run_at)
     store.update_incident(moment.connection, told)
-    for sink, declared in moment.config.sinks.items():
-        if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.least):
+    for sink, declared in moment.config.receivers.items():
+        if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.min_severity):
             continue
         enqueue_notification(moment.connection, told, event, sink, at=moment.run_at)
     return told

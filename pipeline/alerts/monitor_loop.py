@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signal"]
 
-_LOCK_FILE = "state/monitor.lock"
-
 
 @dataclass(frozen=True, slots=True)
 class MonitorRunResult:
@@ -57,22 +55,22 @@ class MonitorRunResult:
 
 
 def run_monitor(config: Config, root: Path) -> int:
-    """Run the monitor once, or every `monitoring.every_minutes` until a signal; return the exit code of the last run.
+    """Run the monitor once, or every `monitoring.interval_minutes` until a signal; return the exit code of the last run.
 
     Raises
     ------
     Conflict
         When another process watches this project.
     """
-    with files.exclusive_lock(root / _LOCK_FILE, operation="the monitor"):
-        if config.monitoring.every_minutes == 0:
+    with files.exclusive_lock(root / paths.MONITOR_LOCK, operation="the monitor"):
+        if config.monitoring.interval_minutes == 0:
             return _print_summary(run_monitor_once(config, root)).exit_code(config)
         return _run_periodically(config, root)
 
 
 def _run_periodically(config: Config, root: Path) -> int:
     """Look again and again; messages that wait are sent all the while, beside the looking."""
-    code, every_s = 0, 60 * config.monitoring.every_minutes
+    code, every_s = 0, 60 * config.monitoring.interval_minutes
     with stop_on_signal() as stop, _background_delivery(config, root, stop):
         while not stop.is_set():
             began = time.monotonic()
@@ -81,7 +79,7 @@ def _run_periodically(config: Config, root: Path) -> int:
             except ConfigError:
                 raise
             except MlopsError as error:
-                sys.stderr.write(f"[monitor] {error}; looking again in {config.monitoring.every_minutes:g} min\n")
+                sys.stderr.write(f"[monitor] {error}; looking again in {config.monitoring.interval_minutes:g} min\n")
             stop.wait(max(every_s - (time.monotonic() - began), 0.0))
     return code
 
@@ -132,7 +130,9 @@ def _run_traced(config: Config, root: Path) -> MonitorRunResult:
             sent = deliver_due_messages(state, config.alerts)
     finally:
         state.close()
-    if config.monitoring.record == "all" or (config.monitoring.record == "findings" and run.severity is not None):
+    if config.monitoring.mlflow_runs == "all" or (
+        config.monitoring.mlflow_runs == "findings" and run.severity is not None
+    ):
         log_monitor_run(root, config.tracking, run, report, drawn)
     return MonitorRunResult(report, judged, incidents, sent, run.severity)
 

@@ -15,7 +15,7 @@ __all__ = ["enqueue_notification", "enqueue_resolution"]
 
 def enqueue_notification(connection: Any, incident: Incident, event: str, receiver: str, *, at: int) -> None:
     """Write a message for one receiver."""
-    key = sha256(canonical_json([incident.seq, incident.at, event, at, receiver]).encode())
+    key = sha256(canonical_json([incident.seq, incident.opened_at, event, at, receiver]).encode())
     store.add_delivery(connection, incident.seq, receiver, key, _notification_payload(incident, event, key), at=at)
 
 
@@ -27,12 +27,12 @@ def enqueue_resolution(connection: Any, incident: Incident, *, at: int) -> None:
 
 
 def _notification_payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
-    kept = ("model", "severity", "status", "title", "message", "details", "at", "last_at", "n_times")
+    kept = ("model", "severity", "status", "title", "message", "details", "opened_at", "last_seen_at", "n_occurrences")
     return {
         "key": key,
         "event": event,
         "number": incident.seq,
-        "group": incident.incident,
+        "group": incident.group_name,
         "rules": list(incident.rules),
         **{name: getattr(incident, name) for name in kept},
         "acknowledge": f"mlops alerts ack {incident.seq}",

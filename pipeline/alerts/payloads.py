@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAYLOAD_FORMATS", "body_text", "subject_line"]
 
-PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.sinks.body")
+PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.receivers.body")
 _MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 signs
 
 
@@ -59,13 +59,13 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "severity": payload["severity"],
     }
     notes = {"summary": payload["title"], "description": body_text(payload)}
-    ended = payload["last_at"] if status == "resolved" else None
+    ended = payload["last_seen_at"] if status == "resolved" else None
     group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
     alert = {
         "status": status,
         "labels": labels,
         "annotations": notes,
-        "startsAt": _rfc3339(payload["at"]),
+        "startsAt": _rfc3339(payload["opened_at"]),
         "endsAt": "0001-01-01T00:00:00Z" if ended is None else _rfc3339(ended),
         "generatorURL": "",
         "fingerprint": sha256(group_key.encode())[:16],

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["send_notification"]
 
 _SendFunction = Callable[[Any, Mapping[str, Any], "AlertsConfig"], None]
-RECEIVERS: LookupTable[_SendFunction] = LookupTable("alerts.sinks.kind")
+RECEIVERS: LookupTable[_SendFunction] = LookupTable("alerts.receivers.kind")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
 _LOG = logging.getLogger("mlops.alerts")
 _SMTP_READY = 220
@@ -77,7 +77,7 @@ def _send_to_webhook(receiver: WebhookReceiverConfig, payload: Mapping[str, Any]
         _require_environment(receiver.url_env),
         json.dumps(PAYLOAD_FORMATS[receiver.body](payload), ensure_ascii=False).encode(),
         headers,
-        hosts=AllowedHosts(config.hosts, config.local_hosts),
+        hosts=AllowedHosts(config.allowed_hosts, config.private_hosts),
         timeout_s=receiver.timeout_s,
         setting_name=receiver.url_env,
     )

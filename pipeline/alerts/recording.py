@@ -29,6 +29,6 @@ def log_monitor_run(root: Path, config: TrackingConfig, run: MonitorRun, report:
         "mlops.window.until": report["drift"]["window"]["until"],
     }
     with print_tracking_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
-        tracker.log_metrics(flatten_metrics(run.figures))
+        tracker.log_metrics(flatten_metrics(run.summary))
         tracker.log_dict(dict(report), "monitoring.json")
         tracker.log_text(page, "monitoring.html")

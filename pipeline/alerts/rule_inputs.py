@@ -57,9 +57,9 @@ class RuleInputs:
     @property
     def responses_since_previous_run(self) -> tuple[float, float] | None:
         """Answers and errors since the run before; None where that is not known, or none was given."""
-        if self.server_metrics is None or self.previous_run is None or not self.previous_run.figures.get("server"):
+        if self.server_metrics is None or self.previous_run is None or not self.previous_run.summary.get("server"):
             return None
-        then = self.previous_run.figures["server"]
+        then = self.previous_run.summary["server"]
         if (
             self.server_metrics.n_responses < then["n_answers"]
         ):  # the server started anew: what it says is what was since
@@ -86,7 +86,7 @@ def fetch_server_metrics(config: MonitoredServerConfig, serving: ServingConfig) 
         raise wrong from error
     if parts.scheme not in kinds or not host:
         raise wrong
-    key = os.environ.get(config.key_env)
+    key = os.environ.get(config.api_key_env)
     connection = kinds[parts.scheme](host, port, timeout=_TIMEOUT_S)
     try:
         connection.request(

@@ -59,11 +59,11 @@ def post(
         raise ConfigError(f"{setting_name}: is no address; accepted: https://HOST/PATH")
     if not is_local and host not in hosts.declared:
         raise ConfigError(
-            f"{setting_name}: host {host} is not declared; add it to alerts.hosts (or alerts.local_hosts)"
+            f"{setting_name}: host {host} is not declared; add it to alerts.allowed_hosts (or alerts.private_hosts)"
         )
     if parts.scheme == "http" and not is_local:
         raise ConfigError(
-            f"{setting_name}: http to {host} could be read by others; use https, or declare it in alerts.local_hosts"
+            f"{setting_name}: http to {host} could be read by others; use https, or declare it in alerts.private_hosts"
         )
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
@@ -110,7 +110,7 @@ def _connect_to_allowed(host: str, port: int, *, is_local: bool, timeout_s: floa
     allowed = [one for one in found if is_local or _is_public(str(one[4][0]))]
     if not allowed:
         raise DependencyUnavailable(
-            f"{host}: has only private addresses; declare it in alerts.local_hosts if it is meant to be one of yours"
+            f"{host}: has only private addresses; declare it in alerts.private_hosts if it is meant to be one of yours"
         )
     last: OSError = OSError("no address")
     for family, kind, protocol, _, place in allowed[:3]:

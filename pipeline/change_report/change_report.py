@@ -201,7 +201,9 @@ def _paired_differences(
     codes = encode_target(rows, target)
     evaluation = config.evaluation
     scored = [
-        make_scored_rows(target, codes, one.predict_proba(rows), threshold=one.threshold, n_bins=evaluation.bins)
+        make_scored_rows(
+            target, codes, one.predict_proba(rows), threshold=one.threshold, n_bins=evaluation.calibration_bins
+        )
         for one in (new, old)
     ]
     names = [name for name in config.evaluation.metrics if name in METRICS]
@@ -209,8 +211,8 @@ def _paired_differences(
         scored[0],
         scored[1],
         names,
-        confidence_level=evaluation.confidence,
-        n_resamples=evaluation.resamples,
+        confidence_level=evaluation.confidence_level,
+        n_resamples=evaluation.bootstrap_samples,
         seed=config.seed,
     )
 

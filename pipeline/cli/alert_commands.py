@@ -33,7 +33,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who 
 @contextmanager
 def _open_state() -> Iterator[State]:
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project.root import find_project_root
 
     opened = store.open_state(find_project_root())
     try:
@@ -167,10 +167,10 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
 def _incident_line(incident: Incident) -> str:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
-    return f"{incident.seq:5}  {format_timestamp(incident.at)}  {incident.severity:8}  {status:12}  {incident.title}"
+    return f"{incident.seq:5}  {format_timestamp(incident.opened_at)}  {incident.severity:8}  {status:12}  {incident.title}"
 
 
 def _silence_line(silence: Silence) -> str:
-    about = silence.incident if silence.incident is not None else "everything"
+    about = silence.group_name if silence.group_name is not None else "everything"
     reason = f" ({silence.reason})" if silence.reason else ""
     return f"silence {silence.seq}: {about} of {silence.model} until {format_timestamp(silence.until)}, by {silence.actor}{reason}"

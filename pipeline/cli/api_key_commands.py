@@ -23,7 +23,7 @@ _US_PER_DAY = 86_400_000_000
 
 def _open_state() -> State:
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project.root import find_project_root
 
     return store.open_state(find_project_root())
 

@@ -83,7 +83,7 @@ def _decision_line(entry: AuditEntry) -> str:
     version = f" version {entry.version}" if entry.version is not None else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
     about = f"{_subject_of(entry)}{version}{reason}"
-    return f"{entry.seq:5}  {format_timestamp(entry.at)}  {entry.actor}: {entry.action} {about}"
+    return f"{entry.seq:5}  {format_timestamp(entry.recorded_at)}  {entry.actor}: {entry.action} {about}"
 
 
 def _subject_of(entry: AuditEntry) -> str:

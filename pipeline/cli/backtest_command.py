@@ -42,7 +42,7 @@ def backtest(
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.backtest.drift_backtest import WindowSampling
     from pipeline.monitoring.backtest.log_replay import parse_alert_budget, proposal_lines, replay_log, report_lines
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project.root import find_project_root
 
     root = find_project_root()
     config = load_params(root / "params.yaml")

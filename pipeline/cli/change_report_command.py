@@ -32,7 +32,7 @@ def report(
 ) -> None:
     """Say what this folder changes: settings in words, stages, figures with intervals, gates, slices, columns."""
     from pipeline import change_report
-    from pipeline.serving.server_startup import find_project
+    from pipeline.project.root import find_state_root
 
     forms: dict[str, Callable[[change_report.ChangeReport], str]] = {
         ".md": change_report.change_report_markdown,
@@ -41,7 +41,7 @@ def report(
     }
     if output is not None and output.suffix not in forms:
         raise UsageError(f"--output {output}: accepted is a file that ends with {', '.join(forms)}")
-    found = change_report.build_change_report(find_project(), base, with_latency=with_latency)
+    found = change_report.build_change_report(find_state_root(), base, with_latency=with_latency)
     if output is not None:
         write_text(output, forms[output.suffix](found))
         typer.echo(f"{output}: {change_report.change_headline(found)}", err=as_json)

@@ -102,16 +102,12 @@ def check(
 
 
 def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
-    from pipeline.config.groups.data_config import CsvSource
     from pipeline.data.csv_check import check_csv
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
     from pipeline.schema import Schema
 
-    source = (
-        config.source if config.source.kind == "csv" else CsvSource(kind="csv", path=f"data/external/{config.name}.csv")
-    )
     try:
-        found = check_csv(file, Schema.from_config(config), source, with_target=with_target)
+        found = check_csv(file, Schema.from_config(config), config.csv_dialect, with_target=with_target)
     except DataError as error:
         return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "lines": [str(error)]}
     return {

@@ -27,8 +27,6 @@ ModelNameOption = Annotated[
     str | None, typer.Option("--model-name", help="Name in the registry; that of the settings.")
 ]
 
-_PACKAGES_DIR = "state/packages"
-
 
 def predict(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with the features as columns.")],
@@ -110,9 +108,10 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
     from pipeline import state as store
     from pipeline.config.config_loader import load_params
     from pipeline.package import PackageStore
-    from pipeline.serving.server_startup import find_project
+    from pipeline.project import paths
+    from pipeline.project.root import find_state_root
 
-    root = find_project()
+    root = find_state_root()
     model = load_params(root / "params.yaml").name if name is None else name
     state = store.open_state(root)
     try:
@@ -122,7 +121,7 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
             if number is None:
                 raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")
             digest = store.find_version(connection, model, number).digest
-        package = PackageStore(root / _PACKAGES_DIR).load(digest)
+        package = PackageStore(root / paths.PACKAGES).load(digest)
         yield _OpenVersion(root, state, model, number, served.generation, package)
     finally:
         state.close()

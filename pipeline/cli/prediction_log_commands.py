@@ -24,9 +24,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 def _open_state() -> State:
     from pipeline import state as store
-    from pipeline.serving.server_startup import find_project
+    from pipeline.project.root import find_state_root
 
-    return store.open_state(find_project())
+    return store.open_state(find_state_root())
 
 
 @app.command()
@@ -83,10 +83,10 @@ def erase(
 def prune(*, as_json: AsJson = False) -> None:
     """Remove predictions and stored answers that are older than the settings say, while the server runs."""
     from pipeline.config.config_loader import load_params
+    from pipeline.project.root import find_state_root
     from pipeline.serving.retention import prune as work
-    from pipeline.serving.server_startup import find_project
 
-    config = load_params(find_project() / "params.yaml").serving.log
+    config = load_params(find_state_root() / "params.yaml").serving.log
     state = _open_state()
     try:
         n_removed = work(state, config)

@@ -35,10 +35,10 @@ def simulate(
 ) -> None:
     """Send real-looking rows and late outcomes to a running server, with drift or outages as the scenario declares."""
     from pipeline.config.config_loader import load_params, load_scenario
-    from pipeline.serving.server_startup import find_project
+    from pipeline.project.root import find_state_root
     from pipeline.simulation import ServerClient, fetch_row_pool, simulate
 
-    root = find_project()
+    root = find_state_root()
     config = load_params(root / "params.yaml")
     declared = load_scenario(scenario, conf=root / "conf")
     if rows_per_s is not None:

@@ -18,7 +18,6 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Look after the state database.", no_args_is_help=True)
 
-_BACKUPS_DIR = "state/backups"
 _PROGRESS_EVERY_ROWS = 100_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -28,13 +27,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 def upgrade(*, as_json: AsJson = False) -> None:
     """Bring the tables up to date, after a backup; a kill leaves them wholly old or wholly new."""
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
 
     root = find_project_root()
     state = store.connect(root)
     try:
         before = store.schema_revision(state)
-        backup = store.upgrade_schema(state, root / _BACKUPS_DIR)
+        backup = store.upgrade_schema(state, root / paths.STATE_BACKUPS)
         after = store.schema_revision(state)
     finally:
         state.close()
@@ -52,12 +52,13 @@ def upgrade(*, as_json: AsJson = False) -> None:
 def backup(*, as_json: AsJson = False) -> None:
     """Copy the database into state/backups/ while everything goes on, and say where the copy is."""
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project import paths
+    from pipeline.project.root import find_project_root
 
     root = find_project_root()
     state = store.connect(root)
     try:
-        made = store.back_up_state(state, root / _BACKUPS_DIR)
+        made = store.back_up_state(state, root / paths.STATE_BACKUPS)
     finally:
         state.close()
     told = {"backup": str(made), "bytes": made.stat().st_size}
@@ -81,8 +82,8 @@ def copy(
     """Copy every row into an empty database and compare both sides, in one transaction; stop what writes first."""
     from pipeline import state as store
     from pipeline.config.config_loader import load_params
+    from pipeline.project.root import find_project_root
     from pipeline.registry.stage_transitions import current_actor
-    from pipeline.tracking.run_store import find_project_root
 
     old = _open_source(source)
     try:
@@ -103,7 +104,7 @@ def copy(
 
 def _open_source(address: str) -> State:
     from pipeline import state as store
-    from pipeline.tracking.run_store import find_project_root
+    from pipeline.project.root import find_project_root
 
     return store.connect_to(address, setting_name="--from") if address else store.connect(find_project_root())
 

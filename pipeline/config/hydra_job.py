@@ -92,7 +92,9 @@ def plan_sweep(tree: Any) -> SweepPlan:
             n_jobs *= max(1, n_values)
     direction = sweeper.get("direction")
     shown = None if direction is None else str(getattr(direction, "name", direction))
-    return SweepPlan(folder, tuple(choices), int(n_jobs), shown, str(OmegaConf.select(tree, "training.objective")))
+    return SweepPlan(
+        folder, tuple(choices), int(n_jobs), shown, str(OmegaConf.select(tree, "training.selection_metric"))
+    )
 
 
 def _varied_keys(overrides: Sequence[str]) -> dict[str, int]:

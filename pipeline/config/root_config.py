@@ -6,7 +6,6 @@ from pipeline.config.groups.data_config import DataConfig
 from pipeline.config.groups.monitoring_config import (
     AlertsConfig,
     DriftConfig,
-    LifecycleConfig,
     MonitoringConfig,
     PromotionConfig,
     ServingConfig,
@@ -36,4 +35,3 @@ class Config(Section):
     drift: DriftConfig
     alerts: AlertsConfig
     serving: ServingConfig
-    lifecycle: LifecycleConfig

@@ -11,13 +11,13 @@ from pipeline.schema.failures import list_failures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.schema import Schema
 
 __all__ = ["check_csv"]
 
 
-def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> list[InputProblem]:
+def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> list[InputProblem]:
     """Return the problems of a file in the order of its lines, at most 100.
 
     The strict reader speaks first. What it could read is then held against the declared rules
@@ -28,7 +28,7 @@ def check_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: boo
     DataError
         When there is no such file.
     """
-    parsed = parse_csv(path, schema, source, with_target=with_target)
+    parsed = parse_csv(path, schema, dialect, with_target=with_target)
     problems = InputProblems(str(path), items=list(parsed.problems))
     if len(parsed.frame) and not problems.is_full:
         refused = {(problem.line, problem.column) for problem in parsed.problems}

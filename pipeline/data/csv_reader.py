@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_lines import LineBlock
     from pipeline.schema import Kind, Schema
 
@@ -63,7 +63,7 @@ class ParsedStream:
     problems: list[InputProblem]
 
 
-def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> pd.DataFrame:
+def read_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> pd.DataFrame:
     """Return the rows of a file, typed, in the declared order of columns.
 
     The file may have its columns in another order, and whole numbers may be written as 4.0; nothing
@@ -75,8 +75,8 @@ def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool
         A UTF-8 file.
     schema : Schema
         What is declared.
-    source : CsvSource
-        Delimiter, and the words that stand for a missing value; its own path is not used.
+    dialect : CsvDialect
+        Delimiter, and the words that mark a missing value.
     with_target : bool
         Whether the file holds the target.
 
@@ -90,13 +90,13 @@ def read_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool
     DataError
         With one line ``file:line:column: rule: value`` for each problem, at most 100.
     """
-    parsed = parse_csv(path, schema, source, with_target=with_target)
+    parsed = parse_csv(path, schema, dialect, with_target=with_target)
     if parsed.problems:
         raise to_data_error(parsed.problems)
     return parsed.frame
 
 
-def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: bool = True) -> ParsedFile:
+def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> ParsedFile:
     """Return what can be read of a file and its problems (at most 100), instead of refusing it.
 
     Raises
@@ -104,7 +104,7 @@ def parse_csv(path: Path, schema: Schema, source: CsvSource, *, with_target: boo
     DataError
         When there is no such file.
     """
-    return _parse_file(path, column_kinds(schema, with_target=with_target), source)
+    return _parse_file(path, column_kinds(schema, with_target=with_target), dialect)
 
 
 def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]:
@@ -113,13 +113,13 @@ def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]
     return {**kinds, schema.target.column: "category"} if with_target else kinds
 
 
-def read_csv_as_text(path: Path, source: CsvSource) -> tuple[pa.Table, list[InputProblem]]:
+def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[InputProblem]]:
     """Return every column of a file whose columns nobody has declared yet, as words; and its problems."""
     problems = InputProblems(str(path))
     with _open_binary(path) as stream:
-        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _check_header_names(lines.read_header(), problems)
-        blocks = [_block_as_text(block, header, source) for block in lines.read_blocks(len(header))] if header else []
+        blocks = [_block_as_text(block, header, dialect) for block in lines.read_blocks(len(header))] if header else []
     if header and not any(table.num_rows for table in blocks):
         _report_missing_rows(problems)
     empty = pa.table({name: pa.array([], pa.string()) for name in header})
@@ -127,33 +127,33 @@ def read_csv_as_text(path: Path, source: CsvSource) -> tuple[pa.Table, list[Inpu
 
 
 def parse_csv_stream(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, *, where: str, limit: int = MAX_INPUT_PROBLEMS
+    stream: IO[bytes], kinds: Mapping[str, Kind], dialect: CsvDialect, *, where: str, limit: int = MAX_INPUT_PROBLEMS
 ) -> ParsedStream:
     """Return what can be read of CSV that is no file, such as the body of a request, and its problems up to a limit.
 
     Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
     """
-    return ParsedStream(*_parse_csv_blocks(stream, kinds, source, InputProblems(where, limit)))
+    return ParsedStream(*_parse_csv_blocks(stream, kinds, dialect, InputProblems(where, limit)))
 
 
-def _parse_file(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> ParsedFile:
+def _parse_file(path: Path, kinds: Mapping[str, Kind], dialect: CsvDialect) -> ParsedFile:
     with _open_binary(path) as stream:
-        table, numbers, problems = _parse_csv_blocks(stream, kinds, source, InputProblems(str(path)))
+        table, numbers, problems = _parse_csv_blocks(stream, kinds, dialect, InputProblems(str(path)))
     return ParsedFile(to_frame(table), numbers, problems)
 
 
 def _parse_csv_blocks(
-    stream: IO[bytes], kinds: Mapping[str, Kind], source: CsvSource, problems: InputProblems
+    stream: IO[bytes], kinds: Mapping[str, Kind], dialect: CsvDialect, problems: InputProblems
 ) -> tuple[pa.Table, NDArray[np.int64], list[InputProblem]]:
     tables = [_empty_table(kinds)]
     numbers = [np.empty(0, np.int64)]
     with ThreadPoolExecutor(_N_THREADS) as pool:
-        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _match_header(_check_header_names(lines.read_header(), problems), kinds, problems)
         for block in lines.read_blocks(len(header)) if header else ():
             if block.line_numbers.size:
                 tables.append(
-                    _parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool)
+                    _parse_block(_block_as_text(block, header, dialect), block.line_numbers, kinds, problems, pool)
                 )
                 numbers.append(block.line_numbers)
     table = pa.concat_tables(tables)
@@ -162,7 +162,7 @@ def _parse_csv_blocks(
     return table, np.concatenate(numbers), problems.sorted_by_line()
 
 
-def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) -> Iterator[pa.Table]:
+def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], dialect: CsvDialect) -> Iterator[pa.Table]:
     """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
 
     Memory is bounded by one block (8 MB of text), whatever the file holds.
@@ -174,12 +174,12 @@ def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], source: CsvSource) ->
     """
     problems = InputProblems(str(path))
     with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
-        lines = LineReader(stream, delimiter=source.delimiter, problems=problems)
+        lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _check_header_names(lines.read_header(), problems)
         for name in [name for name in kinds if header and name not in header]:
             problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_join_names(header)}")
         for block in lines.read_blocks(len(header)) if header and not problems.items else ():
-            table = _parse_block(_block_as_text(block, header, source), block.line_numbers, kinds, problems, pool)
+            table = _parse_block(_block_as_text(block, header, dialect), block.line_numbers, kinds, problems, pool)
             if problems.items:
                 break
             yield table
@@ -243,16 +243,16 @@ def _join_names(names: Sequence[str] | Mapping[str, Kind]) -> str:
     return ", ".join(shortened) + (", ..." if len(names) > 20 else "")
 
 
-def _block_as_text(block: LineBlock, header: list[str], source: CsvSource) -> pa.Table:
+def _block_as_text(block: LineBlock, header: list[str], dialect: CsvDialect) -> pa.Table:
     if not block.line_numbers.size:
         return pa.table({name: pa.array([], pa.string()) for name in header})
     return csv.read_csv(
         pa.BufferReader(block.content),
         read_options=csv.ReadOptions(column_names=header, block_size=2 * MAX_LINE_BYTES),
-        parse_options=csv.ParseOptions(delimiter=source.delimiter, ignore_empty_lines=False),
+        parse_options=csv.ParseOptions(delimiter=dialect.delimiter, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(header, pa.string()),
-            null_values=list(source.missing),
+            null_values=list(dialect.null_values),
             strings_can_be_null=True,
             check_utf8=False,
         ),

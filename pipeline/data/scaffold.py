@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.csv_reader import read_csv_as_text
 from pipeline.data.file_import import find_imported_file
 from pipeline.data.input_problems import to_data_error
@@ -129,7 +129,7 @@ def _check_config_name(name: str) -> str:
 def _read_csv(root: Path, relative: str) -> _RawFile:
     path = root / relative
     delimiter = _detect_delimiter(path)
-    words, problems = read_csv_as_text(path, CsvSource(kind="csv", path=relative, delimiter=delimiter, missing=("",)))
+    words, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
     if problems:
         raise to_data_error(problems)
     missing = infer_missing_values(words)
@@ -137,7 +137,7 @@ def _read_csv(root: Path, relative: str) -> _RawFile:
     cleaned = [pc.if_else(pc.is_in(column, value_set=as_missing), None, column) for column in words.columns]
     parts = ["kind: csv", f"path: {_render_scalar(relative)}"]
     parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
-    parts += [f"missing: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
+    parts += [f"null_values: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
     return _RawFile(pa.table(dict(zip(words.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.config.groups.data_config import CsvDialect
 
 __all__ = ["ScoringRows", "read_scoring_file"]
 
@@ -35,7 +35,7 @@ class ScoringRows:
     problems: tuple[InputProblem, ...] = ()
 
 
-def read_scoring_file(path: Path, schema: Schema, source: CsvSource) -> ScoringRows:
+def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> ScoringRows:
     """Return the rows of a CSV or Parquet file (by its ending) with every feature in its declared form.
 
     A column that is declared and no feature (an id, a time, the target) may be in the file or not, with any
@@ -48,9 +48,9 @@ def read_scoring_file(path: Path, schema: Schema, source: CsvSource) -> ScoringR
     """
     if path.suffix == ".parquet":
         return _read_parquet(path, schema)
-    wanted = _file_schema(schema, _read_header_names(path, source.delimiter))
-    problems = tuple(check_csv(path, wanted, source, with_target=False))
-    return ScoringRows(None, problems) if problems else ScoringRows(read_csv(path, wanted, source, with_target=False))
+    wanted = _file_schema(schema, _read_header_names(path, dialect.delimiter))
+    problems = tuple(check_csv(path, wanted, dialect, with_target=False))
+    return ScoringRows(None, problems) if problems else ScoringRows(read_csv(path, wanted, dialect, with_target=False))
 
 
 def _file_schema(schema: Schema, present: set[str]) -> Schema:

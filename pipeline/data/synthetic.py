@@ -56,9 +56,9 @@ def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, see
     ConfigError
         When the profile and the declared columns do not fit together.
     """
-    cells = list(profile.cells.items())
+    cells = list(profile.components.items())
     for name, cell in cells:
-        _check_cell_profile(f"data.profile.cells.{name}", cell, schema)
+        _check_cell_profile(f"data.profile.components.{name}", cell, schema)
     n_missing = max(len(cell.missing_count) for _, cell in cells) - 1
     width = 2 + len(schema.columns) + n_missing
     generator = np.random.Generator(np.random.PCG64(seed))

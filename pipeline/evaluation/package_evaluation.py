@@ -73,10 +73,16 @@ def evaluate(
     target = package.schema.target
     codes = encode_target(test, target)
     names = tuple(dict.fromkeys((*config.metrics, objective, *baseline_metric_names(objective))))
-    sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": seed}
+    sampling: dict[str, Any] = {
+        "confidence_level": config.confidence_level,
+        "n_resamples": config.bootstrap_samples,
+        "seed": seed,
+    }
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:
         probabilities = package.predict_proba(test)
-        scored = make_scored_rows(target, codes, probabilities, threshold=package.threshold, n_bins=config.bins)
+        scored = make_scored_rows(
+            target, codes, probabilities, threshold=package.threshold, n_bins=config.calibration_bins
+        )
         # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
         baselines = beside.submit(_compare_baselines, scored, train, test, package.schema, names, sampling)
         parity = beside.submit(_check_parity, package, test, probabilities)
@@ -97,7 +103,7 @@ def evaluate(
             tables={**curve_tables(scored, target.classes), "importance": importance_table(importance)},
             parity=parity.result(),
             objective=objective,
-            confidence=config.confidence,
+            confidence=config.confidence_level,
             n_train=len(train),
         )
 

@@ -97,7 +97,7 @@ def _evaluate_slice(
 ) -> Slice:
     name = config.slices.metric
     found = estimate_metrics(
-        scored, [name], confidence_level=config.confidence, n_resamples=config.resamples, seed=seed
+        scored, [name], confidence_level=config.confidence_level, n_resamples=config.bootstrap_samples, seed=seed
     )[name]
     metrics = {one: round_significant(figure) for one, figure in compute_metrics(scored, config.metrics).items()}
     stands_out = None

@@ -89,8 +89,8 @@ def evaluate_gates(
     """
     get_metric(config.metric, setting="promotion.metric")
     get_metric(config.slices.metric, setting="promotion.slices.metric")
-    for name in config.limits:
-        get_metric(name, setting="promotion.limits")
+    for name in config.metric_limits:
+        get_metric(name, setting="promotion.metric_limits")
     case = _GateContext(candidate, champion, inputs, config, seed)
     gates = [gate for one in _GATES for gate in one(case)]
     gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
@@ -115,7 +115,7 @@ def _metric_threshold_gates(case: _GateContext) -> list[Gate]:
     """No figure on the test rows is beyond its limit, as far as these rows can tell."""
     return [
         _metric_threshold_gate(name, limit, case.inputs.evaluation["metrics"].get(name), _chance_level(case, name))
-        for name, limit in sorted(case.config.limits.items())
+        for name, limit in sorted(case.config.metric_limits.items())
     ]
 
 
@@ -183,7 +183,11 @@ def _champion_gate(case: _GateContext) -> list[Gate]:
     if missing or case.champion.classes != case.candidate.classes:
         return [Gate("champion", "hold", "the champion cannot be scored on these rows: other columns or classes")]
     config, name = case.config, case.config.metric
-    sampling: dict[str, Any] = {"confidence": config.confidence, "resamples": config.resamples, "seed": case.seed}
+    sampling: dict[str, Any] = {
+        "confidence_level": config.confidence_level,
+        "n_resamples": config.bootstrap_samples,
+        "seed": case.seed,
+    }
     candidate, champion = case.scored(case.candidate), case.scored(case.champion)
     return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
 
@@ -194,10 +198,10 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
         return Gate("champion", "hold", f"{config.metric} is not defined on these rows")
     sign = -1.0 if metric.higher_is_better else 1.0
     worst, best = max(sign * estimate.low, sign * estimate.high), min(sign * estimate.low, sign * estimate.high)
-    margin = config.margin if config.rule == "non_inferior" else 0.0
+    margin = config.margin if config.test == "non_inferiority" else 0.0
     result: Literal["pass", "hold", "fail"] = "pass" if worst < margin else "fail" if best > margin else "hold"
     said = {
-        "pass": "superior" if config.rule == "superior" else "not inferior",
+        "pass": "superior" if config.test == "superiority" else "not inferior",
         "hold": "not told apart by these rows",
         "fail": "inferior",
     }[result]
@@ -220,7 +224,7 @@ def _slice_gate(case: _GateContext) -> list[Gate]:
     metric = METRICS[case.config.slices.metric]
     if worst is None:
         return [Gate("slices", "pass", "no slice has enough rows to be judged")]
-    limit = case.config.slices.worsening
+    limit = case.config.slices.max_worsening
     fails = worst.lower_bound is not None and worst.lower_bound > limit
     beyond = "" if worst.lower_bound is None else f", {worst.lower_bound:.4g} of it beyond chance"
     reason = f"{worst.name}: {metric.name} changes for the worse by {worst.worsening:.4g}{beyond}"
@@ -234,7 +238,7 @@ def _serving_form_gates(case: _GateContext) -> list[Gate]:
     missing = not proof.used and case.config.require_onnx
     said = f"agrees on {proof.rows:,} rows" if proof.used else f"scikit-learn serves: {proof.reason}"
     size = sum(entry.size for entry in case.candidate.manifest.files.values()) / 1e6
-    limit = case.config.size_mb
+    limit = case.config.max_size_mb
     return [
         Gate("onnx", "fail" if missing else "pass", said),
         Gate(
@@ -252,7 +256,7 @@ def _latency_gate(case: _GateContext) -> Gate:
         started = time.perf_counter()
         case.candidate.predict_proba(row)
         taken.append(time.perf_counter() - started)
-    value, limit = float(np.median(taken[_N_WARM_UP_ROWS:])) * 1e3, case.config.latency_ms
+    value, limit = float(np.median(taken[_N_WARM_UP_ROWS:])) * 1e3, case.config.max_latency_ms
     reason = f"median of {_N_TIMED_ROWS} single rows"
     return Gate(
         "latency", "fail" if value > limit else "pass", reason, value, limit, "above", "ms", depends_on="machine"
@@ -265,7 +269,7 @@ def _schema_gate(case: _GateContext) -> list[Gate]:
         return [Gate("schema", "pass", "there are no callers yet")]
     changes = compare_schemas(case.champion.schema, case.candidate.schema)
     breaking = [one for one in changes if one.is_breaking]
-    fails = bool(breaking) and not case.config.breaking
+    fails = bool(breaking) and not case.config.allow_schema_break
     reason = "; ".join(map(str, breaking or changes)) or "equal to the champion's"
     return [Gate("schema", "fail" if fails else "pass", reason)]
 

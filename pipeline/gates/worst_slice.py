@@ -48,7 +48,7 @@ def worst_slice(
     """
     metric = METRICS[config.slices.metric]
     parts = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
-    confidence = 1.0 - (1.0 - config.confidence) / max(len(parts), 1)
+    confidence = 1.0 - (1.0 - config.confidence_level) / max(len(parts), 1)
     found = []
     for name, rows in parts:
         mine, theirs = candidate.take(rows), champion.take(rows)
@@ -58,10 +58,14 @@ def worst_slice(
         worsening = -difference if metric.higher_is_better else difference
         if np.isnan(worsening):
             continue
-        if worsening <= config.slices.worsening:
+        if worsening <= config.slices.max_worsening:
             found.append(WorstSlice(name, worsening))
             continue
-        sampling: dict[str, Any] = {"confidence": confidence, "resamples": config.resamples, "seed": seed}
+        sampling: dict[str, Any] = {
+            "confidence_level": confidence,
+            "n_resamples": config.bootstrap_samples,
+            "seed": seed,
+        }
         one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
         better_end = one.high if metric.higher_is_better else one.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end

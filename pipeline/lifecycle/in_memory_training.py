@@ -147,7 +147,7 @@ def train_candidate(
     )
     made = package.load_package(folder)
     report = evaluate(
-        made, rows.train, rows.test, config.evaluation, objective=config.training.objective, seed=config.seed
+        made, rows.train, rows.test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
     )
     return made, report
 

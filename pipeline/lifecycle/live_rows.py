@@ -139,8 +139,8 @@ def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any
     is_known = np.array([word in codes for word in words], dtype=bool)
     true = np.array([codes[word] for word in words if word in codes], dtype=np.int64)
     how: dict[str, Any] = {
-        "confidence": config.monitoring.confidence,
-        "draws": config.monitoring.draws,
+        "confidence_level": config.monitoring.confidence_level,
+        "n_resamples": config.monitoring.bootstrap_samples,
         "seed": config.seed,
     }
     known = ScoreHistogram.from_rows(probabilities[is_known], said[is_known], positive=positive, outcomes=true)

@@ -17,10 +17,10 @@ from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.log.record import read_feature_importance
 from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.run_store import find_project_root
 from pipeline.validation import DataValidator
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class MLOpsPipeline:
         return {"model": self.model_name, **judged}
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
-        """Return the registered version with the best mean of a metric over its folds; `training.objective` when None.
+        """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
 
         Raises
         ------
@@ -279,7 +279,9 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = get_metric(metric if metric is not None else self._loaded_config.training.objective, setting="metric")
+        wanted = get_metric(
+            metric if metric is not None else self._loaded_config.training.selection_metric, setting="metric"
+        )
         valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
         if not valued:
             raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")

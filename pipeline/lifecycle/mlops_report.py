@@ -91,6 +91,6 @@ class MlopsReport:
 
 
 def _format_decision(entry: AuditEntry) -> str:
-    moment = datetime.fromtimestamp(entry.at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
+    moment = datetime.fromtimestamp(entry.recorded_at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
     reason = f" ({entry.reason})" if entry.reason else ""
     return f"{moment} {entry.actor}: {entry.action} version {entry.version}{reason}"

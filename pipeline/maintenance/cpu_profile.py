@@ -139,11 +139,12 @@ def _wait_for_address(process: subprocess.Popen[str]) -> str:
 def _first_golden_row(address: str) -> dict[str, Any]:
     """Return the first golden row of what serves."""
     from pipeline.package import PackageStore
-    from pipeline.serving.server_startup import find_project
+    from pipeline.project import paths
+    from pipeline.project.root import find_state_root
 
     with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as answer:  # noqa: S310 - our own server  # nosec B310
         digest = json.load(answer)["active"]["model_digest"]
-    golden = json.loads((PackageStore(find_project() / "state/packages").path(digest) / "golden.json").read_bytes())
+    golden = json.loads((PackageStore(find_state_root() / paths.PACKAGES).path(digest) / "golden.json").read_bytes())
     return {name: values[0] for name, values in golden["columns"].items()}
 
 

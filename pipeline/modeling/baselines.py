@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BASELINES", "baseline_metric_names", "fit_baseline"]
 
-_DEFAULT_FEATURES = FeaturesConfig(missing="auto", fill="median", indicators="auto", categories="auto", scale="auto")
+_DEFAULT_FEATURES = FeaturesConfig(
+    missing="auto", imputation="median", missing_indicators="auto", categories="auto", scale="auto"
+)
 _BASELINE_INPUTS = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 BASELINES: dict[str, ModelConfig] = {

@@ -65,15 +65,15 @@ class Encoder:
       (`one_hot`). A word outside the list gets the position behind the last (`codes`), or zeros.
     - Booleans are the words false and true, in one column.
     - A missing value stays NaN (`native`). Otherwise a number is filled, a word gets -1 (`codes`) or
-      zeros (`one_hot`), and a column `<name>=missing` tells of it where `indicators` asks for one.
+      zeros (`one_hot`), and a column `<name>=missing` tells of it where `missing_indicators` asks for one.
     - Columns of text, ids and what is to be ignored are left out.
 
     Parameters
     ----------
     columns : sequence of Column
         The feature columns, in their declared order.
-    missing, fill, indicators, categories, scale
-        As in the group `features`, with `auto` settled; `indicators` keeps its `auto`: beside every
+    missing, imputation, missing_indicators, categories, scale
+        As in the group `features`, with `auto` settled; `missing_indicators` keeps its `auto`: beside every
         column whose missing values are replaced and that had some in training.
 
     Examples
@@ -89,15 +89,15 @@ class Encoder:
         columns: Sequence[Column],
         *,
         missing: Literal["native", "impute"] = "native",
-        fill: Literal["median", "mean"] = "median",
-        indicators: Literal["auto", "always", "never"] = "auto",
+        imputation: Literal["median", "mean"] = "median",
+        missing_indicators: Literal["auto", "always", "never"] = "auto",
         categories: Literal["codes", "one_hot"] = "codes",
         scale: Literal["none", "standard"] = "none",
     ) -> None:
         self.columns = columns
         self.missing = missing
-        self.fill = fill
-        self.indicators = indicators
+        self.imputation = imputation
+        self.missing_indicators = missing_indicators
         self.categories = categories
         self.scale = scale
 
@@ -196,8 +196,10 @@ class Encoder:
         else:
             settings |= self._number_settings(_round_to_float32(numbers))
         replaced = self.missing == "impute" or plan.one_hot
-        told = settings["missing_code"] != -1.0 or self.indicators == "always"
-        wanted = self.indicators == "always" or (self.indicators == "auto" and replaced and has_missing and told)
+        told = settings["missing_code"] != -1.0 or self.missing_indicators == "always"
+        wanted = self.missing_indicators == "always" or (
+            self.missing_indicators == "auto" and replaced and has_missing and told
+        )
         settings["indicator"] = wanted and (has_missing or column.nullable)
         return _ColumnEncoding(**settings)
 
@@ -209,7 +211,7 @@ class Encoder:
     def _number_settings(self, numbers: NDArray[np.float64]) -> dict[str, Any]:
         present = numbers[~np.isnan(numbers)]
         settings: dict[str, Any] = {}
-        middle = np.mean if self.fill == "mean" else np.median
+        middle = np.mean if self.imputation == "mean" else np.median
         if self.missing == "impute":
             settings["fill"] = _nearest_float32(float(middle(present)) if len(present) else 0.0)
             numbers = np.where(np.isnan(numbers), settings["fill"], numbers)
@@ -245,7 +247,7 @@ class Encoder:
         return encoder
 
 
-_SETTINGS = ("missing", "fill", "indicators", "categories", "scale")
+_SETTINGS = ("missing", "imputation", "missing_indicators", "categories", "scale")
 
 
 def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInputsConfig) -> Encoder:
@@ -253,8 +255,8 @@ def make_encoder(schema: Schema, features: FeaturesConfig, inputs: EstimatorInpu
     return Encoder(
         schema.features,
         missing=inputs.missing if features.missing == "auto" else features.missing,
-        fill=features.fill,
-        indicators=features.indicators,
+        imputation=features.imputation,
+        missing_indicators=features.missing_indicators,
         categories=inputs.categories if features.categories == "auto" else features.categories,
         scale=inputs.scale if features.scale == "auto" else features.scale,
     )

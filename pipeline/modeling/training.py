@@ -60,7 +60,7 @@ class TrainResult:
     baselines : dict of dict
         Mean over the same folds of every metric, by baseline.
     metric : str
-        The metric `training.objective`.
+        The metric `training.selection_metric`.
     objective : float
         Its mean over folds.
     """
@@ -155,7 +155,7 @@ def train_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    objective = get_metric(training.objective, setting="training.objective").name
+    objective = get_metric(training.selection_metric, setting="training.selection_metric").name
     _check_threshold_rule(training.threshold, schema.target)
     codes = encode_target(frame, schema.target)
     fold_of = _assign_folds(codes, schema.target, training.folds, seed)
@@ -173,7 +173,7 @@ def train_classifier(
     final = Classifier(schema, classifier.encoder, classifier.estimator, calibration, threshold)
     reached = _aggregate_folds(folds, np.mean)[objective]
     if reached is None:
-        raise ConfigError(f"training.objective: {objective} is not defined in any fold; choose another")
+        raise ConfigError(f"training.selection_metric: {objective} is not defined in any fold; choose another")
     return TrainResult(final, out_of_fold, folds, baselines, objective, reached)
 
 

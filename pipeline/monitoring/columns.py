@@ -80,7 +80,7 @@ class LogColumns:
     def from_rows(cls, rows: Sequence[LoggedRow]) -> LogColumns:
         """Return the columns of rows."""
         return cls(
-            np.array([row.at for row in rows], dtype=np.int64),
+            np.array([row.predicted_at for row in rows], dtype=np.int64),
             DictionaryColumn.encode(row.features for row in rows),
             DictionaryColumn.encode(row.prediction for row in rows),
             DictionaryColumn.encode(row.probabilities for row in rows),

@@ -6,7 +6,6 @@ import json
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
@@ -33,10 +32,12 @@ from pipeline.monitoring.log.rollup_updates import HOUR_US, rebuild_rollups, rol
 from pipeline.monitoring.performance.estimation import ESTIMABLE_METRICS, detect_degradation, estimates_agree
 from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_window, is_provisional
 from pipeline.package.package_store import PackageStore
-from pipeline.tracking.run_store import find_project_root
+from pipeline.project import paths
+from pipeline.project.root import find_project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelMonitor"]
 
-_PACKAGES = Path("state/packages")
 _MAX_WINDOW_HOURS = 1_000_000
 _METRIC_ALIASES = {"f1_weighted": "f1_score"}  # as scikit-learn's users call it
 
@@ -131,7 +131,7 @@ class ModelMonitor:
             kept = json.dumps(loggable_features(features_as_json_values(features), package), ensure_ascii=False)
             row = store.PredictionRow(
                 one, state.clock(), self.model_name, version, package.digest, generation, kept, str(prediction),
-                json.dumps(said), float(confidence), "champion", "champion", 0, 1.0, None, None,
+                json.dumps(said), float(confidence), "production", "api", 0, 1.0, None, None,
             )  # fmt: skip
             journal = store.PredictionWriter(state)
             try:
@@ -166,7 +166,7 @@ class ModelMonitor:
             `accuracy`, `f1_score`, `precision`, `recall`, `roc_auc`, `pr_auc`, `log_loss`, `brier` (None
             without outcomes), `total_predictions`, `n_outcomes`, `coverage`, `intervals`, `expected`,
             `trusted`: whether what was expected agrees with what came true, by figure; `provisional`: whether
-            outcomes may still come; `by_version`, `by_variant`, `slices`.
+            outcomes may still come; `by_version`, `by_source`, `slices`.
         """
         with self._open_state() as state:
             window, judged = self._evaluate_window(state, window_hours, window_rows)
@@ -185,7 +185,7 @@ class ModelMonitor:
             "expected": {_METRIC_ALIASES.get(name, name): one.as_dict() for name, one in expected.metrics.items()},
             "trusted": {_METRIC_ALIASES.get(name, name): one for name, one in trusted.items()},
             "by_version": {name: one.as_dict() for name, one in judged.by_version.items()},
-            "by_variant": {name: one.as_dict() for name, one in judged.by_variant.items()},
+            "by_source": {name: one.as_dict() for name, one in judged.by_source.items()},
             "slices": [asdict(one) for one in judged.slices],
             "window": window_bounds(window.since, window.until),
         }
@@ -197,7 +197,7 @@ class ModelMonitor:
         *,
         window_hours: float | None = None,
         window_rows: int | None = None,
-        baseline: Literal["training", "previous"] | None = None,
+        baseline: Literal["training", "previous_window"] | None = None,
     ) -> dict[str, Any]:
         """Return the verdict on each column of the last hours.
 
@@ -213,7 +213,7 @@ class ModelMonitor:
             `monitoring.window_hours` when None.
         window_rows : int, optional
             The last so many predictions instead.
-        baseline : "training" or "previous", optional
+        baseline : "training" or "previous_window", optional
             What to compare with where no rows are given: the training rows, or the window of the same length before;
             `monitoring.baseline` when None.
         """
@@ -223,7 +223,9 @@ class ModelMonitor:
             limits = override_numeric_threshold(self.resolved_config.drift, drift_threshold)
             before = baseline if baseline is not None else self.resolved_config.monitoring.baseline
             if reference_data is None:
-                report = self._detect_drift(state, package, window, limits, compares_to_previous=before == "previous")
+                report = self._detect_drift(
+                    state, package, window, limits, compares_to_previous=before == "previous_window"
+                )
             else:
                 with state.reading() as connection:
                     rows = store.window_predictions(connection, self.model_name, since=window.since, until=window.until)
@@ -341,7 +343,7 @@ class ModelMonitor:
         """Return the package with a digest, read once; None where it is not sound."""
         if digest not in self._loaded_packages:
             try:
-                self._loaded_packages[digest] = PackageStore(self._root / _PACKAGES).load(digest)
+                self._loaded_packages[digest] = PackageStore(self._root / paths.PACKAGES).load(digest)
             except IntegrityError:
                 self._loaded_packages[digest] = None
         return self._loaded_packages[digest]
@@ -386,7 +388,7 @@ class ModelMonitor:
             "limits": own,
             "importance": read_feature_importance(self._root, package.digest),
         }
-        length, n_windows = window.until - window.since, thresholds.hold_windows + compares_to_previous
+        length, n_windows = window.until - window.since, thresholds.consecutive_windows + compares_to_previous
         windows = [window] + [
             window_by_time(
                 state, self.model_name, since=window.since - back * length, until=window.until - back * length
@@ -399,7 +401,7 @@ class ModelMonitor:
             detect_drift(
                 reference, counts[at], thresholds, baseline=counts[at + 1] if compares_to_previous else None, **more
             )
-            for at in range(thresholds.hold_windows)
+            for at in range(thresholds.consecutive_windows)
         ]
         return require_consecutive_windows(judged[0], judged[1:], thresholds)
 

@@ -1,1 +1,1 @@
-"""Where a project's files are."""
+"""The root of a project, the paths below it, and the outputs that DVC tracks."""

@@ -1,4 +1,4 @@
-"""Where the graph keeps what it makes, below the project's folder; `dvc.yaml` says the same."""
+"""Paths of a project, relative to its root: outputs of the graph (as in `dvc.yaml`), settings and `state/`."""
 
 from pathlib import Path
 
@@ -8,17 +8,24 @@ __all__ = [
     "CONFIG_ORIGIN",
     "EVALUATION_REPORT",
     "EXTERNAL",
+    "LOG_HASH_KEY",
     "MODEL_CARD",
     "MONITORING_HTML",
     "MONITORING_REPORT",
+    "MONITOR_LOCK",
+    "PACKAGES",
     "PARAMS",
     "PLOTS",
     "PROJECT_LOCK",
     "QUARANTINED_ROWS",
     "RAW_ROWS",
     "REGISTRATION_REPORT",
+    "RUN_OUTBOX",
     "SOURCE_FINGERPRINT",
     "SPLIT_REPORT",
+    "STATE",
+    "STATE_BACKUPS",
+    "STATE_DATABASE",
     "TEST_METRICS",
     "TEST_ROWS",
     "TRAIN_METRICS",
@@ -32,6 +39,14 @@ CONF = Path("conf")
 PARAMS = Path("params.yaml")
 EXTERNAL = Path("data/external")
 PROJECT_LOCK = Path(".dvc/tmp/mlops.lock")
+
+STATE = Path("state")
+STATE_DATABASE = STATE / "state.db"
+STATE_BACKUPS = STATE / "backups"
+PACKAGES = STATE / "packages"
+RUN_OUTBOX = STATE / "outbox"
+LOG_HASH_KEY = STATE / "log.key"
+MONITOR_LOCK = STATE / "monitor.lock"
 
 RAW_ROWS = Path("data/raw.parquet")
 SOURCE_FINGERPRINT = Path("data/source.json")

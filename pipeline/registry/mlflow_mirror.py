@@ -223,7 +223,7 @@ def _deployment_tags(now: PastDeployment | None) -> dict[str, str]:
     """Return who put a version where it is, when and why; tags of one that left stay as they were."""
     if now is None:
         return {}
-    since = datetime.fromtimestamp(now.entry.at / 1_000_000, UTC).isoformat(timespec="seconds")
+    since = datetime.fromtimestamp(now.entry.recorded_at / 1_000_000, UTC).isoformat(timespec="seconds")
     told = {"at": since, "by": now.entry.actor, "because": now.entry.reason, "generation": str(now.generation)}
     return {f"deployed.{name}": value for name, value in told.items() if value}
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import state as store
 from pipeline.errors import UsageError
 from pipeline.package.package_store import PackageStore
+from pipeline.project import paths
+from pipeline.project.root import find_project_root
 from pipeline.registry import stage_transitions
 from pipeline.registry.comparison import VersionDetails, VersionDiff, compare_versions, diff_versions
 from pipeline.registry.deployment_history import PastDeployment, deployments_after
@@ -21,7 +23,7 @@ from pipeline.registry.lineage import Lineage, lineage_of, settings_at
 from pipeline.registry.mlflow_mirror import MirrorResult, mirror, overridden_aliases
 from pipeline.registry.submission import Submission, evaluate_candidate, submit
 from pipeline.tracking.run_search import require_store
-from pipeline.tracking.run_store import RunStore, find_project_root
+from pipeline.tracking.run_store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ModelRegistry", "registry_of"]
 
 _MIRROR_WAIT_S = 1.5
-_PACKAGES_FOLDER = Path("state/packages")
 
 
 @dataclass
@@ -72,7 +73,7 @@ class ModelRegistry:
     @property
     def packages(self) -> PackageStore:
         """Where registered packages lie."""
-        return PackageStore(self._root / _PACKAGES_FOLDER)
+        return PackageStore(self._root / paths.PACKAGES)
 
     @property
     def _mlflow(self) -> RunStore:

@@ -129,7 +129,7 @@ def promote(
         action = "force" if force else "promote"
         act = store.AuditEvent(decided_by or current_actor(), action, state.clock(), reason, evidence=gates or {})
         change = store.set_deployment(connection, found, stage, act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.at)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
         return change
 
 
@@ -174,7 +174,7 @@ def rollback(
         found = store.find_version(connection, model, target)
         act = store.AuditEvent(decided_by or current_actor(), "rollback", state.clock(), reason)
         change = store.set_deployment(connection, found, "Production", act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.at)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
         return change
 
 

@@ -145,6 +145,11 @@ class Schema:
         """Names of `features`."""
         return tuple(column.name for column in self.features)
 
+    @property
+    def drift_limits(self) -> dict[str, float]:
+        """Limit of the drift effect by column, of the columns that declare one of their own."""
+        return {column.name: column.drift_limit for column in self.columns if column.drift_limit is not None}
+
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when there is none."""
         return {column.name: column for column in self.columns}[name]

@@ -1,4 +1,4 @@
-"""Turn requests that arrived together into answers and rows of the log, bundle by bundle."""
+"""Turn requests that arrived together into responses and rows of the log, one loaded model after the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,20 +24,23 @@ if TYPE_CHECKING:
     from pipeline.serving.rows.json_rows import ParsedRows
     from pipeline.serving.scorer import ScoredRow
 
-__all__ = ["BatchPredictor", "CompletedRequest", "PendingRequest"]
+__all__ = ["BatchPredictor", "CompletedRequest", "PendingRequest", "RequestKind", "Response", "batch_from_json"]
+
+RequestKind = Literal["row", "batch", "columns"]
+Response = bytes | PredictionBatch
 
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """One request on its way: its rows, the bundle that it was given, and who waits for it.
+    """One request in progress: its rows, the model that predicts for it, and the future that takes its response.
 
-    `digest` is the SHA-256 of the body, which tells a retry from another request with the same key.
+    `body_digest` is the SHA-256 of the body, which distinguishes a retry from another request with the same key.
     """
 
     loaded_model: LoadedModel
     rows: ParsedRows
-    kind: str
-    future: asyncio.Future[Any]
+    kind: RequestKind
+    future: asyncio.Future[Response]
     started_ns: int
     idempotency_key: str | None = None
     body_digest: str = ""
@@ -46,12 +49,12 @@ class PendingRequest:
 
 @dataclass(slots=True)
 class CompletedRequest:
-    """The answer to a request, what it says of each row, and the rows that the log keeps of it.
+    """The response to a request, the label and confidence of each row, and the rows for the log.
 
-    `row` is that of a request of one row, `group` has those of a larger one.
+    `logged_row` is set for a request of one row, `logged_rows` for a batch.
     """
 
-    response: bytes | PredictionBatch
+    response: Response
     labels: Sequence[str] = ()
     confidences: Sequence[float] = ()
     logged_row: PredictionRow | None = None
@@ -59,88 +62,78 @@ class CompletedRequest:
 
     @property
     def body(self) -> bytes:
-        """The answer as JSON."""
+        """The response as JSON."""
         return self.response if isinstance(self.response, bytes) else self.response.body
 
 
 class BatchPredictor:
-    """Answers groups of requests.
+    """Predicts for groups of requests.
 
     Parameters
     ----------
-    sample : float
-        Share of the rows that the log keeps, each standing for 1 / `sample` rows; 0 where there is no log.
+    sample_rate : float between 0 and 1
+        Share of the rows that the log keeps, each with weight 1 / `sample_rate`; 0 where there is no log.
     """
 
-    def __init__(self, *, sample: float) -> None:
-        self._sample = sample
+    def __init__(self, *, sample_rate: float) -> None:
+        self._sample_rate = sample_rate
         self._ids = _PredictionIds()
-        self._random = Random()  # noqa: S311 - which rows are kept is no secret
+        self._random = Random()  # noqa: S311 - the choice of sampled rows is no secret
 
     def predict(self, requests: Sequence[PendingRequest]) -> list[CompletedRequest]:
-        """Return the answers in the order of `works`; requests of one bundle are scored together."""
+        """Return the responses in the order of `requests`; requests of one model are scored together."""
         groups: dict[int, list[PendingRequest]] = {}
-        for work in requests:
-            groups.setdefault(id(work.loaded_model), []).append(work)
+        for request in requests:
+            groups.setdefault(id(request.loaded_model), []).append(request)
         if len(groups) == 1:
             return list(self._predict_group(list(requests)))
-        found: dict[int, CompletedRequest] = {}
+        completed_by_id: dict[int, CompletedRequest] = {}
         for group in groups.values():
-            for work, answered in zip(group, self._predict_group(group), strict=True):
-                found[id(work)] = answered
-        return [found[id(work)] for work in requests]
+            for request, completed in zip(group, self._predict_group(group), strict=True):
+                completed_by_id[id(request)] = completed
+        return [completed_by_id[id(request)] for request in requests]
 
     def predict_cached(self, loaded_model: LoadedModel, row: tuple[Any, ...]) -> CompletedRequest | None:
-        """Return the answer to a row that came before and is kept, for which the model need not be asked."""
+        """Return the response to a row whose score is cached, None for any other row."""
         scored = loaded_model.scorer.cached(row)
-        return (
-            None
-            if scored is None
-            else CompletedRequest(
-                self._row_response(loaded_model, scored, self._ids.next_id()), *_labels_and_confidences(scored)
-            )
-        )
+        if scored is None:
+            return None
+        body = _row_json(loaded_model, scored, self._ids.next_id())
+        return CompletedRequest(body, (scored.label,), (scored.confidence,))
 
     def _predict_group(self, requests: list[PendingRequest]) -> Iterator[CompletedRequest]:
-        bundle = requests[0].loaded_model
-        scored = bundle.scorer.score(list(chain.from_iterable([work.rows.rows for work in requests])))
-        at = 0
-        for work in requests:
-            end = at + len(work.rows.rows)
-            yield (
-                self._complete_row_request(work, scored[at])
-                if work.kind == "one"
-                else self._complete_batch_request(work, scored[at:end])
-            )
-            at = end
+        scorer = requests[0].loaded_model.scorer
+        scored_rows = scorer.score(list(chain.from_iterable([request.rows.rows for request in requests])))
+        start = 0
+        for request in requests:
+            end = start + len(request.rows.rows)
+            if request.kind == "row":
+                yield self._complete_row_request(request, scored_rows[start])
+            else:
+                yield self._complete_batch_request(request, scored_rows[start:end])
+            start = end
 
     def _complete_row_request(self, request: PendingRequest, scored: ScoredRow) -> CompletedRequest:
-        identifier = self._ids.next_id()
+        prediction_id = self._ids.next_id()
         row = None
-        if self._sample == 1.0 or (self._sample > 0.0 and self._random.random() < self._sample):
+        if self._sample_rate == 1.0 or (self._sample_rate > 0.0 and self._random.random() < self._sample_rate):
             row = PredictionRow(
-                prediction_id=identifier,
+                prediction_id=prediction_id,
                 features=scored.logged_features,
                 prediction=scored.label,
                 probabilities=scored.probabilities_json,
                 confidence=scored.confidence,
                 **self._request_values(request),
             )
-        return CompletedRequest(
-            self._row_response(request.loaded_model, scored, identifier), *_labels_and_confidences(scored), row
-        )
+        body = _row_json(request.loaded_model, scored, prediction_id)
+        return CompletedRequest(body, (scored.label,), (scored.confidence,), row)
 
-    def _complete_batch_request(self, request: PendingRequest, scored: list[ScoredRow]) -> CompletedRequest:
-        answers = _ScoredColumns._make(zip(*scored, strict=True))
-        ids = self._ids.next_ids(len(scored))
-        group = self._logged_rows(request, answers, ids) if self._sample > 0.0 else None
-        return CompletedRequest(
-            _batch_response(request, answers, ids), answers.label, answers.confidence, logged_rows=group
-        )
-
-    @staticmethod
-    def _row_response(loaded_model: LoadedModel, scored: ScoredRow, identifier: str) -> bytes:
-        return f"{scored.json_prefix}{identifier}{scored.json_suffix},{loaded_model.response_suffix}}}".encode()
+    def _complete_batch_request(self, request: PendingRequest, scored_rows: list[ScoredRow]) -> CompletedRequest:
+        scored = _ScoredColumns._make(zip(*scored_rows, strict=True))
+        ids = self._ids.next_ids(len(scored_rows))
+        rows = self._logged_rows(request, scored, ids) if self._sample_rate > 0.0 else None
+        response = _batch_response(request, scored, ids)
+        return CompletedRequest(response, scored.label, scored.confidence, logged_rows=rows)
 
     def _logged_rows(self, request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> RequestRows:
         columns: tuple[Sequence[Any], ...] = (
@@ -150,35 +143,31 @@ class BatchPredictor:
             scored.probabilities_json,
             scored.confidence,
         )
-        if self._sample < 1.0:
-            is_kept = [self._random.random() < self._sample for _ in ids]
-            columns = tuple(list(compress(column, is_kept)) for column in columns)
+        if self._sample_rate < 1.0:
+            is_sampled = [self._random.random() < self._sample_rate for _ in ids]
+            columns = tuple(list(compress(column, is_sampled)) for column in columns)
         return RequestRows(RequestValues(**self._request_values(request)), *columns)
 
     def _request_values(self, request: PendingRequest) -> dict[str, Any]:
-        """Return what all rows of a request have in common, by the names of `SharedValues`."""
-        bundle = request.loaded_model
+        """Return the values that all rows of a request share, by the names of `RequestValues`."""
+        model = request.loaded_model
         return {
-            "at": time.time_ns() // 1000,
-            "model": bundle.name,
-            "version": bundle.version,
-            "digest": bundle.digest,
-            "generation": bundle.generation,
-            "served_by": bundle.served_by,
-            "variant": "champion",
+            "predicted_at": time.time_ns() // 1000,
+            "model": model.name,
+            "version": model.version,
+            "digest": model.digest,
+            "generation": model.generation,
+            "served_by": model.served_by,
+            "source": "api",
             "latency_us": (time.perf_counter_ns() - request.started_ns) // 1000,
-            "weight": 1.0 / self._sample,
+            "weight": 1.0 / self._sample_rate,
             "idempotency_key": request.idempotency_key,
             "subject": request.subject,
         }
 
 
-def _labels_and_confidences(scored: ScoredRow) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    return (scored.label,), (scored.confidence,)
-
-
 class _ScoredColumns(NamedTuple):
-    """The members of `RowAnswer`, each over all rows of a request."""
+    """The members of `ScoredRow`, each over all rows of a request."""
 
     json_prefix: tuple[str, ...]
     json_suffix: tuple[str, ...]
@@ -189,18 +178,22 @@ class _ScoredColumns(NamedTuple):
     probabilities: tuple[list[float], ...]
 
 
-def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> bytes | PredictionBatch:
-    body = partial(_batch_json, request.rows, request.loaded_model.response_suffix, scored, ids)
+def _row_json(loaded_model: LoadedModel, scored: ScoredRow, prediction_id: str) -> bytes:
+    return f"{scored.json_prefix}{prediction_id}{scored.json_suffix},{loaded_model.response_suffix}}}".encode()
+
+
+def _batch_response(request: PendingRequest, scored: _ScoredColumns, ids: list[str]) -> Response:
+    encode_body = partial(_batch_json, request.rows, request.loaded_model.response_suffix, scored, ids)
     if request.kind == "batch":
-        return body()
+        return encode_body()
     return PredictionBatch(
-        list(scored.label),
-        list(scored.confidence),
-        list(scored.probabilities),
-        ids,
-        request.rows.positions,
-        request.rows.errors,
-        body,
+        predictions=list(scored.label),
+        confidences=list(scored.confidence),
+        probabilities=list(scored.probabilities),
+        prediction_ids=ids,
+        row_positions=request.rows.positions,
+        errors=request.rows.errors,
+        encode_body=encode_body,
     )
 
 
@@ -209,11 +202,11 @@ def _batch_json(rows: ParsedRows, response_suffix: str, scored: _ScoredColumns, 
     parts[0::4], parts[1::4], parts[2::4] = scored.json_prefix, ids, scored.json_suffix
     n_refused = 0
     if rows.errors:
-        refused = _error_items(rows)
-        n_refused = len(refused)
-        answered = ("".join(parts[at : at + 4]) for at in range(0, len(parts), 4))
-        placed = {**refused, **dict(zip(rows.positions, answered, strict=True))}
-        parts = [placed[at] for at in sorted(placed)]
+        error_items = _error_items(rows)
+        n_refused = len(error_items)
+        prediction_items = ("".join(parts[at : at + 4]) for at in range(0, len(parts), 4))
+        items = {**error_items, **dict(zip(rows.positions, prediction_items, strict=True))}
+        parts = [items[position] for position in sorted(items)]
     parts[-1] = parts[-1][:-1]
     parts.insert(0, '{"predictions":[')
     parts.append(f'],"n_refused":{n_refused},{response_suffix}}}')
@@ -221,24 +214,38 @@ def _batch_json(rows: ParsedRows, response_suffix: str, scored: _ScoredColumns, 
 
 
 def _error_items(rows: ParsedRows) -> dict[int, str]:
-    """Return for each bad row, by its position, an item that says what is wrong with it, and a comma."""
-    by_row: dict[int, list[dict[str, str]]] = {}
-    for position, problem in zip(rows.error_positions, rows.errors, strict=True):
-        plain = {"path": problem.path, "rule": problem.rule, "message": problem.message}
-        by_row.setdefault(position, []).append(plain)
-    return {at: f"{json.dumps({'problems': problems})}," for at, problems in by_row.items()}
+    """Return an item with the problems of each invalid row, by its position, each with a comma behind it."""
+    problems_by_row: dict[int, list[dict[str, str]]] = {}
+    for position, error in zip(rows.error_positions, rows.errors, strict=True):
+        problem = {"path": error.path, "rule": error.rule, "message": error.message}
+        problems_by_row.setdefault(position, []).append(problem)
+    return {position: f"{json.dumps({'problems': problems})}," for position, problems in problems_by_row.items()}
+
+
+def batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
+    """Return a stored response as columns."""
+    predictions = [item for item in json.loads(body)["predictions"] if "prediction" in item]
+    return PredictionBatch(
+        predictions=[prediction["prediction"] for prediction in predictions],
+        confidences=[prediction["confidence"] for prediction in predictions],
+        probabilities=[list(prediction["probabilities"].values()) for prediction in predictions],
+        prediction_ids=[prediction["prediction_id"] for prediction in predictions],
+        row_positions=rows.positions,
+        errors=rows.errors,
+        encode_body=lambda: body,
+    )
 
 
 class _PredictionIds:
-    """Identifiers in the form of UUID version 7: the moment of the start and chance, then a running number.
+    """Identifiers in the form of UUID version 7: the start time and random bits, then a running number.
 
-    They grow, so that an index of them is written at its end.
+    They grow, so that new entries of their index are written at its end.
     """
 
     def __init__(self) -> None:
-        moment = f"{time.time_ns() // 1_000_000:012x}"
-        chance = os.urandom(4).hex()
-        self._prefix = f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-8{chance[3:6]}-"
+        started = f"{time.time_ns() // 1_000_000:012x}"
+        random_bits = os.urandom(4).hex()
+        self._prefix = f"{started[:8]}-{started[8:]}-7{random_bits[:3]}-8{random_bits[3:6]}-"
         self._last = int.from_bytes(os.urandom(4)) << 8
 
     def next_id(self) -> str:
@@ -247,6 +254,6 @@ class _PredictionIds:
 
     def next_ids(self, n: int) -> list[str]:
         first = self._last + 1
-        self._last += n  # before anything is called: without a log another thread may ask meanwhile
+        self._last += n  # before any call: without a log another thread may take identifiers in between
         numbers = np.arange(first, first + n, dtype=">u8").view(np.uint8).reshape(n, 8)[:, 2:]
         return f"{self._prefix}{numbers.tobytes().hex(',', 6).replace(',', f',{self._prefix}')}".split(",")

@@ -1,4 +1,4 @@
-"""The engine behind the API: bodies in, answers out, each from one bundle and each on the disk before it is told."""
+"""Predict for the requests of one process: each response comes from one model version and is logged before it is sent."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import json
 import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from pipeline.errors import MlopsError
 from pipeline.files import exclusive_lock
 from pipeline.package import PackageStore
-from pipeline.serving.batch_predictor import PendingRequest
+from pipeline.project import paths
+from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
+from pipeline.serving.errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.explain import explain
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
-from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady, PredictionBatch, Readiness
+from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
 from pipeline.serving.retention import RetentionWorker
 from pipeline.serving.rows.json_rows import ParsedRows, parse_json
 from pipeline.serving.what_if import what_if_response
-from pipeline.serving.worker import PredictionWorker
+from pipeline.serving.worker import PredictionWorker, ServingStats
 from pipeline.state import PredictionWriter, open_state
 
 if TYPE_CHECKING:
@@ -31,9 +36,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.groups.serving_config import EngineConfig, PredictionLogConfig
+    from pipeline.serving.batch_predictor import RequestKind, Response
     from pipeline.serving.loaded_model import LoadedModel
     from pipeline.serving.prediction_types import LineMap
-    from pipeline.serving.reloader import PollResult
     from pipeline.serving.worker import RequestObserver
     from pipeline.state import State
 
@@ -41,30 +46,46 @@ __all__ = ["Engine", "load_hash_key"]
 
 OnError = Literal["refuse", "partial"]
 
-_PACKAGES_FOLDER = "state/packages"
-_HASH_KEY_PATH = "state/log.key"
+_HASH_KEY_BYTES = 32
 _MAX_HEADER_LENGTH = 200
 _MAX_COMMAS_PER_OUTCOME = 20
-# What a value of a column is in a body, roughly.
+# Approximate size of one value in a body.
 _VALUE_BYTES = 24
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What a started engine holds."""
+
+    state: State
+    worker: PredictionWorker
+    retention: RetentionWorker
+    reloader: ModelReloader
+
+
 class Engine:
-    """Serves one model of the project at `root`; all methods but the constructor belong to one event loop.
+    """Serves one model of the project at `root`.
+
+    All methods but the constructor belong to one event loop.
 
     Parameters
     ----------
     root : Path
-        Folder of the project, with its state database (unless MLOPS_STATE_URL names another) and packages.
+        Folder of the project, with its packages and its state database (unless MLOPS_STATE_URL names another).
     model : str
         Name in the registry.
-    engine, log : EngineConfig, LogConfig
-        The sections of group `serving`.
+    engine : EngineConfig
+    log : PredictionLogConfig
+        Both are sections of group `serving`.
     stage : str
-        Which stage serves.
+        Stage whose version is served.
 
-    `prove`, set before the start, is shown each bundle before it serves; what it raises keeps the bundle out.
-    `watch`, set before the start, is told when requests are handed to the log and when they are on the disk.
+    Attributes
+    ----------
+    verify : callable, optional
+        Set before the start; called with each model before it is served. A model for which it raises is refused.
+    observer : RequestObserver, optional
+        Set before the start; called when requests are submitted and when they are committed.
     """
 
     def __init__(
@@ -80,99 +101,102 @@ class Engine:
         self._config = engine
         self._log_config = log
         self._reason = "the engine was not started"
-        self._in_flight: dict[str, tuple[str, asyncio.Future[Any]]] = {}
+        self._in_flight: dict[str, tuple[str, asyncio.Future[Response]]] = {}
         self._started_at = time.time()
-        self._follow_error: str | None = None
+        self._poll_error: str | None = None
         self._follower: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self._state: State
-        self._worker: PredictionWorker
-        self._retention: RetentionWorker
-        self._reloader: ModelReloader
+        self._running: _Running | None = None
 
     async def start(self) -> None:
-        """Open the state database and take up what serves; without a sound model the engine runs and is not ready.
+        """Open the state database and load the deployed model; without a valid model the engine runs and is not ready.
 
         Raises
         ------
         Conflict
-            When the tables of the database are of another form.
+            When the tables of the database have another schema version.
         DependencyUnavailable
-            When the database cannot be had.
+            When the database is unavailable.
         """
-        self._state = await asyncio.to_thread(open_state, self._root)
-        packages = PackageStore(self._root / _PACKAGES_FOLDER)
-        secret = load_hash_key(self._root)
-        self._reloader = ModelReloader(self._state, packages, self.model, self.stage, self._config, secret, self.verify)
-        self._worker = PredictionWorker(
-            PredictionWriter(self._state), self._log_config, self._state.clock, self.observer
-        )
-        self._worker.start(asyncio.get_running_loop())
-        self._retention = RetentionWorker(self._state, self._log_config)
+        state = await asyncio.to_thread(open_state, self._root)
+        packages = PackageStore(self._root / paths.PACKAGES)
+        hash_key = load_hash_key(self._root)
+        reloader = ModelReloader(state, packages, self.model, self.stage, self._config, hash_key, self.verify)
+        worker = PredictionWorker(PredictionWriter(state), self._log_config, state.clock, self.observer)
+        worker.start(asyncio.get_running_loop())
+        self._running = _Running(state, worker, RetentionWorker(state, self._log_config), reloader)
         await self._reload_if_changed(is_forced=True)
         self._follower = asyncio.create_task(self._follow(), name="follow-state")
-        self._retention.start()
+        self._running.retention.start()
 
     async def close(self) -> None:
-        """Answer what is on its way, then let go of everything."""
+        """Complete the requests in progress and release everything; does nothing before a start or after a close."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self.loaded_model, self._reason = None, "the engine was closed"
         if self._follower is not None:
-            async with self._lock:  # a look that is under way ends first: its thread would keep a connection open
+            async with self._lock:  # a poll in progress ends first: its thread would leave a connection open
                 self._follower.cancel()
                 with suppress(asyncio.CancelledError):
                     await self._follower
             self._follower = None
-            await asyncio.to_thread(self._retention.stop)
-        self._worker.flush()
-        await asyncio.to_thread(self._worker.stop)
-        await asyncio.sleep(0)  # answers that were handed over by the writer's last call reach their requests
-        self._reason = "the engine was closed"
-        self.loaded_model = None
-        self._state.close()
+            await asyncio.to_thread(running.retention.stop)
+        running.worker.flush()
+        await asyncio.to_thread(running.worker.stop)
+        await asyncio.sleep(0)  # responses of the worker's last call reach their requests
+        running.state.close()
 
     @property
     def state(self) -> State:
-        """The state database, for what stands beside predictions (keys of callers, events)."""
-        return self._state
+        """The state database, for the wiring of other readers (API keys, monitor metrics).
+
+        Raises
+        ------
+        NotReady
+            When the engine is not running.
+        """
+        return self._require_running().state
 
     async def predict_row(self, body: bytes, *, key: str | None = None, subject: str | None = None) -> bytes:
-        """Answer a body `{"features": {...}}` as JSON.
+        """Return the prediction for a body `{"features": {...}}` as JSON.
 
         Parameters
         ----------
         body : bytes
         key : str, optional
-            Idempotency key: a retry with the same body gets the stored answer.
+            Idempotency key: a retry with the same body gets the stored response.
         subject : str, optional
-            Whom the row is about, so that its rows can be erased later.
+            Whom the row is about, so that the rows of a subject can be erased later.
 
         Raises
         ------
-        BodyRefused
-            Naming each wrong field; or when the key belongs to another body.
+        InvalidRequest
+            Naming each wrong field.
+        IdempotencyConflict
+            When the key belongs to another body.
         NotReady
-            When no model serves, or the answer cannot be logged.
+            When no model is loaded, or the prediction cannot be logged.
         """
-        bundle = self._require_model()
-        row = await run_in_thread_if_large(len(body), bundle.parser.parse_row, body)
-        if key is None and subject is None and (known := self._worker.predict_cached(bundle, row)) is not None:
-            return known
-        answer: bytes = await self._submit(bundle, ParsedRows([row], [0]), "one", body, key, subject)
-        return answer
+        model, worker = self._require_model(), self._require_running().worker
+        row = await run_in_thread_if_large(len(body), model.parser.parse_row, body)
+        if key is None and subject is None and (cached := worker.predict_cached(model, row)) is not None:
+            return cached
+        return _to_json(await self._submit(model, ParsedRows([row], [0]), "row", body, key=key, subject=subject))
 
     async def predict_batch(
         self, body: bytes, *, key: str | None = None, subject: str | None = None, on_error: OnError = "refuse"
     ) -> bytes:
-        """Answer a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
+        """Return the predictions for a body `{"instances": [{...}, ...]}` as JSON: one item for each row, in order.
 
-        With `on_error="partial"` the items of bad rows say what is wrong with them, and the others are answered.
-        Raises as `predict_one` does.
+        With `on_error="partial"` the item of an invalid row lists its problems, and valid rows get predictions.
+        Raises the errors of `predict_row`.
         """
-        bundle = self._require_model()
-        rows = await run_in_thread_if_large(len(body), bundle.parser.parse_batch, body, partial=on_error == "partial")
+        model = self._require_model()
+        rows = await run_in_thread_if_large(len(body), model.parser.parse_batch, body, partial=on_error == "partial")
         if not rows.rows:
-            raise InvalidRequest(422, rows.errors)
-        answer: bytes = await self._submit(bundle, rows, "batch", body, key, subject)
-        return answer
+            raise InvalidRequest(rows.errors)
+        return _to_json(await self._submit(model, rows, "batch", body, key=key, subject=subject))
 
     async def predict_columns(
         self,
@@ -183,158 +207,168 @@ class Engine:
         on_error: OnError = "refuse",
         lines: LineMap | None = None,
     ) -> PredictionBatch:
-        """Answer rows given as columns by name, None or NaN where a value is missing; raises as `predict_one` does.
+        """Return the predictions for rows given as columns by name, None or NaN for a missing value.
 
-        With `lines` the rows were lines of a text, and problems name them so.
+        With `lines` the rows are lines of a text, and problems name the lines. Raises the errors of `predict_row`.
         """
-        bundle = self._require_model()
+        model = self._require_model()
         size = _VALUE_BYTES * sum(map(len, columns.values()))
         is_partial = on_error == "partial"
-        rows = await run_in_thread_if_large(size, bundle.parser.parse_columns, columns, partial=is_partial, lines=lines)
+        rows = await run_in_thread_if_large(size, model.parser.parse_columns, columns, partial=is_partial, lines=lines)
         if not rows.rows:
-            raise InvalidRequest(422, rows.errors)
-        body = repr([rows.positions, rows.rows, *rows.errors]).encode() if key is not None else b""
-        answer = await self._submit(bundle, rows, "columns", body, key, subject)
-        return answer if isinstance(answer, PredictionBatch) else _batch_from_json(answer, rows)
+            raise InvalidRequest(rows.errors)
+        body = b"" if key is None else msgspec.json.encode([rows.positions, rows.rows, rows.errors])
+        response = await self._submit(model, rows, "columns", body, key=key, subject=subject)
+        return response if isinstance(response, PredictionBatch) else batch_from_json(response, rows)
 
     async def feedback(self, body: bytes) -> bytes:
-        """Keep outcomes of earlier predictions: `{"prediction_id": ..., "outcome": ...}`, or `{"outcomes": [...]}`.
+        """Store outcomes of earlier predictions: `{"prediction_id": ..., "outcome": ...}`, or `{"outcomes": [...]}`.
 
         Raises
         ------
-        BodyRefused
-            When a field is wrong, or no such prediction is known.
+        InvalidRequest
+            When a field is wrong.
+        UnknownPrediction
+            When a prediction is not in the log.
         NotReady
-            When no model serves, or the state database cannot be written.
+            When no model is loaded, or the state database cannot be written.
         """
-        bundle = self._require_model()
-        n_stored = await self._run_on_state(self._store_outcomes, body, bundle.classes)
+        model = self._require_model()
+        try:
+            n_stored = await asyncio.to_thread(self._store_outcomes, body, model.classes)
+        except InvalidRequest:
+            raise
+        except MlopsError as error:
+            raise StateUnavailable("the state database cannot be written; try again", retry_after_s=2) from error
         return json.dumps({"stored": n_stored}).encode()
 
     async def explain(self, body: bytes) -> bytes:
-        """Answer a body `{"features": {...}}` with what each feature contributed; nothing is logged."""
-        bundle = self._require_model()
-        return await asyncio.to_thread(lambda: explain(bundle, bundle.parser.parse_row(body)))
+        """Return the contribution of each feature for a body `{"features": {...}}`; nothing is logged."""
+        model = self._require_model()
+        return await asyncio.to_thread(lambda: explain(model, model.parser.parse_row(body)))
 
     async def what_if(self, body: bytes) -> bytes:
-        """Answer a body `{"features": {...}}` with what would change the answer; nothing is logged."""
-        bundle = self._require_model()
-        return await asyncio.to_thread(lambda: what_if_response(bundle, bundle.parser.parse_row(body)))
+        """Return the predictions for other values of each feature, for a body `{"features": {...}}`; nothing is logged."""
+        model = self._require_model()
+        return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body)))
 
     async def reload(self) -> LoadedModel:
-        """Look at the state database now.
+        """Poll the state database now and return the loaded model.
 
         Raises
         ------
         NotReady
-            When nothing sound serves.
+            When no valid model is loaded.
         """
         await self._reload_if_changed(is_forced=True)
         return self._require_model()
 
     def ready(self) -> Readiness:
-        """Return whether predictions can be answered."""
-        if self.loaded_model is None:
+        """Return whether requests can get predictions."""
+        running = self._running
+        if self.loaded_model is None or running is None:
             return Readiness(is_ready=False, reason=self._reason)
-        if self._worker.is_failing and self._log_config.on_log_failure == "reject":
-            return Readiness(is_ready=False, reason=f"predictions cannot be logged: {self._worker.stats.last_error}")
+        if running.worker.is_failing and self._log_config.on_log_failure == "reject":
+            return Readiness(is_ready=False, reason=f"the log is unavailable: {running.worker.stats.last_error}")
         return Readiness(is_ready=True)
 
     def status(self) -> dict[str, Any]:
-        """Return what the engine does, as plain values, for people and for metrics."""
-        readiness, tally, bundle = self.ready(), self._worker.stats, self.loaded_model
+        """Return the state of the engine as plain values, for people and for metrics."""
+        readiness, running = self.ready(), self._running
+        stats = ServingStats() if running is None else running.worker.stats
         return {
             "model": self.model,
             "stage": self.stage,
             "is_ready": readiness.is_ready,
             "reason": readiness.reason or self._reason,
-            "follow_error": self._follow_error,
+            "poll_error": self._poll_error,
             "uptime_s": time.time() - self._started_at,
-            "active": None if bundle is None else _model_identity(bundle),
-            "previous": None if self.previous_model is None else _model_identity(self.previous_model),
-            "queue_rows": self._worker.n_waiting,
+            "active": None if self.loaded_model is None else self.loaded_model.identity,
+            "previous": None if self.previous_model is None else self.previous_model.identity,
+            "queue_rows": 0 if running is None else running.worker.n_waiting,
             "log": {
                 "mode": self._log_config.mode,
-                "is_failing": self._worker.is_failing,
-                "last_error": tally.last_error,
-                "last_commit_s": tally.last_commit_s,
-                "n_logged": tally.n_logged,
-                "n_unlogged": tally.n_unlogged,
-                "n_groups": tally.n_batches,
-                "n_failures": tally.n_failures,
-                "upkeep_error": self._retention.last_error,
+                "is_failing": running is not None and running.worker.is_failing,
+                "last_error": stats.last_error,
+                "last_commit_s": stats.last_commit_s,
+                "n_logged": stats.n_logged,
+                "n_unlogged": stats.n_unlogged,
+                "n_batches": stats.n_batches,
+                "n_failures": stats.n_failures,
+                "retention_error": None if running is None else running.retention.last_error,
             },
-            "n_rows": tally.n_rows,
-            "by_class": dict(tally.by_class),
-            "by_confidence": list(tally.by_confidence),
+            "n_rows": stats.n_rows,
+            "by_class": dict(stats.by_class),
+            "by_confidence": list(stats.by_confidence),
         }
 
     def _require_model(self) -> LoadedModel:
-        bundle = self.loaded_model
-        if bundle is None:
+        if self.loaded_model is None:
             raise NotReady(self._reason, retry_after_s=5)
-        return bundle
+        return self.loaded_model
+
+    def _require_running(self) -> _Running:
+        if self._running is None:
+            raise NotReady(self._reason, retry_after_s=5)
+        return self._running
 
     async def _submit(
         self,
         loaded_model: LoadedModel,
         rows: ParsedRows,
-        kind: str,
+        kind: RequestKind,
         body: bytes,
-        idempotency_key: str | None,
+        *,
+        key: str | None,
         subject: str | None,
-    ) -> Any:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        if idempotency_key is None and subject is None:
-            self._worker.submit(PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns()))
-            return await future
-        _check_header_word("Idempotency-Key", idempotency_key)
-        _check_header_word("subject", subject)
-        digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
-        if idempotency_key is None:
-            self._worker.submit(
-                PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), None, digest, subject)
-            )
-            return await future
-        return await self._submit_idempotent(
-            PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), idempotency_key, digest, subject)
-        )
+    ) -> Response:
+        worker = self._require_running().worker
+        digest = ""
+        if key is not None or subject is not None:
+            _check_header_word("Idempotency-Key", key)
+            _check_header_word("subject", subject)
+            digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        request = PendingRequest(loaded_model, rows, kind, future, time.perf_counter_ns(), key, digest, subject)
+        if key is not None:
+            return await self._submit_idempotent(worker, request, key)
+        worker.submit(request)
+        return await future
 
-    async def _submit_idempotent(self, request: PendingRequest) -> Any:
-        """Submit a request with a key; one that is on its way already is waited for."""
-        key = str(request.idempotency_key)
+    async def _submit_idempotent(self, worker: PredictionWorker, request: PendingRequest, key: str) -> Response:
+        """Submit a request, or wait for one in progress that has the same key."""
         digest, future = self._in_flight.get(key, ("", request.future))
         if future is request.future:
-            self._worker.submit(request)
+            worker.submit(request)
             self._in_flight[key] = (request.body_digest, future)
             future.add_done_callback(lambda _: self._in_flight.pop(key, None))
         elif digest != request.body_digest:
-            said = "this key belongs to another request that is being answered; use a new key"
-            raise InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])
+            message = "this key belongs to another request; use a new key"
+            raise IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", message)
         return await asyncio.shield(future)
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(self._config.follow_s)
+            await asyncio.sleep(self._config.poll_interval_s)
             try:
                 await self._reload_if_changed()
-                self._follow_error = None
-            except Exception as error:  # noqa: BLE001 - whatever it is, what serves now serves on and the next look comes
-                self._follow_error = str(error)
+                self._poll_error = None
+            except Exception as error:  # noqa: BLE001 - the loaded model keeps serving, and the next poll follows
+                self._poll_error = str(error)
 
     async def _reload_if_changed(self, *, is_forced: bool = False) -> None:
         async with self._lock:
-            found: PollResult = await asyncio.to_thread(self._reloader.poll, self.loaded_model, is_forced=is_forced)
-            self._reason = found.reason
-            if found.loaded_model is self.loaded_model:
+            reloader, current = self._require_running().reloader, self.loaded_model
+            result = await asyncio.to_thread(reloader.poll, current, is_forced=is_forced)
+            if self._running is None:
                 return
-            if self.loaded_model is not None and (
-                found.loaded_model is None or found.loaded_model.digest != self.loaded_model.digest
-            ):
-                self.previous_model = self.loaded_model
-            self.loaded_model = found.loaded_model
-            # What was loaded stays: looking for garbage in it again and again would cost large batches a third.
+            self._reason = result.reason
+            if result.loaded_model is current:
+                return
+            if current is not None and (result.loaded_model is None or result.loaded_model.digest != current.digest):
+                self.previous_model = current
+            self.loaded_model = result.loaded_model
+            # A loaded model stays: garbage collections that visit it again cost large batches a third of their time.
             gc.unfreeze()
             gc.collect()
             gc.freeze()
@@ -342,51 +376,24 @@ class Engine:
     def _store_outcomes(self, body: bytes, classes: Sequence[str]) -> int:
         max_rows = self._config.max_rows
         value = parse_json(body, max_commas=max_rows * _MAX_COMMAS_PER_OUTCOME)
-        return store_outcomes(self._state, read_outcomes(value, classes, max_rows=max_rows))
-
-    async def _run_on_state(self, work: Any, *args: Any) -> Any:
-        try:
-            return await asyncio.to_thread(work, *args)
-        except InvalidRequest:
-            raise
-        except MlopsError as error:
-            raise NotReady("the state database cannot be written now; try again", retry_after_s=2) from error
+        return store_outcomes(self._require_running().state, read_outcomes(value, classes, max_rows=max_rows))
 
 
-def _model_identity(loaded_model: LoadedModel) -> dict[str, Any]:
-    return {
-        "version": loaded_model.version,
-        "digest": loaded_model.digest,
-        "generation": loaded_model.generation,
-        "served_by": loaded_model.served_by,
-    }
+def _to_json(response: Response) -> bytes:
+    return response if isinstance(response, bytes) else response.body
 
 
-def _batch_from_json(body: bytes, rows: ParsedRows) -> PredictionBatch:
-    """Return a stored answer as columns."""
-    items = [one for one in json.loads(body)["predictions"] if "prediction" in one]
-    return PredictionBatch(
-        [one["prediction"] for one in items],
-        [one["confidence"] for one in items],
-        [list(one["probabilities"].values()) for one in items],
-        [one["prediction_id"] for one in items],
-        rows.positions,
-        rows.errors,
-        lambda: body,
-    )
-
-
-def _check_header_word(what: str, word: str | None) -> None:
-    if word is not None and not (0 < len(word) <= _MAX_HEADER_LENGTH and word.isprintable() and word.isascii()):
-        said = f"is 1 to {_MAX_HEADER_LENGTH} printable ASCII signs"
-        raise InvalidRequest(422, [FieldError(what, "word", said)])
+def _check_header_word(header: str, value: str | None) -> None:
+    if value is not None and not (0 < len(value) <= _MAX_HEADER_LENGTH and value.isprintable() and value.isascii()):
+        raise InvalidRequest.for_field(header, "word", f"expected 1 to {_MAX_HEADER_LENGTH} printable ASCII characters")
 
 
 def load_hash_key(root: Path) -> bytes:
-    """Return the key of the hashes in the log; it is made at the first start and stays in the state folder."""
-    path = root / _HASH_KEY_PATH
-    with exclusive_lock(root / "state/log.key.lock", operation="making the key of the log", wait_s=10):
+    """Return the key of the hashes in the log; the first start creates it in the state folder."""
+    path = root / paths.LOG_HASH_KEY
+    lock = path.with_name(f"{path.name}.lock")
+    with exclusive_lock(lock, operation="creating the hash key of the log", wait_s=10):
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_bytes(os.urandom(32))
+            path.write_bytes(os.urandom(_HASH_KEY_BYTES))
         return path.read_bytes()

@@ -1,10 +1,10 @@
-"""One version that serves: its package, how its bodies are read, how its rows are scored; never changed."""
+"""One model version in memory: its package, its parser and its scorer; it never changes."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.serving.rows.json_rows import RowParser
 from pipeline.serving.scorer import RowScorer
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedModel", "ServedBy", "load_model"]
 
-ServedBy = Literal["champion", "last_good", "rule"]
+ServedBy = Literal["production", "last_good", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What answers: a request takes one at its start and keeps it to its end.
+    """A model version that predicts; a request uses the same one from its start to its end.
 
-    `about` has the members of an answer that name this bundle, as JSON without the braces around it.
+    `response_suffix` holds the members of a response that name the model, as JSON without the surrounding braces.
     """
 
     name: str
@@ -35,6 +35,16 @@ class LoadedModel:
     parser: RowParser
     scorer: RowScorer
     response_suffix: str = field(init=False)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Version, digest, generation and source of the model, as plain values."""
+        return {
+            "version": self.version,
+            "digest": self.digest,
+            "generation": self.generation,
+            "served_by": self.served_by,
+        }
 
     @property
     def schema(self) -> Schema:
@@ -52,15 +62,17 @@ class LoadedModel:
         return self.package.classes
 
     def __post_init__(self) -> None:
-        """Write once what every answer says of the bundle."""
-        told = {
+        """Encode the members that every response has in common."""
+        members = {
             "model_name": self.name,
             "model_version": self.version,
             "model_digest": self.digest,
             "generation": self.generation,
             "served_by": self.served_by,
         }
-        object.__setattr__(self, "about", json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-1])
+        object.__setattr__(
+            self, "response_suffix", json.dumps(members, ensure_ascii=False, separators=(",", ":"))[1:-1]
+        )
 
 
 def load_model(
@@ -74,16 +86,18 @@ def load_model(
     config: EngineConfig,
     hash_key: bytes,
 ) -> LoadedModel:
-    """Return the bundle of a registered version: digests, types and golden rows were found right.
+    """Load a registered version whose digests, types and golden rows are correct.
 
-    With `served_by="rule"` it is the rule baseline of its package, for which the model's files are not looked at.
+    With `served_by="rule"` it is the rule baseline of the package, for which the files of the model are not read.
 
     Raises
     ------
     IntegrityError
-        When the package is damaged, missing, or answers otherwise than when it was packaged.
+        When the package is damaged or missing, or predicts otherwise than when it was packaged.
     """
     package = packages.load_rule_baseline(digest) if served_by == "rule" else packages.load(digest)
-    codec = RowParser(package.schema, max_rows=config.max_rows)
-    scorer = RowScorer(package, many_missing=config.many_missing, hash_key=hash_key, cached_rows=config.cached_rows)
-    return LoadedModel(model, version, digest, generation, served_by, package, codec, scorer)
+    parser = RowParser(package.schema, max_rows=config.max_rows)
+    scorer = RowScorer(
+        package, many_missing=config.missing_share_warning, hash_key=hash_key, cached_rows=config.prediction_cache_rows
+    )
+    return LoadedModel(model, version, digest, generation, served_by, package, parser, scorer)

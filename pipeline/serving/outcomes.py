@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import did_you_mean
-from pipeline.serving.prediction_types import FieldError, InvalidRequest
+from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, UnknownPrediction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,17 +43,17 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
     is_many = isinstance(value, dict) and "outcomes" in value
     if is_many and (set(value) != {"outcomes"} or not isinstance(value["outcomes"], list) or not value["outcomes"]):
         said = 'the body is {"outcomes": [...]} with a list of at least one outcome'
-        raise InvalidRequest(422, [FieldError("outcomes", "type", said)])
+        raise InvalidRequest.for_field("outcomes", "type", said)
     given = value["outcomes"] if is_many else [value]
     if len(given) > max_rows:
         said = f"has {len(given)} entries; at most {max_rows} are accepted in one request, send several"
-        raise InvalidRequest(413, [FieldError("outcomes", "max_rows", said)])
+        raise BodyTooLarge.for_field("outcomes", "max_rows", said)
     paths = [f"outcomes[{at}]" if is_many else "" for at in range(len(given))]
     problems: list[FieldError] = []
     for one, path in zip(given, paths, strict=True):
         problems.extend(_field_errors(one, path, classes, with_hints=len(problems) < _MAX_HINTS))
     if problems:
-        raise InvalidRequest(422, problems)
+        raise InvalidRequest(problems)
     return [Outcome(**one, path=path) for one, path in zip(given, paths, strict=True)]
 
 
@@ -76,7 +76,7 @@ def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
             if one.prediction_id not in known
         ]
         if unknown:
-            raise InvalidRequest(422, unknown)
+            raise UnknownPrediction(unknown)
         store.add_outcomes(connection, [(one.prediction_id, at, one.outcome, one.source) for one in outcomes])
     return len(outcomes)
 

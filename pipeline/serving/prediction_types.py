@@ -6,36 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.errors import DataError, DependencyUnavailable
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from pipeline.serving.errors import FieldError
 
 __all__ = [
-    "FieldError",
-    "InvalidRequest",
     "LineMap",
-    "NotReady",
     "PredictionBatch",
     "PredictionWarning",
     "Readiness",
-    "Status",
 ]
-
-Status = Literal[400, 413, 422]
-_MAX_ERRORS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing that is wrong with a body: where, by which rule, and what was expected; never the value itself."""
-
-    path: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +31,6 @@ class LineMap:
     def n_rows(self) -> int:
         """How many lines there are, read or not."""
         return len(self.row_lines) + len(set(self.error_lines))
-
-
-class InvalidRequest(DataError):
-    """A body that is not what was asked for; at most 20 problems are kept, `n_problems` counts them all."""
-
-    def __init__(self, status: Status, errors: Iterable[FieldError]) -> None:
-        found = tuple(errors)
-        super().__init__("; ".join(map(str, found[:3])))
-        self.status: Status = status
-        self.errors = found[:_MAX_ERRORS]
-        self.n_errors = len(found)
-
-
-class NotReady(DependencyUnavailable):
-    """No model serves, the queue of the log is full, or the log cannot be written; try again later."""
-
-    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class ModelReloader:
     """Loads what the state database says should serve; used by one thread at a time.
 
     Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
-    `engine.last_good` allows it) the one that was taken up before, or else (where `engine.rule_baseline` allows it) the
+    `engine.fallback_to_last_good` allows it) the one that was taken up before, or else (where `engine.fallback_to_rule` allows it) the
     rule baseline of one of these packages, or else nothing. `prove` sees each bundle before it serves and raises an
     `MlopsError` when it may not.
     """
@@ -86,7 +86,7 @@ class ModelReloader:
                 None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`"
             )
         digest = served.digests[self.stage]
-        if current is not None and current.served_by == "champion":
+        if current is not None and current.served_by == "production":
             if current.digest == digest and current.generation == served.generation:
                 return PollResult(current)
             if current.digest == digest and current.version == version:
@@ -112,7 +112,7 @@ class ModelReloader:
     def _load_new(self, current: LoadedModel | None, served: Deployment) -> PollResult:
         version, digest = served.versions[self.stage], served.digests[self.stage]
         try:
-            bundle = self._load(version, digest, served.generation, "champion")
+            bundle = self._load(version, digest, served.generation, "production")
         except MlopsError as error:
             is_new = self._failed_load is None or not self._failed_load.matches(served, digest)
             self._failed_load = _FailedLoad(served.generation, digest, str(error), time.monotonic())
@@ -128,9 +128,9 @@ class ModelReloader:
             return PollResult(current, reason)
         earlier = self._previously_active(served)
         steps: list[tuple[ServedBy, int, str]] = []
-        if self.config.last_good:
+        if self.config.fallback_to_last_good:
             steps += [("last_good", version, digest) for version, digest in earlier]
-        if self.config.rule_baseline:
+        if self.config.fallback_to_rule:
             decided = (served.versions[self.stage], served.digests[self.stage])
             steps += [("rule", version, digest) for version, digest in (decided, *earlier)]
         for served_by, version, digest in steps:

@@ -117,7 +117,7 @@ def prune(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[],
         with state.writing() as connection:
             n_rows = store.remove_predictions(connection, before=before, limit=_BATCH_ROWS)
             n_answers = store.remove_stored_responses(
-                connection, before=now - config.answers_hours * store.HOUR_US, limit=_BATCH_ROWS
+                connection, before=now - config.idempotency_hours * store.HOUR_US, limit=_BATCH_ROWS
             )
         n_removed += n_rows + n_answers
         if max(n_rows, n_answers) < _BATCH_ROWS or is_stopped():

@@ -10,29 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.config_loader import load_params
 from pipeline.project import paths
+from pipeline.project.root import find_state_root
 from pipeline.serving.engine import Engine
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import ServingConfig
 
-__all__ = ["AUTHENTICATION_MODES", "STAGES", "find_project", "start_server"]
+__all__ = ["AUTHENTICATION_MODES", "STAGES", "start_server"]
 
 AUTHENTICATION_MODES = ("none", "required")
 STAGES = ("Production", "Staging")
-
-_PROJECT_MARKERS = ("dvc.yaml", "params.yaml", ".git")
-
-
-def find_project(folder: Path | None = None) -> Path:
-    """Return the folder whose `state/` holds database and packages: the named one, or the nearest with a graph.
-
-    `named` may be that folder, or the folder `state` in it.
-    """
-    if folder is not None:
-        found = folder.resolve()
-        return found.parent if found.name == "state" else found
-    here = Path.cwd()
-    return next((one for one in (here, *here.parents) if any((one / mark).exists() for mark in _PROJECT_MARKERS)), here)
 
 
 def start_server(
@@ -58,7 +45,7 @@ def start_server(
     from pipeline.serving.http.service import serve
 
     began = time.monotonic() - _seconds_since_start()
-    root = find_project(state)
+    root = find_state_root(state)
     settings = _load_settings(root)
     chosen: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
     config: ServingConfig = settings.serving.model_copy(

@@ -1,9 +1,9 @@
-"""The one thread that predicts and writes the log: whatever requests wait are answered and committed together.
+"""One thread that predicts for waiting requests and commits their rows to the prediction log, in batches.
 
-An answer is handed out when its rows are committed and synced. While a group is on its way to the disk the
-next one gathers, so the groups are as large as the load asks for, and nobody waits for company. What arrives in one
-turn of the event loop is handed over at its end: a thread that is woken for each request would fight the loop for
-the interpreter. Without a log, small groups are answered by the loop itself, and a row that came before at once.
+A response is delivered after its rows are committed and synced. While one batch is written the next one gathers, so
+batches are as large as the load requires, and no request waits for others. Requests that arrive in one turn of the
+event loop are queued at its end: waking the thread for each request would make it compete with the loop for the
+interpreter. Without a log, the event loop predicts small batches itself, and takes cached rows without the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.prediction_types import FieldError, InvalidRequest, NotReady
+from pipeline.serving.errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.state import IdempotencyKeyTaken, StoredResponse
 from pipeline.text import pluralize
 
@@ -35,9 +35,9 @@ __all__ = ["PredictionWorker", "RequestObserver", "ServingStats"]
 
 _MAX_BATCH_ROWS = 20_000
 _RETRY_PAUSE_S = 1.0
-# Rows without a log that may hold up the event loop, once and not beside others.
+# Rows that the event loop may predict itself where there is no log.
 _MAX_EVENT_LOOP_ROWS = 256
-# Values that are counted sooner than they are made an array.
+# Counting so many values in a loop is faster than making an array of them.
 _MAX_UNVECTORIZED = 20
 
 RequestResult = CompletedRequest | BaseException
@@ -45,7 +45,7 @@ RequestResult = CompletedRequest | BaseException
 
 @dataclass
 class ServingStats:
-    """What was done since the start, for those who watch."""
+    """Counts since the start, for status and metrics."""
 
     n_rows: int = 0
     n_logged: int = 0
@@ -60,29 +60,29 @@ class ServingStats:
 
 
 class RequestObserver(Protocol):
-    """Somebody who wants to know what becomes of requests."""
+    """Receives the progress of requests."""
 
     def submitted(self, request: PendingRequest) -> None:
-        """Hear of a request that was handed over; called on the event loop."""
+        """Note a submitted request; called on the event loop."""
 
     def committed(
         self, requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float
     ) -> None:
-        """Hear of a group on the disk; called by the writer's thread, moments are those of `time.perf_counter`."""
+        """Note a committed batch; called by the worker's thread, with moments of `time.perf_counter`."""
 
 
 class PredictionWorker:
-    """Takes requests from the event loop and gives their answers back to it.
+    """Takes requests from the event loop and resolves their futures on it.
 
     Parameters
     ----------
-    journal : Journal
-        Where rows are committed; used by the writer's thread alone.
-    config : LogConfig
+    writer : PredictionWriter
+        Commits rows; only the worker's thread uses it.
+    config : PredictionLogConfig
     now : callable
-        Returns the moment in microseconds since 1970, UTC.
-    watch : Watch, optional
-        Is told of each request and each group.
+        Returns the current time in microseconds since 1970, UTC.
+    observer : RequestObserver, optional
+        Called for each request and each batch.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class PredictionWorker:
         self._config = config
         self._now = now
         self._observer = observer
-        self._predictor = BatchPredictor(sample=0.0 if config.mode == "none" else config.sample)
+        self._predictor = BatchPredictor(sample_rate=0.0 if config.mode == "none" else config.sample_rate)
         self._queue: SimpleQueue[list[PendingRequest] | Callable[[PredictionWriter], None] | None] = SimpleQueue()
         self._submitted: list[PendingRequest] = []
         self._n_waiting = 0
@@ -108,50 +108,50 @@ class PredictionWorker:
 
     @property
     def n_waiting(self) -> int:
-        """Rows that wait or are being written."""
+        """Rows that wait or are in progress."""
         return self._n_waiting
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last group could not be written."""
+        """Whether the last batch could not be written."""
         return self._failed_at is not None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the thread; answers are given back on `loop`."""
+        """Start the thread; futures are resolved on `loop`."""
         self._loop = loop
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what waits, then end the thread; blocks."""
+        """Complete the waiting requests, then end the thread; blocks."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
 
     def predict_cached(self, loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes | None:
-        """Return the answer to a row, for which neither log nor model is needed; None where either is."""
+        """Return the response to a cached row; None where the log or the model is needed."""
         if self._config.mode != "none" or self._observer is not None:
             return None
-        answered = self._predictor.predict_cached(loaded_model, row)
-        if answered is None:
+        completed = self._predictor.predict_cached(loaded_model, row)
+        if completed is None:
             return None
-        self._update_stats((answered,), n_logged=0)
-        return answered.body
+        self._update_stats((completed,), n_logged=0)
+        return completed.body
 
     def submit(self, request: PendingRequest) -> None:
         """Queue a request; called on the event loop.
 
         Raises
         ------
-        NotReady
+        LogQueueFull
             When too many rows wait already.
         """
         n_rows = len(request.rows.rows)
         with self._lock:
-            if self._n_waiting and self._n_waiting + n_rows > self._config.queue_rows:
-                said = f"{pluralize(self._n_waiting, 'row')} wait to be logged, and no more are taken; try again"
-                raise NotReady(said, retry_after_s=1)
+            if self._n_waiting and self._n_waiting + n_rows > self._config.max_queue_rows:
+                waiting = pluralize(self._n_waiting, "row")
+                raise LogQueueFull(f"the queue of the log is full ({waiting}); try again", retry_after_s=1)
             self._n_waiting += n_rows
         if self._observer is not None:
             self._observer.submitted(request)
@@ -160,166 +160,184 @@ class PredictionWorker:
         self._submitted.append(request)
 
     def flush(self) -> None:
-        """Pass on what was submitted; called on the event loop, by itself at the end of each turn."""
-        works, self._submitted = self._submitted, []
-        if not works:
+        """Queue the submitted requests; called on the event loop, by itself at the end of each turn."""
+        requests, self._submitted = self._submitted, []
+        if not requests:
             return
-        n_rows = sum(len(work.rows.rows) for work in works)
-        # The thread has nothing to do when these are all that wait, so that the two never score at once.
+        n_rows = _count_rows(requests)
+        # The thread is idle when these are all that wait, so the two never score at once.
         if self._config.mode == "none" and n_rows <= _MAX_EVENT_LOOP_ROWS and n_rows == self._n_waiting:
-            outcomes = self._process_safely(works)
+            results = self._process_safely(requests)
             self._n_waiting -= n_rows
-            _resolve_futures(works, outcomes)
+            _resolve_futures(requests, results)
         else:
-            self._queue.put(works)
+            self._queue.put(requests)
 
     def run_between_batches(self, task: Callable[[PredictionWriter], None]) -> None:
-        """Run something with the journal between two groups; it looks after its own errors."""
+        """Run a task with the writer between two batches; the task handles its own errors."""
         self._queue.put(task)
 
     def _run(self) -> None:
         is_open = True
         while is_open:
-            works, tasks, is_open = self._take_batch()
-            if works:
-                self._deliver_results(works, self._process_safely(works))
+            requests, tasks, is_open = self._take_batch()
+            if requests:
+                self._deliver_results(requests, self._process_safely(requests))
             for task in tasks:
                 task(self._writer)
         self._writer.close()
 
     def _take_batch(self) -> tuple[list[PendingRequest], list[Callable[[PredictionWriter], None]], bool]:
-        works: list[PendingRequest] = []
+        requests: list[PendingRequest] = []
         tasks: list[Callable[[PredictionWriter], None]] = []
         n_rows = 0
         item = self._queue.get()
         while True:
             if item is None:
-                return works, tasks, False
+                return requests, tasks, False
             if isinstance(item, list):
-                works += item
-                n_rows += sum(len(work.rows.rows) for work in item)
+                requests += item
+                n_rows += _count_rows(item)
             else:
                 tasks.append(item)
             if n_rows >= _MAX_BATCH_ROWS:
-                return works, tasks, True
+                return requests, tasks, True
             try:
                 item = self._queue.get_nowait()
             except Empty:
-                return works, tasks, True
+                return requests, tasks, True
 
     def _deliver_results(self, requests: list[PendingRequest], results: Sequence[RequestResult]) -> None:
         with self._lock:
-            self._n_waiting -= sum(len(work.rows.rows) for work in requests)
+            self._n_waiting -= _count_rows(requests)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve_futures, requests, results)
 
     def _process_safely(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
-        """Return an outcome for each request, whatever happens: without this thread nobody would be answered."""
+        """Return a result for each request, whatever happens: a dead thread would leave every request waiting."""
         try:
             return self._process(requests)
-        except Exception as error:  # noqa: BLE001 - handed to those who wait for it
+        except Exception as error:  # noqa: BLE001 - raised in the requests that wait for it
             self.stats.n_failures += 1
             self.stats.last_error = str(error)
             return [error] * len(requests)
 
     def _process(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
-        outcomes: Sequence[RequestResult]
+        results: Sequence[RequestResult]
         if self._config.mode == "none":
-            outcomes, _ = self._score(requests)
-            self._update_stats(outcomes, n_logged=0)
-            return outcomes
+            results, _ = self._score(requests)
+            self._update_stats(results, n_logged=0)
+            return results
         if self._failed_at is not None and time.monotonic() - self._failed_at < _RETRY_PAUSE_S:
             return self._process_unlogged(requests)
         try:
-            outcomes, n_logged = self._score_and_log(requests)
+            results, n_logged = self._score_and_log(requests)
         except DependencyUnavailable as error:
             self._failed_at = time.monotonic()
             self.stats.n_failures += 1
             self.stats.last_error = str(error)
             return self._process_unlogged(requests)
         self._failed_at = None
-        self._update_stats(outcomes, n_logged=n_logged)
-        return outcomes
+        self._update_stats(results, n_logged=n_logged)
+        return results
 
     def _score_and_log(self, requests: list[PendingRequest]) -> tuple[Sequence[RequestResult], int]:
-        """Return answers whose rows are on the disk; a key that another server took in between is looked up again."""
+        """Return results whose rows are committed; a key that another server took meanwhile is looked up again."""
         while True:
-            known = self._stored_results(requests)
-            fresh = [work for work in requests if id(work) not in known]
+            stored = self._stored_results(requests)
+            new_requests = [request for request in requests if id(request) not in stored]
             began = time.perf_counter()
-            scored, kept = self._score(fresh)
-            rows = [one.logged_row for one in kept if one.logged_row is not None]
-            groups = [one.logged_rows for one in kept if one.logged_rows is not None and one.logged_rows.n_rows]
-            answers = [
-                StoredResponse(work.idempotency_key, self._now(), work.body_digest, one.body.decode(), work.subject)
-                for work, one in zip(fresh, scored, strict=True)
-                if work.idempotency_key is not None and isinstance(one, CompletedRequest)
-            ]
-            n_logged = len(rows) + sum(group.n_rows for group in groups)
-            if not n_logged and not answers:
+            results, completed = self._score(new_requests)
+            rows = [request.logged_row for request in completed if request.logged_row is not None]
+            batches = [request.logged_rows for request in completed if request.logged_rows]
+            batches = [batch for batch in batches if batch.n_rows]
+            responses = self._responses_to_store(new_requests, results)
+            n_logged = len(rows) + sum(batch.n_rows for batch in batches)
+            if not n_logged and not responses:
                 break
             started = time.perf_counter()
             try:
-                self._writer.write(rows, answers, groups)
+                self._writer.write(rows, responses, batches)
             except IdempotencyKeyTaken:
                 continue
             ended = time.perf_counter()
             self.stats.last_commit_s = ended - started
             if self._observer is not None:
-                self._observer.committed(fresh, began, started, ended)
+                self._observer.committed(new_requests, began, started, ended)
             break
-        found = {**known, **{id(work): one for work, one in zip(fresh, scored, strict=True)}}
-        return [found[id(work)] for work in requests], n_logged
+        results_by_id = {
+            **stored,
+            **{id(request): result for request, result in zip(new_requests, results, strict=True)},
+        }
+        return [results_by_id[id(request)] for request in requests], n_logged
+
+    def _responses_to_store(
+        self, requests: Sequence[PendingRequest], results: Sequence[RequestResult]
+    ) -> list[StoredResponse]:
+        return [
+            StoredResponse(
+                request.idempotency_key, self._now(), request.body_digest, result.body.decode(), request.subject
+            )
+            for request, result in zip(requests, results, strict=True)
+            if request.idempotency_key is not None and isinstance(result, CompletedRequest)
+        ]
 
     def _stored_results(self, requests: list[PendingRequest]) -> dict[int, RequestResult]:
-        keys = [work.idempotency_key for work in requests if work.idempotency_key is not None]
+        keys = [request.idempotency_key for request in requests if request.idempotency_key is not None]
         if not keys:
             return {}
-        stored = self._writer.read_responses(keys)
-        found: dict[int, RequestResult] = {}
-        for work in requests:
-            answer = stored.get(work.idempotency_key) if work.idempotency_key is not None else None
-            if answer is None:
+        responses = self._writer.read_responses(keys)
+        results: dict[int, RequestResult] = {}
+        for request in requests:
+            response = responses.get(request.idempotency_key) if request.idempotency_key is not None else None
+            if response is None:
                 continue
-            if answer.request == work.body_digest:
-                found[id(work)] = CompletedRequest(answer.answer.encode())
+            if response.request_sha256 == request.body_digest:
+                results[id(request)] = CompletedRequest(response.response.encode())
             else:
-                said = "this key belongs to another request; a retry sends the same body, a new request a new key"
-                found[id(work)] = InvalidRequest(422, [FieldError("Idempotency-Key", "idempotency_key", said)])
-        return found
+                message = "this key belongs to another request; a retry sends the same body, a new request a new key"
+                error = IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", message)
+                results[id(request)] = error
+        return results
 
     def _score(self, requests: list[PendingRequest]) -> tuple[list[RequestResult], list[CompletedRequest]]:
-        """Return an outcome for each request, and those that are answers; one that cannot be scored spoils no other."""
+        """Return a result for each request, and the completed ones; a request that fails leaves the others intact."""
         if not requests:
             return [], []
         try:
-            answered = self._predictor.predict(requests)
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+            completed = self._predictor.predict(requests)
+        except Exception as error:  # noqa: BLE001 - raised in the request that waits for it
             if len(requests) == 1:
                 return [error], []
-            alone = [self._score([work]) for work in requests]
-            return [one for outcomes, _ in alone for one in outcomes], [one for _, kept in alone for one in kept]
-        return list(answered), answered
+            scored_alone = [self._score([request]) for request in requests]
+            return (
+                [result for results, _ in scored_alone for result in results],
+                [request for _, completed_alone in scored_alone for request in completed_alone],
+            )
+        return list(completed), completed
 
     def _process_unlogged(self, requests: list[PendingRequest]) -> Sequence[RequestResult]:
         if self._config.on_log_failure == "serve_unlogged":
-            outcomes, _ = self._score(requests)
-            n_rows = sum(len(work.rows.rows) for work in requests)
-            self.stats.n_unlogged += n_rows
-            self._update_stats(outcomes, n_logged=0)
-            return outcomes
-        said = "predictions cannot be logged now, and none is given that is not; try again"
-        return [NotReady(said, retry_after_s=2)] * len(requests)
+            results, _ = self._score(requests)
+            self.stats.n_unlogged += _count_rows(requests)
+            self._update_stats(results, n_logged=0)
+            return results
+        message = "the prediction log is unavailable, so predictions are refused; try again"
+        return [LogUnavailable(message, retry_after_s=2)] * len(requests)
 
     def _update_stats(self, results: Sequence[RequestResult], *, n_logged: int) -> None:
-        tally = self.stats
-        tally.n_batches += 1
-        tally.n_logged += n_logged
-        for one in results:
-            if isinstance(one, CompletedRequest):
-                tally.n_rows += len(one.labels)
-                tally.by_class.update(one.labels)
-                _count_confidences(one.confidences, tally.by_confidence)
+        stats = self.stats
+        stats.n_batches += 1
+        stats.n_logged += n_logged
+        for result in results:
+            if isinstance(result, CompletedRequest):
+                stats.n_rows += len(result.labels)
+                stats.by_class.update(result.labels)
+                _count_confidences(result.confidences, stats.by_confidence)
+
+
+def _count_rows(requests: Sequence[PendingRequest]) -> int:
+    return sum(len(request.rows.rows) for request in requests)
 
 
 def _count_confidences(confidences: Sequence[float], counts: list[int]) -> None:
@@ -328,14 +346,15 @@ def _count_confidences(confidences: Sequence[float], counts: list[int]) -> None:
             counts[min(int(confidence * 10), 9)] += 1
         return
     tenths = np.minimum((np.array(confidences) * 10).astype(np.intp), 9)
-    counts[:] = [count + more for count, more in zip(counts, np.bincount(tenths, minlength=10).tolist(), strict=True)]
+    new_counts = np.bincount(tenths, minlength=10).tolist()
+    counts[:] = [count + new_count for count, new_count in zip(counts, new_counts, strict=True)]
 
 
-def _resolve_futures(requests: Sequence[PendingRequest], results: Sequence[Any]) -> None:
-    for work, outcome in zip(requests, results, strict=True):
-        if work.future.done():
+def _resolve_futures(requests: Sequence[PendingRequest], results: Sequence[RequestResult]) -> None:
+    for request, result in zip(requests, results, strict=True):
+        if request.future.done():
             continue
-        if isinstance(outcome, CompletedRequest):
-            work.future.set_result(outcome.response)
+        if isinstance(result, CompletedRequest):
+            request.future.set_result(result.response)
         else:
-            work.future.set_exception(outcome)
+            request.future.set_exception(result)

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.data import sources
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
 from pipeline.simulation.row_sampler import sample_rows
@@ -85,7 +86,7 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
     """
     if rows.kind == "reference":
         try:
-            package = PackageStore(root / "state/packages").load(served_model.digest)
+            package = PackageStore(root / paths.PACKAGES).load(served_model.digest)
         except IntegrityError as error:
             raise IntegrityError(f"rows of kind reference need the package that serves: {error}") from error
         frame = sample_rows(
@@ -112,15 +113,13 @@ def fetch_row_pool(rows: RowsConfig, data: DataConfig, served_model: ServedModel
 
 
 def _read_file(path: Path, data: DataConfig, declared: Schema) -> pd.DataFrame:
-    from pipeline.config.groups.data_config import CsvSource
     from pipeline.data.coerce import coerce_to_schema
     from pipeline.data.csv_reader import read_csv
 
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; `rows.path` is seen from the project's folder")
     if path.suffix != ".parquet":
-        usual = CsvSource(kind="csv", path="data/external/rows.csv")
-        return read_csv(path, declared, data.source if data.source.kind == "csv" else usual)
+        return read_csv(path, declared, data.csv_dialect)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -142,7 +141,7 @@ def generate_requests(
         rows, tellings = _draw_block(pool, phase, outcomes, movements, n, rng)
         for first in range(0, n, rows_per_request):
             some = slice(first, min(first + rows_per_request, n))
-            if rng.random() < phase.bad_requests:
+            if rng.random() < phase.bad_request_share:
                 yield _invalid_request(rows[some], int(rng.integers(0, len(_INVALID_KINDS))))
             else:
                 yield _predict_request(rows[some], tellings[some])
@@ -165,7 +164,7 @@ def _draw_block(
     )
     chances = rng.random((n, 4)).tolist()
     tellings = [
-        _draw_delayed_outcome(truth, chance, phase.flipped_outcomes, outcomes, classes)
+        _draw_delayed_outcome(truth, chance, phase.flipped_outcome_share, outcomes, classes)
         for truth, chance in zip(truths, chances, strict=True)
     ]
     return plain, tellings
@@ -179,8 +178,8 @@ def _draw_delayed_outcome(
         return DelayedOutcome(())
     if is_flipped < flipped_share:
         truth = _other_class(truth, is_flipped / flipped_share, classes)
-    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting else ()
-    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.repeated else ())))
+    before = (_other_class(truth, is_conflicting, classes),) if is_conflicting < outcomes.conflicting_share else ()
+    return DelayedOutcome((*before, truth, *((truth,) if is_repeated < outcomes.duplicate_share else ())))
 
 
 def _other_class(truth: str | float, chance: float, classes: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ __all__ = ["AuditEntry", "AuditEvent", "ChainBreak", "append_audit_entry", "read
 _GENESIS_HASH = "0" * 64
 _HASHED_FIELDS = (
     "seq",
-    "at",
+    "recorded_at",
     "actor",
     "action",
     "model",
@@ -42,7 +42,7 @@ class AuditEvent:
 
     actor: str
     action: str
-    at: int
+    recorded_at: int
     reason: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class AuditEntry:
     """One decision: who, what, from which state to which, and why. `at` is in microseconds since 1970, UTC."""
 
     seq: int
-    at: int
+    recorded_at: int
     actor: str
     action: str
     model: str
@@ -88,7 +88,7 @@ def append_audit_entry(
     last = connection.execute(select(audit.c.hash).where(audit.c.seq == seq - 1)).scalar()
     row: dict[str, Any] = {
         "seq": seq,
-        "at": event.at,
+        "recorded_at": event.recorded_at,
         "actor": event.actor,
         "action": event.action,
         "model": model,
@@ -113,7 +113,7 @@ def read_audit_entries(
     if model is not None:
         query = query.where(audit.c.model == model)
     if until is not None:
-        query = query.where(audit.c.at <= until)
+        query = query.where(audit.c.recorded_at <= until)
     if limit is not None:
         query = query.limit(limit)
     return [_entry_from_row(row._asdict()) for row in reversed(connection.execute(query).all())]
@@ -152,5 +152,5 @@ def _entry_hash(row: Mapping[str, Any]) -> str:
 
 def _entry_from_row(values: Mapping[str, Any]) -> AuditEntry:
     plain = {name: json.loads(values[name]) for name in ("before", "after", "evidence")}
-    kept = ("seq", "at", "actor", "action", "model", "version", "generation", "reason", "hash")
+    kept = ("seq", "recorded_at", "actor", "action", "model", "version", "generation", "reason", "hash")
     return AuditEntry(**{name: values[name] for name in kept}, **plain)

@@ -27,13 +27,13 @@ _N_LENGTH_SAMPLES = 512
 
 
 class RowChunk(NamedTuple):
-    """Predictions of one package, variant and weight; their values one after the other, `SEPARATOR` between them.
+    """Predictions of one package, source and weight; their values one after the other, `SEPARATOR` between them.
 
     `numbers` are a text each: number, moment, latency in microseconds, confidence in parts of 1 / `CONFIDENCE_UNIT`.
     """
 
     digest: str
-    variant: str
+    source: str
     weight: float
     n_rows: int
     numeric_texts: tuple[str, str, str, str]
@@ -94,13 +94,13 @@ def _n_rows_that_fit(connection: Connection, first: int, n: int) -> int:
 
 
 def _iter_row_chunks(connection: Connection, part: Any, first: Row[Any], n: int) -> Iterator[RowChunk]:
-    kind = (first.digest, first.variant, first.weight)
+    kind = (first.digest, first.source, first.weight)
     packed = _read_row_chunk(connection, part, kind)
     yield packed
     if packed.n_rows == n:  # numbers have no gaps: there is no room for rows of another kind
         return
     columns = predictions.c
-    others = select(columns.digest, columns.variant, columns.weight).where(part, not_(_is_in_group(kind))).distinct()
+    others = select(columns.digest, columns.source, columns.weight).where(part, not_(_is_in_group(kind))).distinct()
     for other in connection.execute(others).all():
         yield _read_row_chunk(connection, part, tuple(other))
 
@@ -108,7 +108,7 @@ def _iter_row_chunks(connection: Connection, part: Any, first: Row[Any], n: int)
 def _read_row_chunk(connection: Connection, part: Any, kind: tuple[str, str, float]) -> RowChunk:
     columns = predictions.c
     confidence = cast(columns.confidence * float(CONFIDENCE_SCALE), BigInteger)
-    numbers = [cast(one, Text) for one in (columns.seq, columns.at, columns.latency_us, confidence)]
+    numbers = [cast(one, Text) for one in (columns.seq, columns.predicted_at, columns.latency_us, confidence)]
     texts = map(_joined_text, (*numbers, columns.features, columns.prediction, columns.probabilities))
     query = select(func.count(), *texts).where(part, _is_in_group(kind))
     n, seq, at, latency_us, shares, *words = connection.execute(query).one()
@@ -134,9 +134,9 @@ def _is_of_model(model: str) -> Any:
 
 
 def _is_in_group(kind: tuple[str, str, float]) -> ColumnElement[bool]:
-    digest, variant, weight = kind
+    digest, source, weight = kind
     columns = predictions.c
-    return and_(columns.digest == digest, columns.variant == variant, columns.weight == weight)
+    return and_(columns.digest == digest, columns.source == source, columns.weight == weight)
 
 
 def _joined_text(value: ColumnElement[Any]) -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import make_url
 
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
+from pipeline.project import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "open_state", "state_exists", "utc_now_us"]
 
 URL_ENV = "MLOPS_STATE_URL"
-DATABASE_PATH = Path("state/state.db")
 
 _BUSY_TIMEOUT_S = 10
 # One writer at a time, so that sequences have no gaps: SQLite's own rule, and this lock on PostgreSQL.
@@ -143,7 +143,7 @@ def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
 
 def state_exists(root: Path) -> bool:
     """Whether the project at `root` has a state database already: its file, or an address that says where."""
-    return bool(os.environ.get(URL_ENV)) or (root / DATABASE_PATH).exists()
+    return bool(os.environ.get(URL_ENV)) or (root / paths.STATE_DATABASE).exists()
 
 
 def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
@@ -154,7 +154,9 @@ def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
     ConfigError
         When the address is none.
     """
-    return connect_to(os.environ.get(URL_ENV) or f"sqlite:///{root / DATABASE_PATH}", setting_name=URL_ENV, clock=clock)
+    return connect_to(
+        os.environ.get(URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}", setting_name=URL_ENV, clock=clock
+    )
 
 
 def connect_to(address: str, *, setting_name: str, clock: Callable[[], int] = utc_now_us) -> State:
@@ -192,7 +194,7 @@ def _create_engine(address: str, setting_name: str) -> Engine:
 def _create_sqlite_engine(address: str, database: str | None, setting_name: str) -> Engine:
     if not database or database == ":memory:":
         raise ConfigError(
-            f"{setting_name}: a state database in memory would forget; name a file: sqlite:///state/state.db"
+            f"{setting_name}: an in-memory state database is not supported; use a file: sqlite:///{paths.STATE_DATABASE}"
         )
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})

@@ -35,11 +35,11 @@ class Delivery:
     """A message to one receiver; `key` is the same in every attempt, so that a receiver can tell a double."""
 
     seq: int
-    alert: int
-    sink: str
+    incident_seq: int
+    receiver: str
     key: str
     payload: dict[str, Any]
-    at: int
+    created_at: int
     due_at: int
     attempts: int
     error: str | None
@@ -47,18 +47,18 @@ class Delivery:
 
 
 def add_delivery(
-    connection: Connection, alert: int, sink: str, key: str, payload: Mapping[str, Any], *, at: int
+    connection: Connection, incident_seq: int, receiver: str, key: str, payload: Mapping[str, Any], *, at: int
 ) -> bool:
     """Add a message in the caller's transaction; False when one with this key was added before."""
     if connection.execute(select(alert_deliveries.c.seq).where(alert_deliveries.c.key == key)).first() is not None:
         return False
     row = {
         "seq": next_number(connection, "alert_deliveries"),
-        "alert": alert,
-        "sink": sink,
+        "incident_seq": incident_seq,
+        "receiver": receiver,
         "key": key,
         "payload": canonical_json(dict(payload)),
-        "at": at,
+        "created_at": at,
         "due_at": at,
         "claimed_until": 0,
         "attempts": 0,
@@ -82,7 +82,7 @@ def claim_delivery(
     """
     table = alert_deliveries.c
     row = connection.execute(
-        _due_deliveries(at).where(table.sink.not_in(excluded_receivers)).order_by(table.due_at, table.seq).limit(1)
+        _due_deliveries(at).where(table.receiver.not_in(excluded_receivers)).order_by(table.due_at, table.seq).limit(1)
     ).first()
     if row is None:
         return None
@@ -110,12 +110,12 @@ def read_deliveries(connection: Connection, *, undelivered_only: bool = True, li
     return [_delivery_from_row(row) for row in connection.execute(query)]
 
 
-def last_notifications(connection: Connection, alert: int) -> dict[str, dict[str, Any]]:
+def last_notifications(connection: Connection, incident_seq: int) -> dict[str, dict[str, Any]]:
     """Return the newest message about an incident by receiver, sent or still to be sent, in the order of the receivers."""
     table = alert_deliveries.c
-    newest = select(func.max(table.seq)).where(table.alert == alert).group_by(table.sink)
-    query = select(table.sink, table.payload).where(table.seq.in_(newest)).order_by(table.sink)
-    return {row.sink: json.loads(row.payload) for row in connection.execute(query)}
+    newest = select(func.max(table.seq)).where(table.incident_seq == incident_seq).group_by(table.receiver)
+    query = select(table.receiver, table.payload).where(table.seq.in_(newest)).order_by(table.receiver)
+    return {row.receiver: json.loads(row.payload) for row in connection.execute(query)}
 
 
 def count_undelivered(connection: Connection) -> int:
@@ -127,8 +127,8 @@ def count_undelivered(connection: Connection) -> int:
 def _due_deliveries(at: int) -> Select[Any]:
     table, earlier = alert_deliveries.c, alert_deliveries.alias()
     waits_before = select(earlier.c.seq).where(
-        earlier.c.alert == table.alert,
-        earlier.c.sink == table.sink,
+        earlier.c.incident_seq == table.incident_seq,
+        earlier.c.receiver == table.receiver,
         earlier.c.seq < table.seq,
         earlier.c.done_at.is_(None),
     )

@@ -106,7 +106,7 @@ def set_deployment(
             f"{version.model} is at generation {before.generation} and generation {generation} was expected:"
             " somebody decided in between; look at `mlops models list`, then try again"
         )
-    _replace_in_stage(connection, before, version, stage, generation + 1, event.at)
+    _replace_in_stage(connection, before, version, stage, generation + 1, event.recorded_at)
     after = current_deployment(connection, version.model)
     entry = append_audit_entry(
         connection,
@@ -137,7 +137,7 @@ def _replace_in_stage(
             "version": version.version,
             "digest": version.digest,
             "generation": generation,
-            "since": at,
+            "deployed_at": at,
         }
         connection.execute(insert(deployments).values(**placed))
 

@@ -26,11 +26,11 @@ class Freshness:
 
 def read_freshness(connection: Connection, model: str) -> Freshness:
     """Return when a model last answered, learned what came true, and changed in production."""
-    last = select(func.max(predictions.c.at)).where(predictions.c.model == model)
+    last = select(func.max(predictions.c.predicted_at)).where(predictions.c.model == model)
     joined = outcomes.join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
     # From the newest outcome on; by the index of models a database would look up the outcomes of every prediction.
-    known = select(outcomes.c.at).select_from(joined).where(func.coalesce(predictions.c.model, "") == model)
-    since = select(deployments.c.since).where(deployments.c.model == model, deployments.c.stage == "Production")
+    known = select(outcomes.c.received_at).select_from(joined).where(func.coalesce(predictions.c.model, "") == model)
+    since = select(deployments.c.deployed_at).where(deployments.c.model == model, deployments.c.stage == "Production")
     return Freshness(
         connection.execute(last).scalar(),
         connection.execute(known.order_by(outcomes.c.seq.desc()).limit(1)).scalar(),

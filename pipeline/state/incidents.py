@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
 from pipeline.state.sequence import next_number
-from pipeline.state.tables import alert_silences, alerts
+from pipeline.state.tables import alert_silences, incidents
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -36,30 +36,30 @@ class Incident:
 
     Parameters
     ----------
-    incident : str
+    group_name : str
         The group that it belongs to: of one group and model at most one incident is open.
     rules : tuple of str
         Names of the rules that speak of it.
     severity : "info", "warning" or "critical"
     status : "open", "acknowledged" or "resolved"
-    n_times : int
+    n_occurrences : int
         Runs of the monitor that saw it.
-    told_at : int or None
+    notified_at : int or None
         When receivers were last told of it.
     """
 
-    incident: str
+    group_name: str
     model: str
     rules: tuple[str, ...]
     severity: str
     title: str
     message: str
     details: dict[str, Any]
-    at: int
-    last_at: int
-    n_times: int = 1
+    opened_at: int
+    last_seen_at: int
+    n_occurrences: int = 1
     status: str = "open"
-    told_at: int | None = None
+    notified_at: int | None = None
     acknowledged_at: int | None = None
     acknowledged_by: str | None = None
     resolved_at: int | None = None
@@ -73,19 +73,19 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Quiet about one group of incidents, or about all of a model where `incident` is None, until a moment."""
+    """Quiet about one group of incidents, or about all of a model where `group_name` is None, until a moment."""
 
     model: str
-    incident: str | None
-    at: int
+    group_name: str | None
+    created_at: int
     until: int
     actor: str
     reason: str
     seq: int = field(default=0)
 
-    def covers(self, incident: str, at: int) -> bool:
+    def covers(self, group_name: str, at: int) -> bool:
         """Whether nobody is to be told of a group of incidents at a moment."""
-        return self.at <= at < self.until and self.incident in (None, incident)
+        return self.created_at <= at < self.until and self.group_name in (None, group_name)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -94,14 +94,14 @@ class Silence:
 
 def add_incident(connection: Connection, incident: Incident) -> int:
     """Add an incident in the caller's transaction, and return its number."""
-    seq = next_number(connection, "alerts")
-    connection.execute(insert(alerts).values(**_incident_values(incident), seq=seq))
+    seq = next_number(connection, "incidents")
+    connection.execute(insert(incidents).values(**_incident_values(incident), seq=seq))
     return seq
 
 
 def update_incident(connection: Connection, incident: Incident) -> None:
     """Write an incident over the one with its number."""
-    connection.execute(update(alerts).where(alerts.c.seq == incident.seq).values(**_incident_values(incident)))
+    connection.execute(update(incidents).where(incidents.c.seq == incident.seq).values(**_incident_values(incident)))
 
 
 def find_incident(connection: Connection, seq: int) -> Incident:
@@ -112,7 +112,7 @@ def find_incident(connection: Connection, seq: int) -> Incident:
     UsageError
         When there is none.
     """
-    row = connection.execute(select(alerts).where(alerts.c.seq == seq)).first()
+    row = connection.execute(select(incidents).where(incidents.c.seq == seq)).first()
     if row is None:
         raise UsageError(f"no incident has the number {seq}; `mlops alerts list --all` shows them")
     return _incident_from_row(row)
@@ -122,18 +122,18 @@ def read_incidents(
     connection: Connection, model: str | None = None, *, unresolved_only: bool = True, limit: int | None = None
 ) -> list[Incident]:
     """Return incidents, newest first: those that are not resolved, or all."""
-    query = select(alerts).order_by(alerts.c.seq.desc())
+    query = select(incidents).order_by(incidents.c.seq.desc())
     if model is not None:
-        query = query.where(alerts.c.model == model)
+        query = query.where(incidents.c.model == model)
     if unresolved_only:
-        query = query.where(alerts.c.status != "resolved")
+        query = query.where(incidents.c.status != "resolved")
     return [_incident_from_row(row) for row in connection.execute(query.limit(limit) if limit is not None else query)]
 
 
-def last_incident(connection: Connection, model: str, incident: str) -> Incident | None:
+def last_incident(connection: Connection, model: str, group_name: str) -> Incident | None:
     """Return the newest incident of a group, resolved or not."""
-    query = select(alerts).where(alerts.c.model == model, alerts.c.incident == incident)
-    row = connection.execute(query.order_by(alerts.c.seq.desc()).limit(1)).first()
+    query = select(incidents).where(incidents.c.model == model, incidents.c.group_name == group_name)
+    row = connection.execute(query.order_by(incidents.c.seq.desc()).limit(1)).first()
     return None if row is None else _incident_from_row(row)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from pipeline.files import canonical_json
 from pipeline.state.sequence import next_number
-from pipeline.state.tables import outbox
+from pipeline.state.tables import mlflow_outbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,24 +33,26 @@ class OutboxTask:
 
 def enqueue_task(connection: Connection, kind: str, payload: Mapping[str, Any], *, at: int) -> int:
     """Add a task in the caller's transaction, and return its number."""
-    seq = next_number(connection, "outbox")
-    row = {"seq": seq, "kind": kind, "payload": canonical_json(dict(payload)), "at": at, "attempts": 0}
-    connection.execute(insert(outbox).values(**row))
+    seq = next_number(connection, "mlflow_outbox")
+    row = {"seq": seq, "kind": kind, "payload": canonical_json(dict(payload)), "created_at": at, "attempts": 0}
+    connection.execute(insert(mlflow_outbox).values(**row))
     return seq
 
 
 def read_pending_tasks(connection: Connection) -> list[OutboxTask]:
     """Return the tasks that are not done, in the order in which they were added."""
-    rows = connection.execute(select(outbox).where(outbox.c.done_at.is_(None)).order_by(outbox.c.seq))
+    rows = connection.execute(
+        select(mlflow_outbox).where(mlflow_outbox.c.done_at.is_(None)).order_by(mlflow_outbox.c.seq)
+    )
     return [OutboxTask(row.seq, row.kind, json.loads(row.payload), row.attempts, row.error) for row in rows]
 
 
 def mark_task_done(connection: Connection, task: OutboxTask, *, at: int) -> None:
     """Note that a task is done; doing one twice must do no harm, since a kill may come before this note."""
-    connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(done_at=at, error=None))
+    connection.execute(update(mlflow_outbox).where(mlflow_outbox.c.seq == task.seq).values(done_at=at, error=None))
 
 
 def mark_task_failed(connection: Connection, task: OutboxTask, error: str) -> None:
     """Note that a task could not be done now."""
     values = {"attempts": task.attempts + 1, "error": error[:500]}
-    connection.execute(update(outbox).where(outbox.c.seq == task.seq).values(**values))
+    connection.execute(update(mlflow_outbox).where(mlflow_outbox.c.seq == task.seq).values(**values))

@@ -26,19 +26,19 @@ class MonitorRun:
 
     model: str
     version: int | None
-    at: int
+    recorded_at: int
     since: int
     until: int
     verdict: str
     severity: str | None
-    figures: dict[str, Any]
+    summary: dict[str, Any]
     seq: int = 0
 
 
 def add_monitor_run(connection: Connection, run: MonitorRun) -> int:
     """Add a run in the caller's transaction and return its number; runs of long ago make room."""
     seq = next_number(connection, "monitor_runs")
-    values = {**asdict(run), "seq": seq, "figures": canonical_json(run.figures)}
+    values = {**asdict(run), "seq": seq, "summary": canonical_json(run.summary)}
     connection.execute(insert(monitor_runs).values(**values))
     old = select(monitor_runs.c.seq).where(monitor_runs.c.model == run.model).order_by(monitor_runs.c.seq.desc())
     last = connection.execute(old.offset(_MAX_RUNS_PER_MODEL).limit(1)).scalar()
@@ -51,4 +51,4 @@ def last_monitor_run(connection: Connection, model: str) -> MonitorRun | None:
     """Return the newest run of a model."""
     query = select(monitor_runs).where(monitor_runs.c.model == model).order_by(monitor_runs.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
-    return None if row is None else MonitorRun(**{**row._asdict(), "figures": json.loads(row.figures)})
+    return None if row is None else MonitorRun(**{**row._asdict(), "summary": json.loads(row.summary)})

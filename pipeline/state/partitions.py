@@ -1,6 +1,6 @@
 """Keep PostgreSQL's prediction log in partitions by moment, so that what is old leaves as a whole; a file has none.
 
-What belongs to no partition lies in the one called `predictions_rest`, and moves when its partition is made.
+What belongs to no partition lies in the one called `predictions_default`, and moves when its partition is made.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = [
 PARTITION_REMOVAL_LOCK_KEY = 6_021_024
 _DAY_US = 86_400_000_000
 _END_US = 2**63
-_DEFAULT_PARTITION = "predictions_rest"
-_DETACHED_PREFIX = "gone_"
+_DEFAULT_PARTITION = "predictions_default"
+_DETACHED_PREFIX = "detached_"
 # Readers must not be held up: a change of partitions that has to wait longer for them is left for the next time.
 _LOCK_TIMEOUT_SQL = "SET LOCAL lock_timeout = '200ms'"
 _ATTACHED_PARTITIONS_SQL = """
@@ -41,7 +41,7 @@ SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_
 WHERE i.inhparent = to_regclass('predictions')
 """
 _DETACHED_PARTITIONS_SQL = """
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'gone\\_predictions%'
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'detached\\_predictions%'
 AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('predictions')) ORDER BY relname
 """
 _BOUNDS_PATTERN = re.compile(r"FROM \('?(MINVALUE|-?\d+)'?\) TO \('?(MAXVALUE|-?\d+)'?\)")
@@ -84,7 +84,7 @@ def add_partitions(connection: Connection, moments: Iterable[int], *, days: int)
     for one in lacking:
         name = f"predictions_{np.datetime64(one.since // _DAY_US, 'D')}".replace("-", "_")
         until = "MAXVALUE" if one.until >= _END_US else str(one.until)
-        is_its = f"at >= {one.since} AND at <= {one.until - 1}"
+        is_its = f"predicted_at >= {one.since} AND predicted_at <= {one.until - 1}"
         moved = f"WITH moved AS (DELETE FROM {_DEFAULT_PARTITION} WHERE {is_its} RETURNING *) INSERT INTO {name} SELECT * FROM moved"  # noqa: S608 - names and numbers of ours  # nosec B608
         for statement in (
             f"CREATE TABLE {name} (LIKE predictions INCLUDING ALL)",

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _COLUMNS = (
-    "seq", "at", "digest", "variant", "version", "features", "prediction", "probabilities", "confidence", "latency_us", "weight",
+    "seq", "predicted_at", "digest", "source", "version", "features", "prediction", "probabilities", "confidence", "latency_us", "weight",
 )  # fmt: skip
 
 
@@ -37,9 +37,9 @@ class LoggedRow(NamedTuple):
     """
 
     seq: int
-    at: int
+    predicted_at: int
     digest: str
-    variant: str
+    source: str
     version: int
     features: str
     prediction: str
@@ -98,27 +98,27 @@ def window_predictions(connection: Connection, model: str, *, since: int, until:
 
     Of several outcomes the last that arrived counts; one of a prediction that is not in the log waits for it.
     """
-    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    where = (predictions.c.model == model, predictions.c.predicted_at >= since, predictions.c.predicted_at < until)
     return _read_logged_rows(connection, _select_rows(until=None).where(*where).order_by(predictions.c.seq))
 
 
 def has_predictions(connection: Connection, model: str, *, since: int, until: int) -> bool:
     """Whether a model gave any prediction in [since, until)."""
-    where = (predictions.c.model == model, predictions.c.at >= since, predictions.c.at < until)
+    where = (predictions.c.model == model, predictions.c.predicted_at >= since, predictions.c.predicted_at < until)
     return connection.execute(select(literal(1)).select_from(predictions).where(*where).limit(1)).first() is not None
 
 
 def oldest_prediction_at(connection: Connection, model: str) -> int | None:
     """Return the moment of the oldest prediction of a model that the log still has."""
-    return connection.execute(select(func.min(predictions.c.at)).where(predictions.c.model == model)).scalar()
+    return connection.execute(select(func.min(predictions.c.predicted_at)).where(predictions.c.model == model)).scalar()
 
 
 def time_of_nth_last(connection: Connection, model: str, n: int, *, before: int) -> int | None:
     """Return the moment of the n-th last prediction of a model before a moment; None where there are fewer."""
     query = (
-        select(predictions.c.at)
-        .where(predictions.c.model == model, predictions.c.at < before)
-        .order_by(predictions.c.at.desc())
+        select(predictions.c.predicted_at)
+        .where(predictions.c.model == model, predictions.c.predicted_at < before)
+        .order_by(predictions.c.predicted_at.desc())
     )
     return connection.execute(query.limit(1).offset(n - 1)).scalar()
 

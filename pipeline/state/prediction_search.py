@@ -42,7 +42,7 @@ class LoggedPrediction:
     """One answer as the log keeps it, with the last outcome that arrived (None while there is none)."""
 
     prediction_id: str
-    at: int
+    predicted_at: int
     version: int
     prediction: str
     confidence: float
@@ -57,7 +57,9 @@ def search_predictions(
     connection: Connection, search: PredictionQuery, *, limit: int = 50, offset: int = 0
 ) -> list[LoggedPrediction]:
     """Return the predictions that a search finds, newest first, from `offset` on, at most `limit`."""
-    query = _apply_filters(select(predictions), search).order_by(predictions.c.at.desc(), predictions.c.seq.desc())
+    query = _apply_filters(select(predictions), search).order_by(
+        predictions.c.predicted_at.desc(), predictions.c.seq.desc()
+    )
     rows = [row._asdict() for row in connection.execute(query.limit(limit).offset(offset))]
     known = _latest_outcomes(connection, [row["prediction_id"] for row in rows])
     return [_logged_prediction(row, known.get(row["prediction_id"])) for row in rows]
@@ -73,9 +75,9 @@ def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:
     columns = predictions.c
     query = query.where(columns.model == search.model)
     if search.since is not None:
-        query = query.where(columns.at >= search.since)
+        query = query.where(columns.predicted_at >= search.since)
     if search.until is not None:
-        query = query.where(columns.at < search.until)
+        query = query.where(columns.predicted_at < search.until)
     if search.version is not None:
         query = query.where(columns.version == search.version)
     if search.prediction is not None:
@@ -96,7 +98,7 @@ def _latest_outcomes(connection: Connection, ids: list[str]) -> dict[str, str]:
 
 
 def _logged_prediction(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:
-    kept = ("prediction_id", "at", "version", "prediction", "confidence", "served_by", "latency_us")
+    kept = ("prediction_id", "predicted_at", "version", "prediction", "confidence", "served_by", "latency_us")
     return LoggedPrediction(
         **{name: row[name] for name in kept},
         probabilities=json.loads(row["probabilities"]),

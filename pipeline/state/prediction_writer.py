@@ -27,7 +27,7 @@ class PredictionRow(NamedTuple):
     """One row of the table `predictions`, but for its number."""
 
     prediction_id: str
-    at: int
+    predicted_at: int
     model: str
     version: int
     digest: str
@@ -37,7 +37,7 @@ class PredictionRow(NamedTuple):
     probabilities: str
     confidence: float
     served_by: str
-    variant: str
+    source: str
     latency_us: int
     weight: float
     idempotency_key: str | None
@@ -47,13 +47,13 @@ class PredictionRow(NamedTuple):
 class RequestValues(NamedTuple):
     """What the rows of one request have in common."""
 
-    at: int
+    predicted_at: int
     model: str
     version: int
     digest: str
     generation: int
     served_by: str
-    variant: str
+    source: str
     latency_us: int
     weight: float
     idempotency_key: str | None
@@ -88,9 +88,9 @@ class StoredResponse(NamedTuple):
     """One row of the table `answers`; `request` is the SHA-256 of the body that was answered."""
 
     idempotency_key: str
-    at: int
-    request: str
-    answer: str
+    created_at: int
+    request_sha256: str
+    response: str
     subject: str | None
 
 
@@ -108,14 +108,14 @@ _LOCK_SQL = (
 _INCREMENT_COUNTER_SQL = "UPDATE counters SET value = value + {mark} WHERE name = 'predictions' RETURNING value"
 _CREATE_COUNTER_SQL = "INSERT INTO counters (name, value) VALUES ('predictions', {mark})"
 _INSERT_PREDICTIONS_SQL = "INSERT INTO predictions (seq, {columns}) VALUES {marks}"
-_INSERT_RESPONSES_SQL = "INSERT INTO answers ({columns}) VALUES {marks}"
+_INSERT_RESPONSES_SQL = "INSERT INTO idempotent_responses ({columns}) VALUES {marks}"
 # Rows of one statement: starting a statement costs as much as two rows of it. Few lengths, so that each stays prepared.
 _BATCH_SIZES = (128, 32, 8, 1)
 _REQUEST_COLUMNS, _ROW_COLUMNS = RequestValues._fields, RequestRows._fields[1:]
 _to_column_order = itemgetter(*map((*_REQUEST_COLUMNS, *_ROW_COLUMNS).index, PredictionRow._fields))
 # A partition refuses identifiers that it has; those that callers choose must be in no other either.
 _FIND_EXISTING_ID_SQL = "SELECT prediction_id FROM predictions WHERE prediction_id = ANY(%s) LIMIT 1"
-_FIND_RESPONSES_SQL = "SELECT {columns} FROM answers WHERE idempotency_key IN ({marks})"
+_FIND_RESPONSES_SQL = "SELECT {columns} FROM idempotent_responses WHERE idempotency_key IN ({marks})"
 
 
 @dataclass
@@ -262,7 +262,9 @@ class PredictionWriter:
     def _translate_error(self, error: BaseException) -> BaseException:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
         names = {one.__name__ for one in type(original).__mro__}
-        if ("IntegrityError" in names and "idempotency_key" in str(original)) or "pk_answers" in str(original):
+        if ("IntegrityError" in names and "idempotency_key" in str(original)) or "pk_idempotent_responses" in str(
+            original
+        ):
             return IdempotencyKeyTaken(str(original))
         if isinstance(error, exc.SQLAlchemyError) or "DatabaseError" in names or "InterfaceError" in names:
             reason = str(original).strip().partition("\n")[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select
 
 from pipeline.state.sequence import next_number
-from pipeline.state.tables import answers, outcomes, predictions
+from pipeline.state.tables import idempotent_responses, outcomes, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
 def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
     """Append outcomes: identifier of the prediction, moment, outcome, source."""
     first = next_number(connection, "outcomes", n=len(rows))
-    names = ("prediction_id", "at", "outcome", "source")
+    names = ("prediction_id", "received_at", "outcome", "source")
     values = [{"seq": first + at, **dict(zip(names, row, strict=True))} for at, row in enumerate(rows)]
     connection.execute(insert(outcomes), values)
 
@@ -52,18 +52,29 @@ def remove_predictions(connection: Connection, *, before: int, limit: int) -> in
     """
     numbers: list[int] = []
     for model in _iter_models(connection):
-        is_old = (predictions.c.model == model) & (predictions.c.at < before)
-        oldest = select(predictions.c.seq).where(is_old).order_by(predictions.c.at).limit(limit - len(numbers))
+        is_old = (predictions.c.model == model) & (predictions.c.predicted_at < before)
+        oldest = (
+            select(predictions.c.seq).where(is_old).order_by(predictions.c.predicted_at).limit(limit - len(numbers))
+        )
         numbers += connection.execute(oldest).scalars()
     return _remove_by_number(connection, numbers)
 
 
 def remove_stored_responses(connection: Connection, *, before: int, limit: int) -> int:
     """Remove at most `limit` stored answers that are older than a moment."""
-    oldest = select(answers.c.idempotency_key).where(answers.c.at < before).order_by(answers.c.at).limit(limit)
+    oldest = (
+        select(idempotent_responses.c.idempotency_key)
+        .where(idempotent_responses.c.created_at < before)
+        .order_by(idempotent_responses.c.created_at)
+        .limit(limit)
+    )
     keys = list(connection.execute(oldest).scalars())
     for at in range(0, len(keys), _IDS_PER_QUERY):
-        connection.execute(delete(answers).where(answers.c.idempotency_key.in_(keys[at : at + _IDS_PER_QUERY])))
+        connection.execute(
+            delete(idempotent_responses).where(
+                idempotent_responses.c.idempotency_key.in_(keys[at : at + _IDS_PER_QUERY])
+            )
+        )
     return len(keys)
 
 
@@ -71,7 +82,7 @@ def erase_subject(connection: Connection, subject: str) -> int:
     """Remove all that is kept about a subject: predictions, outcomes, stored answers; return how many predictions."""
     numbers = list(connection.execute(select(predictions.c.seq).where(predictions.c.subject == subject)).scalars())
     n_removed = _remove_by_number(connection, numbers)
-    connection.execute(delete(answers).where(answers.c.subject == subject))
+    connection.execute(delete(idempotent_responses).where(idempotent_responses.c.subject == subject))
     return n_removed
 
 
@@ -83,7 +94,7 @@ def iter_predictions(
     while True:
         query = (
             select(predictions)
-            .where(predictions.c.at >= since, predictions.c.at < until, predictions.c.seq > last)
+            .where(predictions.c.predicted_at >= since, predictions.c.predicted_at < until, predictions.c.seq > last)
             .order_by(predictions.c.seq)
             .limit(batch_size)
         )

@@ -47,9 +47,9 @@ class RollupProgress(NamedTuple):
 class RollupKey(NamedTuple):
     """What a row of counts is of; `hour` is the first microsecond of an hour (UTC), `weight` that of each of its rows."""
 
-    part: str
+    section: str
     digest: str
-    variant: str
+    source: str
     hour_start: int
     weight: float = 1.0
 
@@ -62,7 +62,7 @@ class RollupCounts:
     """
 
     n_rows: float
-    total: float
+    confidence_sum: float
     counts: NDArray[Any]
 
     def __add__(self, other: RollupCounts) -> RollupCounts:
@@ -71,7 +71,9 @@ class RollupCounts:
             raise IntegrityError(
                 f"roll-ups: {len(other.counts)} counts where {len(self.counts)} are kept; run `mlops monitor rebuild`"
             )
-        return RollupCounts(self.n_rows + other.n_rows, self.total + other.total, self.counts + other.counts)
+        return RollupCounts(
+            self.n_rows + other.n_rows, self.confidence_sum + other.confidence_sum, self.counts + other.counts
+        )
 
 
 def read_rollup_progress(connection: Connection, model: str) -> RollupProgress:
@@ -110,7 +112,7 @@ def add_rollups(
     spread: dict[tuple[Any, ...], RollupCounts] = {}
     for key, tally in changes.items():
         for span, length in _GRANULARITY_US.items():
-            place = (key.part, span, key.hour_start - key.hour_start % length, key.digest, key.variant, key.weight)
+            place = (key.section, span, key.hour_start - key.hour_start % length, key.digest, key.source, key.weight)
             spread[place] = spread[place] + tally if place in spread else tally
     places = list(spread)
     for at in range(0, len(places), _KEYS_PER_QUERY):
@@ -127,8 +129,8 @@ def clear_rollups(connection: Connection, model: str, *, since: int | None = Non
     if since is not None:
         hour, day = since - since % HOUR_US, since - since % DAY_US
         kept = _sum_hours_of_day(connection, model, day, until=hour)
-        first = case((rollups.c.span == "hour", hour), else_=day)
-        where = where & (rollups.c.start >= first)
+        first = case((rollups.c.granularity == "hour", hour), else_=day)
+        where = where & (rollups.c.bucket_start >= first)
     connection.execute(delete(rollups).where(where))
     if kept:
         _add_to_stored(connection, model, kept)
@@ -139,40 +141,43 @@ def clear_rollups(connection: Connection, model: str, *, since: int | None = Non
 def read_rollups(
     connection: Connection,
     model: str,
-    part: str,
+    section: str,
     *,
     since: int,
     until: int,
-    span: Literal["hour", "day"],
+    granularity: Literal["hour", "day"],
     digest: str | None = None,
 ) -> list[tuple[RollupKey, RollupCounts]]:
     """Return the counts of the hours, or days, that begin in [since, until)."""
     where = [
         rollups.c.model == model,
-        rollups.c.part == part,
-        rollups.c.span == span,
-        rollups.c.start >= since,
-        rollups.c.start < until,
+        rollups.c.section == section,
+        rollups.c.granularity == granularity,
+        rollups.c.bucket_start >= since,
+        rollups.c.bucket_start < until,
     ]
     if digest is not None:
         where.append(rollups.c.digest == digest)
     rows = connection.execute(select(rollups).where(*where))
-    return [(RollupKey(part, row.digest, row.variant, row.start, row.weight), _counts_from_row(row)) for row in rows]
+    return [
+        (RollupKey(section, row.digest, row.source, row.bucket_start, row.weight), _counts_from_row(row))
+        for row in rows
+    ]
 
 
 def count_rows_by_hour(
-    connection: Connection, model: str, part: str, *, since: int, until: int
+    connection: Connection, model: str, section: str, *, since: int, until: int
 ) -> dict[int, tuple[int, float]]:
     """Return how many rows were counted in each hour that begins in [since, until), and how many answers they stand for."""
     sums = func.sum(rollups.c.n_rows), func.sum(rollups.c.n_rows * rollups.c.weight)
-    query = select(rollups.c.start, *sums).where(
+    query = select(rollups.c.bucket_start, *sums).where(
         rollups.c.model == model,
-        rollups.c.part == part,
-        rollups.c.span == "hour",
-        rollups.c.start >= since,
-        rollups.c.start < until,
+        rollups.c.section == section,
+        rollups.c.granularity == "hour",
+        rollups.c.bucket_start >= since,
+        rollups.c.bucket_start < until,
     )
-    rows = connection.execute(query.group_by(rollups.c.start))
+    rows = connection.execute(query.group_by(rollups.c.bucket_start))
     return {start: (int(n), float(answers)) for start, n, answers in rows}
 
 
@@ -181,9 +186,11 @@ def _sum_hours_of_day(
 ) -> dict[tuple[Any, ...], RollupCounts]:
     """Return the counts of the hours of a day before `until`, as counts of the day."""
     found: dict[tuple[Any, ...], RollupCounts] = {}
-    is_one = (rollups.c.model == model) & (rollups.c.span == "hour") & rollups.c.start.between(day, until - 1)
+    is_one = (
+        (rollups.c.model == model) & (rollups.c.granularity == "hour") & rollups.c.bucket_start.between(day, until - 1)
+    )
     for row in connection.execute(select(rollups).where(is_one)):
-        place = (row.part, "day", day, row.digest, row.variant, row.weight)
+        place = (row.section, "day", day, row.digest, row.source, row.weight)
         found[place] = found[place] + _counts_from_row(row) if place in found else _counts_from_row(row)
     return found
 
@@ -191,10 +198,10 @@ def _sum_hours_of_day(
 def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[Any, ...], RollupCounts]) -> None:
     """Write what is kept plus what changed."""
     columns = rollups.c
-    place = (columns.part, columns.span, columns.start, columns.digest, columns.variant, columns.weight)
+    place = (columns.section, columns.granularity, columns.bucket_start, columns.digest, columns.source, columns.weight)
     is_one = (columns.model == model) & tuple_(*place).in_(list(changes))
     kept = {
-        (row.part, row.span, row.start, row.digest, row.variant, row.weight): _counts_from_row(row)
+        (row.section, row.granularity, row.bucket_start, row.digest, row.source, row.weight): _counts_from_row(row)
         for row in connection.execute(select(rollups).where(is_one))
     }
     if kept:
@@ -204,13 +211,13 @@ def _add_to_stored(connection: Connection, model: str, changes: Mapping[tuple[An
         tally = kept[key] + change if key in kept else change
         if (tally.counts < 0).any() or tally.n_rows < 0:
             raise IntegrityError(f"{model}: roll-ups would fall below zero; run `mlops monitor rebuild`")
-        names = ("part", "span", "start", "digest", "variant", "weight")
+        names = ("section", "granularity", "bucket_start", "digest", "source", "weight")
         rows.append(
             {
                 "model": model,
                 **dict(zip(names, key, strict=True)),
                 "n_rows": tally.n_rows,
-                "total": tally.total,
+                "confidence_sum": tally.confidence_sum,
                 "counts": zlib.compress(tally.counts.astype("<u4").tobytes(), 1),
             }
         )
@@ -222,9 +229,9 @@ def _counts_from_row(row: Any) -> RollupCounts:
         counts = np.frombuffer(zlib.decompress(row.counts), dtype="<u4").astype(np.int64)
     except (zlib.error, ValueError) as error:
         raise IntegrityError(
-            f"{row.model}: roll-ups of {row.start} cannot be read ({error}); run `mlops monitor rebuild`"
+            f"{row.model}: roll-ups of {row.bucket_start} cannot be read ({error}); run `mlops monitor rebuild`"
         ) from error
-    return RollupCounts(int(row.n_rows), float(row.total), counts)
+    return RollupCounts(int(row.n_rows), float(row.confidence_sum), counts)
 
 
 def _counter_names(model: str) -> tuple[str, str]:

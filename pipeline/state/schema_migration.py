@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD_REVISION", "SchemaRevision", "back_up_state", "ensure_schema", "schema_revision", "upgrade_schema"]
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0001"
 _VERSION_TABLE = "mlops_schema"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -110,7 +110,7 @@ def _current_revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _migrate(state: State, *, to: str = HEAD_REVISION) -> None:
+def _migrate(state: State, *, to: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 

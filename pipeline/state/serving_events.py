@@ -20,7 +20,7 @@ __all__ = ["ServingEvent", "add_serving_event", "read_serving_events"]
 class ServingEvent:
     """One thing that a server did; `kind` is activated, refused, fell_back, stopped or log_failed."""
 
-    at: int
+    recorded_at: int
     model: str
     kind: str
     version: int | None

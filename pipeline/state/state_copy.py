@@ -125,7 +125,7 @@ def _require_unchanged(source: State, old: Connection) -> None:
 def _partition_starts(old: Connection, days: int) -> list[int]:
     """Return where the partitions begin that hold the log."""
     length = days * DAY_US
-    return [int(one) * length for one in old.execute(select(predictions.c.at // length).distinct()).scalars()]
+    return [int(one) * length for one in old.execute(select(predictions.c.predicted_at // length).distinct()).scalars()]
 
 
 def _copy_table(table: Table, old: Connection, new: Connection, on_progress: ProgressCallback) -> CopiedTable:

@@ -30,15 +30,15 @@ __all__ = [
     "METADATA",
     "alert_deliveries",
     "alert_silences",
-    "alerts",
-    "answers",
     "api_keys",
     "audit",
     "counters",
     "deployments",
+    "idempotent_responses",
+    "incidents",
+    "mlflow_outbox",
     "models",
     "monitor_runs",
-    "outbox",
     "outcomes",
     "predictions",
     "rollups",
@@ -64,7 +64,7 @@ counters = Table(
     METADATA,
     Column("name", _NAME, primary_key=True),
     Column("value", BigInteger, nullable=False),
-    comment="The last number given out of each gap-free sequence.",
+    comment="The last number of each gap-free sequence.",
 )
 
 models = Table(
@@ -72,7 +72,7 @@ models = Table(
     METADATA,
     Column("name", _NAME, primary_key=True),
     Column("generation", BigInteger, nullable=False),
-    comment="One row for each model; its generation grows by one with every decision about what serves.",
+    comment="One row per model; its generation grows by one with every deployment decision.",
 )
 
 versions = Table(
@@ -89,7 +89,7 @@ versions = Table(
     UniqueConstraint("model", "digest"),
     CheckConstraint("stage IN ('None', 'Staging', 'Production', 'Archived')", name="stage"),
     ForeignKeyConstraint(["model"], ["models.name"]),
-    comment="Registered packages; the digest names the content, equal content is the same version.",
+    comment="Registered packages; the digest identifies the content, equal content is the same version.",
 )
 
 deployments = Table(
@@ -100,17 +100,17 @@ deployments = Table(
     Column("version", Integer, nullable=False),
     Column("digest", _DIGEST, nullable=False),
     Column("generation", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
+    Column("deployed_at", BigInteger, nullable=False),
     CheckConstraint("stage IN ('Staging', 'Production')", name="stage"),
     ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.version"]),
-    comment="What serves now: at most one version for each stage of a model.",
+    comment="Current deployments: at most one version per stage of a model.",
 )
 
 audit = Table(
     "audit",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
     Column("actor", _NAME, nullable=False),
     Column("action", String(40), nullable=False),
     Column("model", _NAME, nullable=False),
@@ -122,20 +122,20 @@ audit = Table(
     Column("evidence", Text, nullable=False),
     Column("previous", _DIGEST, nullable=False),
     Column("hash", _DIGEST, nullable=False),
-    comment="Who decided what, when and why; rows are only ever added, each with the hash of the one before.",
+    comment="Who decided what, when and why; append-only, each row holds the hash of the row before.",
 )
 
-outbox = Table(
-    "outbox",
+mlflow_outbox = Table(
+    "mlflow_outbox",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", String(40), nullable=False),
     Column("payload", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("done_at", BigInteger),
-    comment="What MLflow has still to be told, in the order in which it was decided.",
+    comment="Updates pending for MLflow, in the order of the decisions.",
 )
 
 predictions = Table(
@@ -143,7 +143,7 @@ predictions = Table(
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("prediction_id", String(36), nullable=False, unique=True),
-    Column("at", BigInteger, nullable=False),
+    Column("predicted_at", BigInteger, nullable=False),
     Column("model", _NAME, nullable=False),
     Column("version", Integer, nullable=False),
     Column("digest", _DIGEST, nullable=False),
@@ -152,34 +152,34 @@ predictions = Table(
     Column("prediction", _NAME, nullable=False),
     Column("probabilities", Text, nullable=False),
     Column("confidence", Float, nullable=False, server_default="0"),
-    Column("served_by", String(20), nullable=False, server_default="champion"),
-    Column("variant", _NAME, nullable=False, server_default="champion"),
+    Column("served_by", String(20), nullable=False, server_default="production"),
+    Column("source", _NAME, nullable=False, server_default="api"),
     Column("latency_us", BigInteger, nullable=False, server_default="0"),
     Column("weight", Float, nullable=False, server_default="1"),
     Column("idempotency_key", _NAME),
     Column("subject", _NAME),
-    Index(None, "model", "at"),
+    Index(None, "model", "predicted_at"),
     Index("ix_predictions_subject", "subject", sqlite_where=text("subject IS NOT NULL")),
-    comment="Every answer that was given, with what it was given for.",
+    comment="The prediction log: every prediction with its features.",
 )
 
-answers = Table(
-    "answers",
+idempotent_responses = Table(
+    "idempotent_responses",
     METADATA,
     Column("idempotency_key", _NAME, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("request", _DIGEST, nullable=False),
-    Column("answer", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("request_sha256", _DIGEST, nullable=False),
+    Column("response", Text, nullable=False),
     Column("subject", _NAME),
-    Index(None, "at"),
-    comment="What a request with an idempotency key was answered, for its retries.",
+    Index(None, "created_at"),
+    comment="Responses to requests with an idempotency key, for retries.",
 )
 
 serving_events = Table(
     "serving_events",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
     Column("model", _NAME, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("version", Integer),
@@ -187,7 +187,7 @@ serving_events = Table(
     Column("generation", BigInteger),
     Column("message", Text, nullable=False),
     Index(None, "model", "kind"),
-    comment="What servers did about the model: activated, refused, fell back, recovered.",
+    comment="Model changes of servers: activated, refused, fell back, stopped.",
 )
 
 api_keys = Table(
@@ -202,7 +202,7 @@ api_keys = Table(
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
     CheckConstraint("role IN ('predict', 'feedback', 'viewer', 'operator', 'admin')", name="role"),
-    comment="Who may call the API; a key is shown once and kept as its SHA-256.",
+    comment="API keys; a key is shown once and stored as its SHA-256.",
 )
 
 outcomes = Table(
@@ -210,18 +210,18 @@ outcomes = Table(
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("prediction_id", String(36), nullable=False),
-    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
     Column("outcome", _NAME, nullable=False),
     Column("source", _NAME, nullable=False),
     Index(None, "prediction_id"),
-    comment="What was true in the end; it may arrive late, twice, or never. The last one counts.",
+    comment="Ground truth; it may arrive late, twice, or never. The latest one counts.",
 )
 
-alerts = Table(
-    "alerts",
+incidents = Table(
+    "incidents",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("incident", _NAME, nullable=False),
+    Column("group_name", _NAME, nullable=False),
     Column("model", _NAME, nullable=False),
     Column("rules", Text, nullable=False),
     Column("severity", String(20), nullable=False),
@@ -229,36 +229,36 @@ alerts = Table(
     Column("title", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("details", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("last_at", BigInteger, nullable=False),
-    Column("n_times", Integer, nullable=False),
-    Column("told_at", BigInteger),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("n_occurrences", Integer, nullable=False),
+    Column("notified_at", BigInteger),
     Column("acknowledged_at", BigInteger),
     Column("acknowledged_by", _NAME),
     Column("resolved_at", BigInteger),
     Column("resolved_by", _NAME),
     CheckConstraint("severity IN ('info', 'warning', 'critical')", name="severity"),
     CheckConstraint("status IN ('open', 'acknowledged', 'resolved')", name="status"),
-    Index(None, "incident"),
-    comment="Incidents: what somebody has to know, from its first sight to its end.",
+    Index(None, "group_name"),
+    comment="Incidents of alert rules, from opening to resolution.",
 )
 
 alert_deliveries = Table(
     "alert_deliveries",
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("alert", BigInteger, nullable=False),
-    Column("sink", _NAME, nullable=False),
+    Column("incident_seq", BigInteger, nullable=False),
+    Column("receiver", _NAME, nullable=False),
     Column("key", _DIGEST, nullable=False, unique=True),
     Column("payload", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("claimed_until", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("done_at", BigInteger),
     Index("ix_alert_deliveries_due_at", "due_at", sqlite_where=text("done_at IS NULL")),
-    comment="Messages to receivers, in the order in which they were written; each leaves at least once.",
+    comment="Notifications to receivers, in the order of their creation; each is sent at least once.",
 )
 
 alert_silences = Table(
@@ -266,12 +266,12 @@ alert_silences = Table(
     METADATA,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("model", _NAME, nullable=False),
-    Column("incident", _NAME),
-    Column("at", BigInteger, nullable=False),
+    Column("group_name", _NAME),
+    Column("created_at", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("actor", _NAME, nullable=False),
     Column("reason", Text, nullable=False),
-    comment="Who asked for quiet, about what (all of a model where no incident is named), and until when.",
+    comment="Silences: who silenced which incident group (null: all of a model), and until when.",
 )
 
 monitor_runs = Table(
@@ -280,28 +280,28 @@ monitor_runs = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("model", _NAME, nullable=False),
     Column("version", Integer),
-    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("severity", String(20)),
-    Column("figures", Text, nullable=False),
+    Column("summary", Text, nullable=False),
     Index(None, "model", "seq"),
-    comment="What each run of the monitor found, as figures.",
+    comment="Monitor runs with a summary of their reports.",
 )
 
 rollups = Table(
     "rollups",
     METADATA,
     Column("model", _NAME, primary_key=True),
-    Column("part", String(20), primary_key=True),
-    Column("span", String(10), primary_key=True),
-    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("section", String(20), primary_key=True),
+    Column("granularity", String(10), primary_key=True),
+    Column("bucket_start", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", _DIGEST, primary_key=True),
-    Column("variant", _NAME, primary_key=True),
+    Column("source", _NAME, primary_key=True),
     Column("weight", Float, primary_key=True, autoincrement=False),
     Column("n_rows", BigInteger, nullable=False),
-    Column("total", Float, nullable=False),
+    Column("confidence_sum", Float, nullable=False),
     Column("counts", LargeBinary, nullable=False),
-    comment="Rows of one weight by bin of the package's reference, by hour and by day: any window is a sum of these.",
+    comment="Bin counts of logged rows of one weight, per hour and per day; any window is a sum of these.",
 )

@@ -84,7 +84,7 @@ def _direction_error(plan: SweepPlan) -> str | None:
     if plan.direction == right:
         return None
     return (
-        f"hydra.sweeper.direction: {plan.direction} is the wrong way for training.objective={plan.objective};"
+        f"hydra.sweeper.direction: {plan.direction} is the wrong way for training.selection_metric={plan.objective};"
         f" add hydra.sweeper.direction={right}"
     )
 

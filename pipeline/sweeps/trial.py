@@ -53,7 +53,7 @@ def run_trial(config: Config) -> float:
         parent_id=parent,
         tags={
             "mlops.kind": "trial",
-            "mlops.objective": config.training.objective,
+            "mlops.objective": config.training.selection_metric,
             "mlops.varies": what,
             "mlops.overrides": " ".join(job.overrides),
         },
@@ -61,7 +61,7 @@ def run_trial(config: Config) -> float:
     with run:
         if not run.was_finished:
             _train_and_log(config, tracker)
-    metric = METRICS[config.training.objective]
+    metric = METRICS[config.training.selection_metric]
     value = run.metrics[f"cv.{metric.name}"]
     trial = sweep_results.TrialResult(
         number=job.number,
@@ -146,7 +146,11 @@ def _sweep_run_key(job: HydraJob, tracker: ExperimentTracker, config: Config) ->
         if known is None:
             plan = sweep_results.read_plan(folder)
             varies = ", ".join(key.rpartition(".")[2] for key in plan.varies) if plan is not None else ""
-            tags = {"mlops.kind": "sweep", "mlops.objective": config.training.objective, "mlops.sweep": folder.name}
+            tags = {
+                "mlops.kind": "sweep",
+                "mlops.objective": config.training.selection_metric,
+                "mlops.sweep": folder.name,
+            }
             run = tracker.start_run(f"sweep over {varies or 'nothing'} on {config.data.name}", tags=tags)
             known = _detach_run(tracker, run)
             sweep_results.write_parent(folder, known)

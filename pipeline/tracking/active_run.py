@@ -7,9 +7,10 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from pipeline.project import paths
 from pipeline.tracking.run_operations import EndRun, RunBatch, apply_operation
 from pipeline.tracking.run_outbox import PendingRun, PendingRunHeader, create_pending_run
-from pipeline.tracking.run_store import OUTBOX_FOLDER, StoreUnreachable
+from pipeline.tracking.run_store import StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,7 @@ class ActiveRun:
     @classmethod
     def from_key(cls, store: RunStore, experiment: str, key: str, stack: list[ActiveRun]) -> Self:
         """Return a run that is open elsewhere, by its `key`."""
-        folder = store.root / OUTBOX_FOLDER / key
+        folder = store.root / paths.RUN_OUTBOX / key
         letter = PendingRun(folder) if folder.is_dir() else None
         run_id = None if letter is not None else key
         return cls(store, experiment, key, {}, run_id=run_id, open_runs=stack, _pending_run=letter)

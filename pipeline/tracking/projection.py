@@ -130,7 +130,7 @@ def build_projection(root: Path) -> RunProjection:
             "mlops.kind": "pipeline",
             "mlops.package": digest,
             "mlops.data": files.sha256(files.canonical_json(source).encode()),
-            "mlops.objective": str(_value_at(values, "training", "objective")),
+            "mlops.objective": str(_value_at(values, "training", "selection_metric")),
         },
         datasets=tuple(_logged_datasets(root, values)),
         description=note,

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.project.root import find_project_root
 from pipeline.tracking.active_run import TrackingWarning
 from pipeline.tracking.projection import build_projection
 from pipeline.tracking.revision import revision_tags
-from pipeline.tracking.run_store import find_project_root
 from pipeline.tracking.tracker import ExperimentTracker
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files
 from pipeline.errors import IntegrityError
+from pipeline.project import paths
 from pipeline.tracking.run_operations import (
     ArtifactFiles,
     EndRun,
@@ -17,7 +18,6 @@ from pipeline.tracking.run_operations import (
     operation_from_dict,
     operation_to_dict,
 )
-from pipeline.tracking.run_store import OUTBOX_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +119,7 @@ def _copy_file(source: Path, target: Path) -> Path:
 
 def create_pending_run(root: Path, head: PendingRunHeader) -> PendingRun:
     """Begin the folder of a run below `root`."""
-    folder = root / OUTBOX_FOLDER / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
+    folder = root / paths.RUN_OUTBOX / f"{head.started_ms}-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
     files.write_json(folder / _HEADER_FILE, asdict(head))
     return PendingRun(folder)
@@ -127,7 +127,7 @@ def create_pending_run(root: Path, head: PendingRunHeader) -> PendingRun:
 
 def pending_runs(root: Path) -> list[PendingRun]:
     """Return what waits below `root`, oldest first (a parent before its children)."""
-    return [PendingRun(head.parent) for head in sorted((root / OUTBOX_FOLDER).glob(f"*/{_HEADER_FILE}"))]
+    return [PendingRun(head.parent) for head in sorted((root / paths.RUN_OUTBOX).glob(f"*/{_HEADER_FILE}"))]
 
 
 def send_pending_runs(store: RunStore, root: Path, *, unfinished: bool = False) -> list[str]:

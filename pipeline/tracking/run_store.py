@@ -23,16 +23,14 @@ from pipeline.files import exclusive_lock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DATABASE_FILE", "OUTBOX_FOLDER", "RunStore", "StoreUnreachable", "find_project_root", "suppress_warnings"]
+__all__ = ["DATABASE_FILE", "RunStore", "StoreUnreachable", "suppress_warnings"]
 
 DATABASE_FILE = "mlflow.db"
 ARTIFACTS_FOLDER = "mlruns"
-OUTBOX_FOLDER = "state/outbox"
 
 # A store that was found to be down is not asked again for so long: many calls must not wait one by one.
 _RETRY_AFTER_S = 30
 _CREDENTIALS = re.compile(r"//[^/\s@]*@")
-_ROOT_MARKERS = ("dvc.yaml", ".git")
 # How MLflow's client says that a server wants an account, or another one.
 _AUTH_ERROR = re.compile(r"error code 40[13]\b|not authenticated|Permission denied", re.IGNORECASE)
 # What MLflow raises when the caller is wrong; everything else means that the store is not to be had.
@@ -59,21 +57,6 @@ _MLFLOW_ENVIRONMENT = {
 
 class StoreUnreachable(Exception):
     """The store does not answer; `str()` of it says why, in one line. Never leaves this package."""
-
-
-def find_project_root() -> Path:
-    """Return the folder of the project: where DVC says, or the nearest folder above with a graph, or this one.
-
-    DVC runs queued experiments in temporary copies and names the workspace in `DVC_ROOT`, so that their
-    runs reach the same store.
-    """
-    named = os.environ.get("DVC_ROOT")
-    if named and Path(named).is_dir():
-        return Path(named).resolve()
-    here = Path.cwd()
-    return next(
-        (folder for folder in (here, *here.parents) if any((folder / mark).exists() for mark in _ROOT_MARKERS)), here
-    )
 
 
 @dataclass

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.plots import draw_plot
+from pipeline.project.root import find_project_root
 from pipeline.tracing import current_trace_id
 from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
 from pipeline.tracking.active_run import ActiveRun, now_ms
 from pipeline.tracking.run_operations import ArtifactFiles, MetricPoint, RunBatch
-from pipeline.tracking.run_store import RunStore, StoreUnreachable, find_project_root
+from pipeline.tracking.run_store import RunStore, StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -74,7 +74,9 @@ def validate(
     rows = open_rows(source, schema, with_target=with_target)
     if rows.n_rows == 0:
         raise DataError(f"{name}: has no rows; look at the source")
-    failing = find_row_failures(rows, schema, max_examples=config.max_examples, pandera_max_rows=config.plain_rows)
+    failing = find_row_failures(
+        rows, schema, max_examples=config.max_examples_per_rule, pandera_max_rows=config.pandera_max_rows
+    )
     tally = collect_stats(rows, schema)
     drift = (
         compare_distributions(_collect_reference_stats(reference, schema), tally, schema, config.drift)

@@ -10,15 +10,14 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
-from tests.end_to_end.conftest import finished_small as finished_small  # noqa: PLC0414 - the fixture is used here as well
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 # Nobody listens there.
 _UNREACHABLE_URL = "http://127.0.0.1:9"

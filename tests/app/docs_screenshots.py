@@ -18,7 +18,7 @@ from tests.app.browser import (
     wait_until_drawn,
 )
 from tests.app.drifting_day import log_drifting_day
-from tests.end_to_end import workspace
+from tests.fixtures import workspace
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 PAGES = ("", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")

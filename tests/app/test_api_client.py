@@ -11,13 +11,13 @@ from pipeline import state as store
 from pipeline.errors import ConfigError, DependencyUnavailable
 from tests.app.conftest import app_page, errors_of, text_of
 from tests.app.views.test_predict_page import count_logged, logged_predictions, unlabeled_csv
+from tests.fixtures.server_process import RunningServer, run_server
 from tests.pipeline.serving.http.oidc_issuer import run_issuer
-from tests.pipeline.serving.http.server_process import RunningServer, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 

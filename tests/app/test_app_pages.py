@@ -9,14 +9,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import PAGES, app_page, errors_of, text_of
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.registry import ModelRegistry
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 

@@ -21,7 +21,7 @@ from tests.app.oidc_provider import OidcProvider, running_provider
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 NARROW = ("overview", "predict", "monitoring", "models")
 pytestmark = [

@@ -11,12 +11,12 @@ from pipeline.registry import ModelRegistry
 from tests.app.browser import CHROMIUM, EXCEPTION_SELECTOR, browser_page, open_page, running_app, shown_prediction_id
 from tests.app.drifting_day import log_drifting_day
 from tests.app.views.test_predict_page import unlabeled_csv
-from tests.pipeline.package.small_packages import write_small_package
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = [
     pytest.mark.xdist_group("app"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,18 @@ from pipeline import state as store
 from pipeline.files import read_json, write_json
 from pipeline.monitoring import roll_up
 from tests.app.conftest import app_page, errors_of, text_of
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, production_package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 
-# MLOPS_TEST_LOGGED=1000000 writes a million; few are enough to see whether a page breaks.
-N_LOGGED = int(os.environ.get("MLOPS_TEST_LOGGED", "2000"))
+# `--proof=long` writes a million; few are enough to see whether a page breaks.
+N_LOGGED = proof_rounds(2000, long=1000000)
 NAMES = ("'quoted' \"twice\"", "<b>bold</b><script>alert(1)</script>", "emoji 😀 **x**", "שלום עולם", "a.b[0]:c\\d $e$")
 MONITORING_PAGES = ("overview", "monitoring", "history")
 OTHER_PAGES = ("predict", "models", "experiments", "configuration", "data")
@@ -53,7 +53,7 @@ def log_predictions(root: Path, n: int, **values: Any) -> None:
             [
                 store.PredictionRow(
                     f"hard-{at}", now - hours_us(20) * at // n, MODEL_NAME, version, package.digest, 1, features, first,
-                    json.dumps({first: 0.75, other: 0.25}), 0.75, "champion", "champion", 900, 1.0, None, None,
+                    json.dumps({first: 0.75, other: 0.25}), 0.75, "production", "api", 900, 1.0, None, None,
                 )
                 for at in range(start, min(start + 50_000, n))
             ]

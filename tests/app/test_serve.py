@@ -10,7 +10,7 @@ import pytest
 
 from app import serve
 from pipeline.config.composition import compose
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

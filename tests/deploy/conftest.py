@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.state.conftest import postgresql
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["postgresql"]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.deploy import dockerfile
-from tests.pipeline.serving.http.server_process import ROW, _wait_for_address, make_project
+from tests.fixtures.server_process import ROW, _wait_for_address, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,13 +136,13 @@ def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
         text = (dockerfile.ROOT / name).read_text(encoding="utf-8")
         return {line.split()[0] for line in text.splitlines() if "==" in line}
 
-    assert lines("requirements-serving.lock") - lines("requirements.lock") - lines("requirements-dev.lock") == set()
+    assert lines("requirements/serving.lock") - lines("requirements/run.lock") - lines("requirements/dev.lock") == set()
 
 
 def test_the_dockerfile_pleases_the_linter() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
-        [linter, "-c", ".hadolint.yaml", dockerfile.DOCKERFILE],
+        [linter, "-c", "deploy/docker/hadolint.yaml", dockerfile.DOCKERFILE],
         cwd=dockerfile.ROOT,
         capture_output=True,
         text=True,

@@ -21,7 +21,8 @@ from sqlalchemy import create_engine, text
 from pipeline import state as store
 from pipeline.registry import ModelRegistry
 from tests.deploy.load_balancer import LoadBalancer, send_request
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +32,10 @@ pytestmark = pytest.mark.xdist_group("deploy")
 
 N_REPLICAS = 3
 N_CLIENTS = 3
-N_ROLLOUTS = int(os.environ.get("MLOPS_ROLLOUTS", "1"))
+N_ROLLOUTS = proof_rounds(1, long=3)
 N_REPLACED = N_REPLICAS if "MLOPS_ROLLOUTS" in os.environ else 1
-# Two seconds is the promise, shown with MLOPS_CONVERGED_S=2; a machine that runs other tests besides gets more.
-MAX_CONVERGENCE_S = float(os.environ.get("MLOPS_CONVERGED_S", "6"))
+# The promise is two seconds (`--proof=long`); a machine that runs other tests at the same time gets more.
+MAX_CONVERGENCE_S = proof_rounds(6, long=2)
 
 
 @dataclass
@@ -145,7 +146,7 @@ async def roll_out_under_load(replicas: ReplicaSet) -> tuple[RolloutLoad, list[f
     return load, seconds, codes
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_replicas_are_replaced_and_a_model_is_promoted_without_a_failed_request(replicas: ReplicaSet) -> None:
     try:
         load, seconds, codes = asyncio.run(roll_out_under_load(replicas))

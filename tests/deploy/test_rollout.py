@@ -13,8 +13,8 @@ from pipeline.errors import DependencyUnavailable, GateRefused, UsageError
 from pipeline.lifecycle.rollout import ServingEndpoint, deploy
 from pipeline.registry import ModelRegistry, stage_transitions
 from pipeline.state import open_state
-from tests.pipeline.serving.conftest import PASSED
-from tests.pipeline.serving.http.server_process import MODEL_NAME, RunningServer, make_project, run_server
+from tests.fixtures.registered_project import PASSED
+from tests.fixtures.server_process import MODEL_NAME, RunningServer, make_project, run_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ from pipeline.change_report.snapshots import snapshots_before_and_after
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 # One worker makes the branch that these tests share.
-pytestmark = [pytest.mark.xdist_group("change_report"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("change_report")]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.pipeline.serving.http.server_process import run_server
+from tests.fixtures.server_process import run_server
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".github/workflows/pipeline.yml"
@@ -107,7 +107,6 @@ def test_the_workflow_pleases_the_linter_of_workflows_and_mistakes_do_not(action
     assert set(re.findall(r"^(\w+\.yml):\d+:\d+ ", done.stdout, re.MULTILINE)) == set(mistakes)
 
 
-@pytest.mark.slow
 def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     (small.root / ".venv").symlink_to(BIN.parent)
     monkeypatch.delenv("MLOPS_STATE_URL", raising=False)

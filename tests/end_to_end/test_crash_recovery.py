@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 import pytest
 
-from tests.end_to_end.workspace import STAGES
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.workspace import STAGES
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 Victim = Literal["group", "parent", "stage"]
 
 VICTIMS: tuple[Victim, ...] = ("group", "parent", "stage")
-# The long proof: MLOPS_KILLS=3 kills the whole graph, and each stage by itself, in each of the three ways.
-KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
+# `--proof=long` kills the whole graph, and each stage by itself, in each of the three ways.
+KILLS = proof_rounds(1, long=3)
 
 
 def kill(process: subprocess.Popen[str], victim: Victim) -> None:

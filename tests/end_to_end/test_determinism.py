@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.files import sha256_file
-from tests.end_to_end import workspace
+from tests.fixtures import workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 FOLDERS = ("data", "metrics", "models", "plots", "reports")
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.workspace import BIN, is_listening
+from tests.fixtures.workspace import BIN, is_listening
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -80,7 +80,6 @@ def test_the_pages_have_commands() -> None:
     assert len({one for page in PAGES for one in commands(page)}) > 40
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_of_the_page_runs(page: str, small: Workspace) -> None:
     _prepare_project(small)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.workspace import STAGES
+from tests.fixtures.workspace import STAGES
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
+    from tests.fixtures.workspace import Workspace
 
 
 def test_a_second_repro_runs_nothing(small: Workspace) -> None:

@@ -6,12 +6,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
+    from tests.fixtures.workspace import Workspace
 
 
 def test_four_queued_experiments_reach_the_store_of_the_workspace(small: Workspace) -> None:

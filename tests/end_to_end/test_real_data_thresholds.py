@@ -26,7 +26,6 @@ REAL = ROOT.parent / "shared/data"
 LEAK = 0.971  # nobody has been right more often than 0.9691 on these rows without being told
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
 ]
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.monitoring import DriftReport
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
 ]
 

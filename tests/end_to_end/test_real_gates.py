@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
 ]
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pipeline.modeling.training import TrainResult
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
 ]
 

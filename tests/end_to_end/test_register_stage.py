@@ -6,15 +6,11 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.registry import ModelRegistry
-from tests.end_to_end.workspace import stages_run
+from tests.fixtures.workspace import stages_run
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
+    from tests.fixtures.workspace import Workspace
 
 
 def stages_of(project: Workspace) -> list[str]:
@@ -29,7 +25,7 @@ def test_the_first_version_serves_and_the_next_that_passes_is_staged(small: Work
 
 
 def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_look_at(small: Workspace) -> None:
-    small.edit("conf/promotion/default.yaml", "size_mb: 200", "size_mb: 0.001")
+    small.edit("conf/promotion/default.yaml", "max_size_mb: 200", "max_size_mb: 0.001")
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
     failed = small.run("dvc", "repro", expect=255)
     assert "exited with 5" in failed.stderr
@@ -38,7 +34,7 @@ def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_lo
     assert gates["verdict"] == "reject"
     assert stages_of(small) == ["Production", "None"]
     small.run("python", "-m", "stages.register", "-cd", ".", "-cn", "params", expect=5)
-    small.edit("conf/promotion/default.yaml", "size_mb: 0.001", "size_mb: 200")
+    small.edit("conf/promotion/default.yaml", "max_size_mb: 0.001", "max_size_mb: 200")
     assert stages_run(small.run("dvc", "repro").stdout) == {"compose", "register"}
 
 

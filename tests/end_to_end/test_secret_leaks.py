@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.pipeline.state import postgresql_server
+from tests.fixtures import postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
-pytestmark = pytest.mark.slow
 
 ROW = {"Time_spent_Alone": 4, "Stage_fear": "No"}
 

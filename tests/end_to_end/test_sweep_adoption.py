@@ -6,17 +6,13 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.tracking import ExperimentTracker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.tracking import RecordedRun
-    from tests.end_to_end.workspace import Workspace
-
-pytestmark = pytest.mark.slow
+    from tests.fixtures.workspace import Workspace
 
 
 def tracker_of(root: Path) -> ExperimentTracker:

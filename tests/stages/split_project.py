@@ -13,7 +13,7 @@ from pipeline.data import sources
 from pipeline.data.splitters import split_train_test
 from pipeline.project import paths
 from pipeline.schema import Schema
-from tests.pipeline.toy_dataset import FAST, ROOT
+from tests.fixtures.toy_dataset import FAST, ROOT
 
 if TYPE_CHECKING:
     import pytest

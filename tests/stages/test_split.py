@@ -7,7 +7,7 @@ from pipeline import files
 from pipeline.config.composition import compose
 from pipeline.project import paths
 from stages import ingest, split
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 
 @pytest.fixture

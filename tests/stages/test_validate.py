@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.config.composition import compose
 from pipeline.project import paths
 from stages import ingest, validate
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 OUTPUTS = (paths.VALID_ROWS, paths.QUARANTINED_ROWS, paths.VALIDATION_REPORT, paths.VALIDATION_HTML)
 

@@ -11,6 +11,7 @@ from pipeline.config.groups.section import Positive, Section, Share, setting
 __all__ = [
     "BundledSource",
     "ColumnConfig",
+    "CsvDialect",
     "CsvSource",
     "DataConfig",
     "MixtureComponent",
@@ -38,13 +39,20 @@ class SyntheticSource(Section):
 _EXTERNAL_PATH = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
 
 
-class CsvSource(Section):
-    """A CSV file below data/external/, read strictly."""
+class CsvDialect(Section):
+    """How CSV text is written: a header line, quotes where needed, UTF-8, and what is set here."""
+
+    delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
+    null_values: tuple[str, ...] = setting(
+        "Texts that mark a missing value; a number is not compared with them", default=("",)
+    )
+
+
+class CsvSource(CsvDialect):
+    """A CSV file below data/external/, read strictly, and its dialect."""
 
     kind: Literal["csv"]
     path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
-    delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    missing: tuple[str, ...] = setting("Words that stand for a missing value; no number goes by them", default=("",))
 
 
 class ParquetSource(Section):
@@ -90,7 +98,7 @@ class MixtureComponent(Section):
 class SyntheticProfile(Section):
     """The figures of a synthetic data set."""
 
-    cells: dict[str, MixtureComponent]
+    components: dict[str, MixtureComponent]
 
 
 class ColumnConfig(Section):
@@ -151,6 +159,11 @@ class DataConfig(Section):
     unique: tuple[str, ...] | None = setting("Columns that together name a row once", default=None)
     split: SplitConfig
     profile: SyntheticProfile | None = setting("Figures of the synthetic source", default=None)
+
+    @property
+    def csv_dialect(self) -> CsvDialect:
+        """The dialect of CSV files of this problem: that of its CSV source, else the default one."""
+        return self.source if isinstance(self.source, CsvSource) else CsvDialect()
 
     @model_validator(mode="after")
     def _check_column_names(self) -> Self:

@@ -14,16 +14,18 @@ Seconds = Positive
 class HttpLimitsConfig(Section):
     """What one client, and all of them together, may ask for."""
 
-    body_mb: Positive = setting("Largest body", unit="MB")
-    head_s: Seconds = setting("How long the head of a request may take to arrive", unit="s")
-    body_s: Seconds = setting("How long its body may take", unit="s")
-    answer_s: Seconds = setting("How long a client may leave an answer lying", unit="s")
-    idle_s: Seconds = setting("How long a connection may wait for its next request", unit="s")
-    connections: Positive = setting("Connections at once; above it only probes are answered", unit="connections")
-    concurrent: Positive = setting("Requests that are answered at once; more are told to come back", unit="requests")
-    work_mb: Positive = setting("Bodies that are answered at once, together", unit="MB")
-    requests_per_s: float = setting("Requests of one credential; 0 for no limit", unit="requests/s", ge=0)
-    failures_per_min: Positive = setting("Wrong credentials of one address", unit="requests/min")
+    max_body_mb: Positive = setting("Largest body", unit="MB")
+    header_timeout_s: Seconds = setting("How long the head of a request may take to arrive", unit="s")
+    body_timeout_s: Seconds = setting("How long its body may take", unit="s")
+    response_timeout_s: Seconds = setting("How long a client may leave an answer lying", unit="s")
+    keep_alive_timeout_s: Seconds = setting("How long a connection may wait for its next request", unit="s")
+    max_connections: Positive = setting("Connections at once; above it only probes are answered", unit="connections")
+    max_concurrent_requests: Positive = setting(
+        "Requests that are answered at once; more are told to come back", unit="requests"
+    )
+    max_inflight_mb: Positive = setting("Bodies that are answered at once, together", unit="MB")
+    max_requests_per_s: float = setting("Requests of one credential; 0 for no limit", unit="requests/s", ge=0)
+    max_auth_failures_per_min: Positive = setting("Wrong credentials of one address", unit="requests/min")
 
 
 class OidcConfig(Section):

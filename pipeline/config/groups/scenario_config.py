@@ -68,8 +68,8 @@ class PhaseConfig(Section):
     rows_per_s: float | None = setting(
         "Rate in this phase, where it is another; 0: the sender is silent", unit="rows/s", default=None, ge=0
     )
-    bad_requests: Share = setting("Share of requests that a server must refuse", default=0.0)
-    flipped_outcomes: Share = setting("Share of outcomes that turn into another class", default=0.0)
+    bad_request_share: Share = setting("Share of requests that a server must refuse", default=0.0)
+    flipped_outcome_share: Share = setting("Share of outcomes that turn into another class", default=0.0)
     changes: tuple[DriftInjectionConfig, ...] = setting("What moves", default=())
 
 
@@ -78,8 +78,8 @@ class OutcomesConfig(Section):
 
     share: Share = setting("Share of predictions whose outcome is told")
     delay_s: float = setting("Time between answer and outcome", unit="s", ge=0)
-    repeated: Share = setting("Share of them that are told a second time")
-    conflicting: Share = setting("Share of them that another class precedes; the last one counts")
+    duplicate_share: Share = setting("Share of them that are told a second time")
+    conflicting_share: Share = setting("Share of them that another class precedes; the last one counts")
 
 
 class ScenarioConfig(Section):

@@ -23,8 +23,8 @@ class FeaturesConfig(Section):
     """How declared columns become numbers; `auto` follows what the model says it wants."""
 
     missing: Literal["auto", "native", "impute"] = setting("Leave missing values to the estimator, or fill them")
-    fill: Literal["median", "mean"] = setting("What a missing number is filled with, where it is filled")
-    indicators: Literal["auto", "always", "never"] = setting("Whether a column tells that another was missing")
+    imputation: Literal["median", "mean"] = setting("What a missing number is filled with, where it is filled")
+    missing_indicators: Literal["auto", "always", "never"] = setting("Whether a column tells that another was missing")
     categories: Literal["auto", "codes", "one_hot"] = setting("How words become numbers")
     scale: Literal["auto", "none", "standard"] = setting("Whether numbers are brought to mean 0 and deviation 1")
 
@@ -60,7 +60,7 @@ class TrainingConfig(Section):
     calibration: Literal["none", "sigmoid", "isotonic"] = setting("Map from score to probability")
     class_weight: Literal["balanced"] | None = setting("Whether rare classes weigh more")
     threshold: ThresholdConfig
-    objective: str = setting("Metric that sweeps compare")
+    selection_metric: str = setting("Metric that sweeps compare")
     golden_rows: Positive = setting("Rows kept in the package with their expected probabilities", unit="rows")
     reference_bins: int = setting("Bins by column of the drift reference", unit="bins", ge=2, le=100)
 
@@ -77,8 +77,8 @@ class EvaluationConfig(Section):
     """Which figures are reported, and how certain they are."""
 
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = setting("Members of the metric table")
-    confidence: float = setting("Level of the intervals", gt=0.5, lt=1)
-    resamples: int = setting("Bootstrap resamples", unit="resamples", ge=100, le=100_000)
+    confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
+    bootstrap_samples: int = setting("Bootstrap resamples", unit="resamples", ge=100, le=100_000)
     slices: SliceConfig
     importance_repeats: Positive = setting("Permutations by column", unit="repeats")
-    bins: int = setting("Bins of the calibration curve and its error", unit="bins", ge=2, le=100)
+    calibration_bins: int = setting("Bins of the calibration curve and its error", unit="bins", ge=2, le=100)

@@ -89,8 +89,8 @@ class ValidationConfig(Section):
     drift: ValidationDriftConfig
     score_weights: QualityScoreWeights
     quarantine: bool = setting("Set bad rows aside with their reasons instead of stopping")
-    max_examples: Positive = setting("Rows shown for one rule", unit="rows")
-    plain_rows: Positive = setting(
+    max_examples_per_rule: Positive = setting("Rows shown for one rule", unit="rows")
+    pandera_max_rows: Positive = setting(
         "Up to this many rows Pandera itself checks; above it the compiled plan", unit="rows"
     )
 

@@ -57,7 +57,7 @@ class DriftThresholds:
         }
         return cls(
             {**values, **{_column_threshold_key(name): limit for name, limit in column_thresholds.items()}},
-            config.hold_windows,
+            config.consecutive_windows,
         )
 
     @property
@@ -141,7 +141,7 @@ class WindowCollection:
         return np.asarray(significant & (self.values > self.test_thresholds(thresholds)))
 
     def consecutive_drift_mask(self, thresholds: DriftThresholds) -> Bools:
-        """Return the same for windows in a row: drift that `hold_windows` of them show, by column."""
+        """Return the same for windows in a row: drift that `consecutive_windows` of them show, by column."""
         now = self.drift_mask(thresholds)
         columns = [name[:2] for name in self.test_names]
         by_column = np.stack([now[:, [one == name for one in columns]].any(axis=1) for name in columns], axis=1)

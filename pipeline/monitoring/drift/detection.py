@@ -140,7 +140,7 @@ def override_numeric_threshold(config: DriftConfig, threshold: float) -> DriftCo
 def require_consecutive_windows(
     report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig
 ) -> DriftReport:
-    """Return the report with drift that `config.hold_windows` windows in a row do not show yet as watched.
+    """Return the report with drift that `config.consecutive_windows` windows in a row do not show yet as watched.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def require_consecutive_windows(
         Those of the windows before, as judged without this rule, the latest first.
     config : DriftConfig
     """
-    needed = config.hold_windows - 1
+    needed = config.consecutive_windows - 1
     seen = [{(one.kind, one.column) for one in past.findings if one.verdict == "drift"} for past in earlier[:needed]]
     found = []
     for one in report.findings:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["DomainAuc", "auc_interval", "domain_auc"]
 
 _N_FOLDS = 5
-_FEATURES_CONFIG = FeaturesConfig(missing="native", fill="median", indicators="never", categories="codes", scale="none")
+_FEATURES_CONFIG = FeaturesConfig(
+    missing="native", imputation="median", missing_indicators="never", categories="codes", scale="none"
+)
 _INPUTS_CONFIG = EstimatorInputsConfig(missing="native", categories="codes", scale="none")
 
 

@@ -104,7 +104,7 @@ def _read_hourly_rollups(
     connection: Any, model: str, part: str, since: int, until: int, digest: str | None
 ) -> list[tuple[RollupKey, RollupCounts]]:
     first = since - since % HOUR_US
-    return store.read_rollups(connection, model, part, since=first, until=until, span="hour", digest=digest)
+    return store.read_rollups(connection, model, part, since=first, until=until, granularity="hour", digest=digest)
 
 
 def _hourly_predictions(
@@ -117,7 +117,7 @@ def _hourly_predictions(
         for name, answers in _class_counts(package, kept):
             by_class[name] = by_class.get(name, 0.0) + answers
         for weight, tally in kept:
-            n, total = n + weight * tally.n_rows, total + weight * tally.total
+            n, total = n + weight * tally.n_rows, total + weight * tally.confidence_sum
     return HourlyPredictions(at, n, dict(sorted(by_class.items())), total / n if n else 0.0)
 
 
@@ -156,14 +156,14 @@ def traffic_summary(
         versions = {one.digest: str(one.version) for one in store.read_versions(connection, model)}
     everything = [*answers.items(), *uncounted.items()]
     by_version: dict[str, float] = {}
-    by_variant: dict[str, float] = {}
-    for (own, variant, weight), tally in everything:
+    by_source: dict[str, float] = {}
+    for (own, source, weight), tally in everything:
         version = versions.get(own, own[:12])
         by_version[version] = by_version.get(version, 0.0) + tally.n_rows * weight
-        by_variant[variant] = by_variant.get(variant, 0.0) + tally.n_rows * weight
+        by_source[source] = by_source.get(source, 0.0) + tally.n_rows * weight
     by_class, latency = _class_and_latency_counts(answers, packages)
-    total = sum(by_variant.values())
-    sure = sum(tally.total * weight for (_, _, weight), tally in everything)
+    total = sum(by_source.values())
+    sure = sum(tally.confidence_sum * weight for (_, _, weight), tally in everything)
     quantiles = {str(q): latency_quantile(latency, q / 100) for q in _PERCENTILES}
     return {
         "total_predictions": round(total),
@@ -171,7 +171,7 @@ def traffic_summary(
         "predictions_by_class": _rounded_counts(by_class),
         "predictions_by_hour": [{"at": iso_timestamp(at), "n": n} for at, n in hours.items()],
         "predictions_by_version": _rounded_counts(by_version),
-        "predictions_by_variant": _rounded_counts(by_variant),
+        "predictions_by_source": _rounded_counts(by_source),
         "n_outcomes": round(sum(tally.n_rows * weight for (_, _, weight), tally in known.items())),
         "latency_ms": {q: one for q, one in quantiles.items() if one is not None},
         "window": window_bounds(window.since, window.until),

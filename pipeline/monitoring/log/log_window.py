@@ -87,21 +87,23 @@ def window_by_rows(state: State, model: str, n_rows: int, *, until: int) -> Wind
 def window_tallies(
     state: State, model: str, window: Window, section: str, packages: Callable[[str], Package | None]
 ) -> dict[tuple[str, str, float], RollupCounts]:
-    """Return one part of the roll-ups of a window, by digest, variant and weight of the rows."""
+    """Return one part of the roll-ups of a window, by digest, source and weight of the rows."""
     found: dict[tuple[str, str, float], RollupCounts] = {}
 
     def take(key: RollupKey, tally: RollupCounts) -> None:
-        place = (key.digest, key.variant, key.weight)
+        place = (key.digest, key.source, key.weight)
         found[place] = found[place] + tally if place in found else tally
 
     with state.reading() as connection:
         for span, since, until in window.buckets():
             if since < until:
-                for key, tally in store.read_rollups(connection, model, section, since=since, until=until, span=span):
+                for key, tally in store.read_rollups(
+                    connection, model, section, since=since, until=until, granularity=span
+                ):
                     take(key, tally)
     if window.partial_hour_rows:
         for key, tally in tally_rows(window.partial_hour_rows, packages).items():
-            if key.part == section:
+            if key.section == section:
                 take(key, tally)
     return found
 
@@ -117,7 +119,7 @@ def hourly_prediction_counts(state: State, model: str, window: Window) -> dict[i
             for hour, (_, n) in kept.items():
                 found[hour] = found.get(hour, 0.0) + n
     for row in window.partial_hour_rows:
-        hour = row.at - row.at % HOUR_US
+        hour = row.predicted_at - row.predicted_at % HOUR_US
         found[hour] = found.get(hour, 0.0) + row.weight
     return {hour: round(n) for hour, n in sorted(found.items())}
 

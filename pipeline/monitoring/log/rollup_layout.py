@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURES", "OUTCOMES", "PREDICTIONS", "UNCOUNTED", "RollupLayout", "latency_quantile"]
 
-FEATURES, PREDICTIONS, OUTCOMES = "features", "answers", "outcomes"
+FEATURES, PREDICTIONS, OUTCOMES = "features", "predictions", "outcomes"
 UNCOUNTED = "uncounted"  # rows of a package that is not to be had: only their number is kept
 _LOG_LATENCY_BIN_WIDTH = math.log(1.05)
 _N_LATENCY_BINS = 480  # a millionth of a second to four hours, each bin 5 % wider than the one before

@@ -124,7 +124,7 @@ def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
 
 
 def tally_rows(rows: Sequence[LoggedRow], packages: PackageLookup) -> RollupChanges:
-    """Return the tallies of rows of the log by part, package, variant, hour and weight."""
+    """Return the tallies of rows of the log by part, package, source, hour and weight."""
     changes: RollupChanges = {}
     for digest, members in _group_by_digest(rows):
         changes |= _tally_columns(LogColumns.from_rows(members), digest, *_group_keys(members), packages)
@@ -137,7 +137,7 @@ def _tally_chunk(part: LogChunk, packages: PackageLookup) -> RollupChanges:
     for rows in part.row_chunks:
         columns = LogColumns.from_chunk(rows, part.outcome_chunk)
         hours, groups = np.unique(columns.predicted_at // HOUR_US, return_inverse=True)
-        keys = [(rows.variant, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
+        keys = [(rows.source, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
         changes |= _tally_columns(columns, rows.digest, keys, groups, packages)
     return changes
 
@@ -191,7 +191,10 @@ def _group_by_digest(rows: Sequence[LoggedRow]) -> Iterable[tuple[str, list[Logg
 
 
 def _group_keys(rows: Sequence[LoggedRow]) -> tuple[list[GroupKey], Ints]:
-    """Return the variants, hours and weights among rows, and the position of each row's."""
+    """Return the sources, hours and weights among rows, and the position of each row's."""
     keys: dict[GroupKey, int] = {}
-    at = [keys.setdefault((row.variant, row.at - row.at % HOUR_US, row.weight), len(keys)) for row in rows]
+    at = [
+        keys.setdefault((row.source, row.predicted_at - row.predicted_at % HOUR_US, row.weight), len(keys))
+        for row in rows
+    ]
     return list(keys), np.array(at, dtype=np.int64)

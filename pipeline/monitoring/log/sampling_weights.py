@@ -23,7 +23,9 @@ def weighted_total(weighted_tallies: Iterable[tuple[float, RollupCounts]], empty
     found = empty
     for weight, tally in weighted_tallies:
         found += (
-            tally if weight == 1.0 else RollupCounts(tally.n_rows * weight, tally.total * weight, tally.counts * weight)
+            tally
+            if weight == 1.0
+            else RollupCounts(tally.n_rows * weight, tally.confidence_sum * weight, tally.counts * weight)
         )
     return found
 
@@ -44,7 +46,7 @@ def effective_sample(weighted_tallies: Iterable[tuple[float, RollupCounts]], emp
     n = np.array([tally.n_rows for tally in rows.values()], dtype=np.float64)
     scales = _kish_scales(np.array(list(rows)), n)
     counts = sum(scale * tally.counts for scale, tally in zip(scales, rows.values(), strict=True))
-    return RollupCounts(int(n.sum()), sum(one.total for one in rows.values()), np.asarray(counts))
+    return RollupCounts(int(n.sum()), sum(one.confidence_sum for one in rows.values()), np.asarray(counts))
 
 
 def row_weights(rows: Sequence[LoggedRow]) -> NDArray[np.float64] | None:

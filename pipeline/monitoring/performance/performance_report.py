@@ -53,12 +53,12 @@ class SlicePerformance:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceReport:
-    """Performance of a window: as measured, as expected, and its parts, by version, variant and slice."""
+    """Performance of a window: as measured, as expected, and its parts, by version, source and slice."""
 
     realized: Performance
     estimated: Performance
     by_version: Mapping[str, Performance]
-    by_variant: Mapping[str, Performance]
+    by_source: Mapping[str, Performance]
     slices: tuple[SlicePerformance, ...]
 
 
@@ -79,7 +79,7 @@ def evaluate_window(
     """
     answers = window_tallies(state, model, window, PREDICTIONS, packages)
     outcomes = window_tallies(state, model, window, OUTCOMES, packages)
-    how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
+    how: dict[str, Any] = {"confidence": config.confidence_level, "draws": config.bootstrap_samples, "seed": seed}
     layout = RollupLayout(package)
     said = _effective_tally(layout, PREDICTIONS, answers, package.digest)
     n_rows = round(said.n_rows)
@@ -101,9 +101,11 @@ def evaluate_window(
         measured,
         expected,
         dict(_performance_by_version(state, model, answers, outcomes, packages, how, {package.digest: measured})),
-        dict(_performance_by_variant(layout, answers, outcomes, how, measured)),
+        dict(_performance_by_source(layout, answers, outcomes, how, measured)),
         tuple(
-            _slice_performances(layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), config.confidence)
+            _slice_performances(
+                layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), config.confidence_level
+            )
         ),
     )
 
@@ -124,7 +126,7 @@ def evaluate_rows(
     """
     target = package.schema.target
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    how: dict[str, Any] = {"confidence": config.confidence, "draws": config.draws, "seed": seed}
+    how: dict[str, Any] = {"confidence": config.confidence_level, "draws": config.bootstrap_samples, "seed": seed}
     codes = {name: code for code, name in enumerate(target.classes)}
     probabilities = LogBatch.from_rows(rows, package).probabilities()
     said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
@@ -145,9 +147,9 @@ def _effective_tally(
     part: str,
     kept: Mapping[tuple[str, str, float], RollupCounts],
     digest: str,
-    variant: str | None = None,
+    source: str | None = None,
 ) -> RollupCounts:
-    own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and variant in (None, name))
+    own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and source in (None, name))
     return effective_sample(own, layout.empty_tally(part))
 
 
@@ -193,24 +195,24 @@ def _performance_by_version(
             )
 
 
-def _performance_by_variant(
+def _performance_by_source(
     layout: RollupLayout,
     answers: Mapping[tuple[str, str, float], RollupCounts],
     outcomes: Mapping[tuple[str, str, float], RollupCounts],
     how: Mapping[str, Any],
     whole: Performance,
 ) -> Iterator[tuple[str, Performance]]:
-    """Yield the performance of each variant of one package, whose own is `whole`."""
+    """Yield the performance of each source of one package, whose own is `whole`."""
     digest = layout.package.digest
-    variants = sorted({name for its, name, _ in answers if its == digest})
-    if len(variants) == 1:
-        yield variants[0], whole
+    sources = sorted({name for its, name, _ in answers if its == digest})
+    if len(sources) == 1:
+        yield sources[0], whole
         return
-    for variant in variants:
-        n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest, variant).n_rows)
+    for source in sources:
+        n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest, source).n_rows)
         yield (
-            variant,
-            _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest, variant), n_rows, how),
+            source,
+            _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest, source), n_rows, how),
         )
 
 

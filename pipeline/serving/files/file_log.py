@@ -72,7 +72,7 @@ class FilePredictionLog:
         answers = self.scorer.score(list(zip(*columns, strict=True)))
         latency_us = (time.perf_counter_ns() - started_ns) // 1000
         fixed = (self.state.clock(), self.model, self.version, self.scorer.package.digest, self.generation)
-        tail = ("champion", "file", latency_us, 1.0, None, None)
+        tail = ("production", "file", latency_us, 1.0, None, None)
         return [
             PredictionRow._make(
                 (name, *fixed, one.logged_features, one.label, one.probabilities_json, one.confidence, *tail)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.coerce import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
@@ -39,8 +39,7 @@ def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterat
     """
     kinds: dict[str, Kind] = {name: schema.column(name).kind for name in (*ids, *schema.feature_names)}
     if path.suffix == ".csv":
-        source = CsvSource(kind="csv", path="data/external/rows.csv")
-        yield from iter_csv_tables(path, kinds, source)
+        yield from iter_csv_tables(path, kinds, CsvDialect())
     elif path.suffix == ".parquet":
         for table in _read_parquet(path, list(kinds)):
             yield coerce_table(table, kinds, where=str(path))

@@ -23,7 +23,7 @@ _DAY_US = 86_400_000_000
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _TYPES = {
     "seq": pa.int64(),
-    "at": _TIMESTAMP,
+    "predicted_at": _TIMESTAMP,
     "version": pa.int32(),
     "generation": pa.int64(),
     "confidence": pa.float64(),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
+from pipeline.errors import MlopsError
 from pipeline.serving.http import problems
 from pipeline.serving.http.authentication import UNRESTRICTED
 from pipeline.serving.http.limits import RefusalPacer
@@ -21,7 +21,6 @@ from pipeline.serving.http.messages import (
 )
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.protocol import CYCLE_KEY, take_complete_body, write_response
-from pipeline.serving.prediction_types import InvalidRequest, NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +56,9 @@ class TrustedHosts:
             return
         host = headers.get(b"host", b"")
         if _hostname(host) not in self.names:
-            raise HttpProblem("host-refused", "this server does not answer to the name in Host; see serving.hosts")
+            raise HttpProblem(
+                "host-refused", "this server does not answer to the name in Host; see serving.allowed_hosts"
+            )
         origin = headers.get(b"origin")
         if origin is not None and _hostname(origin.partition(b"://")[2]) not in self.names:
             raise HttpProblem("origin-refused", "web pages of other sites are not answered; call from a program")
@@ -233,30 +234,12 @@ class Application:
         )
 
     def _to_problem(self, error: Exception, request_id: str) -> HttpProblem:
-        """Return what the caller is told of an error; of our own faults nothing but where to look."""
+        """Return the problem document of an error, and log an error that is not ours."""
         if isinstance(error, HttpProblem):
             return error
-        if isinstance(error, InvalidRequest):
-            return _body_problem(error)
-        if isinstance(error, NotReady):
-            return HttpProblem("not-ready", str(error), headers={"Retry-After": str(error.retry_after_s)})
-        if isinstance(error, Conflict):
-            return HttpProblem("conflict", str(error))
-        if isinstance(error, DependencyUnavailable):
-            return HttpProblem("not-ready", "something that is needed cannot be had now", headers={"Retry-After": "2"})
         if not isinstance(error, MlopsError):
             self.access_log.logger.error("bug", request_id=request_id, exc_info=error)
-        return HttpProblem("bug", "this is a bug of ours; the server's log has it under the request_id")
-
-
-def _body_problem(error: InvalidRequest) -> HttpProblem:
-    kind = {400: "invalid-json", 413: "too-large"}.get(error.status, "invalid-rows")
-    if [one.rule for one in error.errors] == ["idempotency_key"]:
-        kind = "key-conflict"
-    elif error.errors and all(one.path.endswith("prediction_id") and one.rule == "unknown" for one in error.errors):
-        kind = "unknown-prediction"
-    told = [{"path": one.path, "rule": one.rule, "message": one.message} for one in error.errors]
-    return HttpProblem(kind, str(error), problems=told, n_problems=error.n_errors)
+        return problems.problem_from_error(error)
 
 
 def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bool) -> HttpResponse:

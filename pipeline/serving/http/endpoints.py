@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.serving.concurrency import run_in_thread_if_large
+from pipeline.serving.errors import NotReady
 from pipeline.serving.http import docs_page, open_inference, tabular
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.messages import HttpResponse
@@ -17,7 +18,6 @@ from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import Route
-from pipeline.serving.prediction_types import NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,7 +283,7 @@ class Endpoints:
         """Write every figure for Prometheus."""
         gauges = {**self.gauges(), "http_requests_in_work": float(self.concurrency_limiter.n_requests)}
         counters = {"http_shed": float(self.concurrency_limiter.n_shed)}
-        watched = await self.monitor_metrics.families(self.engine.state)
+        watched = await self.monitor_metrics.families()
         return HttpResponse(
             self.request_metrics.to_prometheus(gauges, counters, self.engine.status(), watched), media_type=METRICS_TYPE
         )

@@ -30,6 +30,7 @@ from pipeline.serving.http.router import Route, Router
 from pipeline.serving.rows.json_rows import ParsedRows
 
 if TYPE_CHECKING:
+    from pipeline.serving.batch_predictor import RequestKind
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.loaded_model import LoadedModel
 
@@ -117,15 +118,15 @@ async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path
 
 def _prediction_application(model: LoadedModel) -> Application:
     """Return an application that knows the two operations of a prediction, lets everybody in and counts nothing."""
-    answerer = BatchPredictor(sample=1.0)
+    answerer = BatchPredictor(sample_rate=1.0)
 
-    def answered(rows: ParsedRows, form: str) -> HttpResponse:
+    def answered(rows: ParsedRows, kind: RequestKind) -> HttpResponse:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        (found,) = answerer.predict([PendingRequest(model, rows, form, future, 0)])
+        (found,) = answerer.predict([PendingRequest(model, rows, kind, future, 0)])
         return HttpResponse(found.body)
 
     async def one(call: HttpRequest) -> HttpResponse:
-        return answered(ParsedRows([model.parser.parse_row(call.body)], [0]), "one")
+        return answered(ParsedRows([model.parser.parse_row(call.body)], [0]), "row")
 
     async def many(call: HttpRequest) -> HttpResponse:
         return answered(model.parser.parse_batch(call.body, partial=True), "batch")

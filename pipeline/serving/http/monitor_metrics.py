@@ -36,15 +36,18 @@ class MonitorMetrics:
     """Reads what the monitor left in the state database; one that is away leaves the figures as they were."""
 
     model: str
+    state: State | None = None
     _snapshot: MonitorSnapshot | None = field(default=None, init=False)
     _read_at_s: float = field(default=float("-inf"), init=False)
 
-    async def families(self, state: State) -> list[Any]:
-        """Return the gauges, at most ten seconds old."""
+    async def families(self) -> list[Any]:
+        """Return the gauges, at most ten seconds old; none until `state` is set."""
+        if self.state is None:
+            return []
         if time.monotonic() - self._read_at_s >= _CACHE_S:
             self._read_at_s = time.monotonic()
             with suppress(MlopsError):  # it is away: readiness and the log's own figures say so
-                self._snapshot = await asyncio.to_thread(self._read_snapshot, state)
+                self._snapshot = await asyncio.to_thread(self._read_snapshot, self.state)
         return [] if self._snapshot is None else list(monitor_gauges(self._snapshot))
 
     def _read_snapshot(self, state: State) -> MonitorSnapshot:
@@ -68,18 +71,18 @@ def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
         "mlops_alert_messages_waiting", "Messages that no receiver took yet.", value=snapshot.n_pending_messages
     )
     run = snapshot.run
-    last = 0.0 if run is None else run.at / 1_000_000
+    last = 0.0 if run is None else run.recorded_at / 1_000_000
     yield GaugeMetricFamily(
         "mlops_monitor_last_run_timestamp_seconds", "When the monitor last ran; 0 for never.", value=last
     )
     if run is None:
         return
-    yield GaugeMetricFamily("mlops_monitor_window_rows", "Predictions of its window.", value=run.figures["n_rows"])
+    yield GaugeMetricFamily("mlops_monitor_window_rows", "Predictions of its window.", value=run.summary["n_rows"])
     yield GaugeMetricFamily(
-        "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.figures["n_outcomes"]
+        "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.summary["n_outcomes"]
     )
-    yield from _drift_gauges(run.figures["columns"])
-    yield _performance_gauge(run.figures["metrics"])
+    yield from _drift_gauges(run.summary["columns"])
+    yield _performance_gauge(run.summary["metrics"])
 
 
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:

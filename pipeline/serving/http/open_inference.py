@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from pipeline.serving.prediction_types import FieldError, InvalidRequest
+from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.rows.json_rows import check_comma_count, max_commas_per_row, parse_json
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
         request = _parse_fast(head) or msgspec.convert(parse_json(head, max_commas=max_commas), _RequestBody)
         (request.id or "").encode()
     except msgspec.ValidationError as error:
-        raise _invalid_request(422, "body", "type", str(error)) from error
+        raise InvalidRequest.for_field("body", "type", str(error)) from error
     except UnicodeError as error:
-        raise _invalid_request(400, "body", "utf-8", "half of a surrogate pair is no text") from error
+        raise MalformedBody.for_field("body", "utf-8", "half of a surrogate pair is no text") from error
     columns = _feature_columns(request.inputs, tail, schema, max_rows)
     return InferenceRequest(request.id, columns, _requested_outputs(request))
 
@@ -114,8 +114,8 @@ def _split_binary(body: bytes, header_length: bytes | None) -> tuple[bytes, byte
     if header_length is None:
         return body, b""
     if not header_length.isdigit() or len(header_length) > 9 or int(header_length) > len(body):
-        raise _invalid_request(
-            400, "Inference-Header-Content-Length", "header", "is the number of bytes of the JSON part"
+        raise MalformedBody.for_field(
+            "Inference-Header-Content-Length", "header", "is the number of bytes of the JSON part"
         )
     at = int(header_length)
     return body[:at], body[at:]
@@ -127,7 +127,7 @@ def _requested_outputs(request: _RequestBody) -> dict[str, bool]:
         return dict.fromkeys(_OUTPUT_DATATYPES, is_binary)
     unknown = [one.name for one in request.outputs if one.name not in _OUTPUT_DATATYPES]
     if unknown:
-        raise _invalid_request(422, "outputs", "unknown", f"outputs are {', '.join(_OUTPUT_DATATYPES)}")
+        raise InvalidRequest.for_field("outputs", "unknown", f"outputs are {', '.join(_OUTPUT_DATATYPES)}")
     return {one.name: one.parameters.get("binary_data", is_binary) is True for one in request.outputs}
 
 
@@ -140,27 +140,29 @@ def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_ro
         where = f"inputs[{number}]"
         column = kinds.get(tensor.name)
         if column is None:
-            raise _invalid_request(422, where, "unknown", f"no such feature; known: {', '.join(kinds)}")
+            raise InvalidRequest.for_field(where, "unknown", f"no such feature; known: {', '.join(kinds)}")
         if tensor.name in columns:
-            raise _invalid_request(422, where, "duplicate", f"{column.name} stands there twice")
+            raise InvalidRequest.for_field(where, "duplicate", f"{column.name} stands there twice")
         n = _count_rows(tensor, where)
         if n_rows is not None and n != n_rows:
-            raise _invalid_request(
-                422, f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}"
+            raise InvalidRequest.for_field(
+                f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}"
             )
         n_rows = n
         columns[tensor.name], at = _tensor_values(tensor, column, n, where, tail, at)
     if n_rows is not None and n_rows > max_rows:
-        raise _invalid_request(413, "inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
+        raise BodyTooLarge.for_field("inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
     if at != len(tail):
-        raise _invalid_request(400, "body", "binary", "the binary part is longer than its tensors say")
+        raise MalformedBody.for_field("body", "binary", "the binary part is longer than its tensors say")
     return columns
 
 
 def _count_rows(tensor: _Tensor, location: str) -> int:
     shape = tensor.shape
     if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
-        raise _invalid_request(422, f"{location}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1")
+        raise InvalidRequest.for_field(
+            f"{location}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1"
+        )
     return shape[0]
 
 
@@ -171,23 +173,25 @@ def _tensor_values(
     wants_number = _DATATYPES[column.kind] != "BYTES"
     if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
-        raise _invalid_request(422, f"{location}.datatype", "datatype", f"accepted is one of {accepted}")
+        raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"accepted is one of {accepted}")
     if wants_number is (tensor.datatype == "BYTES"):
-        raise _invalid_request(422, f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}")
+        raise InvalidRequest.for_field(
+            f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
+        )
     size = tensor.parameters.get("binary_data_size")
     if size is None:
         if tensor.data is None:
-            raise _invalid_request(422, location, "missing", "data is missing")
+            raise InvalidRequest.for_field(location, "missing", "data is missing")
         values = tensor.data
         if len(tensor.shape) == 2 and list in set(map(type, values)):
             values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in values]
     else:
         if type(size) is not int or not 0 <= size <= len(tail) - offset:
-            raise _invalid_request(400, location, "binary", "binary_data_size is the number of bytes of the tensor")
+            raise MalformedBody.for_field(location, "binary", "binary_data_size is the number of bytes of the tensor")
         values = _decode_binary(tensor.datatype, tail[offset : offset + size], n_rows, location)
         offset += size
     if len(values) != n_rows:
-        raise _invalid_request(422, location, "shape", f"its shape says {n_rows} values")
+        raise InvalidRequest.for_field(location, "shape", f"its shape says {n_rows} values")
     return values, offset
 
 
@@ -196,7 +200,7 @@ def _decode_binary(datatype: str, data: bytes, n_rows: int, location: str) -> li
         return _decode_strings(data, location)
     kind = np.dtype(_NUMPY_TYPES[datatype])
     if len(data) != n_rows * kind.itemsize:
-        raise _invalid_request(400, location, "binary", "its bytes are not as many as shape and datatype say")
+        raise MalformedBody.for_field(location, "binary", "its bytes are not as many as shape and datatype say")
     values: list[Any] = np.frombuffer(data, kind).tolist()
     return values
 
@@ -206,13 +210,13 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "little")
         if end > len(data):
-            raise _invalid_request(
-                400, location, "binary", "each word is its length in 4 bytes, little end first, and its bytes"
+            raise MalformedBody.for_field(
+                location, "binary", "each word is its length in 4 bytes, little end first, and its bytes"
             )
         try:
             words.append(data[at + 4 : end].decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise _invalid_request(400, location, "utf-8", "words are UTF-8") from error
+            raise MalformedBody.for_field(location, "utf-8", "words are UTF-8") from error
         at = end
     return words
 
@@ -259,7 +263,3 @@ def _encode_binary(values: Sequence[Any], datatype: str) -> bytes:
         words = [str(one).encode() for one in values]
         return b"".join([len(word).to_bytes(4, "little") + word for word in words])
     return np.asarray(_flatten(values), "<f8").tobytes()
-
-
-def _invalid_request(status: Any, path: str, rule: str, message: str) -> InvalidRequest:
-    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -52,6 +52,7 @@ class HttpService:
     application: Application
     server: HttpServer
     api_keys: ApiKeyVerifier
+    monitor_metrics: MonitorMetrics
     listening_socket: socket.socket
     logger: Any
     started_at_s: float
@@ -59,7 +60,7 @@ class HttpService:
     async def run(self) -> None:
         """Load the model, answer until a signal comes, then finish what has begun."""
         await self.engine.start()
-        self.api_keys.state = self.engine.state
+        self.api_keys.state = self.monitor_metrics.state = self.engine.state
         await asyncio.to_thread(self.api_keys.reload)
         following = asyncio.ensure_future(self.api_keys.reload_periodically())
         try:
@@ -110,27 +111,29 @@ def serve(
     is_protected = config.authentication == "required"
     check_bind_address(config.host, is_protected=is_protected)
     known = os.environ if environment is None else environment
-    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.traced_share)
+    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
     keys = ApiKeyVerifier()
+    monitor_metrics = MonitorMetrics(engine.model)
     application = _create_application(
         engine,
         keys,
         config,
         logger,
         known,
+        monitor_metrics=monitor_metrics,
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
-    deadlines = Timeouts(limits.head_s, limits.body_s, limits.answer_s)
+    deadlines = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
     listening = bind_socket(config.host, config.port)
     front = None
     if tracing is not None:
         engine.observer = CommitTracer()
         front = TracedApplication(application, tracing)
-    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.idle_s, asgi_app=front)
-    service = HttpService(engine, application, server, keys, listening, logger, started_at_s)
+    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=front)
+    service = HttpService(engine, application, server, keys, monitor_metrics, listening, logger, started_at_s)
     try:
         uvloop.run(service.run())
     finally:
@@ -145,10 +148,11 @@ def _create_application(
     logger: Any,
     environment: Mapping[str, str],
     *,
+    monitor_metrics: MonitorMetrics,
     request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
-    admission = ConcurrencyLimiter(limits.concurrent, limits.work_mb * _BYTES_PER_MB)
+    admission = ConcurrencyLimiter(limits.max_concurrent_requests, limits.max_inflight_mb * _BYTES_PER_MB)
     made: list[Application] = []
     api = Endpoints(
         engine,
@@ -161,7 +165,7 @@ def _create_application(
         },
         is_draining=lambda: made[0].is_draining,
         has_docs_page=is_loopback(config.host),
-        monitor_metrics=MonitorMetrics(engine.model),
+        monitor_metrics=monitor_metrics,
     )
     application = Application(
         Router(api.routes()),
@@ -170,8 +174,8 @@ def _create_application(
         admission,
         request_metrics,
         access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
-        max_body_bytes=limits.body_mb * _BYTES_PER_MB,
-        max_connections=limits.connections,
+        max_body_bytes=limits.max_body_mb * _BYTES_PER_MB,
+        max_connections=limits.max_connections,
     )
     made.append(application)
     return application
@@ -181,9 +185,9 @@ def _create_authenticator(
     api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]
 ) -> Authenticator:
     limits = config.limits
-    per_s = limits.requests_per_s
+    per_s = limits.max_requests_per_s
     requests = RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None
-    per_min = limits.failures_per_min
+    per_min = limits.max_auth_failures_per_min
     verifiers: list[CredentialVerifier] = [api_keys]
     issuer = environment.get(config.oidc.issuer_env)
     if issuer:
@@ -197,7 +201,7 @@ def _create_oidc_verifier(issuer: str, config: OidcConfig) -> OidcVerifier:
 
 
 def _create_trusted_hosts(config: ServingConfig) -> TrustedHosts:
-    if not config.hosts and config.authentication == "required":
+    if not config.allowed_hosts and config.authentication == "required":
         return TrustedHosts(frozenset())
     own = f"[{config.host}]" if ":" in config.host else config.host
-    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.hosts, *_LOCAL_HOSTS, own)))
+    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.allowed_hosts, *_LOCAL_HOSTS, own)))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.prediction_types import FieldError, InvalidRequest, LineMap
+from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
+from pipeline.serving.prediction_types import LineMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.schema import Schema
-    from pipeline.serving.prediction_types import Status
 
 __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
@@ -46,7 +46,9 @@ def read_tabular_body(
     else:
         table = _READERS[media_type](body)
     if table.num_rows > max_rows:
-        raise _invalid_request(413, "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}")
+        raise BodyTooLarge.for_field(
+            "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}"
+        )
     _check_column_names(table.column_names, schema, "")
     given = [name for name in schema.feature_names if name in table.column_names]
     return TabularBody({name: _to_python_values(table.column(name)) for name in given}, lines)
@@ -56,7 +58,7 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
     import numpy as np
 
-    from pipeline.config.groups.data_config import CsvSource
+    from pipeline.config.groups.data_config import CsvDialect
     from pipeline.data.csv_reader import parse_csv_stream
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
@@ -65,14 +67,13 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     if named:
         _check_column_names(named, schema, "line 1.")
         kinds = {name: kinds[name] for name in named}
-    form = CsvSource(kind="csv", path="data/external/body.csv")
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    read = parse_csv_stream(io.BytesIO(body), kinds, form, where="body", limit=limit)
+    read = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
     problems = tuple(FieldError(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
     unread = tuple(one.line for one in read.problems)
     # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
     if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
-        raise InvalidRequest(422, problems)
+        raise InvalidRequest(problems)
     is_read = ~np.isin(read.line_numbers, unread)
     return read.table.filter(is_read), LineMap(read.line_numbers[is_read].tolist(), problems, unread)
 
@@ -86,7 +87,7 @@ def _read_parquet(body: bytes) -> pa.Table:
         _check_table_size(found.metadata.num_rows, found.metadata.num_columns)
         return found.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise _invalid_request(400, "body", "parquet", "this is no Parquet file that can be read") from error
+        raise MalformedBody.for_field("body", "parquet", "this is no Parquet file that can be read") from error
 
 
 def _read_arrow(body: bytes) -> pa.Table:
@@ -97,7 +98,7 @@ def _read_arrow(body: bytes) -> pa.Table:
         table = open_it(pa.BufferReader(body)).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise _invalid_request(400, "body", "arrow", "this is no Arrow stream or file that can be read") from error
+        raise MalformedBody.for_field("body", "arrow", "this is no Arrow stream or file that can be read") from error
     return table
 
 
@@ -117,7 +118,7 @@ _MAX_COLUMNS = 1_000
 def _check_table_size(n_rows: int, n_columns: int) -> None:
     """Refuse what a small packed file would grow to, before it grows."""
     if n_rows * n_columns > _MAX_CELLS:
-        raise _invalid_request(413, "body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
+        raise BodyTooLarge.for_field("body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
 
 
 def _header_names(body: bytes) -> list[str]:
@@ -143,7 +144,7 @@ def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
         FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice
     ]
     if problems:
-        raise InvalidRequest(422, problems)
+        raise InvalidRequest(problems)
 
 
 def _shorten_name(name: str) -> str:
@@ -163,7 +164,3 @@ def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
         # Frames write a missing number as NaN.
         return [None if value is not None and value != value else value for value in values]  # noqa: PLR0124
     return values
-
-
-def _invalid_request(status: Status, path: str, rule: str, message: str) -> InvalidRequest:
-    return InvalidRequest(status, [FieldError(path, rule, message)])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.prediction_types import FieldError, InvalidRequest
+from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.value_checks import build_value_checks, check_value
 
@@ -74,7 +74,7 @@ class RowParser:
 
         Raises
         ------
-        BodyRefused
+        InvalidRequest
             Naming each field that is wrong.
         """
         row = self._fast_decoder.decode_row(body)
@@ -85,7 +85,7 @@ class RowParser:
 
         Raises
         ------
-        BodyRefused
+        InvalidRequest
             Naming each field of each row that is wrong; with `partial`, only when there is no list of rows.
         """
         if len(body) > _LARGE_BODY_BYTES:
@@ -102,17 +102,17 @@ class RowParser:
 
         Raises
         ------
-        BodyRefused
+        InvalidRequest
             Naming each value that is wrong.
         """
         lengths = {len(values) for values in columns.values()}
         if len(lengths) > 1:
-            raise InvalidRequest(422, [FieldError("", "shape", "columns have different numbers of values")])
+            raise InvalidRequest.for_field("", "shape", "columns have different numbers of values")
         n_rows = next(iter(lengths), 0)
         self._check_row_count(n_rows if lines is None else lines.n_rows, "rows")
         unknown = self._unknown_feature_errors(columns, "")
         if unknown:
-            raise InvalidRequest(422, unknown)
+            raise InvalidRequest(unknown)
         quick = self._fast_decoder.decode_columns(columns, n_rows) if lines is None or not lines.errors else None
         if quick is not None:
             places = list(range(n_rows)) if lines is None else [number - _FIRST_DATA_LINE for number in lines.row_lines]
@@ -127,7 +127,7 @@ class RowParser:
         inner = self._body_member(body, "features", dict, "an object of features by name", 1)
         row, problems = self._validate_row(inner, "features")
         if problems:
-            raise InvalidRequest(422, problems)
+            raise InvalidRequest(problems)
         return row
 
     def _parse_batch_slowly(self, body: bytes, *, partial: bool) -> ParsedRows:
@@ -138,9 +138,9 @@ class RowParser:
     def _check_row_count(self, n_rows: int, path: str) -> None:
         if n_rows > self.max_rows:
             said = f"has {n_rows} rows; at most {self.max_rows} are accepted in one request, send several"
-            raise InvalidRequest(413, [FieldError(path, "max_rows", said)])
+            raise BodyTooLarge.for_field(path, "max_rows", said)
         if n_rows == 0:
-            raise InvalidRequest(422, [FieldError(path, "min_rows", "has no rows; at least one is needed")])
+            raise InvalidRequest.for_field(path, "min_rows", "has no rows; at least one is needed")
 
     def _validate_rows(self, rows: list[Any], path: str, *, partial: bool, lines: LineMap | None = None) -> ParsedRows:
         good: list[Row] = []
@@ -160,7 +160,7 @@ class RowParser:
                 good.append(row)
                 positions.append(place)
         if problems and not partial:
-            raise InvalidRequest(422, problems)
+            raise InvalidRequest(problems)
         return ParsedRows(good, positions, tuple(problems), tuple(places))
 
     def _body_member(self, body: bytes, key: str, kind: type, expected: str, max_rows: int) -> Any:
@@ -170,14 +170,14 @@ class RowParser:
             elsewhere = next((one for one in _ROUTES_BY_KEY if isinstance(found, dict) and one in found), None)
             if elsewhere is not None:
                 said += f"; {elsewhere} are for {_ROUTES_BY_KEY[elsewhere]}"
-            raise InvalidRequest(422, [FieldError(key, "missing", said)])
+            raise InvalidRequest.for_field(key, "missing", said)
         others = [name for name in found if name != key]
         if others:
-            raise InvalidRequest(
-                422, [FieldError(_to_printable(others[0]), "unknown", f"is not known here; the body has {key} only")]
+            raise InvalidRequest.for_field(
+                _to_printable(others[0]), "unknown", f"is not known here; the body has {key} only"
             )
         if not isinstance(found[key], kind):
-            raise InvalidRequest(422, [FieldError(key, "type", f"expected {expected}")])
+            raise InvalidRequest.for_field(key, "type", f"expected {expected}")
         return found[key]
 
     def _validate_row(self, values: Any, path: str, *, n_hints: int = _MAX_HINTS) -> tuple[Row, list[FieldError]]:
@@ -224,12 +224,12 @@ def check_comma_count(body: bytes, max_commas: int) -> None:
 
     Raises
     ------
-    BodyRefused
-        With status 413.
+    BodyTooLarge
+        When it has far more values.
     """
     if body.count(b",") > max_commas + _SPARE_COMMAS:
         said = "has far more values than the rows that one request may have; send fewer at a time"
-        raise InvalidRequest(413, [FieldError("", "max_values", f"the body {said}")])
+        raise BodyTooLarge.for_field("", "max_values", f"the body {said}")
 
 
 def parse_json(body: bytes, *, max_commas: int) -> Any:
@@ -239,12 +239,14 @@ def parse_json(body: bytes, *, max_commas: int) -> Any:
 
     Raises
     ------
-    BodyRefused
-        With status 400; or 413 when it has far more values.
+    MalformedBody
+        When the bytes are not strict JSON.
+    BodyTooLarge
+        When it has far more values than it may have.
     """
     check_comma_count(body, max_commas)
     if not body.strip():
-        raise InvalidRequest(400, [FieldError("", "json", "the body is empty; with curl, send it with -d '{...}'")])
+        raise MalformedBody.for_field("", "json", "the body is empty; with curl, send it with -d '{...}'")
     try:
         return json.loads(
             body.decode("utf-8"),
@@ -256,12 +258,12 @@ def parse_json(body: bytes, *, max_commas: int) -> Any:
     except InvalidRequest:
         raise
     except RecursionError as error:
-        raise InvalidRequest(400, [FieldError("", "json", "the body is nested too deeply")]) from error
+        raise MalformedBody.for_field("", "json", "the body is nested too deeply") from error
     except json.JSONDecodeError as error:
         said = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        raise InvalidRequest(400, [FieldError("", "json", said)]) from error
+        raise MalformedBody.for_field("", "json", said) from error
     except ValueError as error:  # UTF-8 as well
-        raise InvalidRequest(400, [FieldError("", "json", "the body is not UTF-8 text")]) from error
+        raise MalformedBody.for_field("", "json", "the body is not UTF-8 text") from error
 
 
 def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -269,23 +271,23 @@ def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(400, [FieldError(_to_printable(twice), "duplicate", "is given twice; give each key once")])
+        raise MalformedBody.for_field(_to_printable(twice), "duplicate", "is given twice; give each key once")
     return found
 
 
 def _refuse_constant(_word: str) -> Any:
     said = "NaN and Infinity are not JSON; give a number, or null for a missing value"
-    raise InvalidRequest(400, [FieldError("", "json", said)])
+    raise MalformedBody.for_field("", "json", said)
 
 
 def _parse_finite_float(digits: str) -> float:
     number = float(digits)
     if number - number != 0.0:
-        raise InvalidRequest(400, [FieldError("", "json", "a number is beyond the range of a double")])
+        raise MalformedBody.for_field("", "json", "a number is beyond the range of a double")
     return number
 
 
 def _parse_bounded_int(digits: str) -> int:
     if len(digits) > 400:
-        raise InvalidRequest(400, [FieldError("", "json", "a number is beyond the range of a double")])
+        raise MalformedBody.for_field("", "json", "a number is beyond the range of a double")
     return int(digits)

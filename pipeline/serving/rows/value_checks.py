@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.prediction_types import FieldError
+from pipeline.serving.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

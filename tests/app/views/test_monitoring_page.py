@@ -17,15 +17,17 @@ from tests.app.views.test_predict_page import predict_by_form
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME
 
 if TYPE_CHECKING:
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("app")
 
 
 def incident(project: Workspace, **other: Any) -> int:
     now = time.time_ns() // 1000
-    told = {"incident": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>moved</b>"}
-    made = store.Incident(**{**told, **other}, model=MODEL_NAME, message="up", details={}, at=now, last_at=now)
+    told = {"group_name": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>moved</b>"}
+    made = store.Incident(
+        **{**told, **other}, model=MODEL_NAME, message="up", details={}, opened_at=now, last_seen_at=now
+    )
     state = store.open_state(project.root)
     try:
         with state.writing() as connection:
@@ -50,7 +52,7 @@ def test_a_day_that_moved_names_its_column_against_training_and_the_window_befor
     chosen = shown.selectbox(key="drift_column")
     assert errors_of(shown) == []
     assert chosen.options[0] == f"{label}: drift"
-    shown.segmented_control(key="baseline").set_value("before").run()
+    shown.segmented_control(key="baseline").set_value("previous_window").run()
     shown.segmented_control(key="window").set_value(1).run()
     assert errors_of(shown) == []
 
@@ -68,7 +70,7 @@ def test_an_incident_is_acknowledged_with_the_name_of_the_reader(project: Worksp
 
 
 def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> None:
-    seq = incident(project, incident="drift:y", title="y moved")
+    seq = incident(project, group_name="drift:y", title="y moved")
     st.config.set_option("server.address", "0.0.0.0")
     shown = app_page("monitoring").run()
     assert ("y moved" in text_of(shown), list(shown.button)) == (True, [])

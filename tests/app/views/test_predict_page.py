@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
     from pipeline.state import LoggedPrediction
-    from tests.end_to_end.workspace import Workspace
+    from tests.fixtures.workspace import Workspace
 
 T = TypeVar("T")
 pytestmark = pytest.mark.xdist_group("app")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.conftest import app_page, errors_of, text_of
-from tests.pipeline.package.small_packages import write_small_package
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,20 +15,22 @@ from pipeline.alerts.rule_inputs import ServerMetrics, fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.errors import ConfigError
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.test_monitor_loop import make_config, utc_now_us
 from tests.pipeline.monitoring.log_fixtures import hours_us, live_rows, production_package, write_log, write_outcomes
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 RULES = {
-    "degradation": AlertRuleConfig(when="degradation", severity="critical", group="quality"),
-    "not_trusted": AlertRuleConfig(when="not_trusted", severity="warning", group="quality"),
-    "errors": AlertRuleConfig(when="error_rate", above=0.01, severity="critical", group="service"),
-    "log_lag": AlertRuleConfig(when="log_lag", above=100.0, severity="critical", group="service"),
-    "stale_outcomes": AlertRuleConfig(when="stale_outcomes", above=1.0, severity="warning", group="freshness"),
+    "degradation": AlertRuleConfig(condition="degradation", severity="critical", group="quality"),
+    "not_trusted": AlertRuleConfig(condition="not_trusted", severity="warning", group="quality"),
+    "errors": AlertRuleConfig(condition="error_rate", above_share=0.01, severity="critical", group="service"),
+    "log_lag": AlertRuleConfig(condition="log_lag", above_rows=100.0, severity="critical", group="service"),
+    "stale_outcomes": AlertRuleConfig(
+        condition="stale_outcomes", above_hours=1.0, severity="warning", group="freshness"
+    ),
 }
 
 
@@ -86,7 +88,7 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     assert words["degradation"].startswith("worse than the baseline: ")
     assert words["not_trusted"].startswith("estimates are off, as outcomes show: accuracy")
     assert words["stale_outcomes"].startswith("no outcome for ")
-    (service,) = (one for one in after.incidents if one.incident == "service")
+    (service,) = (one for one in after.incidents if one.group_name == "service")
     assert "Affected: 10 % of answers" in service.message
 
 
@@ -146,7 +148,7 @@ def test_stale_outcomes_fires_when_no_outcome_ever_arrived(project: Path) -> Non
     write_log(project, live_rows(10), start=utc_now_us() - hours_us(3), stop=utc_now_us() - hours_us(2))
     state = store.open_state(project)
     with state.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE deployments SET since = {utc_now_us() - hours_us(9)}")
+        connection.exec_driver_sql(f"UPDATE deployments SET deployed_at = {utc_now_us() - hours_us(9)}")
     state.close()
     (judged,) = monitor_loop.run_monitor_once(config, project).rule_results
     assert (judged.is_firing, judged.summary) == (True, "no outcome for 9 hours")

@@ -19,20 +19,21 @@ from pipeline import state as store
 from pipeline.alerts.delivery import _retry_delay_s, deliver_due_messages, deliver_until_stopped
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import WebhookReceiverConfig
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.receiver_servers import free_port, http_receiver
 from tests.pipeline.alerts.test_incident_actions import add_incident
 from tests.pipeline.alerts.test_receivers import PAYLOAD, URL_ENV
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.config.groups.alerts_config import AlertsConfig
 
-# The long proof: MLOPS_OUTAGE_S=120 is the outage that the requirement names; MLOPS_KILLS=50.
-OUTAGE_S = float(os.environ.get("MLOPS_OUTAGE_S", "2"))
+# `--proof=long` has the outage of two minutes that the requirement names.
+OUTAGE_S = proof_rounds(2, long=120)
 INCIDENT_NUMBERS = itertools.count(1)
-KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
+KILLS = proof_rounds(1, long=50)
 
 _DELIVER_SCRIPT = """
 import sys
@@ -49,7 +50,9 @@ deliver(state, settings())
 def settings(*names: str) -> AlertsConfig:
     hook = WebhookReceiverConfig(kind="webhook", url_env=URL_ENV, body="json", timeout_s=2)
     sinks = dict.fromkeys(names or ("hook",), hook)
-    return load_params(ROOT / "params.yaml").alerts.model_copy(update={"sinks": sinks, "local_hosts": ("localhost",)})
+    return load_params(ROOT / "params.yaml").alerts.model_copy(
+        update={"receivers": sinks, "private_hosts": ("localhost",)}
+    )
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_messages_to_a_removed_receiver_wait_until_the_incident_is_resolved(stat
     add_messages(state, "began", sink="gone", incident=number)
     first = deliver_due_messages(state, settings())
     assert (first.n_failed_receivers, first.error) == (
-        1, "gone: alerts.sinks has no gone any more; declare it again, or resolve the incident",
+        1, "gone: alerts.receivers has no gone any more; declare it again, or resolve the incident",
     )  # fmt: skip
     alerts.resolve_incident(state, number, actor=alerts.Actor("ada"))
     assert [one.payload["event"] for one in read_undelivered(state)] == ["resolved", "opened"]
@@ -140,7 +143,7 @@ def test_retry_delays_grow_to_30_seconds() -> None:
     assert [_retry_delay_s(attempts) for attempts in (0, 1, 2, 3, 4, 5, 50)] == [1, 2, 4, 8, 16, 30, 30]
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_after_an_outage_the_message_arrives_once_within_a_minute(
     state: store.State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,11 +164,13 @@ def test_after_an_outage_the_message_arrives_once_within_a_minute(
         sender.join()
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_follow_command_retries_a_receiver_until_a_signal(state: store.State, tmp_path: Path) -> None:
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    values["alerts"] |= {"sinks": {"hook": {"kind": "webhook", "url_env": URL_ENV, "body": "json", "timeout_s": 2.0}}}
-    values["alerts"] |= {"local_hosts": ["localhost"]}
+    values["alerts"] |= {
+        "receivers": {"hook": {"kind": "webhook", "url_env": URL_ENV, "body": "json", "timeout_s": 2.0}}
+    }
+    values["alerts"] |= {"private_hosts": ["localhost"]}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     port = free_port()
     environment = {**os.environ, URL_ENV: f"http://localhost:{port}/hook"}
@@ -204,7 +209,7 @@ def test_the_claim_of_a_killed_sender_expires_after_30_seconds(state: store.Stat
         assert store.claim_delivery(connection, at=at + 30_000_000, until=at) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_kill_during_delivery_loses_nothing_and_duplicates_at_most_a_single_message(
     state: store.State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,13 +9,10 @@ import pytest
 from pipeline import alerts
 from pipeline import state as store
 from pipeline.errors import NotAllowed, UsageError
-from tests.pipeline.state.conftest import kind, postgresql, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-__all__ = ["kind", "postgresql", "state"]
 
 ADA = alerts.Actor("ada")
 VIEWER = alerts.Actor("eve", frozenset({"viewer"}))
@@ -36,7 +33,7 @@ def add_incident(state: store.State, group: str = "quality", **overrides: object
         **overrides,
     }
     with state.writing() as connection:
-        made = store.Incident(group, "m", ("drift",), **values, at=1, last_at=1)  # type: ignore[arg-type]
+        made = store.Incident(group, "m", ("drift",), **values, opened_at=1, last_seen_at=1)  # type: ignore[arg-type]
         return store.add_incident(connection, made)
 
 
@@ -64,13 +61,13 @@ def test_notified_receivers_are_notified_of_the_resolution(state: store.State) -
     alerts.resolve_incident(state, number, actor=ADA)
     with state.reading() as connection:
         (told,) = [one for one in store.read_deliveries(connection) if one.payload["event"] == "resolved"]
-    assert (told.sink, told.alert, told.payload["status"]) == ("pager", number, "resolved")
+    assert (told.receiver, told.incident_seq, told.payload["status"]) == ("pager", number, "resolved")
 
 
 def test_a_silence_expires_or_is_ended(state: store.State) -> None:
     made = alerts.create_silence(state, "m", minutes=1, incident="quality", actor=ADA, reason="deployment")
-    assert made.until - made.at == 60_000_000
-    assert (made.covers("quality", made.at), made.covers("service", made.at)) == (True, False)
+    assert made.until - made.created_at == 60_000_000
+    assert (made.covers("quality", made.created_at), made.covers("service", made.created_at)) == (True, False)
     assert made.covers("quality", made.until) is False
     assert alerts.active_silences(state, "m") == [made]
     alerts.expire_silence(state, made.seq, actor=ADA)

@@ -18,8 +18,8 @@ from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.config.config_loader import load_params
 from pipeline.config.groups.alerts_config import AlertRuleConfig
 from pipeline.files import exclusive_lock, write_json
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, hours_us, live_rows, production_package, write_log
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def make_config(project: Path, monitoring: dict[str, Any] | None = None, **alert_settings: Any) -> Config:
     shutil.copy(ROOT / "params.yaml", project / "params.yaml")
     config = load_params(project / "params.yaml")
-    changed = config.monitoring.model_copy(update={"record": "none", **(monitoring or {})})
+    changed = config.monitoring.model_copy(update={"mlflow_runs": "none", **(monitoring or {})})
     return config.model_copy(update={"monitoring": changed, "alerts": config.alerts.model_copy(update=alert_settings)})
 
 
@@ -63,7 +63,7 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     importance = [{"column": numbers[1], "mean": 0.9}, {"column": numbers[0], "mean": 0.01}]
     write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
     found = monitor_loop.run_monitor_once(make_config(project), project)
-    (incident,) = [one for one in found.incidents if one.incident == "quality"]
+    (incident,) = [one for one in found.incidents if one.group_name == "quality"]
     lines = incident.message.splitlines()
     assert "drift" in incident.rules
     assert incident.title.startswith(f"{MODEL_NAME}: ")
@@ -75,7 +75,7 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert 0.3 < incident.details["affected_share"] <= 1
     assert "wrong answers than usual among 600 (accuracy expected" in incident.message
     assert lines[-1].startswith("Next: mlops monitor report")
-    assert [one.sink for one in read_all_deliveries(project)] == ["log"] * len(found.incidents)
+    assert [one.receiver for one in read_all_deliveries(project)] == ["log"] * len(found.incidents)
 
 
 def test_an_incident_is_notified_once_per_cooldown_and_when_resolved(project: Path) -> None:
@@ -84,7 +84,7 @@ def test_an_incident_is_notified_once_per_cooldown_and_when_resolved(project: Pa
     first, second = monitor_loop.run_monitor_once(config, project), monitor_loop.run_monitor_once(config, project)
     number = first.incidents[0].seq
     assert [one.seq for one in second.incidents] == [number]
-    assert (second.incidents[0].n_times, len(read_all_deliveries(project))) == (2, 1)
+    assert (second.incidents[0].n_occurrences, len(read_all_deliveries(project))) == (2, 1)
     _delete_predictions(project)
     log_rows(project, is_shifted=False, prefix="b")
     third = monitor_loop.run_monitor_once(config, project)
@@ -103,7 +103,7 @@ def test_a_flapping_incident_is_notified_once_when_resolved(project: Path) -> No
         (ended,) = monitor_loop.run_monitor_once(config, project).incidents
         assert ended.status == "resolved"
         _delete_predictions(project)
-    assert (ended.n_times, [one.payload["event"] for one in read_all_deliveries(project)]) == (
+    assert (ended.n_occurrences, [one.payload["event"] for one in read_all_deliveries(project)]) == (
         2,
         ["resolved", "opened"],
     )
@@ -137,7 +137,7 @@ def test_an_acknowledged_incident_is_notified_again_only_on_escalation(project: 
     (incident,) = monitor_loop.run_monitor_once(config, project).incidents
     alerts.acknowledge_incident(state, incident.seq, actor=alerts.Actor("ada"))
     with state.writing() as connection:  # as if the cool-down had passed
-        connection.exec_driver_sql("UPDATE alerts SET told_at = told_at - 120000000")
+        connection.exec_driver_sql("UPDATE incidents SET notified_at = notified_at - 120000000")
     monitor_loop.run_monitor_once(config, project)
     assert len(read_all_deliveries(project)) == 1
     rules = {"drift": config.alerts.rules["drift"].model_copy(update={"severity": "critical"})}
@@ -175,10 +175,10 @@ def test_the_exit_code_follows_the_declared_severity(severity: str, least: str, 
 
 
 SERVICE_RULES = {
-    "no_traffic": AlertRuleConfig(when="no_traffic", above=60.0, severity="warning", group="service"),
-    "stale_model": AlertRuleConfig(when="stale_model", above=0.0, severity="info", group="freshness"),
-    "stale_monitor": AlertRuleConfig(when="stale_monitor", above=0.0, severity="info", group="freshness"),
-    "errors": AlertRuleConfig(when="error_rate", above=0.1, severity="critical", group="service"),
+    "no_traffic": AlertRuleConfig(condition="no_traffic", above_minutes=60.0, severity="warning", group="service"),
+    "stale_model": AlertRuleConfig(condition="stale_model", above_hours=0.0, severity="info", group="freshness"),
+    "stale_monitor": AlertRuleConfig(condition="stale_monitor", above_hours=0.0, severity="info", group="freshness"),
+    "errors": AlertRuleConfig(condition="error_rate", above_share=0.1, severity="critical", group="service"),
 }
 
 
@@ -188,7 +188,7 @@ def test_missing_traffic_and_age_fire_their_rules(project: Path) -> None:
     write_log(project, live_rows(10), start=start, stop=start + hours_us(1))
     state = store.open_state(project)
     with state.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE deployments SET since = {start}")
+        connection.exec_driver_sql(f"UPDATE deployments SET deployed_at = {start}")
     state.close()
     first = monitor_loop.run_monitor_once(config, project)
     second = monitor_loop.run_monitor_once(config, project)
@@ -208,8 +208,8 @@ def test_the_run_summary_is_stored(project: Path) -> None:
         run = store.last_monitor_run(connection, MODEL_NAME)
     state.close()
     assert run is not None
-    assert (run.verdict, run.version, run.figures["n_rows"]) == ("drift", 1, 600)
-    assert set(numbers) <= {one["column"] for one in run.figures["columns"] if one["verdict"] == "drift"}
+    assert (run.verdict, run.version, run.summary["n_rows"]) == ("drift", 1, 600)
+    assert set(numbers) <= {one["column"] for one in run.summary["columns"] if one["verdict"] == "drift"}
 
 
 def test_server_metrics_are_none_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def run_monitor_stage(project: Path, *words: str, **environment: str) -> subproc
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_two_monitors_do_not_run_at_once(project: Path) -> None:
     make_config(project)
     with exclusive_lock(project / "state/monitor.lock", operation="a test"):
@@ -240,7 +240,7 @@ def test_two_monitors_do_not_run_at_once(project: Path) -> None:
     assert done.stderr == "the monitor: another process is doing this now; wait for it to end, or stop it\n"
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_an_unreachable_mlflow_queues_the_monitor_run(project: Path) -> None:
     from tests.pipeline.alerts.receiver_servers import free_port
 

@@ -24,8 +24,8 @@ from pipeline.config.groups.alerts_config import (
     WebhookReceiverConfig,
 )
 from pipeline.errors import ConfigError, DependencyUnavailable
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.alerts.receiver_servers import free_port, http_receiver, smtp_receiver
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pipeline.config.groups.alerts_config import AlertsConfig
@@ -35,12 +35,12 @@ PAYLOAD: dict[str, Any] = {
     "key": "k" * 64, "event": "opened", "number": 3, "group": "quality", "rules": ["drift"], "model": "m",
     "severity": "warning", "status": "open", "title": "m: 2 of 9 distributions drifted <now>\nX-Evil: 1",
     "message": "Likeliest cause:\n1. a: mean rose\nNext: mlops monitor report", "details": {"causes": []},
-    "at": 1_770_000_000_000_000, "last_at": 1_770_000_000_000_000, "n_times": 1, "acknowledge": "mlops alerts ack 3",
+    "opened_at": 1_770_000_000_000_000, "last_seen_at": 1_770_000_000_000_000, "n_occurrences": 1, "acknowledge": "mlops alerts ack 3",
 }  # fmt: skip
 
 
 def settings(**changes: Any) -> AlertsConfig:
-    return load_params(ROOT / "params.yaml").alerts.model_copy(update={"local_hosts": ("localhost",), **changes})
+    return load_params(ROOT / "params.yaml").alerts.model_copy(update={"private_hosts": ("localhost",), **changes})
 
 
 def make_webhook(body: str = "json", **options: Any) -> WebhookReceiverConfig:
@@ -194,7 +194,7 @@ def test_undeclared_hosts_are_refused_without_leaking_the_url(
 ) -> None:
     monkeypatch.setenv(URL_ENV, address)
     with pytest.raises(ConfigError, match=message) as caught:
-        send_notification(make_webhook(), PAYLOAD, settings(hosts=("public.example",)))
+        send_notification(make_webhook(), PAYLOAD, settings(allowed_hosts=("public.example",)))
     assert "/hook" not in str(caught.value)
 
 
@@ -240,16 +240,16 @@ def test_an_unreachable_receiver_is_named_without_its_path(monkeypatch: pytest.M
 
 
 def test_a_literal_url_in_the_settings_is_refused() -> None:
-    words = ["alerts=chat_and_mail", "alerts.sinks.chat.url_env='https://hooks.slack.com/x'"]
-    with pytest.raises(ConfigError, match=r"alerts\.sinks\.chat\.url_env"):
+    words = ["alerts=chat_and_mail", "alerts.receivers.chat.url_env='https://hooks.slack.com/x'"]
+    with pytest.raises(ConfigError, match=r"alerts\.receivers\.chat\.url_env"):
         build_config(compose(words, conf=ROOT / "conf").values, where="conf/")
 
 
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("+alerts.rules.drift.above=0.1", "takes no `above`"),
-        ("~alerts.rules.no_traffic.above", "needs `above`, its limit"),
+        ("+alerts.rules.drift.above_share=0.1", "takes no `above_share`"),
+        ("~alerts.rules.no_traffic.above_minutes", "needs `above_minutes`, its threshold"),
         ("alerts.rules.drift.severity=loud", "alerts.rules.drift.severity"),
     ],
 )

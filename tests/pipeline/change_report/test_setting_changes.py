@@ -13,7 +13,7 @@ from pipeline.change_report.markdown import change_headline, change_report_markd
 from pipeline.change_report.setting_changes import changed_settings
 from pipeline.change_report.stage_changes import stages_that_ran
 from pipeline.config.composition import compose
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 GRAPH = {"ingest": {"params": ["data.columns"]}, "train": {"params": ["model", "data.columns"]}}
 

@@ -15,7 +15,7 @@ from pipeline import files
 from pipeline.config.composition import compose
 from pipeline.registry import ModelRegistry
 from pipeline.state import connect
-from tests.pipeline.package.small_packages import write_small_package
+from tests.fixtures.small_packages import write_small_package
 from tests.pipeline.registry.test_model_registry import NAME, add
 
 CONF = Path(__file__).parents[3] / "conf"

@@ -45,7 +45,7 @@ def _origin(key: str, *overrides: str) -> Origin:
         ("seed", 42, "conf/config.yaml"),
         ("drift.alpha", 0.02, "conf/drift/default.yaml"),
         ("model.estimator.learning_rate", 0.05, "conf/model/hist_gradient_boosting.yaml"),
-        ("data.profile.cells.social_extrovert.share", 0.72549, "conf/data/profile/s5e7.yaml"),
+        ("data.profile.components.social_extrovert.share", 0.72549, "conf/data/profile/s5e7.yaml"),
         ("data.name", "personality", "conf/data/personality.yaml"),
     ],
 )

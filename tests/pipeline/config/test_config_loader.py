@@ -41,7 +41,7 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
         (
             "drift.alhpa",
             0.1,
-            "p.yaml: drift.alhpa: is not a key here; known: alpha, categorical, hold_windows, multivariate, numeric; did you mean 'alpha'",
+            "p.yaml: drift.alhpa: is not a key here; known: alpha, categorical, consecutive_windows, multivariate, numeric; did you mean 'alpha'",
         ),
         (
             "training.calibration",

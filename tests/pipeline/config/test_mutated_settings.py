@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
+from tests.fixtures.proof import proof_rounds
 
 if TYPE_CHECKING:
     import pytest
@@ -47,7 +47,7 @@ _words = st.sampled_from(
     ["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"]
 )
 # 250 ways at each run of the tests, and the long proof eight times as many.
-TIMES = int(os.environ.get("MLOPS_MUTATIONS", "1"))
+TIMES = proof_rounds(1, long=8)
 _relaxed: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.schema import Column, Schema, Target
 
-SOURCE = CsvSource(kind="csv", path="data/external/rows.csv")
+DIALECT = CsvDialect()
 SCHEMA = Schema(
     name="rows",
     columns=(

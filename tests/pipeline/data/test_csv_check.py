@@ -5,7 +5,7 @@ import pytest
 from pipeline.data.csv_check import check_csv
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.data.csv_samples import SOURCE
+from tests.pipeline.data.csv_samples import DIALECT
 
 SCHEMA = Schema(
     "people",
@@ -23,7 +23,7 @@ SCHEMA = Schema(
 def check_lines(tmp_path: Path, body: str, *, with_target: bool = True) -> list[str]:
     path = tmp_path / "rows.csv"
     path.write_text(f"id,age,plan{',churned' if with_target else ''}\n{body}")
-    found = check_csv(path, SCHEMA, SOURCE, with_target=with_target)
+    found = check_csv(path, SCHEMA, DIALECT, with_target=with_target)
     return [str(problem).removeprefix(f"{tmp_path}/") for problem in found]
 
 
@@ -65,4 +65,4 @@ def test_rows_without_a_label_are_checked_too(tmp_path: Path) -> None:
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: No such file"):
-        check_csv(tmp_path / "nothing.csv", SCHEMA, SOURCE)
+        check_csv(tmp_path / "nothing.csv", SCHEMA, DIALECT)

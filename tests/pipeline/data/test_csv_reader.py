@@ -20,9 +20,9 @@ from tests.pipeline.data.csv_samples import (
     BROKEN_CELLS,
     BROKEN_FILES,
     BROKEN_LINES,
+    DIALECT,
     HEADER,
     SCHEMA,
-    SOURCE,
     Row,
     rows,
     to_csv_text,
@@ -38,7 +38,7 @@ def problem_places(content: bytes) -> list[tuple[int, str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(content)
-        return [(problem.line, problem.rule) for problem in parse_csv(path, SCHEMA, SOURCE).problems]
+        return [(problem.line, problem.rule) for problem in parse_csv(path, SCHEMA, DIALECT).problems]
 
 
 @settings(max_examples=700, deadline=None, derandomize=True)
@@ -84,7 +84,7 @@ def test_a_good_file_is_read_to_the_last_bit(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes((text if ends_well else text.removesuffix(end)).encode())
-        frame = read_csv(path, SCHEMA, SOURCE)
+        frame = read_csv(path, SCHEMA, DIALECT)
     assert list(frame.columns) == list(HEADER)
     assert [[*values] for values in frame.astype(object).where(frame.notna(), None).to_numpy()] == [
         [expected_value(cell, name) for cell, name in zip(row, HEADER, strict=True)] for row in table
@@ -110,7 +110,7 @@ def test_what_is_read_is_what_the_strict_reader_of_python_reads(body: str) -> No
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(f"x,y\n{body}".encode())
-        table, problems = read_csv_as_text(path, SOURCE)
+        table, problems = read_csv_as_text(path, DIALECT)
     if not problems:
         cells = [["" if cell is None else cell for cell in row.values()] for row in table.to_pylist()]
         assert cells == list(csv.reader(body.replace("\r\n", "\n").split("\n")[: len(cells)], strict=True))
@@ -129,7 +129,7 @@ def test_ten_megabyte_field_is_refused_and_later_lines_are_checked(tmp_path: Pat
     path = tmp_path / "rows.csv"
     long = [*GOOD_ROW[:4], "x" * 10_000_000, *GOOD_ROW[5:]]
     path.write_text(to_csv_text([GOOD_ROW, long, GOOD_ROW, ["007", *GOOD_ROW[1:]]]))
-    found = parse_csv(path, SCHEMA, SOURCE).problems
+    found = parse_csv(path, SCHEMA, DIALECT).problems
     assert [(problem.line, problem.column, problem.rule) for problem in found] == [
         (3, "5", "length"),
         (5, "whole", "integer"),
@@ -144,7 +144,7 @@ def test_a_line_of_500_megabytes_is_refused_in_little_memory(tmp_path: Path) -> 
             stream.write(b"x" * 1_000_000)
     tracemalloc.start()
     with pytest.raises(DataError, match=r"rows\.csv:3:1: length: "):
-        read_csv(path, SCHEMA, SOURCE)
+        read_csv(path, SCHEMA, DIALECT)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     path.unlink()
@@ -157,11 +157,11 @@ def test_a_long_line_is_refused_just_above_the_limit(tmp_path: Path) -> None:
         rest = len(",".join([*GOOD_ROW[:4], *GOOD_ROW[5:]])) + 1
         filler = "x" * (MAX_LINE_BYTES - rest + surplus)
         path.write_text(to_csv_text([[*GOOD_ROW[:4], filler, *GOOD_ROW[5:]], GOOD_ROW]))
-        assert len(parse_csv(path, SCHEMA, SOURCE).problems) == n_problems
+        assert len(parse_csv(path, SCHEMA, DIALECT).problems) == n_problems
 
 
 def test_header_with_an_endless_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     for size in (200_000, 2_000_000):
         path.write_text(f"{'x' * size},y\n1,2\n")
-        assert [problem.line for problem in parse_csv(path, SCHEMA, SOURCE).problems] == [1]
+        assert [problem.line for problem in parse_csv(path, SCHEMA, DIALECT).problems] == [1]

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.csv_reader import read_csv
 from pipeline.data.sources import fetch_rows
 from pipeline.modeling.classifier import fit_classifier
 from pipeline.schema import Column, Schema
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 FOLDER = ROOT.parent / "shared/data"
-SOURCE = CsvSource(kind="csv", path="data/external/rows.csv")
+DIALECT = CsvDialect()
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the real files are not beside the project")
 
@@ -37,7 +37,7 @@ def schema(*, with_id: bool) -> Schema:
 def test_a_real_file_is_read_as_pandas_reads_it(
     name: str, with_id: bool, with_target: bool, shape: tuple[int, int]
 ) -> None:
-    frame = read_csv(FOLDER / name, schema(with_id=with_id), SOURCE, with_target=with_target)
+    frame = read_csv(FOLDER / name, schema(with_id=with_id), DIALECT, with_target=with_target)
     expected = pd.read_csv(FOLDER / name)[list(frame.columns)]
     assert frame.shape == shape
     pd.testing.assert_frame_equal(frame, expected.astype(frame.dtypes.to_dict()))
@@ -45,7 +45,7 @@ def test_a_real_file_is_read_as_pandas_reads_it(
 
 def test_missing_cells_of_the_survey_are_as_published() -> None:
     """The counts are those of the description beside the file, which an independent write-up confirms."""
-    frame = read_csv(Path(FOLDER / "personality_2900.csv"), schema(with_id=False), SOURCE)
+    frame = read_csv(Path(FOLDER / "personality_2900.csv"), schema(with_id=False), DIALECT)
     assert frame.isna().sum().tolist() == [63, 73, 62, 66, 52, 77, 65, 0]
 
 
@@ -60,7 +60,7 @@ def test_model_of_synthetic_rows_scores_well_on_real_rows(data: str, name: str, 
     learned = fit_classifier(
         fetch_rows(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
     )
-    real = read_csv(FOLDER / name, schema(with_id=with_id), SOURCE)
+    real = read_csv(FOLDER / name, schema(with_id=with_id), DIALECT)
     assert (
         log_loss(real[declared.target.column], learned.predict_proba(real), labels=list(declared.target.classes))
         <= limit

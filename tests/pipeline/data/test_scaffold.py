@@ -16,7 +16,7 @@ from pipeline.data.file_import import import_file
 from pipeline.data.scaffold import _render_flow_value, scaffold_config
 from pipeline.data.sources import fetch_rows
 from pipeline.errors import ConfigError, Conflict, DataError, UsageError
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 N = 120
 

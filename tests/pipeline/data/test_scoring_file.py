@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pipeline.config.groups.data_config import CsvSource
+from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.scoring_file import read_scoring_file
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema, Target
@@ -31,7 +31,7 @@ SCHEMA = Schema(
     ),
     Target("answer", ("no", "yes"), "yes"),
 )
-SOURCE = CsvSource(kind="csv", path="data/external/x.csv")
+DIALECT = CsvDialect()
 
 
 def write_csv(folder: Path, text: str) -> Path:
@@ -50,7 +50,7 @@ def write_csv(folder: Path, text: str) -> Path:
     ],
 )
 def test_features_are_read_with_whatever_declared_columns_come_along(text: str, tmp_path: Path) -> None:
-    frame = read_scoring_file(write_csv(tmp_path, text), SCHEMA, SOURCE).frame
+    frame = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT).frame
     assert frame is not None
     assert frame["size"].tolist() == [1.5, 2.0]
     assert frame["colour"].isna().tolist() == [False, True]
@@ -68,7 +68,7 @@ def test_features_are_read_with_whatever_declared_columns_come_along(text: str, 
     ],
 )
 def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, str, str]], tmp_path: Path) -> None:
-    found = read_scoring_file(write_csv(tmp_path, text), SCHEMA, SOURCE)
+    found = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT)
     assert found.frame is None
     assert [(one.line, one.column, one.rule) for one in found.problems][: len(places)] == places
 
@@ -76,11 +76,11 @@ def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, s
 def test_parquet_keeps_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "other": [5, 6]}).to_parquet(path)
-    frame = read_scoring_file(path, SCHEMA, SOURCE).frame
+    frame = read_scoring_file(path, SCHEMA, DIALECT).frame
     assert frame is not None
     assert (frame["size"].tolist(), frame["other"].tolist(), "answer" in frame) == ([1.0, 2.0], [5, 6], False)
     pd.DataFrame({"size": [1.0, 99.0], "colour": ["red", "red"]}).to_parquet(path)
-    problems = read_scoring_file(path, SCHEMA, SOURCE).problems
+    problems = read_scoring_file(path, SCHEMA, DIALECT).problems
     assert [(one.line, one.column, one.rule) for one in problems] == [(2, "size", "in_range")]
 
 
@@ -88,4 +88,4 @@ def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"PAR1 but not really")
     with pytest.raises(DataError, match="not a readable Parquet file"):
-        read_scoring_file(path, SCHEMA, SOURCE)
+        read_scoring_file(path, SCHEMA, DIALECT)

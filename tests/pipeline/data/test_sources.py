@@ -12,7 +12,7 @@ from pipeline.config.groups.data_config import DataConfig
 from pipeline.data.sources import SOURCES, fetch_rows
 from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
 ROWS = {
@@ -76,7 +76,7 @@ def test_a_csv_file_is_fetched_with_its_fingerprint(tmp_path: Path) -> None:
 
 def test_delimiter_and_missing_values_follow_the_declaration(tmp_path: Path) -> None:
     external_path(tmp_path, "people.csv").write_text("number;city;day;answer\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
-    source = {"kind": "csv", "path": "data/external/people.csv", "delimiter": ";", "missing": ["NA", "-"]}
+    source = {"kind": "csv", "path": "data/external/people.csv", "delimiter": ";", "null_values": ["NA", "-"]}
     frame = fetch_rows(data_config(**source), root=tmp_path).frame
     assert frame.isna().to_numpy().tolist() == [[False, True, True, False], [True, False, False, False]]
 

@@ -15,7 +15,7 @@ from pipeline.data.sources import content_hash, fetch_rows
 from pipeline.data.synthetic import generate_rows
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 # Shares of the real files, from their description beside the calibration figures.
 REAL = {
@@ -43,7 +43,7 @@ def cell_profile(**changes: object) -> MixtureComponent:
 
 
 def synthetic_profile(**changes: object) -> SyntheticProfile:
-    return SyntheticProfile(cells={"only": cell_profile(**changes)})
+    return SyntheticProfile(components={"only": cell_profile(**changes)})
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
@@ -84,7 +84,7 @@ def test_shorter_dataset_is_a_prefix_of_a_longer_dataset(first: int, more: int, 
 
 def test_chunk_size_does_not_change_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1)
-    monkeypatch.setattr("pipeline.data.synthetic._CHUNK", 7)
+    monkeypatch.setattr("pipeline.data.synthetic._CHUNK_ROWS", 7)
     pd.testing.assert_frame_equal(whole, generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1))
 
 

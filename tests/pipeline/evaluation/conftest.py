@@ -11,7 +11,7 @@ import pytest
 from pipeline import package
 from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.modeling.training import train_classifier
-from tests.pipeline.toy_dataset import FAST, rows, schema, settings
+from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
 if TYPE_CHECKING:
     import pandas as pd

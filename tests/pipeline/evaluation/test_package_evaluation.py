@@ -20,7 +20,7 @@ from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
 from pipeline.files import canonical_json
 from pipeline.metrics import METRICS
 from pipeline.modeling.classifier import encode_target
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -61,8 +61,8 @@ def test_an_unknown_figure_names_those_that_there_are() -> None:
 
 def test_drawing_needs_neither_pyplot_nor_a_screen() -> None:
     code = (
-        "import sys, pandas as pd; from pipeline.evaluation.plots import draw;"
-        "draw('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]})); print('matplotlib.pyplot' in sys.modules)"
+        "import sys, pandas as pd; from pipeline.evaluation.plots import draw_plot;"
+        "draw_plot('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]})); print('matplotlib.pyplot' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.evaluation.slices import Slice, _column_slices, evaluate_slices
 from pipeline.metrics import LabeledPredictions
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.toy_dataset import FAST, settings
+from tests.fixtures.toy_dataset import FAST, settings
 
 N = 400
 CONFIG = settings(*FAST, "evaluation.slices.min_rows=20").evaluation

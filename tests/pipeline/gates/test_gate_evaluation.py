@@ -15,8 +15,8 @@ from pipeline.gates.gate_evaluation import _champion_test_gate
 from pipeline.metrics import LabeledPredictions, compare_paired
 from pipeline.schema import Column, Schema
 from pipeline.validation.dataset_validation import validate
-from tests.pipeline.package.small_packages import parts, write_small_package
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.small_packages import parts, write_small_package
+from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pipeline.config.groups.monitoring_config import PromotionConfig
@@ -50,7 +50,10 @@ def _cached_evaluation(judged: Package) -> dict[str, Any]:
 
 
 def _evaluate(judged: Package) -> dict[str, Any]:
-    rows, config = parts("personality", N_ROWS), settings("evaluation.resamples=200", "evaluation.importance_repeats=1")
+    rows, config = (
+        parts("personality", N_ROWS),
+        settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
+    )
     return evaluate(judged, rows.train, rows.test, config.evaluation, objective="log_loss", seed=1).as_dict()
 
 
@@ -114,9 +117,9 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
 @pytest.mark.parametrize(
     ("override", "gate"),
     [
-        ("promotion.latency_ms=0.0001", "latency"),
-        ("promotion.size_mb=0.001", "size"),
-        ("+promotion.limits.log_loss=0.01", "limit log_loss"),
+        ("promotion.max_latency_ms=0.0001", "latency"),
+        ("promotion.max_size_mb=0.001", "size"),
+        ("+promotion.metric_limits.log_loss=0.01", "limit log_loss"),
     ],
 )
 def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
@@ -137,7 +140,7 @@ def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages:
         )
         for rows in (few, many)
     ]
-    declared = settings().promotion.limits["ece"]
+    declared = settings().promotion.metric_limits["ece"]
     assert floors[0] is not None
     assert floors[1] is not None
     assert floors[0] > floors[1] > declared
@@ -161,7 +164,7 @@ def test_the_table_and_the_card_name_every_gate(packages: dict[str, Package]) ->
 
 
 def _promotion(**changes: object) -> PromotionConfig:
-    return settings().promotion.model_copy(update={"resamples": 500, **changes})
+    return settings().promotion.model_copy(update={"bootstrap_samples": 500, **changes})
 
 
 def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[LabeledPredictions, LabeledPredictions]:
@@ -182,18 +185,18 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     for seed in range(n):
         mine, theirs = _models_of_equal_worth(seed)
         found = compare_paired(
-            mine, theirs, ["log_loss"], confidence_level=config.confidence, n_resamples=500, seed=seed
+            mine, theirs, ["log_loss"], confidence_level=config.confidence_level, n_resamples=500, seed=seed
         )["log_loss"]
         promoted += _champion_test_gate(found, config).passed
-    declared = (1 - config.confidence) / 2
+    declared = (1 - config.confidence_level) / 2
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
 
 
 def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
     mine, theirs = _models_of_equal_worth(1, 20_000)
     found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
-    assert _champion_test_gate(found, _promotion(rule="non_inferior", margin=0.05)).passed
-    assert not _champion_test_gate(found, _promotion(rule="superior")).passed
+    assert _champion_test_gate(found, _promotion(test="non_inferiority", margin=0.05)).passed
+    assert not _champion_test_gate(found, _promotion(test="superiority")).passed
 
 
 def test_where_more_is_better_the_sides_are_exchanged() -> None:

@@ -23,16 +23,16 @@ from pipeline.lifecycle.in_memory_training import model_config_of
 from pipeline.modeling.estimators import build_estimator, estimator_to_config
 from pipeline.state import open_state
 from pipeline.tracking.run_store import RunStore
-from tests.pipeline.package.small_packages import parts, write_small_package
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.small_packages import parts, write_small_package
+from tests.fixtures.toy_dataset import ROOT, settings
 
 SETTINGS = (
     "training.folds=3",
-    "evaluation.resamples=200",
+    "evaluation.bootstrap_samples=200",
     "evaluation.importance_repeats=1",
     "promotion.baselines=[majority]",
-    "promotion.limits.ece=0.2",
-    "promotion.rule=non_inferior",
+    "promotion.metric_limits.ece=0.2",
+    "promotion.test=non_inferiority",
     "promotion.margin=0.2",
 )
 N_ROWS = 1500
@@ -114,7 +114,7 @@ def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipe
 
 
 def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
-    mlops.config = settings(*SETTINGS, "promotion.size_mb=0.001")
+    mlops.config = settings(*SETTINGS, "promotion.max_size_mb=0.001")
     trained = train(mlops, LogisticRegression(), register_model=True)
     assert trained.gates.verdict == "reject"
     with pytest.raises(GateRefused, match="size"):

@@ -9,14 +9,11 @@ import pytest
 
 from pipeline import MLOpsPipeline
 from pipeline.errors import DataError
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import MODEL_NAME, live_rows, production_package
-from tests.pipeline.serving.conftest import databases, packages, postgresql, project, registered
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["databases", "packages", "postgresql", "project", "registered"]
 
 
 @pytest.fixture

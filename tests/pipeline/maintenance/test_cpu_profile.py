@@ -11,9 +11,9 @@ import pytest
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.maintenance import cpu_profile
 from pipeline.maintenance.cpu_profile import profile_server, profile_stage
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.serving.http.server_process import make_project
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import make_project
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def write_fake_py_spy(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(cpu_profile.sysconfig, "get_path", lambda _: str(folder))
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_server_under_load_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_small_package(tmp_path / "package", "personality", "model=naive_bayes", n_rows=300)
     make_project(tmp_path, [tmp_path / "package"])
@@ -42,7 +42,7 @@ def test_a_server_under_load_is_drawn(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "prediction-log" in titles(tmp_path / "out.svg")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_stage_is_drawn_and_one_that_fails_still_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

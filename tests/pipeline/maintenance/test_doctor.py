@@ -18,8 +18,8 @@ from pipeline.maintenance.doctor import Diagnosis, run_diagnostics
 from pipeline.project import paths
 from pipeline.registry import ModelRegistry
 from pipeline.tracking.run_store import RunStore
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import IntegrityError
 from pipeline.maintenance.verify import verify_project
-from tests.end_to_end.workspace import Workspace
+from tests.fixtures.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -227,7 +227,7 @@ def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
     p = np.clip(rng.normal(0.2 + 0.6 * y, 0.25), 0.02, 0.98)
     good = binary_predictions(y.tolist(), p.tolist())
     worse = binary_predictions(y.tolist(), (0.5 + (p - 0.5) * 0.9).tolist())
-    options = {"confidence": 0.95, "resamples": 300, "seed": 0}
+    options = {"confidence_level": 0.95, "n_resamples": 300, "seed": 0}
     apart = compare_paired(good, worse, ["brier"], **options)["brier"]
     one, other = (
         estimate_metrics(good, ["brier"], **options)["brier"],

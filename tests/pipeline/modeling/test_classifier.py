@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError
 from pipeline.modeling.classifier import encode_target, fit_classifier, predicted_classes
 from pipeline.schema import Target
-from tests.pipeline.toy_dataset import rows, schema, settings
+from tests.fixtures.toy_dataset import rows, schema, settings
 
 TWO = Target("y", ("no", "yes"), "yes")
 FIRST = Target("y", ("ill", "well"), "ill")

@@ -16,15 +16,15 @@ from sklearn.base import clone
 from pipeline.errors import ConfigError, DataError, IntegrityError
 from pipeline.modeling.encoder import Encoder, make_encoder
 from pipeline.schema import Column
-from tests.pipeline.toy_dataset import rows, schema, settings
+from tests.fixtures.toy_dataset import rows, schema, settings
 
 FEATURES = schema().features
 FORMS = (
     {},
     {"missing": "impute"},
     {"missing": "impute", "categories": "one_hot", "scale": "standard"},
-    {"missing": "impute", "indicators": "never", "fill": "mean"},
-    {"missing": "native", "indicators": "always", "categories": "one_hot"},
+    {"missing": "impute", "missing_indicators": "never", "imputation": "mean"},
+    {"missing": "native", "missing_indicators": "always", "categories": "one_hot"},
 )
 RECORD = st.fixed_dictionaries(
     {
@@ -89,7 +89,12 @@ def test_a_missing_number_is_filled_with_the_median_and_told() -> None:
 
 
 def test_a_missing_number_is_filled_with_the_mean() -> None:
-    assert small([1.0, None, 2.0, 9.0], missing="impute", fill="mean", indicators="never") == [[1], [4], [2], [9]]
+    assert small([1.0, None, 2.0, 9.0], missing="impute", imputation="mean", missing_indicators="never") == [
+        [1],
+        [4],
+        [2],
+        [9],
+    ]
 
 
 def test_scaled_numbers_have_mean_zero_and_deviation_one() -> None:
@@ -110,7 +115,7 @@ def test_words_are_columns_and_others_are_zeros() -> None:
 
 
 def test_a_column_that_was_never_seen_is_filled_with_zero() -> None:
-    assert small([None, None], missing="impute", indicators="never") == [[0], [0]]
+    assert small([None, None], missing="impute", missing_indicators="never") == [[0], [0]]
 
 
 def test_numbers_beyond_float32_are_clipped() -> None:

@@ -16,7 +16,7 @@ from pipeline.modeling.estimators import (
     resolve_estimator_class,
     supports_class_weight,
 )
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 ROOT = Path(__file__).parents[2]
 LOGISTIC = "sklearn.linear_model.LogisticRegression"

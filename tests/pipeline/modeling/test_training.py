@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.metrics import METRICS
 from pipeline.modeling.classifier import encode_target, fit_classifier
 from pipeline.modeling.training import THRESHOLD_RULES, TrainResult, _FoldEvaluation, train_classifier, training_lineage
-from tests.pipeline.toy_dataset import FAST, rows, schema, settings
+from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
 
 def trained(*overrides: str, n: int = 300, n_classes: int = 2) -> TrainResult:
@@ -150,8 +150,10 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
 
 
 def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
-    with pytest.raises(UnknownOption, match=r"^training\.objective: 'logloss' is not known.*did you mean 'log_loss'"):
-        trained("training.objective=logloss")
+    with pytest.raises(
+        UnknownOption, match=r"^training\.selection_metric: 'logloss' is not known.*did you mean 'log_loss'"
+    ):
+        trained("training.selection_metric=logloss")
 
 
 def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:

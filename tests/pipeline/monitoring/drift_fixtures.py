@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.monitoring import BinCounts, DriftReport, count_frame, detect_drift
 from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pipeline.package import Reference

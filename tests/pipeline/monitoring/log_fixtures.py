@@ -12,8 +12,8 @@ from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.log.rollup_updates import HOUR_US
 from pipeline.package import PackageStore
 from pipeline.state import PredictionRow, PredictionWriter, add_outcomes, current_deployment, open_state
-from tests.pipeline.package.small_packages import parts
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.small_packages import parts
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,8 @@ def write_log(
                 str(said[i]),
                 json.dumps(shares),
                 shares[str(said[i])],
-                "champion",
-                "champion",
+                "production",
+                "api",
                 900,
                 1.0 if weights is None else weights[i],
                 None,

@@ -96,7 +96,7 @@ def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> 
     state = open_state(project)
     with pytest.raises(KeyboardInterrupt), state.writing() as connection:
         tally = store.RollupCounts(100, 0.0, np.ones(5, dtype=np.int64))
-        key = store.RollupKey(PREDICTIONS, package.digest, "champion", 0)
+        key = store.RollupKey(PREDICTIONS, package.digest, "api", 0)
         store.add_rollups(
             connection, MODEL_NAME, {key: tally}, after=store.RollupProgress(0, 0), until=store.RollupProgress(100, 0)
         )
@@ -144,7 +144,7 @@ def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Pat
     write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
     monitor = make_monitor(project)
     config = load_params(project / "params.yaml")
-    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"hold_windows": 2})})
+    monitor.config = config.model_copy(update={"drift": config.drift.model_copy(update={"consecutive_windows": 2})})
     assert monitor.detect_data_drift(window_hours=4)["verdict"] == "watch"
     assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 

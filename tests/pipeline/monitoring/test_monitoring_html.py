@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.files import write_json
 from pipeline.monitoring.monitoring_html import has_no_findings, headline, render_html, text_lines
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import NOW, hours_us, live_rows, make_monitor, production_package, write_log
-from tests.pipeline.toy_dataset import ROOT
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
 
@@ -75,7 +75,7 @@ def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
     make_monitor(project)
     done = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
@@ -86,7 +86,7 @@ def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> N
     assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_command_line_reports_and_rebuilds(project: Path) -> None:
     make_monitor(project)
     write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)

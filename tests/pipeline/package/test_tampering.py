@@ -16,7 +16,7 @@ from pipeline import files, package
 from pipeline.errors import IntegrityError
 from pipeline.package import skops_file
 from pipeline.package.onnx_file import OnnxModel
-from tests.pipeline.package.small_packages import write_small_package
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

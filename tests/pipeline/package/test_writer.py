@@ -13,8 +13,8 @@ import pytest
 
 from pipeline import package
 from pipeline.errors import DataError
-from tests.pipeline.package.small_packages import parts, train_small_model, unseen_rows, write_small_package
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.small_packages import parts, train_small_model, unseen_rows, write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ N_ROWS = 400
 DIGEST = """
 import sys
 from pathlib import Path
-from tests.pipeline.package.small_packages import pack
+from tests.fixtures.small_packages import pack
 for model in sys.argv[2:]:
     print(model, pack(Path(sys.argv[1]) / model, "personality", f"model={model}", n_rows=400).digest)
 """

@@ -10,15 +10,12 @@ import pytest
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
 from pipeline.tracking.run_store import RunStore
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.state.conftest import databases, postgresql
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.pipeline.state.project_databases import ProjectDatabases
-
-__all__ = ["databases", "postgresql"]
+    from tests.fixtures.project_databases import ProjectDatabases
 
 MODELS = {
     "first": ("model=logistic_regression",),

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.state import URL_ENV
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

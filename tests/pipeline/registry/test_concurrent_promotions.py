@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from typing import TYPE_CHECKING
@@ -11,10 +10,11 @@ import pytest
 
 from pipeline import files
 from pipeline.config.composition import compose
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.registry.promoter import Promoter
 from tests.pipeline.registry.test_mlflow_mirror import shown
 from tests.pipeline.registry.test_model_registry import NAME, add
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
     from pipeline.registry import ModelRegistry
 
-# The long proofs: MLOPS_ROUNDS=100 MLOPS_KILLS=50 (docs/registry.md has the figures).
-ROUNDS = int(os.environ.get("MLOPS_ROUNDS", "3"))
-KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
+ROUNDS = proof_rounds(3, long=100)
+KILLS = proof_rounds(3, long=50)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("starts_processes")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_the_page_in_mlflow_tells_what_it_is_made_from_and_what_the_gates_said(
 
 
 def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:
-    at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").audit_entry.at
+    at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").audit_entry.recorded_at
     tags = page(tmp_path, "2").tags
     told = (tags["deployed.by"], tags["deployed.because"], tags["deployed.generation"])
     assert told == ("ada", "the fair is tomorrow", "1")
@@ -122,8 +122,8 @@ def test_what_served_is_told_with_the_decision_that_put_it_there() -> None:
 
 
 def test_the_past_is_asked_by_moment(three: ModelRegistry) -> None:
-    first = three.promote_model(NAME, 1, "Production").audit_entry.at
-    second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.at
+    first = three.promote_model(NAME, 1, "Production").audit_entry.recorded_at
+    second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.recorded_at
     assert [one.version for one in three.deployments_at(second - 1)] == [1]
     assert [(one.version, one.entry.reason) for one in three.deployments_at(second)] == [(3, "better")]
     assert three.deployments_at(first - 1) == []

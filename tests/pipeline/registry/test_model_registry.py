@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import Conflict, GateRefused, IntegrityError, UsageError
 from pipeline.gates import Gate, GateReport
 from pipeline.registry.stage_transitions import current_actor
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,6 +19,7 @@ from pipeline import state as store
 from pipeline.errors import DependencyUnavailable, MlopsError
 from pipeline.package.package_store import PackageStore
 from pipeline.registry import stage_transitions
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.registry.test_model_registry import NAME, report
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.state import State
 
-# Every operation, one by one: MLOPS_FAULT_STRIDE=1.
-STRIDE = int(os.environ.get("MLOPS_FAULT_STRIDE", "7"))
+# `--proof=long` fails every operation, one by one.
+STRIDE = proof_rounds(7, long=1)
 
 _FAULT_POINTS = [
     (builtins, "open"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pipeline.package.package_store import PackageStore
 from pipeline.registry import stage_transitions
 from pipeline.state import current_deployment, open_state, read_audit_entries, read_versions, verify_audit_chain
 from pipeline.state import read_pending_tasks as waiting_tasks
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.registry.test_model_registry import report
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.package import Package
 
-# The long proof: MLOPS_STEPS=5000.
-STEPS = int(os.environ.get("MLOPS_STEPS", "150"))
+STEPS = proof_rounds(150, long=5000)
 STEPS_PER_EXAMPLE = 50
 NAME = "m"
 

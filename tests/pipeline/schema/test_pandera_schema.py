@@ -9,7 +9,7 @@ from pandera.errors import SchemaErrors
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
 from pipeline.schema.pandera_schema import declared_checks, pandera_schema
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 TARGET = Target("answer", ("no", "yes"), "yes")
 

@@ -15,12 +15,21 @@ from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.package import PackageStore
-from pipeline.serving import Engine, InvalidRequest, NotReady
+from pipeline.serving import Engine, InvalidRequest, NotReady, Readiness
 from pipeline.serving.batch_predictor import _PredictionIds
+from pipeline.serving.errors import IdempotencyConflict
 from pipeline.serving.explain import feature_contributions
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
-from tests.pipeline.serving.conftest import NAME, batch_body, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import (
+    NAME,
+    batch_body,
+    engine_settings,
+    make_engine,
+    make_rows,
+    promote,
+    row_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -87,7 +96,7 @@ def test_an_answer_that_was_kept_is_the_one_that_would_be_worked_out(project: Pa
         return [[{**one, "prediction_id": ""} for one in each] for each in answers]
 
     first, again = run_with_engine(project, use)
-    (worked_out, _) = run_with_engine(project, use, engine=engine_settings(cached_rows=0))
+    (worked_out, _) = run_with_engine(project, use, engine=engine_settings(prediction_cache_rows=0))
     assert first == again == worked_out
 
 
@@ -95,7 +104,7 @@ def test_an_answer_names_its_model_and_what_makes_it_uncertain(project: Path) ->
     answer = json.loads(run_with_engine(project, lambda engine: engine.predict_row(row_body({"Stage_fear": "No"}))))
     digest = production_package(project).digest
     assert (answer["model_name"], answer["model_version"], answer["model_digest"]) == (NAME, 1, digest)
-    assert (answer["generation"], answer["served_by"]) == (1, "champion")
+    assert (answer["generation"], answer["served_by"]) == (1, "production")
     assert [warning["rule"] for warning in answer["warnings"]] == ["many_missing"]
     assert answer["confidence"] == max(answer["probabilities"].values())
 
@@ -116,7 +125,7 @@ def test_every_answer_has_a_row_in_the_log(project: Path) -> None:
         assert json.loads(kept.features) == row
         assert json.loads(kept.probabilities) == answer["probabilities"]
         assert (kept.prediction, kept.confidence) == (answer["prediction"], answer["confidence"])
-        assert (kept.subject, kept.weight, kept.served_by) == ("bob", 1.0, "champion")
+        assert (kept.subject, kept.weight, kept.served_by) == ("bob", 1.0, "production")
 
 
 def test_a_retry_gets_the_stored_answer_even_after_a_restart(project: Path) -> None:
@@ -196,7 +205,7 @@ def test_a_full_queue_turns_requests_away(project: Path) -> None:
         given = (engine.predict_row(row_body(row)) for row in make_rows(200))
         return list(await asyncio.gather(*given, return_exceptions=True))
 
-    answers = run_with_engine(project, use, queue_rows=1)
+    answers = run_with_engine(project, use, max_queue_rows=1)
     refused = [answer for answer in answers if isinstance(answer, NotReady)]
     assert refused
     assert len(refused) + len(logged_rows(project)) == 200
@@ -204,7 +213,7 @@ def test_a_full_queue_turns_requests_away(project: Path) -> None:
 
 def test_a_sample_keeps_fewer_rows_whose_weights_make_up_for_it(project: Path) -> None:
     given = make_rows(2000)
-    body = run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given)), sample=0.25)
+    body = run_with_engine(project, lambda engine: engine.predict_batch(batch_body(given)), sample_rate=0.25)
     found = logged_rows(project)
     assert 350 < len(found) < 650
     assert {row.weight for row in found} == {4.0}
@@ -220,7 +229,7 @@ def test_a_batch_of_which_a_sample_keeps_nothing_is_answered(project: Path) -> N
     async def use(engine: Engine) -> list[Any]:
         return [json.loads(await engine.predict_batch(batch_body(make_rows(1)))) for _ in range(20)]
 
-    answers = run_with_engine(project, use, sample=0.01)
+    answers = run_with_engine(project, use, sample_rate=0.01)
     assert [len(one["predictions"]) for one in answers] == [1] * 20
     assert len(logged_rows(project)) < 5
 
@@ -254,3 +263,39 @@ def test_no_identifier_is_given_twice_when_two_threads_ask() -> None:
     finally:
         sys.setswitchinterval(every)
     assert len(set(given)) == len(given) == 100_000
+
+
+def test_an_engine_that_was_never_started_closes_and_is_not_ready(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    asyncio.run(engine.close())
+    assert engine.ready() == Readiness(is_ready=False, reason="the engine was not started")
+    assert (engine.status()["active"], engine.status()["queue_rows"]) == (None, 0)
+    with pytest.raises(NotReady, match="the engine was not started"):
+        _ = engine.state
+
+
+def test_a_closed_engine_closes_again_and_refuses_requests(project: Path) -> None:
+    async def run() -> None:
+        engine = make_engine(project)
+        await engine.start()
+        await engine.close()
+        await engine.close()
+        with pytest.raises(NotReady, match="the engine was closed"):
+            await engine.predict_row(row_body(make_rows(1)[0]))
+        with pytest.raises(NotReady, match="the engine was closed"):
+            await engine.reload()
+
+    asyncio.run(run())
+
+
+def test_a_retry_of_columns_gets_the_stored_predictions_and_other_columns_are_refused(project: Path) -> None:
+    rows = make_rows(3)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    reordered = {name: list(reversed(values)) for name, values in columns.items()}
+
+    async def ask(engine: Engine) -> list[str]:
+        return (await engine.predict_columns(columns, key="k")).prediction_ids
+
+    assert run_with_engine(project, ask) == run_with_engine(project, ask)
+    with pytest.raises(IdempotencyConflict, match="this key belongs to another request"):
+        run_with_engine(project, lambda engine: engine.predict_columns(reordered, key="k"))

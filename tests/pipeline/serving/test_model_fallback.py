@@ -16,10 +16,10 @@ from pipeline.package import PackageStore, load_package
 from pipeline.package.rule_baseline import fit_rule_baseline, rule_baseline_from_dict
 from pipeline.schema import Schema
 from pipeline.serving import NotReady
-from tests.pipeline.package.small_packages import parts
-from tests.pipeline.serving.conftest import engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.registered_project import engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.small_packages import parts
+from tests.fixtures.toy_dataset import settings
 from tests.pipeline.serving.test_reloader import event_kinds, package_folder, wait_until
-from tests.pipeline.toy_dataset import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
     damage_model_files(package_folder(project, 1))
 
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await engine.start()
         answer = json.loads(await engine.predict_row(row_body(make_rows(1)[0])))
         assert (answer["served_by"], answer["model_version"]) == ("rule", 1)
@@ -48,7 +48,7 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
             (logged,) = connection.exec_driver_sql("SELECT served_by FROM predictions").scalars()
         assert logged == "rule"
         shutil.copytree(kept, package_folder(project, 1), dirs_exist_ok=True)
-        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "champion")
+        await wait_until(lambda: engine.loaded_model is not None and engine.loaded_model.served_by == "production")
         await engine.close()
 
     asyncio.run(run())
@@ -56,12 +56,12 @@ def test_the_rule_answers_when_no_model_can_be_loaded_and_the_champion_comes_bac
 
 def test_the_last_good_model_comes_before_any_rule(project: Path) -> None:
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=True))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await engine.start()
         await engine.close()
         promote(project, 2)
         damage_model_files(package_folder(project, 2))
-        restarted = make_engine(project, engine=engine_settings(rule_baseline=True))
+        restarted = make_engine(project, engine=engine_settings(fallback_to_rule=True))
         await restarted.start()
         assert json.loads(await restarted.predict_row(row_body(make_rows(1)[0])))["served_by"] == "last_good"
         await restarted.close()
@@ -78,7 +78,7 @@ def test_without_a_rule_that_may_serve_nothing_does(project: Path, what: str) ->
         rule.write_bytes(rule.read_bytes().replace(b"0.", b"1.", 1))
 
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(rule_baseline=what != "not allowed"))
+        engine = make_engine(project, engine=engine_settings(fallback_to_rule=what != "not allowed"))
         await engine.start()
         with pytest.raises(NotReady):
             await engine.predict_row(row_body(make_rows(1)[0]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import resource
 import shutil
@@ -21,9 +20,10 @@ from sqlalchemy import select, text
 from pipeline.serving import NotReady
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
-from tests.pipeline.serving.conftest import make_engine, make_rows, row_body
-from tests.pipeline.state.project_databases import DATABASE_KIND
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.project_databases import DATABASE_KIND
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.registered_project import make_engine, make_rows, row_body
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
 # A server syncs and fills disks of its own; test_breaking stops one.
 sqlite_only = pytest.mark.skipif(DATABASE_KIND != "sqlite", reason="is about the file of SQLite")
 
-N_KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
+N_KILLS = proof_rounds(3, long=50)
 
 # Answers as many requests as it can, and prints the identifier of each answer when it has it.
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
-from tests.pipeline.serving.conftest import engine_of, one
-ROW = one(json.loads(sys.argv[2]))
+from tests.fixtures.registered_project import make_engine, row_body
+ROW = row_body(json.loads(sys.argv[2]))
 
 async def ask(engine, name):
     for at in range(int(sys.argv[3])):
         key = f"{sys.argv[4]}-{name}-{at}" if at % 2 else None
-        answer = json.loads(await engine.predict_one(ROW, key=key))
+        answer = json.loads(await engine.predict_row(ROW, key=key))
         sys.stdout.write(answer["prediction_id"] + "\\n")
         sys.stdout.flush()
 
 async def main():
-    engine = engine_of(Path(sys.argv[1]))
+    engine = make_engine(Path(sys.argv[1]))
     await engine.start()
     assert engine.ready().is_ready, engine.ready()
     sys.stdout.write("ready\\n")
@@ -144,7 +144,7 @@ def test_a_full_disk_gives_no_answer_without_a_row_and_is_survived(project: Path
                 except NotReady as error:
                     refused.append(error.retry_after_s)
             assert not engine.ready().is_ready
-            assert "cannot be logged" in engine.ready().reason
+            assert "the log is unavailable" in engine.ready().reason
         assert set(refused) == {2}
         await asyncio.sleep(1.1)
         given.append(json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"])
@@ -190,7 +190,7 @@ def test_closing_answers_what_is_on_its_way(project: Path) -> None:
 def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> None:
     heavy = "{'mlflow', 'dvc', 'hydra', 'omegaconf', 'pandera', 'pandas', 'sklearn', 'matplotlib', 'alembic', 'scipy'}"
     code = SERVER + f"\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
-    code = code.replace("from tests.pipeline.serving.conftest import engine_of, one", LIGHT)
+    code = code.replace("from tests.fixtures.registered_project import make_engine, row_body", LIGHT)
     command = [sys.executable, "-c", code, str(project), json.dumps(make_rows(1)[0]), "2", "light"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -200,8 +200,8 @@ def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> 
 LIGHT = """
 from pipeline.config.config_loader import load_params
 from pipeline.serving import Engine
-def one(features): return json.dumps({"features": features}).encode()
-def engine_of(root):
+def row_body(features): return json.dumps({"features": features}).encode()
+def make_engine(root):
     serving = load_params().serving
     return Engine(root, "personality_model", serving.engine, serving.log)
 """

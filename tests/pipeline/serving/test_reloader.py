@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import pytest
 
 from pipeline import state as store
 from pipeline.serving import NotReady
-from tests.pipeline.serving.conftest import NAME, engine_settings, make_engine, make_rows, promote, row_body
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.registered_project import NAME, engine_settings, make_engine, make_rows, promote, row_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.serving import Engine
 
-N_SWAPS = int(os.environ.get("MLOPS_SWAPS", "3"))
+N_SWAPS = proof_rounds(3, long=40)
 
 
 def _truncate_file(path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_decision_is_followed_within_two_seconds_and_answers_agree_with_themse
             answers.append(json.loads(await engine.predict_row(row_body(row))))
 
     async def run() -> None:
-        engine = make_engine(project_on, engine=engine_settings(follow_s=1.0))
+        engine = make_engine(project_on, engine=engine_settings(poll_interval_s=1.0))
         await engine.start()
         is_done = asyncio.Event()
         clients = [asyncio.create_task(ask(engine, is_done)) for _ in range(4)]
@@ -113,7 +113,7 @@ def test_a_damaged_package_is_refused_and_the_last_good_one_serves_on(project: P
         await asyncio.to_thread(promote, project, 2)
         await engine.reload()
         assert (active_version(engine), engine.ready().is_ready) == (1, True)
-        assert json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["served_by"] == "champion"
+        assert json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["served_by"] == "production"
         assert event_kinds(engine) == ["activated", "refused"]
         await engine.close()
         restarted = make_engine(project)
@@ -131,7 +131,7 @@ def test_a_start_without_a_sound_package_is_not_ready_and_recovers_by_itself(pro
     folder.rename(kept)
 
     async def run() -> None:
-        engine = make_engine(project, engine=engine_settings(last_good=False))
+        engine = make_engine(project, engine=engine_settings(fallback_to_last_good=False))
         await engine.start()
         assert "no model package" in engine.ready().reason
         with pytest.raises(NotReady):

@@ -23,10 +23,10 @@ from pipeline.serving.files.prediction_export import export_day
 from pipeline.serving.retention import RetentionWorker, erase_subject, prune
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state, read_audit_entries
-from pipeline.state.tables import answers, outcomes, predictions
-from tests.pipeline.serving.conftest import log_settings, make_engine, make_rows, row_body
-from tests.pipeline.state import postgresql_server as server
-from tests.pipeline.toy_dataset import ROOT
+from pipeline.state.tables import idempotent_responses, outcomes, predictions
+from tests.fixtures import postgresql_server as server
+from tests.fixtures.registered_project import log_settings, make_engine, make_rows, row_body
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def filled(project: Path) -> Iterator[State]:
 
 def table_counts(state: State) -> list[int]:
     with state.reading() as connection:
-        tables = (predictions, outcomes, answers)
+        tables = (predictions, outcomes, idempotent_responses)
         return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
 
 
@@ -74,7 +74,7 @@ def test_a_subject_is_erased_with_all_that_hangs_on_it(filled: State) -> None:
 
 def test_what_is_older_than_the_settings_say_is_removed(filled: State) -> None:
     later = replace(filled, clock=lambda now=filled.clock: now() + 2 * DAY_US)
-    assert prune(later, log_settings(retention_days=3, answers_hours=1)) == 5
+    assert prune(later, log_settings(retention_days=3, idempotency_hours=1)) == 5
     assert table_counts(filled) == [5, 5, 0]
     settings = log_settings(retention_days=1)
     if not filled.is_file:  # a partition goes as a whole, when all that it may hold is old
@@ -112,7 +112,7 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
         connection.execute(text("CREATE ROLE visitor LOGIN"))
         connection.execute(text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO visitor"))
     visitor = store.connect_to(address.replace("//tester@", "//visitor@"), setting_name="here")
-    monkeypatch.setattr("pipeline.serving.retention._EVERY_S", 0.02)
+    monkeypatch.setattr("pipeline.serving.retention._INTERVAL_S", 0.02)
     upkeep = RetentionWorker(visitor, log_settings(retention_days=1))
     upkeep.start()
     until = time.monotonic() + 20
@@ -127,7 +127,7 @@ def test_what_fails_in_one_minute_does_not_end_upkeep(postgresql: str, monkeypat
 
 def test_a_day_is_taken_out_with_its_outcomes(filled: State, tmp_path: Path) -> None:
     with filled.reading() as connection:
-        at = connection.execute(select(func.min(predictions.c.at))).scalar_one()
+        at = connection.execute(select(func.min(predictions.c.predicted_at))).scalar_one()
     day = datetime.fromtimestamp(at / 1e6, UTC).date()
     assert export_day(filled, day, tmp_path / "day.parquet") == 5
     found = pd.read_parquet(tmp_path / "day.parquet")

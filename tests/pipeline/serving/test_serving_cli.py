@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from pipeline.cli.root_command import app
 from pipeline.errors import MlopsError, UsageError
 from pipeline.serving import InvalidRequest
-from tests.pipeline.serving.conftest import make_rows, promote
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.registered_project import make_rows, promote
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

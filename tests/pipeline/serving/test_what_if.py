@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import package
 from pipeline.serving import what_if
-from tests.pipeline.package.small_packages import write_small_package
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from pipeline.package import Package

@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 from pipeline.package.reference import build_reference
 from pipeline.simulation.drift_injection import apply_drift, plan_drift_injections
 from pipeline.simulation.row_sampler import sample_rows
-from tests.pipeline.toy_dataset import rows, schema
+from tests.fixtures.toy_dataset import rows, schema
 
 FRAME = rows(6_000)
 SCHEMA = schema()

@@ -22,17 +22,17 @@ from pipeline.cli.root_command import app
 from pipeline.config.composition import compose
 from pipeline.errors import ConfigError, DependencyUnavailable
 from pipeline.registry import ModelRegistry
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.serving.http.server_process import make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import make_project, run_server
+from tests.fixtures.small_packages import write_small_package
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 MLOPS = str(Path(sys.executable).with_name("mlops"))
-OUTCOMES = "{share: 0.8, delay_s: 1, repeated: 0.2, conflicting: 0.1}"
+OUTCOMES = "{share: 0.8, delay_s: 1, duplicate_share: 0.2, conflicting_share: 0.1}"
 HEAD = f"seed: 7\nrows_per_s: 200\nrows_per_request: 5\noutcomes: {OUTCOMES}\nrows: "
 
 
@@ -90,8 +90,8 @@ def test_monitor_ranks_the_injected_column_first_and_is_stable_without_drift(ser
 
 def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothing(server: RunningServer) -> None:
     phases = (
-        "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_requests: 0.5}\n"
-        "- {name: turned, seconds: 3, flipped_outcomes: 1.0}\n"
+        "phases:\n- {name: silent, seconds: 1, rows_per_s: 0}\n- {name: broken, seconds: 3, bad_request_share: 0.5}\n"
+        "- {name: turned, seconds: 3, flipped_outcome_share: 1.0}\n"
     )
     told = run_simulation(server, f"{HEAD}{{kind: declared}}\n{phases}", "--speed", "4")
     silent, broken, _ = (one["n_rows"] for one in told["phases"])

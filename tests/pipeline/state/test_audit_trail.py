@@ -36,7 +36,7 @@ def _drop_audit_guard(connection: Connection) -> None:
 TAMPERED_ENTRIES = {
     "a changed actor": (["UPDATE audit SET actor = 'eve' WHERE seq = 3"], [3]),
     "a changed reason": (["UPDATE audit SET reason = '' WHERE seq = 1"], [1]),
-    "a changed moment": (["UPDATE audit SET at = 999 WHERE seq = 5"], [5]),
+    "a changed moment": (["UPDATE audit SET recorded_at = 999 WHERE seq = 5"], [5]),
     "a changed hash": (["UPDATE audit SET hash = previous WHERE seq = 2"], [2, 3]),
     "a removed entry": (["DELETE FROM audit WHERE seq = 3"], [3]),
     "the newest removed": (["DELETE FROM audit WHERE seq = 5"], [5]),
@@ -53,7 +53,7 @@ TAMPERED_ENTRIES = {
     "one inserted at the end": (
         [
             (
-                "INSERT INTO audit SELECT 6, at, actor, action, model, version, generation, before, after, reason, evidence,"
+                "INSERT INTO audit SELECT 6, recorded_at, actor, action, model, version, generation, before, after, reason, evidence,"
                 " hash, hash FROM audit WHERE seq = 5"
             )
         ],

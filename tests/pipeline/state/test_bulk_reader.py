@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 def log_rows(
     state: State, n: int, *, word: str = "a", n_classes: int = 1, long: Collection[int] = ()
 ) -> list[store.PredictionRow]:
-    """Log rows of two variants and weights, and every seventh of another model."""
+    """Log rows of two sources and weights, and every seventh of another model."""
     confidence = np.random.default_rng(0).uniform(0.3, 1.0, n).tolist()
     rows = [
         store.PredictionRow(
             f"p{i}", 10 * i, "other" if i % 7 == 6 else "m", 1, "d" * 64, 1, json.dumps({"text": f"é\n{i % 5}" + 5_000 * "x" * (i in long)}),
-            word, json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i], "champion", "challenger" if i % 3 else "champion",
+            word, json.dumps(dict.fromkeys("abcdefghij"[:n_classes], confidence[i])), confidence[i], "production", "file" if i % 3 else "api",
             i, 2.0 if i % 2 else 1.0, None, None,
         )
         for i in range(n)
@@ -63,9 +63,9 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
             decode_texts(one.probabilities),
         )
         more = (one.confidence.tolist(), one.latency_us.tolist())
-        found += [(packed.variant, packed.weight, *row) for row in zip(*values, *more, strict=True)]
+        found += [(packed.source, packed.weight, *row) for row in zip(*values, *more, strict=True)]
     expected = [
-        (one.variant, one.weight, one.at, one.features, one.prediction, one.probabilities, one.confidence, one.latency_us)
+        (one.source, one.weight, one.predicted_at, one.features, one.prediction, one.probabilities, one.confidence, one.latency_us)
         for one in rows
     ]  # fmt: skip
     assert (sorted(found), len(part.row_chunks), part.n_rows) == (sorted(expected), 4, len(rows))
@@ -106,7 +106,7 @@ def test_the_last_outcome_within_progress_is_read_with_its_row(state: State) -> 
     for packed in part.row_chunks:
         one = LogColumns.from_chunk(packed, part.outcome_chunk)
         known |= dict(zip(one.predicted_at.tolist(), decode_texts(one.outcome), strict=True))
-    assert [known[row.at] for row in rows] == ["b", "b\ufffd", None, None, "a"]
+    assert [known[row.predicted_at] for row in rows] == ["b", "b\ufffd", None, None, "a"]
 
 
 def test_a_class_name_with_the_separator_is_an_error(state: State) -> None:

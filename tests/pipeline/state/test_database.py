@@ -17,7 +17,7 @@ from pipeline import state as store
 from pipeline.errors import ConfigError, Conflict, DependencyUnavailable
 from pipeline.state.schema_migration import HEAD_REVISION
 from pipeline.state.tables import METADATA
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
     [
         ("nonsense", "is no address"),
         ("mysql://x/y", "mysql is no state database"),
-        ("sqlite://", "in memory would forget"),
+        ("sqlite://", "in-memory state database is not supported"),
     ],
 )
 def test_an_invalid_url_is_refused(url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

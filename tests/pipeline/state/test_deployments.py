@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import Conflict, UsageError
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,8 @@ from sqlalchemy import func, select, text
 from pipeline import state as store
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.serving.retention import erase_subject
-from pipeline.state.schema_migration import _migrate  # the way to an older form is for tests only
-from pipeline.state.tables import METADATA, outcomes, predictions
-from tests.pipeline.state import postgresql_server
+from pipeline.state.tables import outcomes, predictions
+from tests.fixtures import postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ def kept(postgresql: str) -> Iterator[store.State]:
 
 def make_row(name: str, at: int, subject: str | None = None) -> store.PredictionRow:
     return store.PredictionRow(
-        name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "champion", "champion", 1, 1.0, None, subject,
+        name, at, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"yes":1.0}', 1.0, "production", "api", 1, 1.0, None, subject,
     )  # fmt: skip
 
 
@@ -67,12 +66,12 @@ def read_prediction_ids(state: store.State) -> list[str]:
 def test_rows_go_to_their_partition_or_the_default_until_it_exists(kept: store.State) -> None:
     add_day_partitions(kept, START)
     write_rows(kept, make_row("a", START), make_row("b", START + DAY - 1), make_row("c", START + DAY), make_row("d", 5))
-    assert count_rows_by_partition(kept) == {"predictions_2024_10_04": 2, "predictions_rest": 2}
+    assert count_rows_by_partition(kept) == {"predictions_2024_10_04": 2, "predictions_default": 2}
     add_day_partitions(kept, START, START + DAY)
     assert count_rows_by_partition(kept) == {
         "predictions_2024_10_04": 2,
         "predictions_2024_10_05": 1,
-        "predictions_rest": 1,
+        "predictions_default": 1,
     }
     assert read_prediction_ids(kept) == ["a", "b", "c", "d"]
 
@@ -107,7 +106,7 @@ def test_dropped_partitions_take_only_their_outcomes(kept: store.State) -> None:
         store.add_outcomes(connection, [*told, ("unknown", START, "yes", "api")])
     assert store.drop_partitions(kept, before=START + 2 * DAY) == 4
     assert read_prediction_ids(kept) == ["r4", "r5"]
-    assert list(count_rows_by_partition(kept)) == ["predictions_2024_10_06", "predictions_rest"]
+    assert list(count_rows_by_partition(kept)) == ["predictions_2024_10_06", "predictions_default"]
     with kept.reading() as connection:
         left = connection.execute(select(outcomes.c.prediction_id).order_by(outcomes.c.seq)).scalars()
         assert list(left) == ["r4", "unknown"]
@@ -120,11 +119,11 @@ def test_an_interrupted_removal_is_completed_by_the_next(kept: store.State) -> N
     with kept.writing() as connection:
         store.add_outcomes(connection, [("a", START, "yes", "api")])
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
-        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
+        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO detached_predictions_2024_10_04"))
     assert store.drop_partitions(kept, before=0) == 1
     with kept.reading() as connection:
         assert connection.execute(select(func.count()).select_from(outcomes)).scalar_one() == 0
-        assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
+        assert connection.execute(text("SELECT to_regclass('detached_predictions_2024_10_04')")).scalar() is None
 
 
 def test_a_subject_is_erased_from_detached_partitions(kept: store.State) -> None:
@@ -132,10 +131,10 @@ def test_a_subject_is_erased_from_detached_partitions(kept: store.State) -> None
     write_rows(kept, make_row("a", START, "s"), make_row("b", 5, "s"))
     with kept.writing() as connection:
         connection.execute(text("ALTER TABLE predictions DETACH PARTITION predictions_2024_10_04"))
-        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO gone_predictions_2024_10_04"))
+        connection.execute(text("ALTER TABLE predictions_2024_10_04 RENAME TO detached_predictions_2024_10_04"))
     assert erase_subject(kept, "s", actor="eve") == 1
     with kept.reading() as connection:
-        assert connection.execute(text("SELECT to_regclass('gone_predictions_2024_10_04')")).scalar() is None
+        assert connection.execute(text("SELECT to_regclass('detached_predictions_2024_10_04')")).scalar() is None
 
 
 def test_a_partition_is_not_dropped_while_it_is_read(kept: store.State) -> None:
@@ -164,7 +163,7 @@ def test_no_row_is_lost_while_partitions_come_and_go_under_writers(kept: store.S
         add_day_partitions(kept, START + day * DAY)
     for one in writers:
         one.join()
-    assert count_rows_by_partition(kept)["predictions_rest"] == 0
+    assert count_rows_by_partition(kept)["predictions_default"] == 0
     young = {f"w{n}-{at}" for n in range(3) for at, moment in enumerate(moments[n]) if moment >= START + 2 * DAY}
     assert store.drop_partitions(kept, before=START + 2 * DAY) == 90 - len(young)
     assert set(read_prediction_ids(kept)) == young
@@ -191,19 +190,3 @@ def test_every_partition_is_searched_for_subjects_and_ids(kept: store.State) -> 
         assert store.existing_prediction_ids(connection, ["a", "b", "c", "e"]) == {"a", "b", "c"}
         assert store.erase_subject(connection, "s") == 3
     assert read_prediction_ids(kept) == ["d"]
-
-
-@pytest.mark.parametrize("moments", [[START + DAY // 2, 7, START], [2**63 - 1], []])
-def test_the_unpartitioned_log_becomes_a_partition(kept: store.State, moments: list[int]) -> None:
-    with kept.writing() as connection:
-        METADATA.drop_all(connection)
-        connection.execute(text("DROP TABLE mlops_schema"))
-        connection.execute(text("DROP FUNCTION refuse_audit_change"))
-    _migrate(kept, to="0005")
-    write_rows(kept, *(make_row(f"r{at}", moment) for at, moment in enumerate(moments)))
-    _migrate(kept)
-    before = {"predictions_before": len(moments)} if moments else {}
-    assert count_rows_by_partition(kept) == {**before, "predictions_rest": 0}
-    add_day_partitions(kept, START, START + DAY)
-    write_rows(kept, make_row("new", START + DAY))
-    assert read_prediction_ids(kept) == [*(f"r{at}" for at in range(len(moments))), "new"]

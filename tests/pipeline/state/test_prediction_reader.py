@@ -19,7 +19,7 @@ def log_predictions(state: State, n: int) -> None:
     journal.write(
         [
             store.PredictionRow(
-                f"p{i}", i, "m", 1, "d" * 64, 1, "{}", "a", "{}", 0.5, "champion", "champion", 1, 1.0, None, None
+                f"p{i}", i, "m", 1, "d" * 64, 1, "{}", "a", "{}", 0.5, "production", "api", 1, 1.0, None, None
             )
             for i in range(n)
         ]
@@ -45,16 +45,16 @@ def test_a_revised_outcome_is_returned_with_the_previous(state: State) -> None:
 
 
 def test_counts_are_added_to_the_hour_and_the_day(state: State) -> None:
-    key = store.RollupKey("answers", "d" * 64, "champion", 5 * store.HOUR_US)
+    key = store.RollupKey("predictions", "d" * 64, "api", 5 * store.HOUR_US)
     one = store.RollupCounts(2, 0.5, np.array([1, 0, 1], dtype=np.int64))
     for after in (0, 1):
         with state.writing() as connection:
             reach = (store.RollupProgress(after, 0), store.RollupProgress(after + 1, 0))
             store.add_rollups(connection, "m", {key: one}, after=reach[0], until=reach[1])
     with state.reading() as connection:
-        days = store.read_rollups(connection, "m", "answers", since=0, until=store.DAY_US, span="day")
-        hours = store.count_rows_by_hour(connection, "m", "answers", since=0, until=store.DAY_US)
-    assert [(tally.n_rows, tally.total, tally.counts.tolist()) for _, tally in days] == [(4, 1.0, [2, 0, 2])]
+        days = store.read_rollups(connection, "m", "predictions", since=0, until=store.DAY_US, granularity="day")
+        hours = store.count_rows_by_hour(connection, "m", "predictions", since=0, until=store.DAY_US)
+    assert [(tally.n_rows, tally.confidence_sum, tally.counts.tolist()) for _, tally in days] == [(4, 1.0, [2, 0, 2])]
     assert hours == {5 * store.HOUR_US: (4, 4.0)}
 
 

@@ -14,7 +14,7 @@ def make_row(number: int, **other: object) -> PredictionRow:
     """Return the prediction of minute `number`."""
     values = {
         "prediction_id": f"id-{number}",
-        "at": number * 60_000_000,
+        "predicted_at": number * 60_000_000,
         "model": "m",
         "version": 1 + number % 2,
         "digest": "d" * 64,
@@ -23,8 +23,8 @@ def make_row(number: int, **other: object) -> PredictionRow:
         "prediction": ("no", "yes")[number % 2],
         "probabilities": '{"no": 0.4, "yes": 0.6}',
         "confidence": number / 100,
-        "served_by": "champion",
-        "variant": "champion",
+        "served_by": "production",
+        "source": "api",
         "latency_us": 5,
         "weight": 1.0,
         "idempotency_key": None,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
-from pipeline.state.schema_migration import _migrate  # the way back is for tests only
-from pipeline.state.tables import METADATA, answers, predictions
+from pipeline.state.tables import idempotent_responses, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def make_row(name: str, key: str | None = None, subject: str | None = None) -> store.PredictionRow:
     return store.PredictionRow(
-        name, 5, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"no":0.1,"yes":0.9}', 0.9, "champion", "champion", 12, 1.0, key,
+        name, 5, "m", 1, "d" * 64, 3, '{"a":1}', "yes", '{"no":0.1,"yes":0.9}', 0.9, "production", "api", 12, 1.0, key,
         subject,
     )  # fmt: skip
 
@@ -107,19 +106,4 @@ def test_erasing_a_subject_removes_its_outcomes(state: store.State, journal: sto
     with state.reading() as connection:
         assert store.latest_outcomes(connection, ["a", "b"]) == {"b": "yes"}
         assert store.existing_prediction_ids(connection, ["a", "b", "c"]) == {"b"}
-        assert list(connection.execute(select(answers))) == []
-
-
-def test_schema_version_2_preserves_predictions_of_version_1(state: store.State) -> None:
-    with state.writing() as connection:
-        METADATA.drop_all(connection)
-        connection.execute(text("DROP TABLE mlops_schema"))
-        if not state.is_file:
-            connection.execute(text("DROP FUNCTION refuse_audit_change"))
-    _migrate(state, to="0001")
-    with state.writing() as connection:
-        connection.execute(text("INSERT INTO predictions VALUES (1, 'old', 5, 'm', 1, 'd', 3, '{}', 'yes', '{}')"))
-    _migrate(state)
-    with state.reading() as connection:
-        found = connection.execute(select(predictions)).one()
-    assert (found.prediction_id, found.weight, found.served_by, found.subject) == ("old", 1.0, "champion", None)
+        assert list(connection.execute(select(idempotent_responses))) == []

@@ -18,13 +18,13 @@ from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
 from pipeline.state.schema_migration import HEAD_REVISION, _migrate
 from pipeline.state.tables import METADATA
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The long proof: MLOPS_KILLS=50.
-KILLS = int(os.environ.get("MLOPS_KILLS", "3"))
+KILLS = proof_rounds(3, long=50)
 FIRST_REVISION = "0001"
 
 _UPGRADE_SCRIPT = """

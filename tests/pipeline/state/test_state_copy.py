@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -17,16 +16,17 @@ from sqlalchemy import insert, select, text, update
 from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
-from pipeline.state.tables import METADATA, answers, outcomes
-from tests.pipeline.state import postgresql_server
-from tests.pipeline.toy_dataset import ROOT
+from pipeline.state.tables import METADATA, idempotent_responses, outcomes
+from tests.fixtures import postgresql_server
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
-KILLS = int(os.environ.get("MLOPS_KILLS", "1"))
+KILLS = proof_rounds(1, long=50)
 ODD_TEXTS = [
     "",
     "plain",
@@ -214,9 +214,11 @@ def test_a_value_that_the_target_cannot_hold_is_named(
     value: str, said: str, file_with_rows: store.State, on_server: store.State
 ) -> None:
     with file_with_rows.writing() as connection:
-        connection.execute(update(answers).where(answers.c.idempotency_key == "name 2").values(subject=value))
+        connection.execute(
+            update(idempotent_responses).where(idempotent_responses.c.idempotency_key == "name 2").values(subject=value)
+        )
     with pytest.raises(
-        DataError, match=rf"table answers, row with idempotency_key 'name 2': .*{said}.*nothing was copied"
+        DataError, match=rf"table idempotent_responses, row with idempotency_key 'name 2': .*{said}.*nothing was copied"
     ):
         copy_database(file_with_rows, on_server)
     assert set(map(len, read_all_rows(on_server).values())) == {0}

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipeline.state.tables import METADATA
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 DOCUMENTED_TABLES = dict(
     re.findall(

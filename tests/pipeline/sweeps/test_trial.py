@@ -17,6 +17,7 @@ import yaml
 from pipeline.errors import ConfigError, Conflict, UsageError
 from pipeline.sweeps import adopt_run
 from pipeline.tracking import ExperimentTracker
+from tests.fixtures.proof import proof_rounds
 from tests.pipeline.tracking.graph_outputs import make_rows
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 EXPERIMENT = "personality_classification"
-# The long proof: MLOPS_TEST_CONFIGURATIONS=20.
-N_CONFIGURATIONS = int(os.environ.get("MLOPS_TEST_CONFIGURATIONS", "8"))
+N_CONFIGURATIONS = proof_rounds(8, long=20)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def project(prepared: Path, tmp_path: Path) -> Project:
     return Project(Path(shutil.copytree(prepared, tmp_path / "project", symlinks=True)))
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project) -> None:
     printed = project.train("-m", "model=logistic_regression,naive_bayes", "seed=42,2", "training.calibration=sigmoid")
     (parent,) = project.runs("sweep")
@@ -109,7 +109,7 @@ def test_a_sweep_is_one_run_with_children_named_by_what_varies(project: Project)
     assert best.run_id[:8] in last
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_sweep_leaves_the_outputs_of_the_graph_alone(project: Project) -> None:
     before = {path for path in project.root.rglob("*") if path.is_file() and "outputs" not in path.parts}
     project.train("-m", "model=naive_bayes", "seed=42,2")
@@ -118,7 +118,7 @@ def test_a_sweep_leaves_the_outputs_of_the_graph_alone(project: Project) -> None
     assert grown <= {"mlruns", "mlflow.db-wal", "mlflow.db-shm"}
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_configurations_survive_failing_ones_and_are_resumed(project: Project) -> None:
     words = ("model=logistic_regression", f"model.estimator.C={','.join(map(str, range(1, N_CONFIGURATIONS)))},-1")
     n_good = N_CONFIGURATIONS - 1
@@ -131,7 +131,7 @@ def test_configurations_survive_failing_ones_and_are_resumed(project: Project) -
     assert len({run.tags["mlops.fingerprint"] for run in project.runs("trial") if run.is_finished}) == n_good
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_first_failure_ends_a_sweep_by_choice(project: Project) -> None:
     printed = project.train("-m", "model=naive_bayes", "training.folds=1,2", "tracking.fail_fast=true", expect=3)
     assert "training.folds: found 1" in printed
@@ -139,14 +139,14 @@ def test_the_first_failure_ends_a_sweep_by_choice(project: Project) -> None:
     assert project.runs("trial") == []
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
     printed = project.train("-m", "model=naive_bayes", "training.folds=0,1", expect=3)
     assert "every member of the sweep failed" in printed
     assert "Traceback" not in printed
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_joblib_launcher_finds_the_same(project: Project) -> None:
     project.train("-m", "model=naive_bayes", "seed=42,2")
     printed = project.train(
@@ -155,7 +155,7 @@ def test_the_joblib_launcher_finds_the_same(project: Project) -> None:
     assert "4 finished (2 known already), 0 failed" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Project) -> None:
     words = ("-m", "hparams_search=logistic_regression", "hydra.sweeper.n_trials=4")
     printed = project.train(*words)
@@ -165,22 +165,22 @@ def test_optuna_searches_and_proposes_the_same_when_it_is_resumed(project: Proje
     assert "4 finished (4 known already), 0 failed" in project.train(*words)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_search_the_wrong_way_is_refused_before_it_starts(project: Project) -> None:
-    words = ("-m", "hparams_search=logistic_regression", "training.objective=roc_auc")
+    words = ("-m", "hparams_search=logistic_regression", "training.selection_metric=roc_auc")
     printed = project.train(*words, expect=3)
     assert "add hydra.sweeper.direction=maximize" in printed
     assert project.runs("trial") == []
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_a_trial_on_other_rows_than_those_on_disk_is_refused(project: Project) -> None:
     printed = project.train("data.source.rows=700", expect=3)
     assert "data.source.rows=600" in printed
     assert "`dvc repro`" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("starts_processes")
 def test_the_adopted_winner_composes_to_what_the_trial_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.train("model=random_forest", "model.estimator.n_estimators=7", "seed=3", "training.calibration=isotonic")
     monkeypatch.chdir(project.root)

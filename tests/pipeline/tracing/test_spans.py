@@ -11,13 +11,13 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pipeline.errors import ConfigError, DataError
+from pipeline.project import paths
 from pipeline.tracing import child_span, current_trace_id, open_tracing, root_span, use_trace
 from pipeline.tracing.sampling import TraceParent, TraceSampler
 from pipeline.tracing.spans import tracing_with_exporter
 from pipeline.tracking import ExperimentTracker
 from pipeline.tracking.active_run import TrackingWarning
 from pipeline.tracking.run_outbox import PendingRun
-from pipeline.tracking.run_store import OUTBOX_FOLDER
 from tests.pipeline.tracing.otlp_collector import run_collector
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
     assert found["stage tried"].parent_id == PARENT.span_id
     assert found["one"].parent_id == found["stage tried"].span_id
     assert {(one.service, one.trace_id) for one in found.values()} == {("mlops-stages", PARENT.trace_id)}
-    [letter] = (tmp_path / OUTBOX_FOLDER).iterdir()
+    [letter] = (tmp_path / paths.RUN_OUTBOX).iterdir()
     assert PendingRun(letter).header().tags["mlops.trace_id"] == PARENT.trace_id
 
 

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
 
 CONF = Path(__file__).parents[3] / "conf"
-SMALL = ("data.source.rows=600", "training.folds=2", "evaluation.resamples=100", "evaluation.importance_repeats=1")
+SMALL = (
+    "data.source.rows=600",
+    "training.folds=2",
+    "evaluation.bootstrap_samples=100",
+    "evaluation.importance_repeats=1",
+)
 SMALL += ("model.estimator.max_iter=10", "evaluation.metrics=[log_loss,roc_auc,accuracy]")
 
 
@@ -77,7 +82,9 @@ def make_results(root: Path, *overrides: str) -> Config:
     )
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
     judged = package.load_package(root / paths.CANDIDATE_PACKAGE)
-    report = evaluate(judged, rows, test, config.evaluation, objective=config.training.objective, seed=config.seed)
+    report = evaluate(
+        judged, rows, test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+    )
     report.write_tables(root / paths.PLOTS)
     files.write_json(root / paths.EVALUATION_REPORT, report.as_dict())
     files.write_text(root / paths.MODEL_CARD, model_card(report, config))

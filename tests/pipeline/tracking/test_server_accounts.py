@@ -10,7 +10,7 @@ import requests
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.tracking import ExperimentTracker, TrackingWarning, make_tracker, sync_runs
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.tracking.conftest import free_port, server
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.root_config import Config
 
 # One worker starts the server that these tests share.
-pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("accounts"), pytest.mark.usefixtures("starts_processes")]
 
 ADMIN, WRITER = "first-account-4711", "writer-account-4711"  # pragma: allowlist secret
 

@@ -19,7 +19,7 @@ from pipeline.validation.arrow_rows import open_rows
 from pipeline.validation.dataset_drift import compare_distributions
 from pipeline.validation.dataset_stats import DatasetStats, collect_stats
 from pipeline.validation.outliers import Outliers, find_outliers
-from tests.pipeline.toy_dataset import settings as shipped
+from tests.fixtures.toy_dataset import settings as shipped
 
 TARGET = Target("answer", ("no", "yes"), "yes")
 LIMITS = shipped().validation

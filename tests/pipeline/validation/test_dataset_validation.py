@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.errors import DataError
 from pipeline.schema import Column, Schema
 from pipeline.validation import ValidationReport, quarantine, validate
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +136,7 @@ def test_pandera_and_arrow_give_the_same_report() -> None:
     frame = make_rows()
     frame.loc[3:7, "Going_outside"] = 99
     frame.loc[5:9, "Stage_fear"] = "perhaps"
-    few, many = (validate(frame, PERSONALITY, validation_config(plain_rows=n)) for n in (1_000, 1))
+    few, many = (validate(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1))
     assert few.as_dict() == many.as_dict()
 
 

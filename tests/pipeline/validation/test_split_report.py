@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.validation import compare_split
-from tests.pipeline.toy_dataset import rows, schema, settings
+from tests.fixtures.toy_dataset import rows, schema, settings
 
 LIMITS = settings().validation
 

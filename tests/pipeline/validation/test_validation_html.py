@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.schema import Column, Schema, Target
 from pipeline.validation import render_html, validate
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 LIMITS = settings().validation
 TARGET = Target("answer", ("no", "yes"), "yes")

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.schema import Schema
 from pipeline.validation import DataValidator
-from tests.pipeline.toy_dataset import settings
+from tests.fixtures.toy_dataset import settings
 
 LIMITS = settings().validation
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.config_loader import load_scenario
 from pipeline.errors import ConfigError
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, old: str, new: st
 def test_an_unknown_key_is_told_the_known_ones(tmp_path: Path) -> None:
     said = refused(tmp_path, "seconds: 90", "seconds: 90, bad_request: 0.5")
     assert said.endswith(
-        "known: bad_requests, changes, flipped_outcomes, name, rows_per_s, seconds; did you mean 'bad_requests'?"
+        "known: bad_request_share, changes, flipped_outcome_share, name, rows_per_s, seconds; did you mean 'bad_request_share'?"
     )
 
 

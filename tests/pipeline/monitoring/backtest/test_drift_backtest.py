@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ from pipeline.monitoring.backtest.threshold_search import (
     count_incidents,
     raise_column_thresholds,
 )
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, count_rows, detect, make_reference, sample_rows
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
@@ -40,7 +41,6 @@ from tests.pipeline.monitoring.log_fixtures import (
     write_log,
     write_outcomes,
 )
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,10 +60,10 @@ def run_backtest(
 
 def test_proposed_thresholds_meet_the_budget_on_other_samples() -> None:
     budget = AlertBudget(1.0, 4.0)  # 1 of 42 windows may raise something
-    before = run_backtest(budget, seed=1, n=int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "250")))
+    before = run_backtest(budget, seed=1, n=proof_rounds(250, long=5000))
     assert before.false_alarm_rate[1] > budget.max_alert_share  # the lower end: the budget is not kept beyond chance
     assert before.proposal
-    rounds = int(os.environ.get("MLOPS_BACKTEST_WINDOWS", "250"))
+    rounds = proof_rounds(250, long=5000)
     others = run_backtest(budget, seed=2, config=_proposed_config(before), n=rounds)
     assert others.false_alarm_rate[1] <= budget.max_alert_share
 
@@ -127,7 +127,7 @@ def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_bu
 
 def test_drift_needs_consecutive_windows() -> None:
     counts = [count_rows(REFERENCE, sample_rows(2_000, i, shift=0.5 if i in (1, 4, 5, 6) else 0.0)) for i in range(8)]
-    held = CONFIG.model_copy(update={"hold_windows": 2})
+    held = CONFIG.model_copy(update={"consecutive_windows": 2})
     past = [LoggedWindow(str(i), str(i + 1), one) for i, one in enumerate(counts)]
     found = run_backtest(AlertBudget(100.0, 24.0), seed=0, config=held, past=past, n=40)
     assert [(one.since, one.until) for one in found.incidents] == [("5", "7")]

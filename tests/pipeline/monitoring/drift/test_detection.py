@@ -175,7 +175,7 @@ def test_drift_gives_watch_until_enough_consecutive_windows() -> None:
 
 
 def with_consecutive_windows(windows: int):
-    return CONFIG.model_copy(update={"hold_windows": windows})
+    return CONFIG.model_copy(update={"consecutive_windows": windows})
 
 
 def test_counts_of_parts_add_up_to_those_of_the_whole_window() -> None:

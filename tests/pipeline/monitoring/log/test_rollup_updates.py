@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from pipeline.state import State
 
 
-def tallies_by_variant(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
+def tallies_by_source(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
     window = window_by_time(state, MODEL_NAME, since=since, until=until)
     found = window_tallies(state, MODEL_NAME, window, part, lambda _: package)
-    return {variant: [one.n_rows, *one.counts.tolist()] for (_, variant, _), one in sorted(found.items())}
+    return {source: [one.n_rows, *one.counts.tolist()] for (_, source, _), one in sorted(found.items())}
 
 
 def outcome_batches(
@@ -89,7 +89,7 @@ def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     assert found["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=within)
     assert found["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=within)
     assert found["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=within)
-    assert found["by_variant"]["champion"]["figures"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
+    assert found["by_source"]["api"]["figures"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
     column = next(one for one in found["slices"] if one["n_outcomes"] < len(table))
     assert 0 <= column["low"] <= column["accuracy"] <= column["high"] <= 1
 
@@ -106,9 +106,9 @@ def test_outcomes_counted_step_by_step_are_those_of_a_rebuild(project: Path) -> 
         write_outcomes(project, batch)
         roll_up(state, MODEL_NAME, lambda _: package)
     whole = (NOW - hours_us(60), NOW + hours_us(1))
-    before = tallies_by_variant(state, package, OUTCOMES, *whole)
+    before = tallies_by_source(state, package, OUTCOMES, *whole)
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 600
-    assert (before["champion"][0], tallies_by_variant(state, package, OUTCOMES, *whole)) == (600, before)
+    assert (before["api"][0], tallies_by_source(state, package, OUTCOMES, *whole)) == (600, before)
     state.close()
 
 
@@ -123,10 +123,10 @@ def test_parts_read_ahead_by_two_at_once_are_each_counted_once(project: Path, mo
     with ThreadPoolExecutor(2) as both:
         n_rows = list(both.map(lambda state: roll_up(state, MODEL_NAME, lambda _: package), states))
     whole = (NOW - hours_us(60), NOW + hours_us(1))
-    found = [tallies_by_variant(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
+    found = [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
     monkeypatch.setattr(rollup_updates, "_AT_ONCE", 1_000)
-    assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == found[0]["champion"][0] == 600
-    assert found == [tallies_by_variant(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
+    assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == found[0]["api"][0] == 600
+    assert found == [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
     for state in states:
         state.close()
 
@@ -152,7 +152,7 @@ def test_a_kill_while_outcomes_are_counted_counts_none_of_them_twice(
         with pytest.raises(KeyboardInterrupt):
             roll_up(state, MODEL_NAME, lambda _: package)
     roll_up(state, MODEL_NAME, lambda _: package)
-    assert tallies_by_variant(state, package, OUTCOMES, NOW - hours_us(6), NOW + 1)["champion"][0] == 200
+    assert tallies_by_source(state, package, OUTCOMES, NOW - hours_us(6), NOW + 1)["api"][0] == 200
     state.close()
 
 
@@ -163,8 +163,8 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
     rows = [
         store.PredictionRow(
             f"v{i}", NOW - hours_us(3) + i, MODEL_NAME, version, package.digest, 1, "{}", package.classes[0],
-            json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}), 0.7, "champion",
-            "champion" if i % 4 else "challenger", int(latency[i]), 1.0, None, None,
+            json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}), 0.7, "production",
+            "api" if i % 4 else "file", int(latency[i]), 1.0, None, None,
         )
         for i in range(500)
     ]  # fmt: skip
@@ -173,10 +173,10 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
     journal.write(rows)
     journal.close()
     roll_up(state, MODEL_NAME, lambda _: package)
-    found = tallies_by_variant(state, package, PREDICTIONS, NOW - hours_us(4), NOW)
-    assert {name: one[0] for name, one in found.items()} == {"challenger": 125, "champion": 375}
+    found = tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(4), NOW)
+    assert {name: one[0] for name, one in found.items()} == {"file": 125, "api": 375}
     shown = make_monitor(project).get_monitoring_dashboard_data(4)
-    assert shown["predictions_by_variant"] == {"challenger": 125, "champion": 375}
+    assert shown["predictions_by_source"] == {"file": 125, "api": 375}
     for percent in (50, 95, 99):
         exact = np.percentile(latency, percent, method="inverted_cdf") / 1000
         assert shown["latency_ms"][str(percent)] == pytest.approx(exact, rel=0.025)
@@ -203,7 +203,7 @@ def test_a_window_of_rows_looks_past_rows_of_the_future(project: Path) -> None:
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
     window = window_by_rows(state, MODEL_NAME, 50, until=NOW + 1)
-    assert tallies_by_variant(state, package, PREDICTIONS, window.since, window.until)["champion"][0] == 50
+    assert tallies_by_source(state, package, PREDICTIONS, window.since, window.until)["api"][0] == 50
     state.close()
 
 
@@ -219,7 +219,7 @@ def test_a_window_of_a_month_is_the_sum_of_its_days_and_hours(project: Path) -> 
     ):
         window = window_by_time(state, MODEL_NAME, since=since, until=until)
         assert (
-            tallies_by_variant(state, package, PREDICTIONS, since, until)["champion"][0]
+            tallies_by_source(state, package, PREDICTIONS, since, until)["api"][0]
             == ((at >= window.since) & (at < until)).sum()
         )
         assert since - window.since < hours_us(1)
@@ -249,9 +249,9 @@ def test_an_earlier_window_can_be_the_baseline(project: Path) -> None:
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
-    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous")}
+    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous_window")}
     assert number in against["training"]["drifted_features"]
-    assert against["previous"]["drifted_features"] == []
+    assert against["previous_window"]["drifted_features"] == []
 
 
 def test_the_baseline_is_chosen_by_override(project: Path) -> None:
@@ -260,7 +260,7 @@ def test_the_baseline_is_chosen_by_override(project: Path) -> None:
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
-    declared = monitor.resolved_config.monitoring.model_copy(update={"baseline": "previous"})
+    declared = monitor.resolved_config.monitoring.model_copy(update={"baseline": "previous_window"})
     relative = replace(monitor, config=monitor.resolved_config.model_copy(update={"monitoring": declared}))
     found = [one.generate_monitoring_report(2)["drift"]["drifted_features"] for one in (monitor, relative)]
     assert (number in found[0], found[1]) == (True, [])
@@ -273,13 +273,13 @@ def test_a_rebuild_keeps_the_hours_that_have_left_the_log(project: Path) -> None
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
     whole = (day, day + store.DAY_US)
-    before = tallies_by_variant(state, package, PREDICTIONS, *whole)
+    before = tallies_by_source(state, package, PREDICTIONS, *whole)
     with state.writing() as connection:
         assert store.remove_predictions(connection, before=day + hours_us(7), limit=1_000) == 140
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 340
-    assert (before["champion"][0], tallies_by_variant(state, package, PREDICTIONS, *whole)) == (480, before)
-    early = tallies_by_variant(state, package, PREDICTIONS, day, day + hours_us(7))
-    assert early["champion"][0] == 140
+    assert (before["api"][0], tallies_by_source(state, package, PREDICTIONS, *whole)) == (480, before)
+    early = tallies_by_source(state, package, PREDICTIONS, day, day + hours_us(7))
+    assert early["api"][0] == 140
     state.close()
 
 
@@ -289,9 +289,7 @@ def test_values_of_another_type_are_left_out_of_the_counts(project: Path) -> Non
     plain = json.loads(live_rows(50)[names].to_json(orient="records"))
     number = next(one.name for one in package.schema.features if one.is_numeric)
     rows = [
-        store.LoggedRow(
-            i, NOW, package.digest, "champion", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, 1.0, None
-        )
+        store.LoggedRow(i, NOW, package.digest, "api", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, 1.0, None)
         for i, one in enumerate(plain)
     ]
     reference = loggable_reference(package)
@@ -310,7 +308,7 @@ def test_binned_features_are_counted_equally_by_chunk_and_by_row(project: Path) 
     binned = replace(package, schema=replace(package.schema, columns=columns))
     texts = [json.dumps({number: {"bin": 2}}), json.dumps({number: None}), json.dumps({})]
     rows = [
-        store.LoggedRow(i, NOW, package.digest, "champion", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
+        store.LoggedRow(i, NOW, package.digest, "api", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
         for i, one in enumerate(texts)
     ]
     last = len(package.reference.column(number).labels) - 1
@@ -330,5 +328,5 @@ def test_rows_of_a_deleted_package_are_still_reported(project: Path) -> None:
     uncounted = window_tallies(state, MODEL_NAME, window, "uncounted", lambda _: None)
     assert [one.n_rows for one in uncounted.values()] == [30]
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 30
-    assert tallies_by_variant(state, package, PREDICTIONS, NOW - hours_us(3), NOW)["champion"][0] == 30
+    assert tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(3), NOW)["api"][0] == 30
     state.close()

@@ -179,7 +179,7 @@ def test_rows_of_equal_weight_are_summed_unchanged() -> None:
 
 def test_rows_are_thinned_to_equal_weight() -> None:
     rows = [
-        store.LoggedRow(i, NOW, "d", "champion", 1, "{}", "a", "{}", 0.5, 0, 8.0 if i % 2 else 2.0, None)
+        store.LoggedRow(i, NOW, "d", "api", 1, "{}", "a", "{}", 0.5, 0, 8.0 if i % 2 else 2.0, None)
         for i in range(4_000)
     ]
     kept = thin_to_equal_weight(rows, seed=0)

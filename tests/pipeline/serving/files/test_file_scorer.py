@@ -24,8 +24,8 @@ from pipeline.serving.files.file_scorer import score_file
 from pipeline.serving.scorer import RowScorer
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
-from tests.pipeline.serving.conftest import make_rows
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.registered_project import make_rows
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,9 +80,9 @@ def test_the_output_is_the_same_whatever_the_pieces(
 def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
     code = (
-        "import sys; from pathlib import Path; from pipeline.package import load;"
-        "from pipeline.serving import scoring_files as s; s.PART_ROWS = 200;"
-        "done = s.score_file(load(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
+        "import sys; from pathlib import Path; from pipeline.package import load_package;"
+        "from pipeline.serving.files import file_scorer as s; s.PART_ROWS = 200;"
+        "done = s.score_file(load_package(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
         "print(done.n_rows, done.n_resumed)"
     )
     target = tmp_path / "out.csv"
@@ -162,4 +162,4 @@ def test_a_file_is_logged_once_however_often_it_is_scored(
     assert [row.prediction for row in kept] == found["prediction"].tolist()
     assert [row.confidence for row in kept] == found["confidence"].tolist()
     assert [json.loads(row.features) for row in kept] == make_rows(700)
-    assert {(row.variant, row.digest) for row in kept} == {("file", package.digest)}
+    assert {(row.source, row.digest) for row in kept} == {("file", package.digest)}

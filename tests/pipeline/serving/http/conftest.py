@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.package.small_packages import write_small_package
-from tests.pipeline.serving.http.server_process import RunningServer, make_project, run_server
+from tests.fixtures.server_process import RunningServer, make_project, run_server
+from tests.fixtures.small_packages import write_small_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.pipeline.state.project_databases import ProjectDatabases
+    from tests.fixtures.project_databases import ProjectDatabases
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from tests.pipeline.serving.http.server_process import ROW
+from tests.fixtures.server_process import ROW
 
 if TYPE_CHECKING:
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 __all__ = ["ServerLoad"]
 

@@ -13,9 +13,9 @@ import pytest
 
 from pipeline import state as store
 from pipeline.serving.http.authentication import PUBLIC, ROLES, Principal
+from tests.fixtures.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
+from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW, RunningServer, make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("serving")
 
-AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.failures_per_min=100000")
+AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.max_auth_failures_per_min=100000")
 
 
 def run_mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -194,7 +194,7 @@ def test_a_wrong_argument_of_keys_is_a_usage_error(project: Path, words: tuple[s
 
 
 def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_path: Path) -> None:
-    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.failures_per_min=5")
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_auth_failures_per_min=5")
     with run_server(tmp_path) as server, server.client() as client:
         wrong = {"Authorization": "Bearer mlops_000000000000_abc"}
         statuses = [client.get("/v1/status", headers=wrong) for _ in range(7)]
@@ -204,7 +204,7 @@ def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_p
 
 
 def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path) -> None:
-    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.requests_per_s=2.0")
+    make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_requests_per_s=2.0")
     state = store.open_state(tmp_path)
     first, second = (
         {"Authorization": f"Bearer {store.create_api_key(state, 'viewer', name='', actor='ada')[0]}"} for _ in range(2)

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+from tests.fixtures.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 pytestmark = pytest.mark.xdist_group("serving")
 
@@ -50,7 +50,7 @@ def test_a_prediction_identifies_its_model(client: httpx.Client) -> None:
     }
     assert answer["probabilities"][answer["prediction"]] == answer["confidence"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL_NAME, 1, "champion")
+    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL_NAME, 1, "production")
 
 
 def test_a_batch_is_predicted_in_order_with_an_id_for_each_row(client: httpx.Client) -> None:

@@ -13,8 +13,8 @@ from pipeline.errors import IntegrityError
 from pipeline.package import PackageStore
 from pipeline.serving.http.golden_replay import replay_golden_rows
 from pipeline.serving.loaded_model import load_model
-from tests.pipeline.serving.conftest import engine_settings
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.fixtures.registered_project import engine_settings
+from tests.fixtures.server_process import ROW, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def load_first(package_folder: Path, root: Path) -> LoadedModel:
     store = PackageStore(root / "packages")
     digest = store.add(package_folder).digest
     return load_model(
-        store, model="m", version=1, digest=digest, generation=1, served_by="champion",
+        store, model="m", version=1, digest=digest, generation=1, served_by="production",
         config=engine_settings(), secret=b"0",
     )  # fmt: skip
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import MODEL_NAME, ROW
 from tests.pipeline.serving.http.hostile_requests import hostile_bodies, hostile_raw_requests
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
 _MAX_RESPONSE_S = 2
-# The full proof, MLOPS_TEST_GOOD_AFTER=1, sends a good body after each bad one.
-N_VALID_AFTER = int(os.environ.get("MLOPS_TEST_GOOD_AFTER", "10"))
+# `--proof=long` sends a good body after each bad one.
+N_VALID_AFTER = proof_rounds(10, long=1)
 _DATATYPES = {int: "INT64", str: "BYTES"}
 
 

@@ -16,11 +16,11 @@ from pipeline import state as store
 from pipeline.alerts.rule_inputs import fetch_server_metrics
 from pipeline.alerts.run_summary import summarize_run
 from pipeline.config.config_loader import load_params
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.server_process import MODEL_NAME, ROW
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))

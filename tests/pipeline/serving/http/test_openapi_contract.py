@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,19 +13,20 @@ import pytest
 import tritonclient.http as triton
 
 from pipeline.serving.http.authentication import PUBLIC, ROLES
-from tests.pipeline.serving.http.server_process import MODEL_NAME, ROW
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import MODEL_NAME, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
-    from tests.pipeline.serving.http.server_process import RunningServer
+    from tests.fixtures.server_process import RunningServer
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-# The full proof: MLOPS_TEST_EXAMPLES=160 gives more than 3,000 cases, once before a release.
-N_EXAMPLES = int(os.environ.get("MLOPS_TEST_EXAMPLES", "3"))
+# `--proof=long` gives more than 3,000 cases.
+N_EXAMPLES = proof_rounds(3, long=160)
 N_CASES = 1_500 if N_EXAMPLES >= 160 else 100
 OTHER_ROW = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.fixtures.server_process import ROW, make_project, run_server
 
 if TYPE_CHECKING:
     from pathlib import Path

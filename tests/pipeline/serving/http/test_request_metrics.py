@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.pipeline.serving.http.server_process import ROW
+from tests.fixtures.server_process import ROW
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
+from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.tracing.otlp_collector import run_collector
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: P
 
 
 def test_of_requests_without_a_caller_s_trace_the_declared_share_is_followed(package: Path, tmp_path: Path) -> None:
-    make_project(tmp_path, [package], "serving.traced_share=0.5")
+    make_project(tmp_path, [package], "serving.trace_sample_rate=0.5")
     with run_collector(tmp_path / "spans") as collector:
         asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
         with run_server(tmp_path, **asks) as server, server.client() as client:

@@ -12,18 +12,19 @@ from sqlalchemy import select
 
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
+from tests.fixtures import postgresql_server
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.serving.http.server_load import ServerLoad
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
-from tests.pipeline.state import postgresql_server
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-# The full proof: MLOPS_TEST_KILLS=50, once before a release; it prints how soon the server was ready again.
-N_KILLS = int(os.environ.get("MLOPS_TEST_KILLS", "1"))
+# The test prints how soon the server is ready again.
+N_KILLS = proof_rounds(1, long=50)
 # A folder on a file system of its own, of some 60 MB, that may be filled: `mount -t tmpfs -o size=60m tmpfs FOLDER`.
 SMALL_DISK = os.environ.get("MLOPS_TEST_SMALL_DISK")
-# The full proof: MLOPS_TEST_STOPS=10; it prints how soon the server answered again.
-N_STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "1"))
+# The test prints how soon the server responds again.
+N_STOPS = proof_rounds(1, long=20)
 
 
 def logged_prediction_ids(root: Path) -> list[str]:

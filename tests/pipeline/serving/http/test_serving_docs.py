@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.serving.http import problems
-from tests.pipeline.toy_dataset import ROOT, settings
+from tests.fixtures.toy_dataset import ROOT, settings
 
 if TYPE_CHECKING:
     import httpx
@@ -36,11 +36,11 @@ def test_the_table_of_operations_has_every_path_with_its_role(client: httpx.Clie
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("body_mb", "| body | {} MB, 10,000 rows |"),
-        ("head_s", "{} s, 9 s, 9 s; who is slower is cut"),
-        ("concurrent", "{} requests, 64 MB of bodies"),
-        ("connections", "| {:,}; above it only probes"),
-        ("idle_s", "| idle connection | {} s |"),
+        ("max_body_mb", "| body | {} MB, 10,000 rows |"),
+        ("header_timeout_s", "{} s, 9 s, 9 s; who is slower is cut"),
+        ("max_concurrent_requests", "{} requests, 64 MB of bodies"),
+        ("max_connections", "| {:,}; above it only probes"),
+        ("keep_alive_timeout_s", "| idle connection | {} s |"),
     ],
 )
 def test_the_table_of_limits_has_the_defaults(key: str, said: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,14 +12,14 @@ from sqlalchemy import select
 
 from pipeline.state import open_state
 from pipeline.state.tables import predictions
+from tests.fixtures.project_databases import DATABASE_KIND
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import ROW, make_project, run_server
 from tests.pipeline.serving.http.server_load import ServerLoad
-from tests.pipeline.serving.http.server_process import ROW, make_project, run_server
-from tests.pipeline.state.project_databases import DATABASE_KIND
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-# The full proof: MLOPS_TEST_STOPS=20, once before a release.
-N_STOPS = int(os.environ.get("MLOPS_TEST_STOPS", "3"))
+N_STOPS = proof_rounds(3, long=20)
 
 
 @pytest.fixture

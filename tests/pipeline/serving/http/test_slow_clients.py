@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import selectors
 import socket
@@ -18,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.serving.http.server_process import ROW, RunningServer, make_project, run_server
-from tests.pipeline.toy_dataset import ROOT
+from tests.fixtures.proof import proof_rounds
+from tests.fixtures.server_process import ROW, RunningServer, make_project, run_server
+from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
-# The full proof: MLOPS_TEST_SLOW_CLIENTS=400 MLOPS_TEST_DEADLINE_S=9, once before a release.
-N_SLOW_CLIENTS = int(os.environ.get("MLOPS_TEST_SLOW_CLIENTS", "60"))
-# And MLOPS_TEST_LARGE_BODIES=200, which offers 780 MB at once.
-N_LARGE_BODIES = int(os.environ.get("MLOPS_TEST_LARGE_BODIES", "48"))
-DEADLINE_S = int(os.environ.get("MLOPS_TEST_DEADLINE_S", "2"))
+N_SLOW_CLIENTS = proof_rounds(60, long=400)
+# `--proof=long` offers 780 MB at once.
+N_LARGE_BODIES = proof_rounds(48, long=200)
+DEADLINE_S = proof_rounds(2, long=9)
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -40,11 +39,11 @@ def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     make_project(
         root,
         [package],
-        f"serving.limits.head_s={min(5, DEADLINE_S)}",
-        f"serving.limits.body_s={DEADLINE_S}",
-        f"serving.limits.answer_s={DEADLINE_S}",
-        f"serving.limits.idle_s={DEADLINE_S + 2}",
-        "serving.limits.concurrent=8",
+        f"serving.limits.header_timeout_s={min(5, DEADLINE_S)}",
+        f"serving.limits.body_timeout_s={DEADLINE_S}",
+        f"serving.limits.response_timeout_s={DEADLINE_S}",
+        f"serving.limits.keep_alive_timeout_s={DEADLINE_S + 2}",
+        "serving.limits.max_concurrent_requests=8",
     )
     with run_server(root) as one:
         yield one
@@ -208,7 +207,7 @@ def test_overload_is_shed_with_retry_after_while_probes_succeed(server: RunningS
 
 
 def test_memory_is_bounded_however_many_large_bodies_come_at_once(package: Path, tmp_path: Path) -> None:
-    make_project(tmp_path, [package], "serving.limits.body_mb=4", "serving.limits.work_mb=4")
+    make_project(tmp_path, [package], "serving.limits.max_body_mb=4", "serving.limits.max_inflight_mb=4")
     body = json.dumps({"instances": [ROW] * 10_000}).encode().ljust(3_900_000)
     head = HEAD.replace(b"/predict", b"/predict/batch") + f"Content-Length: {len(body)}\r\n\r\n".encode()
     with run_server(tmp_path) as server:

@@ -1,0 +1,50 @@
+"""Find the folder of the project, and the folder whose `state/` a command or a server reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+from pipeline.project import paths
+
+__all__ = ["find_project_root", "find_state_root"]
+
+_ROOT_MARKERS = ("dvc.yaml", ".git")
+
+
+def find_project_root() -> Path:
+    """Return the folder of the project: `DVC_ROOT`, or the nearest folder above with a graph, or the current folder.
+
+    DVC runs queued experiments in temporary copies and names the workspace in `DVC_ROOT`, so their runs
+    reach the same store.
+    """
+    workspace = os.environ.get("DVC_ROOT")
+    if workspace and Path(workspace).is_dir():
+        return Path(workspace).resolve()
+    return _nearest_folder_with(_ROOT_MARKERS)
+
+
+def find_state_root(folder: Path | None = None) -> Path:
+    """Return the folder whose `state/` holds the database and the packages.
+
+    A serving image has settings but neither a graph nor git, so `params.yaml` marks a root here as well.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        That folder, or the folder `state` in it; the nearest one above the current folder when None.
+    """
+    if folder is None:
+        return _nearest_folder_with((*_ROOT_MARKERS, str(paths.PARAMS)))
+    resolved = folder.resolve()
+    return resolved.parent if resolved.name == paths.STATE.name else resolved
+
+
+def _nearest_folder_with(markers: Collection[str]) -> Path:
+    current = Path.cwd()
+    folders = (current, *current.parents)
+    return next((folder for folder in folders if any((folder / marker).exists() for marker in markers)), current)
