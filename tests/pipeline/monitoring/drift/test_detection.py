@@ -203,7 +203,7 @@ def test_the_state_of_seven_columns_is_small() -> None:
     "case", [one for one in drift_rules.CASES if one.n in (200, 1_000_000) or one.is_drifted], ids=str
 )
 def test_error_rates_of_the_drift_rule_are_within_bounds(case: drift_rules.DriftCase) -> None:
-    """The full number of draws is run by benchmarks/drift_rules.py; docs/monitoring.md has its table."""
+    """The full number of draws is run by benchmarks/drift_rules.py; docs/explanation/drift-detection.md has its table."""
     share = drift_rules.detection_rates(case, 100, seed=1, rules=("ours",))["ours"]
     assert share >= drift_rules.BAR_FOUND if case.is_drifted else share <= drift_rules.BAR_FALSE
 

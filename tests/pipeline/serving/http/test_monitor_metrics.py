@@ -93,14 +93,14 @@ def test_the_monitor_reads_server_metrics(
 
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
-    assert len(samples["mlops_drift"]) == 100
-    assert samples["mlops_drift"][0] == ({"column": "c0", "kind": "feature", "statistic": "wasserstein"}, 0.4)
+    assert len(samples["mlops_drift_statistic"]) == 100
+    assert samples["mlops_drift_statistic"][0] == ({"column": "c0", "kind": "feature", "statistic": "wasserstein"}, 0.4)
     assert {labels["kind"]: value for labels, value in samples["mlops_performance"]} == {
         "realized": 0.8, "estimated": 0.9, "baseline": 0.95,
     }  # fmt: skip
     assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
     assert ({"severity": "warning"}, 1.0) in samples["mlops_incidents_open"]
-    assert samples["mlops_alert_messages_waiting"] == [({}, 1.0)]
+    assert samples["mlops_notifications_pending"] == [({}, 1.0)]
 
 
 @pytest.mark.parametrize("expression", sorted(set(promql_expressions())))
