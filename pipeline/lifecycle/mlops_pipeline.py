@@ -11,11 +11,9 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
 from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
-from pipeline.lifecycle.live_rows import evaluate_live_rows
 from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.log.record import read_feature_importance
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
@@ -257,16 +255,8 @@ class MLOpsPipeline:
         """
         monitor = ModelMonitor(self.model_name, root=self.root, config=self._loaded_config)
         if prediction_data is None:
-            report = monitor.generate_monitoring_report(window_hours)
-            if reference_data is not None:
-                report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
-            return report
-        package = self.registry.load_model(self.model_name, stage="Production")
-        importance = read_feature_importance(self._root, package.digest)
-        report = evaluate_live_rows(
-            package, prediction_data, reference_data, config=self._loaded_config, importance=importance
-        )
-        return {"model": self.model_name, **report}
+            return monitor.generate_monitoring_report(window_hours, reference_data=reference_data)
+        return monitor.evaluate_frame(prediction_data, reference_data)
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
         """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
