@@ -89,7 +89,7 @@ class ApiClient:
 
     def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the model says when one feature alone is another."""
-        return self._request("/v1/variation", _row_body(features))
+        return self._request("/v1/what-if", _row_body(features))
 
     def record_outcome(self, prediction_id: str, outcome: str) -> None:
         """Keep what became true of an earlier prediction."""

@@ -22,7 +22,7 @@ __all__ = ["RuleInputs", "ServerMetrics", "fetch_server_metrics"]
 _TIMEOUT_S = 3.0
 _MAX_BYTES = 8_000_000
 _REQUESTS_METRIC = "mlops_http_requests_total"
-_QUEUE_METRIC, _FAILING_METRIC = "mlops_log_queue_rows", "mlops_log_failing"
+_QUEUE_METRIC, _HEALTHY_METRIC = "mlops_prediction_log_queue_rows", "mlops_prediction_log_healthy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ def _parse_metrics(text: str) -> ServerMetrics | None:
 
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     answers = [one for one in samples if one.name == _REQUESTS_METRIC]
-    single = {one.name: one.value for one in samples if one.name in (_QUEUE_METRIC, _FAILING_METRIC)}
+    single = {one.name: one.value for one in samples if one.name in (_QUEUE_METRIC, _HEALTHY_METRIC)}
     if _QUEUE_METRIC not in single:
         return None  # another program answers at this address
     errors = [one.value for one in answers if one.labels["status"].startswith("5")]
     return ServerMetrics(
-        sum(one.value for one in answers), sum(errors), single[_QUEUE_METRIC], bool(single.get(_FAILING_METRIC, 0.0))
+        sum(one.value for one in answers), sum(errors), single[_QUEUE_METRIC], single.get(_HEALTHY_METRIC, 1.0) == 0.0
     )

@@ -93,7 +93,13 @@ def deploy(
     registry = open_registry()
     endpoint = rollout.ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
     report = rollout.deploy(
-        registry, resolve_model(registry, model), stage, endpoint, version=version, wait_s=wait_s, reason=reason
+        registry,
+        resolve_model(registry, model),
+        stage,
+        address=endpoint,
+        version=version,
+        wait_s=wait_s,
+        reason=reason,
     )
     if as_json:
         typer.echo(canonical_json(report.as_dict()), nl=False)

@@ -290,7 +290,7 @@ class Engine:
                 "mode": self._log_config.mode,
                 "is_failing": running is not None and running.worker.is_failing,
                 "last_error": stats.last_error,
-                "last_commit_s": stats.last_commit_s,
+                "commit_duration_s": stats.commit_durations_s.as_dict(),
                 "n_logged": stats.n_logged,
                 "n_unlogged": stats.n_unlogged,
                 "n_batches": stats.n_batches,
@@ -299,7 +299,7 @@ class Engine:
             },
             "n_rows": stats.n_rows,
             "by_class": dict(stats.by_class),
-            "by_confidence": list(stats.by_confidence),
+            "confidence": stats.confidences.as_dict(),
         }
 
     def _require_model(self) -> LoadedModel:

@@ -158,7 +158,7 @@ def _end_span(trace: Trace) -> Iterator[None]:
         yield
     except BaseException as error:
         trace.span.set_attribute("error.type", type(error).__name__)
-        trace.tracing.fail(trace, type(error).__name__)
+        trace.tracing.set_error(trace, type(error).__name__)
         raise
     finally:
         trace.span.set_attributes(trace.attributes)
@@ -191,5 +191,5 @@ def child_span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
     trace = current_trace()
     if trace is None or trace.tracing is None:
         return nullcontext()
-    within: AbstractContextManager[Any] = trace.tracing.within(trace, name, **attributes)
+    within: AbstractContextManager[Any] = trace.tracing.child_span(trace, name, **attributes)
     return within

@@ -1,4 +1,4 @@
-"""Write one line of JSON for each thing that happens: with a request's id, never with what it carried."""
+"""Configure the log of the process, and write a JSON line for requests: never with values that were sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_LINES_PER_S = 50
 
 @contextmanager
 def _hide_modules(*names: str) -> Iterator[None]:
-    """Import as where these packages are not installed."""
+    """Make imports of these packages fail as if they were not installed."""
     modules: dict[str, Any] = sys.modules
     absent = [name for name in names if name not in modules]
     modules.update(dict.fromkeys(absent))
@@ -31,15 +31,18 @@ def _hide_modules(*names: str) -> Iterator[None]:
             del modules[name]
 
 
-# For lines that people read in a terminal, which are not ours; they would cost a server 4 MB and a twentieth of its start.
+# structlog imports them for output on terminals, which we do not use; they cost 4 MB and 5 % of the start-up time.
 with _hide_modules("rich", "colorama", "better_exceptions"):
     import structlog
 
 
 def configure_logging(*extra_processors: Any) -> Any:
-    """Send our lines, and those of the server's library, to standard error as JSON; return our logger.
+    """Write log lines of this process and of its libraries to standard error as JSON; return the logger.
 
-    `more` are processors that add to each line.
+    Parameters
+    ----------
+    *extra_processors : callable
+        Processors of structlog that add to each line.
     """
     shared: list[Any] = [
         *extra_processors,
@@ -69,15 +72,22 @@ def configure_logging(*extra_processors: Any) -> Any:
 
 
 def null_logger() -> Any:
-    """Return a logger that writes nothing."""
+    """Return a logger that discards its lines."""
     return structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
 
 
 @dataclass(slots=True)
 class AccessLog:
-    """Lines about requests: all of them, or those that went wrong or were slow.
+    """Writes a line for each request, or only for failed and slow requests.
 
-    Under a flood, at most 50 lines a second are written and the others counted.
+    In the latter case at most 50 lines a second are written; `n_suppressed` counts the others.
+
+    Parameters
+    ----------
+    logger : structlog logger
+    logs_all : bool
+    clock : callable
+        Returns seconds.
     """
 
     logger: Any
@@ -86,14 +96,14 @@ class AccessLog:
     _second: int = 0
     _n_written: int = 0
     _n_suppressed: int = 0
-    _fields: tuple[str, ...] = field(default=("operation", "status", "ms", "request_id", "caller", "address"))
+    _fields: tuple[str, ...] = field(default=("operation", "status", "duration_ms", "request_id", "caller", "address"))
 
-    def should_log(self, status: int, seconds: float) -> bool:
-        """Say whether a request is worth a line."""
-        return self.logs_all or status >= 400 or seconds > _SLOW_REQUEST_S
+    def should_log(self, status: int, duration_s: float) -> bool:
+        """Return whether a request is logged."""
+        return self.logs_all or status >= 400 or duration_s > _SLOW_REQUEST_S
 
     def write_line(self, *values: Any, kind: str | None = None) -> None:
-        """Write a line: operation, status, milliseconds, id of the request, caller, address; and a problem's word."""
+        """Write a line; `values` are operation, status, milliseconds, request id, caller and address; `kind` a problem type."""
         second = int(self.clock())
         if second != self._second:
             self._second, self._n_written = second, 0
@@ -105,5 +115,5 @@ class AccessLog:
         if kind is not None:
             line["problem"] = kind
         if self._n_suppressed:
-            line["left_out"], self._n_suppressed = self._n_suppressed, 0
+            line["n_suppressed"], self._n_suppressed = self._n_suppressed, 0
         (self.logger.warning if values[1] >= 500 else self.logger.info)("request", **line)

@@ -1,4 +1,4 @@
-"""The ASGI application: from the head of a request to the last byte of its answer, for every operation alike."""
+"""The ASGI application: every request takes the same path from its headers to the last byte of its response."""
 
 from __future__ import annotations
 
@@ -36,32 +36,42 @@ __all__ = ["Application", "TrustedHosts"]
 
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _RESPONSE_HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n" + b"".join(
-    b"%b: %b\r\n" % one for one in _SECURITY_HEADERS
+    b"%b: %b\r\n" % header for header in _SECURITY_HEADERS
 )
-_OVERLOADED_DETAIL = "the server has as much work as it can do; come back in 1 s"
+# The status that nginx logs for a client that closed its connection before the response.
+_CLIENT_CLOSED_REQUEST = 499
+_OVERLOADED_DETAIL = "the server is at its limit of concurrent work; retry after 1 s"
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedHosts:
-    """Which names the server answers to; a web page elsewhere must not reach it through a name of its own.
+    """Host names that requests may be addressed to; they keep pages of other sites from reaching the server.
 
-    An empty set accepts every name, which is for servers that ask for credentials.
+    An empty set accepts every name, for servers that require credentials.
     """
 
     names: frozenset[bytes]
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a request that is meant for another name, or comes from a page of another site."""
+        """Refuse a request to another host name, or from a page of another site.
+
+        Raises
+        ------
+        HttpProblem
+            With 403.
+        """
         if not self.names:
             return
         host = headers.get(b"host", b"")
         if _hostname(host) not in self.names:
             raise HttpProblem(
-                "host-refused", "this server does not answer to the name in Host; see serving.allowed_hosts"
+                "host-refused", "the name in Host is not one of this server's; add it to serving.allowed_hosts"
             )
         origin = headers.get(b"origin")
         if origin is not None and _hostname(origin.partition(b"://")[2]) not in self.names:
-            raise HttpProblem("origin-refused", "web pages of other sites are not answered; call from a program")
+            raise HttpProblem(
+                "origin-refused", "requests from web pages of other sites are refused; call from a program"
+            )
 
 
 @lru_cache(256)
@@ -74,10 +84,27 @@ def _hostname(host: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Application:
-    """Everything that a request meets on its way.
+    """Handles requests: host, credentials, body, concurrency, handler, response, metrics and log.
 
-    `is_draining` says that the server is about to stop; `n_connections` tells how many there are, and above
-    `max_connections` only probes are answered.
+    Parameters
+    ----------
+    router : Router
+    authenticator : Authenticator
+    trusted_hosts : TrustedHosts
+    concurrency_limiter : ConcurrencyLimiter
+    request_metrics : RequestMetrics
+    access_log : AccessLog
+    max_body_bytes : int
+        Largest request body.
+    max_connections : int
+        With more open connections, only probes are handled.
+    connections : collection
+        The open connections; set by the server.
+    is_draining : bool
+        Whether the server is about to stop.
+    n_buffered_bytes : int
+        Bytes of request bodies that have arrived in part.
+    refusal_pacer : RefusalPacer
     """
 
     router: Router
@@ -94,44 +121,44 @@ class Application:
     refusal_pacer: RefusalPacer = field(default_factory=RefusalPacer)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
-        began = perf_counter()
-        operation: Route | None = None
-        caller, request_id, kind = "", "", None
-        # Taken out: what knows its scope and is known by it would be garbage that only a collection finds.
+        started_s = perf_counter()
+        route: Route | None = None
+        caller_id, request_id, problem_kind = "", "", None
+        # Popped, because a scope and a cycle that refer to each other are garbage that only a collection finds.
         cycle = scope.pop(CYCLE_KEY, None)
         try:
-            raw = scope["headers"]
-            fields = dict(raw)
-            request_id = request_id_from(fields)
-            if len(fields) != len(raw):
-                check_single_headers(raw)
-            operation, parameters = self.router.find(scope["method"], scope["path"])
-            call = await self._authorize(scope, fields, operation, parameters, request_id)
-            caller = call.principal.id
-            answer = await self._handle(operation, call, receive, cycle)
-        except (ClientDisconnected, asyncio.CancelledError):
-            self.request_metrics.observe(operation.name if operation else "unmatched", 499, perf_counter() - began)
+            raw_headers = scope["headers"]
+            headers = dict(raw_headers)
+            request_id = request_id_from(headers)
+            if len(headers) != len(raw_headers):
+                check_single_headers(raw_headers)
+            route, path_params = self.router.find(scope["method"], scope["path"])
+            request = await self._authorize(scope, headers, route, path_params, request_id)
+            caller_id = request.principal.id
+            response = await self._handle(route, request, receive, cycle)
+        except (ClientDisconnected, asyncio.CancelledError) as error:
+            self.request_metrics.observe(_route_name(route), _CLIENT_CLOSED_REQUEST, perf_counter() - started_s)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return
         except Exception as error:  # noqa: BLE001 - the outer edge: every error becomes a problem document
-            refused = self._to_problem(error, request_id)
-            kind = refused.kind
-            answer = _problem_response(refused, request_id, is_inference=scope["path"].startswith("/v2/"))
+            problem = self._to_problem(error, request_id)
+            problem_kind = problem.kind
+            response = _problem_response(problem, request_id, is_inference=scope["path"].startswith("/v2/"))
         if cycle is None:
-            await _send_asgi(send, answer, request_id)
+            await _send_asgi(send, response, request_id)
         else:
             if cycle.flow.write_paused and not cycle.disconnected:
                 await cycle.flow.drain()
-            _write_to_cycle(cycle, answer, request_id)
-        name, seconds = operation.name if operation else "unmatched", perf_counter() - began
-        self.request_metrics.observe(name, answer.status, seconds)
-        if self.access_log.should_log(answer.status, seconds):
-            address = scope["client"][0] if scope["client"] else ""
-            self.access_log.write_line(
-                name, answer.status, round(seconds * 1000, 3), request_id, caller, address, kind=kind
-            )
+            _write_to_cycle(cycle, response, request_id)
+        name, duration_s = _route_name(route), perf_counter() - started_s
+        self.request_metrics.observe(name, response.status, duration_s)
+        if self.access_log.should_log(response.status, duration_s):
+            line = (name, response.status, round(duration_s * 1000, 3), request_id, caller_id, _client_address(scope))
+            self.access_log.write_line(*line, kind=problem_kind)
 
     async def _authorize(
         self,
@@ -141,22 +168,22 @@ class Application:
         path_params: Mapping[str, str],
         request_id: str,
     ) -> HttpRequest:
-        """Return the call of somebody who may do this; the body has still to come."""
-        address = scope["client"][0] if scope["client"] else ""
+        """Return the request of an authorized caller; its body is not read yet."""
         if not route.is_probe:
             if len(self.connections) > self.max_connections:
                 raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1", "Connection": "close"})
             self.trusted_hosts.check(headers)
-        access = self.authenticator
         principal = (
-            UNRESTRICTED if access.allows_everyone else await access.authorize(headers, route.role or "", address)
+            UNRESTRICTED
+            if self.authenticator.allows_everyone
+            else await self.authenticator.authorize(headers, route.role or "", _client_address(scope))
         )
         return HttpRequest(
             scope["method"], scope["path"], scope["query_string"], headers, request_id, principal, path_params
         )
 
     async def _handle(self, route: Route, request: HttpRequest, receive: Receive, cycle: Any) -> HttpResponse:
-        if not route.request_media_types:
+        if not route.accepts:
             return await route.handler(request)
         if request.query_string:
             request.check_query_params(route.query_params)
@@ -175,17 +202,20 @@ class Application:
             self.concurrency_limiter.release(size)
 
     def _check_content_type(self, route: Route, request: HttpRequest) -> None:
-        kind = request.media_type
-        if kind not in route.request_media_types and not (route.allows_missing_content_type and not kind):
+        media_type = request.media_type
+        if media_type not in route.accepts and not (route.allows_missing_content_type and not media_type):
             hint = ""
-            if kind in ("", "application/x-www-form-urlencoded"):
+            if media_type in ("", "application/x-www-form-urlencoded"):
                 hint = "; with curl, add -H 'Content-Type: application/json'"
             raise HttpProblem(
                 "unsupported-media-type",
-                f"header Content-Type: accepted is {' or '.join(route.request_media_types)}{hint}",
+                f"header Content-Type: expected {' or '.join(route.accepts)}{hint}",
             )
         if request.headers.get(b"content-encoding", b"identity") != b"identity":
-            raise HttpProblem("unsupported-media-type", "header Content-Encoding: send the body as it is, not packed")
+            raise HttpProblem(
+                "unsupported-media-type",
+                "header Content-Encoding: only identity is accepted; send the body uncompressed",
+            )
 
     def _check_content_length(self, headers: Mapping[bytes, bytes]) -> None:
         length = headers.get(b"content-length")
@@ -198,7 +228,7 @@ class Application:
         return body
 
     async def _read_body(self, receive: Receive) -> bytes:
-        """Return the body, read within limits; what has arrived of bodies counts for all requests together."""
+        """Return the body within its limits; bytes of unfinished bodies count for all requests together."""
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
@@ -207,20 +237,20 @@ class Application:
         return await self._read_chunks(message, receive)
 
     async def _read_chunks(self, message: Any, receive: Receive) -> bytes:
-        parts: list[bytes] = []
+        chunks: list[bytes] = []
         size = 0
         try:
             while True:
-                part = message["body"]
-                parts.append(part)
-                size += len(part)
-                self.n_buffered_bytes += len(part)
+                chunk = message["body"]
+                chunks.append(chunk)
+                size += len(chunk)
+                self.n_buffered_bytes += len(chunk)
                 if size > self.max_body_bytes:
                     raise self._too_large_problem()
                 if self.n_buffered_bytes > 4 * max(self.max_body_bytes, self.concurrency_limiter.max_bytes):
                     raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1"})
                 if not message["more_body"]:
-                    return b"".join(parts)
+                    return b"".join(chunks)
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnected
@@ -230,7 +260,7 @@ class Application:
     def _too_large_problem(self) -> HttpProblem:
         return HttpProblem(
             "too-large",
-            f"a body has at most {self.max_body_bytes:,} bytes; send fewer rows at a time, or `mlops predict FILE`",
+            f"a body has at most {self.max_body_bytes:,} bytes; send fewer rows at a time, or run `mlops predict FILE`",
         )
 
     def _to_problem(self, error: Exception, request_id: str) -> HttpProblem:
@@ -240,6 +270,14 @@ class Application:
         if not isinstance(error, MlopsError):
             self.access_log.logger.error("bug", request_id=request_id, exc_info=error)
         return problems.problem_from_error(error)
+
+
+def _route_name(route: Route | None) -> str:
+    return route.name if route is not None else "unmatched"
+
+
+def _client_address(scope: Any) -> str:
+    return scope["client"][0] if scope["client"] else ""
 
 
 def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bool) -> HttpResponse:
@@ -252,7 +290,7 @@ def _problem_response(problem: HttpProblem, request_id: str, *, is_inference: bo
 
 
 def _write_to_cycle(cycle: Any, response: HttpResponse, request_id: str) -> None:
-    """Answer a request of our own server, in one piece."""
+    """Write a response through the connection of our own server, as one packet."""
     head = _RESPONSE_HEAD % (response.media_type, len(response.body), request_id.encode())
     closes = False
     for name, value in response.headers:

@@ -1,4 +1,4 @@
-"""Decide who calls and what the caller may do: API keys, OIDC tokens, roles."""
+"""Authenticate callers by API key or OIDC token, and authorize them by role."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PUBLIC", "ROLES", "UNRESTRICTED", "Authenticator", "CredentialVerifier", "Principal"]
 
 PUBLIC = "public"
-# Role -> what it includes besides itself.
+# Role -> the roles that it includes.
 ROLES: dict[str, tuple[str, ...]] = {
     "predict": (),
     "feedback": (),
@@ -30,16 +30,16 @@ _MAX_HEADER_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls, and every role that the caller has. `id` is empty where nobody is asked for a credential."""
+    """A caller with all its roles; `id` is empty where no credential is required."""
 
     id: str
     roles: frozenset[str]
 
     @classmethod
     def from_roles(cls, identifier: str, roles: tuple[str, ...]) -> Principal:
-        """Return a caller with these roles and those that they include; unknown words give nothing."""
+        """Return a caller with these roles and the roles that they include; unknown roles are ignored."""
         known = [role for role in roles if role in ROLES]
-        return cls(identifier, frozenset([*known, *(more for role in known for more in ROLES[role])]))
+        return cls(identifier, frozenset([*known, *(included for role in known for included in ROLES[role])]))
 
 
 ANONYMOUS = Principal("", frozenset())
@@ -47,29 +47,29 @@ UNRESTRICTED = Principal.from_roles("", ("admin",))
 
 
 class CredentialVerifier(Protocol):
-    """Turns a bearer token into a caller."""
+    """Verifies bearer tokens of one kind."""
 
     def recognizes(self, token: str) -> bool:
-        """Whether tokens of this form are its business."""
+        """Whether the token is of this kind."""
 
     async def verify(self, token: str) -> Principal | None:
-        """Return the caller; None when the token is wrong, over, or taken back."""
+        """Return the caller; None if the token is invalid, expired, or revoked."""
 
 
 @dataclass(slots=True)
 class Authenticator:
-    """The one place where a request is let through or not.
+    """Authenticates and authorizes the caller of each request.
 
     Parameters
     ----------
     is_required : bool
-        Whether credentials are asked for; otherwise every caller may do everything.
-    verifiers : tuple of Verifier
-        Asked in order; the first that accepts the form of a token decides.
-    requests : Buckets or None
-        Limit for each caller; None for no limit.
-    failures : Buckets
-        Wrong credentials of one address.
+        Whether credentials are required; otherwise every caller has all roles.
+    verifiers : tuple of CredentialVerifier
+        The first that recognizes a token verifies it.
+    rate_limiter : RateLimiter or None
+        Limits the requests of each caller; None for no limit.
+    failure_limiter : RateLimiter
+        Limits the invalid credentials of each address.
     """
 
     is_required: bool
@@ -79,42 +79,42 @@ class Authenticator:
 
     @property
     def allows_everyone(self) -> bool:
-        """Whether nobody is asked for anything."""
+        """Whether no request is refused: neither credentials nor a rate limit apply."""
         return not self.is_required and self.rate_limiter is None
 
     async def authorize(self, headers: Mapping[bytes, bytes], role: str, address: str) -> Principal:
-        """Return the caller of a request for an operation that needs `role`.
+        """Return the caller of a request to an endpoint that needs `role`.
 
         Raises
         ------
-        Refused
+        HttpProblem
             With 401, 403 or 429.
         """
         if role == PUBLIC:
             return ANONYMOUS
         caller = await self._authenticate(headers, address) if self.is_required else UNRESTRICTED
         if role not in caller.roles:
-            raise HttpProblem("role-missing", f"this needs the role {role}; ask for a credential that has it")
+            raise HttpProblem("role-missing", f"this endpoint needs the role {role}; use a credential that has it")
         if self.rate_limiter is not None and (wait := self.rate_limiter.wait_s(caller.id or address)):
-            raise _rate_limit_problem("this credential has sent more requests than it may", wait)
+            raise _rate_limit_problem("this credential has exceeded its rate limit", wait)
         return caller
 
     async def _authenticate(self, headers: Mapping[bytes, bytes], address: str) -> Principal:
-        sent = headers.get(b"authorization")
-        if sent is None:
+        authorization = headers.get(b"authorization")
+        if authorization is None:
             raise HttpProblem(
                 "credential-missing",
-                "send the header `Authorization: Bearer KEY`; an operator makes keys with `mlops keys create`",
+                "send the header `Authorization: Bearer KEY`; an operator creates keys with `mlops keys create`",
                 headers=_CHALLENGE,
             )
         if wait := self.failure_limiter.wait_s(address, consume=False):
-            raise _rate_limit_problem("too many wrong credentials from this address", wait)
-        caller = await self._verify_header(sent)
+            raise _rate_limit_problem("too many invalid credentials from this address", wait)
+        caller = await self._verify_header(authorization)
         if caller is None:
             self.failure_limiter.wait_s(address)
             raise HttpProblem(
                 "credential-refused",
-                "the credential is not known, is over, or was taken back; ask an operator for another",
+                "the credential is unknown, expired or revoked; ask an operator for another",
                 headers={"WWW-Authenticate": f'{_CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
             )
         return caller
@@ -135,6 +135,4 @@ class Authenticator:
 
 def _rate_limit_problem(detail: str, wait_s: float) -> HttpProblem:
     seconds = max(1, math.ceil(wait_s))
-    return HttpProblem(
-        "too-many-requests", f"{detail}; come back in {seconds} s", headers={"Retry-After": str(seconds)}
-    )
+    return HttpProblem("too-many-requests", f"{detail}; retry after {seconds} s", headers={"Retry-After": str(seconds)})

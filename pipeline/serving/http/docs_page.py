@@ -1,4 +1,4 @@
-"""The page at /docs: every operation with its role and shapes, from the OpenAPI document; nothing is loaded from elsewhere."""
+"""Render the page at /docs from the OpenAPI document; the page loads nothing from other servers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _STYLE = (
     ".role{color:#666;float:right}details{border-top:1px solid #ddd}"
 )
 _INTRODUCTION = (
-    "<p>The same for programs: <a href=/openapi.json>/openapi.json</a>. A refusal is a problem document"
-    " (RFC 9457) that names the field, the rule and what was expected.</p>"
+    "<p>For programs: <a href=/openapi.json>/openapi.json</a>. An error response is a problem document"
+    " (RFC 9457) that names the field, the check and the expected value.</p>"
 )
 
 
@@ -31,21 +31,21 @@ def render_docs_page(document: dict[str, Any]) -> bytes:
         _INTRODUCTION,
     ]
     for path, methods in document["paths"].items():
-        parts += [_operation_html(path, method, told) for method, told in methods.items()]
-    parts.append("<h2>Shapes</h2>")
-    parts += [_schema_html(name, shape) for name, shape in document["components"]["schemas"].items()]
+        parts += [_operation_html(path, method, operation) for method, operation in methods.items()]
+    parts.append("<h2>Schemas</h2>")
+    parts += [_schema_html(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "".join(parts).encode()
 
 
 def _operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
     body = operation.get("requestBody", {}).get("content", {})
-    takes = "".join(f"<li>takes {_media_type_html(kind, content)}" for kind, content in body.items())
-    gives = "".join(
-        f"<li>{status}: {escape(answer['description'])}" for status, answer in operation["responses"].items()
+    bodies = "".join(f"<li>accepts {_media_type_html(media_type, content)}" for media_type, content in body.items())
+    responses = "".join(
+        f"<li>{status}: {escape(response['description'])}" for status, response in operation["responses"].items()
     )
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
-        f"<span class=role>role: {escape(operation['x-required-role'])}</span></summary><ul>{takes}{gives}</ul></details>"
+        f"<span class=role>role: {escape(operation['x-required-role'])}</span></summary><ul>{bodies}{responses}</ul></details>"
     )
 
 

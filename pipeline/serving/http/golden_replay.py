@@ -1,8 +1,8 @@
-"""Send a bundle its golden rows over the real path of a request, before it may serve.
+"""Verify a loaded model by sending its golden rows through the HTTP stack before it goes live.
 
-A connection of the server's own kind reads bytes from a socket, finds the route, parses the body strictly, scores, and
-writes the answer, in a thread and an event loop of its own: nothing is logged, nothing counts as traffic, and what
-serves now is not held up. The answers must be those that were recorded when the package was written.
+The rows pass the same protocol, router, parser and scorer as a request, over a socket pair in an event loop of its own.
+Nothing is logged or counted, and the live model is not delayed. The predictions must equal those that were recorded
+when the package was written.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _MAX_BODY_BYTES = 1 << 26
 
 
 def replay_golden_rows(model: LoadedModel) -> None:
-    """Ask `bundle` its golden rows alone, with whole numbers written with decimals, and all together.
+    """Send the golden rows of `model` one by one, with integers written as decimals, and as a batch.
 
     Raises
     ------
     IntegrityError
-        Naming the first row that is not answered as it was recorded.
+        Naming the first row whose prediction differs from the recorded one.
     """
     golden = model.package.golden_rows
     names = list(golden["columns"])
@@ -55,12 +55,12 @@ def replay_golden_rows(model: LoadedModel) -> None:
     bodies += [("/predict", {"features": {name: _as_float(value) for name, value in row.items()}}) for row in rows]
     bodies.append(("/predict/batch", {"instances": rows}))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        answers = runner.run(asyncio.wait_for(_send_all(model, bodies), _TIMEOUT_S))
-    batch = answers.pop()
-    together = batch.get("predictions", [batch] * len(rows))
-    for at, (found, body) in enumerate(zip(answers + together, [*bodies[:-1], *bodies[: len(rows)]], strict=True)):
-        way = ("alone", "alone, whole numbers with decimals", "in a batch")[at // len(rows)]
-        _check_response(model, at % len(rows), found, f"{body[0]} {way}")
+        responses = runner.run(asyncio.wait_for(_send_all(model, bodies), _TIMEOUT_S))
+    batch = responses.pop()
+    responses += batch.get("predictions", [batch] * len(rows))
+    variants = ("/predict", "/predict, integers as decimals", "/predict/batch")
+    for at, response in enumerate(responses):
+        _check_response(model, at % len(rows), response, variants[at // len(rows)])
 
 
 def _as_float(value: Any) -> Any:
@@ -69,16 +69,16 @@ def _as_float(value: Any) -> Any:
 
 def _check_response(model: LoadedModel, row: int, response: dict[str, Any], variant: str) -> None:
     golden = model.package.golden_rows
-    where = f"golden.json: row {row} over HTTP ({variant})"
+    label = f"golden.json: row {row} over HTTP ({variant})"
     if "probabilities" not in response:
         problems = response.get("problems") or [{}]
-        raise IntegrityError(f"{where}: is refused ({response.get('detail') or problems[0].get('message')})")
-    expected = golden["probabilities"][row]
-    differs = max(abs(one - other) for one, other in zip(response["probabilities"].values(), expected, strict=True))
-    if not differs <= GOLDEN_TOLERANCE or response["prediction"] != golden["classes"][row]:
+        raise IntegrityError(f"{label}: is refused ({response.get('detail') or problems[0].get('message')})")
+    probabilities, expected = response["probabilities"].values(), golden["probabilities"][row]
+    difference = max(abs(actual - recorded) for actual, recorded in zip(probabilities, expected, strict=True))
+    if not difference <= GOLDEN_TOLERANCE or response["prediction"] != golden["classes"][row]:
         raise IntegrityError(
-            f"{where}: the answer is no longer the one of when the model was packaged (a probability differs by"
-            f" {differs:.1e}); other library versions, or damage"
+            f"{label}: the prediction differs from the one recorded in the package (a probability by"
+            f" {difference:.1e}); check the library versions, or fetch the package again"
         )
 
 
@@ -93,13 +93,13 @@ async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[d
         proxy_headers=False,
     )
     config.load()
-    ours, theirs = socket.socketpair()
-    ours.settimeout(0)
+    server_socket, client_socket = socket.socketpair()
+    server_socket.settimeout(0)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_accepted_socket(
-        lambda: DeadlineProtocol(config=config, server_state=ServerState(), app_state={}), ours
+        lambda: DeadlineProtocol(config=config, server_state=ServerState(), app_state={}), server_socket
     )
-    reader, writer = await asyncio.open_unix_connection(sock=theirs, limit=_MAX_BODY_BYTES)
+    reader, writer = await asyncio.open_unix_connection(sock=client_socket, limit=_MAX_BODY_BYTES)
     try:
         return [await _send(reader, writer, path, json.dumps(body).encode()) for path, body in bodies]
     finally:
@@ -110,14 +110,14 @@ async def _send_all(model: LoadedModel, bodies: list[tuple[str, Any]]) -> list[d
 async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> dict[str, Any]:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
-    fields = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(fields.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    found: dict[str, Any] = json.loads(await reader.readexactly(length))
-    return found
+    headers = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    response: dict[str, Any] = json.loads(await reader.readexactly(length))
+    return response
 
 
 def _prediction_application(model: LoadedModel) -> Application:
-    """Return an application that knows the two operations of a prediction, lets everybody in and counts nothing."""
+    """Return an application with the two prediction endpoints, without authentication and log."""
     answerer = BatchPredictor(sample_rate=1.0)
 
     def answered(rows: ParsedRows, kind: RequestKind) -> HttpResponse:

@@ -1,14 +1,14 @@
-"""JSON Schemas of what goes in and out of the API; those of rows come from the declared schema."""
+"""JSON Schemas of request and response bodies; those of rows follow the schema of the model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks
+from pipeline.schema.constraint_base import merge_json_schemas
 
 if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
-    from pipeline.schema.declaration import Kind
+    from pipeline.schema.column_kinds import Kind
 
 __all__ = [
     "STATIC_SCHEMAS",
@@ -31,7 +31,7 @@ _JSON_TYPES: dict[Kind, str] = {
     "text": "string",
     "datetime": "string",
 }
-# A date or a moment, without a zone.
+# A date or a timestamp, without a time zone.
 _TIMESTAMP_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 _ANY_OBJECT = {"type": "object", "additionalProperties": True}
 _STRING = {"type": "string"}
@@ -39,7 +39,7 @@ _COUNT = {"type": "integer", "minimum": 0}
 
 
 def row_schema() -> dict[str, Any]:
-    """Return the body of one row: ``{"features": {...}}``."""
+    """Return the schema of the body of one row: ``{"features": {...}}``."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -49,46 +49,39 @@ def row_schema() -> dict[str, Any]:
 
 
 def features_schema(schema: Schema | None) -> dict[str, Any]:
-    """Return the object of one row's values."""
+    """Return the schema of the features of a row."""
     if schema is None:
         return _ANY_OBJECT
-    shape: dict[str, Any] = {
+    features: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
         "required": [column.name for column in schema.features if not column.nullable],
         "properties": {column.name: _feature_schema(column) for column in schema.features},
     }
     examples = {column.name: column.example for column in schema.features if column.example is not None}
-    return {**shape, "examples": [examples]} if examples else shape
+    return {**features, "examples": [examples]} if examples else features
 
 
 def _feature_schema(feature: Column) -> dict[str, Any]:
     kind = _JSON_TYPES[feature.kind]
-    told = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
-    shape: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
-    if told:
-        shape["description"] = ". ".join(told)
+    sentences = [text for text in (feature.description, f"Unit: {feature.unit}" if feature.unit else None) if text]
+    schema: dict[str, Any] = {"title": feature.label, "type": [kind, "null"] if feature.nullable else kind}
+    if sentences:
+        schema["description"] = ". ".join(sentences)
     if feature.unit:
-        shape["x-unit"] = feature.unit
+        schema["x-unit"] = feature.unit
     if feature.example is not None:
-        shape["examples"] = [feature.example]
-    if feature.categories:
-        shape["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
-    for key, bound in (("minimum", feature.minimum), ("maximum", feature.maximum)):
-        if bound is not None:
-            shape[key if _is_valid_bound(feature, bound) else f"exclusive{key.title()}"] = bound
+        schema["examples"] = [feature.example]
+    schema |= merge_json_schemas(constraint.json_schema() for constraint in feature.constraints)
+    if "enum" in schema and feature.nullable:
+        schema["enum"] = [*schema["enum"], None]
     if feature.kind == "datetime":
-        shape["pattern"] = _TIMESTAMP_PATTERN
-    return shape
-
-
-def _is_valid_bound(feature: Column, bound: float) -> bool:
-    """Whether a bound of a column may be a value of it."""
-    return all(rule.passes(bound) for rule in build_value_checks(feature) if rule.name in NUMERIC_BOUND_CHECKS)
+        schema["pattern"] = _TIMESTAMP_PATTERN
+    return schema
 
 
 def batch_schema() -> dict[str, Any]:
-    """Return the body of many rows: ``{"instances": [{...}, ...]}``."""
+    """Return the schema of the body of many rows: ``{"instances": [{...}, ...]}``."""
     rows = {"type": "array", "minItems": 1, "items": _schema_reference("Features")}
     return {
         "type": "object",
@@ -99,12 +92,12 @@ def batch_schema() -> dict[str, Any]:
 
 
 def feedback_schema() -> dict[str, Any]:
-    """Return the body of what was true in the end: one outcome, or many below `outcomes`."""
+    """Return the schema of the body of feedback: one outcome, or many under `outcomes`."""
     return {"oneOf": [_schema_reference("Outcome"), _schema_reference("Outcomes")]}
 
 
 def outcomes_schema() -> dict[str, Any]:
-    """Return the body of many outcomes."""
+    """Return the schema of the body of many outcomes."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -114,24 +107,24 @@ def outcomes_schema() -> dict[str, Any]:
 
 
 def outcome_schema(schema: Schema | None) -> dict[str, Any]:
-    """Return what was true in the end of one prediction."""
-    known = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _STRING
-    word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
+    """Return the schema of the outcome of one prediction."""
+    class_name = {"type": "string", "enum": list(schema.target.classes)} if schema is not None else _STRING
+    identifier = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["prediction_id", "outcome"],
-        "properties": {"prediction_id": word, "outcome": known, "source": word},
+        "properties": {"prediction_id": identifier, "outcome": class_name, "source": identifier},
     }
 
 
 def explanation_schema() -> dict[str, Any]:
-    """Return the body of a row to explain: that of a row to predict."""
+    """Return the schema of the body of a row to explain, equal to that of a row to predict."""
     return _schema_reference("Row")
 
 
 def tensor_schema(schema: Schema | None) -> dict[str, Any]:
-    """Return one input of the Open Inference Protocol."""
+    """Return the schema of an input tensor of the Open Inference Protocol."""
     name = {"type": "string", "enum": list(schema.feature_names)} if schema is not None else _STRING
     return {
         "type": "object",
@@ -148,7 +141,7 @@ def tensor_schema(schema: Schema | None) -> dict[str, Any]:
 
 
 def inference_schema() -> dict[str, Any]:
-    """Return the body of the Open Inference Protocol."""
+    """Return the schema of an inference request of the Open Inference Protocol."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -166,7 +159,7 @@ def inference_schema() -> dict[str, Any]:
 
 
 def _schema_reference(name: str) -> dict[str, Any]:
-    """Point to a named shape: programs that write clients follow no other pointers."""
+    """Return a reference to a named schema; client generators follow no other references."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -179,7 +172,7 @@ _PREDICTION_PROPERTIES: dict[str, dict[str, Any]] = {
     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
     "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
     "prediction_id": _STRING,
-    "warnings": {"type": "array", "items": _object_schema(column=_STRING, rule=_STRING, message=_STRING)},
+    "warnings": {"type": "array", "items": _object_schema(feature=_STRING, rule=_STRING, message=_STRING)},
 }
 _MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
     "model_name": _STRING,

@@ -1,4 +1,4 @@
-"""Say when there is too much: requests of one caller, failed credentials of one address, work at once."""
+"""Limit the requests of a caller, the failed credentials of an address, and the concurrent work."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ __all__ = ["ConcurrencyLimiter", "RateLimiter", "RefusalPacer"]
 
 @dataclass(slots=True)
 class RateLimiter:
-    """A bucket of tokens for each caller: `per_s` flow in, at most `burst` are in it, each request takes one.
+    """A token bucket for each caller: a request takes one token.
 
-    At most `n_callers` are remembered; those not heard of for the longest time are forgotten first.
+    Parameters
+    ----------
+    per_s : float
+        Tokens that are added in a second.
+    burst : float
+        Tokens that a bucket can hold.
+    max_callers : int
+        Buckets in memory; the least recently used one is dropped first.
+    clock : callable
+        Returns seconds.
     """
 
     per_s: float
@@ -27,25 +36,28 @@ class RateLimiter:
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def wait_s(self, caller: str, *, consume: bool = True) -> float:
-        """Return 0 and take a token; or return after how many seconds there will be one, and take none."""
+        """Take a token and return 0; or, without one, return the seconds until the next token.
+
+        With `consume=False` no token is taken.
+        """
         now = self.clock()
-        level, then = self._buckets.get(caller, (self.burst, now))
-        level = min(self.burst, level + (now - then) * self.per_s)
-        waits = 0.0 if level >= 1 else (1 - level) / self.per_s
-        if consume and not waits:
-            level -= 1
-        self._buckets[caller] = (level, now)
+        n_tokens, updated_s = self._buckets.get(caller, (self.burst, now))
+        n_tokens = min(self.burst, n_tokens + (now - updated_s) * self.per_s)
+        wait_s = 0.0 if n_tokens >= 1 else (1 - n_tokens) / self.per_s
+        if consume and not wait_s:
+            n_tokens -= 1
+        self._buckets[caller] = (n_tokens, now)
         self._buckets.move_to_end(caller)
         if len(self._buckets) > self.max_callers:
             self._buckets.popitem(last=False)
-        return waits
+        return wait_s
 
 
 @dataclass(slots=True)
 class ConcurrencyLimiter:
-    """How much is being answered now; a request is let in only after its body has arrived.
+    """Limits the number of concurrent requests, and the bytes of their bodies.
 
-    A single request is let in whatever its size while nothing else is being answered.
+    A request counts from the arrival of its body on. While no other request runs, one of any size is admitted.
     """
 
     max_requests: int
@@ -55,7 +67,7 @@ class ConcurrencyLimiter:
     n_shed: int = 0
 
     def acquire(self, n_bytes: int) -> bool:
-        """Let a request of so many bytes in, or say no."""
+        """Admit a request with a body of `n_bytes`; return False if a limit is reached."""
         if self.n_requests and (self.n_requests >= self.max_requests or self.n_bytes + n_bytes > self.max_bytes):
             self.n_shed += 1
             return False
@@ -64,17 +76,17 @@ class ConcurrencyLimiter:
         return True
 
     def release(self, n_bytes: int) -> None:
-        """Let it out again."""
+        """Release an admitted request."""
         self.n_requests -= 1
         self.n_bytes -= n_bytes
 
 
 @dataclass(slots=True)
 class RefusalPacer:
-    """Spread refusals over time: each waits `pause_s` at least, and at most `per_s` of them go out in a second.
+    """Delays refusals: each waits at least `pause_s`, and at most `per_s` of them are sent in a second.
 
-    Who does not heed Retry-After and comes back at once is answered late, so that refusing costs little however many
-    ask; and one after the other, so that they do not all come back together and hold up the loop for everybody.
+    A client that ignores Retry-After is slowed down by the pause, so refusals stay cheap under overload. Spread
+    refusals keep such clients from returning at the same moment.
     """
 
     pause_s: float = 0.5
@@ -83,7 +95,7 @@ class RefusalPacer:
     _next_at_s: float = field(default=float("-inf"))
 
     def wait_s(self) -> float:
-        """Return after how many seconds the next refusal may go out."""
+        """Return the seconds until the next refusal may be sent."""
         now = self.clock()
         self._next_at_s = max(self._next_at_s + 1 / self.per_s, now + self.pause_s)
         return self._next_at_s - now

@@ -1,4 +1,4 @@
-"""One request on its way through the server: its fields, its body within limits, and the answer to it."""
+"""HTTP requests and responses, and checks of request headers and query parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["JSON", "ClientDisconnected", "HttpRequest", "HttpResponse", "check_s
 JSON = b"application/json"
 _JSON = JSON.decode()
 
-# Twice in one request, these would mean one thing to a proxy and another to us.
+# A proxy might read the first value of these headers where we read the last.
 _SINGLE_HEADERS = {b"host", b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"x-subject-id"}
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
@@ -36,12 +36,12 @@ _PROCESS_ID = secrets.token_hex(6)
 
 
 class ClientDisconnected(Exception):
-    """The client went away before its body had arrived; nobody is there to be answered."""
+    """The client closed its connection before its body had arrived."""
 
 
 @dataclass(slots=True)
 class HttpResponse:
-    """What goes back: a body with its media type."""
+    """A response: body, status, media type and further headers."""
 
     body: bytes
     status: int = 200
@@ -51,7 +51,7 @@ class HttpResponse:
 
 @dataclass(slots=True)
 class HttpRequest:
-    """A request whose body has arrived and whose caller may do what is asked."""
+    """A request of an authorized caller."""
 
     method: str
     path: str
@@ -64,47 +64,53 @@ class HttpRequest:
 
     @property
     def media_type(self) -> str:
-        """What the body says it is, without parameters, in small letters."""
-        sent = self.headers.get(b"content-type", b"")
-        return _JSON if sent == JSON else sent.partition(b";")[0].strip().lower().decode("latin-1")
+        """Media type of the body in lower case, without parameters; empty if none is declared."""
+        value = self.headers.get(b"content-type", b"")
+        return _JSON if value == JSON else value.partition(b";")[0].strip().lower().decode("latin-1")
 
     @property
     def idempotency_key(self) -> str | None:
-        """The idempotency key, of this caller alone; None where there is none."""
-        sent = _header_text(self.headers, b"idempotency-key", "Idempotency-Key")
-        if sent is None:
+        """Idempotency key, prefixed by the id of the caller; None without one."""
+        key = _header_text(self.headers, b"idempotency-key", "Idempotency-Key")
+        if key is None:
             return None
-        if len(sent) > 2 and sent[0] == sent[-1] == '"':  # as a structured field writes it
-            sent = sent[1:-1]
-        return f"{self.principal.id}:{sent}" if self.principal.id else sent
+        if len(key) > 2 and key[0] == key[-1] == '"':  # a structured field (RFC 8941)
+            key = key[1:-1]
+        return f"{self.principal.id}:{key}" if self.principal.id else key
 
     @property
     def subject(self) -> str | None:
-        """Whom the rows speak of, so that they can be erased; None where nobody said."""
+        """The person whom the rows describe, for erasure; None without the header."""
         return _header_text(self.headers, b"x-subject-id", "X-Subject-Id")
 
     def check_query_params(self, known: tuple[str, ...]) -> None:
-        """Refuse parameters of the query that the operation does not have: one that is misspelt must not be ignored."""
-        for name in parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True):
-            if name not in known:
-                accepted = f"accepted is {', '.join(known)}" if known else "none is accepted here"
-                said = f"a query parameter is not known; {accepted}{did_you_mean(name[:64], known)}"
-                raise HttpProblem("bad-request", said)
-
-    def query_param(self, name: str, accepted_values: tuple[str, ...], default: str) -> str:
-        """Return a parameter of the query, one of the accepted words.
+        """Refuse unknown query parameters, so that a misspelled one is not ignored.
 
         Raises
         ------
-        Refused
-            When it is another word, or stands there twice.
+        HttpProblem
+            With 400.
+        """
+        for name in parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True):
+            if name not in known:
+                expected = f"expected {', '.join(known)}" if known else "this path accepts none"
+                suggestion = did_you_mean(name[:64], known)
+                raise HttpProblem("bad-request", f"a query parameter is unknown; {expected}{suggestion}")
+
+    def query_param(self, name: str, accepted_values: tuple[str, ...], default: str) -> str:
+        """Return a query parameter, which must be one of the accepted values.
+
+        Raises
+        ------
+        HttpProblem
+            With 400 when it has another value, or is given twice.
         """
         if not self.query_string:
             return default
-        found = parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True).get(name, [default])
-        if len(found) != 1 or found[0] not in accepted_values:
-            raise HttpProblem("bad-request", f"query parameter {name}: accepted is one of {', '.join(accepted_values)}")
-        return found[0]
+        values = parse_qs(self.query_string.decode("latin-1"), keep_blank_values=True).get(name, [default])
+        if len(values) != 1 or values[0] not in accepted_values:
+            raise HttpProblem("bad-request", f"query parameter {name}: expected one of {', '.join(accepted_values)}")
+        return values[0]
 
 
 def _header_text(headers: Mapping[bytes, bytes], name: bytes, display_name: str) -> str | None:
@@ -113,21 +119,27 @@ def _header_text(headers: Mapping[bytes, bytes], name: bytes, display_name: str)
         return None
     text = value.decode("latin-1")
     if not _VISIBLE_ASCII.fullmatch(text):
-        raise HttpProblem("bad-request", f"header {display_name}: accepted are 1 to 128 visible ASCII characters")
+        raise HttpProblem("bad-request", f"header {display_name}: expected 1 to 128 visible ASCII characters")
     return text
 
 
 def check_single_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    """Refuse header fields that decide something and stand there twice."""
+    """Refuse repeated headers of which only one may be given.
+
+    Raises
+    ------
+    HttpProblem
+        With 400.
+    """
     names = [name for name, _ in headers]
     for name in _SINGLE_HEADERS:
         if names.count(name) > 1:
-            raise HttpProblem("bad-request", f"header {name.decode()}: stands there twice; send it once")
+            raise HttpProblem("bad-request", f"header {name.decode()}: is given twice; send it once")
 
 
 def request_id_from(headers: Mapping[bytes, bytes]) -> str:
-    """Return the caller's own id where it is a plain word, otherwise a new one."""
-    sent = headers.get(b"x-request-id")
-    if sent is not None and _REQUEST_ID_PATTERN.fullmatch(text := sent.decode("latin-1")):
-        return text
+    """Return the request id that the caller sent, if it is valid, otherwise a new one."""
+    value = headers.get(b"x-request-id")
+    if value is not None and _REQUEST_ID_PATTERN.fullmatch(request_id := value.decode("latin-1")):
+        return request_id
     return f"{_PROCESS_ID}-{next(_REQUEST_NUMBERS):x}"

@@ -1,4 +1,4 @@
-"""Accept bearer tokens of an OpenID Connect issuer, signed by one of its keys with an algorithm that we name."""
+"""Verify bearer tokens of an OpenID Connect issuer by its keys and the configured algorithms."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _MAX_CACHED_TOKENS = 1000
 
 @dataclass(slots=True)
 class OidcVerifier:
-    """Verifies tokens; keys of the issuer are fetched when a token names an unknown one, at most every 30 s.
+    """Verifies tokens; an unknown key is fetched from the issuer, at most every 30 s.
 
     Parameters
     ----------
     issuer : str
-        Address, as it stands in the tokens; https, or http on loopback.
+        Address, equal to the claim `iss` of the tokens; https, or http on loopback.
     audience : str
-        What tokens must be meant for.
+        Expected claim `aud`.
     algorithms : tuple of str
-        Accepted signatures; never one with a shared secret.
+        Accepted signature algorithms; never one with a shared secret.
     roles_claim : str
         Claim with the list of roles.
     leeway_s : int
-        By how much clocks may differ.
+        Seconds by which clocks may differ.
     """
 
     issuer: str
@@ -60,27 +60,27 @@ class OidcVerifier:
     def __post_init__(self) -> None:
         parts = urlsplit(self.issuer)
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-            raise ConfigError("the OIDC issuer: accepted is an https address (http only on loopback)")
+            raise ConfigError("the OIDC issuer: expected an https address (http only on loopback)")
 
     def recognizes(self, token: str) -> bool:
-        """Whether it looks like a signed token: three parts."""
+        """Whether the token has the three parts of a signed JWT."""
         return token.count(".") == 2
 
     async def verify(self, token: str) -> Principal | None:
-        """Return the caller whom the token names; None when anything about it is not as it must be."""
-        name = hashlib.sha256(token.encode()).digest()
-        known = self._cached_principals.get(name)
-        if known is not None and known[0] > self.clock():
-            return known[1]
+        """Return the caller of a valid token, otherwise None."""
+        token_digest = hashlib.sha256(token.encode()).digest()
+        cached = self._cached_principals.get(token_digest)
+        if cached is not None and cached[0] > self.clock():
+            return cached[1]
         claims = await self._verified_claims(token)
         if claims is None:
             return None
-        caller = principal_from_claims(claims, self.roles_claim)
-        self._cache_principal(name, min(float(claims["exp"]), self.clock() + 60), caller)
-        return caller
+        principal = principal_from_claims(claims, self.roles_claim)
+        self._cache_principal(token_digest, min(float(claims["exp"]), self.clock() + 60), principal)
+        return principal
 
-    def _cache_principal(self, name: bytes, until: float, caller: Principal) -> None:
-        self._cached_principals[name] = (until, caller)
+    def _cache_principal(self, token_digest: bytes, expires_at_s: float, principal: Principal) -> None:
+        self._cached_principals[token_digest] = (expires_at_s, principal)
         if len(self._cached_principals) > _MAX_CACHED_TOKENS:
             self._cached_principals.popitem(last=False)
 
@@ -123,35 +123,35 @@ class OidcVerifier:
         import jwt
 
         try:
-            found = await asyncio.to_thread(self._download_key_set)
-            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(found).keys if key.key_id is not None}
+            key_set = await asyncio.to_thread(self._download_key_set)
+            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(key_set).keys if key.key_id is not None}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError):
-            return  # the keys that are known go on being accepted; an unknown one is refused until they can be had
+            return  # the fetched keys stay valid; tokens with an unknown key are refused until the next fetch
 
     def _download_key_set(self) -> Any:
-        where = _fetch_json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-        return _fetch_json(str(where["jwks_uri"]))
+        configuration = _fetch_json(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+        return _fetch_json(str(configuration["jwks_uri"]))
 
 
 def principal_from_claims(claims: Mapping[str, Any], roles_claim: str) -> Principal:
-    """Return the caller whom verified claims name, with the roles of one claim: a list, or words in one string."""
+    """Return the caller of verified claims; the roles are a list, or one string with blanks between them."""
     roles = claims.get(roles_claim, [])
-    words = roles.split() if isinstance(roles, str) else roles if isinstance(roles, list) else []
-    return Principal.from_roles(_caller_id(str(claims["sub"])), tuple(word for word in words if isinstance(word, str)))
+    names = roles.split() if isinstance(roles, str) else roles if isinstance(roles, list) else []
+    return Principal.from_roles(_caller_id(str(claims["sub"])), tuple(name for name in names if isinstance(name, str)))
 
 
 def _caller_id(subject: str) -> str:
-    """Return a short plain word for a caller, whatever the issuer calls it."""
-    plain = subject if subject.isascii() and subject.isprintable() and len(subject) <= 40 else None
-    return f"oidc:{plain if plain is not None else hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+    """Return an id of at most 45 printable ASCII characters for a caller; longer subjects are hashed."""
+    is_short = subject.isascii() and subject.isprintable() and len(subject) <= 40
+    return f"oidc:{subject if is_short else hashlib.sha256(subject.encode()).hexdigest()[:32]}"
 
 
 def _fetch_json(address: str) -> Any:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        raise ValueError("keys of an issuer are read by https only")
-    with urllib.request.urlopen(address, timeout=_FETCH_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked above  # nosec B310
-        return json.loads(answer.read(_MAX_RESPONSE_BYTES))
+        raise ValueError("the keys of an issuer are fetched by https only")
+    with urllib.request.urlopen(address, timeout=_FETCH_TIMEOUT_S) as response:  # noqa: S310 - the scheme is checked above  # nosec B310
+        return json.loads(response.read(_MAX_RESPONSE_BYTES))
 
 
 def _is_loopback(host: str) -> bool:

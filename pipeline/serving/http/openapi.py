@@ -1,4 +1,4 @@
-"""Describe the API with types, bounds, examples and units of the schema of the model that serves."""
+"""Build the OpenAPI document from the routes and the schema of the loaded model."""
 
 from __future__ import annotations
 
@@ -21,14 +21,21 @@ _JSON = "application/json"
 def openapi_document(
     routes: Iterable[Route], schema: Schema | None, *, title: str, version: str, path_values: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document; without a schema (no model serves) rows are any objects.
+    """Return the OpenAPI 3.1 document.
 
-    `named` has the only value that a named part of a path takes: the model that serves, and its version.
+    Parameters
+    ----------
+    routes : iterable of Route
+    schema : Schema or None
+        Types, bounds, units and examples of the features. With None (no model is loaded), a row is any object.
+    title, version : str
+    path_values : mapping
+        The only accepted value of each named part of a path: name and version of the loaded model.
     """
     paths: dict[str, dict[str, Any]] = {}
-    for operation in routes:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_object(operation, path_values)
-    own = {
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation_object(route, path_values)
+    model_schemas = {
         "Features": json_schemas.features_schema(schema),
         "Row": json_schemas.row_schema(),
         "Batch": json_schemas.batch_schema(),
@@ -41,17 +48,17 @@ def openapi_document(
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": "Predictions of the model that serves."},
+        "info": {"title": title, "version": version, "description": "Predictions of the loaded model."},
         "paths": paths,
         "components": {
-            "schemas": {**own, **json_schemas.STATIC_SCHEMAS},
+            "schemas": {**model_schemas, **json_schemas.STATIC_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
 def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "x-required-role": route.role,
@@ -61,68 +68,66 @@ def _operation_object(route: Route, path_values: Mapping[str, str]) -> dict[str,
     parameters = [_path_parameter(part[1:-1], path_values) for part in route.path.split("/") if part.startswith("{")]
     parameters += [_PARAMETERS[name] for name in route.parameters]
     if parameters:
-        told["parameters"] = parameters
-    if route.request_schema is not None:
-        told["requestBody"] = {"required": True, "content": _request_content(route)}
-    return told
+        operation["parameters"] = parameters
+    if route.request is not None:
+        operation["requestBody"] = {"required": True, "content": _request_content(route)}
+    return operation
 
 
 def _path_parameter(name: str, path_values: Mapping[str, str]) -> dict[str, Any]:
-    shape: dict[str, Any] = {"type": "string", "minLength": 1}
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if name in path_values:
-        shape["enum"] = [path_values[name]]
-    return {"name": name, "in": "path", "required": True, "schema": shape}
+        schema["enum"] = [path_values[name]]
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "on_error": {
         "name": "on_error",
         "in": "query",
-        "description": "refuse: one bad row refuses the batch. partial: good rows are answered, bad ones are named.",
+        "description": "refuse: an invalid row refuses the batch. partial: valid rows are predicted, invalid rows are reported.",
         "schema": {"type": "string", "enum": ["refuse", "partial"], "default": "refuse"},
     },
     "idempotency_key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A retry with the same key gets the stored answer.",
+        "description": "A retry with the same key gets the stored response.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
     },
     "subject": {
         "name": "X-Subject-Id",
         "in": "header",
-        "description": "Whom the rows speak of; erasure goes by it.",
+        "description": "The person whom the rows describe; erasure uses this id.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
     },
 }
 
 
 def _request_content(route: Route) -> dict[str, Any]:
-    shape = {"$ref": f"#/components/schemas/{route.request_schema}"}
+    schema = {"$ref": f"#/components/schemas/{route.request}"}
     return {
-        kind: {"schema": shape if kind == _JSON else {"type": "string", "format": "binary"}}
-        for kind in route.request_media_types
-        if kind != "application/octet-stream"
+        media_type: {"schema": schema if media_type == _JSON else {"type": "string", "format": "binary"}}
+        for media_type in route.accepts
+        if media_type != "application/octet-stream"
     }
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    shape: dict[str, Any] = (
-        {"schema": {"$ref": f"#/components/schemas/{route.response_schema}"}} if route.response_schema else {}
-    )
-    told: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: shape}}}
-    refusals = {400, 403, 503}
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{route.response}"}} if route.response else {}
+    responses: dict[str, Any] = {"200": {"description": "Done", "content": {route.response_media_type: content}}}
+    error_statuses = {400, 403, 503}
     if route.role != PUBLIC:
-        refusals |= {401, 429}
-    if route.request_schema is not None:
-        refusals |= {408, 413, 415, 422, 409}
+        error_statuses |= {401, 429}
+    if route.request is not None:
+        error_statuses |= {408, 413, 415, 422, 409}
     if route.name == "feedback" or "{" in route.path:
-        refusals.add(404)
+        error_statuses.add(404)
     titles: dict[int, list[str]] = {}
-    for known, title in problems.problem_types().values():
-        titles.setdefault(int(known), []).append(title)
-    for status in sorted(refusals):
-        told[str(status)] = {
+    for status_code, title in problems.problem_types().values():
+        titles.setdefault(int(status_code), []).append(title)
+    for status in sorted(error_statuses):
+        responses[str(status)] = {
             "description": "; ".join(titles[status]),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-    return told
+    return responses

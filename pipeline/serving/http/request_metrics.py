@@ -1,118 +1,153 @@
-"""Count requests and their time, and write them out with the engine's figures in Prometheus' form."""
+"""Count requests and their durations, and export all metrics of the server in the text format of Prometheus."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+
+from pipeline.serving.histogram import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["RequestMetrics"]
+__all__ = ["MEDIA_TYPE", "RequestMetrics"]
 
-# Seconds; the first tell apart what a model costs, the last what a person notices.
-_BUCKET_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Seconds: the first buckets separate models by their cost, the last ones cover what a person notices.
+_DURATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
-
-@dataclass(slots=True)
-class _DurationHistogram:
-    counts: list[int] = field(default_factory=lambda: [0] * (len(_BUCKET_BOUNDS_S) + 1))
-    total_s: float = 0.0
+_SERVER_GAUGES = {
+    "http_connections": "Number of open connections.",
+    "http_draining": "1 while the server finishes its last requests before it stops, otherwise 0.",
+    "http_requests_in_flight": "Number of requests whose body has arrived and whose response is not written.",
+}
 
 
 @dataclass(slots=True)
 class RequestMetrics:
-    """Figures of the requests. Labels are names of operations and status codes: their number is bounded."""
+    """Counts and durations of requests. Their labels are route names and status codes, so their number is bounded."""
 
     request_counts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    durations: dict[str, _DurationHistogram] = field(default_factory=dict)
+    durations_s: dict[str, Histogram] = field(default_factory=dict)
 
-    def observe(self, operation: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def observe(self, operation: str, status: int, duration_s: float) -> None:
+        """Count one request after its response."""
         self.request_counts[operation, status] += 1
-        times = self.durations.get(operation)
-        if times is None:
-            times = self.durations[operation] = _DurationHistogram()
-        times.counts[bisect_left(_BUCKET_BOUNDS_S, seconds)] += 1
-        times.total_s += seconds
+        histogram = self.durations_s.get(operation)
+        if histogram is None:
+            histogram = self.durations_s[operation] = Histogram(_DURATION_BOUNDS_S)
+        histogram.observe(duration_s)
 
     def to_prometheus(
         self,
-        gauges: Mapping[str, float],
-        counters: Mapping[str, float],
+        server_gauges: Mapping[str, float],
+        n_shed: int,
         engine_status: Mapping[str, Any],
         monitor_families: Iterable[Any] = (),
     ) -> bytes:
-        """Return everything in Prometheus' text form; `engine` is what the engine says of itself, `watched` what the monitor found."""
+        """Return all metrics in the text format of Prometheus.
+
+        Parameters
+        ----------
+        server_gauges : mapping
+            Values of the gauges of the HTTP server, by name without the prefix `mlops_`.
+        n_shed : int
+            Requests that were refused because of overload.
+        engine_status : mapping
+            What `Engine.status` returns.
+        monitor_families : iterable
+            Metric families of the last monitor run.
+        """
         from prometheus_client import CollectorRegistry
         from prometheus_client.exposition import generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(
-            _StaticCollector(
-                [*self._request_families(gauges, counters), *_engine_families(engine_status), *monitor_families]
-            )
-        )
+        families = [*self._request_families(server_gauges, n_shed), *_engine_families(engine_status), *monitor_families]
+        registry.register(_StaticCollector(families))
         return bytes(generate_latest(registry))
 
-    def _request_families(self, gauges: Mapping[str, float], counters: Mapping[str, float]) -> Iterable[Any]:
+    def _request_families(self, server_gauges: Mapping[str, float], n_shed: int) -> Iterable[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-        answered = CounterMetricFamily("mlops_http_requests", "Answered requests.", labels=["operation", "status"])
+        requests = CounterMetricFamily(
+            "mlops_http_requests", "Number of requests by operation and status.", labels=["operation", "status"]
+        )
         for (operation, status), count in sorted(self.request_counts.items()):
-            answered.add_metric([operation, str(status)], count)
-        yield answered
-        took = HistogramMetricFamily("mlops_http_request_seconds", "From head to answer.", labels=["operation"])
-        for operation, times in sorted(self.durations.items()):
-            edges = [*(str(edge) for edge in _BUCKET_BOUNDS_S), "+Inf"]
-            took.add_metric([operation], list(zip(edges, accumulate(times.counts), strict=True)), times.total_s)
-        yield took
-        for name, value in gauges.items():
-            yield GaugeMetricFamily(f"mlops_{name}", name.replace("_", " "), value=value)
-        for name, value in counters.items():
-            yield CounterMetricFamily(f"mlops_{name}", name.replace("_", " "), value=value)
+            requests.add_metric([operation, str(status)], count)
+        yield requests
+        durations = HistogramMetricFamily(
+            "mlops_http_request_duration_seconds",
+            "Duration of a request from its headers to its response, in seconds.",
+            labels=["operation"],
+        )
+        for operation, histogram in sorted(self.durations_s.items()):
+            _add_histogram(durations, histogram.as_dict(), operation)
+        yield durations
+        for name, value in server_gauges.items():
+            yield GaugeMetricFamily(f"mlops_{name}", _SERVER_GAUGES[name], value=value)
+        yield CounterMetricFamily(
+            "mlops_http_requests_shed", "Number of requests refused with 503 because of overload.", value=n_shed
+        )
 
 
 def _engine_families(status: Mapping[str, Any]) -> Iterable[Any]:
-    """Yield the figures of predictions and of their log."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    """Yield the metrics of predictions, of the loaded model and of the prediction log."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-    log, active = status["log"], status["active"] or {}
-    rows = CounterMetricFamily("mlops_predictions", "Predicted rows by class.", labels=["prediction"])
-    for name, count in sorted(status["by_class"].items()):
-        rows.add_metric([name], count)
-    yield rows
-    sure = CounterMetricFamily(
-        "mlops_prediction_confidence", "Predicted rows by tenth of confidence.", labels=["tenth"]
+    active = status["active"] or {}
+    predictions = CounterMetricFamily("mlops_predictions", "Number of predicted rows by class.", labels=["prediction"])
+    for class_name, count in sorted(status["by_class"].items()):
+        predictions.add_metric([class_name], count)
+    yield predictions
+    confidence = HistogramMetricFamily(
+        "mlops_prediction_confidence", "Confidence of the predicted rows: the probability of the predicted class."
     )
-    for tenth, count in enumerate(status["by_confidence"]):
-        sure.add_metric([str(tenth)], count)
-    yield sure
+    _add_histogram(confidence, status["confidence"])
+    yield confidence
     gauges = {
-        "ready": (status["is_ready"], "1 when predictions can be answered."),
-        "model_version": (active.get("version", 0), "Version that serves; 0 when none does."),
-        "model_generation": (active.get("generation", 0), "Number of the decision that serves."),
-        "log_queue_rows": (status["queue_rows"], "Rows that wait for the log."),
-        "log_failing": (log["is_failing"], "1 when the log cannot be written."),
-        "log_last_commit_seconds": (log["last_commit_s"] or 0, "How long the last commit took."),
+        "ready": (status["is_ready"], "1 while the server can predict, otherwise 0."),
+        "model_version": (active.get("version", 0), "Version of the loaded model; 0 without a model."),
+        "model_generation": (active.get("generation", 0), "Number of the deployment that is loaded; 0 without one."),
     }
-    for name, (value, told) in gauges.items():
-        yield GaugeMetricFamily(f"mlops_{name}", told, value=float(value))
-    for name, told in (
-        ("logged", "Rows in the log."),
-        ("unlogged", "Rows answered without it."),
-        ("failures", "Failed commits."),
-    ):
-        yield CounterMetricFamily(f"mlops_log_{name}", told, value=float(log[f"n_{name}"]))
+    for name, (value, help_text) in gauges.items():
+        yield GaugeMetricFamily(f"mlops_{name}", help_text, value=float(value))
+    yield from _log_families(status["log"], status["queue_rows"])
+
+
+def _log_families(log: Mapping[str, Any], n_queued_rows: int) -> Iterable[Any]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    prefix = "mlops_prediction_log"
+    rows = CounterMetricFamily(
+        f"{prefix}_rows", "Number of predicted rows by result: committed to the log, or not.", labels=["result"]
+    )
+    rows.add_metric(["logged"], log["n_logged"])
+    rows.add_metric(["unlogged"], log["n_unlogged"])
+    yield rows
+    yield CounterMetricFamily(
+        f"{prefix}_commit_failures", "Number of commits to the log that failed.", value=log["n_failures"]
+    )
+    yield GaugeMetricFamily(f"{prefix}_queue_rows", "Number of rows that wait for the log.", value=n_queued_rows)
+    yield GaugeMetricFamily(
+        f"{prefix}_healthy",
+        "1 while rows can be committed to the log, otherwise 0.",
+        value=float(not log["is_failing"]),
+    )
+    durations = HistogramMetricFamily(
+        f"{prefix}_commit_duration_seconds", "Duration of a commit to the log, in seconds."
+    )
+    _add_histogram(durations, log["commit_duration_s"])
+    yield durations
+
+
+def _add_histogram(family: Any, histogram: Mapping[str, Any], *labels: str) -> None:
+    family.add_metric(labels, list(histogram["buckets"].items()), histogram["sum"])
 
 
 @dataclass(slots=True, eq=False)
 class _StaticCollector:
-    """What prometheus_client wants to be asked."""
+    """A collector, as prometheus_client asks for, of families that are already complete."""
 
     families: list[Any]
 

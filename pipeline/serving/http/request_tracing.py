@@ -1,6 +1,6 @@
-"""Spans of requests: from the head to the answer, and in between the wait, the model, and the commit of the log.
+"""Record a span for each sampled request, with child spans for its wait, its prediction and its commit.
 
-Stands in front of the application where traces are asked for, and nowhere else.
+The server uses these classes only where tracing is enabled.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = ["CommitTracer", "TracedApplication", "TracedRequestMetrics", "add_tra
 
 @dataclass(slots=True)
 class TracedApplication:
-    """The application, with spans of those requests that the caller or chance picks."""
+    """The application, with a span for each request that its caller or the sampler selects."""
 
     application: Application
     tracing: Tracing
 
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
+        """Handle one request."""
         parent: TraceParent | None = None
         for name, value in scope.get("headers", ()):
             if name == b"traceparent":
@@ -51,16 +51,20 @@ class TracedApplication:
 
     async def _call_with_span(self, parent: TraceParent | None, scope: Any, receive: Receive, send: Send) -> None:
         trace = self.tracing.start_trace(scope["method"], parent, is_server=True)
-        with use_trace(trace):
-            await self.application(scope, receive, send)
-        ended_ns = time.time_ns()
-        span, told = trace.span, trace.attributes
-        for name, began, ended, n_rows in told.pop("steps", ()):
-            self.tracing.add_span(trace, name, began, ended, **{"mlops.rows": n_rows})
-        operation, status = told.get("operation", "unmatched"), told.get("status", 0)
-        span.update_name(f"{scope['method']} {operation}")
+        try:
+            with use_trace(trace):
+                await self.application(scope, receive, send)
+        finally:
+            self._end_span(trace, scope["method"], time.time_ns())
+
+    def _end_span(self, trace: Trace, method: str, ended_ns: int) -> None:
+        span, attributes = trace.span, trace.attributes
+        for name, step_started_ns, step_ended_ns, n_rows in attributes.pop("steps", ()):
+            self.tracing.add_span(trace, name, step_started_ns, step_ended_ns, **{"mlops.rows": n_rows})
+        operation, status = attributes.get("operation", "unmatched"), attributes.get("status", 0)
+        span.update_name(f"{method} {operation}")
         span.set_attributes(
-            {"http.request.method": scope["method"], "http.response.status_code": status, "mlops.operation": operation}
+            {"http.request.method": method, "http.response.status_code": status, "mlops.operation": operation}
         )
         if status >= 500:
             self.tracing.set_error(trace, f"status {status}")
@@ -68,13 +72,13 @@ class TracedApplication:
 
 
 class TracedRequestMetrics(RequestMetrics):
-    """The figures of requests, which a span wants to know too."""
+    """Request metrics that are copied to the current trace."""
 
     __slots__ = ()
 
-    def observe(self, operation: str, status: int, seconds: float) -> None:
-        """Count one answered request, and say to its trace what it was."""
-        RequestMetrics.observe(self, operation, status, seconds)
+    def observe(self, operation: str, status: int, duration_s: float) -> None:
+        """Count one request, and add its operation and status to its trace."""
+        RequestMetrics.observe(self, operation, status, duration_s)
         trace = current_trace()
         if trace is not None:
             trace.attributes.update(operation=operation, status=status)
@@ -82,12 +86,12 @@ class TracedRequestMetrics(RequestMetrics):
 
 @dataclass(slots=True)
 class CommitTracer:
-    """Is told by the writer of the log which requests it took and when their rows were on the disk."""
+    """Observes the prediction worker, and adds the steps of each batch to the traces of its requests."""
 
     _traces: dict[int, tuple[Trace, int]] = field(default_factory=dict)
 
     def submitted(self, request: PendingRequest) -> None:
-        """Take note of a request that is handed to the writer; called on the event loop."""
+        """Remember the trace of a submitted request; called on the event loop."""
         trace = current_trace()
         if trace is not None and trace.span is not None:
             self._traces[id(request)] = (trace, time.time_ns())
@@ -96,25 +100,25 @@ class CommitTracer:
     def committed(
         self, requests: Sequence[PendingRequest], began_s: float, scored_s: float, committed_s: float
     ) -> None:
-        """Take note of a group that is on the disk; moments are those of `time.perf_counter`."""
+        """Add the steps of a committed batch to its traces; times are those of `time.perf_counter`."""
         if not self._traces:
             return
         offset = time.time_ns() - time.perf_counter_ns()
-        began, scored, committed = (offset + int(one * 1e9) for one in (began_s, scored_s, committed_s))
-        n_group = sum(len(work.rows.rows) for work in requests)
-        for work in requests:
-            trace, submitted = self._traces.get(id(work), (None, 0))
+        began, scored, committed = (offset + int(time_s * 1e9) for time_s in (began_s, scored_s, committed_s))
+        n_batch_rows = sum(len(request.rows.rows) for request in requests)
+        for request in requests:
+            trace, submitted = self._traces.get(id(request), (None, 0))
             if trace is not None:
-                n_rows = len(work.rows.rows)
+                n_rows = len(request.rows.rows)
                 trace.attributes["steps"] = (
-                    ("wait for the writer", min(submitted, began), began, n_rows),
-                    ("predict", began, scored, n_group),
-                    ("commit to the log", scored, committed, n_group),
+                    ("wait for the worker", min(submitted, began), began, n_rows),
+                    ("predict", began, scored, n_batch_rows),
+                    ("commit to the log", scored, committed, n_batch_rows),
                 )
 
 
 def add_trace_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the ids of trace and span to a line of the log."""
+    """Add the ids of trace and span to a log line."""
     trace = current_trace()
     if trace is not None:
         event["trace_id"] = trace.trace_id

@@ -1,9 +1,9 @@
-"""The table of operations: method, path, role, handler. One without a role stops the start."""
+"""Declare endpoints above their handlers, and find the endpoint of a request. One without a role stops the start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.serving.http.authentication import PUBLIC, ROLES
@@ -12,20 +12,46 @@ from pipeline.serving.http.problems import HttpProblem
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from pipeline.serving.http.messages import HttpRequest, HttpResponse
+    from pipeline.serving.http.messages import HttpResponse
 
-    Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+    # Declared above a method it takes (self, request); in the router it is bound and takes the request alone.
+    Handler = Callable[..., Awaitable[HttpResponse]]
 
-__all__ = ["Route", "Router"]
+__all__ = ["JSON_ONLY", "Route", "Router", "bind_routes", "route"]
+
+JSON_ONLY = ("application/json",)
+_ROUTES_ATTRIBUTE = "declared_routes"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing that the API does.
+    """One endpoint: how it is called, by whom, and which handler responds.
 
-    `path` may hold `{name}` parts. `accepts` are media types of the body; empty where there is none. A probe is
-    answered whatever happens: it is never shed, limited, or asked for its host. `body` and `answer` name shapes of
-    the OpenAPI document, `parameters` those that it describes, and `queries` those of them that stand in the query.
+    Parameters
+    ----------
+    name : str
+        Label of the endpoint in metrics, log and traces, and its `operationId` in the OpenAPI document.
+    method : str
+    path : str
+        May hold `{name}` parts.
+    role : str or None
+        Role that a caller needs. The router refuses None.
+    handler : callable
+        Takes the request, returns the response.
+    accepts : tuple of str
+        Media types of the request body; empty for an endpoint without a body.
+    summary : str
+        One line for the OpenAPI document and docs/reference/serving.md.
+    request, response : str or None
+        Names of JSON Schemas in the OpenAPI document.
+    response_media_type : str
+    parameters : tuple of str
+        Names of the documented header and query parameters.
+    query_params : tuple of str
+        Those of them that are part of the query.
+    is_probe : bool
+        A probe is never shed, limited, or checked for its host.
+    allows_missing_content_type : bool
     """
 
     name: str
@@ -33,10 +59,10 @@ class Route:
     path: str
     role: str | None
     handler: Handler
-    request_media_types: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
     summary: str = ""
-    request_schema: str | None = None
-    response_schema: str | None = "Status"
+    request: str | None = None
+    response: str | None = "Status"
     response_media_type: str = "application/json"
     parameters: tuple[str, ...] = ()
     query_params: tuple[str, ...] = ()
@@ -44,14 +70,48 @@ class Route:
     allows_missing_content_type: bool = False
 
 
+def route(
+    method: str, path: str, *, role: str | None = None, name: str = "", **options: Any
+) -> Callable[[Handler], Handler]:
+    """Declare that the decorated method handles `method` and `path`; several declarations may precede one method.
+
+    Parameters
+    ----------
+    method, path : str
+    role : str, optional
+        Required by the router, which refuses to start without it.
+    name : str, optional
+        Name of the method when empty.
+    **options
+        The other fields of `Route`, by name.
+    """
+
+    def declare(handler: Handler) -> Handler:
+        declared = Route(name or handler.__name__, method, path, role, handler, **options)
+        # The lowest decorator runs first: the table lists the routes in the order of the source.
+        setattr(handler, _ROUTES_ATTRIBUTE, (declared, *getattr(handler, _ROUTES_ATTRIBUTE, ())))
+        return handler
+
+    return declare
+
+
+def bind_routes(endpoints: object) -> tuple[Route, ...]:
+    """Return the routes that the methods of an object declare, in the order of the source, bound to that object."""
+    return tuple(
+        replace(declared, handler=getattr(endpoints, name))
+        for name, member in vars(type(endpoints)).items()
+        for declared in getattr(member, _ROUTES_ATTRIBUTE, ())
+    )
+
+
 @dataclass(slots=True)
 class Router:
-    """Finds the operation of a request.
+    """Finds the route of a request.
 
     Raises
     ------
     ConfigError
-        When an operation declares no role, or one that does not exist; and when two answer to the same path.
+        When a route declares no role or an unknown role, and when two routes have the same method and path.
     """
 
     routes: tuple[Route, ...]
@@ -59,41 +119,39 @@ class Router:
     _templates: dict[tuple[str, ...], dict[str, Route]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for operation in self.routes:
-            if operation.role not in (PUBLIC, *ROLES):
-                raise ConfigError(
-                    f"{operation.method} {operation.path}: declares no role; one of {PUBLIC}, {', '.join(ROLES)}"
-                )
-            is_template = "{" in operation.path
+        for declared in self.routes:
+            label = f"{declared.method} {declared.path}"
+            if declared.role not in (PUBLIC, *ROLES):
+                raise ConfigError(f"{label}: declares no role; expected one of {PUBLIC}, {', '.join(ROLES)}")
             methods = (
-                self._templates.setdefault(tuple(operation.path.split("/")), {})
-                if is_template
-                else self._by_path.setdefault(operation.path, {})
+                self._templates.setdefault(tuple(declared.path.split("/")), {})
+                if "{" in declared.path
+                else self._by_path.setdefault(declared.path, {})
             )
-            if operation.method in methods:
-                raise ConfigError(f"{operation.method} {operation.path}: is declared twice")
-            methods[operation.method] = operation
+            if declared.method in methods:
+                raise ConfigError(f"{label}: is declared twice; declare each method and path once")
+            methods[declared.method] = declared
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
-        """Return the operation of a request and the parts of its path that have names.
+        """Return the route of a request and the values of the named parts of its path.
 
         Raises
         ------
-        Refused
+        HttpProblem
             With 404 or 405.
         """
         methods = self._by_path.get(path)
-        parameters: dict[str, str] = {}
+        path_params: dict[str, str] = {}
         if methods is None:
-            methods, parameters = self._match_template(path)
+            methods, path_params = self._match_template(path)
         if methods is None:
-            known = sorted({operation.path for operation in self.routes})
+            known = sorted({declared.path for declared in self.routes})
             raise HttpProblem("not-found", f"known paths: {', '.join(known)}{did_you_mean(path, known)}")
-        operation = methods.get("GET" if method == "HEAD" else method)
-        if operation is None:
+        matched = methods.get("GET" if method == "HEAD" else method)
+        if matched is None:
             allowed = ", ".join(_allowed_methods(methods))
-            raise HttpProblem("method-not-allowed", f"this path answers to {allowed}", headers={"Allow": allowed})
-        return operation, parameters
+            raise HttpProblem("method-not-allowed", f"this path accepts {allowed}", headers={"Allow": allowed})
+        return matched, path_params
 
     def _match_template(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         parts = path.split("/")

@@ -1,4 +1,4 @@
-"""Listen, answer, and stop in order: what has begun is answered, and the process ends with 0."""
+"""Run uvicorn with our timeouts, and shut down after the requests that have started."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_ACCEPTS_PER_TURN = 200
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach the address."""
+    """Whether only programs on this machine can reach the address."""
     if host == "localhost":
         return True
     try:
@@ -37,47 +37,54 @@ def is_loopback(host: str) -> bool:
 
 
 def check_bind_address(host: str, *, is_protected: bool) -> None:
-    """Refuse to listen where others can reach a server that asks for no credentials.
+    """Refuse an address that other machines can reach, unless credentials are required.
 
     Raises
     ------
     NotAllowed
-        When `host` is not loopback and credentials are not asked for.
+        When `host` is not a loopback address and credentials are not required.
     """
     if not is_loopback(host) and not is_protected:
         raise NotAllowed(
-            f"serving.host {host}: others can reach this address, and serving.authentication is 'none'."
-            " Listen on 127.0.0.1, or make a key (`mlops keys create --role predict`) and start with"
+            f"serving.host {host}: other machines can reach this address, and serving.authentication is 'none'."
+            " Listen on 127.0.0.1, or create a key (`mlops keys create --role predict`) and start with"
             " --authentication required"
         )
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 takes a free one.
+    """Return a listening socket; port 0 selects a free port.
 
     Raises
     ------
     DependencyUnavailable
-        When the address cannot be had.
+        When the address is not available.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
+        family, socket_type, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket_type, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(2048)
         listening.settimeout(0)
     except OSError as error:
         raise DependencyUnavailable(
-            f"{host}:{port}: cannot be listened on ({error.strerror}); stop what listens there, or choose another --port"
+            f"{host}:{port}: the server cannot listen ({error.strerror}); stop the program that does, or choose another --port"
         ) from error
     return listening
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn's server with deadlines, an own order of stopping, and no signal raised again at the end.
+    """uvicorn's server with timeouts, a graceful shutdown, and no signal raised again at its end.
 
-    `front` stands before the application, where something wants to see each request first.
+    Parameters
+    ----------
+    application : Application
+    timeouts : Timeouts
+    keep_alive_s : int
+        Seconds after which an idle connection is closed.
+    asgi_app : TracedApplication, optional
+        Wraps `application`, and receives the requests in its place.
     """
 
     def __init__(
@@ -110,10 +117,10 @@ class HttpServer(uvicorn.Server):
         application.connections = self.server_state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept: all that wait, at each turn of the loop.
+        """Accept all waiting connections at each turn of the event loop.
 
-        The loop's own servers take one connection at a turn; under overload a turn is long, and probes would wait
-        for seconds behind other new connections.
+        The servers of asyncio accept one connection a turn. Under overload a turn is long, and probes would wait for
+        seconds behind other new connections.
         """
         self.servers = []
         for listening in sockets or ():
@@ -126,7 +133,7 @@ class HttpServer(uvicorn.Server):
             try:
                 accepted, _ = listening.accept()
             except OSError:
-                return  # nobody waits any more; or no file descriptor is left, and they wait in the queue
+                return  # no connection waits, or no file descriptor is free and they wait in the queue
             accepted.settimeout(0)
             task = asyncio.ensure_future(loop.connect_accepted_socket(self._create_protocol, accepted))
             self._accept_tasks.add(task)
@@ -136,22 +143,22 @@ class HttpServer(uvicorn.Server):
         return DeadlineProtocol(config=self.config, server_state=self.server_state, app_state={})
 
     async def on_tick(self, counter: int) -> bool:
-        """Look at deadlines ten times a second."""
+        """Close expired connections, ten times a second."""
         close_expired(self.server_state.connections, asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what has begun while deadlines go on being looked at."""
+        """Finish the requests that have started, with their timeouts in force."""
         self._application.is_draining = True
         for listening in sockets or ():
             asyncio.get_running_loop().remove_reader(listening.fileno())
             self._accept_all(listening)
         await asyncio.gather(*self._accept_tasks, return_exceptions=True)
-        watch = asyncio.ensure_future(self._close_expired_periodically())
+        closing = asyncio.ensure_future(self._close_expired_periodically())
         try:
             await super().shutdown(sockets)
         finally:
-            watch.cancel()
+            closing.cancel()
 
     async def _close_expired_periodically(self) -> None:
         while True:
@@ -160,10 +167,12 @@ class HttpServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop at SIGTERM and SIGINT; the process then ends by itself, with 0."""
-        kept: dict[int, Any] = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGTERM, signal.SIGINT)}
+        """Stop at SIGTERM and SIGINT; the process then ends with exit code 0."""
+        previous: dict[int, Any] = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             yield
         finally:
-            for one, handler in kept.items():
-                signal.signal(one, handler)
+            for number, handler in previous.items():
+                signal.signal(number, handler)

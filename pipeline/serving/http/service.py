@@ -1,4 +1,4 @@
-"""Put the engine, the API and the server together, and run them until somebody says stop."""
+"""Assemble engine, endpoints and HTTP server, and run them until a signal stops them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(slots=True)
 class HttpService:
-    """One server that is about to run."""
+    """A server that is assembled and not started."""
 
     engine: Engine
     application: Application
@@ -58,26 +58,26 @@ class HttpService:
     started_at_s: float
 
     async def run(self) -> None:
-        """Load the model, answer until a signal comes, then finish what has begun."""
+        """Load the model, handle requests until a signal, then finish the requests that have started."""
         await self.engine.start()
         self.api_keys.state = self.monitor_metrics.state = self.engine.state
         await asyncio.to_thread(self.api_keys.reload)
-        following = asyncio.ensure_future(self.api_keys.reload_periodically())
+        reloading_keys = asyncio.ensure_future(self.api_keys.reload_periodically())
         try:
             host, port = self.listening_socket.getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            state = self.engine.ready()
+            url_host = f"[{host}]" if ":" in host else host
+            readiness = self.engine.ready()
             self.logger.info(
                 "listening",
-                address=f"http://{shown}:{port}",
-                ready=state.is_ready,
-                reason=state.reason,
+                address=f"http://{url_host}:{port}",
+                ready=readiness.is_ready,
+                reason=readiness.reason,
                 seconds=round(time.monotonic() - self.started_at_s, 3),
                 pid=os.getpid(),
             )
             await self.server.serve(sockets=[self.listening_socket])
         finally:
-            following.cancel()
+            reloading_keys.cancel()
             with suppress(MlopsError):
                 await asyncio.to_thread(self.api_keys.save_last_used)
             await self.engine.close()
@@ -87,26 +87,26 @@ class HttpService:
 def serve(
     engine: Engine, config: ServingConfig, *, started_at_s: float, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Answer at `config.host` and `config.port` until SIGTERM or SIGINT.
+    """Serve HTTP at `config.host` and `config.port` until SIGTERM or SIGINT.
 
     Parameters
     ----------
     engine : Engine
         Not started yet.
     config : ServingConfig
-    began : float
-        Monotonic moment at which the process began, for the line that says how long the start took.
+    started_at_s : float
+        Monotonic time at which the process started, for the duration in the log.
     environment : mapping, optional
-        Where the issuer's address is looked up; that of the process when None.
+        Environment variables; those of the process when None.
 
     Raises
     ------
     NotAllowed
-        When others could reach a server that asks for no credentials.
+        When other machines can reach the server and credentials are not required.
     DependencyUnavailable
-        When the address cannot be had; or the environment asks for traces, and what sends them is not installed.
+        When the address is not available, or tracing is enabled and its packages are not installed.
     ConfigError
-        When a variable of OpenTelemetry is not understood.
+        When a variable of OpenTelemetry has an invalid value.
     """
     is_protected = config.authentication == "required"
     check_bind_address(config.host, is_protected=is_protected)

@@ -62,8 +62,8 @@ def metrics_lines(*, good: int, bad: int, waiting: int, failing: int = 0) -> lis
     requests = 'mlops_http_requests_total{{operation="predict",status="{}"}} {}'
     return [
         "# TYPE mlops_http_requests counter", requests.format(200, good), requests.format(503, bad),
-        "# TYPE mlops_log_queue_rows gauge", f"mlops_log_queue_rows {waiting}",
-        "# TYPE mlops_log_failing gauge", f"mlops_log_failing {failing}",
+        "# TYPE mlops_prediction_log_queue_rows gauge", f"mlops_prediction_log_queue_rows {waiting}",
+        "# TYPE mlops_prediction_log_healthy gauge", f"mlops_prediction_log_healthy {1 - failing}",
     ]  # fmt: skip
 
 

@@ -68,13 +68,13 @@ def test_audit_at_shows_the_versions_deployed_at_a_time(mlops: Mlops) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("promote", "3"), 5, "the gates say reject: limit ece"),
+        (("promote", "3"), 5, "the verdict of its gates is reject: limit ece"),
         (("promote", "3", "--force"), 2, "force needs a reason"),
         (("promote", "2", "--expected-generation", "0"), 6, "generation 0 was expected"),
         (("promote", "9"), 2, "has no version 9; versions: 1, 2, 3"),
         (("promote", "2", "--stage", "Prod"), 2, "stage 'Prod' is none"),
         (("promote", "2", "--model", "other"), 2, "--model other: no such model; registered: personality_model"),
-        (("rollback",), 2, "nothing served in Production before version 1"),
+        (("rollback",), 2, "no version was in Production before version 1"),
         (("models", "reproduce", "1"), 2, "no commit has a dvc.lock that names its package"),
         (("audit", "--at", "yesterday"), 2, "--at 'yesterday': expected ISO 8601"),
         (("audit", "--at", "1900-01-01"), 2, "expected a year from 1971 to 9998"),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.cli import CliRunner
 
+pytestmark = pytest.mark.usefixtures("starts_processes")
+
 GRAPH = """\
 stages:
   make:

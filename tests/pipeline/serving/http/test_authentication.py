@@ -132,11 +132,15 @@ def _expected_statuses(role: str, roles: set[str], *, is_token: bool) -> set[int
 def test_a_refused_credential_gets_a_challenge_without_details(server: RunningServer, keys: dict[str, str]) -> None:
     with server.client() as client:
         without = client.post("/predict", json={"features": ROW})
-        wrong = client.post("/predict", json={"features": ROW}, headers={"Authorization": f"Bearer {keys['expired']}"})
+        expired, unknown = (
+            client.post("/predict", json={"features": ROW}, headers={"Authorization": f"Bearer {key}"})
+            for key in (keys["expired"], "mlops_000000000000_abc")
+        )
     assert without.headers["www-authenticate"] == 'Bearer realm="mlops"'
     assert "`mlops keys create`" in without.json()["detail"]
-    assert wrong.headers["www-authenticate"].endswith('error="invalid_token"')
-    assert "expired" not in wrong.text
+    assert expired.headers["www-authenticate"].endswith('error="invalid_token"')
+    # The caller does not learn which keys exist.
+    assert {**expired.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
 def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path, run_cli: CliRunner) -> None:

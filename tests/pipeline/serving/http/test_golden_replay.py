@@ -27,7 +27,7 @@ def load_first(package_folder: Path, root: Path) -> LoadedModel:
     digest = store.add(package_folder).digest
     return load_model(
         store, model="m", version=1, digest=digest, generation=1, served_by="production",
-        config=engine_settings(), secret=b"0",
+        config=engine_settings(), hash_key=b"0",
     )  # fmt: skip
 
 

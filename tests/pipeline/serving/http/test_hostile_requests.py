@@ -38,7 +38,7 @@ VALID_BODIES: dict[str, Any] = {
     "/predict": {"features": ROW},
     "/predict/batch": {"instances": [ROW, ROW]},
     "/v1/explain": {"features": ROW},
-    "/v1/variation": {"features": ROW},
+    "/v1/what-if": {"features": ROW},
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
     f"/v2/models/{MODEL_NAME}/infer": tensors(),
 }

@@ -129,5 +129,5 @@ def test_a_new_key_of_the_issuer_is_fetched_after_the_pause(issuer: OidcIssuer) 
 
 @pytest.mark.parametrize("address", ["http://issuer.example", "ftp://issuer.example", "issuer.example"])
 def test_an_issuer_address_must_be_https(address: str) -> None:
-    with pytest.raises(ConfigError, match="accepted is an https address"):
+    with pytest.raises(ConfigError, match="expected an https address"):
         OidcVerifier(address, "mlops", ("RS256",), "roles", 0)

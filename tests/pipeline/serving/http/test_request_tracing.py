@@ -42,7 +42,7 @@ def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: P
     of_trace = {one.name: one for one in spans if one.trace_id == TRACE}
     whole = of_trace.pop("POST predict")
     assert (whole.service, whole.parent_id, whole.attributes["http.response.status_code"]) == ("mlops-api", SPAN, 200)
-    assert set(of_trace) == {"wait for the writer", "predict", "commit to the log"}
+    assert set(of_trace) == {"wait for the worker", "predict", "commit to the log"}
     assert {one.parent_id for one in of_trace.values()} == {whole.span_id}
     assert 0 < sum(one.duration_s for one in of_trace.values()) <= whole.duration_s
     refused = [one for one in spans if one.trace_id == "2" * 32]

@@ -19,7 +19,7 @@ def example_route(method: str = "GET", path: str = "/a", role: str | None = "vie
 
 @pytest.mark.parametrize("role", [None, "", "root"])
 def test_an_operation_without_a_declared_role_stops_the_start(role: str | None) -> None:
-    with pytest.raises(ConfigError, match="GET /a: declares no role; one of public, predict"):
+    with pytest.raises(ConfigError, match="GET /a: declares no role; expected one of public, predict"):
         Router((example_route(role=role),))
 
 
@@ -35,7 +35,7 @@ def test_an_unknown_path_names_those_that_are_known() -> None:
 
 
 def test_a_wrong_method_names_the_right_ones() -> None:
-    with pytest.raises(HttpProblem, match="this path answers to GET, HEAD, POST") as caught:
+    with pytest.raises(HttpProblem, match="this path accepts GET, HEAD, POST") as caught:
         Router((example_route(), example_route("POST"))).find("DELETE", "/a")
     assert (caught.value.status, caught.value.headers) == (405, {"Allow": "GET, HEAD, POST"})
 
