@@ -21,8 +21,8 @@ from tests.fixtures.proof import proof_rounds
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy import Table
 

@@ -17,8 +17,8 @@ from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx
 
