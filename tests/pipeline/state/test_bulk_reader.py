@@ -72,7 +72,7 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
 
 
 def test_chunks_of_many_classes_have_fewer_rows(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_reader, "_BYTES", 20_000)
+    monkeypatch.setattr(bulk_reader, "_MAX_TEXT_BYTES", 20_000)
     log_rows(state, 400, n_classes=10)
     sizes = [
         sum(len(one.probabilities) for one in read_chunk(state, store.RollupProgress(seq, 0)).row_chunks)
@@ -87,7 +87,7 @@ def test_chunks_of_many_classes_have_fewer_rows(state: State, monkeypatch: pytes
 def test_only_many_long_rows_shrink_a_chunk(
     long: range, least: int, most: int, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_reader, "_BYTES", 60_000)
+    monkeypatch.setattr(bulk_reader, "_MAX_TEXT_BYTES", 60_000)
     log_rows(state, 400, long=long)
     assert least <= read_chunk(state, store.RollupProgress(0, 0)).n_rows <= most
 
