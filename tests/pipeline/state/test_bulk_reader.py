@@ -112,5 +112,5 @@ def test_the_last_outcome_within_progress_is_read_with_its_row(state: State) -> 
 def test_a_class_name_with_the_separator_is_an_error(state: State) -> None:
     log_rows(state, 3, word="a\x1eb")
     part = read_chunk(state, store.RollupProgress(0, 0))
-    with pytest.raises(IntegrityError, match=r"holds the sign U\+001E"):
+    with pytest.raises(IntegrityError, match=r"contains the character U\+001E"):
         LogColumns.from_chunk(part.row_chunks[0], part.outcome_chunk)
