@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.metrics import METRICS, MetricEstimate
-from pipeline.text import pluralize
+from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,14 +57,14 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 def _headline_sentence(report: EvaluationReport) -> str:
     accuracy, objective = report.metrics["accuracy"], report.metrics[report.objective]
-    said = f"**{_format_percent(accuracy.value)} of the predictions are right** ({_format_interval(accuracy, percent=True)})"
+    said = f"**{percent(accuracy.value)} of the predictions are right** ({_format_interval(accuracy, as_percent=True)})"
     if report.objective != "accuracy":
-        said += f", and its {_display_name(report.objective)} is **{_format_number(objective.value)}** ({_format_interval(objective)})"
+        said += f", and its {_display_name(report.objective)} is **{number(objective.value)}** ({_format_interval(objective)})"
     return said + "."
 
 
 def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
-    level = f"{100 * report.confidence:g} %"
+    level = percent(report.confidence)
     yield "## How good it is"
     yield ""
     yield from _markdown_table(
@@ -72,9 +72,9 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         (
             (
                 _display_name(name),
-                _format_number(one.value),
+                number(one.value),
                 _format_range(one),
-                _format_number(report.package.metrics.get(name)),
+                number(report.package.metrics.get(name)),
                 "higher" if METRICS[name].higher_is_better else "lower",
             )
             for name, one in report.metrics.items()
@@ -96,9 +96,9 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
         (
             (
                 _display_name(other),
-                _format_number(one.metrics[name]),
-                f"{_format_signed(one.difference[name].value)} ({_format_range(one.difference[name], signed=True)})",
-                _format_number(one.metrics["accuracy"]),
+                number(one.metrics[name]),
+                f"{number(one.difference[name].value, signed=True)} ({_format_range(one.difference[name], signed=True)})",
+                number(one.metrics["accuracy"]),
                 _baseline_verdict(one.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
             for other, one in report.baselines.items()
@@ -127,8 +127,8 @@ def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str
             (
                 name,
                 *(f"{n:,}" for n in row),
-                _format_percent(report.by_class[name]["recall"]),
-                _format_percent(report.by_class[name]["precision"]),
+                percent(report.by_class[name]["recall"]),
+                percent(report.by_class[name]["precision"]),
             )
             for name, row in zip(classes, report.confusion.tolist(), strict=True)
         ),
@@ -156,7 +156,7 @@ def _slices_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
     clear = sum(one.is_clearly_worse is True for one in report.slices)
-    whole = f" than the whole ({_format_number(report.metrics[name].value)})" if name in report.metrics else ""
+    whole = f" than the whole ({number(report.metrics[name].value)})" if name in report.metrics else ""
     yield (
         f"{len(report.slices)} parts of the rows were judged by {_display_name(name)}; in {clear} of them the whole interval"
         f" is worse{whole}. The worst:"
@@ -169,9 +169,9 @@ def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
                 _column_label(report, one.column),
                 one.value,
                 f"{one.n_rows:,}",
-                _format_number(one.estimate.value),
+                number(one.estimate.value),
                 _format_range(one.estimate),
-                _format_number(one.metrics.get("accuracy")),
+                number(one.metrics.get("accuracy")),
                 "yes" if one.is_clearly_worse else "no",
             )
             for one in report.slices[:_MAX_WORST_SLICES]
@@ -186,7 +186,7 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
     yield from _markdown_table(
         ("column", f"{_display_name(report.objective)} worsens by", "spread"),
         (
-            (_column_label(report, one.column), _format_signed(one.mean), _format_number(one.spread))
+            (_column_label(report, one.column), number(one.mean, signed=True), number(one.spread))
             for one in report.importance
         ),
     )
@@ -247,7 +247,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         yield f"- Only {pluralize(report.n_test, 'row')} {'judges' if report.n_test == 1 else 'judge'} it: the intervals are wide, and small differences mean nothing."
     shares = {name: one["rows"] or 0.0 for name, one in report.by_class.items()}
     rarest = min(shares, key=lambda name: shares[name])
-    yield f"- The rarest class, `{rarest}`, is {_format_percent(shares[rarest] / report.n_test)} of the test rows."
+    yield f"- The rarest class, `{rarest}`, is {percent(shares[rarest] / report.n_test)} of the test rows."
     protected = [column.label for column in report.package.schema.columns if column.protected]
     if protected:
         yield f"- Declared as protected: {', '.join(protected)}. Look at their parts in `reports/evaluation.json`."
@@ -291,27 +291,13 @@ def _display_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _format_number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
-
-
-def _format_signed(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:+.4f}"
-
-
-def _format_percent(value: float | None) -> str:
-    return "not defined" if value is None else f"{100 * value:.1f} %"
-
-
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return "none"
     return f"{estimate.low:+.4f} to {estimate.high:+.4f}" if signed else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
-def _format_interval(estimate: MetricEstimate, *, percent: bool = False) -> str:
+def _format_interval(estimate: MetricEstimate, *, as_percent: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return "no interval"
-    return (
-        f"{_format_percent(estimate.low)} to {_format_percent(estimate.high)}" if percent else _format_range(estimate)
-    )
+    return f"{percent(estimate.low)} to {percent(estimate.high)}" if as_percent else _format_range(estimate)

@@ -10,7 +10,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DataError
 from pipeline.files import read_json
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ class ProjectSummary:
             f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {served}",
             "",
-            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
+            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({percent(self.confidence)} intervals)",
             *(f"    {_metric_line(figure)}" for figure in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
@@ -98,7 +98,7 @@ class ProjectSummary:
 
 
 def _metric_line(figure: SummaryMetric) -> str:
-    value = "-" if figure.value is None else f"{figure.value:.4f}"
+    value = number(figure.value, missing="-")
     interval = "" if figure.low is None or figure.high is None else f"  [{figure.low:.4f}, {figure.high:.4f}]"
     others = ", ".join(f"{name} {one:.4f}" for name, one in figure.baselines.items() if one is not None)
     return f"{figure.name:<12}{value}{interval}{f'   ({others})' if others else ''}"

@@ -20,6 +20,7 @@ from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_ba
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
 from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,9 +86,7 @@ class TrainResult:
     @property
     def summary(self) -> str:
         """The objective beside that of the baselines, in one line."""
-        others = [
-            f"{name} {_metric_text(figures[self.objective_metric])}" for name, figures in self.baseline_metrics.items()
-        ]
+        others = [f"{name} {number(figures[self.objective_metric])}" for name, figures in self.baseline_metrics.items()]
         return f"{self.objective_metric} {self.objective_value:.4f} over {len(self.fold_metrics)} folds ({', '.join(others)})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -262,10 +261,6 @@ def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: 
     for fold, (_, inside) in enumerate(splitter.split(codes, codes)):
         fold_of[inside] = fold
     return fold_of
-
-
-def _metric_text(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.4f}"
 
 
 def _standard_deviation(values: Floats) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def _tiles_html(report: Mapping[str, Any]) -> str:
     tiles = {
         "predictions": f"{dashboard['total_predictions']:,}",
         "average confidence": _format_metric(dashboard["average_confidence"]),
-        "with an outcome": f"{100 * performance['coverage']:.0f} %",
+        "with an outcome": percent(performance["coverage"]),
         "columns drifted": str(len(report["drift"]["drifted_features"])),
     }
     return f"<div class=tiles>{''.join(f'<div class=card><b>{value}</b>{name}</div>' for name, value in tiles.items())}</div>"
@@ -135,7 +135,7 @@ def _bar_chart_svg(shares: list[list[Any]]) -> str:
     width = 320 / len(shares)
     drawn = []
     for i, (label, before, now) in enumerate(shares):
-        title = f"<title>{escape(str(label))}: {100 * before:.1f} % then, {100 * now:.1f} % now</title>"
+        title = f"<title>{escape(str(label))}: {percent(before)} then, {percent(now)} now</title>"
         for offset, name, share in ((0.08, "then", before), (0.5, "now", now)):
             height = 70 * share / top
             drawn.append(

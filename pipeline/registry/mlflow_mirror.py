@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
@@ -12,6 +11,7 @@ from pipeline.errors import MlopsError
 from pipeline.files import canonical_json, exclusive_lock
 from pipeline.registry.deployment_history import deployments_after
 from pipeline.registry.descriptions import mlflow_description
+from pipeline.text import iso_timestamp
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import StoreUnreachable
 
@@ -223,7 +223,7 @@ def _deployment_tags(now: PastDeployment | None) -> dict[str, str]:
     """Return who put a version where it is, when and why; tags of one that left stay as they were."""
     if now is None:
         return {}
-    since = datetime.fromtimestamp(now.entry.recorded_at / 1_000_000, UTC).isoformat(timespec="seconds")
+    since = iso_timestamp(now.entry.recorded_at)
     told = {"at": since, "by": now.entry.actor, "because": now.entry.reason, "generation": str(now.generation)}
     return {f"deployed.{name}": value for name, value in told.items() if value}
 

@@ -17,6 +17,7 @@ from pipeline import files, package
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import file_md5, folder_md5
+from pipeline.text import shorten
 from pipeline.tracking.dvc_history import dvc_cache_folder
 from pipeline.tracking.revision import run_git
 
@@ -74,12 +75,12 @@ class ReproductionReport:
         yield f"{self.model} version {self.version}, made again from commit {self.commit}"
         for check in self.items:
             if check.is_equal:
-                yield f"  equal    {check.name}: {_shorten(check.original)}"
+                yield f"  equal    {check.name}: {_format_value(check.original)}"
             else:
-                yield f"  DIFFERS  {check.name}: kept {_shorten(check.original)}, made {_shorten(check.reproduced)}"
+                yield f"  DIFFERS  {check.name}: kept {_format_value(check.original)}, made {_format_value(check.reproduced)}"
         if self.differences:
             yield from (
-                f"  perhaps  {one.name}: then {_shorten(one.original)}, now {_shorten(one.reproduced)}"
+                f"  perhaps  {one.name}: then {_format_value(one.original)}, now {_format_value(one.reproduced)}"
                 for one in self.possible_causes
             )
 
@@ -179,6 +180,5 @@ def _max_probability_difference(kept: Package, made: Package, test: Any) -> floa
     return float(np.abs(kept.predict_proba(test) - made.predict_proba(test)).max())
 
 
-def _shorten(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 44 else f"{text[:41]}..."
+def _format_value(value: Any) -> str:
+    return shorten(f"{value:.6g}" if isinstance(value, float) else value, 44)

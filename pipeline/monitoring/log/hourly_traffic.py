@@ -9,10 +9,11 @@ import numpy as np
 
 from pipeline import state as store
 from pipeline.monitoring.log.log_window import hourly_prediction_counts, window_tallies
-from pipeline.monitoring.log.record import iso_timestamp, window_bounds
+from pipeline.monitoring.log.record import window_bounds
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, UNCOUNTED, RollupLayout, latency_quantile
 from pipeline.monitoring.log.sampling_weights import weighted_total
 from pipeline.state import HOUR_US, RollupCounts
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

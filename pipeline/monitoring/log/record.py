@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import files
 from pipeline.errors import DataError
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import iso_timestamp, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "check_class",
     "features_as_json_values",
-    "iso_timestamp",
     "loggable_features",
     "read_feature_importance",
     "window_bounds",
@@ -98,11 +97,6 @@ def check_class(field_name: str, value: Any, classes: Sequence[str]) -> None:
     """Raise DataError where a word is none of the classes."""
     if str(value) not in classes:
         raise DataError(f"{field_name}: {value!r} is no class; accepted: {', '.join(classes)}")
-
-
-def iso_timestamp(at: int) -> str:
-    """Return microseconds since 1970 in words, UTC."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds")
 
 
 def window_bounds(since: int, until: int) -> dict[str, str]:
