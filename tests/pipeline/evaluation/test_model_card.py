@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.evaluation import model_card
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from tests.pipeline.evaluation.conftest import PackagedProblem
@@ -37,7 +38,7 @@ def test_a_card_answers_the_questions_in_order(kind: str, request: pytest.Fixtur
 def test_the_headline_is_the_figure_of_the_report(binary: PackagedProblem) -> None:
     card = model_card(binary.report, binary.config)
     accuracy = binary.report.metrics["accuracy"].value
-    assert f"**{100 * accuracy:.1f} % of the predictions are right**" in card
+    assert f"**{percent(accuracy)} of the predictions are right**" in card
     assert f"**{binary.report.metrics['log_loss'].value:.4f}**" in card
 
 

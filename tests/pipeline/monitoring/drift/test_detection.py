@@ -41,7 +41,7 @@ def test_only_the_shifted_column_drifts() -> None:
 def test_a_change_of_missing_values_drifts_and_is_described() -> None:
     finding = detect(sample_rows(3_000, 7, missing=0.19)).findings[0]
     assert (finding.column, finding.verdict, finding.statistic) == ("size", "drift", "missing")
-    assert finding.summary.startswith("share of missing rose from 6% to 20%")
+    assert finding.summary.startswith("share of missing rose from 6% to 19.6%")
 
 
 def test_a_small_shift_of_many_rows_is_stable() -> None:
