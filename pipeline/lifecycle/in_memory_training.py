@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.modeling.estimators import estimator_to_config
 from pipeline.modeling.training import train_classifier
+from pipeline.package.training_lineage import lineage_record
 from pipeline.schema import Schema
 from pipeline.schema.frame_schema import infer_feature_schema
 
@@ -87,30 +88,30 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
         When the parts have different columns, or labels and rows do not match.
     """
     declared = Schema.from_config(config.data)
-    known = getattr(y_train, "name", None)
+    label_name = getattr(y_train, "name", None)
     features = [pd.DataFrame(part).rename(columns=str) for part in (train, test)]
     if list(features[0].columns) != list(features[1].columns):
         raise UsageError("X_train and X_test have different columns; hand over the same ones in the same order")
     is_declared = set(declared.feature_names) <= set(features[0].columns)
-    target = declared.target.column if is_declared else str(known) if known is not None else "target"
+    target = declared.target.column if is_declared else str(label_name) if label_name is not None else "target"
     parts = [_with_target(frame, y, target) for frame, y in zip(features, (y_train, y_test), strict=True)]
-    classes = {word for part in parts for word in part[target].dropna().unique()}
+    classes = {label for part in parts for label in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
         return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
     return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
-    words = pd.Series(labels).astype("string").to_numpy(dtype=object)
-    if len(words) != len(frame):
-        raise UsageError(f"{len(frame)} rows and {len(words)} labels were handed over; one label belongs to each row")
-    return frame.reset_index(drop=True).assign(**{target: pd.array(words, dtype="string")})
+    texts = pd.Series(labels).astype("string").to_numpy(dtype=object)
+    if len(texts) != len(frame):
+        raise UsageError(f"{len(frame)} rows and {len(texts)} labels were handed over; one label belongs to each row")
+    return frame.reset_index(drop=True).assign(**{target: pd.array(texts, dtype="string")})
 
 
 def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the frame with the dtypes that the graph would give to its columns."""
-    kept = [column for column in schema.columns if column.name in frame]
-    dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in kept}
+    columns = [column for column in schema.columns if column.name in frame]
+    dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in columns}
     return frame.astype(dtypes)
 
 
@@ -130,10 +131,12 @@ def model_config_of(estimator: Any) -> ModelConfig:
 
 
 def train_candidate(
-    rows: TrainTestFrames, model: ModelConfig, config: Config, folder: Path
+    rows: TrainTestFrames, model: ModelConfig, config: Config, *, folder: Path
 ) -> tuple[Package, EvaluationReport]:
     """Write a package to `folder`, and return it with what the test rows say of it."""
-    result = train_classifier(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
+    result = train_classifier(
+        rows.train, rows.schema, config.features, model=model, training=config.training, seed=config.seed
+    )
     package.write_package(
         folder,
         result.classifier,
@@ -141,32 +144,31 @@ def train_candidate(
         parity_rows=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
-        lineage=_training_lineage(rows, model, config),
+        lineage=_in_memory_lineage(rows, model, config),
         training=config.training,
         model=model.name,
     )
-    made = package.load_package(folder)
+    candidate = package.load_package(folder)
     report = evaluate(
-        made, rows.train, rows.test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        candidate,
+        rows.train,
+        rows.test,
+        config=config.evaluation,
+        objective=config.training.selection_metric,
+        seed=config.seed,
     )
-    return made, report
+    return candidate, report
 
 
-def _training_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
-    read = {
+def _in_memory_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
+    settings = {
         "features": config.features.model_dump(mode="json"),
         "model": model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude={"n_jobs"}),
         "seed": config.seed,
     }
-    parts = {"train": rows.train, "test": rows.test}
-    return {
-        "data": rows.schema.name,
-        "data_sha256": {name: _frame_sha256(frame) for name, frame in parts.items()},
-        "params_sha256": files.sha256(files.canonical_json(read).encode()),
-        "seed": config.seed,
-        "source": {"kind": "handed over"},
-    }
+    data = {"train": _frame_sha256(rows.train), "test": _frame_sha256(rows.test)}
+    return lineage_record(rows.schema.name, data, settings, seed=config.seed, source={"kind": "in memory"})
 
 
 def _frame_sha256(frame: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,9 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
 from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
-from pipeline.lifecycle.live_rows import evaluate_live_rows
 from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.log.record import read_feature_importance
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
     from pipeline.evaluation import EvaluationReport
+    from pipeline.gates import GateReport
     from pipeline.lifecycle.in_memory_training import TrainTestFrames
     from pipeline.package import Package
     from pipeline.state import DeploymentChange, ModelVersion
@@ -74,6 +73,10 @@ class MLOpsPipeline:
     _quality_scores: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
+    def _root(self) -> Path:
+        return self.root if self.root is not None else find_project_root()
+
+    @property
     def registry(self) -> ModelRegistry:
         """The registry that versions go to."""
         return ModelRegistry(self.root, self.tracking_uri)
@@ -88,8 +91,7 @@ class MLOpsPipeline:
     @property
     def _loaded_config(self) -> Config:
         if self.config is None:
-            root = self.root if self.root is not None else find_project_root()
-            self.config = load_params(root / paths.PARAMS)
+            self.config = load_params(self._root / paths.PARAMS)
         return self.config
 
     def validate_and_track_data(
@@ -111,19 +113,19 @@ class MLOpsPipeline:
             the first; `run_id`.
         """
         validator = DataValidator(config=self._loaded_config.validation, target=target)
-        found = {
+        reports = {
             "train": validator.validate_dataset(train_data, "train"),
             "test": validator.validate_dataset(test_data, "test", reference=train_data),
         }
-        self._quality_scores = {name: report["quality_score"] for name, report in found.items()}
+        self._quality_scores = {name: report["quality_score"] for name, report in reports.items()}
         with self.tracker.start_run("data validation", tags={"mlops.kind": "validation"}) as run:
             self.tracker.log_metrics(
                 {f"data.quality_score.{name}": score for name, score in self._quality_scores.items()}
             )
             for name, frame in (("train", train_data), ("test", test_data)):
                 self.tracker.log_dataset(frame, name, context=name)
-                self.tracker.log_dict(found[name], f"validation_{name}.json")
-            return {**found, "run_id": run.key}
+                self.tracker.log_dict(reports[name], f"validation_{name}.json")
+            return {**reports, "run_id": run.key}
 
     def train_and_track_model(  # noqa: PLR0913 - the words of the document that describes this class
         self,
@@ -161,32 +163,39 @@ class MLOpsPipeline:
         DataError
             When a class has fewer rows than there are folds.
         """
-        rows = to_train_test(X_train, X_test, y_train, y_test, self._loaded_config)
-        declared = model_config_of(model)
-        with tempfile.TemporaryDirectory() as name, self._start_run(run_name or declared.name) as run:
+        config = self._loaded_config
+        rows = to_train_test(X_train, X_test, y_train, y_test, config)
+        model_config = model_config_of(model)
+        with tempfile.TemporaryDirectory() as name, self._start_run(run_name or model_config.name) as run:
             folder = Path(name) / "package"
-            made, report = train_candidate(rows, declared, self._loaded_config, folder)
-            figures = {metric: one.value for metric, one in report.metrics.items()}
-            self.tracker.log_params(model_params if model_params is not None else declared.estimator)
-            self._log_run(made, figures, folder)
+            package, report = train_candidate(rows, model_config, config, folder=folder)
+            metrics = {metric: estimate.value for metric, estimate in report.metrics.items()}
+            self.tracker.log_params(model_params if model_params is not None else model_config.estimator)
+            self._log_run(package, metrics, folder)
+            inputs = self._gate_inputs(rows, report)
             gates = self.registry.evaluate_candidate(
-                self.model_name,
-                made,
-                self._gate_inputs(rows, report),
-                self._loaded_config.promotion,
-                seed=self._loaded_config.seed,
+                self.model_name, package, inputs, config=config.promotion, seed=config.seed
             )
             self.tracker.log_dict(gates.as_dict(), "gates.json")
-            taught = TrainedCandidate(run.key, figures, made.metrics, gates, made, None)
-            return self._register(taught, folder, description or declared.name) if register_model else taught
+            version = None
+            if register_model:
+                version = self._register(folder, gates, run_id=run.key, description=description or model_config.name)
+            return TrainedCandidate(
+                run_id=run.key,
+                metrics=metrics,
+                cross_validated=package.metrics,
+                gates=gates,
+                package=package,
+                version=version,
+            )
 
     def _start_run(self, name: str) -> Any:
-        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_project_root())})
+        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(self._root)})
 
     def _log_run(self, package: Package, metrics: Mapping[str, float | None], folder: Path) -> None:
-        named = {f"cv.{name}": value for name, value in package.metrics.items()}
-        named |= {f"test.{name}": value for name, value in metrics.items()}
-        self.tracker.log_metrics({name: value for name, value in named.items() if value is not None})
+        values = {f"cv.{name}": value for name, value in package.metrics.items()}
+        values |= {f"test.{name}": value for name, value in metrics.items()}
+        self.tracker.log_metrics({name: value for name, value in values.items() if value is not None})
         self.tracker.log_model(folder, "model")
         self.tracker.set_tags({"mlops.package": package.digest})
         self.tracker.log_text(package.card, "card.md")
@@ -195,10 +204,9 @@ class MLOpsPipeline:
         validator = DataValidator(rows.schema, self._loaded_config.validation)
         return GateInputs(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
 
-    def _register(self, candidate: TrainedCandidate, folder: Path, description: str) -> TrainedCandidate:
-        tags = {"run_id": candidate.run_id, **revision_tags(find_project_root())}
-        made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=candidate.gates)
-        return replace(candidate, version=made)
+    def _register(self, folder: Path, gates: GateReport, *, run_id: str, description: str) -> ModelVersion:
+        tags = {"run_id": run_id, **revision_tags(self._root)}
+        return self.registry.register_model(folder, self.model_name, description, tags=tags, gates=gates)
 
     def promote_model(
         self,
@@ -209,17 +217,7 @@ class MLOpsPipeline:
         expected_generation: int | None = None,
         force: bool = False,
     ) -> DeploymentChange:
-        """Move a version to a stage; a new Production archives the old one.
-
-        Raises
-        ------
-        Conflict
-            When another decision was made since `expected_generation`.
-        GateRefused
-            When its gates did not let it through and `force` is not given.
-        UsageError
-            When there is no such version or stage.
-        """
+        """Move a version of this model to a stage; see `ModelRegistry.promote_model`."""
         return self.registry.promote_model(
             self.model_name, model_version, stage, reason=reason, expected_generation=expected_generation, force=force
         )
@@ -257,17 +255,8 @@ class MLOpsPipeline:
         """
         monitor = ModelMonitor(self.model_name, root=self.root, config=self._loaded_config)
         if prediction_data is None:
-            report = monitor.generate_monitoring_report(window_hours)
-            if reference_data is not None:
-                report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
-            return report
-        package = self.registry.load_model(self.model_name, stage="Production")
-        root = self.root if self.root is not None else find_project_root()
-        importance = read_feature_importance(root, package.digest)
-        judged = evaluate_live_rows(
-            package, prediction_data, reference_data, self._loaded_config, importance=importance
-        )
-        return {"model": self.model_name, **judged}
+            return monitor.generate_monitoring_report(window_hours, reference_data=reference_data)
+        return monitor.evaluate_frame(prediction_data, reference_data)
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
         """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
@@ -279,15 +268,25 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = get_metric(
+        selection = get_metric(
             metric if metric is not None else self._loaded_config.training.selection_metric, setting="metric"
         )
-        valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
-        if not valued:
-            raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")
-        best = (max if wanted.higher_is_better else min)(valued, key=lambda pair: pair[0])
+        candidates = [
+            (value, version)
+            for version in self._versions()
+            if (value := _fold_mean(version, selection.name)) is not None
+        ]
+        if not candidates:
+            raise UsageError(f"{self.model_name}: no registered version has the metric {selection.name}; register one")
+        best = (max if selection.higher_is_better else min)(candidates, key=lambda pair: pair[0])
         package = self.registry.load_model(self.model_name, version=best[1].version)
-        return BestModel(best[1], wanted.name, best[0], wanted.higher_is_better, package)
+        return BestModel(
+            version=best[1],
+            metric=selection.name,
+            value=best[0],
+            higher_is_better=selection.higher_is_better,
+            model=package,
+        )
 
     def generate_mlops_report(self) -> MlopsReport:
         """Return what stands: runs, versions, what serves, the last decisions; MLflow may be away."""
@@ -295,16 +294,16 @@ class MLOpsPipeline:
             n_runs: int | None = len(self.tracker.search_runs())
         except DependencyUnavailable:
             n_runs = None
-        served = self.registry.current_deployment(self.model_name)
+        deployment = self.registry.current_deployment(self.model_name)
         return MlopsReport(
-            self.model_name,
-            n_runs,
-            tuple(self._versions()),
-            served.versions,
-            served.generation,
-            dict(self._quality_scores),
-            tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
-            not self.registry.verify_history(),
+            model=self.model_name,
+            n_runs=n_runs,
+            versions=tuple(self._versions()),
+            deployed_versions=deployment.versions,
+            generation=deployment.generation,
+            quality_scores=dict(self._quality_scores),
+            decisions=tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
+            is_audit_trail_intact=not self.registry.verify_history(),
         )
 
     def _versions(self) -> list[ModelVersion]:

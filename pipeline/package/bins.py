@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.package.searching import _fast_searchsorted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 __all__ = ["Bins", "to_floats"]
 
 _CHUNK_ROWS = 1 << 16
+_MIN_FAST_NUMBERS = 20_000
+_BUCKETS_PER_EDGE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,32 +95,34 @@ class Bins:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
         if self.kind == "words" and hasattr(values, "value_counts"):
             return self._count_categories(values)
-        found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
+        counts, values_ = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
         for at in range(0, len(values), _CHUNK_ROWS):
-            found += np.bincount(self.codes(rows[at : at + _CHUNK_ROWS]), minlength=len(found))
-        return found
+            counts += np.bincount(self.codes(values_[at : at + _CHUNK_ROWS]), minlength=len(counts))
+        return counts
 
     def _count_categories(self, values: Any) -> NDArray[np.int64]:
         """Count words by how many rows have each: of different ones there are few."""
         try:
-            held = values.value_counts(sort=False, dropna=False)
+            n_rows = values.value_counts(sort=False, dropna=False)
         except TypeError as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
-        found = np.zeros(self.n_bins, dtype=np.int64)
-        np.add.at(found, self.codes(held.index.to_series()), held.to_numpy(dtype=np.int64))
-        return found
+        counts = np.zeros(self.n_bins, dtype=np.int64)
+        np.add.at(counts, self.codes(n_rows.index.to_series()), n_rows.to_numpy(dtype=np.int64))
+        return counts
 
     def _category_codes(self, values: Any) -> NDArray[np.int64]:
-        known = {word: code for code, word in enumerate(self.points)}
+        code_of = {category: code for code, category in enumerate(self.points)}
         unseen, missing = len(self.points), len(self.points) + 1
         if not hasattr(values, "factorize"):
             return np.array(
-                [missing if _is_missing(one) else known.get(_category_text(one), unseen) for one in values],
+                [missing if _is_missing(value) else code_of.get(_category_text(value), unseen) for value in values],
                 dtype=np.int64,
             )
-        positions, found = values.factorize()
-        codes = np.array([*(known.get(_category_text(one), unseen) for one in found), missing], dtype=np.int64)
+        positions, categories = values.factorize()
+        codes = np.array(
+            [*(code_of.get(_category_text(value), unseen) for value in categories), missing], dtype=np.int64
+        )
         return np.asarray(codes[positions], dtype=np.int64)
 
     def _number_codes(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -129,7 +134,7 @@ class Bins:
             at = np.minimum(np.searchsorted(points, numbers), max(n - 1, 0))
             is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
             codes = np.where(is_point, at, n + 2)
-            codes, last = self._with_out_of_range(codes, numbers, points, n), n + 3
+            codes, last = self._with_out_of_range(codes, numbers, points, n=n), n + 3
         elif len(points) == 0:
             return np.where(np.isnan(numbers), 2, 1)
         else:
@@ -143,7 +148,7 @@ class Bins:
 
     @staticmethod
     def _with_out_of_range(
-        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], n: int
+        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], *, n: int
     ) -> NDArray[np.int64]:
         if len(points) == 0:
             return np.full(len(numbers), n + 1, dtype=np.int64)
@@ -170,7 +175,7 @@ def to_floats(values: Any) -> NDArray[np.float64]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)
     if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
-        return np.array([np.nan if _is_missing(one) else one for one in values], dtype=np.float64)
+        return np.array([np.nan if _is_missing(value) else value for value in values], dtype=np.float64)
     if values.dtype.kind == "M":
         moments = values.to_numpy(dtype="datetime64[us]")
         numbers = moments.astype(np.int64).astype(np.float64)
@@ -185,3 +190,41 @@ def _is_missing(value: Any) -> bool:
 
 def _category_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool | np.bool_) else value
+
+
+def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
+    """Return how many of `edges` (ascending) are below each number, as `np.searchsorted(edges, numbers)` does.
+
+    A missing number has any position.
+
+    Notes
+    -----
+    Numbers and edges are put into buckets of equal width by the same arithmetic, which never turns an order
+    around: an edge in an earlier bucket is below, one in a later bucket is not, and only those in the same bucket
+    are compared. Where a bucket holds several edges, a binary search decides.
+    """
+    n = _BUCKETS_PER_EDGE * len(edges)
+    with np.errstate(over="ignore"):
+        span = edges[-1] - edges[0] if len(edges) else np.float64(0.0)
+        scale = n / span if span > 0 else np.float64(np.inf)
+    if len(numbers) < _MIN_FAST_NUMBERS or not 0 < scale < np.inf:
+        return np.searchsorted(edges, numbers).astype(np.int64)
+    buckets = _bucket_positions(numbers, edges[0], scale, n)
+    edge_buckets = _bucket_positions(edges, edges[0], scale, n)
+    n_edges = np.bincount(edge_buckets, minlength=n)
+    # The only edge of a bucket; where there is none nothing is below infinity.
+    edge = np.full(n, np.inf)
+    edge[edge_buckets] = edges
+    positions = (np.cumsum(n_edges) - n_edges)[buckets] + (edge[buckets] < numbers)
+    if (n_edges > 1).any():
+        crowded = np.flatnonzero((n_edges > 1)[buckets])
+        positions[crowded] = np.searchsorted(edges, numbers[crowded])
+    return np.asarray(positions, dtype=np.int64)
+
+
+def _bucket_positions(numbers: Floats, low: float, scale: float, n: int) -> NDArray[np.int64]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        placed = (numbers - low) * scale
+    np.fmax(placed, 0.0, out=placed)  # also where a number is missing
+    np.fmin(placed, n - 1, out=placed)
+    return placed.astype(np.int64)

@@ -55,7 +55,16 @@ def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegis
 
 
 def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
-    version = ModelVersion("m", 1, "0" * 64, "1.0.0", "None", "x" * 9000, {}, 1)
+    version = ModelVersion(
+        model="m",
+        version=1,
+        digest="0" * 64,
+        semver="1.0.0",
+        stage="None",
+        description="x" * 9000,
+        tags={},
+        registered_at=1,
+    )
     assert len(mlflow_description(version)) == 5000
 
 
@@ -67,7 +76,7 @@ def test_the_card_ends_with_the_gates(three: ModelRegistry, packages: dict[str, 
 
 def test_the_card_of_what_was_never_judged_says_so(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     registry.register_model(packages["first"], NAME)
-    assert registry.model_card(NAME, 1).endswith("It was never judged.\n")
+    assert registry.model_card(NAME, 1).endswith("The gates were never evaluated.\n")
 
 
 def test_versions_lie_side_by_side(three: ModelRegistry) -> None:
@@ -88,19 +97,32 @@ def test_a_diff_names_facts_and_figures_and_says_which_are_better(three: ModelRe
     assert (loss.old, loss.new) == (reverse.new, reverse.old)
     better = "better" if loss.new < loss.old else "worse"
     assert f"{loss} ({better})" in there.as_text()
-    assert three.diff(NAME, 1, 1).as_text() == "version 1 -> version 1\n  nothing differs"
+    assert three.diff(NAME, 1, 1).as_text() == "version 1 -> version 1\n  no differences"
 
 
 def test_where_no_commit_names_a_package_lineage_says_so_and_nothing_is_made_again(three: ModelRegistry) -> None:
     found = three.lineage(NAME, 1)
     assert (found.commit, found.data_md5) == (None, {})
-    assert "no commit names this package" in found.as_text()
+    assert "none; commit dvc.lock" in found.as_text()
     with pytest.raises(UsageError, match=r"no commit has a dvc\.lock that names its package"):
         three.reproduce(NAME, 1)
 
 
 def entry(seq: int, after: dict[str, Any], generation: int | None = None, model: str = NAME) -> AuditEntry:
-    return AuditEntry(seq, seq, "ada", "promote", model, 1, generation, {}, after, "", {}, "")
+    return AuditEntry(
+        seq=seq,
+        recorded_at=seq,
+        actor="ada",
+        action="promote",
+        model=model,
+        version=1,
+        generation=generation,
+        before={},
+        after=after,
+        reason="",
+        evidence={},
+        hash="",
+    )
 
 
 def placed(version: int) -> dict[str, Any]:
