@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, ReasonOption, format_timestamp, open_state
+from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, ReasonOption, open_state
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.alerts import Actor
@@ -154,12 +154,12 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
 def _incident_line(incident: Incident) -> str:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
-    opened = format_timestamp(incident.opened_at)
+    opened = timestamp(incident.opened_at)
     return f"{incident.seq:5}  {opened}  {incident.severity:8}  {status:12}  {incident.title}"
 
 
 def _silence_line(silence: Silence) -> str:
     group = silence.group_name if silence.group_name is not None else "all incidents"
     reason = f" ({silence.reason})" if silence.reason else ""
-    until = format_timestamp(silence.until)
+    until = timestamp(silence.until)
     return f"silence {silence.seq}: {group} of {silence.model} until {until}, by {silence.actor}{reason}"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ReasonOption, format_timestamp, open_state
+from pipeline.cli.shared_options import AsJson, ReasonOption, open_state
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import ApiKeyRecord
@@ -84,4 +85,4 @@ def _key_line(record: ApiKeyRecord) -> str:
 
 
 def _timestamp_or_never(at_us: int | None) -> str:
-    return "never" if at_us is None else format_timestamp(at_us)
+    return "never" if at_us is None else timestamp(at_us)

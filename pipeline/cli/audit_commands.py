@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared_options import AsJson, ModelOption, format_timestamp, open_registry, parse_timestamp
+from pipeline.cli.shared_options import AsJson, ModelOption, open_registry, parse_timestamp
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.registry import PastDeployment
@@ -82,7 +82,7 @@ def _decision_line(entry: AuditEntry) -> str:
     version = f" version {entry.version}" if entry.version is not None else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
     subject = f"{_subject(entry)}{version}{reason}"
-    return f"{entry.seq:5}  {format_timestamp(entry.recorded_at)}  {entry.actor}: {entry.action} {subject}"
+    return f"{entry.seq:5}  {timestamp(entry.recorded_at)}  {entry.actor}: {entry.action} {subject}"
 
 
 def _subject(entry: AuditEntry) -> str:

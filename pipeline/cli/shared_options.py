@@ -22,7 +22,6 @@ __all__ = [
     "ConfiguredModelOption",
     "ModelOption",
     "ReasonOption",
-    "format_timestamp",
     "open_registry",
     "open_state",
     "parse_timestamp",
@@ -78,11 +77,6 @@ def resolve_model(registry: ModelRegistry, name: str | None) -> str:
     return models[0]
 
 
-def format_timestamp(at_us: int) -> str:
-    """Return microseconds since 1970 as a date and a time in UTC."""
-    return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def parse_timestamp(text: str, *, option: str) -> int:
     """Return microseconds since 1970 of an ISO 8601 timestamp; UTC unless the text has an offset.
 
@@ -92,10 +86,10 @@ def parse_timestamp(text: str, *, option: str) -> int:
         When `text` is not such a timestamp, or not of the years 1971 to 9998.
     """
     try:
-        timestamp = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r}: expected ISO 8601, such as 2026-03-01T12:00:00Z") from error
-    if not 1970 < timestamp.year < 9999:
+    if not 1970 < moment.year < 9999:
         raise UsageError(f"{option} {text!r}: expected a year from 1971 to 9998")
-    aware = timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return round(aware.timestamp() * 1_000_000)

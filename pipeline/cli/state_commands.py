@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import CopiedTable, State
@@ -130,4 +130,6 @@ def _print_copied(tables: list[CopiedTable], old: State, new: State, *, as_json:
 def _print_progress(action: str, table: str, n_done: int, n_total: int) -> None:
     """Print the progress of a long table now and then."""
     if n_total > _PROGRESS_EVERY_ROWS and (n_done % _PROGRESS_EVERY_ROWS == 0 or n_done == n_total):
-        typer.echo(f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)
+        typer.echo(
+            f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({percent(n_done / n_total)})", err=True
+        )
