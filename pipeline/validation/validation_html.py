@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
     from pipeline.validation.column_profile import ColumnProfile
@@ -72,10 +72,10 @@ def _render_tiles(report: ValidationReport) -> str:
     quality = report.quality
     tiles = [
         ("quality score of 100", f"{quality.score:.1f}"),
-        ("complete cells", f"{quality.completeness:.1%}"),
-        ("valid rows", f"{quality.validity:.1%}"),
-        ("unique rows", f"{quality.uniqueness:.1%}"),
-        ("values without outliers", f"{quality.consistency:.1%}"),
+        ("complete cells", percent(quality.completeness)),
+        ("valid rows", percent(quality.validity)),
+        ("unique rows", percent(quality.uniqueness)),
+        ("values without outliers", percent(quality.consistency)),
     ]
     if report.n_quarantined:
         tiles.append(("quarantined rows", f"{report.n_quarantined:,}"))
@@ -121,7 +121,7 @@ def _render_examples(finding: ValidationFinding) -> str:
 def _format_value(value: str | None) -> str:
     if value is None:
         return "missing"
-    return escape(value if len(value) <= 40 else f"{value[:37]}...")
+    return escape(shorten(value, 40))
 
 
 def _omitted_note(n: int, what: str) -> str:
@@ -130,7 +130,7 @@ def _omitted_note(n: int, what: str) -> str:
 
 def _render_column(profile: ColumnProfile) -> str:
     facts = [
-        ("missing", f"{profile.n_missing:,} ({profile.n_missing / profile.n_rows:.1%})"),
+        ("missing", f"{profile.n_missing:,} ({percent(profile.n_missing / profile.n_rows)})"),
         ("distinct values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
     ]
     if profile.mean is not None and profile.deviation is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.text import percent
 from pipeline.validation.findings import ValidationFinding, level_for_share, shorten_text
 from pipeline.validation.leakage import detect_leakage
 from pipeline.validation.outliers import find_outliers
@@ -174,9 +175,9 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
             continue
         what = (
-            "each value occurs with column class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
+            "each value occurs with one class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
         )
-        message = f"{what} (purity of at least {leak.purity:.4f}, {leak.share:.1%} of the rows)"
+        message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
         cause = "The column was derived from the target, or recorded after it; give it the role `ignore`."
         yield _make_finding(
             "leakage", column.name, config.rules, round(leak.share * column.n_rows), column.n_rows, message, cause
