@@ -174,9 +174,7 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         leak = detect_leakage(column, purity=config.leakage_purity) if column.name in features else None
         if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
             continue
-        what = (
-            "each value occurs with one class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
-        )
+        what = "each value occurs with one class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
         message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
         cause = "The column was derived from the target, or recorded after it; give it the role `ignore`."
         yield _make_finding(
