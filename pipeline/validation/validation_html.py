@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
     from pipeline.validation.column_profile import ColumnProfile
@@ -72,10 +72,10 @@ def _render_tiles(report: ValidationReport) -> str:
     quality = report.quality
     tiles = [
         ("quality of 100", f"{quality.score:.1f}"),
-        ("cells that are there", f"{quality.completeness:.1%}"),
-        ("rows that keep every rule", f"{quality.validity:.1%}"),
-        ("rows that repeat no other", f"{quality.uniqueness:.1%}"),
-        ("regular numbers", f"{quality.consistency:.1%}"),
+        ("cells that are there", percent(quality.completeness)),
+        ("rows that keep every rule", percent(quality.validity)),
+        ("rows that repeat no other", percent(quality.uniqueness)),
+        ("regular numbers", percent(quality.consistency)),
     ]
     if report.n_quarantined:
         tiles.append(("rows set aside", f"{report.n_quarantined:,}"))
@@ -121,7 +121,7 @@ def _render_examples(finding: ValidationFinding) -> str:
 def _format_value(value: str | None) -> str:
     if value is None:
         return "missing"
-    return escape(value if len(value) <= 40 else f"{value[:37]}...")
+    return escape(shorten(value, 40))
 
 
 def _omitted_note(n: int, what: str) -> str:
@@ -130,7 +130,7 @@ def _omitted_note(n: int, what: str) -> str:
 
 def _render_column(profile: ColumnProfile) -> str:
     facts = [
-        ("missing", f"{profile.n_missing:,} ({profile.n_missing / profile.n_rows:.1%})"),
+        ("missing", f"{profile.n_missing:,} ({percent(profile.n_missing / profile.n_rows)})"),
         ("different values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
     ]
     if profile.mean is not None and profile.deviation is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.text import percent
 from pipeline.validation.findings import ValidationFinding, level_for_share, shorten_text
 from pipeline.validation.leakage import detect_leakage
 from pipeline.validation.outliers import find_outliers
@@ -174,7 +175,7 @@ def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig
         what = (
             "every value goes with one class alone" if leak.is_copy else f"{', '.join(leak.values)} give the class away"
         )
-        message = f"{what} (purity of at least {leak.purity:.4f}, {leak.share:.1%} of the rows)"
+        message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
         cause = "The column was made from the answer, or after it; give it the role `ignore`."
         yield _make_finding(
             "leakage", one.name, config.rules, round(leak.share * one.n_rows), one.n_rows, message, cause

@@ -18,7 +18,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.log_window import window_by_time
 from pipeline.state import HOUR_US
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def report_lines(report: BacktestReport) -> Iterator[str]:
     yield f"  {'without drift, alerts in':34} {_format_rate_interval(report.false_alarm_rate)} of windows"
     yield "  with one shifted column, that column drifts in"
     for column, powers in _powers_by_column(report).items():
-        shares = " · ".join(f"{power.change} {100 * power.power:.0f} %" for power in powers)
+        shares = " · ".join(f"{power.change} {percent(power.power)}" for power in powers)
         yield f"  {column:24} {shares}"
 
 
@@ -137,8 +137,8 @@ def _powers_by_column(report: BacktestReport) -> dict[str, list[DetectionPower]]
 
 
 def _format_rate_interval(rate: tuple[float, float, float]) -> str:
-    value, low, high = (100 * share for share in rate)
-    return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+    value, low, high = (percent(share) for share in rate)
+    return f"{value} ({low} to {high})"
 
 
 def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _proposal_effect_lines(report: BacktestReport) -> Iterator[str]:
         yield f"with the proposal: {pluralize(report.n_incidents_with_proposal, 'alert')} in the log"
     for column, powers in _powers_by_column(report).items():
         changes = [
-            f"{power.change} {100 * power.power_with_proposal:.0f} % (was {100 * power.power:.0f} %)"
+            f"{power.change} {percent(power.power_with_proposal)} (was {percent(power.power)})"
             for power in powers
             if abs(power.power - power.power_with_proposal) >= _MIN_POWER_CHANGE
         ]
