@@ -126,5 +126,5 @@ def test_a_model_without_onnx_says_so_in_its_card(tmp_path: Path) -> None:
     loaded = package.load_package(tmp_path / "p")
     assert loaded.onnx_used is manifest.onnx.used
     if not manifest.onnx.used:
-        assert "scikit-learn serves" in loaded.card
+        assert "The serving form is scikit-learn" in loaded.card
         assert loaded.sklearn_classifier() is loaded.serving_classifier
