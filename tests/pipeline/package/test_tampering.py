@@ -175,7 +175,7 @@ def test_an_onnx_file_that_reads_another_file_is_refused(folder: Path) -> None:
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../../secret"
     _relist(folder, "model.onnx", model.SerializeToString())
-    with pytest.raises(IntegrityError, match="points to tensors in another file"):
+    with pytest.raises(IntegrityError, match="refers to tensors in another file"):
         package.load_package(folder)
 
 
