@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
-from pipeline.cli.root_command import app
 from pipeline.errors import DependencyUnavailable, GateRefused, UsageError
 from pipeline.lifecycle.rollout import ServingEndpoint, deploy
 from pipeline.registry import ModelRegistry, stage_transitions
@@ -19,6 +17,8 @@ from tests.fixtures.server_process import MODEL_NAME, RunningServer, make_projec
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
 
 # One worker packs the models that these tests share.
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -150,11 +150,10 @@ def test_production_takes_what_staging_tried(registry: ModelRegistry, server: Ru
 
 
 def test_the_command_prints_the_result(
-    server: RunningServer, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch, run_cli: CliRunner
 ) -> None:
-    monkeypatch.chdir(server.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     words = ["deploy", "--stage", "production", "--version", "2", "--url", server.address, "--replicas", "1"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    assert f"{MODEL_NAME}: version 2 now serves in production at {server.address}" in done.output
+    run = run_cli(*words, cwd=server.root)
+    assert run.exit_code == 0, run.err
+    assert f"{MODEL_NAME}: version 2 is now deployed in production at {server.address}" in run.out
