@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -10,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from pipeline.cli.root_command import app
 from pipeline.errors import UsageError
 from pipeline.monitoring import BinCounts, DriftContext, detect_drift
 from pipeline.monitoring.backtest.drift_backtest import (
@@ -44,6 +41,8 @@ from tests.pipeline.monitoring.log_fixtures import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
 
 REFERENCE = make_reference()
 LOOSE_CONFIG = CONFIG.model_copy(update={"alpha": 0.2})
@@ -177,7 +176,7 @@ def test_replay_lists_degradations_without_drift(project: Path) -> None:
     assert any("no drift, but outcomes show degraded" in line for line in report_lines(found))
 
 
-def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> None:
+def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path, run_cli: CliRunner) -> None:
     make_monitor(project)
     shutil.copytree(ROOT / "conf", project / "conf")
     for path in (project / "params.yaml", project / "conf/drift/default.yaml"):
@@ -185,7 +184,7 @@ def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> No
     call = [
         "monitor",
         "backtest",
-        "--name",
+        "--model",
         MODEL_NAME,
         "--hours",
         "1",
@@ -196,11 +195,9 @@ def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> No
         "--windows",
         "0",
     ]
-    with contextlib.chdir(project):
-        told = CliRunner().invoke(app, call)
-        plain = CliRunner().invoke(app, [*call, "--json"])
-    proposal = json.loads(plain.stdout)["proposal"]
+    run = run_cli(*call, cwd=project)
+    proposal = json.loads(run_cli(*call, "--json", cwd=project).out)["proposal"]
     assert {one["key"].rpartition(".")[0].partition(".")[0] for one in proposal} == {"drift"}
     first = proposal[0]
     diff = f"--- conf/drift/default.yaml\n- {first['key']}: {first['before']:g}\n+ {first['key']}: {first['after']:g}\n"
-    assert diff in told.stdout
+    assert diff in run.out
