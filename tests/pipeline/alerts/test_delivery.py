@@ -188,7 +188,7 @@ def test_the_follow_command_retries_a_receiver_until_a_signal(state: store.State
     finally:
         process.kill()
     assert (received_keys(receiver), process.returncode) == (["a", "b"], 0)
-    assert said == "sending what comes to wait; Ctrl-C ends it\n"
+    assert said == "delivering notifications; press Ctrl-C to stop\n"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
