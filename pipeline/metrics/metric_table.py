@@ -68,7 +68,12 @@ def _metric(
     def join(function: MetricFunction) -> MetricFunction:
         METRICS.add(name)(
             Metric(
-                name=name, unit=unit, higher_is_better=not lower, needs=needs, function=function, has_chance_level=chance_level
+                name=name,
+                unit=unit,
+                higher_is_better=not lower,
+                needs=needs,
+                function=function,
+                has_chance_level=chance_level,
             )
         )
         return function
