@@ -285,7 +285,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"y": np.array([1])}, "the same number of rows"),
+        ({"y": np.array([1])}, "expected equally many"),
         ({"probabilities": np.full((4, 2), np.nan)}, "missing or infinite"),
         ({"positive": None}, "expected a positive class for two"),
     ],
