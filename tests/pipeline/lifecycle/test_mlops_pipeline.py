@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,21 @@ def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipe
     assert run.metrics["test.log_loss"] == pytest.approx(trained.metrics["log_loss"])
     registered = mlops.registry.register_model(f"runs:/{trained.run_id}/model", "personality_model")
     assert registered.digest == trained.package.digest
+
+
+def test_the_commit_is_that_of_the_project_whatever_the_current_folder(
+    mlops: MLOpsPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+    for arguments in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "Start")):
+        subprocess.run([*git, *arguments], cwd=root, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
+    mlops.root = root
+    trained = train(mlops, LogisticRegression(), register_model=True)
+    (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})
+    assert run.tags["git.commit"] == trained.version.tags["git.commit"] == commit.stdout.strip()
 
 
 def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
