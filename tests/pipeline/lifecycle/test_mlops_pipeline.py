@@ -186,7 +186,7 @@ def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> N
 
 
 def test_a_function_among_the_arguments_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
+    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function cannot be stored"):
         estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 
