@@ -14,7 +14,7 @@ from pipeline.text import pluralize
 from pipeline.tracing import root_span
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.tracking import ExperimentTracker
 
 __all__ = ["adopt", "app"]

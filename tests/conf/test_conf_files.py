@@ -18,7 +18,7 @@ CHOICES = [
     (group, option)
     for group, members in group_options(CONF).items()
     for option in members
-    if not group.startswith(("hydra", "scenario"))
+    if group != "scenario"
 ]
 
 
