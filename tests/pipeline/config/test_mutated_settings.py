@@ -7,20 +7,22 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.cli import main
 from pipeline.config.composition import compose, flatten
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.config.root_config import Config
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.errors import ConfigError
 from tests.fixtures.proof import proof_rounds
+
+if TYPE_CHECKING:
+    from tests.fixtures.cli import CliRunner
 
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"
@@ -169,9 +171,7 @@ def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
         _assert_names_place(error, r"\.yaml|[\w.]+: |=")
 
 
-def test_the_command_checks_many_files_at_once_and_ends_with_3(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_checks_many_files_at_once_and_exits_with_3(tmp_path: Path, run_cli: CliRunner) -> None:
     paths = []
     for number, key in enumerate(KEYS):
         tree = copy.deepcopy(SHIPPED)
@@ -182,13 +182,10 @@ def test_the_command_checks_many_files_at_once_and_ends_with_3(
         parent[last] = {"strange": number}
         paths.append(tmp_path / f"{number:03}.yaml")
         paths[-1].write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
-    monkeypatch.setattr("sys.argv", ["mlops", "config", "check", "--json", *map(str, paths)])
-    with pytest.raises(SystemExit, match=r"^3$"):
-        main()
-    printed = capsys.readouterr()
-    results = json.loads(printed.out)
+    run = run_cli("config", "check", "--json", *paths, cwd=tmp_path)
+    results = json.loads(run.out)
     refused = [result for result in results if not result["ok"]]
-    assert (len(results), "Traceback" in printed.err) == (len(KEYS), False)
+    assert (run.exit_code, len(results)) == (3, len(KEYS))
     accepted = {key for key, result in zip(KEYS, results, strict=True) if result["ok"]}
     assert all(re.search(r"^model\.estimator\.|\.checks\.|\.example$", key) for key in accepted)
     assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)
