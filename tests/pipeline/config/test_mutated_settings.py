@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,8 @@ from pipeline.errors import ConfigError
 from tests.fixtures.proof import proof_rounds
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.fixtures.cli import CliRunner
 
 REPOSITORY = Path(__file__).parents[3]
