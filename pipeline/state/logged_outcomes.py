@@ -55,6 +55,6 @@ def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str
             .distinct()
             .subquery()
         )
-        query = select(known.c.prediction_id, latest_outcome(known.c.prediction_id))
-        found.update(row._tuple() for row in connection.execute(query))
+        query = select(known.c.prediction_id, latest_outcome(known.c.prediction_id).label("outcome"))
+        found |= {row.prediction_id: row.outcome for row in connection.execute(query)}
     return found
