@@ -76,7 +76,9 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> TrainedModel:
     parts = split_train_test(
         sources.fetch_rows(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed
     )
-    result = train_classifier(parts.train, schema, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(
+        parts.train, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
     package.write_package(
         folder,
         result.classifier,
@@ -109,9 +111,9 @@ def promote_package(state: State, model: PackagedModel, root: Path) -> None:
     passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
     store = PackageStore(root / "state/packages")
     version, _ = stage_transitions.register(
-        state, store, model.name, model.package, tags={}, gates=passed, description=""
+        state, store, model.name, candidate=model.package, tags={}, gates=passed, description=""
     )
-    stage_transitions.promote(state, model.name, version.version, "Production")
+    stage_transitions.promote(state, model.name, version.version, stage="Production")
 
 
 def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: float) -> float:

@@ -21,7 +21,7 @@ def main(config: Config) -> float:
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     judged = package.load_package(paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        judged, train, test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        judged, train, test, config=config.evaluation, objective=config.training.selection_metric, seed=config.seed
     )
     report.write_tables(paths.PLOTS)
     files.write_json(paths.EVALUATION_REPORT, report.as_dict())

@@ -28,7 +28,7 @@ def main(config: Config) -> None:
         files.read_json(paths.VALIDATION_REPORT),
     )
     report = registry.evaluate_candidate(
-        config.name, package.load_package(paths.CANDIDATE_PACKAGE), evidence, config.promotion, seed=config.seed
+        config.name, package.load_package(paths.CANDIDATE_PACKAGE), evidence, config=config.promotion, seed=config.seed
     )
     files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
     print(report.as_text(), flush=True)
@@ -38,7 +38,9 @@ def main(config: Config) -> None:
         )
         return
     tags = revision_tags(Path())
-    print(f"[register] {registry.submit(config.name, paths.CANDIDATE_PACKAGE, report, config.promotion, tags=tags)}")
+    print(
+        f"[register] {registry.submit(config.name, paths.CANDIDATE_PACKAGE, report, config=config.promotion, tags=tags)}"
+    )
     if report.verdict == "reject":
         failed = ", ".join(gate.name for gate in report.gates if gate.result == "fail")
         raise GateRefused(f"the candidate is registered and goes no further: {failed}; see the table above")

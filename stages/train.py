@@ -1,4 +1,4 @@
-"""The estimator is cross-validated, fitted and packed; by hand, it is a trial that leaves the outputs alone."""
+"""Cross-validate, fit and package the estimator; outside of DVC, run a trial that leaves the outputs unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipeline import files, package
 from pipeline.config.stage_entry import stage
-from pipeline.modeling.training import train_classifier, training_lineage
+from pipeline.modeling.training import train_classifier
+from pipeline.package.training_lineage import training_lineage
 from pipeline.project import paths
 from pipeline.schema import Schema
 from pipeline.sweeps import run_trial
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 
 @stage("train", manual_task=run_trial)
 def main(config: Config) -> float:
-    """Write the candidate and its cross-validated figures; return the objective."""
-    rows, parity = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
+    """Write the candidate package and its cross-validated metrics; return the selection metric."""
+    train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
     schema = Schema.from_config(config.data)
-    result = train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(
+        train, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
     data = {name: files.sha256_file(path) for name, path in (("train", paths.TRAIN_ROWS), ("test", paths.TEST_ROWS))}
     manifest = package.write_package(
         paths.CANDIDATE_PACKAGE,
         result.classifier,
-        train=rows,
-        parity_rows=parity,
+        train=train,
+        parity_rows=test,  # they only prove that ONNX equals scikit-learn: nothing is fitted to them
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage=training_lineage(config, data=data, source=files.read_json(paths.SOURCE_FINGERPRINT)),

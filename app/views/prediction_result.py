@@ -37,7 +37,7 @@ def show_prediction(
         _show_probabilities(prediction["probabilities"], label)
         for one in prediction["warnings"]:
             st.warning(
-                f"{formatting.escape_markdown(_feature_title(package, one['column']))}: {formatting.escape_markdown(one['message'])}",
+                f"{formatting.escape_markdown(_feature_title(package, one['feature']))}: {formatting.escape_markdown(one['message'])}",
                 icon=":material/warning:",
             )
         st.caption(
@@ -94,10 +94,10 @@ def _show_what_if(features: Mapping[str, Any], package: Package, label: str, key
         st.markdown("No change of **one** column alone turns the answer.")
     else:
         columns = ", ".join(
-            formatting.escape_markdown(_feature_title(package, name)) for name in dict.fromkeys(turning["column"])
+            formatting.escape_markdown(_feature_title(package, name)) for name in dict.fromkeys(turning["feature"])
         )
         st.markdown(f"The answer turns when one of these changes: **{columns}**")
-    spread = found.groupby("column")["probability"].agg(lambda one: one.max() - one.min())
+    spread = found.groupby("feature")["probability"].agg(lambda one: one.max() - one.min())
     names = sorted(spread.index, key=lambda name: -spread[name])
     name = st.selectbox(
         "Column that changes",
@@ -105,7 +105,7 @@ def _show_what_if(features: Mapping[str, Any], package: Package, label: str, key
         format_func=lambda one: formatting.shorten(_feature_title(package, one)),
         key=f"vary_{key_suffix}",
     )
-    drawn = charts.what_if_curve(found[found["column"] == name], label=formatting.shorten(label, 30))
+    drawn = charts.what_if_curve(found[found["feature"] == name], label=formatting.shorten(label, 30))
     page.show_chart(drawn, alt="Probability by value; the large point is the value that was given")
 
 

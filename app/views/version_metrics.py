@@ -28,7 +28,7 @@ def show_version_metrics(version: ModelVersion) -> None:
         return
     report = found.report
     st.caption(
-        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {report['confidence']:.0%} intervals;"
+        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {report['confidence_level']:.0%} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
     _show_metrics(report)

@@ -81,7 +81,9 @@ def deploy(
 
     asked = open_registry()
     address = ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
-    done = bring(asked, resolve_model(asked, name), stage, address, version=version, wait_s=wait_s, reason=reason)
+    done = bring(
+        asked, resolve_model(asked, name), stage, address=address, version=version, wait_s=wait_s, reason=reason
+    )
     if as_json:
         typer.echo(canonical_json(done.as_dict()), nl=False)
         return

@@ -1,4 +1,4 @@
-"""What was found on the test rows, and how files say it."""
+"""Hold the results on the test rows, and write them as plain values and tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.evaluation.importance import Importance
-    from pipeline.evaluation.slices import Slice
+    from pipeline.evaluation.slices import SliceReport
     from pipeline.package import Package
 
 __all__ = ["Baseline", "EvaluationReport", "Parity"]
@@ -26,9 +26,9 @@ __all__ = ["Baseline", "EvaluationReport", "Parity"]
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Proof that what is served answers as scikit-learn does on the test rows.
+    """Proof that the served form predicts what scikit-learn predicts on the test rows.
 
-    Classes are equal and probabilities within `tolerance`; None where scikit-learn itself serves.
+    Classes are equal and probabilities within `tolerance`; None where scikit-learn itself is the served form.
     """
 
     onnx_used: bool
@@ -38,7 +38,7 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A baseline's figures on the test rows, and the model's minus them with paired intervals."""
+    """Metrics of a baseline on the test rows, and the differences model minus baseline with paired intervals."""
 
     metrics: dict[str, float | None]
     difference: dict[str, MetricEstimate]
@@ -50,29 +50,29 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Everything that was found on the test rows.
+    """All results on the test rows.
 
     Attributes
     ----------
     package : Package
-        What was judged.
-    metrics : dict of Estimate
+        The evaluated package.
+    metrics : dict of MetricEstimate
         By name, with intervals.
     by_class : dict of dict
         Rows, precision, recall and AUC of each class against the rest.
     confusion : int, shape (n_classes, n_classes)
         Rows by true (down) and predicted (across) class.
     baselines : dict of Baseline
-    slices, too_small
-        Parts of the rows, worst first, and those with too few rows.
+    slices : SliceReport
+        Slices of the test rows, worst first, and those with too few rows.
     importance : list of Importance
         Greatest first.
     tables : dict of DataFrame
         The curves and the importance, by the name of their file in plots/.
     parity : Parity
     objective : str
-        The metric that training compares by.
-    confidence : float
+        The metric `training.selection_metric`.
+    confidence_level : float
         Level of all intervals.
     n_train : int
         Rows that the package was fitted to.
@@ -83,40 +83,39 @@ class EvaluationReport:
     by_class: dict[str, dict[str, float | None]]
     confusion: NDArray[np.int64]
     baselines: dict[str, Baseline]
-    slices: list[Slice]
-    too_small_slices: list[tuple[str, str, int]]
+    slices: SliceReport
     importance: list[Importance]
     tables: dict[str, pd.DataFrame]
     parity: Parity
     objective: str
-    confidence: float
+    confidence_level: float
     n_train: int
 
     @property
     def n_test(self) -> int:
-        """Rows that were judged."""
+        """Number of test rows."""
         return int(self.confusion.sum())
 
     @property
     def objective_value(self) -> float:
-        """The objective on the test rows; NaN where it is not defined there."""
-        found = self.metrics[self.objective].value
-        return float("nan") if found is None else found
+        """The selection metric on the test rows; NaN where it is not defined there."""
+        value = self.metrics[self.objective].value
+        return float("nan") if value is None else value
 
     @property
     def summary(self) -> str:
-        """The objective with its interval and the baselines', in one line."""
-        one = self.metrics[self.objective]
-        interval = "" if one.low is None else f" [{one.low:.4f}, {one.high:.4f}]"
-        others = [f"{name} {figures.metrics[self.objective]:.4f}" for name, figures in self.baselines.items()]
-        return f"{self.objective} {self.objective_value:.4f}{interval} on {self.n_test} rows ({', '.join(others)})"
+        """The selection metric with its interval and its value for each baseline, in one line."""
+        estimate = self.metrics[self.objective]
+        interval = "" if estimate.low is None else f" [{estimate.low:.4f}, {estimate.high:.4f}]"
+        baselines = [f"{name} {baseline.metrics[self.objective]:.4f}" for name, baseline in self.baselines.items()]
+        return f"{self.objective} {self.objective_value:.4f}{interval} on {self.n_test} rows ({', '.join(baselines)})"
 
     def dvc_metrics(self) -> dict[str, Any]:
-        """Return the figures for `dvc metrics`: each metric, and a few of each baseline."""
-        shown = baseline_metric_names(self.objective)
-        values: dict[str, Any] = {name: round_significant(one.value) for name, one in self.metrics.items()}
+        """Return the values for `dvc metrics`: each metric, and a few metrics of each baseline."""
+        names = baseline_metric_names(self.objective)
+        values: dict[str, Any] = {name: round_significant(estimate.value) for name, estimate in self.metrics.items()}
         values["baselines"] = {
-            name: {metric: one.metrics[metric] for metric in shown} for name, one in self.baselines.items()
+            baseline: {name: result.metrics[name] for name in names} for baseline, result in self.baselines.items()
         }
         return values
 
@@ -129,7 +128,7 @@ class EvaluationReport:
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain values with 10 significant digits."""
         target = self.package.schema.target
-        about = {
+        directions = {
             name: {"unit": METRICS[name].unit, "higher_is_better": METRICS[name].higher_is_better} for name in METRICS
         }
         return {
@@ -139,20 +138,18 @@ class EvaluationReport:
             "target": {"column": target.column, "classes": list(target.classes), "positive": target.positive},
             "threshold": round_significant(self.package.threshold),
             "objective": self.objective,
-            "confidence": self.confidence,
-            "metrics": {name: {**one, **about[name]} for name, one in _as_dicts(self.metrics).items()},
+            "confidence_level": self.confidence_level,
+            "metrics": {name: {**estimate, **directions[name]} for name, estimate in _as_dicts(self.metrics).items()},
             "cross_validated": self.package.metrics,
             "by_class": self.by_class,
             "confusion": self.confusion.tolist(),
             "baselines": _as_dicts(self.baselines),
-            "slices": [one.as_dict() for one in self.slices],
-            "too_small_slices": [
-                dict(zip(("column", "value", "rows"), one, strict=True)) for one in self.too_small_slices
-            ],
-            "importance": [one.as_dict() for one in self.importance],
+            "slices": [slice_.as_dict() for slice_ in self.slices.evaluated],
+            "too_small_slices": [asdict(slice_) for slice_ in self.slices.too_small],
+            "importance": [importance.as_dict() for importance in self.importance],
             "parity": asdict(self.parity),
         }
 
 
-def _as_dicts(figures: Mapping[str, MetricEstimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
-    return {name: one.as_dict() for name, one in figures.items()}
+def _as_dicts(values: Mapping[str, MetricEstimate] | Mapping[str, Baseline]) -> dict[str, dict[str, Any]]:
+    return {name: value.as_dict() for name, value in values.items()}

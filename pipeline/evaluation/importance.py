@@ -70,7 +70,7 @@ def permutation_importance(
     if len(matrix) > _MAX_ROWS:
         rows = np.sort(rng.choice(len(matrix), _MAX_ROWS, replace=False))
         matrix, codes = matrix[rows], codes[rows]
-    before = _metric_value(classifier, matrix, codes, metric)
+    before = _metric_value(classifier, matrix, codes, metric=metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     found, at = [], 0
     for plan in classifier.encoder.encodings_:
@@ -79,13 +79,15 @@ def permutation_importance(
         for repeat in range(repeats):
             shuffled = matrix.copy()
             shuffled[:, mine] = matrix[rng.permutation(len(matrix)), mine]
-            worse[repeat] = sign * (before - _metric_value(classifier, shuffled, codes, metric))
+            worse[repeat] = sign * (before - _metric_value(classifier, shuffled, codes, metric=metric))
         found.append(_summarize_repeats(plan.name, metric, worse))
         at = mine.stop
     return sorted(found, key=lambda one: (one.mean is None, -(one.mean or 0.0), one.column))
 
 
-def _metric_value(classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], metric: str) -> float:
+def _metric_value(
+    classifier: Classifier, matrix: NDArray[np.float32], codes: NDArray[np.int64], *, metric: str
+) -> float:
     probabilities = classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
     scored = make_scored_rows(classifier.schema.target, codes, probabilities, threshold=classifier.threshold)
     return compute_metrics(scored, [metric])[metric]

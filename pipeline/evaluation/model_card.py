@@ -1,4 +1,4 @@
-"""Write the model card: what a person should know before believing or using the model."""
+"""Write the model card: metrics, baselines, weaknesses, features and training of an evaluated package."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SMALL_TEST_ROWS = 1000
 def model_card(report: EvaluationReport, config: Config) -> str:
     """Return the card of an evaluated package in Markdown (after Mitchell et al. 2019, "Model cards").
 
-    It holds nothing that depends on the moment or the machine.
+    The card depends on neither the time nor the machine.
     """
-    parts = (
+    sections = (
         _header_section,
         _metrics_section,
         _baselines_section,
@@ -36,7 +36,7 @@ def model_card(report: EvaluationReport, config: Config) -> str:
         _training_section,
         _caveats_section,
     )
-    return "\n\n".join("\n".join(part(report, config)).strip() for part in parts) + "\n"
+    return "\n\n".join("\n".join(section(report, config)).strip() for section in sections) + "\n"
 
 
 def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
@@ -46,66 +46,68 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield ""
     yield (
         f"A `{report.package.manifest.model}` that predicts **{_one_line(title)}**"
-        f" ({_join_with_or([f'`{name}`' for name in target.classes])}) from {len(report.package.schema.feature_names)} columns"
-        f" of the problem `{config.data.name}`."
+        f" ({_join_with_or([f'`{name}`' for name in target.classes])}) from"
+        f" {len(report.package.schema.feature_names)} features of the dataset `{config.data.name}`."
     )
     if target.description:
         yield f"{_one_line(target.description)}."
     yield ""
-    yield f"On {pluralize(report.n_test, 'row')} that it never saw: {_headline_sentence(report)}"
+    yield f"On {pluralize(report.n_test, 'test row')}: {_headline_sentence(report)}"
 
 
 def _headline_sentence(report: EvaluationReport) -> str:
     accuracy, objective = report.metrics["accuracy"], report.metrics[report.objective]
-    said = f"**{_format_percent(accuracy.value)} of the predictions are right** ({_format_interval(accuracy, percent=True)})"
+    interval = _format_interval(accuracy, percent=True)
+    sentence = f"**{_format_percent(accuracy.value)} of the predictions are correct** ({interval})"
     if report.objective != "accuracy":
-        said += f", and its {_display_name(report.objective)} is **{_format_number(objective.value)}** ({_format_interval(objective)})"
-    return said + "."
+        name, value = _display_name(report.objective), _format_number(objective.value)
+        sentence += f", and {name} is **{value}** ({_format_interval(objective)})"
+    return sentence + "."
 
 
 def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
-    level = f"{100 * report.confidence:g} %"
-    yield "## How good it is"
+    level = f"{100 * report.confidence_level:g} %"
+    yield "## Performance"
     yield ""
     yield from _markdown_table(
-        ("figure", "on test rows", f"{level} interval", f"mean of {config.training.folds} folds", "better is"),
+        ("metric", "on test rows", f"{level} interval", f"mean of {config.training.folds} folds", "better is"),
         (
             (
                 _display_name(name),
-                _format_number(one.value),
-                _format_range(one),
+                _format_number(estimate.value),
+                _format_range(estimate),
                 _format_number(report.package.metrics.get(name)),
                 "higher" if METRICS[name].higher_is_better else "lower",
             )
-            for name, one in report.metrics.items()
+            for name, estimate in report.metrics.items()
         ),
     )
     yield ""
     yield (
-        "Intervals are percentiles of the bootstrap over the test rows. Figures of the folds come from the train part,"
-        " where each row is judged by a model that had not seen it; the two columns should agree."
+        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each scored"
+        " by a model that was fitted to the others. Both columns should agree."
     )
 
 
-def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - the parts share a form
+def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
     name = report.objective
-    yield "## What it has to beat"
+    yield "## Baselines"
     yield ""
     yield from _markdown_table(
         ("", _display_name(name), "model minus baseline", "accuracy", "verdict"),
         (
             (
-                _display_name(other),
-                _format_number(one.metrics[name]),
-                f"{_format_signed(one.difference[name].value)} ({_format_range(one.difference[name], signed=True)})",
-                _format_number(one.metrics["accuracy"]),
-                _baseline_verdict(one.difference[name], higher_is_better=METRICS[name].higher_is_better),
+                _display_name(baseline),
+                _format_number(result.metrics[name]),
+                f"{_format_signed(result.difference[name].value)} ({_format_range(result.difference[name], signed=True)})",
+                _format_number(result.metrics["accuracy"]),
+                _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
-            for other, one in report.baselines.items()
+            for baseline, result in report.baselines.items()
         ),
     )
     yield ""
-    yield "`majority` gives every row the shares of the classes; `depth 2 tree` is the best rule of two questions."
+    yield "`majority` predicts the shares of the classes for every row; `depth 2 tree` is a decision tree of depth 2."
 
 
 def _baseline_verdict(difference: MetricEstimate, *, higher_is_better: bool) -> str:
@@ -119,10 +121,10 @@ def _baseline_verdict(difference: MetricEstimate, *, higher_is_better: bool) -> 
 
 def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     classes = report.package.schema.target.classes
-    yield "## Its mistakes"
+    yield "## Confusion matrix"
     yield ""
     yield from _markdown_table(
-        ("truly", *(f"called {_escape_cell(name)}" for name in classes), "found", "right when called"),
+        ("true class", *(f"predicted {_escape_cell(name)}" for name in classes), "recall", "precision"),
         (
             (
                 name,
@@ -136,72 +138,73 @@ def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str
     positive, threshold = report.package.schema.target.positive, report.package.threshold
     if positive is not None and threshold is not None:
         yield ""
-        yield (
-            f"A row is called `{positive}` from a probability of {threshold:.4g} on (rule `{config.training.threshold.rule}`)."
-        )
+        rule = config.training.threshold.rule
+        yield f"A row is predicted as `{positive}` from a probability of {threshold:.4g} on (rule `{rule}`)."
 
 
 def _slices_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     name = config.evaluation.slices.metric
-    yield "## Where it is weakest"
+    yield "## Weakest slices"
     yield ""
-    if report.slices:
+    slices = report.slices
+    if slices.evaluated:
         yield from _worst_slices_table(report, name)
-    if report.too_small_slices:
+    if slices.too_small:
         yield (
-            f"{len(report.too_small_slices)} {'further ' if report.slices else ''}parts have fewer than"
-            f" {config.evaluation.slices.min_rows} rows and were not judged."
+            f"{len(slices.too_small)} {'further ' if slices.evaluated else ''}slices have fewer than"
+            f" {config.evaluation.slices.min_rows} rows and were not evaluated."
         )
 
 
 def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
-    clear = sum(one.is_clearly_worse is True for one in report.slices)
-    whole = f" than the whole ({_format_number(report.metrics[name].value)})" if name in report.metrics else ""
+    slices = report.slices.evaluated
+    n_worse = sum(slice_.is_clearly_worse is True for slice_ in slices)
+    overall = f" than on all rows ({_format_number(report.metrics[name].value)})" if name in report.metrics else ""
     yield (
-        f"{len(report.slices)} parts of the rows were judged by {_display_name(name)}; in {clear} of them the whole interval"
-        f" is worse{whole}. The worst:"
+        f"{len(slices)} slices were evaluated by {_display_name(name)}; in {n_worse} of them the whole interval"
+        f" is worse{overall}. The worst:"
     )
     yield ""
     yield from _markdown_table(
-        ("column", "value", "rows", _display_name(name), "interval", "accuracy", "clearly worse"),
+        ("feature", "value", "rows", _display_name(name), "interval", "accuracy", "clearly worse"),
         (
             (
-                _column_label(report, one.column),
-                one.value,
-                f"{one.n_rows:,}",
-                _format_number(one.estimate.value),
-                _format_range(one.estimate),
-                _format_number(one.metrics.get("accuracy")),
-                "yes" if one.is_clearly_worse else "no",
+                _column_label(report, slice_.column),
+                slice_.value,
+                f"{slice_.n_rows:,}",
+                _format_number(slice_.estimate.value),
+                _format_range(slice_.estimate),
+                _format_number(slice_.metrics.get("accuracy")),
+                "yes" if slice_.is_clearly_worse else "no",
             )
-            for one in report.slices[:_MAX_WORST_SLICES]
+            for slice_ in slices[:_MAX_WORST_SLICES]
         ),
     )
     yield ""
 
 
 def _importance_section(report: EvaluationReport, config: Config) -> Iterator[str]:
-    yield "## What it looks at"
+    yield "## Feature importance"
     yield ""
     yield from _markdown_table(
-        ("column", f"{_display_name(report.objective)} worsens by", "spread"),
+        ("feature", f"{_display_name(report.objective)} worsens by", "spread"),
         (
-            (_column_label(report, one.column), _format_signed(one.mean), _format_number(one.spread))
-            for one in report.importance
+            (_column_label(report, feature.column), _format_signed(feature.mean), _format_number(feature.spread))
+            for feature in report.importance
         ),
     )
     yield ""
     yield (
-        f"When the values of one column are shuffled ({config.evaluation.importance_repeats} times; spread is the standard"
-        " deviation). Columns that tell the same story hide each other."
+        f"Permutation importance: the values of one feature are shuffled {config.evaluation.importance_repeats} times;"
+        " spread is the standard deviation. Correlated features lower each other's importance."
     )
 
 
-def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - the parts share a form
-    yield "## What goes in"
+def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
+    yield "## Features"
     yield ""
     yield from _markdown_table(
-        ("column", "meaning", "values", "unit", "may be missing"),
+        ("feature", "meaning", "values", "unit", "may be missing"),
         (
             (
                 f"`{column.name}`",
@@ -218,17 +221,18 @@ def _features_section(report: EvaluationReport, config: Config) -> Iterator[str]
 def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     training, lineage = config.training, report.package.lineage
     onnx = report.package.manifest.onnx
-    yield "## How it was made"
+    yield "## Training"
     yield ""
-    yield f"- **Rows**: {report.n_train:,} to learn from and {report.n_test:,} to judge, source `{config.data.source.kind}`."
+    source = config.data.source.kind
+    yield f"- **Rows**: {report.n_train:,} train rows and {report.n_test:,} test rows, source `{source}`."
     yield (
-        f"- **Learning**: `{report.package.manifest.model}`, {training.folds}-fold stratified cross-validation, calibration"
-        f" `{training.calibration}`, class weights `{training.class_weight or 'none'}`, seed {config.seed}."
+        f"- **Training**: `{report.package.manifest.model}`, {training.folds}-fold stratified cross-validation,"
+        f" calibration `{training.calibration}`, class weights `{training.class_weight or 'none'}`, seed {config.seed}."
     )
     if onnx.used:
         yield (
-            f"- **Serving**: ONNX; equal classes and probabilities within {report.parity.tolerance:g} of scikit-learn on"
-            f" {pluralize(report.parity.rows, 'test row')}."
+            f"- **Serving**: ONNX; equal classes, and probabilities within {report.parity.tolerance:g} of scikit-learn,"
+            f" on {pluralize(report.parity.rows, 'test row')}."
         )
     else:
         yield f"- **Serving**: scikit-learn, because {_one_line(onnx.reason or 'there is no ONNX form')}."
@@ -239,19 +243,20 @@ def _training_section(report: EvaluationReport, config: Config) -> Iterator[str]
 
 
 def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
-    yield "## What to be careful about"
+    yield "## Caveats"
     yield ""
     if config.data.source.kind == "synthetic":
-        yield "- The rows are **synthetic**: drawn from figures, not observed. Judge it on real rows before relying on it."
+        yield "- The rows are **synthetic**: generated, not observed. Evaluate the model on real rows before you use it."
     if report.n_test < _SMALL_TEST_ROWS:
-        yield f"- Only {pluralize(report.n_test, 'row')} {'judges' if report.n_test == 1 else 'judge'} it: the intervals are wide, and small differences mean nothing."
-    shares = {name: one["rows"] or 0.0 for name, one in report.by_class.items()}
-    rarest = min(shares, key=lambda name: shares[name])
-    yield f"- The rarest class, `{rarest}`, is {_format_percent(shares[rarest] / report.n_test)} of the test rows."
+        rows = pluralize(report.n_test, "row")
+        yield f"- The test part has only {rows}: intervals are wide, and small differences are not evidence."
+    n_rows = {name: metrics["rows"] or 0.0 for name, metrics in report.by_class.items()}
+    rarest = min(n_rows, key=lambda name: n_rows[name])
+    yield f"- The rarest class, `{rarest}`, is {_format_percent(n_rows[rarest] / report.n_test)} of the test rows."
     protected = [column.label for column in report.package.schema.columns if column.protected]
     if protected:
-        yield f"- Declared as protected: {', '.join(protected)}. Look at their parts in `reports/evaluation.json`."
-    yield "- It knows rows like those above. When live rows move away from them, these figures no longer hold: watch the drift."
+        yield f"- Declared as protected: {', '.join(protected)}. See their slices in `reports/evaluation.json`."
+    yield "- These metrics hold for rows like the test rows. Monitor drift: they do not hold for rows that differ."
 
 
 def _accepted_values(column: Column) -> str:

@@ -1,9 +1,10 @@
-"""Judge a package on rows that it never saw, from every side that a reviewer would ask about."""
+"""Evaluate a package on test rows: metrics, classes, baselines, slices, importance, curves and ONNX parity."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.config.groups.training_config import EvaluationConfig
+    from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
     from pipeline.schema import Schema, Target
 
@@ -39,23 +41,23 @@ def evaluate(
     package: Package,
     train: pd.DataFrame,
     test: pd.DataFrame,
-    config: EvaluationConfig,
     *,
+    config: EvaluationConfig,
     objective: str,
     seed: int,
 ) -> EvaluationReport:
-    """Return what the rows of `test` say about a package; the same for any number of threads.
+    """Evaluate a package on the rows of `test`; the number of threads changes nothing.
 
     Parameters
     ----------
     package : Package
     train : DataFrame
-        Rows that the package was fitted to: baselines learn from them, slices take their quantiles.
+        Rows that the package was fitted to: baselines are fitted to them, slices take their quantiles.
     test : DataFrame
-        Rows that it never saw, with the target.
+        Rows that the package was not fitted to, with the target.
     config : EvaluationConfig
     objective : str
-        The metric that training compares by.
+        The metric `training.selection_metric`.
     seed : int
         Seed of resamples, shuffles and baselines.
 
@@ -73,90 +75,112 @@ def evaluate(
     target = package.schema.target
     codes = encode_target(test, target)
     names = tuple(dict.fromkeys((*config.metrics, objective, *baseline_metric_names(objective))))
-    sampling: dict[str, Any] = {
-        "confidence_level": config.confidence_level,
-        "n_resamples": config.bootstrap_samples,
-        "seed": seed,
-    }
-    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as beside:
+    bootstrap = _Bootstrap(names, config.confidence_level, config.bootstrap_samples, seed)
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
         scored = make_scored_rows(
             target, codes, probabilities, threshold=package.threshold, n_bins=config.calibration_bins
         )
-        # Importing scikit-learn takes as long as all resamples together: what needs it goes beside them.
-        baselines = beside.submit(_compare_baselines, scored, train, test, package.schema, names, sampling)
-        parity = beside.submit(_check_parity, package, test, probabilities)
-        slices, too_small = evaluate_slices(scored, train, test, package.schema, config, seed=seed)
-        repeats = config.importance_repeats
+        # Importing scikit-learn takes as long as all resamples together, so both tasks that need it run beside them.
+        baselines = executor.submit(_compare_baselines, scored, train, test, schema=package.schema, bootstrap=bootstrap)
+        parity = executor.submit(_check_parity, package, test, probabilities)
         importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=objective, repeats=repeats, seed=seed
+            package.serving_classifier, test, codes, metric=objective, repeats=config.importance_repeats, seed=seed
         )
         return EvaluationReport(
             package=package,
-            metrics=estimate_metrics(scored, names, **sampling),
+            metrics=bootstrap.estimate(scored),
             by_class=_class_metrics(scored, target),
             confusion=WeightedPredictions(scored).confusion[0].astype(np.int64),
             baselines=baselines.result(),
-            slices=slices,
-            too_small_slices=too_small,
+            slices=evaluate_slices(scored, train, test, schema=package.schema, config=config, seed=seed),
             importance=importance,
             tables={**curve_tables(scored, target.classes), "importance": importance_table(importance)},
             parity=parity.result(),
             objective=objective,
-            confidence=config.confidence_level,
+            confidence_level=config.confidence_level,
             n_train=len(train),
         )
 
 
-def _compare_baselines(
-    scored: LabeledPredictions,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    schema: Schema,
-    names: tuple[str, ...],
-    sampling: dict[str, Any],
-) -> dict[str, Baseline]:
-    found = {}
-    for name in BASELINES:
-        fitted = fit_baseline(name, train, schema, seed=sampling["seed"])
-        probabilities = fitted.predict_proba(test)
-        other = make_scored_rows(
-            schema.target, scored.y, probabilities, threshold=fitted.threshold, n_bins=scored.n_bins
+@dataclass(frozen=True, slots=True)
+class _Bootstrap:
+    """The metrics of the report, and how their intervals are resampled."""
+
+    names: tuple[str, ...]
+    confidence_level: float
+    n_resamples: int
+    seed: int
+
+    def estimate(self, scored: LabeledPredictions) -> dict[str, MetricEstimate]:
+        return estimate_metrics(
+            scored,
+            self.names,
+            confidence_level=self.confidence_level,
+            n_resamples=self.n_resamples,
+            seed=self.seed,
         )
-        metrics = {one: round_significant(value) for one, value in compute_metrics(other, names).items()}
-        found[name] = Baseline(metrics, compare_paired(scored, other, names, **sampling))
-    return found
+
+    def compare(self, scored: LabeledPredictions, other: LabeledPredictions) -> dict[str, MetricEstimate]:
+        return compare_paired(
+            scored,
+            other,
+            self.names,
+            confidence_level=self.confidence_level,
+            n_resamples=self.n_resamples,
+            seed=self.seed,
+        )
+
+
+def _compare_baselines(
+    scored: LabeledPredictions, train: pd.DataFrame, test: pd.DataFrame, *, schema: Schema, bootstrap: _Bootstrap
+) -> dict[str, Baseline]:
+    baselines = {}
+    for name in BASELINES:
+        classifier = fit_baseline(name, train, schema, seed=bootstrap.seed)
+        baseline_rows = make_scored_rows(
+            schema.target,
+            scored.y,
+            classifier.predict_proba(test),
+            threshold=classifier.threshold,
+            n_bins=scored.n_bins,
+        )
+        values = compute_metrics(baseline_rows, bootstrap.names)
+        metrics = {metric: round_significant(value) for metric, value in values.items()}
+        baselines[name] = Baseline(metrics, bootstrap.compare(scored, baseline_rows))
+    return baselines
 
 
 def _check_parity(package: Package, test: pd.DataFrame, served: NDArray[np.float64]) -> Parity:
-    """Compare what is served with scikit-learn once more, on the rows that are judged."""
+    """Compare the served form with scikit-learn on the test rows."""
     if not package.onnx_used:
         return Parity(onnx_used=False, rows=len(test), tolerance=None)
     expected = package.sklearn_classifier().predict_proba(test)
     difference, tolerance = float(np.abs(expected - served).max()), package.manifest.onnx.tolerance
     target, threshold = package.schema.target, package.threshold
-    flipped = int(
+    n_flipped = int(
         (predicted_classes(expected, target, threshold) != predicted_classes(served, target, threshold)).sum()
     )
-    if flipped or not difference <= tolerance:
+    if n_flipped or not difference <= tolerance:
         raise IntegrityError(
-            f"model.onnx: {flipped} classes differ from scikit-learn's on {len(test)} test rows, and probabilities by up"
-            f" to {difference:.1e}; the package was proved on other libraries. Run `dvc repro --force train`."
+            f"model.onnx: {n_flipped} classes differ from scikit-learn's on {len(test)} test rows, and probabilities by"
+            f" up to {difference:.1e}; the package was checked with other library versions."
+            " Run `dvc repro --force train`."
         )
     return Parity(onnx_used=True, rows=len(test), tolerance=tolerance)
 
 
 def _class_metrics(scored: LabeledPredictions, target: Target) -> dict[str, dict[str, float | None]]:
-    found: dict[str, dict[str, float | None]] = {}
+    metrics_by_class: dict[str, dict[str, float | None]] = {}
     for code, name in enumerate(target.classes):
-        inside = scored.probabilities[:, code]
-        against = LabeledPredictions(
+        score = scored.probabilities[:, code]
+        one_against_rest = LabeledPredictions(
             y=(scored.y == code).astype(np.int64),
-            probabilities=np.column_stack([1.0 - inside, inside]),
+            probabilities=np.column_stack([1.0 - score, score]),
             predicted=(scored.predicted == code).astype(np.int64),
             positive=1,
         )
-        figures = compute_metrics(against, ["precision", "recall", "roc_auc"])
-        rows = float((scored.y == code).sum())
-        found[name] = {"rows": rows, **{one: round_significant(value) for one, value in figures.items()}}
-    return found
+        values = compute_metrics(one_against_rest, ["precision", "recall", "roc_auc"])
+        rounded = {metric: round_significant(value) for metric, value in values.items()}
+        metrics_by_class[name] = {"rows": float((scored.y == code).sum()), **rounded}
+    return metrics_by_class

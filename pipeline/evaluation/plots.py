@@ -81,7 +81,7 @@ def _plot_confusion(table: pd.DataFrame, axes: Axes) -> None:
             )
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    _set_labels(axes, "Confusion: rows and their share of the true class", "predicted", "actual")
+    _set_labels(axes, "Confusion: rows and their share of the true class", "predicted", y="actual")
 
 
 @PLOT_FUNCTIONS.add("roc")
@@ -90,14 +90,14 @@ def _plot_roc(table: pd.DataFrame, axes: Axes) -> None:
     axes.plot(table["false_positive_rate"], table["true_positive_rate"], color=_BLUE, label="model")
     _set_unit_limits(axes)
     axes.legend(loc="lower right")
-    _set_labels(axes, "ROC", "false positive rate", "true positive rate")
+    _set_labels(axes, "ROC", "false positive rate", y="true positive rate")
 
 
 @PLOT_FUNCTIONS.add("pr")
 def _plot_precision_recall(table: pd.DataFrame, axes: Axes) -> None:
     axes.plot(table["recall"], table["precision"], color=_BLUE)
     _set_unit_limits(axes)
-    _set_labels(axes, "Precision and recall", "recall", "precision")
+    _set_labels(axes, "Precision and recall", "recall", y="precision")
 
 
 @PLOT_FUNCTIONS.add("calibration")
@@ -115,7 +115,7 @@ def _plot_calibration(table: pd.DataFrame, axes: Axes) -> None:
     )
     _set_unit_limits(axes)
     axes.legend(loc="upper left")
-    _set_labels(axes, "Calibration", "predicted probability", "observed share")
+    _set_labels(axes, "Calibration", "predicted probability", y="observed share")
 
 
 @PLOT_FUNCTIONS.add("lift")
@@ -125,7 +125,7 @@ def _plot_lift(table: pd.DataFrame, axes: Axes) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right")
-    _set_labels(axes, "Lift of the rows with the highest scores", "share of rows", "lift")
+    _set_labels(axes, "Lift of the rows with the highest scores", "share of rows", y="lift")
 
 
 @PLOT_FUNCTIONS.add("importance")
@@ -136,7 +136,7 @@ def _plot_importance(table: pd.DataFrame, axes: Axes) -> None:
     axes.hlines(places, table["low"], table["high"], color=_BLUE)
     axes.set_yticks(places, table["column"])
     axes.invert_yaxis()
-    _set_labels(axes, "Importance", "worsening when shuffled (line: least to most)", "")
+    _set_labels(axes, "Importance", "worsening when shuffled (line: least to most)", y="")
 
 
 def _set_unit_limits(axes: Axes) -> None:
@@ -144,7 +144,7 @@ def _set_unit_limits(axes: Axes) -> None:
     axes.set_ylim(-0.01, 1.01)
 
 
-def _set_labels(axes: Axes, title: str, x: str, y: str) -> None:
+def _set_labels(axes: Axes, title: str, x: str, *, y: str) -> None:
     axes.set_title(title)
     axes.set_xlabel(x)
     axes.set_ylabel(y)

@@ -1,4 +1,4 @@
-"""Judge every part of the test rows on its own: each word, each quantile, each missing cell."""
+"""Evaluate each slice of the test rows: each category, each range between quantiles, each missing value."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["Slice", "evaluate_slices"]
+__all__ = ["Slice", "SliceReport", "SmallSlice", "evaluate_slices"]
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One part of the rows with its figures.
+    """One slice of the rows with its metrics.
 
-    `stands_out` says that the whole interval lies on the worse side of the figure of all rows. It is
+    `is_clearly_worse` means that the whole interval lies on the worse side of the metric of all rows. It is
     None where the metric or its interval is not defined.
     """
 
@@ -54,56 +54,84 @@ class Slice:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SmallSlice:
+    """A slice with too few rows to evaluate."""
+
+    column: str
+    value: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReport:
+    """The evaluated slices, worst first, and those with too few rows."""
+
+    evaluated: tuple[Slice, ...]
+    too_small: tuple[SmallSlice, ...]
+
+
 def evaluate_slices(
     scored: LabeledPredictions,
     train: pd.DataFrame,
     test: pd.DataFrame,
+    *,
     schema: Schema,
     config: EvaluationConfig,
-    *,
     seed: int,
-) -> tuple[list[Slice], list[tuple[str, str, int]]]:
-    """Return the slices worst first, and column, value and rows of those that were too small to judge.
+) -> SliceReport:
+    """Evaluate each slice that has enough rows.
 
     Parameters
     ----------
-    scored : Scored
-        The rows of `test`, judged.
+    scored : LabeledPredictions
+        The rows of `test` with their predictions.
     train, test : DataFrame
-        Quantiles are those of `train`, so that a slice means the same for the next model.
+        Quantiles are those of `train`, so a slice means the same for the next model.
     schema : Schema
-        Every feature is sliced, and every protected column, whatever its size; text is not.
+        Every feature is sliced, and every protected column whatever its size; text is not.
     config : EvaluationConfig
-        `slices`, `metrics`, `confidence` and `resamples` are read.
+        `slices`, `metrics`, `confidence_level` and `bootstrap_samples` are read.
     seed : int
     """
     metric = get_metric(config.slices.metric, setting="evaluation.slices.metric").name
     overall = compute_metrics(scored, [metric])[metric]
-    found, too_small = [], []
+    slices, too_small = [], []
     for column in schema.columns:
         if column.kind == "text" or not (column.role == "feature" or column.protected):
             continue
-        for value, inside in _column_slices(column, train[column.name], test[column.name], config.slices.quantiles):
-            rows = int(inside.sum())
-            if rows and (column.protected or rows >= config.slices.min_rows):
-                found.append(_evaluate_slice(column.name, value, scored.take(inside), overall, config, seed))
-            elif rows:
-                too_small.append((column.name, value, rows))
-    return sorted(found, key=_worst_first_key), too_small
+        for value, inside in _column_slices(
+            column, train[column.name], test[column.name], quantiles=config.slices.quantiles
+        ):
+            n_rows = int(inside.sum())
+            if n_rows and (column.protected or n_rows >= config.slices.min_rows):
+                rows = scored.take(inside)
+                slices.append(_evaluate_slice(column.name, value, rows, overall=overall, config=config, seed=seed))
+            elif n_rows:
+                too_small.append(SmallSlice(column.name, value, n_rows))
+    return SliceReport(tuple(sorted(slices, key=_worst_first_key)), tuple(too_small))
 
 
 def _evaluate_slice(
-    column: str, value: str, scored: LabeledPredictions, overall: float, config: EvaluationConfig, seed: int
+    column: str, value: str, scored: LabeledPredictions, *, overall: float, config: EvaluationConfig, seed: int
 ) -> Slice:
     name = config.slices.metric
-    found = estimate_metrics(
+    estimate = estimate_metrics(
         scored, [name], confidence_level=config.confidence_level, n_resamples=config.bootstrap_samples, seed=seed
     )[name]
-    metrics = {one: round_significant(figure) for one, figure in compute_metrics(scored, config.metrics).items()}
-    stands_out = None
-    if found.low is not None and found.high is not None:
-        stands_out = found.high < overall if METRICS[name].higher_is_better else found.low > overall
-    return Slice(column, value, scored.n_rows, name, found, metrics, stands_out)
+    values = compute_metrics(scored, config.metrics)
+    is_clearly_worse = None
+    if estimate.low is not None and estimate.high is not None:
+        is_clearly_worse = estimate.high < overall if METRICS[name].higher_is_better else estimate.low > overall
+    return Slice(
+        column=column,
+        value=value,
+        n_rows=scored.n_rows,
+        metric=name,
+        estimate=estimate,
+        metrics={metric: round_significant(value) for metric, value in values.items()},
+        is_clearly_worse=is_clearly_worse,
+    )
 
 
 def _worst_first_key(slice_: Slice) -> tuple[bool, float, str, str]:
@@ -113,24 +141,24 @@ def _worst_first_key(slice_: Slice) -> tuple[bool, float, str, str]:
     return (False, value if METRICS[slice_.metric].higher_is_better else -value, slice_.column, slice_.value)
 
 
-def _column_slices(column: Column, train: pd.Series, test: pd.Series, quantiles: int) -> Iterator[tuple[str, Mask]]:
-    """Yield the name of each part of a column and which rows of `test` are in it; missing last."""
+def _column_slices(column: Column, train: pd.Series, test: pd.Series, *, quantiles: int) -> Iterator[tuple[str, Mask]]:
+    """Yield the name of each slice of a column and a mask of its rows in `test`; missing values last."""
     is_missing = test.isna().to_numpy(dtype=bool)
     if column.kind in ("category", "boolean"):
         yield from _category_slices(column, test)
     else:
-        yield from _range_slices(column, _to_floats(train, column), _to_floats(test, column), quantiles)
+        yield from _range_slices(column, _to_floats(train, column), _to_floats(test, column), quantiles=quantiles)
     yield "missing", is_missing
 
 
 def _category_slices(column: Column, test: pd.Series) -> Iterator[tuple[str, Mask]]:
-    values = {"false": False, "true": True} if column.kind == "boolean" else {word: word for word in column.categories}
-    left = test.notna().to_numpy(dtype=bool)
-    for word, value in values.items():
+    values = {"false": False, "true": True} if column.kind == "boolean" else {name: name for name in column.categories}
+    is_undeclared = test.notna().to_numpy(dtype=bool)
+    for name, value in values.items():
         inside = (test == value).to_numpy(dtype=bool, na_value=False)
-        left = left & ~inside
-        yield word, inside
-    yield "not declared", left
+        is_undeclared = is_undeclared & ~inside
+        yield name, inside
+    yield "not declared", is_undeclared
 
 
 def _to_floats(values: pd.Series, column: Column) -> NDArray[np.float64]:
@@ -141,14 +169,14 @@ def _to_floats(values: pd.Series, column: Column) -> NDArray[np.float64]:
 
 
 def _range_slices(
-    column: Column, train: NDArray[np.float64], test: NDArray[np.float64], quantiles: int
+    column: Column, train: NDArray[np.float64], test: NDArray[np.float64], *, quantiles: int
 ) -> Iterator[tuple[str, Mask]]:
-    known = train[~np.isnan(train)]
-    if not len(known):
+    present = train[~np.isnan(train)]
+    if not len(present):
         return
     shares = np.arange(1, quantiles) / quantiles
-    edges = np.unique(np.quantile(known, shares, method="inverted_cdf"))
-    edges = edges[edges < known.max()]
+    edges = np.unique(np.quantile(present, shares, method="inverted_cdf"))
+    edges = edges[edges < present.max()]
     if not len(edges):
         yield "any value", ~np.isnan(test)
         return

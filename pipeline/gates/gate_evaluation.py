@@ -91,7 +91,7 @@ def evaluate_gates(
     get_metric(config.slices.metric, setting="promotion.slices.metric")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
-    case = _GateContext(candidate, champion, inputs, config, seed)
+    case = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed)
     gates = [gate for one in _GATES for gate in one(case)]
     gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
     return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
@@ -114,7 +114,9 @@ def _leakage_gate(case: _GateContext) -> list[Gate]:
 def _metric_threshold_gates(case: _GateContext) -> list[Gate]:
     """No figure on the test rows is beyond its limit, as far as these rows can tell."""
     return [
-        _metric_threshold_gate(name, limit, case.inputs.evaluation["metrics"].get(name), _chance_level(case, name))
+        _metric_threshold_gate(
+            name, limit, case.inputs.evaluation["metrics"].get(name), chance_level=_chance_level(case, name)
+        )
         for name, limit in sorted(case.config.metric_limits.items())
     ]
 
@@ -129,7 +131,7 @@ def _chance_level(case: _GateContext, name: str) -> float:
 
 
 def _metric_threshold_gate(
-    name: str, threshold: float, estimate: Mapping[str, Any] | None, chance_level: float
+    name: str, threshold: float, estimate: Mapping[str, Any] | None, *, chance_level: float
 ) -> Gate:
     metric = METRICS[name]
     if estimate is None or estimate["value"] is None:
@@ -143,13 +145,13 @@ def _metric_threshold_gate(
     reason = f"{estimate['value']:.4g}, and {value:.4g} at the better end of its interval{by_chance}"
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
-        f"limit {name}",
-        "fail" if misses else "pass",
-        reason,
-        estimate["value"],
-        threshold + chance_level,
-        side,
-        metric.unit,
+        name=f"limit {name}",
+        result="fail" if misses else "pass",
+        reason=reason,
+        value=estimate["value"],
+        threshold=threshold + chance_level,
+        fails_when=side,
+        unit=metric.unit,
     )
 
 
@@ -170,7 +172,15 @@ def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> 
     is_better = worse_end > 0 if metric.higher_is_better else worse_end < 0
     reason = f"{name} differs by {estimate['value']:+.4g}, from {estimate['low']:+.4g} to {estimate['high']:+.4g}"
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
-    return Gate(gate, "pass" if is_better else "fail", reason, worse_end, 0.0, side, metric.unit)
+    return Gate(
+        name=gate,
+        result="pass" if is_better else "fail",
+        reason=reason,
+        value=worse_end,
+        threshold=0.0,
+        fails_when=side,
+        unit=metric.unit,
+    )
 
 
 def _champion_gate(case: _GateContext) -> list[Gate]:
@@ -209,7 +219,15 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
         f"{said}: {config.metric} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
     )
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
-    return Gate("champion", result, reason, sign * worst, sign * margin, side, metric.unit)
+    return Gate(
+        name="champion",
+        result=result,
+        reason=reason,
+        value=sign * worst,
+        threshold=sign * margin,
+        fails_when=side,
+        unit=metric.unit,
+    )
 
 
 def _slice_gate(case: _GateContext) -> list[Gate]:
@@ -219,7 +237,12 @@ def _slice_gate(case: _GateContext) -> list[Gate]:
     if any(one not in case.test for one in case.champion.schema.feature_names):
         return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
     worst = worst_slice(
-        case.scored(case.candidate), case.scored(case.champion), case.test, case.candidate, case.config, case.seed
+        case.scored(case.candidate),
+        case.scored(case.champion),
+        case.test,
+        package=case.candidate,
+        config=case.config,
+        seed=case.seed,
     )
     metric = METRICS[case.config.slices.metric]
     if worst is None:
@@ -229,7 +252,17 @@ def _slice_gate(case: _GateContext) -> list[Gate]:
     beyond = "" if worst.lower_bound is None else f", {worst.lower_bound:.4g} of it beyond chance"
     reason = f"{worst.name}: {metric.name} changes for the worse by {worst.worsening:.4g}{beyond}"
     value = worst.worsening if worst.lower_bound is None else worst.lower_bound
-    return [Gate("slices", "fail" if fails else "pass", reason, value, limit, "above", metric.unit)]
+    return [
+        Gate(
+            name="slices",
+            result="fail" if fails else "pass",
+            reason=reason,
+            value=value,
+            threshold=limit,
+            fails_when="above",
+            unit=metric.unit,
+        )
+    ]
 
 
 def _serving_form_gates(case: _GateContext) -> list[Gate]:
@@ -242,7 +275,13 @@ def _serving_form_gates(case: _GateContext) -> list[Gate]:
     return [
         Gate("onnx", "fail" if missing else "pass", said),
         Gate(
-            "size", "fail" if size > limit else "pass", "all files of the package", round(size, 3), limit, "above", "MB"
+            name="size",
+            result="fail" if size > limit else "pass",
+            reason="all files of the package",
+            value=round(size, 3),
+            threshold=limit,
+            fails_when="above",
+            unit="MB",
         ),
         _latency_gate(case),
     ]
@@ -259,7 +298,14 @@ def _latency_gate(case: _GateContext) -> Gate:
     value, limit = float(np.median(taken[_N_WARM_UP_ROWS:])) * 1e3, case.config.max_latency_ms
     reason = f"median of {_N_TIMED_ROWS} single rows"
     return Gate(
-        "latency", "fail" if value > limit else "pass", reason, value, limit, "above", "ms", depends_on="machine"
+        name="latency",
+        result="fail" if value > limit else "pass",
+        reason=reason,
+        value=value,
+        threshold=limit,
+        fails_when="above",
+        unit="ms",
+        depends_on="machine",
     )
 
 

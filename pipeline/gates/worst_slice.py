@@ -36,6 +36,7 @@ def worst_slice(
     candidate: LabeledPredictions,
     champion: LabeledPredictions,
     test: pd.DataFrame,
+    *,
     package: Package,
     config: PromotionConfig,
     seed: int,

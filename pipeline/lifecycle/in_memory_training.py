@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.modeling.estimators import estimator_to_config
 from pipeline.modeling.training import train_classifier
+from pipeline.package.training_lineage import lineage_record
 from pipeline.schema import Schema
 from pipeline.schema.frame_schema import infer_feature_schema
 
@@ -130,10 +131,12 @@ def model_config_of(estimator: Any) -> ModelConfig:
 
 
 def train_candidate(
-    rows: TrainTestFrames, model: ModelConfig, config: Config, folder: Path
+    rows: TrainTestFrames, model: ModelConfig, config: Config, *, folder: Path
 ) -> tuple[Package, EvaluationReport]:
     """Write a package to `folder`, and return it with what the test rows say of it."""
-    result = train_classifier(rows.train, rows.schema, config.features, model, config.training, seed=config.seed)
+    result = train_classifier(
+        rows.train, rows.schema, config.features, model=model, training=config.training, seed=config.seed
+    )
     package.write_package(
         folder,
         result.classifier,
@@ -141,32 +144,31 @@ def train_candidate(
         parity_rows=rows.test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
-        lineage=_training_lineage(rows, model, config),
+        lineage=_in_memory_lineage(rows, model, config),
         training=config.training,
         model=model.name,
     )
     made = package.load_package(folder)
     report = evaluate(
-        made, rows.train, rows.test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        made,
+        rows.train,
+        rows.test,
+        config=config.evaluation,
+        objective=config.training.selection_metric,
+        seed=config.seed,
     )
     return made, report
 
 
-def _training_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
-    read = {
+def _in_memory_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:
+    settings = {
         "features": config.features.model_dump(mode="json"),
         "model": model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude={"n_jobs"}),
         "seed": config.seed,
     }
-    parts = {"train": rows.train, "test": rows.test}
-    return {
-        "data": rows.schema.name,
-        "data_sha256": {name: _frame_sha256(frame) for name, frame in parts.items()},
-        "params_sha256": files.sha256(files.canonical_json(read).encode()),
-        "seed": config.seed,
-        "source": {"kind": "handed over"},
-    }
+    data = {"train": _frame_sha256(rows.train), "test": _frame_sha256(rows.test)}
+    return lineage_record(rows.schema.name, data, settings, seed=config.seed, source={"kind": "in memory"})
 
 
 def _frame_sha256(frame: pd.DataFrame) -> str:

@@ -38,8 +38,8 @@ def evaluate_live_rows(
     package: Package,
     rows: pd.DataFrame,
     reference: pd.DataFrame | None,
-    config: Config,
     *,
+    config: Config,
     importance: Mapping[str, float],
 ) -> dict[str, Any]:
     """Return drift, performance and degradation of rows, with the keys of the monitor's report.
@@ -67,8 +67,8 @@ def evaluate_live_rows(
             raise DataError(f"{name}: has no rows with columns of the model; accepted: a frame with {known}")
     whole = rows.reindex(columns=[*package.schema.feature_names, *set(rows.columns) & {package.schema.target.column}])
     probabilities = package.predict_proba(whole)
-    drift = _drift_report(package, rows, whole, reference, config, importance)
-    performance = _performance_report(package, whole, probabilities, config)
+    drift = _drift_report(package, rows, whole, reference=reference, config=config, importance=importance)
+    performance = _performance_report(package, whole, probabilities, config=config)
     dashboard = {
         "total_predictions": len(rows),
         "average_confidence": float(probabilities.max(axis=1).mean()),
@@ -101,6 +101,7 @@ def _drift_report(
     package: Package,
     rows: pd.DataFrame,
     whole: pd.DataFrame,
+    *,
     reference: pd.DataFrame | None,
     config: Config,
     importance: Mapping[str, float],
@@ -130,7 +131,7 @@ def _drift_report(
     return replace(report, multivariate=together)
 
 
-def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any, config: Config) -> dict[str, Any]:
+def _performance_report(package: Package, rows: pd.DataFrame, probabilities: Any, *, config: Config) -> dict[str, Any]:
     target = package.schema.target
     codes = {name: code for code, name in enumerate(target.classes)}
     positive = codes[target.positive] if target.is_binary and target.positive is not None else None

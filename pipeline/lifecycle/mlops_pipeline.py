@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.root_config import Config
     from pipeline.evaluation import EvaluationReport
+    from pipeline.gates import GateReport
     from pipeline.lifecycle.in_memory_training import TrainTestFrames
     from pipeline.package import Package
     from pipeline.state import DeploymentChange, ModelVersion
@@ -74,6 +75,10 @@ class MLOpsPipeline:
     _quality_scores: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
+    def _root(self) -> Path:
+        return self.root if self.root is not None else find_project_root()
+
+    @property
     def registry(self) -> ModelRegistry:
         """The registry that versions go to."""
         return ModelRegistry(self.root, self.tracking_uri)
@@ -88,8 +93,7 @@ class MLOpsPipeline:
     @property
     def _loaded_config(self) -> Config:
         if self.config is None:
-            root = self.root if self.root is not None else find_project_root()
-            self.config = load_params(root / paths.PARAMS)
+            self.config = load_params(self._root / paths.PARAMS)
         return self.config
 
     def validate_and_track_data(
@@ -161,27 +165,34 @@ class MLOpsPipeline:
         DataError
             When a class has fewer rows than there are folds.
         """
-        rows = to_train_test(X_train, X_test, y_train, y_test, self._loaded_config)
-        declared = model_config_of(model)
-        with tempfile.TemporaryDirectory() as name, self._start_run(run_name or declared.name) as run:
+        config = self._loaded_config
+        rows = to_train_test(X_train, X_test, y_train, y_test, config)
+        model_config = model_config_of(model)
+        with tempfile.TemporaryDirectory() as name, self._start_run(run_name or model_config.name) as run:
             folder = Path(name) / "package"
-            made, report = train_candidate(rows, declared, self._loaded_config, folder)
-            figures = {metric: one.value for metric, one in report.metrics.items()}
-            self.tracker.log_params(model_params if model_params is not None else declared.estimator)
-            self._log_run(made, figures, folder)
+            package, report = train_candidate(rows, model_config, config, folder=folder)
+            metrics = {metric: estimate.value for metric, estimate in report.metrics.items()}
+            self.tracker.log_params(model_params if model_params is not None else model_config.estimator)
+            self._log_run(package, metrics, folder)
+            inputs = self._gate_inputs(rows, report)
             gates = self.registry.evaluate_candidate(
-                self.model_name,
-                made,
-                self._gate_inputs(rows, report),
-                self._loaded_config.promotion,
-                seed=self._loaded_config.seed,
+                self.model_name, package, inputs, config=config.promotion, seed=config.seed
             )
             self.tracker.log_dict(gates.as_dict(), "gates.json")
-            taught = TrainedCandidate(run.key, figures, made.metrics, gates, made, None)
-            return self._register(taught, folder, description or declared.name) if register_model else taught
+            version = None
+            if register_model:
+                version = self._register(folder, gates, run_id=run.key, description=description or model_config.name)
+            return TrainedCandidate(
+                run_id=run.key,
+                metrics=metrics,
+                cross_validated=package.metrics,
+                gates=gates,
+                package=package,
+                version=version,
+            )
 
     def _start_run(self, name: str) -> Any:
-        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(find_project_root())})
+        return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(self._root)})
 
     def _log_run(self, package: Package, metrics: Mapping[str, float | None], folder: Path) -> None:
         named = {f"cv.{name}": value for name, value in package.metrics.items()}
@@ -195,10 +206,9 @@ class MLOpsPipeline:
         validator = DataValidator(rows.schema, self._loaded_config.validation)
         return GateInputs(rows.test, report.as_dict(), validator.validate_dataset(rows.train, "train"))
 
-    def _register(self, candidate: TrainedCandidate, folder: Path, description: str) -> TrainedCandidate:
-        tags = {"run_id": candidate.run_id, **revision_tags(find_project_root())}
-        made = self.registry.register_model(folder, self.model_name, description, tags=tags, gates=candidate.gates)
-        return replace(candidate, version=made)
+    def _register(self, folder: Path, gates: GateReport, *, run_id: str, description: str) -> ModelVersion:
+        tags = {"run_id": run_id, **revision_tags(self._root)}
+        return self.registry.register_model(folder, self.model_name, description, tags=tags, gates=gates)
 
     def promote_model(
         self,
@@ -209,17 +219,7 @@ class MLOpsPipeline:
         expected_generation: int | None = None,
         force: bool = False,
     ) -> DeploymentChange:
-        """Move a version to a stage; a new Production archives the old one.
-
-        Raises
-        ------
-        Conflict
-            When another decision was made since `expected_generation`.
-        GateRefused
-            When its gates did not let it through and `force` is not given.
-        UsageError
-            When there is no such version or stage.
-        """
+        """Move a version of this model to a stage; see `ModelRegistry.promote_model`."""
         return self.registry.promote_model(
             self.model_name, model_version, stage, reason=reason, expected_generation=expected_generation, force=force
         )
@@ -262,10 +262,9 @@ class MLOpsPipeline:
                 report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
             return report
         package = self.registry.load_model(self.model_name, stage="Production")
-        root = self.root if self.root is not None else find_project_root()
-        importance = read_feature_importance(root, package.digest)
+        importance = read_feature_importance(self._root, package.digest)
         judged = evaluate_live_rows(
-            package, prediction_data, reference_data, self._loaded_config, importance=importance
+            package, prediction_data, reference_data, config=self._loaded_config, importance=importance
         )
         return {"model": self.model_name, **judged}
 
@@ -287,7 +286,9 @@ class MLOpsPipeline:
             raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")
         best = (max if wanted.higher_is_better else min)(valued, key=lambda pair: pair[0])
         package = self.registry.load_model(self.model_name, version=best[1].version)
-        return BestModel(best[1], wanted.name, best[0], wanted.higher_is_better, package)
+        return BestModel(
+            version=best[1], metric=wanted.name, value=best[0], higher_is_better=wanted.higher_is_better, model=package
+        )
 
     def generate_mlops_report(self) -> MlopsReport:
         """Return what stands: runs, versions, what serves, the last decisions; MLflow may be away."""
@@ -297,14 +298,14 @@ class MLOpsPipeline:
             n_runs = None
         served = self.registry.current_deployment(self.model_name)
         return MlopsReport(
-            self.model_name,
-            n_runs,
-            tuple(self._versions()),
-            served.versions,
-            served.generation,
-            dict(self._quality_scores),
-            tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
-            not self.registry.verify_history(),
+            model=self.model_name,
+            n_runs=n_runs,
+            versions=tuple(self._versions()),
+            deployed_versions=served.versions,
+            generation=served.generation,
+            quality_scores=dict(self._quality_scores),
+            decisions=tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
+            is_audit_trail_intact=not self.registry.verify_history(),
         )
 
     def _versions(self) -> list[ModelVersion]:

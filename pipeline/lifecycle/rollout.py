@@ -91,8 +91,8 @@ def deploy(
     registry: ModelRegistry,
     model: str,
     stage: str,
-    address: ServingEndpoint,
     *,
+    address: ServingEndpoint,
     version: int | None = None,
     wait_s: float = 60.0,
     reason: str = "",
@@ -131,10 +131,18 @@ def deploy(
     if stage not in STAGES:
         raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
     now = registry.current_deployment(model)
-    wanted = version if version is not None else _default_version(registry, now, model, STAGES[stage])
+    wanted = version if version is not None else _default_version(registry, now, model, stage=STAGES[stage])
     if stage == "staging" and now.version("Production") == wanted:
         # It is past its trial: a version has one stage, and what serves customers is not taken from them.
-        return Rollout(model, wanted, "production", now.generation, is_new=False, n_tests=0, waited_s=0.0)
+        return Rollout(
+            model=model,
+            version=wanted,
+            stage="production",
+            generation=now.generation,
+            is_new=False,
+            n_tests=0,
+            waited_s=0.0,
+        )
     change = None
     if now.version(STAGES[stage]) != wanted:
         why = f"deploy to {stage}" + (f": {reason}" if reason else "")
@@ -144,17 +152,29 @@ def deploy(
     standing = change.after if change is not None else now
     golden = _load_golden_rows(registry, model, wanted)
     try:
-        waited_s = _wait_until_served(address, golden, wanted, standing.generation, wait_s)
+        waited_s = _wait_until_served(address, golden, wanted, generation=standing.generation, wait_s=wait_s)
         n_tests = _run_smoke_tests(address, golden, wanted)
     except MlopsError as error:
-        before = change.before.versions if change is not None else _previous_deployment(registry, model, wanted, stage)
+        before = (
+            change.before.versions if change is not None else _previous_deployment(registry, model, wanted, stage=stage)
+        )
         if before is None:
             raise
-        raise type(error)(f"{error}; {_undo_rollout(registry, standing, before, wanted, STAGES[stage])}") from error
-    return Rollout(model, wanted, stage, standing.generation, change is not None, n_tests, round(waited_s, 3))
+        raise type(error)(
+            f"{error}; {_undo_rollout(registry, standing, before, version=wanted, stage=STAGES[stage])}"
+        ) from error
+    return Rollout(
+        model=model,
+        version=wanted,
+        stage=stage,
+        generation=standing.generation,
+        is_new=change is not None,
+        n_tests=n_tests,
+        waited_s=round(waited_s, 3),
+    )
 
 
-def _default_version(registry: ModelRegistry, now: Deployment, model: str, stage: str) -> int:
+def _default_version(registry: ModelRegistry, now: Deployment, model: str, *, stage: str) -> int:
     """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
     if stage == "Staging":
         return registry.get_latest_model_version(model).version
@@ -179,7 +199,7 @@ def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _wait_until_served(
-    address: ServingEndpoint, golden: Mapping[str, Any], version: int, generation: int, wait_s: float
+    address: ServingEndpoint, golden: Mapping[str, Any], version: int, *, generation: int, wait_s: float
 ) -> float:
     """Return how long it took until so many answers in a row came from `version` by this decision or a later one."""
     body = json.dumps({"features": _golden_row_dicts(golden)[0]}).encode()
@@ -246,7 +266,7 @@ def _tolerance_problem(off: float) -> str:
     return "" if off <= _PROBABILITY_TOLERANCE else f"a probability is off by {off:.3g}"
 
 
-def _previous_deployment(registry: ModelRegistry, model: str, version: int, stage: str) -> Mapping[str, int] | None:
+def _previous_deployment(registry: ModelRegistry, model: str, version: int, *, stage: str) -> Mapping[str, int] | None:
     """Return the version of each stage before the decision that staged `version`; None for production."""
     if stage != "staging":
         return None
@@ -260,7 +280,7 @@ def _previous_deployment(registry: ModelRegistry, model: str, version: int, stag
 
 
 def _undo_rollout(
-    registry: ModelRegistry, deployment: Deployment, earlier: Mapping[str, int], version: int, stage: str
+    registry: ModelRegistry, deployment: Deployment, earlier: Mapping[str, int], *, version: int, stage: str
 ) -> str:
     """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
     before = earlier.get(stage)

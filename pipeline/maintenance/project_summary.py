@@ -128,7 +128,7 @@ def summarize_project(root: Path) -> ProjectSummary:
         quality_score=validation["quality_score"],
         warnings=tuple(dict.fromkeys(one["rule"] for one in validation["findings"] if one["level"] != "ok")),
         metrics=tuple(_summary_metrics(evaluation)),
-        confidence=evaluation["confidence"],
+        confidence=evaluation["confidence_level"],
         is_onnx=json.loads(manifest)["onnx"]["used"],
     )
 
@@ -142,11 +142,11 @@ def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
     shown = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
     return [
         SummaryMetric(
-            name,
-            metrics[name]["value"],
-            metrics[name]["low"],
-            metrics[name]["high"],
-            {baseline: found["metrics"].get(name) for baseline, found in evaluation["baselines"].items()},
+            name=name,
+            value=metrics[name]["value"],
+            low=metrics[name]["low"],
+            high=metrics[name]["high"],
+            baselines={baseline: found["metrics"].get(name) for baseline, found in evaluation["baselines"].items()},
         )
         for name in shown
     ]

@@ -78,15 +78,27 @@ def verify_project(root: Path) -> Verification:
 def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]:
     path = root / output.path
     if not path.exists():
-        return [IntegrityFinding(output.path, "workspace", "missing", output.md5, None)]
+        return [
+            IntegrityFinding(
+                path=output.path, location="workspace", problem="missing", expected_md5=output.md5, found_md5=None
+            )
+        ]
     if not output.md5.endswith(".dir"):
-        return _checksum_findings(output.path, "workspace", output.md5, file_md5(path))
+        return _checksum_findings(output.path, "workspace", output.md5, found=file_md5(path))
     listing = folder_listing(path)
     if listing_md5(listing) == output.md5:
         return []
     expected = cached_listing(root, output.md5)
     if expected is None:
-        return [IntegrityFinding(output.path, "workspace", "changed", output.md5, listing_md5(listing))]
+        return [
+            IntegrityFinding(
+                path=output.path,
+                location="workspace",
+                problem="changed",
+                expected_md5=output.md5,
+                found_md5=listing_md5(listing),
+            )
+        ]
     found = {entry["relpath"]: entry["md5"] for entry in listing}
     return [
         finding
@@ -99,14 +111,26 @@ def _member_findings(path: str, expected: str | None, found: str | None) -> list
     if expected == found:
         return []
     if found is None:
-        return [IntegrityFinding(path, "workspace", "missing", expected or "", None)]
-    return [IntegrityFinding(path, "workspace", "changed", expected or "", found)]
+        return [
+            IntegrityFinding(
+                path=path, location="workspace", problem="missing", expected_md5=expected or "", found_md5=None
+            )
+        ]
+    return [
+        IntegrityFinding(
+            path=path, location="workspace", problem="changed", expected_md5=expected or "", found_md5=found
+        )
+    ]
 
 
 def _checksum_findings(
-    path: str, place: Literal["workspace", "cache"], expected: str, found: str
+    path: str, place: Literal["workspace", "cache"], expected: str, *, found: str
 ) -> list[IntegrityFinding]:
-    return [] if expected == found else [IntegrityFinding(path, place, "changed", expected, found)]
+    return (
+        []
+        if expected == found
+        else [IntegrityFinding(path=path, location=place, problem="changed", expected_md5=expected, found_md5=found)]
+    )
 
 
 def _cached_objects(root: Path, output: DvcOutput) -> Iterator[tuple[Path, str]]:
@@ -124,4 +148,10 @@ def _cached_objects(root: Path, output: DvcOutput) -> Iterator[tuple[Path, str]]
 
 def _cache_finding(root: Path, path: Path, md5: str) -> IntegrityFinding | None:
     found = file_md5(path)
-    return None if found == md5 else IntegrityFinding(str(path.relative_to(root)), "cache", "changed", md5, found)
+    return (
+        None
+        if found == md5
+        else IntegrityFinding(
+            path=str(path.relative_to(root)), location="cache", problem="changed", expected_md5=md5, found_md5=found
+        )
+    )

@@ -74,7 +74,7 @@ def estimate_metrics(
     with more than one in ten of them there is no interval.
     """
     values = compute_metrics(scored, names)
-    (drawn,) = _resampled_metrics([scored], names, n_resamples, seed)
+    (drawn,) = _resampled_metrics([scored], names, n_resamples, seed=seed)
     return {name: _percentile_interval(values[name], drawn[name], confidence_level) for name in names}
 
 
@@ -100,7 +100,7 @@ def compare_paired(
     if not np.array_equal(scored.y, other.y):
         raise DataError("metrics: two models are compared on the same rows; these have different true classes")
     value, against = compute_metrics(scored, names), compute_metrics(other, names)
-    mine, theirs = _resampled_metrics([scored, other], names, n_resamples, seed)
+    mine, theirs = _resampled_metrics([scored, other], names, n_resamples, seed=seed)
     return {
         name: _percentile_interval(value[name] - against[name], mine[name] - theirs[name], confidence_level)
         for name in names
@@ -131,7 +131,7 @@ def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_re
 
 
 def _resampled_metrics(
-    group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, seed: int
+    group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, *, seed: int
 ) -> list[dict[str, Floats]]:
     """Return every figure of each resample, for models judged on the same rows."""
     drawn: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in group]

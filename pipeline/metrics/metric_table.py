@@ -46,7 +46,13 @@ class Metric:
         >>> METRICS["accuracy"](np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 0]), positive=1)
         0.5
         """
-        return float(self.function(WeightedPredictions(LabeledPredictions(y, probabilities, predicted, positive)))[0])
+        return float(
+            self.function(
+                WeightedPredictions(
+                    LabeledPredictions(y=y, probabilities=probabilities, predicted=predicted, positive=positive)
+                )
+            )[0]
+        )
 
     def is_better(self, value: float, other: float) -> bool:
         """Return whether `value` is better than `other`."""
@@ -60,7 +66,9 @@ def _metric(
     name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
 ) -> Callable[[MetricFunction], MetricFunction]:
     def join(function: MetricFunction) -> MetricFunction:
-        METRICS.add(name)(Metric(name, unit, not lower, needs, function, floor))
+        METRICS.add(name)(
+            Metric(name=name, unit=unit, higher_is_better=not lower, needs=needs, function=function, has_floor=floor)
+        )
         return function
 
     return join

@@ -45,7 +45,7 @@ def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -
     DataError
         When rows are not what the schema declares, or fewer than two classes occur.
     """
-    return fit_classifier(frame, schema, _DEFAULT_FEATURES, BASELINES[name], seed=seed)
+    return fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
 
 
 def baseline_metric_names(objective: str) -> tuple[str, ...]:

@@ -113,8 +113,8 @@ def fit_classifier(
     frame: pd.DataFrame,
     schema: Schema,
     features: FeaturesConfig,
-    model: ModelConfig,
     *,
+    model: ModelConfig,
     seed: int,
     class_weight: str | None = None,
 ) -> Classifier:
@@ -147,7 +147,13 @@ def fit_classifier(
             estimator.fit(_as_float64(matrix), codes, **weights)
         except ValueError as error:
             raise ConfigError(f"model.estimator: {model.name} cannot be fitted to these rows: {error}") from error
-    return Classifier(schema, encoder, estimator, Calibration(), 0.5 if schema.target.is_binary else None)
+    return Classifier(
+        schema=schema,
+        encoder=encoder,
+        estimator=estimator,
+        calibration=Calibration(),
+        threshold=0.5 if schema.target.is_binary else None,
+    )
 
 
 def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -141,7 +141,7 @@ def _build_nested(declared: Mapping[str, Any], key: str, *, seed: int, class_wei
     for name, value in declared.items():
         if name == "_target_":
             continue
-        _check_argument(name, value, known, f"{key}.{name}", target)
+        _check_argument(name, value, known, key=f"{key}.{name}", target=target)
         given[name] = _build_argument(value, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
     defaults: dict[str, Any] = {"random_state": seed}
     if target.__name__ not in _WITHOUT_N_JOBS:
@@ -158,7 +158,7 @@ def _refuse_hydra_keys(declared: Mapping[str, Any], key: str) -> None:
             raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class may stand here")
 
 
-def _check_argument(name: str, value: Any, known: tuple[str, ...], key: str, target: type) -> None:
+def _check_argument(name: str, value: Any, known: tuple[str, ...], *, key: str, target: type) -> None:
     if name in _REFUSED_ARGUMENTS:
         raise TargetRefused(
             f"{key}: is not accepted from a file, because it reaches outside of the model; leave it out"

@@ -43,4 +43,6 @@ def make_scored_rows(
     for code, name in enumerate(target.classes):
         predicted[said == name] = code
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    return LabeledPredictions(codes, probabilities, predicted, positive, n_bins)
+    return LabeledPredictions(
+        y=codes, probabilities=probabilities, predicted=predicted, positive=positive, n_bins=n_bins
+    )

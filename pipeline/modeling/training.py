@@ -6,43 +6,31 @@ that were learned on the other folds, so no row has a say in how it is judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.files import canonical_json, sha256
-from pipeline.lookup import LookupTable
 from pipeline.metrics import compute_metrics, get_metric, round_significant
 from pipeline.modeling.baselines import BASELINES, baseline_metric_names, fit_baseline
 from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
 from pipeline.modeling.scored_rows import make_scored_rows
+from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig, ThresholdConfig, TrainingConfig
-    from pipeline.config.root_config import Config
+    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig, TrainingConfig
     from pipeline.schema import Schema, Target
 
     Floats = NDArray[np.float64]
 
-__all__ = ["THRESHOLD_RULES", "TrainResult", "train_classifier", "training_lineage"]
-
-_LINEAGE_SETTINGS: Any = {
-    "name": True,
-    "seed": True,
-    "data": {"name", "columns", "target"},
-    "features": True,
-    "model": True,
-    "training": True,
-}
+__all__ = ["TrainResult", "train_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,49 +73,28 @@ class TrainResult:
     @property
     def summary(self) -> str:
         """The objective beside that of the baselines, in one line."""
-        others = [
-            f"{name} {_metric_text(figures[self.objective_metric])}" for name, figures in self.baseline_metrics.items()
-        ]
-        return f"{self.objective_metric} {self.objective_value:.4f} over {len(self.fold_metrics)} folds ({', '.join(others)})"
+        baselines = ", ".join(
+            f"{name} {_metric_text(metrics[self.objective_metric])}" for name, metrics in self.baseline_metrics.items()
+        )
+        headline = f"{self.objective_metric} {self.objective_value:.4f}"
+        return f"{headline} over {len(self.fold_metrics)} folds ({baselines})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the means, the threshold and the headline of each baseline, for `dvc metrics`."""
-        shown = baseline_metric_names(self.objective_metric)
-        baselines = {name: {one: figures[one] for one in shown} for name, figures in self.baseline_metrics.items()}
+        names = baseline_metric_names(self.objective_metric)
+        baselines = {
+            baseline: {name: metrics[name] for name in names} for baseline, metrics in self.baseline_metrics.items()
+        }
         return {**self.mean_metrics, "threshold": round_significant(self.classifier.threshold), "baselines": baselines}
-
-
-def training_lineage(config: Config, *, data: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a model is made from, by content: nothing of it tells where or when.
-
-    Parameters
-    ----------
-    config : Config
-        The settings that training reads, those that dvc.yaml names, enter as one hash; the number of threads
-        is none of them.
-    data : mapping of str to str
-        SHA-256 of the parts.
-    source : mapping
-        Fingerprint of the source of the rows.
-    """
-    read = config.model_dump(mode="json", include=_LINEAGE_SETTINGS)
-    del read["training"]["n_jobs"]
-    return {
-        "data": config.data.name,
-        "data_sha256": dict(data),
-        "params_sha256": sha256(canonical_json(read).encode()),
-        "seed": config.seed,
-        "source": dict(source),
-    }
 
 
 def train_classifier(
     frame: pd.DataFrame,
     schema: Schema,
     features: FeaturesConfig,
+    *,
     model: ModelConfig,
     training: TrainingConfig,
-    *,
     seed: int,
 ) -> TrainResult:
     """Return a classifier fitted to `frame`, judged by stratified cross-validation.
@@ -156,56 +123,85 @@ def train_classifier(
     from threadpoolctl import threadpool_limits
 
     objective = get_metric(training.selection_metric, setting="training.selection_metric").name
-    _check_threshold_rule(training.threshold, schema.target)
+    check_threshold_rule(training.threshold, schema.target)
     codes = encode_target(frame, schema.target)
-    fold_of = _assign_folds(codes, schema.target, training.folds, seed)
+    fold_of = _assign_folds(codes, schema.target, training.folds, seed=seed)
 
     def fit(rows: pd.DataFrame) -> Classifier:
-        return fit_classifier(rows, schema, features, model, seed=seed, class_weight=training.class_weight)
+        return fit_classifier(rows, schema, features, model=model, seed=seed, class_weight=training.class_weight)
 
     with threadpool_limits(limits=1):
-        classifier, raw, others = _fit_final_and_folds(frame, schema, fit, fold_of, training, seed)
-        judged = _FoldEvaluation(schema.target, codes, fold_of)
-        out_of_fold, folds = judged.cross_calibrate(raw, training)
-        calibration = fit_calibration(training.calibration, raw, codes)
-        threshold = judged.choose_threshold(calibration.apply(raw), codes, training.threshold)
-        baselines = {name: _aggregate_folds(judged.metrics_by_fold(scores), np.mean) for name, scores in others.items()}
-    final = Classifier(schema, classifier.encoder, classifier.estimator, calibration, threshold)
-    reached = _aggregate_folds(folds, np.mean)[objective]
-    if reached is None:
+        fitted = _fit_final_and_folds(frame, schema, fit, fold_of=fold_of, training=training, seed=seed)
+        evaluation = _FoldEvaluation(schema.target, codes, fold_of)
+        out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
+        calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
+        threshold = choose_threshold(
+            calibration.apply(fitted.raw_scores), codes, schema.target, config=training.threshold
+        )
+        baseline_metrics = {
+            name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
+            for name, scores in fitted.baseline_scores.items()
+        }
+    final = Classifier(
+        schema=schema,
+        encoder=fitted.classifier.encoder,
+        estimator=fitted.classifier.estimator,
+        calibration=calibration,
+        threshold=threshold,
+    )
+    objective_value = _aggregate_folds(fold_metrics, np.mean)[objective]
+    if objective_value is None:
         raise ConfigError(f"training.selection_metric: {objective} is not defined in any fold; choose another")
-    return TrainResult(final, out_of_fold, folds, baselines, objective, reached)
+    return TrainResult(
+        classifier=final,
+        out_of_fold=out_of_fold,
+        fold_metrics=fold_metrics,
+        baseline_metrics=baseline_metrics,
+        objective_metric=objective,
+        objective_value=objective_value,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _FittedFolds:
+    """The classifier of all rows, its uncalibrated out-of-fold scores, and those of each baseline."""
+
+    classifier: Classifier
+    raw_scores: Floats
+    baseline_scores: Mapping[str, Floats]
 
 
 def _fit_final_and_folds(
     frame: pd.DataFrame,
     schema: Schema,
     fit: Callable[[pd.DataFrame], Classifier],
+    *,
     fold_of: NDArray[np.intp],
     training: TrainingConfig,
     seed: int,
-) -> tuple[Classifier, Floats, dict[str, Floats]]:
-    """Return the classifier of all rows, its out-of-fold scores, and those of the baselines."""
+) -> _FittedFolds:
+    """Fit the classifier of all rows, and score each fold by the model and the baselines of the other folds."""
     from joblib import Parallel, delayed
 
-    def scores(fold: int, fit_rows: Callable[[pd.DataFrame], Classifier]) -> Floats:
+    def score_fold(fold: int, fit_rows: Callable[[pd.DataFrame], Classifier]) -> Floats:
         inside = fold_of == fold
         return fit_rows(frame[~inside]).predict_proba(frame[inside])
 
-    def baseline(name: str) -> Callable[[pd.DataFrame], Classifier]:
+    def baseline_fitter(name: str) -> Callable[[pd.DataFrame], Classifier]:
         return lambda rows: fit_baseline(name, rows, schema, seed=seed)
 
-    fitters = {"model": fit, **{name: baseline(name) for name in BASELINES}}
+    fitters = {"model": fit, **{name: baseline_fitter(name) for name in BASELINES}}
     tasks = [delayed(fit)(frame)]
-    tasks += [delayed(scores)(fold, one) for one in fitters.values() for fold in range(training.folds)]
+    tasks += [delayed(score_fold)(fold, fitter) for fitter in fitters.values() for fold in range(training.folds)]
     classifier, *parts = Parallel(n_jobs=min(training.n_jobs, len(tasks)), backend="threading")(tasks)
-    found = {}
+    scores = {}
     for at, name in enumerate(fitters):
-        mine = parts[at * training.folds : (at + 1) * training.folds]
-        found[name] = np.empty((len(frame), mine[0].shape[1]))
-        for fold, values in enumerate(mine):
-            found[name][fold_of == fold] = values
-    return classifier, found.pop("model"), found
+        fold_scores = parts[at * training.folds : (at + 1) * training.folds]
+        scores[name] = np.empty((len(frame), fold_scores[0].shape[1]))
+        for fold, values in enumerate(fold_scores):
+            scores[name][fold_of == fold] = values
+    raw_scores = scores.pop("model")
+    return _FittedFolds(classifier=classifier, raw_scores=raw_scores, baseline_scores=scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +215,17 @@ class _FoldEvaluation:
     def cross_calibrate(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
         """Return calibrated scores and the metrics of each fold, by maps learned on the other folds."""
         calibrated = np.empty_like(raw)
-        folds = []
+        fold_metrics = []
         for fold in range(training.folds):
             inside = self.fold_of == fold
-            rest = self.codes[~inside]
-            one = fit_calibration(training.calibration, raw[~inside], rest)
-            calibrated[inside] = one.apply(raw[inside])
-            threshold = self.choose_threshold(one.apply(raw[~inside]), rest, training.threshold)
-            folds.append(self._fold_metrics(calibrated[inside], inside, threshold))
-        return calibrated, tuple(folds)
+            outside_codes = self.codes[~inside]
+            calibration = fit_calibration(training.calibration, raw[~inside], outside_codes)
+            calibrated[inside] = calibration.apply(raw[inside])
+            threshold = choose_threshold(
+                calibration.apply(raw[~inside]), outside_codes, self.target, config=training.threshold
+            )
+            fold_metrics.append(self._fold_metrics(calibrated[inside], inside, threshold))
+        return calibrated, tuple(fold_metrics)
 
     def metrics_by_fold(self, scores: Floats) -> list[dict[str, float]]:
         """Return the metrics of each fold at the threshold 0.5."""
@@ -238,15 +236,8 @@ class _FoldEvaluation:
     def _fold_metrics(self, scores: Floats, inside: NDArray[np.bool_], threshold: float | None) -> dict[str, float]:
         return compute_metrics(make_scored_rows(self.target, self.codes[inside], scores, threshold=threshold))
 
-    def choose_threshold(self, scores: Floats, codes: NDArray[np.int64], config: ThresholdConfig) -> float | None:
-        """Return the threshold that the rule takes from `scores`; None where there are more than two classes."""
-        if self.target.positive is None or not self.target.is_binary:
-            return None
-        positive = self.target.classes.index(self.target.positive)
-        return THRESHOLD_RULES[config.rule](scores[:, positive], codes == positive, config.value)
 
-
-def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, seed: int) -> NDArray[np.intp]:
+def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
     """Return the fold of each row; every fold has nearly the same shares of classes."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -273,73 +264,11 @@ def _standard_deviation(values: Floats) -> float:
 
 
 def _aggregate_folds(folds: Iterable[Mapping[str, float]], reduce: Callable[[Floats], Any]) -> dict[str, float | None]:
-    """Return one figure for each metric from the folds in which it is defined; None where it is in none."""
+    """Return one value for each metric from the folds in which it is defined; None where it is in none."""
     folds = list(folds)
-    found: dict[str, float | None] = {}
+    aggregated: dict[str, float | None] = {}
     for name in folds[0]:
         values = np.array([fold[name] for fold in folds])
         defined = values[~np.isnan(values)]
-        found[name] = round_significant(reduce(defined)) if len(defined) else None
-    return found
-
-
-ThresholdRule = Callable[["Floats", "NDArray[np.bool_]", float], float]
-THRESHOLD_RULES: LookupTable[ThresholdRule] = LookupTable("training.threshold.rule")
-
-
-def _check_threshold_rule(config: ThresholdConfig, target: Target) -> None:
-    if THRESHOLD_RULES[config.rule] is not _fixed_threshold and not target.is_binary:
-        raise ConfigError(
-            f"training.threshold.rule: {config.rule} needs two classes and {target.column} has"
-            f" {len(target.classes)}; the most probable one is predicted: set the rule to fixed"
-        )
-
-
-@THRESHOLD_RULES.add("fixed")
-def _fixed_threshold(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - the rules share a form
-    return value
-
-
-@THRESHOLD_RULES.add("max_f1")
-def _max_f1(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
-    return _best_threshold(scores, is_positive, value, lambda hits, said, true, _: 2.0 * hits / (said + true))
-
-
-@THRESHOLD_RULES.add("max_balanced_accuracy")
-def _max_balanced_accuracy(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
-    def balanced(hits: Floats, said: Floats, true: float, total: float) -> Floats:
-        return (hits / true + 1.0 - (said - hits) / (total - true)) / 2.0
-
-    return _best_threshold(scores, is_positive, value, balanced)
-
-
-@THRESHOLD_RULES.add("max_mcc")
-def _max_mcc(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:
-    def correlation(hits: Floats, said: Floats, true: float, total: float) -> Floats:
-        return (hits * total - said * true) / np.sqrt(said * (total - said) * true * (total - true))
-
-    return _best_threshold(scores, is_positive, value, correlation)
-
-
-def _best_threshold(
-    scores: Floats,
-    is_positive: NDArray[np.bool_],
-    value: float,
-    statistic: Callable[[Floats, Floats, float, float], Floats],
-) -> float:
-    """Return the threshold with the best figure, midway between two scores; of equals the one nearest to `value`.
-
-    Midway, because a threshold that is itself a score would split rows by their last bit.
-    """
-    order = np.argsort(-scores, kind="stable")
-    falling = scores[order]
-    last = np.flatnonzero(np.diff(falling) < 0)
-    if not len(last):
-        return value
-    hits = np.cumsum(is_positive[order])[last].astype(np.float64)
-    said = (last + 1).astype(np.float64)
-    reached = statistic(hits, said, float(is_positive.sum()), float(len(scores))).round(12)
-    middle = (falling[last] + falling[last + 1]) / 2.0
-    best = middle[reached == reached.max()]
-    chosen = round_significant(best[np.abs(best - value).argmin()])
-    return value if chosen is None else chosen
+        aggregated[name] = round_significant(reduce(defined)) if len(defined) else None
+    return aggregated

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.package.searching import _fast_searchsorted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 __all__ = ["Bins", "to_floats"]
 
 _CHUNK_ROWS = 1 << 16
+_MIN_FAST_NUMBERS = 20_000
+_BUCKETS_PER_EDGE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Bins:
             at = np.minimum(np.searchsorted(points, numbers), max(n - 1, 0))
             is_point = points[at] == numbers if n else np.zeros(len(numbers), dtype=bool)
             codes = np.where(is_point, at, n + 2)
-            codes, last = self._with_out_of_range(codes, numbers, points, n), n + 3
+            codes, last = self._with_out_of_range(codes, numbers, points, n=n), n + 3
         elif len(points) == 0:
             return np.where(np.isnan(numbers), 2, 1)
         else:
@@ -143,7 +146,7 @@ class Bins:
 
     @staticmethod
     def _with_out_of_range(
-        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], n: int
+        codes: NDArray[np.int64], numbers: NDArray[np.float64], points: NDArray[np.float64], *, n: int
     ) -> NDArray[np.int64]:
         if len(points) == 0:
             return np.full(len(numbers), n + 1, dtype=np.int64)
@@ -185,3 +188,41 @@ def _is_missing(value: Any) -> bool:
 
 def _category_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool | np.bool_) else value
+
+
+def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
+    """Return how many of `edges` (ascending) are below each number, as `np.searchsorted(edges, numbers)` does.
+
+    A missing number has any position.
+
+    Notes
+    -----
+    Numbers and edges are put into buckets of equal width by the same arithmetic, which never turns an order
+    around: an edge in an earlier bucket is below, one in a later bucket is not, and only those in the same bucket
+    are compared. Where a bucket holds several edges, a binary search decides.
+    """
+    n = _BUCKETS_PER_EDGE * len(edges)
+    with np.errstate(over="ignore"):
+        span = edges[-1] - edges[0] if len(edges) else np.float64(0.0)
+        scale = n / span if span > 0 else np.float64(np.inf)
+    if len(numbers) < _MIN_FAST_NUMBERS or not 0 < scale < np.inf:
+        return np.searchsorted(edges, numbers).astype(np.int64)
+    buckets = _bucket_positions(numbers, edges[0], scale, n)
+    edge_buckets = _bucket_positions(edges, edges[0], scale, n)
+    n_edges = np.bincount(edge_buckets, minlength=n)
+    # The only edge of a bucket; where there is none nothing is below infinity.
+    edge = np.full(n, np.inf)
+    edge[edge_buckets] = edges
+    positions = (np.cumsum(n_edges) - n_edges)[buckets] + (edge[buckets] < numbers)
+    if (n_edges > 1).any():
+        crowded = np.flatnonzero((n_edges > 1)[buckets])
+        positions[crowded] = np.searchsorted(edges, numbers[crowded])
+    return np.asarray(positions, dtype=np.int64)
+
+
+def _bucket_positions(numbers: Floats, low: float, scale: float, n: int) -> NDArray[np.int64]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        placed = (numbers - low) * scale
+    np.fmax(placed, 0.0, out=placed)  # also where a number is missing
+    np.fmin(placed, n - 1, out=placed)
+    return placed.astype(np.int64)

@@ -22,7 +22,9 @@ __all__ = ["GOLDEN_TOLERANCE", "check_golden", "golden_rows"]
 GOLDEN_TOLERANCE = 1e-6
 
 
-def golden_rows(classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], n_rows: int) -> dict[str, Any]:
+def golden_rows(
+    classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], *, n_rows: int
+) -> dict[str, Any]:
     """Return `n_rows` of `frame` spread evenly over `score`, then hard ones, as columns, and what is expected.
 
     Hard rows are the middle one with one value changed: the smallest and the largest of the training rows, missing, a

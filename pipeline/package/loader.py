@@ -122,11 +122,23 @@ def load_package(path: Path) -> Package:
     estimator = (
         OnnxModel(contents["model.onnx"], known) if manifest.onnx.used else skops_file.load(contents["model.skops"])
     )
-    served = Classifier(schema, encoder, estimator, calibration, threshold)
+    served = Classifier(
+        schema=schema, encoder=encoder, estimator=estimator, calibration=calibration, threshold=threshold
+    )
     check_golden(golden, served.predict_proba)
     reference = Reference.from_dict(plain["reference.json"])
     metrics, lineage = plain["metrics.json"], plain["lineage.json"]
-    return Package(manifest, schema, reference, metrics, lineage, card, served, contents["model.skops"], golden)
+    return Package(
+        manifest=manifest,
+        schema=schema,
+        reference=reference,
+        metrics=metrics,
+        lineage=lineage,
+        card=card,
+        serving_classifier=served,
+        skops_bytes=contents["model.skops"],
+        golden_rows=golden,
+    )
 
 
 def load_rule_baseline(path: Path) -> Package:
@@ -148,7 +160,17 @@ def load_rule_baseline(path: Path) -> Package:
         raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
     served = rule_baseline_from_dict(plain, schema)
     card = "The rule baseline of this package: a tree of two questions, because no model could be loaded."
-    return Package(manifest, schema, reference, {}, {}, card, served, b"", plain["golden"])
+    return Package(
+        manifest=manifest,
+        schema=schema,
+        reference=reference,
+        metrics={},
+        lineage={},
+        card=card,
+        serving_classifier=served,
+        skops_bytes=b"",
+        golden_rows=plain["golden"],
+    )
 
 
 def _with_sklearn_estimator(served: Classifier, skops_bytes: bytes) -> Classifier:

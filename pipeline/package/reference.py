@@ -112,23 +112,23 @@ def build_reference(
     columns = tuple(
         _column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text"
     )
-    classes = _with_counts(Bins("class", "words", schema.target.classes, ()), predicted)
+    classes = _with_counts(Bins(name="class", kind="words", points=schema.target.classes, counts=()), predicted)
     confidence = np.maximum(score, 1.0 - score) if schema.target.is_binary else score
     edges = np.linspace(0.0, 1.0, _N_SCORE_GRID_BINS + 1)
     below = [] if threshold is None or threshold <= 0 else [np.nextafter(threshold, 0.0)]
     return Reference(
-        len(frame),
-        columns,
-        _quantile_bins("score", score, n_bins, extra_edges=np.append(edges, below)),
-        _quantile_bins("confidence", confidence, n_bins, extra_edges=edges),
-        classes,
+        n_rows=len(frame),
+        columns=columns,
+        score=_quantile_bins("score", score, n_bins, extra_edges=np.append(edges, below)),
+        confidence=_quantile_bins("confidence", confidence, n_bins, extra_edges=edges),
+        classes=classes,
     )
 
 
 def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
     if column.kind in ("category", "boolean"):
         words = column.categories if column.kind == "category" else ("false", "true")
-        return _with_counts(Bins(column.name, "words", words, ()), values)
+        return _with_counts(Bins(name=column.name, kind="words", points=words, counts=()), values)
     numbers = to_floats(values)
     if column.kind == "integer":
         core = _without_tails(numbers)
@@ -161,7 +161,7 @@ def _quantile_bins(
 ) -> Bins:
     present = np.sort(numbers[~np.isnan(numbers)])
     if len(present) == 0:
-        return _with_counts(Bins(name, "quantiles", (), ()), numbers)
+        return _with_counts(Bins(name=name, kind="quantiles", points=(), counts=()), numbers)
     edges = _quantiles(present, n_bins)
     if len(edges) == 1:
         edges = np.array([np.nextafter(edges[0], -np.inf), edges[0]])
@@ -171,7 +171,7 @@ def _quantile_bins(
     if extra_edges is not None:
         # The outermost bins stay as they are, so that both forms count the same rows below and above.
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
-    grid = _with_counts(Bins(name, "quantiles", tuple(points.tolist()), ()), numbers)
+    grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
     return replace(_with_counts(bins, numbers), grid=grid)
 
 
@@ -240,15 +240,15 @@ def _bins_from_dict(value: Mapping[str, Any]) -> Bins:
     grid = value["grid"]
     if grid is not None:
         edges, counts = _decode_numbers(grid["edges"], "<f8"), _decode_numbers(grid["counts"], "<i8")
-        grid = Bins(value["name"], "quantiles", edges, counts)
+        grid = Bins(name=value["name"], kind="quantiles", points=edges, counts=counts)
     bins = Bins(
-        value["name"],
-        value["kind"],
-        tuple(value["points"]),
-        tuple(value["counts"]),
-        value["mean"],
-        value["deviation"],
-        grid,
+        name=value["name"],
+        kind=value["kind"],
+        points=tuple(value["points"]),
+        counts=tuple(value["counts"]),
+        mean=value["mean"],
+        deviation=value["deviation"],
+        grid=grid,
     )
     for one in (bins, bins.finest):
         if len(one.counts) != one.n_bins:

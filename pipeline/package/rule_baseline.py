@@ -77,11 +77,11 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
         "classes_": [int(code) for code in fitted.estimator.classes_],
     }
     encoder = fitted.encoder.as_dict()
-    served = _build_classifier(schema, Encoder.from_dict(encoder), plain, fitted.threshold)
+    served = _build_classifier(schema, Encoder.from_dict(encoder), plain, threshold=fitted.threshold)
     score = served.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": golden_rows(served, train, score, _N_GOLDEN_ROWS),
+        "golden": golden_rows(served, train, score, n_rows=_N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }
@@ -96,7 +96,9 @@ def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classif
         When the figures are not what `fit_rule` writes.
     """
     try:
-        found = _build_classifier(schema, Encoder.from_dict(plain["encoder"]), plain["tree"], plain["threshold"])
+        found = _build_classifier(
+            schema, Encoder.from_dict(plain["encoder"]), plain["tree"], threshold=plain["threshold"]
+        )
         golden = plain["golden"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{RULE_FILE}: not what a package writes ({error})") from error
@@ -105,7 +107,7 @@ def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classif
 
 
 def _build_classifier(
-    schema: Schema, encoder: Encoder, plain: Mapping[str, Any], threshold: float | None
+    schema: Schema, encoder: Encoder, plain: Mapping[str, Any], *, threshold: float | None
 ) -> Classifier:
     tree = _DecisionTree(
         **{name: tuple(values) for name, values in plain.items() if name != "shares"},
@@ -117,4 +119,4 @@ def _build_classifier(
         raise ValueError("the tree's lists have different lengths")
     if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):
         raise ValueError("the tree points beyond itself")
-    return Classifier(schema, encoder, tree, Calibration(), threshold)
+    return Classifier(schema=schema, encoder=encoder, estimator=tree, calibration=Calibration(), threshold=threshold)

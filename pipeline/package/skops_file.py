@@ -217,7 +217,7 @@ def _canonical_archive(raw: bytes) -> bytes:
         members = {name: archive.read(name) for name in archive.namelist()}
     renamed: dict[str, str] = {}
     numbers: dict[int, int] = {}
-    schema = _canonical_node(json.loads(members[_SCHEMA]), renamed, numbers, [0])
+    schema = _canonical_node(json.loads(members[_SCHEMA]), renamed, numbers, last=[0])
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         _add_member(archive, _SCHEMA, json.dumps(schema, sort_keys=False, separators=(",", ":")).encode())
@@ -236,10 +236,10 @@ def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 _UNSHARED_LOADERS = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
 
 
-def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int], last: list[int]) -> Any:
+def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int], *, last: list[int]) -> Any:
     """Return a node with sorted keys, its id and file numbered in the order of first use."""
     if isinstance(value, list):
-        return [_canonical_node(one, renamed, numbers, last) for one in value]
+        return [_canonical_node(one, renamed, numbers, last=last) for one in value]
     if not isinstance(value, dict):
         return value
     settled: dict[str, Any] = {}
@@ -251,9 +251,9 @@ def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int]
             suffix = one.rpartition(".")[2]
             settled[name] = renamed.setdefault(one, f"{len(renamed)}.{suffix}")
         elif name == "content" and value.get("__loader__") == "SetNode":
-            settled[name] = _canonical_node(sorted(one, key=_without_ids), renamed, numbers, last)
+            settled[name] = _canonical_node(sorted(one, key=_without_ids), renamed, numbers, last=last)
         else:
-            settled[name] = _canonical_node(one, renamed, numbers, last)
+            settled[name] = _canonical_node(one, renamed, numbers, last=last)
     return settled
 
 

@@ -83,7 +83,13 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, each given 
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
     onnx, proof = _convert_if_equal(classifier, parity_rows)
-    manifest = Manifest(classifier.schema.name, model, {}, proof, {one: version(one) for one in _LIBRARIES})
+    manifest = Manifest(
+        name=classifier.schema.name,
+        model=model,
+        files={},
+        onnx=proof,
+        libraries={one: version(one) for one in _LIBRARIES},
+    )
     plain = {
         "decision.json": {
             "calibration": classifier.calibration.as_dict(),
@@ -94,7 +100,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, each given 
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
         RULE_FILE: fit_rule_baseline(train, classifier.schema),
-        **_monitoring_files(classifier, onnx, train, scores, training),
+        **_monitoring_files(classifier, onnx, train, scores=scores, training=training),
     }
     contents = {name: files.canonical_json(value).encode() for name, value in plain.items()}
     contents["card.md"] = package_card(
@@ -112,6 +118,7 @@ def _monitoring_files(
     classifier: Classifier,
     onnx: bytes | None,
     train: pd.DataFrame,
+    *,
     scores: NDArray[np.float64],
     training: TrainingConfig,
 ) -> dict[str, Any]:
@@ -124,7 +131,7 @@ def _monitoring_files(
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
-    golden = golden_rows(served, train, score, training.golden_rows)
+    golden = golden_rows(served, train, score, n_rows=training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 
 

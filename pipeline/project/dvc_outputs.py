@@ -57,7 +57,9 @@ def locked_outputs(root: Path) -> Iterator[DvcOutput]:
         uncached = set(_uncached_paths(declared))
         for name, stage in lock["stages"].items():
             for output in stage.get("outs", []):
-                yield DvcOutput(name, output["path"], output["md5"], output["path"] not in uncached)
+                yield DvcOutput(
+                    stage=name, path=output["path"], md5=output["md5"], is_cached=output["path"] not in uncached
+                )
     except FileNotFoundError as error:
         raise IntegrityError(f"{error.filename}: no such file; run `dvc repro` first") from error
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:

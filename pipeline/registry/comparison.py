@@ -91,12 +91,12 @@ def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
 def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
     """Return what differs from one version to another."""
     return VersionDiff(
-        old.version.version,
-        new.version.version,
-        tuple(_differences(_version_properties(old), _version_properties(new))),
-        tuple(_differences(old.settings, new.settings)),
-        tuple(_differences(old.package.metrics, new.package.metrics)),
-        tuple(compare_schemas(old.package.schema, new.package.schema)),
+        old=old.version.version,
+        new=new.version.version,
+        properties=tuple(_differences(_version_properties(old), _version_properties(new))),
+        settings=tuple(_differences(old.settings, new.settings)),
+        metrics=tuple(_differences(old.package.metrics, new.package.metrics)),
+        schema=tuple(compare_schemas(old.package.schema, new.package.schema)),
     )
 
 

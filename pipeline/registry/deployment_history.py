@@ -41,6 +41,11 @@ def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
             known = placed.get((entry.model, stage))
             if known is None or known.digest != one["digest"]:
                 placed[entry.model, stage] = PastDeployment(
-                    entry.model, stage, one["version"], one["digest"], entry.generation, entry
+                    model=entry.model,
+                    stage=stage,
+                    version=one["version"],
+                    digest=one["digest"],
+                    generation=entry.generation,
+                    entry=entry,
                 )
     return [placed[key] for key in sorted(placed)]

@@ -71,7 +71,7 @@ class Lineage:
         return "\n".join(lines)
 
 
-def lineage_of(root: Path, version: ModelVersion, package: Package, folder: Path) -> Lineage:
+def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: Path) -> Lineage:
     """Return the lineage of a version whose package lies in `folder`, as git at `root` knows it."""
     md5 = folder_md5(folder)
     commit = _find_commit(root, md5)
@@ -81,14 +81,14 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, folder: Path
         rows = {str(path): outs[str(path)] for path in _DATA_PATHS if str(path) in outs}
     edits = version.tags.get("git.dirty")
     return Lineage(
-        version.digest,
-        md5,
-        commit,
-        version.tags.get("git.commit"),
-        None if edits is None else edits == "true",
-        rows,
-        package.lineage,
-        version.tags.get("run_id"),
+        digest=version.digest,
+        md5=md5,
+        commit=commit,
+        head_commit=version.tags.get("git.commit"),
+        has_edits=None if edits is None else edits == "true",
+        data_md5=rows,
+        training_inputs=package.lineage,
+        run_id=version.tags.get("run_id"),
     )
 
 

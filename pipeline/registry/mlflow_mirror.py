@@ -118,7 +118,7 @@ def _process_outbox(state: State, packages: PackageStore, mlflow: RunStore, *, a
         if not todo:
             return MirrorResult(tuple(sorted(shown)), tuple(sorted(moved)))
         try:
-            found = [alias for name in sorted(todo) for alias in _sync_model(state, packages, mlflow, name)]
+            found = [alias for name in sorted(todo) for alias in _sync_model(state, packages, mlflow, model=name)]
         except StoreUnreachable as error:
             with state.writing() as connection:
                 for task in tasks:
@@ -134,18 +134,23 @@ def _record_results(state: State, tasks: Sequence[OutboxTask], moved: Iterable[s
         for task in tasks:
             store.mark_task_done(connection, task, at=state.clock())
         for alias in sorted(moved):
-            act = store.AuditEvent("mirror", "alias put back", state.clock(), f"{alias} had been moved in MLflow")
+            act = store.AuditEvent(
+                actor="mirror",
+                action="alias put back",
+                recorded_at=state.clock(),
+                reason=f"{alias} had been moved in MLflow",
+            )
             store.append_audit_entry(connection, act, model=alias.partition("@")[0])
 
 
-def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, model: str) -> list[str]:
+def _sync_model(state: State, packages: PackageStore, mlflow: RunStore, *, model: str) -> list[str]:
     """Write what differs, again when somebody decided meanwhile, and return the aliases that pointed elsewhere."""
     changed: list[str] = []
     while True:
         with state.reading() as connection:
             versions, served = store.read_versions(connection, model), store.current_deployment(connection, model)
             placed = {one.version: one for one in deployments_after(store.read_audit_entries(connection, model=model))}
-        changed += _write_model(packages, mlflow, versions, served, placed)
+        changed += _write_model(packages, mlflow, versions, served=served, placed=placed)
         with state.reading() as connection:
             if store.current_deployment(connection, model).generation == served.generation:
                 return changed
@@ -155,6 +160,7 @@ def _write_model(
     packages: PackageStore,
     mlflow: RunStore,
     versions: Sequence[ModelVersion],
+    *,
     served: Deployment,
     placed: Mapping[int, PastDeployment],
 ) -> list[str]:
@@ -168,8 +174,8 @@ def _write_model(
             if version.digest not in known:
                 known[version.digest] = _create_model_version(client, version, packages)
             tags = {**_version_tags(version), **_deployment_tags(placed.get(version.version))}
-            _update_version(client, version, known[version.digest], tags)
-        return _set_aliases(client, model, served, known)
+            _update_version(client, version, known[version.digest], tags=tags)
+        return _set_aliases(client, model, served, known=known)
 
 
 def _is_registered(client: Any, model: str) -> bool:
@@ -228,7 +234,7 @@ def _deployment_tags(now: PastDeployment | None) -> dict[str, str]:
     return {f"deployed.{name}": value for name, value in told.items() if value}
 
 
-def _update_version(client: Any, version: ModelVersion, number: str, tags: Mapping[str, str]) -> None:
+def _update_version(client: Any, version: ModelVersion, number: str, *, tags: Mapping[str, str]) -> None:
     present = client.get_model_version(version.model, number)
     for key, value in tags.items():
         if present.tags.get(key) != value:
@@ -238,7 +244,7 @@ def _update_version(client: Any, version: ModelVersion, number: str, tags: Mappi
         client.update_model_version(version.model, number, description=told)
 
 
-def _set_aliases(client: Any, model: str, served: Deployment, known: Mapping[str, str]) -> list[str]:
+def _set_aliases(client: Any, model: str, served: Deployment, *, known: Mapping[str, str]) -> list[str]:
     """Point the aliases to what serves, and return those that pointed elsewhere."""
     changed = _overridden_aliases(client, served, known)
     for stage, alias in _ALIASES.items():

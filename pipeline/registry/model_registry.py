@@ -121,20 +121,22 @@ class ModelRegistry:
             known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             judged = None if gates is None else gates.as_dict()
             version, _ = stage_transitions.register(
-                state, self.packages, name, candidate, description=description, tags=known, gates=judged
+                state, self.packages, name, candidate=candidate, description=description, tags=known, gates=judged
             )
             self._mirror_best_effort(state)
             return version
 
     def evaluate_candidate(
-        self, name: str, candidate: Package, inputs: GateInputs, config: PromotionConfig, *, seed: int
+        self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int
     ) -> GateReport:
         """Return what the gates say of a candidate on the frozen rows, against what is in Production now."""
         with self._open_state() as state:
-            return evaluate_candidate(state, self.packages, name, candidate, inputs, config, seed=seed)
+            return evaluate_candidate(
+                state, self.packages, name, candidate=candidate, inputs=inputs, config=config, seed=seed
+            )
 
     def submit(
-        self, name: str, source: Path, report: GateReport, config: PromotionConfig, *, tags: Mapping[str, Any]
+        self, name: str, source: Path, report: GateReport, *, config: PromotionConfig, tags: Mapping[str, Any]
     ) -> Submission:
         """Register the package at `source`; one that passed goes as far as the policy says. MLflow is told later.
 
@@ -144,7 +146,7 @@ class ModelRegistry:
             When another version went into Production since the gates were asked.
         """
         with self._open_state() as state:
-            return submit(state, self.packages, name, source, report, config, tags=tags)
+            return submit(state, self.packages, name, source=source, report=report, config=config, tags=tags)
 
     def promote_model(
         self,
@@ -172,7 +174,7 @@ class ModelRegistry:
                 state,
                 name,
                 _version_number(version),
-                stage,
+                stage=stage,
                 reason=reason,
                 expected_generation=expected_generation,
                 force=force,
@@ -256,16 +258,20 @@ class ModelRegistry:
             return store.current_deployment(connection, name)
 
     def model_card(self, name: str, version: int | str) -> str:
-        """Return the model card of a version in Markdown, with what its gates said."""
-        return version_card(self.get_version(name, version), self.load_model(name, version=version))
+        """Return the model card of a version in Markdown, with the results of its gates."""
+        registered = self.get_version(name, version)
+        return version_card(registered, self.packages.load(registered.digest))
 
     def lineage(self, name: str, version: int | str) -> Lineage:
-        """Return the commit, the dvc.lock and the rows that a version comes from."""
-        found, package = self.get_version(name, version), self.load_model(name, version=version)
-        return lineage_of(self._root, found, package, self.packages.path(found.digest))
+        """Return the commit, the dvc.lock and the data of a version."""
+        registered = self.get_version(name, version)
+        return self._lineage_of(registered, self.packages.load(registered.digest))
+
+    def _lineage_of(self, version: ModelVersion, package: Package) -> Lineage:
+        return lineage_of(self._root, version, package, folder=self.packages.path(version.digest))
 
     def reproduce(self, name: str, version: int | str) -> ReproductionReport:
-        """Make a version again from its commit in a temporary folder, and say what differs.
+        """Train a version again from its commit in a temporary folder, and compare the result with it.
 
         Raises
         ------
@@ -276,23 +282,30 @@ class ModelRegistry:
         """
         from pipeline.registry.reproduction import reproduce
 
-        found = self.get_version(name, version)
-        return reproduce(self._root, found, self.load_model(name, version=version), self.lineage(name, version))
+        registered = self.get_version(name, version)
+        package = self.packages.load(registered.digest)
+        return reproduce(self._root, registered, package, lineage=self._lineage_of(registered, package))
 
     def compare(self, name: str, versions: Sequence[int | str] = ()) -> list[dict[str, Any]]:
-        """Return one row of figures for each version; for all of them when none is named."""
+        """Return one row of metrics for each version; for all of them when none is named."""
         if versions:
-            return compare_versions([self.get_version(name, one) for one in versions])
+            return compare_versions(self._get_versions(name, versions))
         return compare_versions(self.list_models(name))
 
     def diff(self, name: str, old: int | str, new: int | str) -> VersionDiff:
-        """Return what differs from one version to another: facts, settings, metrics, columns."""
-        return diff_versions(self._version_details(name, old), self._version_details(name, new))
+        """Return the differences between two versions: properties, settings, metrics, features."""
+        details = [self._version_details(version) for version in self._get_versions(name, (old, new))]
+        return diff_versions(*details)
 
-    def _version_details(self, name: str, version: int | str) -> VersionDetails:
-        commit = self.lineage(name, version).commit
+    def _get_versions(self, name: str, versions: Sequence[int | str]) -> list[ModelVersion]:
+        with self._open_state() as state, state.reading() as connection:
+            return [store.find_version(connection, name, _version_number(version)) for version in versions]
+
+    def _version_details(self, version: ModelVersion) -> VersionDetails:
+        package = self.packages.load(version.digest)
+        commit = self._lineage_of(version, package).commit
         settings = {} if commit is None else settings_at(self._root, commit)
-        return VersionDetails(self.get_version(name, version), self.load_model(name, version=version), commit, settings)
+        return VersionDetails(version=version, package=package, commit=commit, settings=settings)
 
     def deployments_at(self, moment: int, name: str | None = None) -> list[PastDeployment]:
         """Return what served at a moment (microseconds since 1970, UTC), and the decision that had put it there."""

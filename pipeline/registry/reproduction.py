@@ -84,7 +84,7 @@ class ReproductionReport:
             )
 
 
-def reproduce(root: Path, version: ModelVersion, original: Package, lineage: Lineage) -> ReproductionReport:
+def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: Lineage) -> ReproductionReport:
     """Check out the commit of a version in a temporary folder, run its graph there, and compare.
 
     Nothing of this project is touched and no server is told; DVC's cache is read for files that came from outside.
@@ -118,7 +118,9 @@ def reproduce(root: Path, version: ModelVersion, original: Package, lineage: Lin
         )
     libraries = tuple(_compare_dicts("library", original.manifest.libraries, made.manifest.libraries))
     hints = tuple(one for one in libraries if not one.is_equal)
-    return ReproductionReport(version.model, version.version, lineage.commit, checks, hints)
+    return ReproductionReport(
+        model=version.model, version=version.version, commit=lineage.commit, items=checks, possible_causes=hints
+    )
 
 
 def _check_out(root: Path, commit: str, copy: Path) -> Path:

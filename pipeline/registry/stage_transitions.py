@@ -34,8 +34,8 @@ def register(
     state: State,
     packages: PackageStore,
     model: str,
-    candidate: Package,
     *,
+    candidate: Package,
     description: str = "",
     tags: Mapping[str, Any] | None = None,
     gates: Mapping[str, Any] | None = None,
@@ -99,8 +99,8 @@ def promote(
     state: State,
     model: str,
     version: int,
-    stage: str,
     *,
+    stage: str,
     reason: str = "",
     expected_generation: int | None = None,
     force: bool = False,
@@ -127,7 +127,13 @@ def promote(
         if stage in ("Staging", "Production") and not force:
             _check_gates(found, gates)
         action = "force" if force else "promote"
-        act = store.AuditEvent(decided_by or current_actor(), action, state.clock(), reason, evidence=gates or {})
+        act = store.AuditEvent(
+            actor=decided_by or current_actor(),
+            action=action,
+            recorded_at=state.clock(),
+            reason=reason,
+            evidence=gates or {},
+        )
         change = store.set_deployment(connection, found, stage, act, expected_generation=expected_generation)
         store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
         return change
@@ -172,7 +178,9 @@ def rollback(
         history = store.read_audit_entries(connection, model=model)
         target = _version_before(history, now, model) if to is None else _require_past_production(history, to, model)
         found = store.find_version(connection, model, target)
-        act = store.AuditEvent(decided_by or current_actor(), "rollback", state.clock(), reason)
+        act = store.AuditEvent(
+            actor=decided_by or current_actor(), action="rollback", recorded_at=state.clock(), reason=reason
+        )
         change = store.set_deployment(connection, found, "Production", act, expected_generation=expected_generation)
         store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
         return change

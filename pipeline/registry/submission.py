@@ -40,10 +40,10 @@ def evaluate_candidate(
     state: State,
     packages: PackageStore,
     model: str,
+    *,
     candidate: Package,
     inputs: GateInputs,
     config: PromotionConfig,
-    *,
     seed: int,
 ) -> GateReport:
     """Return what the gates say of a candidate, against what is in Production now."""
@@ -57,10 +57,10 @@ def submit(
     state: State,
     packages: PackageStore,
     model: str,
+    *,
     source: Path,
     report: GateReport,
     config: PromotionConfig,
-    *,
     tags: Mapping[str, Any],
 ) -> Submission:
     """Register the package at `source`; one that passes moves on by `config.policy`, the first ever to Production.
@@ -74,7 +74,13 @@ def submit(
     """
     candidate = packages.add(source)
     version, is_new = stage_transitions.register(
-        state, packages, model, candidate, tags=tags, gates=report.as_dict(), description=_description(candidate)
+        state,
+        packages,
+        model,
+        candidate=candidate,
+        tags=tags,
+        gates=report.as_dict(),
+        description=_description(candidate),
     )
     if not is_new or config.policy == "manual" or report.verdict != "promote":
         return Submission(version, is_new, None)
@@ -86,7 +92,12 @@ def submit(
         )
     stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
     stage_transitions.promote(
-        state, model, version.version, stage, reason=f"policy: {config.policy}", expected_generation=served.generation
+        state,
+        model,
+        version.version,
+        stage=stage,
+        reason=f"policy: {config.policy}",
+        expected_generation=served.generation,
     )
     return Submission(version, is_new, stage)
 

@@ -13,34 +13,36 @@ from pipeline.serving.server_startup import AUTHENTICATION_MODES, STAGES, start_
 
 def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.serving", description="Serve a registered model over HTTP, until it is stopped."
+        prog="python -m pipeline.serving", description="Serve a registered model over HTTP until SIGTERM or SIGINT."
     )
-    parser.add_argument("--model-name", help="name in the registry; that of the settings when left out")
+    parser.add_argument("--model-name", help="name in the registry; default: name of the settings")
     parser.add_argument("--stage", choices=STAGES, default="Production")
-    parser.add_argument("--host", help="address to listen on; serving.host when left out")
-    parser.add_argument("--port", type=int, help="port; 0 takes a free one; serving.port when left out")
-    parser.add_argument("--state", type=Path, help="folder with state database and packages; found from here")
-    parser.add_argument("--authentication", choices=AUTHENTICATION_MODES, help="as in the settings when left out")
+    parser.add_argument("--host", help="address to listen on; default: serving.host")
+    parser.add_argument("--port", type=int, help="port, 0 for a free one; default: serving.port")
+    parser.add_argument(
+        "--state", type=Path, help="folder with state database and packages; default: the nearest project"
+    )
+    parser.add_argument("--authentication", choices=AUTHENTICATION_MODES, help="default: serving.authentication")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Run the server and end the process with its exit code."""
-    words = _parse_args()
+    """Run the server and exit with its exit code."""
+    args = _parse_args()
     try:
         start_server(
-            state=words.state,
-            model=words.model_name,
-            stage=words.stage,
-            host=words.host,
-            port=words.port,
-            authentication=words.authentication,
+            state=args.state,
+            model=args.model_name,
+            stage=args.stage,
+            host=args.host,
+            port=args.port,
+            authentication=args.authentication,
         )
     except MlopsError as error:
         sys.stderr.write(f"mlops: {error}\n")
         sys.exit(error.exit_code)
     except Exception:
-        logging.getLogger(__name__).exception("mlops: this is a bug of ours; please report what stands below")
+        logging.getLogger(__name__).exception("mlops: internal error; please report the traceback below")
         sys.exit(MlopsError.exit_code)
 
 

@@ -1,4 +1,4 @@
-"""The errors that the engine raises; each class says what is wrong, and none knows a protocol.
+"""The errors that the engine raises; each class names what is wrong, and none knows a protocol.
 
 ::
 

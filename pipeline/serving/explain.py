@@ -1,9 +1,9 @@
-"""Say what each feature contributed to one answer, by occlusion against the training rows.
+"""Explain one prediction by occlusion: the contribution of each feature against the training rows.
 
-The contribution of a feature is the probability of the predicted class for the row as it is, less the mean
-of that probability when the feature alone takes the values of the training rows, each as often as it did there.
-Values stand for their bins: a whole number or a word for itself, the middle of a bin for a number with decimals.
-It is above 0 where the value speaks for the predicted class. Contributions are not forced to add up to anything.
+The contribution of a feature is a difference of probabilities of the predicted class. From the probability of the row it
+subtracts the mean probability when the feature alone takes the values of the training rows, each with its frequency.
+Each bin is represented by one value: a whole number or a category by itself, a range of decimals by its middle.
+A contribution above 0 means that the value supports the predicted class. Contributions need not add up.
 """
 
 from __future__ import annotations
@@ -22,45 +22,43 @@ __all__ = ["explain", "feature_contributions"]
 
 
 def explain(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
-    """Return the answer of `POST /v1/explain` as JSON, the largest contributions first."""
-    label, confidence, found = feature_contributions(loaded_model, row)
-    ordered = sorted(found.items(), key=lambda item: (-abs(item[1]), item[0]))
-    told = {
+    """Return the response of `POST /v1/explain` as JSON, the largest contributions first."""
+    label, confidence, contributions = feature_contributions(loaded_model, row)
+    ordered = sorted(contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+    body = {
         "prediction": label,
         "confidence": confidence,
         "method": "occlusion against the training rows, one feature at a time",
         "unit": f"probability of {label}",
-        "contributions": [{"feature": name, "contribution": value} for name, value in ordered],
+        "contributions": [{"feature": name, "contribution": contribution} for name, contribution in ordered],
     }
-    return f"{json.dumps(told)[:-1]},{loaded_model.response_suffix}}}".encode()
+    return f"{json.dumps(body)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
 def feature_contributions(loaded_model: LoadedModel, row: tuple[Any, ...]) -> tuple[str, float, dict[str, float]]:
     """Return the predicted class, its probability, and the contribution of each feature that has bins."""
-    (answer,) = loaded_model.scorer.score([row])
-    label, confidence = answer.label, answer.confidence
-    bins = {one.name: one for one in loaded_model.reference.columns}
+    (scored,) = loaded_model.scorer.score([row])
+    label, confidence = scored.label, scored.confidence
+    bins_by_name = {bins.name: bins for bins in loaded_model.reference.columns}
     rows: list[tuple[Any, ...]] = []
-    parts: list[tuple[str, int, np.ndarray[Any, Any]]] = []
-    for at, column in enumerate(loaded_model.parser.columns):
-        one = bins.get(column.name)
-        values, weights = ([], []) if one is None else _replacement_values(column, one)
+    sections: list[tuple[str, int, np.ndarray[Any, Any]]] = []
+    for position, column in enumerate(loaded_model.parser.columns):
+        bins = bins_by_name.get(column.name)
+        values, weights = ([], []) if bins is None else _replacement_values(column, bins)
         if values:
-            parts.append((column.name, len(rows), np.array(weights, dtype=np.float64)))
-            rows.extend((*row[:at], value, *row[at + 1 :]) for value in values)
-    found = loaded_model.scorer.probabilities(rows)[:, loaded_model.classes.index(label)] if rows else np.empty(0)
-    return (
-        label,
-        confidence,
-        {
-            name: confidence - float(np.average(found[start : start + len(weights)], weights=weights))
-            for name, start, weights in parts
-        },
-    )
+            sections.append((column.name, len(rows), np.array(weights, dtype=np.float64)))
+            rows.extend((*row[:position], value, *row[position + 1 :]) for value in values)
+    class_index = loaded_model.classes.index(label)
+    probabilities = loaded_model.scorer.probabilities(rows)[:, class_index] if rows else np.empty(0)
+    contributions = {
+        name: confidence - float(np.average(probabilities[start : start + len(weights)], weights=weights))
+        for name, start, weights in sections
+    }
+    return label, confidence, contributions
 
 
 def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int]]:
-    """Return a value for each bin that training rows fell into, and how many did."""
+    """Return a value for each bin that holds training rows, and the number of those rows."""
     values: list[Any] = [*_regular_values(column, bins)]
     n_regular = len(values)
     if bins.kind == "words":
@@ -71,8 +69,10 @@ def _replacement_values(column: Column, bins: Bins) -> tuple[list[Any], list[int
         values += [None, None] if bins.kind == "values" else [None]
     pairs = [
         (value, count)
-        for at, (value, count) in enumerate(zip(values, bins.counts, strict=True))
-        if count and (value is not None or at == len(values) - 1) and (at < n_regular or bins.labels[at] != "unseen")
+        for index, (value, count) in enumerate(zip(values, bins.counts, strict=True))
+        if count
+        and (value is not None or index == len(values) - 1)
+        and (index < n_regular or bins.labels[index] != "unseen")
     ]
     return [value for value, _ in pairs], [count for _, count in pairs]
 
@@ -82,7 +82,7 @@ def _regular_values(column: Column, bins: Bins) -> list[Any]:
         middles = [(low + high) / 2 for low, high in zip(bins.points[:-1], bins.points[1:], strict=True)]
         return [_to_column_kind(column, middle) for middle in middles]
     if column.kind == "boolean":
-        return [word == "true" for word in bins.points]
+        return [point == "true" for point in bins.points]
     return list(bins.points)
 
 

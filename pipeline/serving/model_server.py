@@ -1,4 +1,4 @@
-"""ModelServer: the Production version of a model as a library, and as an HTTP server."""
+"""Serve the Production version of a model: as a library, or as an HTTP server."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["ModelServer"]
 
 
 class ModelServer:
-    """Answers rows with the version of a model that is in a stage; every answer is logged as over HTTP.
+    """Predicts rows with the version of a model in a stage, and logs each prediction as the HTTP server does.
 
-    The engine starts at the first prediction, on a thread of its own, and follows what is promoted.
-    Use it as a context manager, or call `close`.
+    The engine starts at the first prediction, on a thread of its own, and follows promotions.
+    Use the server as a context manager, or call `close`.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ModelServer:
     model_stage : str
         Production or Staging.
     port : int, optional
-        Where `run` listens; `serving.port` when None.
+        Port of `run`; `serving.port` when None.
     root : Path, optional
         Folder of the project; the current one when None.
 
@@ -46,8 +46,8 @@ class ModelServer:
     ::
 
         with ModelServer("churn_model") as server:
-            answer = server.predict({"visits": 3, "plan": "basic"})
-            print(answer["prediction"], answer["confidence"])
+            prediction = server.predict({"visits": 3, "plan": "basic"})
+            print(prediction["prediction"], prediction["confidence"])
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ModelServer:
         root: Path | None = None,
     ) -> None:
         if model_stage not in ("Production", "Staging"):
-            raise UsageError(f"model_stage {model_stage!r}: accepted are Production and Staging")
+            raise UsageError(f"model_stage is {model_stage!r}; accepted are Production and Staging")
         self.model_name = model_name
         self.model_stage = model_stage
         self.port = port
@@ -71,34 +71,33 @@ class ModelServer:
     def predict(
         self, features: Mapping[str, Any], *, key: str | None = None, subject: str | None = None
     ) -> dict[str, Any]:
-        """Return the answer to one row, as `POST /predict` gives it.
+        """Return the prediction for one row, as `POST /predict` does.
 
         Raises
         ------
-        BodyRefused
+        InvalidRequest
             Naming each feature that is wrong.
         NotReady
-            When no model serves, or the answer cannot be logged.
+            When no model is loaded, or the prediction cannot be logged.
         """
         body = _to_json({"features": dict(features)})
-        answer: dict[str, Any] = json.loads(
-            self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject))
-        )
-        return answer
+        response = self._run_coroutine(self._ensure_engine().predict_row(body, key=key, subject=subject))
+        prediction: dict[str, Any] = json.loads(response)
+        return prediction
 
     def predict_batch(
         self, instances: Any, *, key: str | None = None, subject: str | None = None
     ) -> list[dict[str, Any]]:
-        """Return the answers to many rows, in order: a list of mappings, or a DataFrame; raises as `predict` does."""
+        """Return the predictions for a list of mappings or a DataFrame, in order; raises the errors of `predict`."""
         rows = instances.astype(object).to_dict("records") if hasattr(instances, "to_dict") else instances
         body = _to_json({"instances": [_with_none_for_missing(row) for row in rows]})
-        answer = json.loads(self._run_coroutine(self._ensure_engine().predict_batch(body, key=key, subject=subject)))
-        predictions: list[dict[str, Any]] = answer["predictions"]
+        response = self._run_coroutine(self._ensure_engine().predict_batch(body, key=key, subject=subject))
+        predictions: list[dict[str, Any]] = json.loads(response)["predictions"]
         return predictions
 
     def feedback(self, outcomes: Sequence[Mapping[str, str]]) -> int:
-        """Keep what became true of earlier predictions, and return how many outcomes were stored."""
-        body = json.dumps({"outcomes": [dict(one) for one in outcomes]}).encode()
+        """Store outcomes of earlier predictions and return their number."""
+        body = json.dumps({"outcomes": [dict(outcome) for outcome in outcomes]}).encode()
         return int(json.loads(self._run_coroutine(self._ensure_engine().feedback(body)))["stored"])
 
     def run(self) -> None:
@@ -106,7 +105,7 @@ class ModelServer:
         start_server(state=self._root, model=self.model_name, stage=self.model_stage, port=self.port)
 
     def close(self) -> None:
-        """Answer what is on its way and let go of everything."""
+        """Complete the requests in progress and release everything."""
         if self._engine is None or self._loop is None or self._thread is None:
             return
         self._run_coroutine(self._engine.close())
@@ -122,7 +121,7 @@ class ModelServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the server."""
         self.close()
 
     def _ensure_engine(self) -> Engine:
@@ -138,11 +137,11 @@ class ModelServer:
             self._engine = engine
         return self._engine
 
-    def _run_coroutine(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:
-            work.close()
+            coroutine.close()
             raise CancelledError
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
 def _to_json(value: dict[str, Any]) -> bytes:
@@ -150,7 +149,7 @@ def _to_json(value: dict[str, Any]) -> bytes:
 
 
 def _with_none_for_missing(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with None where a frame has NaN, NA or NaT."""
+    """Return a row with None in place of NaN, NA and NaT."""
     return {name: None if _is_missing(value) else value for name, value in row.items()}
 
 
@@ -160,9 +159,9 @@ def _is_missing(value: Any) -> bool:
 
 
 def _to_json_value(value: Any) -> Any:
-    """Return what numpy or pandas calls a number in Python's own form."""
+    """Return a value of numpy or pandas as a plain Python value."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if hasattr(value, "item"):
         return value.item()
-    raise UsageError(f"a value of type {type(value).__name__} cannot be sent; give numbers, words, booleans or None")
+    raise UsageError(f"a value has type {type(value).__name__}; accepted are numbers, text, booleans and None")

@@ -1,4 +1,4 @@
-"""Keep what became true of earlier predictions; it may arrive late, twice, or never, and the last one counts."""
+"""Parse and store outcomes of earlier predictions; an outcome may arrive late, twice or never, and the last one counts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Outcome", "read_outcomes", "store_outcomes"]
 
 _FIELDS = ("prediction_id", "outcome", "source")
 _MAX_FIELD_LENGTH = 200
-# A refusal shows as many problems; to look for a word that is near costs more than everything else.
+# A response shows as many errors; the search for a similar word costs more than all other checks.
 _MAX_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became true of one prediction; `source` says who knows, `path` where it stood in the body."""
+    """The outcome of one prediction; `source` names its origin, `path` its place in the body."""
 
     prediction_id: str
     outcome: str
@@ -37,75 +37,79 @@ def read_outcomes(value: Any, classes: Sequence[str], *, max_rows: int) -> list[
 
     Raises
     ------
-    BodyRefused
+    InvalidRequest
         Naming each field that is wrong.
+    BodyTooLarge
+        When there are more than `max_rows` outcomes.
     """
-    is_many = isinstance(value, dict) and "outcomes" in value
-    if is_many and (set(value) != {"outcomes"} or not isinstance(value["outcomes"], list) or not value["outcomes"]):
-        said = 'the body is {"outcomes": [...]} with a list of at least one outcome'
-        raise InvalidRequest.for_field("outcomes", "type", said)
-    given = value["outcomes"] if is_many else [value]
-    if len(given) > max_rows:
-        said = f"has {len(given)} entries; at most {max_rows} are accepted in one request, send several"
-        raise BodyTooLarge.for_field("outcomes", "max_rows", said)
-    paths = [f"outcomes[{at}]" if is_many else "" for at in range(len(given))]
-    problems: list[FieldError] = []
-    for one, path in zip(given, paths, strict=True):
-        problems.extend(_field_errors(one, path, classes, with_hints=len(problems) < _MAX_HINTS))
-    if problems:
-        raise InvalidRequest(problems)
-    return [Outcome(**one, path=path) for one, path in zip(given, paths, strict=True)]
+    is_list = isinstance(value, dict) and "outcomes" in value
+    if is_list and (set(value) != {"outcomes"} or not isinstance(value["outcomes"], list) or not value["outcomes"]):
+        message = 'expected a body {"outcomes": [...]} with a list of at least one outcome'
+        raise InvalidRequest.for_field("outcomes", "type", message)
+    items = value["outcomes"] if is_list else [value]
+    if len(items) > max_rows:
+        message = f"has {len(items)} entries; at most {max_rows} are accepted in one request, send several"
+        raise BodyTooLarge.for_field("outcomes", "max_rows", message)
+    paths = [f"outcomes[{position}]" if is_list else "" for position in range(len(items))]
+    errors: list[FieldError] = []
+    for item, path in zip(items, paths, strict=True):
+        errors.extend(_field_errors(item, path, classes, with_hints=len(errors) < _MAX_HINTS))
+    if errors:
+        raise InvalidRequest(errors)
+    return [Outcome(**item, path=path) for item, path in zip(items, paths, strict=True)]
 
 
 def store_outcomes(state: State, outcomes: Sequence[Outcome]) -> int:
-    """Write outcomes in one transaction, all or none, and return how many.
+    """Write outcomes in one transaction, all or none, and return their number.
 
     Raises
     ------
-    BodyRefused
-        When a prediction is not known.
+    UnknownPrediction
+        When a prediction is not in the log.
     DependencyUnavailable
         When the database cannot be written.
     """
-    at = state.clock()
+    received_at = state.clock()
     with state.writing() as connection:
-        known = store.existing_prediction_ids(connection, [one.prediction_id for one in outcomes])
-        unknown = [
-            FieldError(f"{one.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
-            for one in outcomes
-            if one.prediction_id not in known
+        known_ids = store.existing_prediction_ids(connection, [outcome.prediction_id for outcome in outcomes])
+        errors = [
+            FieldError(f"{outcome.path}.prediction_id".lstrip("."), "unknown", "no such prediction is in the log")
+            for outcome in outcomes
+            if outcome.prediction_id not in known_ids
         ]
-        if unknown:
-            raise UnknownPrediction(unknown)
-        store.add_outcomes(connection, [(one.prediction_id, at, one.outcome, one.source) for one in outcomes])
+        if errors:
+            raise UnknownPrediction(errors)
+        rows = [(outcome.prediction_id, received_at, outcome.outcome, outcome.source) for outcome in outcomes]
+        store.add_outcomes(connection, rows)
     return len(outcomes)
 
 
-def _field_errors(value: Any, path: str, classes: Sequence[str], *, with_hints: bool) -> list[FieldError]:
+def _field_errors(item: Any, path: str, classes: Sequence[str], *, with_hints: bool) -> list[FieldError]:
     prefix = f"{path}." if path else ""
-    if not isinstance(value, dict):
-        said = 'expected an object such as {"prediction_id": "...", "outcome": "..."}'
-        return [FieldError(path, "type", said)]
-    unknown = [name for name in value if name not in _FIELDS]
-    said = f"is not known here; fields: {', '.join(_FIELDS)}"
-    found = [
+    if not isinstance(item, dict):
+        message = 'expected an object such as {"prediction_id": "...", "outcome": "..."}'
+        return [FieldError(path, "type", message)]
+    unknown = [name for name in item if name not in _FIELDS]
+    message = f"is unknown; fields: {', '.join(_FIELDS)}"
+    errors = [
         FieldError(
             f"{prefix}{name[:60]!a}",
             "unknown",
-            f"{said}{_hint(name, _FIELDS, is_enabled=with_hints and at < _MAX_HINTS)}",
+            f"{message}{_hint(name, _FIELDS, is_enabled=with_hints and position < _MAX_HINTS)}",
         )
-        for at, name in enumerate(unknown)
+        for position, name in enumerate(unknown)
     ]
     required = ("prediction_id", "outcome")
-    found += [FieldError(f"{prefix}{name}", "missing", "is missing") for name in required if name not in value]
+    errors += [FieldError(f"{prefix}{name}", "missing", "is missing") for name in required if name not in item]
     for name in _FIELDS:
-        word = value.get(name, "given")
-        if not isinstance(word, str) or not 0 < len(word) <= _MAX_FIELD_LENGTH or not word.isprintable():
-            found.append(FieldError(f"{prefix}{name}", "type", f"expected text of 1 to {_MAX_FIELD_LENGTH} signs"))
-        elif name == "outcome" and name in value and word not in classes:
-            said = f"expected one of {', '.join(classes)}{_hint(word, classes, is_enabled=with_hints)}"
-            found.append(FieldError(f"{prefix}{name}", "isin", said))
-    return found
+        value = item.get(name, "given")
+        if not isinstance(value, str) or not 0 < len(value) <= _MAX_FIELD_LENGTH or not value.isprintable():
+            message = f"expected text of 1 to {_MAX_FIELD_LENGTH} characters"
+            errors.append(FieldError(f"{prefix}{name}", "type", message))
+        elif name == "outcome" and name in item and value not in classes:
+            message = f"expected one of {', '.join(classes)}{_hint(value, classes, is_enabled=with_hints)}"
+            errors.append(FieldError(f"{prefix}{name}", "isin", message))
+    return errors
 
 
 def _hint(word: str, known: Sequence[str], *, is_enabled: bool) -> str:

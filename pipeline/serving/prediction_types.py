@@ -1,4 +1,4 @@
-"""What the engine says to those who call it: problems of a body, notices beside an answer, readiness."""
+"""Values that the engine takes and returns: batches of predictions, warnings, readiness, the lines of a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LineMap:
-    """Where in a text rows stood: the line of each, and what could not be read, with the line of each problem."""
+    """The lines of the rows of a text, and the lines that could not be parsed with their errors."""
 
     row_lines: Sequence[int]
     errors: tuple[FieldError, ...] = ()
@@ -29,13 +29,13 @@ class LineMap:
 
     @property
     def n_rows(self) -> int:
-        """How many lines there are, read or not."""
+        """Number of lines, parsed or not."""
         return len(self.row_lines) + len(set(self.error_lines))
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionWarning:
-    """What makes an answer less certain: a value beyond those of training, a word never seen, many missing."""
+    """A reason to trust a prediction less: a value outside the training range, an unseen value, many missing values."""
 
     feature: str
     rule: Literal["out_of_range", "unseen", "many_missing"]
@@ -44,7 +44,7 @@ class PredictionWarning:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether predictions can be answered, and if not, why."""
+    """Whether requests can get predictions, and the reason when they cannot."""
 
     is_ready: bool
     reason: str = ""
@@ -52,10 +52,10 @@ class Readiness:
 
 @dataclass(frozen=True)
 class PredictionBatch:
-    """Answers to many rows, by column; all of them come from one bundle.
+    """Predictions for many rows, by column, all from one model version.
 
-    `rows` has the position of each answered row among those that were given: all of them unless bad rows were left
-    out, which `problems` names. `make_body` writes `body`.
+    `row_positions` holds the position of each predicted row among the given rows: all of them, unless invalid rows were
+    left out. `errors` names the faults of the rows that were left out. `encode_body` encodes `body`.
     """
 
     predictions: list[str]
@@ -68,5 +68,5 @@ class PredictionBatch:
 
     @cached_property
     def body(self) -> bytes:
-        """The same as JSON, as `POST /predict/batch` answers it; written for those who ask."""
+        """The predictions as the JSON of `POST /predict/batch`, encoded at the first use."""
         return self.encode_body()

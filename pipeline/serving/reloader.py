@@ -1,4 +1,4 @@
-"""Find what should serve, load it, and keep what serves now until the new one has shown that it is sound."""
+"""Poll the deployed version, load it, and keep the current model until the new one is verified."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelReloader", "PollResult"]
 
-# A package that could not be loaded is tried again: its file system may have been away for a moment.
+# A package that could not be loaded is tried again: its file system may have been unavailable for a moment.
 _RETRY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What a look at the state database led to: the bundle that should serve (None: nothing), and why nothing new does."""
+    """The model to serve (None for none), and the reason when it is not the deployed one."""
 
     loaded_model: LoadedModel | None
     reason: str = ""
@@ -34,7 +34,7 @@ class PollResult:
 
 @dataclass(frozen=True, slots=True)
 class _FailedLoad:
-    """A package that could not be taken up for a decision, why, and when (on the monotonic clock, in seconds)."""
+    """A package that could not be loaded for a deployment, the reason, and the monotonic time in seconds."""
 
     generation: int
     digest: str
@@ -45,18 +45,18 @@ class _FailedLoad:
     def is_recent(self) -> bool:
         return time.monotonic() - self.failed_at < _RETRY_S
 
-    def matches(self, served: Deployment, digest: str) -> bool:
-        return (self.generation, self.digest) == (served.generation, digest)
+    def matches(self, deployment: Deployment, digest: str) -> bool:
+        return (self.generation, self.digest) == (deployment.generation, digest)
 
 
 @dataclass
 class ModelReloader:
-    """Loads what the state database says should serve; used by one thread at a time.
+    """Loads the version that the state database declares for a stage; one thread at a time uses it.
 
-    Steps down where it must: the version in its stage, or else the one that serves now, or else (at a start, where
-    `engine.fallback_to_last_good` allows it) the one that was taken up before, or else (where `engine.fallback_to_rule` allows it) the
-    rule baseline of one of these packages, or else nothing. `prove` sees each bundle before it serves and raises an
-    `MlopsError` when it may not.
+    It falls back in this order: the deployed version, the current model, (at a start, with
+    `engine.fallback_to_last_good`) the versions that were active before, (with `engine.fallback_to_rule`) the rule
+    baseline of one of these packages, and no model. `verify` is called with each model before it is served, and raises
+    an `MlopsError` to refuse it.
     """
 
     state: State
@@ -69,91 +69,100 @@ class ModelReloader:
     _failed_load: _FailedLoad | None = field(default=None, init=False)
 
     def poll(self, current: LoadedModel | None, *, is_forced: bool = False) -> PollResult:
-        """Return what should serve now; `is_asked` tries again at once what was refused a moment ago.
+        """Return the model to serve; with `is_forced` a load that failed a moment ago is tried again.
 
         Raises
         ------
         DependencyUnavailable
-            When the state database cannot be had.
+            When the state database is unavailable.
         """
         with self.state.reading() as connection:
-            served = store.current_deployment(connection, self.model)
-        version = served.version(self.stage)
+            deployment = store.current_deployment(connection, self.model)
+        version = deployment.version(self.stage)
         if version is None:
+            message = f"no version of {self.model} is in {self.stage}"
             if current is not None:
-                self._record_event("stopped", served, None, f"no version of {self.model} is in {self.stage}")
-            return PollResult(
-                None, f"no version of {self.model} is in {self.stage}; promote one: `mlops promote VERSION`"
-            )
-        digest = served.digests[self.stage]
+                self._record_event("stopped", deployment, None, message)
+            return PollResult(None, f"{message}; promote one: `mlops promote VERSION`")
+        digest = deployment.digests[self.stage]
         if current is not None and current.served_by == "production":
-            if current.digest == digest and current.generation == served.generation:
+            if current.digest == digest and current.generation == deployment.generation:
                 return PollResult(current)
             if current.digest == digest and current.version == version:
-                return PollResult(self._with_generation(current, served))
-        refusal = self._failed_load
-        if not is_forced and refusal is not None and refusal.matches(served, digest) and refusal.is_recent:
-            return PollResult(current, refusal.reason)
-        return self._load_new(current, served)
+                return PollResult(self._with_generation(current, deployment))
+        failed_load = self._failed_load
+        is_known = failed_load is not None and failed_load.matches(deployment, digest)
+        if failed_load is not None and is_known and failed_load.is_recent and not is_forced:
+            return PollResult(current, failed_load.reason)
+        return self._load_new(current, deployment)
 
-    def _with_generation(self, current: LoadedModel, served: Deployment) -> LoadedModel:
-        """Return the bundle under the newest generation: something else was decided, and it serves as before."""
+    def _with_generation(self, current: LoadedModel, deployment: Deployment) -> LoadedModel:
+        """Return the model under the newest generation, after a decision about another stage."""
         return LoadedModel(
-            current.name,
-            current.version,
-            current.digest,
-            served.generation,
-            current.served_by,
-            current.package,
-            current.parser,
-            current.scorer,
+            name=current.name,
+            version=current.version,
+            digest=current.digest,
+            generation=deployment.generation,
+            served_by=current.served_by,
+            package=current.package,
+            parser=current.parser,
+            scorer=current.scorer,
         )
 
-    def _load_new(self, current: LoadedModel | None, served: Deployment) -> PollResult:
-        version, digest = served.versions[self.stage], served.digests[self.stage]
+    def _load_new(self, current: LoadedModel | None, deployment: Deployment) -> PollResult:
+        version, digest = deployment.versions[self.stage], deployment.digests[self.stage]
         try:
-            bundle = self._load(version, digest, served.generation, "production")
+            model = self._load(version, digest, deployment.generation, "production")
         except MlopsError as error:
-            is_new = self._failed_load is None or not self._failed_load.matches(served, digest)
-            self._failed_load = _FailedLoad(served.generation, digest, str(error), time.monotonic())
+            is_new = self._failed_load is None or not self._failed_load.matches(deployment, digest)
+            self._failed_load = _FailedLoad(deployment.generation, digest, str(error), time.monotonic())
             if is_new:
-                self._record_event("refused", served, digest, str(error))
-            return self._fall_back(current, served, str(error), is_new=is_new)
+                self._record_event("refused", deployment, digest, str(error))
+            return self._fall_back(current, deployment, str(error), is_new=is_new)
         self._failed_load = None
-        self._record_event("activated", served, digest, f"version {version} serves")
-        return PollResult(bundle)
+        self._record_event("activated", deployment, digest, f"version {version} is active")
+        return PollResult(model)
 
-    def _fall_back(self, current: LoadedModel | None, served: Deployment, reason: str, *, is_new: bool) -> PollResult:
+    def _fall_back(
+        self, current: LoadedModel | None, deployment: Deployment, reason: str, *, is_new: bool
+    ) -> PollResult:
         if current is not None:
             return PollResult(current, reason)
-        earlier = self._previously_active(served)
-        steps: list[tuple[ServedBy, int, str]] = []
-        if self.config.fallback_to_last_good:
-            steps += [("last_good", version, digest) for version, digest in earlier]
-        if self.config.fallback_to_rule:
-            decided = (served.versions[self.stage], served.digests[self.stage])
-            steps += [("rule", version, digest) for version, digest in (decided, *earlier)]
-        for served_by, version, digest in steps:
+        for served_by, version, digest in self._fallbacks(deployment):
             try:
-                bundle = self._load(version, digest, served.generation, served_by)
+                model = self._load(version, digest, deployment.generation, served_by)
             except MlopsError:
                 continue
             if is_new:
-                what = "the rule baseline of version" if served_by == "rule" else "version"
-                self._record_event("fell_back", served, digest, f"{what} {version} serves instead")
-            return PollResult(bundle, reason)
+                source = "the rule baseline of version" if served_by == "rule" else "version"
+                self._record_event("fell_back", deployment, digest, f"{source} {version} is active instead")
+            return PollResult(model, reason)
         return PollResult(None, reason)
 
-    def _previously_active(self, served: Deployment) -> list[tuple[int, str]]:
-        """Return versions and digests that served before what is decided now, the last one first."""
+    def _fallbacks(self, deployment: Deployment) -> list[tuple[ServedBy, int, str]]:
+        """Return source, version and digest of each fallback that the settings allow, the preferred one first."""
+        earlier = self._previously_active(deployment)
+        fallbacks: list[tuple[ServedBy, int, str]] = []
+        if self.config.fallback_to_last_good:
+            fallbacks += [("last_good", version, digest) for version, digest in earlier]
+        if self.config.fallback_to_rule:
+            deployed = (deployment.versions[self.stage], deployment.digests[self.stage])
+            fallbacks += [("rule", version, digest) for version, digest in (deployed, *earlier)]
+        return fallbacks
+
+    def _previously_active(self, deployment: Deployment) -> list[tuple[int, str]]:
+        """Return versions and digests that were active before the deployed one, the last one first."""
         with self.state.reading() as connection:
             events = store.read_serving_events(connection, self.model, kind="activated")
-        found = [(one.version, one.digest) for one in events if one.version is not None and one.digest is not None]
-        return [one for one in dict.fromkeys(found) if one[1] != served.digests[self.stage]]
+        versions = [
+            (event.version, event.digest) for event in events if event.version is not None and event.digest is not None
+        ]
+        deployed = deployment.digests[self.stage]
+        return [(version, digest) for version, digest in dict.fromkeys(versions) if digest != deployed]
 
     def _load(self, version: int, digest: str, generation: int, served_by: ServedBy) -> LoadedModel:
         try:
-            bundle = load_model(
+            model = load_model(
                 self.packages,
                 model=self.model,
                 version=version,
@@ -164,18 +173,18 @@ class ModelReloader:
                 hash_key=self.hash_key,
             )
             if self.verify is not None:
-                self.verify(bundle)
+                self.verify(model)
         except MlopsError:
             raise
-        except Exception as error:  # a damaged file may break any reader in its own way
+        except Exception as error:  # a damaged file can break any reader
             raise IntegrityError(f"{self.packages.path(digest)}: cannot be loaded ({error})") from error
-        return bundle
+        return model
 
-    def _record_event(self, kind: str, served: Deployment, digest: str | None, message: str) -> None:
-        """Write an event; what cannot be written now must not keep a sound model from serving."""
-        versions = {served.digests[stage]: number for stage, number in served.versions.items()}
+    def _record_event(self, kind: str, deployment: Deployment, digest: str | None, message: str) -> None:
+        """Write an event; a failure to write it does not keep a valid model from being served."""
+        versions = {deployment.digests[stage]: version for stage, version in deployment.versions.items()}
         event = ServingEvent(
-            self.state.clock(), self.model, kind, versions.get(digest or ""), digest, served.generation, message
+            self.state.clock(), self.model, kind, versions.get(digest or ""), digest, deployment.generation, message
         )
         try:
             with self.state.writing() as connection:

@@ -1,4 +1,4 @@
-"""Keep the log within its bounds while the server runs: old rows go, a few at a time or a partition at once."""
+"""Remove log rows that exceed the retention time, in batches or by partition, while the server runs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ _STOP_TIMEOUT_S = 5.0
 
 
 class RetentionWorker:
-    """A thread that looks after the log each minute, beside everything else.
+    """A thread that prepares partitions and removes old log rows each minute.
 
     Parameters
     ----------
     state : State
-    config : LogConfig
+    config : PredictionLogConfig
 
-    `error` says what went wrong the last time, None when nothing did.
+    Attributes
+    ----------
+    last_error : str or None
+        Messages of the last run, None when it succeeded.
     """
 
     def __init__(self, state: State, config: PredictionLogConfig) -> None:
@@ -38,15 +41,15 @@ class RetentionWorker:
         self._state = state
         self._config = config
         self._stop_event = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log-upkeep", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="log-retention", daemon=True)
 
     def start(self) -> None:
-        """Start; a log that is not kept needs nothing."""
+        """Start the thread, unless nothing is logged."""
         if self._config.mode == "durable":
             self._thread.start()
 
     def stop(self) -> None:
-        """End after the transaction that is under way; one that takes long is left to the database, which undoes it."""
+        """End after the transaction in progress; the database rolls back one that takes longer than 5 s."""
         self._stop_event.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_TIMEOUT_S)
@@ -57,13 +60,13 @@ class RetentionWorker:
             self._run_once(self._prepare_partitions, self._prune)
 
     def _run_once(self, *tasks: Callable[[], object]) -> None:
-        failed = []
+        errors = []
         for task in tasks:
             try:
                 task()
-            except Exception as error:  # noqa: BLE001 - whatever it is, what is old must go, and the next minute comes
-                failed.append(str(error).strip().partition("\n")[0])
-        self.last_error = "; ".join(failed) or None
+            except Exception as error:  # noqa: BLE001 - the next run tries again
+                errors.append(str(error).strip().partition("\n")[0])
+        self.last_error = "; ".join(errors) or None
 
     def _prepare_partitions(self) -> None:
         prepare_partitions(self._state, self._config)
@@ -73,12 +76,12 @@ class RetentionWorker:
 
 
 def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
-    """Make the partitions of now and of the time after it, where the log has partitions.
+    """Create the partitions of the present and of the period after it, where the log has partitions.
 
     Raises
     ------
     Conflict
-        When readers hold the log for longer than writers may be kept waiting; the next call will do.
+        When readers hold the log for longer than writers may wait; a later call tries again.
     DependencyUnavailable
         When the database cannot be written.
     """
@@ -95,44 +98,44 @@ def prepare_partitions(state: State, config: PredictionLogConfig) -> None:
 
 
 def prune(state: State, config: PredictionLogConfig, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
-    """Remove rows and stored answers that are older than the settings say, in short transactions; return how many.
+    """Remove rows and stored responses that exceed their retention time, in short transactions; return their number.
 
-    It ends before its time when `is_over` says so, which is asked between two transactions.
+    Between two transactions it asks `is_stopped`, and returns early when that is true.
 
     Raises
     ------
     Conflict
-        When readers hold partitions that are to go; the next call will do.
+        When readers hold partitions to remove; a later call tries again.
     DependencyUnavailable
         When the database cannot be written.
     """
     now = state.clock()
     before, n_removed = now - config.retention_days * store.DAY_US, 0
-    before -= before % store.HOUR_US  # an hour goes as a whole, so that what is counted anew is never half of one
+    before -= before % store.HOUR_US  # whole hours, so that a new roll-up never counts half of one
     if not state.is_file:
         n_removed += store.drop_partitions(state, before=before)
-        # The partition in which the time ends goes later as a whole; what lies in none goes now.
+        # The partition that holds the end of the time is removed later as a whole; rows outside partitions go now.
         before = store.partition_start(before, days=config.partition_days)
     while True:
         with state.writing() as connection:
             n_rows = store.remove_predictions(connection, before=before, limit=_BATCH_ROWS)
-            n_answers = store.remove_stored_responses(
+            n_responses = store.remove_stored_responses(
                 connection, before=now - config.idempotency_hours * store.HOUR_US, limit=_BATCH_ROWS
             )
-        n_removed += n_rows + n_answers
-        if max(n_rows, n_answers) < _BATCH_ROWS or is_stopped():
+        n_removed += n_rows + n_responses
+        if max(n_rows, n_responses) < _BATCH_ROWS or is_stopped():
             return n_removed
 
 
 def erase_subject(state: State, subject: str, *, actor: str) -> int:
-    """Remove all that is kept about a subject and return how many predictions that were; the audit trail tells of it.
+    """Remove all data about a subject and return the number of removed predictions.
 
-    The trail keeps a digest of the subject, not the subject.
+    The audit trail records the removal with a digest of the subject, not the subject.
     """
-    if not state.is_file:  # what left the log and is not gone yet may speak of the subject
+    if not state.is_file:  # detached partitions may hold rows of the subject
         store.remove_detached_partitions(state)
     with state.writing() as connection:
         n_removed = store.erase_subject(connection, subject)
-        act = store.AuditEvent(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
-        store.append_audit_entry(connection, act, model="", after={"subject_sha256": sha256(subject.encode())})
+        event = store.AuditEvent(actor, "erase", state.clock(), f"{pluralize(n_removed, 'prediction')} of a subject")
+        store.append_audit_entry(connection, event, model="", after={"subject_sha256": sha256(subject.encode())})
     return n_removed

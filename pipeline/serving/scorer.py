@@ -1,8 +1,7 @@
-"""Score accepted rows: probabilities, what each row should be warned of, and what the log keeps of it.
+"""Score parsed rows: probabilities, warnings, and the values for the prediction log.
 
-Columns are encoded one by one and do not depend on each other, so whatever was found out about a value of
-a column (its figures in the matrix, its bin, its stored form) is kept and looked up when it comes again. A
-row gets the same bits alone, in a batch and from a file.
+Columns are encoded one by one, independently of each other. The encoded form of a value (its part of the matrix, its
+bin, its logged form) is cached by column. A row gets the same bits alone, in a batch and from a file.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _NO_WARNINGS_JSON = '","warnings":[]'
 
 
 class _EncodedValue(NamedTuple):
-    """What is known of one value: its part of the matrix as bytes, its stored form, its notice."""
+    """The forms of one value: its part of the matrix as bytes, its logged JSON, its warning."""
 
     encoded: bytes
     logged: str
@@ -43,9 +42,9 @@ class _EncodedValue(NamedTuple):
 
 
 class ScoredRow(NamedTuple):
-    """The answer to one row: its JSON before and behind the identifier without the last brace, and what the log keeps.
+    """The score of one row: its JSON around the prediction identifier without the last brace, and its logged values.
 
-    `shares` are the probabilities as JSON by class; `stored` are the features in their stored form, as JSON.
+    `probabilities_json` holds the probabilities by class; `logged_features` the features in their logged form, as JSON.
     """
 
     json_prefix: str
@@ -64,11 +63,11 @@ class RowScorer:
     ----------
     package : Package
     many_missing : float between 0 and 1
-        Share of missing values of a row from which it is told.
-    secret : bytes
-        Key of the hashes that stand for values of columns with `store: hash`.
+        Share of missing values from which a row gets a warning.
+    hash_key : bytes
+        Key of the hashes that replace values of columns with `store: hash`.
     cached_rows : int
-        Answers that are kept for rows that come again; 0 keeps none. They belong to this package alone.
+        Number of scored rows in the cache, 0 for no cache. The cache belongs to this package alone.
     """
 
     def __init__(self, package: Package, *, many_missing: float, hash_key: bytes, cached_rows: int = 0) -> None:
@@ -78,101 +77,104 @@ class RowScorer:
         self._width = len(package.serving_classifier.encoder.feature_names_out_)
         self._classes = package.classes
         self._labels = [json.dumps(name) for name in package.classes]
-        words = ",".join(f"{label}:%s" for label in (one.replace("%", "%%") for one in self._labels))
-        self._probabilities_template = f"{{{words}}}"
+        members = ",".join(f"{label.replace('%', '%%')}:%s" for label in self._labels)
+        self._probabilities_template = f"{{{members}}}"
         self._max_cached_rows = cached_rows
-        # 0.0 and -0.0 are equal to a dictionary and not to a model.
-        self._is_cacheable = cached_rows > 0 and all(one.kind in _CACHEABLE_KINDS for one in package.schema.features)
-        self._cache: dict[tuple[Any, ...], ScoredRow] = {}  # stays empty unless `_is_kept`
+        # 0.0 and -0.0 are equal keys of a dictionary but different inputs of a model.
+        kinds = {column.kind for column in package.schema.features}
+        self._is_cacheable = cached_rows > 0 and kinds <= _CACHEABLE_KINDS
+        self._cache: dict[tuple[Any, ...], ScoredRow] = {}  # stays empty unless `_is_cacheable`
 
     def probabilities(self, rows: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (n_rows, n_classes)."""
         return self._predict(self._encode(list(zip(*rows, strict=True))), len(rows))
 
     def cached(self, row: tuple[Any, ...]) -> ScoredRow | None:
-        """Return the answer to a row that came before, where it is still known."""
+        """Return the score of a row from the cache, None when it is not there."""
         return self._cache.get(row)
 
     def score(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
-        """Return the answers to rows that a codec accepted, in order."""
+        """Return the scores of parsed rows, in order."""
         if not self._is_cacheable:
             return self._score_uncached(rows)
-        kept = self._cache
+        cache = self._cache
         try:
-            return [kept[row] for row in rows]
+            return [cache[row] for row in rows]
         except KeyError:
-            if len(kept) > self._max_cached_rows:
-                kept = self._cache = {}
-            fresh = list({row: None for row in rows if row not in kept})
-            kept.update(zip(fresh, self._score_uncached(fresh), strict=True))
-            return [kept[row] for row in rows]
+            if len(cache) > self._max_cached_rows:
+                cache = self._cache = {}
+            new_rows = list({row: None for row in rows if row not in cache})
+            cache.update(zip(new_rows, self._score_uncached(new_rows), strict=True))
+            return [cache[row] for row in rows]
 
     def _score_uncached(self, rows: Sequence[tuple[Any, ...]]) -> list[ScoredRow]:
-        values = list(zip(*rows, strict=True))
-        cells = self._encode(values)
-        probabilities = self._predict(cells, len(rows))
+        columns = list(zip(*rows, strict=True))
+        encoded = self._encode(columns)
+        probabilities = self._predict(encoded, len(rows))
         codes = predicted_codes(probabilities, self.package.schema.target, self.package.threshold).tolist()
-        plain = probabilities.tolist()
+        probability_rows = probabilities.tolist()
         texts = [_number_texts(column) for column in probabilities.T.tolist()]
-        shares = list(map(self._probabilities_template.__mod__, zip(*texts, strict=True)))
-        before = [
-            f'{{"prediction":{self._labels[code]},"confidence":{texts[code][at]},"probabilities":{share},"prediction_id":"'
-            for at, (code, share) in enumerate(zip(codes, shares, strict=True))
+        probabilities_json = list(map(self._probabilities_template.__mod__, zip(*texts, strict=True)))
+        prefixes = [
+            f'{{"prediction":{self._labels[code]},"confidence":{texts[code][position]},"probabilities":{members},"prediction_id":"'
+            for position, (code, members) in enumerate(zip(codes, probabilities_json, strict=True))
         ]
         labels = map(self._classes.__getitem__, codes)
-        confidences = [row[code] for row, code in zip(plain, codes, strict=True)]
-        behind = self._json_suffixes(cells, values, len(rows))
+        confidences = [row[code] for row, code in zip(probability_rows, codes, strict=True)]
+        suffixes = self._json_suffixes(encoded, columns, len(rows))
+        features = _logged_features(encoded, len(rows))
         return list(
-            map(ScoredRow, before, behind, _logged_features(cells, len(rows)), labels, shares, confidences, plain)
+            map(ScoredRow, prefixes, suffixes, features, labels, probabilities_json, confidences, probability_rows)
         )
 
-    def _encode(self, values: Sequence[Sequence[Any]]) -> list[list[_EncodedValue]]:
-        """Return what is known of the values of each column."""
-        return [column.encode(given) for column, given in zip(self._column_encoders, values, strict=True)]
+    def _encode(self, columns: Sequence[Sequence[Any]]) -> list[list[_EncodedValue]]:
+        return [encoder.encode(values) for encoder, values in zip(self._column_encoders, columns, strict=True)]
 
     def _json_suffixes(
-        self, encoded: list[list[_EncodedValue]], values: Sequence[Sequence[Any]], n_rows: int
+        self, encoded: list[list[_EncodedValue]], columns: Sequence[Sequence[Any]], n_rows: int
     ) -> list[str]:
-        """Return the end of each answer, with what the row should be warned of."""
-        notices: dict[int, list[PredictionWarning]] = {}
+        """Return the end of the JSON of each row, with its warnings."""
+        warnings_by_row: dict[int, list[PredictionWarning]] = {}
         n_missing: Counter[int] = Counter()
-        for column, given in zip(encoded, values, strict=True):
-            for at, cell in enumerate(column):
-                if cell[2] is not None:
-                    notices.setdefault(at, []).append(cell[2])
-            n_missing.update([at for at, value in enumerate(given) if value is None])
-        for at, n in n_missing.items():
+        for encoded_values, values in zip(encoded, columns, strict=True):
+            for position, encoded_value in enumerate(encoded_values):
+                if encoded_value[2] is not None:
+                    warnings_by_row.setdefault(position, []).append(encoded_value[2])
+            n_missing.update([position for position, value in enumerate(values) if value is None])
+        for position, n in n_missing.items():
             if n >= self._many_missing_count:
-                said = f"{n} of {len(values)} values are missing; the answer rests on few"
-                notices.setdefault(at, []).append(PredictionWarning("", "many_missing", said))
-        behind = [_NO_WARNINGS_JSON] * n_rows
-        for at, found in notices.items():
-            plain = ({"column": one.feature, "rule": one.rule, "message": one.message} for one in found)
-            behind[at] = f'","warnings":[{",".join(map(json.dumps, plain))}]'
-        return behind
+                message = f"{n} of {len(columns)} values are missing; the prediction uses the others only"
+                warnings_by_row.setdefault(position, []).append(PredictionWarning("", "many_missing", message))
+        suffixes = [_NO_WARNINGS_JSON] * n_rows
+        for position, warnings in warnings_by_row.items():
+            plain = [
+                {"feature": warning.feature, "rule": warning.rule, "message": warning.message} for warning in warnings
+            ]
+            suffixes[position] = f'","warnings":{json.dumps(plain)}'
+        return suffixes
 
     def _predict(self, encoded: list[list[_EncodedValue]], n_rows: int) -> NDArray[np.float64]:
-        data = b"".join([cell[0] for row in zip(*encoded, strict=True) for cell in row])
+        data = b"".join([encoded_value[0] for row in zip(*encoded, strict=True) for encoded_value in row])
         matrix = np.frombuffer(data, dtype=np.float32).reshape(n_rows, self._width)
-        served = self.package.serving_classifier
-        return served.calibration.apply(served.uncalibrated_proba(matrix))
+        classifier = self.package.serving_classifier
+        return classifier.calibration.apply(classifier.uncalibrated_proba(matrix))
 
 
 def _number_texts(numbers: list[float]) -> list[str]:
-    """Return each number as JSON, with the fewest digits that tell it from all others, as `repr` in a seventh of its time."""
+    """Return each number as JSON with the shortest exact digits, as `repr` does, in a seventh of its time."""
     return msgspec.json.encode(numbers)[1:-1].decode().split(",")
 
 
 def _logged_features(encoded: list[list[_EncodedValue]], n_rows: int) -> list[str]:
-    """Return the features of each row in their stored form; of a column either all values have one or none."""
-    columns = [[cell[1] for cell in column] for column in encoded if column[0][1]]
+    """Return the features of each row in their logged form; either all values of a column have one, or none."""
+    columns = [[value.logged for value in values] for values in encoded if values[0].logged]
     if not columns:
         return ["{}"] * n_rows
     return list(map("{%s}".__mod__, map(",".join, zip(*columns, strict=True))))
 
 
 class _ColumnEncoder:
-    """What is known of the values of one column."""
+    """Encodes the values of one column, each distinct value once where that is cheaper."""
 
     def __init__(self, column: Column, encoder: Encoder | None, bins: Bins | None, hash_key: bytes) -> None:
         self._column = column
@@ -184,15 +186,15 @@ class _ColumnEncoder:
     def encode(self, values: Sequence[Any]) -> list[_EncodedValue]:
         if self._column.kind not in _CACHEABLE_KINDS:
             return self._encode_uncached(values)
-        known = self._cache
+        cache = self._cache
         try:
-            return [known[value] for value in values]
+            return [cache[value] for value in values]
         except KeyError:
-            if len(known) > _MAX_CACHED_VALUES:
-                known = self._cache = {}
-            fresh = list({value for value in values if value not in known})
-            known.update(zip(fresh, self._encode_uncached(fresh), strict=True))
-            return [known[value] for value in values]
+            if len(cache) > _MAX_CACHED_VALUES:
+                cache = self._cache = {}
+            new_values = list({value for value in values if value not in cache})
+            cache.update(zip(new_values, self._encode_uncached(new_values), strict=True))
+            return [cache[value] for value in values]
 
     def _encode_uncached(self, values: Sequence[Any]) -> list[_EncodedValue]:
         width = 0
@@ -202,21 +204,23 @@ class _ColumnEncoder:
             width, data = 4 * matrix.shape[1], matrix.tobytes()
         labels = self._bin_labels(values)
         return [
-            _EncodedValue(data[at * width : (at + 1) * width], self._logged_value(value, code), self._warning(label))
-            for at, (value, (code, label)) in enumerate(zip(values, labels, strict=True))
+            _EncodedValue(
+                data[position * width : (position + 1) * width], self._logged_value(value, code), self._warning(label)
+            )
+            for position, (value, (code, label)) in enumerate(zip(values, labels, strict=True))
         ]
 
     def _bin_labels(self, values: Sequence[Any]) -> list[tuple[int | None, str]]:
         if self._bins is None:
             return [(None, "")] * len(values)
-        counted: Any = values
+        numbers: Any = values
         if self._column.kind == "datetime":
-            moments = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
-            counted = np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
-        codes = self._bins.codes(counted).tolist()
+            times = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
+            numbers = np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
+        codes = self._bins.codes(numbers).tolist()
         names = self._bins.labels
         n_regular = len(names) - (2 if self._bins.kind == "words" else 4 if self._bins.kind == "values" else 3)
-        # A declared word may be called like one of the bins behind the regular ones.
+        # A declared category may have the name of one of the bins behind the regular ones.
         return [(code, names[code] if code >= n_regular else "") for code in codes]
 
     def _logged_value(self, value: Any, code: int | None) -> str:
@@ -233,18 +237,18 @@ class _ColumnEncoder:
 
     def _warning(self, label: str) -> PredictionWarning | None:
         if label in ("below", "above"):
-            said = f"the value lies {label} those of the training rows; the answer is a guess beyond what was learned"
-            return PredictionWarning(self._column.name, "out_of_range", said)
+            message = f"the value is {label} the training range; the prediction is an extrapolation"
+            return PredictionWarning(self._column.name, "out_of_range", message)
         if label == "unseen":
-            said = "this value did not occur in the training rows; the answer rests on the other features"
-            return PredictionWarning(self._column.name, "unseen", said)
+            message = "the value does not occur in the training rows; the prediction uses the other features only"
+            return PredictionWarning(self._column.name, "unseen", message)
         return None
 
 
 def _build_column_encoders(package: Package, hash_key: bytes) -> list[_ColumnEncoder]:
-    plain = package.serving_classifier.encoder.as_dict()
-    encoders = {plan["name"]: Encoder.from_dict({**plain, "columns": [plan]}) for plan in plain["columns"]}
-    bins = {one.name: one for one in package.reference.columns}
+    settings = package.serving_classifier.encoder.as_dict()
+    encoders = {plan["name"]: Encoder.from_dict({**settings, "columns": [plan]}) for plan in settings["columns"]}
+    bins = {bins.name: bins for bins in package.reference.columns}
     return [
         _ColumnEncoder(column, encoders.get(column.name), bins.get(column.name), hash_key)
         for column in package.schema.features

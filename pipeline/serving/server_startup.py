@@ -1,4 +1,4 @@
-"""Start the serving process from settings and a few words of the command line."""
+"""Start the serving process from settings and the options of the command line."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ def start_server(
     port: int | None = None,
     authentication: str | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; what is None comes from the settings.
+    """Serve until SIGTERM or SIGINT; the settings replace each option that is None.
 
     Raises
     ------
     ConfigError
         When a setting is refused.
     NotAllowed
-        When others could reach a server that asks for no credentials.
+        When the address is reachable from other hosts and no credentials are required.
     Conflict, DependencyUnavailable
-        When the state database is of another form, or it or the address cannot be had.
+        When the state database has another schema version, or it or the address is unavailable.
     """
     from pipeline.serving.http.service import serve
 
-    began = time.monotonic() - _seconds_since_start()
+    started_at_s = time.monotonic() - _seconds_since_start()
     root = find_state_root(state)
     settings = _load_settings(root)
-    chosen: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
+    options: dict[str, Any] = {"host": host, "port": port, "authentication": authentication}
     config: ServingConfig = settings.serving.model_copy(
-        update={name: value for name, value in chosen.items() if value is not None}
+        update={name: value for name, value in options.items() if value is not None}
     )
-    gc.set_threshold(50_000, 20, 50)  # rows come and go by the thousand and hold no cycles
+    gc.set_threshold(50_000, 20, 50)  # thousands of short-lived rows without reference cycles
     engine = Engine(root, model if model is not None else settings.name, config.engine, config.log, stage=stage)
-    serve(engine, config, started_at_s=began)
+    serve(engine, config, started_at_s=started_at_s)
 
 
 def _load_settings(root: Path) -> Any:
-    """Return the settings beside the state, otherwise those of the present folder."""
-    beside = root / paths.PARAMS
-    return load_params(beside if beside.exists() else paths.PARAMS)
+    """Return the settings of the project, otherwise those of the current folder."""
+    path = root / paths.PARAMS
+    return load_params(path if path.exists() else paths.PARAMS)
 
 
 def _seconds_since_start() -> float:
-    """Return how long this process has run, from the kernel; 0 where it does not say."""
+    """Return the age of this process from /proc; 0 where /proc is absent."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])

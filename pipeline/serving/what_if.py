@@ -1,4 +1,4 @@
-"""Say what would change an answer: each feature alone takes the values that training rows had."""
+"""Predict what-if rows: each feature alone takes the values of the training rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MAX_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """What the model says when `column` has `value` (as text) and the others are as they were.
+    """The prediction when `feature` alone has `value` (as text).
 
-    `probability` is that of the class that was asked about; `is_present` marks the value that the row has.
+    `probability` is that of the requested class; `is_present` marks the value that the row has.
     """
 
-    column: str
+    feature: str
     value: str
     probability: float
     prediction: str
@@ -36,16 +36,16 @@ class WhatIf:
 
 
 def what_if_response(loaded_model: LoadedModel, row: tuple[Any, ...]) -> bytes:
-    """Return the answer of `POST /v1/what-if` as JSON: each feature varied alone, for the class that was answered."""
-    (answer,) = loaded_model.scorer.score([row])
-    named = dict(zip(loaded_model.schema.feature_names, row, strict=True))
-    tried = [asdict(one) for one in what_if(loaded_model.package, named, label=answer.label)]
-    told = {"prediction": answer.label, "unit": f"probability of {answer.label}", "variations": tried}
-    return f"{json.dumps(told)[:-1]},{loaded_model.response_suffix}}}".encode()
+    """Return the response of `POST /v1/what-if` as JSON: each feature varied alone, for the predicted class."""
+    (scored,) = loaded_model.scorer.score([row])
+    features = dict(zip(loaded_model.schema.feature_names, row, strict=True))
+    variations = [asdict(variation) for variation in what_if(loaded_model.package, features, label=scored.label)]
+    body = {"prediction": scored.label, "unit": f"probability of {scored.label}", "variations": variations}
+    return f"{json.dumps(body)[:-1]},{loaded_model.response_suffix}}}".encode()
 
 
 def what_if(package: Package, row: Mapping[str, Any], *, label: str) -> list[WhatIf]:
-    """Return what the model says when one feature of a row is another, the others as they are.
+    """Return the predictions for a row in which one feature at a time takes another value.
 
     Parameters
     ----------
@@ -53,34 +53,36 @@ def what_if(package: Package, row: Mapping[str, Any], *, label: str) -> list[Wha
     row : mapping
         A value for each feature, None where it is missing.
     label : str
-        The class whose probability is told.
+        The class whose probability is returned.
 
     Returns
     -------
-    list of Varied
-        For each column its values in their order. A column of which nothing is known is left out.
+    list of WhatIf
+        The values of each feature in their order. A feature without bins in the reference is left out.
     """
-    found = {bins.name: bins for bins in package.reference.columns}
-    tried = [
+    bins_by_name = {bins.name: bins for bins in package.reference.columns}
+    variations = [
         (column.name, value)
         for column in package.schema.features
-        if column.name in found
-        for value in _values_to_try(column, found[column.name], row.get(column.name))
+        if column.name in bins_by_name
+        for value in _values_to_try(column, bins_by_name[column.name], row.get(column.name))
     ][:_MAX_ROWS]
-    if not tried:
+    if not variations:
         return []
-    names = package.schema.feature_names
-    columns = {name: [value if name == one else row.get(name) for one, value in tried] for name in names}
+    columns = {
+        name: [value if name == varied else row.get(name) for varied, value in variations]
+        for name in package.schema.feature_names
+    }
     probabilities = package.predict_proba(columns)[:, package.classes.index(label)]
     predictions = package.predict(columns)
     return [
         WhatIf(name, _format_value(value), float(probability), str(prediction), value == row.get(name))
-        for (name, value), probability, prediction in zip(tried, probabilities, predictions, strict=True)
+        for (name, value), probability, prediction in zip(variations, probabilities, predictions, strict=True)
     ]
 
 
 def _values_to_try(column: Column, bins: Bins, present: Any) -> list[Any]:
-    """Return the values to try in their order, the present one among them; missing last, where it may be."""
+    """Return the values to try in their order, with the present one; None comes last where the column is nullable."""
     values = _candidate_values(column, bins)
     if present is not None and present not in values:
         values = sorted([*values, present]) if column.is_numeric else [*values, present]
@@ -89,13 +91,14 @@ def _values_to_try(column: Column, bins: Bins, present: Any) -> list[Any]:
 
 def _candidate_values(column: Column, bins: Bins) -> list[Any]:
     if column.kind == "boolean":
-        return [word == "true" for word in bins.points]
+        return [point == "true" for point in bins.points]
     if not column.is_numeric:
         return list(bins.points)[:_MAX_VALUES] if bins.kind == "words" else []
     points = list(bins.points)
     if len(points) > _MAX_VALUES:
-        points = [points[at] for at in np.unique(np.linspace(0, len(points) - 1, _MAX_VALUES).round().astype(int))]
-    return list(dict.fromkeys(round(one) if column.kind == "integer" else float(one) for one in points))
+        indices = np.unique(np.linspace(0, len(points) - 1, _MAX_VALUES).round().astype(int))
+        points = [points[index] for index in indices]
+    return list(dict.fromkeys(round(point) if column.kind == "integer" else float(point) for point in points))
 
 
 def _format_value(value: Any) -> str:

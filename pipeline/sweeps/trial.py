@@ -85,7 +85,9 @@ def _train_and_log(config: Config, tracker: ExperimentTracker) -> None:
     rows = load_train_rows(config)
     schema = Schema.from_config(config.data)
     tracker.log_dataset(rows, f"{config.data.name} train", source=str(paths.TRAIN_ROWS))
-    result = train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(
+        rows, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
     metrics = {f"cv.{name}": value for name, value in result.mean_metrics.items() if value is not None}
     spread = {f"cv_spread.{name}": value for name, value in result.std_metrics.items() if value is not None}
     tracker.log_batch(params=logged_params(values), metrics={**metrics, **spread}, tags={})

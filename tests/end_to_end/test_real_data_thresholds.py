@@ -53,7 +53,9 @@ def real(name: str) -> pd.DataFrame:
 def trained(rows: pd.DataFrame) -> TrainResult:
     settings = config()
     assert (settings.training.folds, settings.seed) == (5, 42)
-    return train_classifier(rows, schema(), settings.features, settings.model, settings.training, seed=settings.seed)
+    return train_classifier(
+        rows, schema(), settings.features, model=settings.model, training=settings.training, seed=settings.seed
+    )
 
 
 def test_the_default_model_reaches_the_bars_on_s5e7() -> None:

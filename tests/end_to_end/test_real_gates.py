@@ -58,7 +58,7 @@ def evaluate_candidate_gates(
     declared = declared if declared is not None else schema()
     learned, test = rows if rows is not None else parts()
     result = train_classifier(
-        learned, declared, settings.features, settings.model, settings.training, seed=settings.seed
+        learned, declared, settings.features, model=settings.model, training=settings.training, seed=settings.seed
     )
     package.write_package(
         folder,
@@ -72,7 +72,9 @@ def evaluate_candidate_gates(
         model=settings.model.name,
     )
     made = package.load_package(folder)
-    found = evaluate(made, learned, test, settings.evaluation, objective="log_loss", seed=settings.seed).as_dict()
+    found = evaluate(
+        made, learned, test, config=settings.evaluation, objective="log_loss", seed=settings.seed
+    ).as_dict()
     checked = validate(learned, declared, settings.validation).as_dict()
     return evaluate_gates(made, GateInputs(test, found, checked), settings.promotion, seed=settings.seed)
 

@@ -1,4 +1,4 @@
-"""Read rows to score from a CSV or Parquet file in pieces, each value held against its declaration."""
+"""Read rows to score from a CSV or Parquet file in batches, and check each value against its declaration."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipeline.data.coerce import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
 from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks, check_value
+from pipeline.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +29,12 @@ _MAX_REPORTED_ERRORS = 20
 
 
 def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterator[pa.Table]:
-    """Yield a file in pieces: the features that the model needs, and the columns `ids`, as declared.
+    """Yield a file in batches: the features of the model and the columns `ids`, with their declared types.
 
     Raises
     ------
     DataError
-        When the file cannot be read, lacks a column, or has a value of another kind.
+        When the file cannot be read, lacks a column, or has a value of another type.
     UsageError
         When it is neither CSV nor Parquet.
     """
@@ -48,12 +49,12 @@ def read_file_tables(path: Path, schema: Schema, ids: tuple[str, ...]) -> Iterat
 
 
 def parquet_row_count(path: Path) -> int | None:
-    """Return how many rows a Parquet file has; None for CSV, where only reading it would tell."""
+    """Return how many rows a Parquet file has; None for a CSV file, whose rows are not counted in advance."""
     return pq.ParquetFile(path).metadata.num_rows if path.suffix == ".parquet" else None
 
 
 def read_column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a file; those of a CSV file as its first line has them."""
+    """Return the column names of a Parquet file, or the names in the first line of a CSV file."""
     if path.suffix == ".parquet":
         return list(_open_parquet(path).schema_arrow.names)
     try:
@@ -83,7 +84,7 @@ def _open_parquet(path: Path) -> pq.ParquetFile:
 
 
 class TableValidator:
-    """Holds the values of whole columns against their declared checks; each distinct value is looked at once."""
+    """Checks the values of whole columns against their declaration, each distinct value once."""
 
     def __init__(self, schema: Schema, *, where: str) -> None:
         self._columns = schema.features
@@ -92,44 +93,45 @@ class TableValidator:
         self._where = where
 
     def check(self, table: pa.Table, *, first_row: int) -> None:
-        """Check a piece of a file whose first row has this number (from 1).
+        """Check a batch of a file whose first row has this number (from 1).
 
         Raises
         ------
         DataError
             Naming rows and columns, at most 20.
         """
-        found: list[tuple[int, str]] = []
+        errors: list[tuple[int, str]] = []
         for column in self._columns:
             values = table.column(column.name)
-            bad = dict(self._invalid_values(column, values))
-            if bad:
-                found += [
-                    (row, f"{self._where}: row {first_row + row}: {column.name}: {bad[value]}")
+            messages = dict(self._invalid_values(column, values))
+            if messages:
+                errors += [
+                    (row, f"{self._where}: row {first_row + row}: {column.name}: {messages[value]}")
                     for row, value in enumerate(values.to_pylist())
-                    if value in bad
+                    if value in messages
                 ]
-        if found:
-            listed = "\n".join(said for _, said in sorted(found)[:_MAX_REPORTED_ERRORS])
-            raise DataError(f"{listed}\n{self._where}: refused for {len(found)} values in this piece; mend the file")
+        if errors:
+            listed = "\n".join(message for _, message in sorted(errors)[:_MAX_REPORTED_ERRORS])
+            n_errors = pluralize(len(errors), "invalid value")
+            raise DataError(f"{listed}\n{self._where}: {n_errors} in this batch; correct the file and try again")
 
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
-        rules = self._checks[column.name]
+        checks = self._checks[column.name]
         if not column.nullable and values.null_count:
-            problem = check_value(column, rules, None, "")[1]
-            yield None, "" if problem is None else problem.message
+            error = check_value(column, checks, None, "")[1]
+            yield None, "" if error is None else error.message
         if column.kind == "datetime":
-            return  # typed by the reader; its checks are those of data sets
+            return  # the reader converts it; its declared checks apply to data sets only
         if column.is_numeric and set(column.checks) <= NUMERIC_BOUND_CHECKS:
-            ends = pc.min_max(values).as_py()
-            if all(end is None or check_value(column, rules, end, "")[1] is None for end in ends.values()):
+            extremes = pc.min_max(values).as_py()
+            if all(value is None or check_value(column, checks, value, "")[1] is None for value in extremes.values()):
                 return
-        known = self._valid_values[column.name]
+        valid_values = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
-            if value is None or value in known:
+            if value is None or value in valid_values:
                 continue
-            problem = check_value(column, rules, value, "")[1]
-            if problem is not None:
-                yield value, problem.message
-            elif len(known) < _MAX_CACHED_VALUES:
-                known.add(value)
+            error = check_value(column, checks, value, "")[1]
+            if error is not None:
+                yield value, error.message
+            elif len(valid_values) < _MAX_CACHED_VALUES:
+                valid_values.add(value)

@@ -1,8 +1,8 @@
-"""Score a file of any size in constant memory: the work of a killed run is taken up, and nothing is half written.
+"""Score a file of any size in constant memory; a killed run resumes, and the output is complete or absent.
 
-Rows are scored in parts of a fixed number of rows. Each finished part lies in a folder beside the output until
-all are there; how many rows are scored at once changes nothing of what is written. Reading the next part, scoring
-this one and writing the one before go on at the same time, each in a thread of its own.
+Rows are scored in parts of a fixed number of rows. Finished parts wait in a folder beside the output until all are
+there; the number of rows that are scored at once changes no byte of the output. Three threads read the next part, score
+the present one and write the one before at the same time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SUFFIXES = (".csv", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class FileScoringResult:
-    """What was written: rows, those that an earlier run had scored already, and the digest of the package."""
+    """The output, its number of rows, the number that an earlier run had scored, and the digest of the package."""
 
     path: Path
     n_rows: int
@@ -66,74 +66,74 @@ def score_file(
     ----------
     package : Package
     source, target : Path
-        CSV or Parquet, by their endings; `target` is replaced at the end, whole or not at all.
+        CSV or Parquet, by their suffix; `target` is replaced at the end, as a whole.
     chunk_rows : int
-        Rows that are scored at once; it bounds the memory, and changes nothing else.
-    log : FileLog, optional
-        Where the predictions are kept as well, each row once; the output then has a column `prediction_id` too.
-    told : callable
-        Called with the rows that are done and all rows (None when that is not known).
+        Rows that are scored at once; it bounds the memory and changes nothing else.
+    log : FilePredictionLog, optional
+        Logs the predictions too, each row once; the output then has a column `prediction_id`.
+    on_progress : callable
+        Called with the number of scored rows and of all rows (None when that is unknown).
 
     Raises
     ------
     DataError
-        When a row is not what the schema declares; nothing is written then.
+        When a row violates the schema; nothing is written then.
     UsageError
         When a file is neither CSV nor Parquet, or `chunk_rows` is below 1.
     """
     if target.suffix not in _SUFFIXES:
         raise UsageError(f"{target}: accepted are files that end with {' or '.join(_SUFFIXES)}")
     if chunk_rows < 1:
-        raise UsageError(f"chunk rows: {chunk_rows} is too few; give 1 or more")
+        raise UsageError(f"chunk_rows is {chunk_rows}; accepted is 1 or more")
     digest = _source_digest(source)
     plan = {"source": digest, "package": package.digest, "part_rows": PART_ROWS, "is_logged": log is not None}
     parts = _PartStore(target, plan)
     total = parquet_row_count(source)
     n_done = n_resumed = 0
-    with parts.open_output() as assembled:
-        pieces = _prefetch(_validated_parts(package, source))
-        for at, (rows, scored) in enumerate(_prefetch(_scored_parts(package, pieces, parts, chunk_rows))):
+    with parts.open_output() as output:
+        valid_parts = _prefetch(_validated_parts(package, source))
+        for number, (rows, scored) in enumerate(_prefetch(_scored_parts(package, valid_parts, parts, chunk_rows))):
             if scored is None:
                 n_resumed += rows.num_rows
             elif log is None:
-                parts.add(at, scored)
+                parts.add(number, scored)
             else:
                 ids = derive_prediction_ids(digest, package.digest, n_done + 1, rows.num_rows)
                 log.append(rows, ids)
-                parts.add(at, scored.append_column("prediction_id", pa.array(ids, pa.string())))
-            assembled.write(parts.read(at))
+                parts.add(number, scored.append_column("prediction_id", pa.array(ids, pa.string())))
+            output.write(parts.read(number))
             n_done += rows.num_rows
             on_progress(n_done, total)
         if n_done == 0:
-            raise DataError(f"{source}: has no rows")
+            raise DataError(f"{source} has no rows")
     parts.remove()
     return FileScoringResult(target, n_done, n_resumed, package.digest)
 
 
 def _prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Yield `items`, the next of which is made in a thread while one is used."""
+    """Yield `items`; a thread prepares the next one while the caller uses one."""
     with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
+        next_item = worker.submit(next, items, None)
+        while (item := next_item.result()) is not None:
+            next_item = worker.submit(next, items, None)
             yield item
 
 
 def _validated_parts(package: Package, source: Path) -> Iterator[pa.Table]:
-    checks = TableValidator(package.schema, where=str(source))
+    validator = TableValidator(package.schema, where=str(source))
     n_rows = 0
     for part in _read_parts(package, source):
-        checks.check(part, first_row=n_rows + 1)
+        validator.check(part, first_row=n_rows + 1)
         n_rows += part.num_rows
         yield part
 
 
 def _scored_parts(
-    package: Package, pieces: Iterator[pa.Table], parts: _PartStore, chunk_rows: int
+    package: Package, valid_parts: Iterator[pa.Table], parts: _PartStore, chunk_rows: int
 ) -> Iterator[tuple[pa.Table, pa.Table | None]]:
-    """Yield each part with its scores, None where an earlier run has kept them."""
-    for at, part in enumerate(pieces):
-        if parts.has(at):
+    """Yield each part with its scores, None where an earlier run has stored them."""
+    for number, part in enumerate(valid_parts):
+        if parts.has(number):
             yield part, None
             continue
         chunks = [_score_chunk(package, part.slice(start, chunk_rows)) for start in range(0, part.num_rows, chunk_rows)]
@@ -148,22 +148,22 @@ def _source_digest(source: Path) -> str:
 
 
 def _id_columns(package: Package, source: Path) -> tuple[str, ...]:
-    there = read_column_names(source)
-    return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in there)
+    present = read_column_names(source)
+    return tuple(column.name for column in package.schema.columns if column.role == "id" and column.name in present)
 
 
 def _read_parts(package: Package, source: Path) -> Iterator[pa.Table]:
-    waiting: list[pa.Table] = []
+    pending: list[pa.Table] = []
     n_rows = 0
     for table in read_file_tables(source, package.schema, _id_columns(package, source)):
-        waiting.append(table)
+        pending.append(table)
         n_rows += table.num_rows
         while n_rows >= PART_ROWS:
-            whole = pa.concat_tables(waiting)
-            yield whole.slice(0, PART_ROWS).combine_chunks()
-            waiting, n_rows = [whole.slice(PART_ROWS)], n_rows - PART_ROWS
+            joined = pa.concat_tables(pending)
+            yield joined.slice(0, PART_ROWS).combine_chunks()
+            pending, n_rows = [joined.slice(PART_ROWS)], n_rows - PART_ROWS
     if n_rows:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield pa.concat_tables(pending).combine_chunks()
 
 
 def _score_chunk(package: Package, rows: pa.Table) -> pa.Table:
@@ -189,24 +189,24 @@ class _PartStore:
     def __init__(self, target: Path, plan: dict[str, Any]) -> None:
         self._target = target
         self._folder = target.with_name(f".{target.name}.parts")
-        known = self._folder / "plan.json"
-        if not known.exists() or files.read_json(known) != plan:
+        plan_path = self._folder / "plan.json"
+        if not plan_path.exists() or files.read_json(plan_path) != plan:
             self.remove()
-            files.write_json(known, plan)
+            files.write_json(plan_path, plan)
 
-    def has(self, at: int) -> bool:
-        return self._path(at).exists()
+    def has(self, number: int) -> bool:
+        return self._path(number).exists()
 
-    def add(self, at: int, table: pa.Table) -> None:
+    def add(self, number: int, table: pa.Table) -> None:
         with (
-            files.atomic_file(self._path(at)) as temporary,
+            files.atomic_file(self._path(number)) as temporary,
             pa.OSFile(str(temporary), "wb") as sink,
             pa.ipc.new_file(sink, table.schema) as writer,
         ):
             writer.write_table(table)
 
-    def read(self, at: int) -> pa.Table:
-        with pa.memory_map(str(self._path(at))) as stream:
+    def read(self, number: int) -> pa.Table:
+        with pa.memory_map(str(self._path(number))) as stream:
             return pa.ipc.open_file(stream).read_all()
 
     def remove(self) -> None:
@@ -214,20 +214,20 @@ class _PartStore:
 
     @contextmanager
     def open_output(self) -> Iterator[_OutputWriter]:
-        """Yield what writes tables behind each other; the output appears when the block ends well."""
+        """Yield a writer of successive tables; the output appears when the block ends without an error."""
         with files.atomic_file(self._target) as temporary:
-            assembled = _OutputWriter(temporary, is_parquet=self._target.suffix == ".parquet")
+            output = _OutputWriter(temporary, is_parquet=self._target.suffix == ".parquet")
             try:
-                yield assembled
+                yield output
             finally:
-                assembled.close()
+                output.close()
 
-    def _path(self, at: int) -> Path:
-        return self._folder / f"{at:06d}.arrow"
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.arrow"
 
 
 class _OutputWriter:
-    """The output while it grows; its columns are those of the first table."""
+    """Writes the growing output; its columns are those of the first table."""
 
     def __init__(self, path: Path, *, is_parquet: bool) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Take logged predictions out of the database, a day at a time, as Parquet."""
+"""Export logged predictions as Parquet, one day at a time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TYPES = {
 
 
 def export_day(state: State, day: date, path: Path) -> int:
-    """Write the predictions of a day (UTC) with the last outcome of each, oldest first; return how many.
+    """Write the predictions of a day (UTC) with the last outcome of each, oldest first; return their number.
 
     `features` and `probabilities` stay JSON. Equal rows give equal bytes; a day without predictions writes nothing.
 
@@ -45,8 +45,8 @@ def export_day(state: State, day: date, path: Path) -> int:
     since = int(datetime.combine(day, time.min, UTC).timestamp()) * 1_000_000
     n_rows = 0
     with state.reading() as connection:
-        pieces = store.iter_predictions(connection, since=since, until=since + _DAY_US)
-        first = next(pieces, None)
+        batches = store.iter_predictions(connection, since=since, until=since + _DAY_US)
+        first = next(batches, None)
         if first is None:
             return 0
         with files.atomic_file(path) as temporary:
@@ -54,7 +54,7 @@ def export_day(state: State, day: date, path: Path) -> int:
             with pq.ParquetWriter(temporary, table.schema, compression="zstd", version="2.6") as writer:
                 writer.write_table(table)
                 n_rows += len(first)
-                for rows in pieces:
+                for rows in batches:
                     outcomes = store.latest_outcomes(connection, [row.prediction_id for row in rows])
                     writer.write_table(_table(rows, outcomes))
                     n_rows += len(rows)

@@ -179,7 +179,7 @@ _PREDICTION_PROPERTIES: dict[str, dict[str, Any]] = {
     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
     "probabilities": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
     "prediction_id": _STRING,
-    "warnings": {"type": "array", "items": _object_schema(column=_STRING, rule=_STRING, message=_STRING)},
+    "warnings": {"type": "array", "items": _object_schema(feature=_STRING, rule=_STRING, message=_STRING)},
 }
 _MODEL_PROPERTIES: dict[str, dict[str, Any]] = {
     "model_name": _STRING,

@@ -58,7 +58,12 @@ def test_model_of_synthetic_rows_scores_well_on_real_rows(data: str, name: str, 
     config = settings(f"data={data}")
     declared = Schema.from_config(config.data)
     learned = fit_classifier(
-        fetch_rows(config.data, root=Path()).frame, declared, config.features, config.model, seed=42, class_weight=None
+        fetch_rows(config.data, root=Path()).frame,
+        declared,
+        config.features,
+        model=config.model,
+        seed=42,
+        class_weight=None,
     )
     real = read_csv(FOLDER / name, schema(with_id=with_id), DIALECT)
     assert (

@@ -30,7 +30,7 @@ class PackagedProblem:
 
     def evaluate(self, **changes: object) -> EvaluationReport:
         settings_ = self.config.evaluation.model_copy(update=changes)
-        return evaluate(self.package, self.train, self.test, settings_, objective="log_loss", seed=42)
+        return evaluate(self.package, self.train, self.test, config=settings_, objective="log_loss", seed=42)
 
     @cached_property
     def report(self) -> EvaluationReport:
@@ -40,7 +40,9 @@ class PackagedProblem:
 def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedProblem:
     config, declared = settings(*FAST), schema(n_classes)
     learn, judge = rows(400, n_classes), rows(300, n_classes, seed=1)
-    result = train_classifier(learn, declared, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(
+        learn, declared, config.features, model=config.model, training=config.training, seed=config.seed
+    )
     folder = tmp_path_factory.mktemp("package") / "candidate"
     package.write_package(
         folder,

@@ -26,12 +26,19 @@ def scored(draw: st.DrawFn) -> LabeledPredictions:
     n = draw(st.integers(2, 80))
     y = np.concatenate([[0, 1], rng.integers(0, 2, n - 2)])
     p = rng.integers(0, draw(st.integers(2, 100)), n) / 100
-    return LabeledPredictions(y, np.column_stack([1 - p, p]), (p >= 0.5).astype(int), 1)
+    return LabeledPredictions(
+        y=y, probabilities=np.column_stack([1 - p, p]), predicted=(p >= 0.5).astype(int), positive=1
+    )
 
 
 def hand() -> LabeledPredictions:
     p = np.array([0.9, 0.6, 0.4, 0.1])
-    return LabeledPredictions(np.array([1, 0, 1, 0]), np.column_stack([1 - p, p]), (p >= 0.5).astype(int), 1)
+    return LabeledPredictions(
+        y=np.array([1, 0, 1, 0]),
+        probabilities=np.column_stack([1 - p, p]),
+        predicted=(p >= 0.5).astype(int),
+        positive=1,
+    )
 
 
 def test_roc_of_four_rows() -> None:
@@ -98,7 +105,12 @@ def test_the_order_of_rows_shows_in_no_curve(rows: LabeledPredictions) -> None:
 def test_wilsons_interval_is_the_published_one() -> None:
     # Wilson's interval for 8 of 10 at 95 %: 0.490 to 0.943 (Brown, Cai and DasGupta 2001).
     p = np.full(10, 0.75)
-    rows = LabeledPredictions(np.array([1] * 8 + [0] * 2), np.column_stack([1 - p, p]), np.ones(10, dtype=int), 1)
+    rows = LabeledPredictions(
+        y=np.array([1] * 8 + [0] * 2),
+        probabilities=np.column_stack([1 - p, p]),
+        predicted=np.ones(10, dtype=int),
+        positive=1,
+    )
     found = calibration_table(rows).iloc[0]
     assert (found["low"], found["high"]) == pytest.approx((0.490, 0.943), abs=0.0005)
 
@@ -107,7 +119,9 @@ def test_a_long_curve_keeps_its_shape_in_200_points() -> None:
     rng = np.random.default_rng(0)
     p = rng.random(5000)
     y = (rng.random(5000) < p).astype(int)
-    rows = LabeledPredictions(y, np.column_stack([1 - p, p]), (p >= 0.5).astype(int), 1)
+    rows = LabeledPredictions(
+        y=y, probabilities=np.column_stack([1 - p, p]), predicted=(p >= 0.5).astype(int), positive=1
+    )
     found = roc_table(rows)
     assert len(found) == 200
     area = auc(found["false_positive_rate"], found["true_positive_rate"])

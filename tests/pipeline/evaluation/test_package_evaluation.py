@@ -85,8 +85,14 @@ def test_importance_of_many_rows_is_taken_from_some(binary: PackagedProblem) -> 
 
 
 def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
-    judged = {one.column for one in binary.report.slices} | {column for column, _, _ in binary.report.too_small_slices}
-    assert judged == {"size", "count", "colour", "is_new", "seen_at"}
+    slices = binary.report.slices
+    assert {slice_.column for slice_ in (*slices.evaluated, *slices.too_small)} == {
+        "size",
+        "count",
+        "colour",
+        "is_new",
+        "seen_at",
+    }
 
 
 def test_onnx_is_proved_once_more(binary: PackagedProblem) -> None:
@@ -96,7 +102,7 @@ def test_onnx_is_proved_once_more(binary: PackagedProblem) -> None:
 
 def test_a_served_form_that_answers_otherwise_is_refused(binary: PackagedProblem) -> None:
     served = binary.package.serving_classifier
-    other = replace(binary.package, served=replace(served, estimator=_ReversedEstimator(served.estimator)))
+    other = replace(binary.package, serving_classifier=replace(served, estimator=_ReversedEstimator(served.estimator)))
     with pytest.raises(IntegrityError, match=r"differ from scikit-learn's on 300 test rows"):
         replace(binary, package=other).evaluate()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from pipeline.evaluation.slices import Slice, _column_slices, evaluate_slices
+from pipeline.evaluation.slices import SliceReport, SmallSlice, _column_slices, evaluate_slices
 from pipeline.metrics import LabeledPredictions
 from pipeline.schema import Column, Schema, Target
 from tests.fixtures.toy_dataset import FAST, settings
@@ -21,25 +21,23 @@ TARGET = Target("answer", ("no", "yes"), "yes")
 
 
 def scored_rows_with_errors(wrong: np.ndarray) -> LabeledPredictions:
-    """Return rows that are called rightly with 0.9, and wrongly where `wrong` says so."""
-    called = np.where(wrong, 1 - CODE, CODE)
-    p = np.where(called == 1, 0.9, 0.1)
-    return LabeledPredictions(CODE, np.column_stack([1 - p, p]), called, 1)
+    """Return rows that are predicted with probability 0.9; the rows in `wrong` get the other class."""
+    predicted = np.where(wrong, 1 - CODE, CODE)
+    p = np.where(predicted == 1, 0.9, 0.1)
+    return LabeledPredictions(y=CODE, probabilities=np.column_stack([1 - p, p]), predicted=predicted, positive=1)
 
 
-def evaluated_slices(
-    column: Column, values: object, wrong: np.ndarray | None = None
-) -> tuple[list[Slice], list[object]]:
+def evaluated_slices(column: Column, values: object, wrong: np.ndarray | None = None) -> SliceReport:
     frame = pd.DataFrame({column.name: values})
     scored = scored_rows_with_errors(np.zeros(N, dtype=bool) if wrong is None else wrong)
-    return evaluate_slices(scored, frame, frame, Schema("s", (column,), TARGET), CONFIG, seed=0)
+    return evaluate_slices(scored, frame, frame, schema=Schema("s", (column,), TARGET), config=CONFIG, seed=0)
 
 
 def n_rows_by_slice(column: Column, values: object) -> dict[str, int]:
-    return {one.value: one.n_rows for one in evaluated_slices(column, values)[0]}
+    return {slice_.value: slice_.n_rows for slice_ in evaluated_slices(column, values).evaluated}
 
 
-def test_every_word_and_the_missing_are_parts() -> None:
+def test_each_category_and_missing_values_are_slices() -> None:
     values = pd.array(["red"] * 200 + ["blue"] * 150 + [None] * 50, dtype="string")
     assert n_rows_by_slice(Column("c", "category", "category", categories=("blue", "red")), values) == {
         "blue": 150,
@@ -48,7 +46,7 @@ def test_every_word_and_the_missing_are_parts() -> None:
     }
 
 
-def test_a_word_that_is_not_declared_is_a_part() -> None:
+def test_undeclared_categories_are_one_slice() -> None:
     values = pd.array(["red"] * 300 + ["green"] * 100, dtype="string")
     assert n_rows_by_slice(Column("c", "category", "category", categories=("red",)), values) == {
         "red": 300,
@@ -56,12 +54,12 @@ def test_a_word_that_is_not_declared_is_a_part() -> None:
     }
 
 
-def test_booleans_are_two_words() -> None:
+def test_booleans_give_two_slices() -> None:
     values = pd.array([True] * 100 + [False] * 270 + [None] * 30, dtype="boolean")
     assert n_rows_by_slice(Column("b", "boolean", "boolean"), values) == {"false": 270, "true": 100, "missing": 30}
 
 
-def test_whole_numbers_are_cut_at_quantiles_and_called_by_their_values() -> None:
+def test_integers_are_cut_at_quantiles_and_labeled_by_their_values() -> None:
     values = pd.array(np.arange(N) % 8, dtype="Int64")
     assert n_rows_by_slice(Column("n", "integer", "Int64"), values) == {
         "up to 1": 100,
@@ -71,18 +69,18 @@ def test_whole_numbers_are_cut_at_quantiles_and_called_by_their_values() -> None
     }
 
 
-def test_numbers_that_are_nearly_all_equal_are_not_cut_twice_at_one_place() -> None:
+def test_equal_quantiles_are_one_edge() -> None:
     values = pd.array([0] * 350 + [1] * 50, dtype="Int64")
     assert n_rows_by_slice(Column("n", "integer", "Int64"), values) == {"up to 0": 350, "above 0": 50}
 
 
-def test_a_constant_is_one_part() -> None:
+def test_a_constant_is_one_slice() -> None:
     assert n_rows_by_slice(Column("n", "float", "Float64"), pd.array([1.5] * N, dtype="Float64")) == {"any value": N}
 
 
 def test_floats_are_cut_at_quantiles() -> None:
-    found = n_rows_by_slice(Column("n", "float", "Float64"), pd.array(np.arange(N) / 10, dtype="Float64"))
-    assert found == {"up to 9.9": 100, "above 9.9 to 19.9": 100, "above 19.9 to 29.9": 100, "above 29.9": 100}
+    n_rows = n_rows_by_slice(Column("n", "float", "Float64"), pd.array(np.arange(N) / 10, dtype="Float64"))
+    assert n_rows == {"up to 9.9": 100, "above 9.9 to 19.9": 100, "above 19.9 to 29.9": 100, "above 29.9": 100}
 
 
 def test_datetimes_are_cut_at_moments() -> None:
@@ -91,63 +89,64 @@ def test_datetimes_are_cut_at_moments() -> None:
     )
     moments = moments.reset_index(drop=True)
     moments[:40] = pd.NaT
-    found = n_rows_by_slice(Column("t", "datetime", "datetime64[us]"), moments)
-    assert found["missing"] == 40
-    assert "up to 2026-01-06T09:00:00" in found
-    assert sum(found.values()) == N
+    n_rows = n_rows_by_slice(Column("t", "datetime", "datetime64[us]"), moments)
+    assert n_rows["missing"] == 40
+    assert "up to 2026-01-06T09:00:00" in n_rows
+    assert sum(n_rows.values()) == N
 
 
 def test_quantiles_are_those_of_training() -> None:
     column = Column("n", "integer", "Int64")
     train = pd.DataFrame({"n": pd.array(np.arange(N) % 4, dtype="Int64")})
     test = pd.DataFrame({"n": pd.array(np.arange(N) % 4 + 100, dtype="Int64")})
-    found, _ = evaluate_slices(
-        scored_rows_with_errors(CODE > 1), train, test, Schema("s", (column,), TARGET), CONFIG, seed=0
+    report = evaluate_slices(
+        scored_rows_with_errors(CODE > 1), train, test, schema=Schema("s", (column,), TARGET), config=CONFIG, seed=0
     )
-    assert [(one.value, one.n_rows) for one in found] == [("above 2", N)]
+    assert [(slice_.value, slice_.n_rows) for slice_ in report.evaluated] == [("above 2", N)]
 
 
-def test_the_worst_part_comes_first_and_stands_out() -> None:
-    colour = pd.array(np.where(np.arange(N) < 100, "red", "blue"), dtype="string")
+def test_the_worst_slice_comes_first_and_is_clearly_worse() -> None:
+    color = pd.array(np.where(np.arange(N) < 100, "red", "blue"), dtype="string")
     wrong = (np.arange(N) < 100) & (np.arange(N) % 3 == 0)
-    found, _ = evaluated_slices(Column("c", "category", "category", categories=("blue", "red")), colour, wrong)
-    assert [(one.value, one.is_clearly_worse) for one in found] == [("red", True), ("blue", False)]
-    assert found[0].metrics["accuracy"] == 0.66
-    assert found[0].estimate.low < found[0].estimate.value < found[0].estimate.high
+    slices = evaluated_slices(Column("c", "category", "category", categories=("blue", "red")), color, wrong).evaluated
+    assert [(slice_.value, slice_.is_clearly_worse) for slice_ in slices] == [("red", True), ("blue", False)]
+    assert slices[0].metrics["accuracy"] == 0.66
+    assert slices[0].estimate.low < slices[0].estimate.value < slices[0].estimate.high
 
 
-def test_a_small_part_is_named_and_not_judged() -> None:
+def test_a_small_slice_is_listed_and_not_evaluated() -> None:
     values = pd.array(["red"] * 390 + ["blue"] * 10, dtype="string")
-    found, too_small = evaluated_slices(Column("c", "category", "category", categories=("blue", "red")), values)
-    assert [one.value for one in found] == ["red"]
-    assert too_small == [("c", "blue", 10)]
+    report = evaluated_slices(Column("c", "category", "category", categories=("blue", "red")), values)
+    assert [slice_.value for slice_ in report.evaluated] == ["red"]
+    assert report.too_small == (SmallSlice("c", "blue", 10),)
 
 
-@pytest.mark.parametrize(("role", "n_found"), [("feature", 2), ("ignore", 2), ("id", 2)])
-def test_a_protected_column_is_judged_whatever_its_size_and_role(role: str, n_found: int) -> None:
+@pytest.mark.parametrize(("role", "n_slices"), [("feature", 2), ("ignore", 2), ("id", 2)])
+def test_a_protected_column_is_evaluated_whatever_its_size_and_role(role: str, n_slices: int) -> None:
     values = pd.array(["red"] * 399 + ["blue"], dtype="string")
     column = Column("c", "category", "category", categories=("blue", "red"), role=role, protected=True)
-    assert len(evaluated_slices(column, values)[0]) == n_found
+    assert len(evaluated_slices(column, values).evaluated) == n_slices
 
 
 @pytest.mark.parametrize(
     "column", [Column("c", "text", "string"), Column("c", "integer", "Int64", role="id")], ids=["text", "id"]
 )
 def test_text_and_ids_are_not_cut(column: Column) -> None:
-    assert evaluated_slices(column, pd.array([1] * N, dtype="Int64")) == ([], [])
+    assert evaluated_slices(column, pd.array([1] * N, dtype="Int64")) == SliceReport(evaluated=(), too_small=())
 
 
-def test_a_figure_that_is_not_defined_comes_last() -> None:
+def test_slices_with_an_undefined_metric_come_last() -> None:
     values = pd.array(np.where(CODE == 1, "red", "blue"), dtype="string")
     values[:20] = None
     config = CONFIG.model_copy(update={"slices": CONFIG.slices.model_copy(update={"metric": "roc_auc"})})
     frame = pd.DataFrame({"c": values})
     column = Column("c", "category", "category", categories=("blue", "red"))
     wrong = np.arange(N) % 7 == 0
-    found, _ = evaluate_slices(
-        scored_rows_with_errors(wrong), frame, frame, Schema("s", (column,), TARGET), config, seed=0
+    report = evaluate_slices(
+        scored_rows_with_errors(wrong), frame, frame, schema=Schema("s", (column,), TARGET), config=config, seed=0
     )
-    assert [(one.value, one.estimate.value is None, one.is_clearly_worse) for one in found[1:]] == [
+    undefined = report.evaluated[1:]
+    assert [(slice_.value, slice_.estimate.value is None, slice_.is_clearly_worse) for slice_ in undefined] == [
         ("blue", True, None),
         ("red", True, None),
     ]
@@ -158,9 +157,9 @@ def test_a_figure_that_is_not_defined_comes_last() -> None:
     st.lists(st.none() | st.integers(-5, 5) | st.integers(-(2**50), 2**50), min_size=8, max_size=60),
     st.integers(2, 8),
 )
-def test_the_parts_of_a_column_hold_each_row_once(values: list[int | None], quantiles: int) -> None:
+def test_the_slices_of_a_column_hold_each_row_once(values: list[int | None], quantiles: int) -> None:
     column = Column("n", "integer", "Int64")
     series = pd.Series(values, dtype="Int64")
-    parts = dict(_column_slices(column, series, series, quantiles))
-    assert np.sum([inside.astype(int) for inside in parts.values()], axis=0).tolist() == [1] * len(values)
-    assert len(parts) <= quantiles + 1
+    slices = dict(_column_slices(column, series, series, quantiles=quantiles))
+    assert np.sum([inside.astype(int) for inside in slices.values()], axis=0).tolist() == [1] * len(values)
+    assert len(slices) <= quantiles + 1

@@ -54,7 +54,7 @@ def _evaluate(judged: Package) -> dict[str, Any]:
         parts("personality", N_ROWS),
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
-    return evaluate(judged, rows.train, rows.test, config.evaluation, objective="log_loss", seed=1).as_dict()
+    return evaluate(judged, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1).as_dict()
 
 
 def evaluate_candidate(
@@ -175,7 +175,11 @@ def _models_of_equal_worth(seed: int, n_rows: int = 1000) -> tuple[LabeledPredic
     scored = []
     for _ in range(2):
         p = 1 / (1 + np.exp(-(truth + rng.normal(0, 0.5, n_rows))))
-        scored.append(LabeledPredictions(y, np.column_stack([1 - p, p]), (p > 0.5).astype(np.int64), 1))
+        scored.append(
+            LabeledPredictions(
+                y=y, probabilities=np.column_stack([1 - p, p]), predicted=(p > 0.5).astype(np.int64), positive=1
+            )
+        )
     return scored[0], scored[1]
 
 
@@ -201,7 +205,9 @@ def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for(
 
 def test_where_more_is_better_the_sides_are_exchanged() -> None:
     mine, theirs = _models_of_equal_worth(1)
-    worse = LabeledPredictions(theirs.y, theirs.probabilities[:, ::-1].copy(), 1 - theirs.predicted, 1)
+    worse = LabeledPredictions(
+        y=theirs.y, probabilities=theirs.probabilities[:, ::-1].copy(), predicted=1 - theirs.predicted, positive=1
+    )
     found = compare_paired(mine, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
     gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
     assert (gate.result, gate.fails_when) == ("pass", "below")

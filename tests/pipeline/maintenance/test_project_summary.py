@@ -22,8 +22,8 @@ def _summary(*, onnx: bool = True) -> ProjectSummary:
         quality_score=97.25,
         warnings=("missing",),
         metrics=(
-            SummaryMetric("log_loss", 0.25, 0.2, 0.3, {"majority": 0.6}),
-            SummaryMetric("roc_auc", None, None, None, {}),
+            SummaryMetric(name="log_loss", value=0.25, low=0.2, high=0.3, baselines={"majority": 0.6}),
+            SummaryMetric(name="roc_auc", value=None, low=None, high=None, baselines={}),
         ),
         confidence=0.95,
         is_onnx=onnx,

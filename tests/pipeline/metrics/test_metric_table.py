@@ -32,7 +32,12 @@ def binary_predictions(y: list[int], p: list[float], *, positive: int = 1) -> La
     columns = [1 - score, score] if positive == 1 else [score, 1 - score]
     truth = np.array(y) if positive == 1 else 1 - np.array(y)
     called = (score >= 0.5).astype(int)
-    return LabeledPredictions(truth, np.column_stack(columns), called if positive == 1 else 1 - called, positive)
+    return LabeledPredictions(
+        y=truth,
+        probabilities=np.column_stack(columns),
+        predicted=called if positive == 1 else 1 - called,
+        positive=positive,
+    )
 
 
 @st.composite
@@ -45,7 +50,9 @@ def labeled_predictions(draw: st.DrawFn, n_classes: int | None = None, min_rows:
     raw = rng.integers(1, levels + 1, (len(y), n_classes)).astype(float)
     probabilities = raw / raw.sum(axis=1, keepdims=True)
     predicted = rng.integers(0, n_classes, len(y))
-    return LabeledPredictions(y, probabilities, predicted, 1 if n_classes == 2 else None)
+    return LabeledPredictions(
+        y=y, probabilities=probabilities, predicted=predicted, positive=1 if n_classes == 2 else None
+    )
 
 
 # Four rows, worked out on paper: scores 0.9 and 0.4 are of the class, 0.6 and 0.1 are not.
@@ -309,12 +316,14 @@ def test_expected_metric_if_calibrated_is_the_mean_over_simulated_rows(n_classes
     for _ in range(300):
         y = np.array([rng.choice(n_classes, p=row) for row in probabilities])
         seen.append(METRICS["ece"](y, probabilities, predicted, positive=positive))
-    scored = LabeledPredictions(np.zeros(80, dtype=np.int64), probabilities, predicted, positive)
+    scored = LabeledPredictions(
+        y=np.zeros(80, dtype=np.int64), probabilities=probabilities, predicted=predicted, positive=positive
+    )
     expected = expected_metric_if_calibrated(scored, "ece", n_resamples=300, seed=1)
     assert expected == pytest.approx(np.mean(seen), abs=4 * np.std(seen) / np.sqrt(300) * np.sqrt(2))
 
 
 def test_certain_probabilities_that_are_right_have_no_calibration_error_by_chance() -> None:
     sure = np.eye(2)[[0, 1, 1]]
-    scored = LabeledPredictions(np.array([0, 1, 1]), sure, np.array([0, 1, 1]), 1)
+    scored = LabeledPredictions(y=np.array([0, 1, 1]), probabilities=sure, predicted=np.array([0, 1, 1]), positive=1)
     assert expected_metric_if_calibrated(scored, "ece", n_resamples=20, seed=1) == 0.0

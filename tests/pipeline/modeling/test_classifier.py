@@ -18,7 +18,9 @@ THREE = Target("y", ("a", "b", "c"), None)
 def fitted(n_classes: int = 2, *overrides: str, class_weight: str | None = None):
     config = settings("model=logistic_regression", *overrides)
     frame = rows(n_classes=n_classes)
-    return fit_classifier(frame, schema(n_classes), config.features, config.model, seed=1, class_weight=class_weight)
+    return fit_classifier(
+        frame, schema(n_classes), config.features, model=config.model, seed=1, class_weight=class_weight
+    )
 
 
 def test_a_row_is_positive_from_the_threshold_on() -> None:
@@ -48,7 +50,7 @@ def test_probabilities_stand_in_the_order_of_the_classes(n_classes: int) -> None
 def test_a_class_without_training_rows_has_probability_zero() -> None:
     config, frame = settings("model=logistic_regression"), rows(n_classes=3)
     part = frame[frame["answer"] != "kind 1"]
-    found = fit_classifier(part, schema(3), config.features, config.model, seed=1).predict_proba(frame)
+    found = fit_classifier(part, schema(3), config.features, model=config.model, seed=1).predict_proba(frame)
     assert (found[:, 1] == 0).all()
     assert found[:, [0, 2]].min() > 0
 
@@ -64,7 +66,9 @@ def test_class_weights_move_probabilities_towards_the_rarer_class() -> None:
     config, frame = settings("model=logistic_regression"), rows()
     rare = frame.drop(frame.index[frame["answer"] == "yes"][20:])
     plain, weighted = (
-        fit_classifier(rare, schema(), config.features, config.model, seed=1, class_weight=weight).predict_proba(frame)
+        fit_classifier(rare, schema(), config.features, model=config.model, seed=1, class_weight=weight).predict_proba(
+            frame
+        )
         for weight in (None, "balanced")
     )
     assert weighted[:, 1].mean() > plain[:, 1].mean() + 0.05
@@ -78,7 +82,7 @@ def test_a_model_that_takes_no_weights_says_so() -> None:
 def test_rows_of_one_class_teach_nothing() -> None:
     config, frame = settings("model=logistic_regression"), rows()
     with pytest.raises(DataError, match="answer: only one class occurs"):
-        fit_classifier(frame[frame["answer"] == "no"], schema(), config.features, config.model, seed=1)
+        fit_classifier(frame[frame["answer"] == "no"], schema(), config.features, model=config.model, seed=1)
 
 
 def test_a_class_that_is_not_declared_is_named_with_its_row() -> None:
@@ -96,4 +100,4 @@ def test_rows_without_the_target_are_refused() -> None:
 def test_what_an_estimator_refuses_is_said_in_its_name() -> None:
     config = settings("model=stacking", "model.estimator.cv=40")
     with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted to these rows"):
-        fit_classifier(rows(40), schema(), config.features, config.model, seed=1)
+        fit_classifier(rows(40), schema(), config.features, model=config.model, seed=1)

@@ -13,7 +13,9 @@ from sklearn.model_selection import StratifiedKFold
 from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.metrics import METRICS
 from pipeline.modeling.classifier import encode_target, fit_classifier
-from pipeline.modeling.training import THRESHOLD_RULES, TrainResult, _FoldEvaluation, train_classifier, training_lineage
+from pipeline.modeling.thresholds import THRESHOLD_RULES
+from pipeline.modeling.training import TrainResult, _FoldEvaluation, train_classifier
+from pipeline.package.training_lineage import training_lineage
 from tests.fixtures.toy_dataset import FAST, rows, schema, settings
 
 
@@ -21,7 +23,7 @@ def trained(*overrides: str, n: int = 300, n_classes: int = 2) -> TrainResult:
     config = settings(*FAST, *overrides)
     declared = schema(n_classes)
     return train_classifier(
-        rows(n, n_classes), declared, config.features, config.model, config.training, seed=config.seed
+        rows(n, n_classes), declared, config.features, model=config.model, training=config.training, seed=config.seed
     )
 
 
@@ -30,7 +32,7 @@ def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
     codes = encode_target(frame, declared.target)
     expected = np.empty((len(frame), 2))
     for learn, judge in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
-        fitted = fit_classifier(frame.iloc[learn], declared, config.features, config.model, seed=config.seed)
+        fitted = fit_classifier(frame.iloc[learn], declared, config.features, model=config.model, seed=config.seed)
         expected[judge] = fitted.predict_proba(frame.iloc[judge])
     assert np.array_equal(trained().out_of_fold, expected)
 
@@ -160,7 +162,7 @@ def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
     config = settings(*FAST)
     frame = rows().head(120).query("answer == 'no' or row < 4")
     with pytest.raises(DataError, match=r"yes has 2 rows.*training\.folds is 3"):
-        train_classifier(frame, schema(), config.features, config.model, config.training, seed=0)
+        train_classifier(frame, schema(), config.features, model=config.model, training=config.training, seed=0)
 
 
 def test_what_dvc_compares_is_small_and_plain() -> None:

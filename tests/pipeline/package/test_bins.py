@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.package.searching import _fast_searchsorted
+from pipeline.package.bins import _fast_searchsorted
 
 EDGES = st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=60, unique=True)
 

@@ -55,7 +55,16 @@ def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegis
 
 
 def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
-    version = ModelVersion("m", 1, "0" * 64, "1.0.0", "None", "x" * 9000, {}, 1)
+    version = ModelVersion(
+        model="m",
+        version=1,
+        digest="0" * 64,
+        semver="1.0.0",
+        stage="None",
+        description="x" * 9000,
+        tags={},
+        registered_at=1,
+    )
     assert len(mlflow_description(version)) == 5000
 
 
@@ -100,7 +109,20 @@ def test_where_no_commit_names_a_package_lineage_says_so_and_nothing_is_made_aga
 
 
 def entry(seq: int, after: dict[str, Any], generation: int | None = None, model: str = NAME) -> AuditEntry:
-    return AuditEntry(seq, seq, "ada", "promote", model, 1, generation, {}, after, "", {}, "")
+    return AuditEntry(
+        seq=seq,
+        recorded_at=seq,
+        actor="ada",
+        action="promote",
+        model=model,
+        version=1,
+        generation=generation,
+        before={},
+        after=after,
+        reason="",
+        evidence={},
+        hash="",
+    )
 
 
 def placed(version: int) -> dict[str, Any]:

@@ -111,24 +111,26 @@ def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
     registry: ModelRegistry, packages: dict[str, Path]
 ) -> None:
     config = settings().promotion
-    first = registry.submit(NAME, packages["first"], report(), config, tags={})
+    first = registry.submit(NAME, packages["first"], report(), config=config, tags={})
     assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) goes to Production")
     champion = registry.load_model(NAME).digest
-    assert registry.submit(NAME, packages["second"], report(champion=champion), config, tags={}).stage == "Staging"
-    assert registry.submit(NAME, packages["third"], report("hold", champion), config, tags={}).stage is None
-    assert not registry.submit(NAME, packages["second"], report(champion=champion), config, tags={}).is_new
+    assert (
+        registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).stage == "Staging"
+    )
+    assert registry.submit(NAME, packages["third"], report("hold", champion), config=config, tags={}).stage is None
+    assert not registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).is_new
     assert stages(registry) == ["Production", "Staging", "None"]
 
 
 def test_the_policy_says_how_far(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     manual, production = (settings(f"promotion.policy={word}").promotion for word in ("manual", "production"))
-    assert registry.submit(NAME, packages["first"], report(), manual, tags={}).stage is None
+    assert registry.submit(NAME, packages["first"], report(), config=manual, tags={}).stage is None
     registry.promote_model(NAME, 1, "Production")
     champion = registry.load_model(NAME).digest
     judged = report(champion=champion)
-    assert registry.submit(NAME, packages["second"], judged, production, tags={}).stage == "Production"
+    assert registry.submit(NAME, packages["second"], judged, config=production, tags={}).stage == "Production"
     with pytest.raises(Conflict, match="another version went into Production"):
-        registry.submit(NAME, packages["third"], judged, production, tags={})
+        registry.submit(NAME, packages["third"], judged, config=production, tags={})
 
 
 def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegistry) -> None:

@@ -92,9 +92,9 @@ class RegistryUnderTest:
         """What the register stage does with a candidate that passed."""
         candidate = self.packages.add(self.source)
         made, _ = stage_transitions.register(
-            self.state, self.packages, NAME, candidate, gates=report().as_dict(), tags=tags
+            self.state, self.packages, NAME, candidate=candidate, gates=report().as_dict(), tags=tags
         )
-        stage_transitions.promote(self.state, NAME, made.version, "Production")
+        stage_transitions.promote(self.state, NAME, made.version, stage="Production")
 
     def is_intact(self) -> bool:
         """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""

@@ -63,7 +63,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
         folder, package = self.sources[name]
         self.packages.add(folder)
         version, is_new = stage_transitions.register(
-            self.state, self.packages, NAME, package, gates=report(result).as_dict()
+            self.state, self.packages, NAME, candidate=package, gates=report(result).as_dict()
         )
         assert is_new is (name not in self.registered)
         if is_new:
@@ -84,15 +84,15 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def promote(self, data: st.DataObject, stage: str, force: bool, behind: int | None) -> None:
         number = data.draw(st.integers(1, len(self.registered)))
         expected = None if behind is None else self.generation - behind
-        asked: dict[str, Any] = {"reason": "r", "expected": expected, "force": force}
+        options: dict[str, Any] = {"reason": "r", "expected_generation": expected, "force": force}
         if stage in ("Staging", "Production") and not force and self.verdicts[number - 1] != "pass":
             with pytest.raises(GateRefused):
-                stage_transitions.promote(self.state, NAME, number, stage, **asked)
+                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
         elif behind == 1:
             with pytest.raises(Conflict):
-                stage_transitions.promote(self.state, NAME, number, stage, **asked)
+                stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
         else:
-            stage_transitions.promote(self.state, NAME, number, stage, **asked)
+            stage_transitions.promote(self.state, NAME, number, stage=stage, **options)
             self._move_in_model(number, stage, is_rollback=False)
 
     def _move_in_model(self, number: int, stage: str, *, is_rollback: bool) -> None:
@@ -141,7 +141,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def crash_before_the_commit(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(1, len(self.registered)))
         with pytest.raises(_Killed), _ending_at_the_commit(self):
-            stage_transitions.promote(self.state, NAME, number, "Production", reason="r", force=True)
+            stage_transitions.promote(self.state, NAME, number, stage="Production", reason="r", force=True)
 
     @rule()
     def reopen(self) -> None:

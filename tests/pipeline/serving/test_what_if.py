@@ -32,7 +32,7 @@ def test_each_probability_is_that_of_the_row_with_this_one_value(loaded: Package
     label = loaded.classes[1]
     found = what_if_frame(loaded, row, label=label)
     name = loaded.schema.feature_names[0]
-    for one in found[found["column"] == name].itertuples():
+    for one in found[found["feature"] == name].itertuples():
         value = None if one.value == "missing" else int(one.value)
         expected = loaded.predict_proba({key: [value if key == name else known] for key, known in row.items()})[0, 1]
         assert one.probability == pytest.approx(expected, abs=1e-6)
@@ -42,7 +42,7 @@ def test_the_present_value_is_marked_once_for_each_column(loaded: Package) -> No
     row = {column.name: column.example for column in loaded.schema.features}
     found = what_if_frame(loaded, row, label=loaded.classes[0])
     marked = found[found["is_present"]]
-    assert sorted(marked["column"]) == sorted(loaded.schema.feature_names)
+    assert sorted(marked["feature"]) == sorted(loaded.schema.feature_names)
     assert len(set(marked["probability"])) == 1
 
 
@@ -50,7 +50,7 @@ def test_a_value_that_training_never_had_is_among_those_that_are_tried(loaded: P
     name = loaded.schema.feature_names[0]
     row = {**{column.name: column.example for column in loaded.schema.features}, name: 999}
     found = what_if_frame(loaded, row, label=loaded.classes[0])
-    assert found[found["is_present"] & (found["column"] == name)]["value"].tolist() == ["999"]
+    assert found[found["is_present"] & (found["feature"] == name)]["value"].tolist() == ["999"]
 
 
 def test_a_missing_value_is_tried_where_it_may_be(loaded: Package) -> None:

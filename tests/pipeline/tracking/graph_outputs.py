@@ -13,7 +13,8 @@ from pipeline.config.config_loader import build_config
 from pipeline.data import sources
 from pipeline.data.splitters import split_train_test
 from pipeline.evaluation import evaluate, model_card
-from pipeline.modeling.training import train_classifier, training_lineage
+from pipeline.modeling.training import train_classifier
+from pipeline.package.training_lineage import training_lineage
 from pipeline.project import paths
 from pipeline.schema import Schema
 
@@ -65,7 +66,9 @@ def make_results(root: Path, *overrides: str) -> Config:
     config = make_rows(root, *overrides)
     schema = Schema.from_config(config.data)
     rows, test = files.read_parquet(root / paths.TRAIN_ROWS), files.read_parquet(root / paths.TEST_ROWS)
-    result = train_classifier(rows, schema, config.features, config.model, config.training, seed=config.seed)
+    result = train_classifier(
+        rows, schema, config.features, model=config.model, training=config.training, seed=config.seed
+    )
     hashes = {
         name: files.sha256_file(root / path) for name, path in (("train", paths.TRAIN_ROWS), ("test", paths.TEST_ROWS))
     }
@@ -83,7 +86,7 @@ def make_results(root: Path, *overrides: str) -> Config:
     files.write_json(root / paths.TRAIN_METRICS, result.as_dict())
     judged = package.load_package(root / paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        judged, rows, test, config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        judged, rows, test, config=config.evaluation, objective=config.training.selection_metric, seed=config.seed
     )
     report.write_tables(root / paths.PLOTS)
     files.write_json(root / paths.EVALUATION_REPORT, report.as_dict())
