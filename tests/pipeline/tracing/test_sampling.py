@@ -71,7 +71,7 @@ def test_the_sampler_is_that_of_the_environment(word: str, argument: str, expect
 def test_an_unknown_sampler_or_share_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER 'traceidration': .*did you mean 'traceidratio'"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidration"}, 1.0)
-    with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': accepted is a share from 0 to 1"):
+    with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': expected a rate from 0 to 1"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, 1.0)
 
 

@@ -78,8 +78,8 @@ def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
 @pytest.mark.parametrize(
     ("name", "word", "said"),
     [
-        ("OTEL_TRACES_EXPORTER", "oltp", "accepted is one of otlp, console, none; did you mean 'otlp'"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "accepted is http/protobuf"),
+        ("OTEL_TRACES_EXPORTER", "oltp", "expected one of otlp, console, none; did you mean 'otlp'"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "expected http/protobuf"),
     ],
 )
 def test_an_unknown_setting_is_refused_with_a_message(name: str, word: str, said: str) -> None:
