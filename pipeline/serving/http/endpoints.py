@@ -20,9 +20,8 @@ from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.serving.engine import Engine
+    from pipeline.serving.http.application import ServerStatus
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.http.monitor_metrics import MonitorMetrics
@@ -64,10 +63,7 @@ class Endpoints:
     concurrency_limiter : ConcurrencyLimiter
     max_rows : int
         Rows that one request may have.
-    gauges : callable
-        Returns the metrics of the server itself: its connections, and whether it is draining.
-    is_draining : callable
-        Returns True from the moment at which the server is told to stop.
+    server_status : ServerStatus
     has_docs_page : bool
         Whether `/docs` exists.
     monitor_metrics : MonitorMetrics
@@ -77,8 +73,7 @@ class Endpoints:
     request_metrics: RequestMetrics
     concurrency_limiter: ConcurrencyLimiter
     max_rows: int
-    gauges: Callable[[], dict[str, float]]
-    is_draining: Callable[[], bool]
+    server_status: ServerStatus
     has_docs_page: bool
     monitor_metrics: MonitorMetrics
     _cached_description: _Description | None = field(default=None)
@@ -115,7 +110,7 @@ class Endpoints:
 
     def _readiness_response(self, details: dict[str, Any]) -> HttpResponse:
         readiness = self.engine.ready()
-        is_draining = self.is_draining()
+        is_draining = self.server_status.is_draining
         if readiness.is_ready and not is_draining:
             return HttpResponse(_to_json({"status": "ok", "ready": True, **details}))
         reason = "the server is stopping" if is_draining else readiness.reason
@@ -206,7 +201,7 @@ class Endpoints:
     @route("GET", "/v1/status", role="viewer", summary="The loaded model, the queue and counts since the start")
     async def status(self, _request: HttpRequest) -> HttpResponse:
         """Report the state of engine and server."""
-        body = {**self.engine.status(), "http": self.gauges(), "shed": self.concurrency_limiter.n_shed}
+        body = {**self.engine.status(), "http": self._server_gauges(), "shed": self.concurrency_limiter.n_shed}
         return HttpResponse(_to_json(body))
 
     @route("GET", "/v1/models", role="viewer", summary="The loaded and the previous model, with schema and card")
@@ -231,10 +226,14 @@ class Endpoints:
     async def export_metrics(self, _request: HttpRequest) -> HttpResponse:
         """Export all metrics in the text format of Prometheus."""
         limiter = self.concurrency_limiter
-        gauges = {**self.gauges(), "http_requests_in_flight": float(limiter.n_requests)}
+        gauges = {**self._server_gauges(), "http_requests_in_flight": float(limiter.n_requests)}
         families = await self.monitor_metrics.families()
         text = self.request_metrics.to_prometheus(gauges, limiter.n_shed, self.engine.status(), families)
         return HttpResponse(text, media_type=METRICS_TYPE)
+
+    def _server_gauges(self) -> dict[str, float]:
+        status = self.server_status
+        return {"http_connections": float(len(status.connections)), "http_draining": float(status.is_draining)}
 
     @route("POST", "/v1/activate", role="operator", summary="Load a newly promoted version now")
     async def activate(self, _request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.serving.http.access_log import AccessLog, null_logger
-from pipeline.serving.http.application import Application, TrustedHosts
+from pipeline.serving.http.application import Application, ServerStatus, TrustedHosts
 from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.limits import ConcurrencyLimiter, RefusalPacer
 from pipeline.serving.http.messages import HttpResponse
@@ -150,7 +150,7 @@ def test_a_body_of_exactly_the_limit_is_accepted() -> None:
 
 
 def test_with_too_many_connections_only_probes_succeed() -> None:
-    application = make_application(connections={1, 2})
+    application = make_application(server_status=ServerStatus(connections={1, 2}))
     refused = run(application)
     assert (refused.status, refused.response_headers[b"connection"]) == (503, b"close")
     assert run(application, method="GET", path="/livez", headers=(), chunks=()).status == 200

@@ -106,4 +106,4 @@ def test_a_port_in_use_is_an_error_with_a_remedy(project: Path) -> None:
     with run_server(project) as first:
         command = [sys.executable, "-m", "pipeline.serving", "--port", str(first.port)]
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert (done.returncode, "stop what listens there, or choose another --port" in done.stderr) == (7, True)
+    assert (done.returncode, "stop the program that does, or choose another --port" in done.stderr) == (7, True)
