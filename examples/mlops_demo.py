@@ -37,7 +37,7 @@ def main() -> None:
     )
     made = taught.version
     if made is not None:
-        print(f"version {made.version} was registered; its gates say {taught.gates.verdict}")
+        print(f"version {made.version} was registered; the verdict of its gates is {taught.gates.verdict}")
         try:
             mlops.promote_model(made.version, "Staging", reason="the demo")
         except MlopsError as error:

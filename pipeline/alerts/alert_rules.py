@@ -128,7 +128,7 @@ def _not_trusted(inputs: RuleInputs, _limit: float) -> _Result:
     performance = inputs.report["performance"]
     if performance["n_outcomes"] < inputs.min_rows:
         return _Result(None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
-    names = sorted(name for name, one in performance["trusted"].items() if one is False)
+    names = sorted(name for name, one in performance["estimates_agree"].items() if one is False)
     words = f"estimates are off, as outcomes show: {', '.join(names)}" if names else "estimates hold"
     return _Result(bool(names), words, len(names))
 

@@ -78,14 +78,14 @@ def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     What the model says is no cause of what it is given: it counts only where no column drifted.
     """
     drifted = [one for one in report["drift"]["findings"] if one["verdict"] == "drift"]
-    moved = [one for one in drifted if one["part"] == "feature"] or drifted
-    ranked = sorted(moved, key=lambda one: (-(one["concern"] or 0.0), one["column"]))
-    total = sum(one["concern"] or 0.0 for one in moved)
+    moved = [one for one in drifted if one["kind"] == "feature"] or drifted
+    ranked = sorted(moved, key=lambda one: (-(one["priority"] or 0.0), one["column"]))
+    total = sum(one["priority"] or 0.0 for one in moved)
     return [
         {
             "column": one["column"],
-            "concern": one["concern"],
-            "share_of_concern": (one["concern"] or 0.0) / total if total else None,
+            "priority": one["priority"],
+            "priority_share": (one["priority"] or 0.0) / total if total else None,
             "importance": one["importance"],
             "words": _describe_cause(one, total),
         }
@@ -94,8 +94,8 @@ def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _describe_cause(finding: Mapping[str, Any], total: float) -> str:
-    share = f" ({100 * (finding['concern'] or 0.0) / total:.0f} % of the concern)" if total else ""
-    words = finding["words"]
+    share = f" ({100 * (finding['priority'] or 0.0) / total:.0f} % of the concern)" if total else ""
+    words = finding["summary"]
     short = words if len(words) <= _MAX_CAUSE_CHARS else f"{words[: _MAX_CAUSE_CHARS - 3]}..."
     return f"{finding['column']}: {short}{share}"
 
@@ -116,7 +116,7 @@ def _accuracy_loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return by how many answers more than usual are wrong: measured where the rules could measure it, else as estimated."""
     performance, n_rows = report["performance"], report["performance"]["total_predictions"]
     known = {one["metric"]: one for one in report["degradation"]["findings"]}.get("accuracy")
-    expected = performance["expected"].get("accuracy")
+    expected = performance["estimated"].get("accuracy")
     if known is None or not n_rows:
         return None
     is_measured = known["verdict"] != "not_enough_data" and performance.get("accuracy") is not None

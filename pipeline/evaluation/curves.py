@@ -114,8 +114,8 @@ def lift_table(scored: LabeledPredictions) -> pd.DataFrame:
         return pd.DataFrame({"share_of_rows": [], "share_found": [], "lift": []})
     total = hits + misses
     share = np.arange(1, _LIFT_STEPS + 1) / _LIFT_STEPS
-    found = np.interp(share * total[-1], np.concatenate([[0.0], total]), np.concatenate([[0.0], hits])) / hits[-1]
-    return pd.DataFrame({"share_of_rows": share, "share_found": found, "lift": found / share})
+    captured = np.interp(share * total[-1], np.concatenate([[0.0], total]), np.concatenate([[0.0], hits])) / hits[-1]
+    return pd.DataFrame({"share_of_rows": share, "share_found": captured, "lift": captured / share})
 
 
 def _binary_cases(scored: LabeledPredictions) -> tuple[Floats, NDArray[np.bool_]]:
@@ -139,5 +139,5 @@ def _thin_points(table: pd.DataFrame) -> pd.DataFrame:
     """Return at most 200 rows of `table`, evenly, with the first and the last."""
     if len(table) <= _MAX_POINTS:
         return table
-    kept = np.unique(np.linspace(0, len(table) - 1, _MAX_POINTS).round().astype(int))
-    return table.iloc[kept].reset_index(drop=True)
+    positions = np.unique(np.linspace(0, len(table) - 1, _MAX_POINTS).round().astype(int))
+    return table.iloc[positions].reset_index(drop=True)

@@ -72,17 +72,17 @@ def permutation_importance(
         matrix, codes = matrix[rows], codes[rows]
     before = _metric_value(classifier, matrix, codes, metric=metric)
     sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-    found, at = [], 0
+    importances, at = [], 0
     for plan in classifier.encoder.encodings_:
-        mine = slice(at, at + len(plan.output_names))
+        columns = slice(at, at + len(plan.output_names))
         worse = np.empty(repeats)
         for repeat in range(repeats):
             shuffled = matrix.copy()
-            shuffled[:, mine] = matrix[rng.permutation(len(matrix)), mine]
+            shuffled[:, columns] = matrix[rng.permutation(len(matrix)), columns]
             worse[repeat] = sign * (before - _metric_value(classifier, shuffled, codes, metric=metric))
-        found.append(_summarize_repeats(plan.name, metric, worse))
-        at = mine.stop
-    return sorted(found, key=lambda one: (one.mean is None, -(one.mean or 0.0), one.column))
+        importances.append(_summarize_repeats(plan.name, metric, worse))
+        at = columns.stop
+    return sorted(importances, key=lambda feature: (feature.mean is None, -(feature.mean or 0.0), feature.column))
 
 
 def _metric_value(
@@ -94,13 +94,13 @@ def _metric_value(
 
 
 def _summarize_repeats(column: str, metric: str, worsenings: NDArray[np.float64]) -> Importance:
-    figures = (
+    statistics = (
         worsenings.mean(),
         worsenings.std(ddof=1) if len(worsenings) > 1 else 0.0,
         worsenings.min(),
         worsenings.max(),
     )
-    return Importance(column, metric, *map(round_significant, figures))
+    return Importance(column, metric, *map(round_significant, statistics))
 
 
 def importance_table(importances: Sequence[Importance]) -> pd.DataFrame:
@@ -109,9 +109,9 @@ def importance_table(importances: Sequence[Importance]) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "column": [one.column for one in importances],
-            "worsening": [one.mean for one in importances],
-            "low": [one.low for one in importances],
-            "high": [one.high for one in importances],
+            "column": [feature.column for feature in importances],
+            "worsening": [feature.mean for feature in importances],
+            "low": [feature.low for feature in importances],
+            "high": [feature.high for feature in importances],
         }
     )

@@ -288,8 +288,8 @@ def _one_line(value: str) -> str:
     return " ".join(value.split())
 
 
-def _join_with_or(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+def _join_with_or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _display_name(name: str) -> str:

@@ -41,8 +41,8 @@ def _changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
     for name in before.keys() & after.keys():
         yield from _column_changes(before[name], after[name])
     if old.target.classes != new.target.classes:
-        what = f"has the classes {', '.join(new.target.classes)} instead of {', '.join(old.target.classes)}"
-        yield SchemaChange(new.target.column, what, is_breaking=True)
+        description = f"has the classes {', '.join(new.target.classes)} instead of {', '.join(old.target.classes)}"
+        yield SchemaChange(new.target.column, description, is_breaking=True)
 
 
 def _column_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
@@ -67,8 +67,8 @@ def _range_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
     is_narrower = _is_stricter_minimum(new.minimum, old.minimum) or _is_stricter_minimum(
         _negated(new.maximum), _negated(old.maximum)
     )
-    what = f"accepts {_format_range(new)} instead of {_format_range(old)}"
-    yield SchemaChange(new.name, what, is_breaking=is_narrower)
+    description = f"accepts {_format_range(new)} instead of {_format_range(old)}"
+    yield SchemaChange(new.name, description, is_breaking=is_narrower)
 
 
 def _is_stricter_minimum(new: float | None, old: float | None) -> bool:

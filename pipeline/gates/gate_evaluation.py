@@ -91,42 +91,44 @@ def evaluate_gates(
     get_metric(config.slices.metric, setting="promotion.slices.metric")
     for name in config.metric_limits:
         get_metric(name, setting="promotion.metric_limits")
-    case = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed)
-    gates = [gate for one in _GATES for gate in one(case)]
-    gates += [replace(gate, depends_on="champion") for one in _AGAINST_CHAMPION for gate in one(case)]
+    context = _GateContext(candidate=candidate, champion=champion, inputs=inputs, config=config, seed=seed)
+    gates = [gate for evaluate_gate in _GATES for gate in evaluate_gate(context)]
+    gates += [
+        replace(gate, depends_on="champion") for evaluate_gate in _AGAINST_CHAMPION for gate in evaluate_gate(context)
+    ]
     return GateReport(candidate.digest, None if champion is None else champion.digest, tuple(gates))
 
 
-def _validation_gate(case: _GateContext) -> list[Gate]:
+def _validation_gate(context: _GateContext) -> list[Gate]:
     """No error in the rows that it learned from."""
-    level = str(case.inputs.validation["level"])
+    level = str(context.inputs.validation["level"])
     reason = f"validation says {level}"
     return [Gate("validation", "fail" if level in ("error", "critical") else "pass", reason)]
 
 
-def _leakage_gate(case: _GateContext) -> list[Gate]:
+def _leakage_gate(context: _GateContext) -> list[Gate]:
     """No column gives the label away."""
-    named = sorted({str(column) for column in case.inputs.validation["leakage"]})
-    reason = f"{', '.join(named)} gives the label away" if named else "no column gives the label away"
-    return [Gate("leakage", "fail" if named else "pass", reason)]
+    columns = sorted({str(column) for column in context.inputs.validation["leakage"]})
+    reason = f"{', '.join(columns)} gives the label away" if columns else "no column gives the label away"
+    return [Gate("leakage", "fail" if columns else "pass", reason)]
 
 
-def _metric_threshold_gates(case: _GateContext) -> list[Gate]:
+def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
     """No figure on the test rows is beyond its limit, as far as these rows can tell."""
     return [
         _metric_threshold_gate(
-            name, limit, case.inputs.evaluation["metrics"].get(name), chance_level=_chance_level(case, name)
+            name, threshold, context.inputs.evaluation["metrics"].get(name), chance_level=_chance_level(context, name)
         )
-        for name, limit in sorted(case.config.metric_limits.items())
+        for name, threshold in sorted(context.config.metric_limits.items())
     ]
 
 
-def _chance_level(case: _GateContext, name: str) -> float:
+def _chance_level(context: _GateContext, name: str) -> float:
     """Return what chance alone makes of a figure on these rows."""
     if not METRICS[name].has_floor:
         return 0.0
     return expected_metric_if_calibrated(
-        case.scored(case.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=case.seed
+        context.scored(context.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=context.seed
     )
 
 
@@ -155,12 +157,12 @@ def _metric_threshold_gate(
     )
 
 
-def _baseline_gates(case: _GateContext) -> list[Gate]:
+def _baseline_gates(context: _GateContext) -> list[Gate]:
     """Better than each baseline beyond chance: the interval of the difference lies on the better side of 0."""
-    name, gates = case.config.metric, []
-    for baseline in case.config.baselines:
-        found = case.inputs.evaluation["baselines"][baseline]["difference"].get(name)
-        gates.append(_baseline_gate(f"better than {baseline}", name, found))
+    name, gates = context.config.metric, []
+    for baseline in context.config.baselines:
+        difference = context.inputs.evaluation["baselines"][baseline]["difference"].get(name)
+        gates.append(_baseline_gate(f"better than {baseline}", name, difference))
     return gates
 
 
@@ -183,22 +185,22 @@ def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> 
     )
 
 
-def _champion_gate(case: _GateContext) -> list[Gate]:
+def _champion_gate(context: _GateContext) -> list[Gate]:
     """Superior or non-inferior to the champion by the paired bootstrap on the same rows."""
-    if case.champion is None:
+    if context.champion is None:
         return [Gate("champion", "pass", "nothing serves in Production yet")]
-    if case.champion.digest == case.candidate.digest:
+    if context.champion.digest == context.candidate.digest:
         return [Gate("champion", "hold", "it is the champion itself")]
-    missing = [one for one in case.champion.schema.feature_names if one not in case.test]
-    if missing or case.champion.classes != case.candidate.classes:
+    missing = [name for name in context.champion.schema.feature_names if name not in context.test]
+    if missing or context.champion.classes != context.candidate.classes:
         return [Gate("champion", "hold", "the champion cannot be scored on these rows: other columns or classes")]
-    config, name = case.config, case.config.metric
+    config, name = context.config, context.config.metric
     sampling: dict[str, Any] = {
         "confidence_level": config.confidence_level,
         "n_resamples": config.bootstrap_samples,
-        "seed": case.seed,
+        "seed": context.seed,
     }
-    candidate, champion = case.scored(case.candidate), case.scored(case.champion)
+    candidate, champion = context.scored(context.candidate), context.scored(context.champion)
     return [_champion_test_gate(compare_paired(candidate, champion, [name], **sampling)[name], config)]
 
 
@@ -210,13 +212,13 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
     worst, best = max(sign * estimate.low, sign * estimate.high), min(sign * estimate.low, sign * estimate.high)
     margin = config.margin if config.test == "non_inferiority" else 0.0
     result: Literal["pass", "hold", "fail"] = "pass" if worst < margin else "fail" if best > margin else "hold"
-    said = {
+    finding = {
         "pass": "superior" if config.test == "superiority" else "not inferior",
         "hold": "not told apart by these rows",
         "fail": "inferior",
     }[result]
     reason = (
-        f"{said}: {config.metric} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
+        f"{finding}: {config.metric} differs by {estimate.value:+.4g}, from {estimate.low:+.4g} to {estimate.high:+.4g}"
     )
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
@@ -230,25 +232,25 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
     )
 
 
-def _slice_gate(case: _GateContext) -> list[Gate]:
+def _slice_gate(context: _GateContext) -> list[Gate]:
     """No part of the rows becomes worse than the champion's by more than is allowed."""
-    if case.champion is None or case.champion.classes != case.candidate.classes:
+    if context.champion is None or context.champion.classes != context.candidate.classes:
         return [Gate("slices", "pass", "there is no champion to compare slices with")]
-    if any(one not in case.test for one in case.champion.schema.feature_names):
+    if any(name not in context.test for name in context.champion.schema.feature_names):
         return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
     worst = worst_slice(
-        case.scored(case.candidate),
-        case.scored(case.champion),
-        case.test,
-        package=case.candidate,
-        config=case.config,
-        seed=case.seed,
+        context.scored(context.candidate),
+        context.scored(context.champion),
+        context.test,
+        package=context.candidate,
+        config=context.config,
+        seed=context.seed,
     )
-    metric = METRICS[case.config.slices.metric]
+    metric = METRICS[context.config.slices.metric]
     if worst is None:
         return [Gate("slices", "pass", "no slice has enough rows to be judged")]
-    limit = case.config.slices.max_worsening
-    fails = worst.lower_bound is not None and worst.lower_bound > limit
+    threshold = context.config.slices.max_worsening
+    fails = worst.lower_bound is not None and worst.lower_bound > threshold
     beyond = "" if worst.lower_bound is None else f", {worst.lower_bound:.4g} of it beyond chance"
     reason = f"{worst.name}: {metric.name} changes for the worse by {worst.worsening:.4g}{beyond}"
     value = worst.worsening if worst.lower_bound is None else worst.lower_bound
@@ -258,64 +260,64 @@ def _slice_gate(case: _GateContext) -> list[Gate]:
             result="fail" if fails else "pass",
             reason=reason,
             value=value,
-            threshold=limit,
+            threshold=threshold,
             fails_when="above",
             unit=metric.unit,
         )
     ]
 
 
-def _serving_form_gates(case: _GateContext) -> list[Gate]:
+def _serving_form_gates(context: _GateContext) -> list[Gate]:
     """ONNX where it is asked for, size, and time for one row."""
-    proof = case.candidate.manifest.onnx
-    missing = not proof.used and case.config.require_onnx
-    said = f"agrees on {proof.rows:,} rows" if proof.used else f"scikit-learn serves: {proof.reason}"
-    size = sum(entry.size for entry in case.candidate.manifest.files.values()) / 1e6
-    limit = case.config.max_size_mb
+    proof = context.candidate.manifest.onnx
+    missing = not proof.used and context.config.require_onnx
+    reason = f"agrees on {proof.rows:,} rows" if proof.used else f"scikit-learn serves: {proof.reason}"
+    size = sum(entry.size for entry in context.candidate.manifest.files.values()) / 1e6
+    threshold = context.config.max_size_mb
     return [
-        Gate("onnx", "fail" if missing else "pass", said),
+        Gate("onnx", "fail" if missing else "pass", reason),
         Gate(
             name="size",
-            result="fail" if size > limit else "pass",
+            result="fail" if size > threshold else "pass",
             reason="all files of the package",
             value=round(size, 3),
-            threshold=limit,
+            threshold=threshold,
             fails_when="above",
             unit="MB",
         ),
-        _latency_gate(case),
+        _latency_gate(context),
     ]
 
 
-def _latency_gate(case: _GateContext) -> Gate:
-    first = case.test[list(case.candidate.schema.feature_names)].head(1).astype(object)
+def _latency_gate(context: _GateContext) -> Gate:
+    first = context.test[list(context.candidate.schema.feature_names)].head(1).astype(object)
     row = {str(name): values.where(values.notna(), None).tolist() for name, values in first.items()}
-    taken = []
+    durations_s = []
     for _ in range(_N_WARM_UP_ROWS + _N_TIMED_ROWS):
         started = time.perf_counter()
-        case.candidate.predict_proba(row)
-        taken.append(time.perf_counter() - started)
-    value, limit = float(np.median(taken[_N_WARM_UP_ROWS:])) * 1e3, case.config.max_latency_ms
+        context.candidate.predict_proba(row)
+        durations_s.append(time.perf_counter() - started)
+    value, threshold = float(np.median(durations_s[_N_WARM_UP_ROWS:])) * 1e3, context.config.max_latency_ms
     reason = f"median of {_N_TIMED_ROWS} single rows"
     return Gate(
         name="latency",
-        result="fail" if value > limit else "pass",
+        result="fail" if value > threshold else "pass",
         reason=reason,
         value=value,
-        threshold=limit,
+        threshold=threshold,
         fails_when="above",
         unit="ms",
         depends_on="machine",
     )
 
 
-def _schema_gate(case: _GateContext) -> list[Gate]:
+def _schema_gate(context: _GateContext) -> list[Gate]:
     """Who sends rows by the champion's declaration can go on doing so."""
-    if case.champion is None:
+    if context.champion is None:
         return [Gate("schema", "pass", "there are no callers yet")]
-    changes = compare_schemas(case.champion.schema, case.candidate.schema)
-    breaking = [one for one in changes if one.is_breaking]
-    fails = bool(breaking) and not case.config.allow_schema_break
+    changes = compare_schemas(context.champion.schema, context.candidate.schema)
+    breaking = [change for change in changes if change.is_breaking]
+    fails = bool(breaking) and not context.config.allow_schema_break
     reason = "; ".join(map(str, breaking or changes)) or "equal to the champion's"
     return [Gate("schema", "fail" if fails else "pass", reason)]
 

@@ -48,10 +48,10 @@ def worst_slice(
     all slices (Bonferroni): of many, one would stand out by chance.
     """
     metric = METRICS[config.slices.metric]
-    parts = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
-    confidence = 1.0 - (1.0 - config.confidence_level) / max(len(parts), 1)
-    found = []
-    for name, rows in parts:
+    slice_rows = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
+    confidence = 1.0 - (1.0 - config.confidence_level) / max(len(slice_rows), 1)
+    slices = []
+    for name, rows in slice_rows:
         mine, theirs = candidate.take(rows), champion.take(rows)
         difference = (
             compute_metrics(mine, [metric.name])[metric.name] - compute_metrics(theirs, [metric.name])[metric.name]
@@ -60,19 +60,21 @@ def worst_slice(
         if np.isnan(worsening):
             continue
         if worsening <= config.slices.max_worsening:
-            found.append(WorstSlice(name, worsening))
+            slices.append(WorstSlice(name, worsening))
             continue
         sampling: dict[str, Any] = {
             "confidence_level": confidence,
             "n_resamples": config.bootstrap_samples,
             "seed": seed,
         }
-        one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
-        better_end = one.high if metric.higher_is_better else one.low
+        slice_ = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
+        better_end = slice_.high if metric.higher_is_better else slice_.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
-        found.append(WorstSlice(name, worsening, at_least))
+        slices.append(WorstSlice(name, worsening, at_least))
     return max(
-        found, key=lambda one: (one.lower_bound if one.lower_bound is not None else 0.0, one.worsening), default=None
+        slices,
+        key=lambda slice_: (slice_.lower_bound if slice_.lower_bound is not None else 0.0, slice_.worsening),
+        default=None,
     )
 
 

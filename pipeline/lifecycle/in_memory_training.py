@@ -88,30 +88,30 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
         When the parts have different columns, or labels and rows do not match.
     """
     declared = Schema.from_config(config.data)
-    known = getattr(y_train, "name", None)
+    label_name = getattr(y_train, "name", None)
     features = [pd.DataFrame(part).rename(columns=str) for part in (train, test)]
     if list(features[0].columns) != list(features[1].columns):
         raise UsageError("X_train and X_test have different columns; hand over the same ones in the same order")
     is_declared = set(declared.feature_names) <= set(features[0].columns)
-    target = declared.target.column if is_declared else str(known) if known is not None else "target"
+    target = declared.target.column if is_declared else str(label_name) if label_name is not None else "target"
     parts = [_with_target(frame, y, target) for frame, y in zip(features, (y_train, y_test), strict=True)]
-    classes = {word for part in parts for word in part[target].dropna().unique()}
+    classes = {label for part in parts for label in part[target].dropna().unique()}
     if is_declared and classes <= set(declared.target.classes):
         return TrainTestFrames(_cast_dtypes(parts[0], declared), _cast_dtypes(parts[1], declared), declared)
     return TrainTestFrames(parts[0], parts[1], infer_feature_schema(parts[0], target=target, other=parts[1]))
 
 
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
-    words = pd.Series(labels).astype("string").to_numpy(dtype=object)
-    if len(words) != len(frame):
-        raise UsageError(f"{len(frame)} rows and {len(words)} labels were handed over; one label belongs to each row")
-    return frame.reset_index(drop=True).assign(**{target: pd.array(words, dtype="string")})
+    texts = pd.Series(labels).astype("string").to_numpy(dtype=object)
+    if len(texts) != len(frame):
+        raise UsageError(f"{len(frame)} rows and {len(texts)} labels were handed over; one label belongs to each row")
+    return frame.reset_index(drop=True).assign(**{target: pd.array(texts, dtype="string")})
 
 
 def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the frame with the dtypes that the graph would give to its columns."""
-    kept = [column for column in schema.columns if column.name in frame]
-    dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in kept}
+    columns = [column for column in schema.columns if column.name in frame]
+    dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in columns}
     return frame.astype(dtypes)
 
 
@@ -148,16 +148,16 @@ def train_candidate(
         training=config.training,
         model=model.name,
     )
-    made = package.load_package(folder)
+    candidate = package.load_package(folder)
     report = evaluate(
-        made,
+        candidate,
         rows.train,
         rows.test,
         config=config.evaluation,
         objective=config.training.selection_metric,
         seed=config.seed,
     )
-    return made, report
+    return candidate, report
 
 
 def _in_memory_lineage(rows: TrainTestFrames, model: ModelConfig, config: Config) -> dict[str, Any]:

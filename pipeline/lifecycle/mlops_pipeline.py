@@ -11,11 +11,9 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.gates import GateInputs
 from pipeline.lifecycle.in_memory_training import TrainedCandidate, model_config_of, to_train_test, train_candidate
-from pipeline.lifecycle.live_rows import evaluate_live_rows
 from pipeline.lifecycle.mlops_report import BestModel, MlopsReport
 from pipeline.metrics import get_metric
 from pipeline.monitoring import ModelMonitor
-from pipeline.monitoring.log.record import read_feature_importance
 from pipeline.project import paths
 from pipeline.project.root import find_project_root
 from pipeline.registry import ModelRegistry
@@ -115,19 +113,19 @@ class MLOpsPipeline:
             the first; `run_id`.
         """
         validator = DataValidator(config=self._loaded_config.validation, target=target)
-        found = {
+        reports = {
             "train": validator.validate_dataset(train_data, "train"),
             "test": validator.validate_dataset(test_data, "test", reference=train_data),
         }
-        self._quality_scores = {name: report["quality_score"] for name, report in found.items()}
+        self._quality_scores = {name: report["quality_score"] for name, report in reports.items()}
         with self.tracker.start_run("data validation", tags={"mlops.kind": "validation"}) as run:
             self.tracker.log_metrics(
                 {f"data.quality_score.{name}": score for name, score in self._quality_scores.items()}
             )
             for name, frame in (("train", train_data), ("test", test_data)):
                 self.tracker.log_dataset(frame, name, context=name)
-                self.tracker.log_dict(found[name], f"validation_{name}.json")
-            return {**found, "run_id": run.key}
+                self.tracker.log_dict(reports[name], f"validation_{name}.json")
+            return {**reports, "run_id": run.key}
 
     def train_and_track_model(  # noqa: PLR0913 - the words of the document that describes this class
         self,
@@ -195,9 +193,9 @@ class MLOpsPipeline:
         return self.tracker.start_run(name, tags={"mlops.kind": "model", **revision_tags(self._root)})
 
     def _log_run(self, package: Package, metrics: Mapping[str, float | None], folder: Path) -> None:
-        named = {f"cv.{name}": value for name, value in package.metrics.items()}
-        named |= {f"test.{name}": value for name, value in metrics.items()}
-        self.tracker.log_metrics({name: value for name, value in named.items() if value is not None})
+        values = {f"cv.{name}": value for name, value in package.metrics.items()}
+        values |= {f"test.{name}": value for name, value in metrics.items()}
+        self.tracker.log_metrics({name: value for name, value in values.items() if value is not None})
         self.tracker.log_model(folder, "model")
         self.tracker.set_tags({"mlops.package": package.digest})
         self.tracker.log_text(package.card, "card.md")
@@ -257,16 +255,8 @@ class MLOpsPipeline:
         """
         monitor = ModelMonitor(self.model_name, root=self.root, config=self._loaded_config)
         if prediction_data is None:
-            report = monitor.generate_monitoring_report(window_hours)
-            if reference_data is not None:
-                report["drift"] = monitor.detect_data_drift(reference_data, window_hours=window_hours)
-            return report
-        package = self.registry.load_model(self.model_name, stage="Production")
-        importance = read_feature_importance(self._root, package.digest)
-        judged = evaluate_live_rows(
-            package, prediction_data, reference_data, config=self._loaded_config, importance=importance
-        )
-        return {"model": self.model_name, **judged}
+            return monitor.generate_monitoring_report(window_hours, reference_data=reference_data)
+        return monitor.evaluate_frame(prediction_data, reference_data)
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
         """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
@@ -278,16 +268,24 @@ class MLOpsPipeline:
         UsageError
             When no version has it.
         """
-        wanted = get_metric(
+        selection = get_metric(
             metric if metric is not None else self._loaded_config.training.selection_metric, setting="metric"
         )
-        valued = [(value, one) for one in self._versions() if (value := _fold_mean(one, wanted.name)) is not None]
-        if not valued:
-            raise UsageError(f"{self.model_name}: no registered version has the metric {wanted.name}; register one")
-        best = (max if wanted.higher_is_better else min)(valued, key=lambda pair: pair[0])
+        candidates = [
+            (value, version)
+            for version in self._versions()
+            if (value := _fold_mean(version, selection.name)) is not None
+        ]
+        if not candidates:
+            raise UsageError(f"{self.model_name}: no registered version has the metric {selection.name}; register one")
+        best = (max if selection.higher_is_better else min)(candidates, key=lambda pair: pair[0])
         package = self.registry.load_model(self.model_name, version=best[1].version)
         return BestModel(
-            version=best[1], metric=wanted.name, value=best[0], higher_is_better=wanted.higher_is_better, model=package
+            version=best[1],
+            metric=selection.name,
+            value=best[0],
+            higher_is_better=selection.higher_is_better,
+            model=package,
         )
 
     def generate_mlops_report(self) -> MlopsReport:
@@ -296,13 +294,13 @@ class MLOpsPipeline:
             n_runs: int | None = len(self.tracker.search_runs())
         except DependencyUnavailable:
             n_runs = None
-        served = self.registry.current_deployment(self.model_name)
+        deployment = self.registry.current_deployment(self.model_name)
         return MlopsReport(
             model=self.model_name,
             n_runs=n_runs,
             versions=tuple(self._versions()),
-            deployed_versions=served.versions,
-            generation=served.generation,
+            deployed_versions=deployment.versions,
+            generation=deployment.generation,
             quality_scores=dict(self._quality_scores),
             decisions=tuple(self.registry.history(self.model_name)[-_N_RECENT_DECISIONS:]),
             is_audit_trail_intact=not self.registry.verify_history(),

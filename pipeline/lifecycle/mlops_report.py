@@ -79,9 +79,9 @@ class MlopsReport:
         yield ""
         yield "| version | semver | stage | gates | model |"
         yield "| --- | --- | --- | --- | --- |"
-        for one in self.versions:
-            verdict = (one.tags.get("gates") or {}).get("verdict", "not judged")
-            yield f"| {one.version} | {one.semver} | {one.stage} | {verdict} | {one.tags.get('model', '')} |"
+        for version in self.versions:
+            verdict = (version.tags.get("gates") or {}).get("verdict", "not judged")
+            yield f"| {version.version} | {version.semver} | {version.stage} | {verdict} | {version.tags.get('model', '')} |"
         if self.quality_scores:
             yield ""
             yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality_scores.items())

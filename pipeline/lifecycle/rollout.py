@@ -59,10 +59,10 @@ class ServingEndpoint:
             headers["Authorization"] = f"Bearer {self.key}"
         if not self.url.startswith(("http://", "https://")):
             raise UsageError(f"--url {self.url!r}: accepted are http://... and https://...")
-        asked = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
+        request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
         try:
-            with urllib.request.urlopen(asked, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - checked  # nosec B310
-                return answer.status, _parse_json(answer.read())
+            with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as response:  # noqa: S310 - checked  # nosec B310
+                return response.status, _parse_json(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _parse_json(error.read())
@@ -130,67 +130,67 @@ def deploy(
     """
     if stage not in STAGES:
         raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
-    now = registry.current_deployment(model)
-    wanted = version if version is not None else _default_version(registry, now, model, stage=STAGES[stage])
-    if stage == "staging" and now.version("Production") == wanted:
+    current = registry.current_deployment(model)
+    target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
+    if stage == "staging" and current.version("Production") == target:
         # It is past its trial: a version has one stage, and what serves customers is not taken from them.
         return Rollout(
             model=model,
-            version=wanted,
+            version=target,
             stage="production",
-            generation=now.generation,
+            generation=current.generation,
             is_new=False,
             n_tests=0,
             waited_s=0.0,
         )
     change = None
-    if now.version(STAGES[stage]) != wanted:
-        why = f"deploy to {stage}" + (f": {reason}" if reason else "")
+    if current.version(STAGES[stage]) != target:
+        full_reason = f"deploy to {stage}" + (f": {reason}" if reason else "")
         change = registry.promote_model(
-            model, wanted, STAGES[stage], reason=why, expected_generation=now.generation or None
+            model, target, STAGES[stage], reason=full_reason, expected_generation=current.generation or None
         )
-    standing = change.after if change is not None else now
-    golden = _load_golden_rows(registry, model, wanted)
+    deployment = change.after if change is not None else current
+    golden = _load_golden_rows(registry, model, target)
     try:
-        waited_s = _wait_until_served(address, golden, wanted, generation=standing.generation, wait_s=wait_s)
-        n_tests = _run_smoke_tests(address, golden, wanted)
+        waited_s = _wait_until_served(address, golden, target, generation=deployment.generation, wait_s=wait_s)
+        n_tests = _run_smoke_tests(address, golden, target)
     except MlopsError as error:
-        before = (
-            change.before.versions if change is not None else _previous_deployment(registry, model, wanted, stage=stage)
+        earlier = (
+            change.before.versions if change is not None else _previous_deployment(registry, model, target, stage=stage)
         )
-        if before is None:
+        if earlier is None:
             raise
         raise type(error)(
-            f"{error}; {_undo_rollout(registry, standing, before, version=wanted, stage=STAGES[stage])}"
+            f"{error}; {_undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])}"
         ) from error
     return Rollout(
         model=model,
-        version=wanted,
+        version=target,
         stage=stage,
-        generation=standing.generation,
+        generation=deployment.generation,
         is_new=change is not None,
         n_tests=n_tests,
         waited_s=round(waited_s, 3),
     )
 
 
-def _default_version(registry: ModelRegistry, now: Deployment, model: str, *, stage: str) -> int:
+def _default_version(registry: ModelRegistry, current: Deployment, model: str, *, stage: str) -> int:
     """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
     if stage == "Staging":
         return registry.get_latest_model_version(model).version
-    tried = now.version("Staging")
-    found = tried if tried is not None else now.version("Production")
-    if found is None:
+    staged = current.version("Staging")
+    version = staged if staged is not None else current.version("Production")
+    if version is None:
         raise UsageError(f"{model}: nothing is in Staging; run `mlops deploy --stage staging` first, or name --version")
-    return found
+    return version
 
 
 def _load_golden_rows(registry: ModelRegistry, model: str, version: int) -> Mapping[str, Any]:
     """Return rows with the probabilities that the version must answer."""
     registry.load_model(model, version=version)  # fetched and checked to the last byte
     folder = registry.packages.path(registry.get_version(model, version).digest)
-    found: Mapping[str, Any] = json.loads((folder / "golden.json").read_bytes())
-    return found
+    golden: Mapping[str, Any] = json.loads((folder / "golden.json").read_bytes())
+    return golden
 
 
 def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -272,7 +272,7 @@ def _previous_deployment(registry: ModelRegistry, model: str, version: int, *, s
         return None
     for entry in reversed(registry.history(model)):
         before, after = (
-            {name: int(one["version"]) for name, one in side.items()} for side in (entry.before, entry.after)
+            {name: int(deployed["version"]) for name, deployed in side.items()} for side in (entry.before, entry.after)
         )
         if entry.generation is not None and after.get("Staging") == version != before.get("Staging"):
             return before
@@ -289,9 +289,11 @@ def _undo_rollout(
         if before is not None and stage == "Production":
             registry.rollback_model(deployment.model, to=before, reason=why, expected_generation=expected)
         else:
-            place = next((name for name, one in earlier.items() if one == version), "None")
-            to, place = (before, stage) if before is not None else (version, place)
-            registry.promote_model(deployment.model, to, place, reason=why, expected_generation=expected, force=True)
+            previous_stage = next((name for name, number in earlier.items() if number == version), "None")
+            to, previous_stage = (before, stage) if before is not None else (version, previous_stage)
+            registry.promote_model(
+                deployment.model, to, previous_stage, reason=why, expected_generation=expected, force=True
+            )
     except MlopsError as error:
         return f"it could NOT be taken back ({error})"
     return f"taken back: {stage} has {f'version {before}' if before is not None else 'nothing'} again"

@@ -34,8 +34,8 @@ def stage_names() -> list[str]:
     """Return the names of what is called as `python -m stages.NAME`."""
     spec = find_spec("stages")
     places = spec.submodule_search_locations if spec is not None else None
-    found = [path.stem for place in places or () for path in Path(place).glob("*.py")]
-    return sorted(name for name in found if name != "__init__")
+    names = [path.stem for place in places or () for path in Path(place).glob("*.py")]
+    return sorted(name for name in names if name != "__init__")
 
 
 def profile_stage(name: str, output: Path) -> None:
@@ -50,8 +50,8 @@ def profile_stage(name: str, output: Path) -> None:
     """
     if name not in stage_names():
         raise UsageError(f"{name!r} is no stage; accepted is serve, or one of {', '.join(stage_names())}")
-    words = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
-    command = [sys.executable, "-m", f"stages.{name}", *words]
+    arguments = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
+    command = [sys.executable, "-m", f"stages.{name}", *arguments]
     done = subprocess.run([*_record_command(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
     _check_recording(done.returncode, done.stderr, output)
     # What the stage itself said; py-spy keeps its exit code to itself.
@@ -78,8 +78,8 @@ def profile_server(output: Path, seconds: float) -> float:
         body = json.dumps({"features": _first_golden_row(address)}).encode()
         spying = [*recording, "--duration", str(max(1, round(seconds))), "--pid", str(process.pid)]
         spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own words
-        n_answers, took_s, said = _generate_load(address, body, spy)
-    _check_recording(spy.returncode, said, output)
+        n_answers, took_s, stderr = _generate_load(address, body, spy)
+    _check_recording(spy.returncode, stderr, output)
     return n_answers / took_s
 
 
@@ -91,7 +91,7 @@ def _record_command(output: Path) -> list[str]:
 
 
 def _check_recording(code: int, stderr: str, output: Path) -> None:
-    if any(word in stderr for word in _PERMISSION_ERRORS):
+    if any(phrase in stderr for phrase in _PERMISSION_ERRORS):
         raise DependencyUnavailable(
             "py-spy may not look at other processes here; run the command as root, or give the container the capability"
             " SYS_PTRACE, or allow it until the next start: sysctl kernel.yama.ptrace_scope=0"
@@ -103,14 +103,14 @@ def _check_recording(code: int, stderr: str, output: Path) -> None:
 @contextmanager
 def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a server of this project and its address."""
-    words = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
-    command = [sys.executable, "-m", "pipeline.serving", *words]
+    arguments = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
+    command = [sys.executable, "-m", "pipeline.serving", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own words
         # What it says later is read and let go: a full pipe would hold the server up.
-        rest = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
+        drain = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         try:
             address = _wait_for_address(process)
-            rest.start()
+            drain.start()
             yield process, address
         finally:
             process.terminate()
@@ -118,22 +118,22 @@ def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
-            if rest.ident is not None:
-                rest.join(timeout=5)
+            if drain.ident is not None:
+                drain.join(timeout=5)
 
 
 def _wait_for_address(process: subprocess.Popen[str]) -> str:
     """Wait for the line that tells where it listens and that it is ready."""
-    said = []
+    lines = []
     for line in process.stderr or ():
-        said.append(line)
+        lines.append(line)
         if '"listening"' not in line:
             continue
-        told = json.loads(line)
-        if not told["ready"]:
-            raise DependencyUnavailable(f"the server has nothing to serve: {told['reason']}")
-        return str(told["address"])
-    raise DependencyUnavailable(f"the server did not start: {''.join(said).strip()[-500:]}")
+        event = json.loads(line)
+        if not event["ready"]:
+            raise DependencyUnavailable(f"the server has nothing to serve: {event['reason']}")
+        return str(event["address"])
+    raise DependencyUnavailable(f"the server did not start: {''.join(lines).strip()[-500:]}")
 
 
 def _first_golden_row(address: str) -> dict[str, Any]:
@@ -142,8 +142,8 @@ def _first_golden_row(address: str) -> dict[str, Any]:
     from pipeline.project import paths
     from pipeline.project.root import find_state_root
 
-    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as answer:  # noqa: S310 - our own server  # nosec B310
-        digest = json.load(answer)["active"]["model_digest"]
+    with urllib.request.urlopen(f"{address}/v1/models", timeout=10) as response:  # noqa: S310 - our own server  # nosec B310
+        digest = json.load(response)["active"]["model_digest"]
     golden = json.loads((PackageStore(find_state_root() / paths.PACKAGES).path(digest) / "golden.json").read_bytes())
     return {name: values[0] for name, values in golden["columns"].items()}
 
@@ -160,18 +160,18 @@ def _generate_load(address: str, body: bytes, spy: subprocess.Popen[str]) -> tup
         headers = {"Content-Type": "application/json", "X-Subject-Id": "mlops-profile"}
         while not is_over.is_set():
             connection.request("POST", "/predict", body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            counts[at] += answer.status == 200
+            response = connection.getresponse()
+            response.read()
+            counts[at] += response.status == 200
         connection.close()
 
     clients = [threading.Thread(target=ask, args=(at,), daemon=True) for at in range(_N_CLIENTS)]
     began = time.monotonic()
-    for one in clients:
-        one.start()
-    _, said = spy.communicate()
+    for client in clients:
+        client.start()
+    _, stderr = spy.communicate()
     is_over.set()
     took_s = time.monotonic() - began
-    for one in clients:
-        one.join(timeout=10)
-    return sum(counts), took_s, said
+    for client in clients:
+        client.join(timeout=10)
+    return sum(counts), took_s, stderr

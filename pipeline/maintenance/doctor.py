@@ -70,14 +70,14 @@ def _check_git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - every 
     git = shutil.which("git")
     if git is None:
         return Diagnosis("git", "problem", "git is not on the PATH; lineage needs it, install it")
-    answer = subprocess.run(  # noqa: S603 - a fixed command
+    completed = subprocess.run(  # noqa: S603 - a fixed command
         [git, "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    if answer.returncode != 0:
+    if completed.returncode != 0:
         return Diagnosis(
-            "git", "problem", f"no commit to name in lineage ({answer.stderr.strip()}); run `git init` and commit"
+            "git", "problem", f"no commit to name in lineage ({completed.stderr.strip()}); run `git init` and commit"
         )
-    return Diagnosis("git", "ok", f"commit {answer.stdout.strip()}")
+    return Diagnosis("git", "ok", f"commit {completed.stdout.strip()}")
 
 
 def _check_dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
@@ -107,7 +107,7 @@ def _is_dvc_process(pid: int) -> bool:
     import psutil
 
     try:
-        return any("dvc" in word for word in psutil.Process(pid).cmdline())
+        return any("dvc" in argument for argument in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
@@ -121,20 +121,20 @@ def _heal_lock(path: Path, what: str, *, heal: bool) -> Diagnosis:
 
 def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
     """Look for unfinished files that a killed stage left beside its outputs."""
-    found = [
+    leftovers = [
         path
         for folder in _OUTPUT_FOLDERS
         for pattern in (".*.tmp", ".*.old")
         for path in sorted((root / folder).glob(pattern))
     ]
-    if not found:
+    if not leftovers:
         return Diagnosis("leftovers", "ok", "no unfinished files")
-    names = ", ".join(str(path.relative_to(root)) for path in found)
+    names = ", ".join(str(path.relative_to(root)) for path in leftovers)
     if not heal:
         return Diagnosis("leftovers", "problem", f"unfinished files of a killed stage: {names}; run `mlops doctor`")
     try:
         with exclusive_lock(root / paths.PROJECT_LOCK, operation="cleaning up"):
-            for path in found:
+            for path in leftovers:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except Conflict:
         return Diagnosis("leftovers", "ok", f"a stage is at work on {names}")
@@ -151,8 +151,8 @@ def _check_audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 
         return Diagnosis("audit trail", "problem", str(error))
     if not breaks:
         return Diagnosis("audit trail", "ok", "follows from the first entry to the last")
-    said = "; ".join(f"entry {one.seq} {one.reason}" for one in breaks[:3])
-    return Diagnosis("audit trail", "problem", f"{said}; restore a backup of the state database")
+    details = "; ".join(f"entry {break_.seq} {break_.reason}" for break_ in breaks[:3])
+    return Diagnosis("audit trail", "problem", f"{details}; restore a backup of the state database")
 
 
 def _check_aliases(root: Path, *, heal: bool) -> Diagnosis:
@@ -163,19 +163,19 @@ def _check_aliases(root: Path, *, heal: bool) -> Diagnosis:
     try:
         if heal:
             done = registry.mirror()
-            moved, error = done.overridden_aliases, done.error
+            overridden, error = done.overridden_aliases, done.error
         else:
-            moved, error = registry.overridden_aliases(), None
+            overridden, error = registry.overridden_aliases(), None
     except (Conflict, DependencyUnavailable) as caught:
-        moved, error = (), str(caught)
+        overridden, error = (), str(caught)
     if error is not None:
         return Diagnosis("mlflow aliases", "ok", f"not compared, which stops nothing: {error}")
-    if not moved:
+    if not overridden:
         return Diagnosis("mlflow aliases", "ok", "show what serves")
-    what = f"moved by hand, which serves nothing: {', '.join(moved)}"
+    detail = f"moved by hand, which serves nothing: {', '.join(overridden)}"
     if not heal:
-        return Diagnosis("mlflow aliases", "problem", f"{what}; run `mlops doctor` to put them back")
-    return Diagnosis("mlflow aliases", "healed", f"{what}; put back, and noted in the audit trail")
+        return Diagnosis("mlflow aliases", "problem", f"{detail}; run `mlops doctor` to put them back")
+    return Diagnosis("mlflow aliases", "healed", f"{detail}; put back, and noted in the audit trail")
 
 
 def _open_registry(root: Path) -> ModelRegistry | None:

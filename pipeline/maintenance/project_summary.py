@@ -81,27 +81,27 @@ class ProjectSummary:
 
     def as_text(self) -> str:
         """Return a page for the terminal."""
-        served = "ONNX, proven equal to scikit-learn" if self.is_onnx else "scikit-learn"
+        serving_form = "ONNX, proven equal to scikit-learn" if self.is_onnx else "scikit-learn"
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
             f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
-            f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {served}",
+            f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
             "",
             f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
-            *(f"    {_metric_line(figure)}" for figure in self.metrics),
+            *(f"    {_metric_line(metric)}" for metric in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
-            *(f"    {what + ':':<26}{command}" for what, command in _NEXT_COMMANDS),
+            *(f"    {purpose + ':':<26}{command}" for purpose, command in _NEXT_COMMANDS),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _metric_line(figure: SummaryMetric) -> str:
-    value = "-" if figure.value is None else f"{figure.value:.4f}"
-    interval = "" if figure.low is None or figure.high is None else f"  [{figure.low:.4f}, {figure.high:.4f}]"
-    others = ", ".join(f"{name} {one:.4f}" for name, one in figure.baselines.items() if one is not None)
-    return f"{figure.name:<12}{value}{interval}{f'   ({others})' if others else ''}"
+def _metric_line(metric: SummaryMetric) -> str:
+    value = "-" if metric.value is None else f"{metric.value:.4f}"
+    interval = "" if metric.low is None or metric.high is None else f"  [{metric.low:.4f}, {metric.high:.4f}]"
+    baselines = ", ".join(f"{name} {score:.4f}" for name, score in metric.baselines.items() if score is not None)
+    return f"{metric.name:<12}{value}{interval}{f'   ({baselines})' if baselines else ''}"
 
 
 def summarize_project(root: Path) -> ProjectSummary:
@@ -126,7 +126,9 @@ def summarize_project(root: Path) -> ProjectSummary:
         digest=evaluation["package"],
         n_rows_by_part={**_validated_row_counts(validation), **evaluation["rows"]},
         quality_score=validation["quality_score"],
-        warnings=tuple(dict.fromkeys(one["rule"] for one in validation["findings"] if one["level"] != "ok")),
+        warnings=tuple(
+            dict.fromkeys(finding["rule"] for finding in validation["findings"] if finding["level"] != "ok")
+        ),
         metrics=tuple(_summary_metrics(evaluation)),
         confidence=evaluation["confidence_level"],
         is_onnx=json.loads(manifest)["onnx"]["used"],
@@ -139,14 +141,14 @@ def _validated_row_counts(validation: dict[str, Any]) -> dict[str, int]:
 
 def _summary_metrics(evaluation: dict[str, Any]) -> list[SummaryMetric]:
     metrics = evaluation["metrics"]
-    shown = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
+    names = [name for name in _HEADLINE_METRICS if name in metrics] or list(metrics)[:4]
     return [
         SummaryMetric(
             name=name,
             value=metrics[name]["value"],
             low=metrics[name]["low"],
             high=metrics[name]["high"],
-            baselines={baseline: found["metrics"].get(name) for baseline, found in evaluation["baselines"].items()},
+            baselines={baseline: result["metrics"].get(name) for baseline, result in evaluation["baselines"].items()},
         )
-        for name in shown
+        for name in names
     ]

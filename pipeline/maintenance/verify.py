@@ -99,11 +99,11 @@ def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]
                 found_md5=listing_md5(listing),
             )
         ]
-    found = {entry["relpath"]: entry["md5"] for entry in listing}
+    actual = {entry["relpath"]: entry["md5"] for entry in listing}
     return [
         finding
-        for name in sorted(expected.keys() | found.keys())
-        for finding in _member_findings(f"{output.path}/{name}", expected.get(name), found.get(name))
+        for name in sorted(expected.keys() | actual.keys())
+        for finding in _member_findings(f"{output.path}/{name}", expected.get(name), actual.get(name))
     ]
 
 
@@ -147,11 +147,11 @@ def _cached_objects(root: Path, output: DvcOutput) -> Iterator[tuple[Path, str]]
 
 
 def _cache_finding(root: Path, path: Path, md5: str) -> IntegrityFinding | None:
-    found = file_md5(path)
+    actual = file_md5(path)
     return (
         None
-        if found == md5
+        if actual == md5
         else IntegrityFinding(
-            path=str(path.relative_to(root)), location="cache", problem="changed", expected_md5=md5, found_md5=found
+            path=str(path.relative_to(root)), location="cache", problem="changed", expected_md5=md5, found_md5=actual
         )
     )

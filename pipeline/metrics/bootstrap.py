@@ -100,9 +100,9 @@ def compare_paired(
     if not np.array_equal(scored.y, other.y):
         raise DataError("metrics: two models are compared on the same rows; these have different true classes")
     value, against = compute_metrics(scored, names), compute_metrics(other, names)
-    mine, theirs = _resampled_metrics([scored, other], names, n_resamples, seed=seed)
+    drawn, drawn_other = _resampled_metrics([scored, other], names, n_resamples, seed=seed)
     return {
-        name: _percentile_interval(value[name] - against[name], mine[name] - theirs[name], confidence_level)
+        name: _percentile_interval(value[name] - against[name], drawn[name] - drawn_other[name], confidence_level)
         for name in names
     }
 
@@ -126,8 +126,8 @@ def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_re
     rng = np.random.default_rng(seed)
     upper = np.cumsum(scored.probabilities, axis=1)
     drawn = (rng.random(scored.n_rows)[:, None] * upper[:, -1:] >= upper for _ in range(n_resamples))
-    found = [compute_metrics(replace(scored, y=above.sum(axis=1)), [name])[name] for above in drawn]
-    return float(np.mean(found))
+    values = [compute_metrics(replace(scored, y=above.sum(axis=1)), [name])[name] for above in drawn]
+    return float(np.mean(values))
 
 
 def _resampled_metrics(

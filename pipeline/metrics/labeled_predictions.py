@@ -89,8 +89,8 @@ class LabeledPredictions:
     @cached_property
     def row_log_losses(self) -> Floats:
         """-ln(probability of the true class) of each row, probabilities kept inside of [eps, 1 - eps]."""
-        said = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
-        return np.asarray(-np.log(np.clip(said, _EPS, 1.0 - _EPS)))
+        predicted = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
+        return np.asarray(-np.log(np.clip(predicted, _EPS, 1.0 - _EPS)))
 
     @cached_property
     def row_squared_errors(self) -> Floats:

@@ -129,45 +129,45 @@ def _accuracy(rows: WeightedPredictions) -> Floats:
 @_metric("balanced_accuracy", "share", "labels")
 def _balanced_accuracy(rows: WeightedPredictions) -> Floats:
     """Mean recall of the classes that occur."""
-    right, said, true = _weights_by_class(rows)
-    del said
-    return _mean_where(_ratio_or_zero(right, true), true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    del predicted
+    return _mean_where(_ratio_or_zero(correct, true), true > 0)
 
 
 @_metric("f1_macro", "share", "labels")
 def _f1_macro(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes that occur or are predicted."""
-    right, said, true = _weights_by_class(rows)
-    return _mean_where(_ratio_or_zero(2.0 * right, said + true), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _mean_where(_ratio_or_zero(2.0 * correct, predicted + true), predicted + true > 0)
 
 
 @_metric("f1_weighted", "share", "labels")
 def _f1_weighted(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes, each weighted by its rows."""
-    right, said, true = _weights_by_class(rows)
-    return np.asarray((_ratio_or_zero(2.0 * right, said + true) * true).sum(axis=1) / rows.total_weight)
+    correct, predicted, true = _weights_by_class(rows)
+    return np.asarray((_ratio_or_zero(2.0 * correct, predicted + true) * true).sum(axis=1) / rows.total_weight)
 
 
 @_metric("precision", "share", "labels")
 def _precision(rows: WeightedPredictions) -> Floats:
     """Share of the predicted rows that are of the class: the positive one, or the mean; 0 where none is predicted."""
-    right, said, true = _weights_by_class(rows)
-    return _positive_or_mean(rows, _ratio_or_zero(right, said), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(correct, predicted), predicted + true > 0)
 
 
 @_metric("recall", "share", "labels")
 def _recall(rows: WeightedPredictions) -> Floats:
     """Share of the rows of the class that are predicted: the positive one, or the mean; 0 where none occurs."""
-    right, said, true = _weights_by_class(rows)
-    return _positive_or_mean(rows, _ratio_or_zero(right, true), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(correct, true), predicted + true > 0)
 
 
 @_metric("mcc", "correlation", "labels")
 def _mcc(rows: WeightedPredictions) -> Floats:
     """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004); 0 for a constant."""
-    right, said, true = _weights_by_class(rows)
-    together = right.sum(axis=1) * rows.total_weight - (said * true).sum(axis=1)
-    alone = (rows.total_weight**2 - (said**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
+    correct, predicted, true = _weights_by_class(rows)
+    together = correct.sum(axis=1) * rows.total_weight - (predicted * true).sum(axis=1)
+    alone = (rows.total_weight**2 - (predicted**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
     return _ratio_or_zero(together, np.sqrt(alone))
 
 

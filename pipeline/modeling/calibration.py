@@ -72,12 +72,12 @@ class Calibration:
         if len(self.maps) == 1:
             second = self.maps[0].apply(probabilities[:, 1])
             return np.column_stack([1.0 - second, second])
-        each = np.column_stack([one.apply(probabilities[:, at]) for at, one in enumerate(self.maps)])
+        each = np.column_stack([map_.apply(probabilities[:, at]) for at, map_ in enumerate(self.maps)])
         return np.asarray(each / each.sum(axis=1, keepdims=True))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain figures from which `from_dict` builds an equal map."""
-        return {"kind": self.kind, "maps": [_map_to_dict(one) for one in self.maps]}
+        return {"kind": self.kind, "maps": [_map_to_dict(map_) for map_ in self.maps]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
@@ -93,9 +93,11 @@ class Calibration:
             if kind == "none":
                 return cls()
             if kind == "sigmoid":
-                return cls(kind, tuple(_Sigmoid(float(one["slope"]), float(one["intercept"])) for one in value["maps"]))
+                return cls(
+                    kind, tuple(_Sigmoid(float(map_["slope"]), float(map_["intercept"])) for map_ in value["maps"])
+                )
             if kind == "isotonic":
-                return cls(kind, tuple(_PiecewiseLinear(tuple(one["x"]), tuple(one["y"])) for one in value["maps"]))
+                return cls(kind, tuple(_PiecewiseLinear(tuple(map_["x"]), tuple(map_["y"])) for map_ in value["maps"]))
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"calibration: not what a calibration writes ({error})") from error
         raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
@@ -147,9 +149,9 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
 def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_]) -> _Sigmoid:
     low, high = _platt_targets(is_class)
     target = np.where(is_class, high, low)
-    found = _fit_by_newton(_logit(scores), target)
-    if found.slope > 0:
-        return found
+    coefficients = _fit_by_newton(_logit(scores), target)
+    if coefficients.slope > 0:
+        return coefficients
     return _Sigmoid(0.0, float(_logit(np.array([target.mean()]))[0]))
 
 
@@ -166,9 +168,9 @@ def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLine
 
 def _cap_slope(x: Floats, y: Floats) -> Floats:
     """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
-    rest = y - _MAX_SLOPE * x
-    above = _MAX_SLOPE * x + np.maximum.accumulate(rest[::-1])[::-1]
-    below = _MAX_SLOPE * x + np.minimum.accumulate(rest)
+    residual = y - _MAX_SLOPE * x
+    above = _MAX_SLOPE * x + np.maximum.accumulate(residual[::-1])[::-1]
+    below = _MAX_SLOPE * x + np.minimum.accumulate(residual)
     return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
 
 

@@ -60,11 +60,11 @@ class Classifier:
     def uncalibrated_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the estimator's own probabilities of encoded rows, shape (n_rows, n_classes); not calibrated."""
         rows = matrix if hasattr(self.estimator, "takes_float32") else _as_float64(matrix)
-        found = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
-        if found.shape[1] == len(self.classes):
-            return found
+        probabilities = np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
+        if probabilities.shape[1] == len(self.classes):
+            return probabilities
         scattered = np.zeros((len(matrix), len(self.classes)))
-        scattered[:, np.asarray(self.estimator.classes_, dtype=int)] = found
+        scattered[:, np.asarray(self.estimator.classes_, dtype=int)] = probabilities
         return scattered
 
 
@@ -100,12 +100,12 @@ def encode_target(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:
     """
     if target.column not in frame:
         raise DataError(f"{target.column}: the rows have no such column, and it is what is to be learned")
-    known = {name: code for code, name in enumerate(target.classes)}
-    codes = np.array([known.get(name, -1) for name in frame[target.column].astype(object)], dtype=np.int64)
+    code_of = {name: code for code, name in enumerate(target.classes)}
+    codes = np.array([code_of.get(name, -1) for name in frame[target.column].astype(object)], dtype=np.int64)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
-        found = frame[target.column].iloc[row]
-        raise DataError(f"{target.column}: row {row} holds {found!r}; accepted: {', '.join(target.classes)}")
+        label = frame[target.column].iloc[row]
+        raise DataError(f"{target.column}: row {row} holds {label!r}; accepted: {', '.join(target.classes)}")
     return codes
 
 

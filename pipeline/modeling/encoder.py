@@ -48,7 +48,7 @@ class _ColumnEncoding:
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of the matrix columns that this column becomes."""
-        values = tuple(f"{self.name}={word}" for word in self.words) if self.one_hot else (self.name,)
+        values = tuple(f"{self.name}={category}" for category in self.words) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
 
 
@@ -196,9 +196,9 @@ class Encoder:
         else:
             settings |= self._number_settings(_round_to_float32(numbers))
         replaced = self.missing == "impute" or plan.one_hot
-        told = settings["missing_code"] != -1.0 or self.missing_indicators == "always"
+        needs_indicator = settings["missing_code"] != -1.0 or self.missing_indicators == "always"
         wanted = self.missing_indicators == "always" or (
-            self.missing_indicators == "auto" and replaced and has_missing and told
+            self.missing_indicators == "auto" and replaced and has_missing and needs_indicator
         )
         settings["indicator"] = wanted and (has_missing or column.nullable)
         return _ColumnEncoding(**settings)
@@ -289,19 +289,19 @@ def _to_float64(values: Any) -> NDArray[np.float64]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _category_codes(words: tuple[str, ...], values: Any) -> NDArray[np.float64]:
-    known = {word: float(code) for code, word in enumerate(words)}
+def _category_codes(categories: tuple[str, ...], values: Any) -> NDArray[np.float64]:
+    code_of = {category: float(code) for code, category in enumerate(categories)}
     if hasattr(values, "dictionary_encode"):
         encoded = values.dictionary_encode()
-        lookup = [known.get(word, float(len(words))) for word in encoded.dictionary.to_pylist()]
+        lookup = [code_of.get(category, float(len(categories))) for category in encoded.dictionary.to_pylist()]
         positions = encoded.indices.fill_null(len(lookup)).to_numpy(zero_copy_only=False)
         return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
     if hasattr(values, "factorize"):
-        positions, found = values.factorize()
-        lookup = [known.get(word, float(len(words))) for word in found]
+        positions, distinct = values.factorize()
+        lookup = [code_of.get(category, float(len(categories))) for category in distinct]
         return np.asarray(np.array([*lookup, np.nan])[positions], dtype=np.float64)
-    unknown = float(len(words))
-    return np.array([np.nan if value is None else known.get(value, unknown) for value in values], dtype=np.float64)
+    unknown = float(len(categories))
+    return np.array([np.nan if value is None else code_of.get(value, unknown) for value in values], dtype=np.float64)
 
 
 def _to_datetimes(values: Any) -> NDArray[np.datetime64]:

@@ -100,11 +100,11 @@ def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._targ
     *path, last = name.split(".")
     if path[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
         raise TargetRefused(f"{key}: {name} is not among what may be built; {allowed}")
-    found = getattr(_import_module(".".join(path), key), last, None)
-    if not isinstance(found, type) or not _is_estimator_class(found):
-        hint = "" if found is not None else did_you_mean(last, dir(importlib.import_module(".".join(path))))
+    candidate_ = getattr(_import_module(".".join(path), key), last, None)
+    if not isinstance(candidate_, type) or not _is_estimator_class(candidate_):
+        hint = "" if candidate_ is not None else did_you_mean(last, dir(importlib.import_module(".".join(path))))
         raise TargetRefused(f"{key}: {name} is not an estimator class{hint}; {allowed}")
-    return found
+    return candidate_
 
 
 def _import_module(module: str, key: str) -> Any:
@@ -136,19 +136,19 @@ def _build_nested(declared: Mapping[str, Any], key: str, *, seed: int, class_wei
     _refuse_hydra_keys(declared, key)
     target = resolve_estimator_class(declared.get("_target_"), key=f"{key}._target_")
     package = target.__module__.split(".")[0]
-    known = _constructor_arguments(target)
+    accepted = _constructor_arguments(target)
     given: dict[str, Any] = {}
     for name, value in declared.items():
         if name == "_target_":
             continue
-        _check_argument(name, value, known, key=f"{key}.{name}", target=target)
+        _check_argument(name, value, accepted, key=f"{key}.{name}", target=target)
         given[name] = _build_argument(value, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
     defaults: dict[str, Any] = {"random_state": seed}
     if target.__name__ not in _WITHOUT_N_JOBS:
         defaults["n_jobs"] = 1
     if class_weight is not None:
         defaults["class_weight"] = class_weight
-    listed = {name: value for name, value in defaults.items() if name in known}
+    listed = {name: value for name, value in defaults.items() if name in accepted}
     return _instantiate(target, {**listed, **_FIXED_ARGUMENTS.get(package, {}), **given}, key)
 
 
@@ -158,14 +158,14 @@ def _refuse_hydra_keys(declared: Mapping[str, Any], key: str) -> None:
             raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class may stand here")
 
 
-def _check_argument(name: str, value: Any, known: tuple[str, ...], *, key: str, target: type) -> None:
+def _check_argument(name: str, value: Any, accepted: tuple[str, ...], *, key: str, target: type) -> None:
     if name in _REFUSED_ARGUMENTS:
         raise TargetRefused(
             f"{key}: is not accepted from a file, because it reaches outside of the model; leave it out"
         )
-    if name not in known:
+    if name not in accepted:
         raise ConfigError(
-            f"{key}: {target.__name__} has no such argument; known: {', '.join(known)}{did_you_mean(name, known)}"
+            f"{key}: {target.__name__} has no such argument; known: {', '.join(accepted)}{did_you_mean(name, accepted)}"
         )
     if name in ("n_jobs", "thread_count") and value not in (None, 1):
         raise ConfigError(f"{key}: {value!r} is not accepted, only 1; folds run side by side, set training.n_jobs")
@@ -194,15 +194,15 @@ def _build_argument(value: Any, key: str, *, seed: int, class_weight: str | None
             return _build_nested(value, key, seed=seed, class_weight=class_weight, depth=depth)
         _refuse_hydra_keys({name: None for name in value if isinstance(name, str)}, key)
         built = {
-            name: _build_argument(one, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
-            for name, one in value.items()
+            name: _build_argument(nested, f"{key}.{name}", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for name, nested in value.items()
         }
-        is_team = bool(built) and all(isinstance(one, dict) and "_target_" in one for one in value.values())
+        is_team = bool(built) and all(isinstance(nested, dict) and "_target_" in nested for nested in value.values())
         return list(built.items()) if is_team else built
     if isinstance(value, list | tuple):
         built_list = [
-            _build_argument(one, f"{key}[{at}]", seed=seed, class_weight=class_weight, depth=depth + 1)
-            for at, one in enumerate(value)
+            _build_argument(nested, f"{key}[{at}]", seed=seed, class_weight=class_weight, depth=depth + 1)
+            for at, nested in enumerate(value)
         ]
         is_pair = len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
         return tuple(built_list) if is_pair else built_list
@@ -263,9 +263,9 @@ def _argument_to_config(value: Any, key: str) -> Any:
     if hasattr(value, "get_params") and not isinstance(value, type):
         return estimator_to_config(value)
     if isinstance(value, list | tuple):
-        return [_argument_to_config(one, key) for one in value]
+        return [_argument_to_config(nested, key) for nested in value]
     if isinstance(value, dict):
-        return {name: _argument_to_config(one, key) for name, one in value.items()}
+        return {name: _argument_to_config(nested, key) for name, nested in value.items()}
     plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain
@@ -278,7 +278,11 @@ def iter_estimators(estimator: Any) -> Iterator[Any]:
     for value in estimator.get_params(deep=False).values():
         inside = [value] if hasattr(value, "get_params") and not isinstance(value, type) else []
         if isinstance(value, list | tuple):
-            inside = [one[1] for one in value if isinstance(one, tuple) and len(one) == 2 and hasattr(one[1], "fit")]
+            inside = [
+                member[1]
+                for member in value
+                if isinstance(member, tuple) and len(member) == 2 and hasattr(member[1], "fit")
+            ]
         for member in inside:
             yield from iter_estimators(member)
 
@@ -288,6 +292,8 @@ def supports_class_weight(estimator: Any) -> bool:
     from sklearn.base import is_classifier
 
     innermost = [
-        one for one in iter_estimators(estimator) if len(list(iter_estimators(one))) == 1 and is_classifier(one)
+        member
+        for member in iter_estimators(estimator)
+        if len(list(iter_estimators(member))) == 1 and is_classifier(member)
     ]
-    return bool(innermost) and all("class_weight" in one.get_params(deep=False) for one in innermost)
+    return bool(innermost) and all("class_weight" in member.get_params(deep=False) for member in innermost)

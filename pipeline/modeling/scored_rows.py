@@ -38,10 +38,10 @@ def make_scored_rows(
     bins : int
         Bins of the calibration error.
     """
-    said = predicted_classes(probabilities, target, threshold)
-    predicted = np.zeros(len(said), dtype=np.int64)
+    classes = predicted_classes(probabilities, target, threshold)
+    predicted = np.zeros(len(classes), dtype=np.int64)
     for code, name in enumerate(target.classes):
-        predicted[said == name] = code
+        predicted[classes == name] = code
     positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
     return LabeledPredictions(
         y=codes, probabilities=probabilities, predicted=predicted, positive=positive, n_bins=n_bins

@@ -95,32 +95,34 @@ class Bins:
         """Return how many of `values` fall into each bin, shape (len(labels),); raises as `codes` does."""
         if self.kind == "words" and hasattr(values, "value_counts"):
             return self._count_categories(values)
-        found, rows = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
+        counts, values_ = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
         # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
         for at in range(0, len(values), _CHUNK_ROWS):
-            found += np.bincount(self.codes(rows[at : at + _CHUNK_ROWS]), minlength=len(found))
-        return found
+            counts += np.bincount(self.codes(values_[at : at + _CHUNK_ROWS]), minlength=len(counts))
+        return counts
 
     def _count_categories(self, values: Any) -> NDArray[np.int64]:
         """Count words by how many rows have each: of different ones there are few."""
         try:
-            held = values.value_counts(sort=False, dropna=False)
+            n_rows = values.value_counts(sort=False, dropna=False)
         except TypeError as error:
             raise DataError(f"{self.name}: cannot be counted ({error})") from error
-        found = np.zeros(self.n_bins, dtype=np.int64)
-        np.add.at(found, self.codes(held.index.to_series()), held.to_numpy(dtype=np.int64))
-        return found
+        counts = np.zeros(self.n_bins, dtype=np.int64)
+        np.add.at(counts, self.codes(n_rows.index.to_series()), n_rows.to_numpy(dtype=np.int64))
+        return counts
 
     def _category_codes(self, values: Any) -> NDArray[np.int64]:
-        known = {word: code for code, word in enumerate(self.points)}
+        code_of = {category: code for code, category in enumerate(self.points)}
         unseen, missing = len(self.points), len(self.points) + 1
         if not hasattr(values, "factorize"):
             return np.array(
-                [missing if _is_missing(one) else known.get(_category_text(one), unseen) for one in values],
+                [missing if _is_missing(value) else code_of.get(_category_text(value), unseen) for value in values],
                 dtype=np.int64,
             )
-        positions, found = values.factorize()
-        codes = np.array([*(known.get(_category_text(one), unseen) for one in found), missing], dtype=np.int64)
+        positions, categories = values.factorize()
+        codes = np.array(
+            [*(code_of.get(_category_text(value), unseen) for value in categories), missing], dtype=np.int64
+        )
         return np.asarray(codes[positions], dtype=np.int64)
 
     def _number_codes(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -173,7 +175,7 @@ def to_floats(values: Any) -> NDArray[np.float64]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)
     if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
-        return np.array([np.nan if _is_missing(one) else one for one in values], dtype=np.float64)
+        return np.array([np.nan if _is_missing(value) else value for value in values], dtype=np.float64)
     if values.dtype.kind == "M":
         moments = values.to_numpy(dtype="datetime64[us]")
         numbers = moments.astype(np.int64).astype(np.float64)

@@ -115,17 +115,19 @@ def load_package(path: Path) -> Package:
         calibration, threshold = Calibration.from_dict(decision["calibration"]), decision["threshold"]
         card = contents["card.md"].decode()
         golden = plain["golden.json"]
-        known = decision["known_classes"]
+        known_classes = decision["known_classes"]
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
         raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
     encoder = Encoder.from_dict(plain["encoder.json"])
     estimator = (
-        OnnxModel(contents["model.onnx"], known) if manifest.onnx.used else skops_file.load(contents["model.skops"])
+        OnnxModel(contents["model.onnx"], known_classes)
+        if manifest.onnx.used
+        else skops_file.load(contents["model.skops"])
     )
-    served = Classifier(
+    classifier = Classifier(
         schema=schema, encoder=encoder, estimator=estimator, calibration=calibration, threshold=threshold
     )
-    check_golden(golden, served.predict_proba)
+    check_golden(golden, classifier.predict_proba)
     reference = Reference.from_dict(plain["reference.json"])
     metrics, lineage = plain["metrics.json"], plain["lineage.json"]
     return Package(
@@ -135,7 +137,7 @@ def load_package(path: Path) -> Package:
         metrics=metrics,
         lineage=lineage,
         card=card,
-        serving_classifier=served,
+        serving_classifier=classifier,
         skops_bytes=contents["model.skops"],
         golden_rows=golden,
     )
@@ -158,7 +160,7 @@ def load_rule_baseline(path: Path) -> Package:
         reference = Reference.from_dict(json.loads(contents["reference.json"]))
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
         raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
-    served = rule_baseline_from_dict(plain, schema)
+    classifier = rule_baseline_from_dict(plain, schema)
     card = "The rule baseline of this package: a tree of two questions, because no model could be loaded."
     return Package(
         manifest=manifest,
@@ -167,11 +169,11 @@ def load_rule_baseline(path: Path) -> Package:
         metrics={},
         lineage={},
         card=card,
-        serving_classifier=served,
+        serving_classifier=classifier,
         skops_bytes=b"",
         golden_rows=plain["golden"],
     )
 
 
-def _with_sklearn_estimator(served: Classifier, skops_bytes: bytes) -> Classifier:
-    return replace(served, estimator=skops_file.load(skops_bytes))
+def _with_sklearn_estimator(classifier: Classifier, skops_bytes: bytes) -> Classifier:
+    return replace(classifier, estimator=skops_file.load(skops_bytes))

@@ -50,7 +50,9 @@ def convert_to_onnx(estimator: Any, n_columns: int) -> bytes:
     lowered = _with_float32_thresholds(estimator)
     is_wide = type(estimator).__name__ in _FLOAT64_ESTIMATORS
     kind = DoubleTensorType if is_wide else FloatTensorType
-    options = {id(one): _converter_options(one) for one in _fitted_members(lowered) if _converter_options(one)}
+    options = {
+        id(member): _converter_options(member) for member in _fitted_members(lowered) if _converter_options(member)
+    }
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,7 +93,7 @@ def _deterministic_bytes(model: Any) -> bytes:
     model.doc_string = ""
     model.domain = ""
     model.graph.doc_string = ""
-    opsets = sorted(model.opset_import, key=lambda one: one.domain)  # a set's order, by the hash seed, before
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # a set's order, by the hash seed, before
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
@@ -99,12 +101,12 @@ def _deterministic_bytes(model: Any) -> bytes:
 
 def _with_float32_thresholds(estimator: Any) -> Any:
     lowered = copy.deepcopy(estimator)
-    for one in _fitted_members(lowered):
-        if type(one).__name__ == "VotingClassifier":
-            one.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
-        if hasattr(one, "tree_"):
-            _round_down_to_float32(one.tree_.threshold)
-        for predictor in _boosting_trees(one):
+    for member in _fitted_members(lowered):
+        if type(member).__name__ == "VotingClassifier":
+            member.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
+        if hasattr(member, "tree_"):
+            _round_down_to_float32(member.tree_.threshold)
+        for predictor in _boosting_trees(member):
             _round_down_to_float32(predictor.nodes["num_threshold"])
     return lowered
 
@@ -127,16 +129,16 @@ def _fitted_members(estimator: Any) -> Iterator[Any]:
     yield estimator
     inside: list[Any] = []
     for name in ("estimators_", "calibrated_classifiers_"):
-        found = getattr(estimator, name, ())
-        inside.extend(np.ravel(found) if isinstance(found, np.ndarray) else found)
+        members = getattr(estimator, name, ())
+        inside.extend(np.ravel(members) if isinstance(members, np.ndarray) else members)
     for name in ("final_estimator_", "estimator_", "best_estimator_"):
         inside.extend([getattr(estimator, name)] if hasattr(estimator, name) else [])
-    inside.extend(one for _, one in getattr(estimator, "steps", ()))
+    inside.extend(member for _, member in getattr(estimator, "steps", ()))
     if type(estimator).__name__ == "_CalibratedClassifier":
         inside.append(estimator.estimator)
-    for one in inside:
-        if not isinstance(one, str):
-            yield from _fitted_members(one)
+    for member in inside:
+        if not isinstance(member, str):
+            yield from _fitted_members(member)
 
 
 class OnnxModel:
@@ -168,7 +170,7 @@ class OnnxModel:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            (self._input,) = [one.name for one in self._session.get_inputs()]
+            (self._input,) = [node.name for node in self._session.get_inputs()]
             self._output = self._session.get_outputs()[-1].name
         except Exception as error:  # onnxruntime raises classes of its own for every defect
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
@@ -179,8 +181,8 @@ class OnnxModel:
             return np.empty((0, len(self.classes_)))
         # One row alone is multiplied by another kernel, whose sums differ in the last bit.
         rows = np.repeat(matrix, 2, axis=0) if len(matrix) == 1 else matrix
-        (found,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
-        wide = np.asarray(found, dtype=np.float64)[: len(matrix)]
+        (probabilities,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
+        wide = np.asarray(probabilities, dtype=np.float64)[: len(matrix)]
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 
@@ -205,6 +207,6 @@ def _onnx_protobuf() -> Any:
     types = importlib.util.spec_from_file_location("onnx_ml_pb2", place)
     if types is None or types.loader is None or not place.exists():
         raise ModuleNotFoundError(f"{place}: onnx is not installed whole; run `pip install onnx` again", name="onnx")
-    made = importlib.util.module_from_spec(types)
-    types.loader.exec_module(made)
-    return made
+    module = importlib.util.module_from_spec(types)
+    types.loader.exec_module(module)
+    return module

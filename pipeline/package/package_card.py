@@ -58,21 +58,21 @@ def _features_section(columns: Iterable[Column]) -> Iterator[str]:
     yield ""
     rows = [
         (
-            f"`{one.name}`",
-            one.kind,
-            _accepted_values(one),
-            "may be missing" if one.nullable else "needed",
-            _meaning(one),
+            f"`{column.name}`",
+            column.kind,
+            _accepted_values(column),
+            "may be missing" if column.nullable else "needed",
+            _meaning(column),
         )
-        for one in columns
-        if one.role == "feature"
+        for column in columns
+        if column.role == "feature"
     ]
     yield from _markdown_table(("column", "kind", "accepted", "", "meaning"), rows)
 
 
 def _accepted_values(column: Column) -> str:
     if column.categories:
-        return ", ".join(f"`{word}`" for word in column.categories)
+        return ", ".join(f"`{category}`" for category in column.categories)
     if column.minimum is None and column.maximum is None:
         return "any"
     low = "" if column.minimum is None else f"{column.minimum:g}"
@@ -120,7 +120,7 @@ def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for name, value in sorted(lineage.items()):
         if isinstance(value, dict):
-            yield from (f"- {name}.{key}: `{one}`" for key, one in sorted(value.items()))
+            yield from (f"- {name}.{key}: `{nested}`" for key, nested in sorted(value.items()))
         else:
             yield f"- {name}: `{value}`"
 

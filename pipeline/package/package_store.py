@@ -55,15 +55,15 @@ class PackageStore:
         DependencyUnavailable
             When the shared store cannot be had.
         """
-        found = load_package(source)
-        target = self.path(found.digest)
+        package = load_package(source)
+        target = self.path(package.digest)
         if not target.exists():
             with files.atomic_folder(target) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
         shared = remote_package_store()
         if shared is not None:
-            shared.put(target, found.digest)
-        return self.load(found.digest)
+            shared.put(target, package.digest)
+        return self.load(package.digest)
 
     def load(self, digest: str) -> Package:
         """Return the package with this digest.
@@ -83,10 +83,10 @@ class PackageStore:
         self._ensure_local(digest)
         return self._require_digest(load_rule_baseline(self.path(digest)), digest)
 
-    def _require_digest(self, found: Package, digest: str) -> Package:
-        if found.digest != digest:
-            raise IntegrityError(f"{self.path(digest)}: holds package {found.digest}; restore {digest} from a backup")
-        return found
+    def _require_digest(self, package: Package, digest: str) -> Package:
+        if package.digest != digest:
+            raise IntegrityError(f"{self.path(digest)}: holds package {package.digest}; restore {digest} from a backup")
+        return package
 
     def _ensure_local(self, digest: str) -> None:
         """Fetch a package from the shared store when it is not in the folder."""

@@ -43,11 +43,11 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
         [rows[list(classifier.encoder.feature_names_in_)], edge_case_rows(rows, classifier.schema)], ignore_index=True
     )
     expected = classifier.predict_proba(tried)
-    found = onnx_classifier(classifier, model).predict_proba(tried)
-    difference = np.abs(expected - found).max(initial=0.0)
+    probabilities = onnx_classifier(classifier, model).predict_proba(tried)
+    difference = np.abs(expected - probabilities).max(initial=0.0)
     target, threshold = classifier.schema.target, classifier.threshold
     n_flipped = int(
-        (predicted_classes(expected, target, threshold) != predicted_classes(found, target, threshold)).sum()
+        (predicted_classes(expected, target, threshold) != predicted_classes(probabilities, target, threshold)).sum()
     )
     if not difference <= TOLERANCE or n_flipped:
         reason = f"its probabilities differ by up to {difference:.1e} and {n_flipped} classes in {len(tried)} rows"

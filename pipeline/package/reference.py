@@ -76,9 +76,9 @@ class Reference:
                 raise IntegrityError(
                     f"reference: format {value['format']!r} is not known; this version reads {_FORMAT_VERSION}"
                 )
-            columns = tuple(_bins_from_dict(one) for one in value["columns"])
-            said = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
-            return cls(value["n_rows"], columns, *said)
+            columns = tuple(_bins_from_dict(bins) for bins in value["columns"])
+            outputs = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
+            return cls(value["n_rows"], columns, *outputs)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"reference: not what a package writes ({error})") from error
 
@@ -127,8 +127,8 @@ def build_reference(
 
 def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
     if column.kind in ("category", "boolean"):
-        words = column.categories if column.kind == "category" else ("false", "true")
-        return _with_counts(Bins(name=column.name, kind="words", points=words, counts=()), values)
+        categories = column.categories if column.kind == "category" else ("false", "true")
+        return _with_counts(Bins(name=column.name, kind="words", points=categories, counts=()), values)
     numbers = to_floats(values)
     if column.kind == "integer":
         core = _without_tails(numbers)

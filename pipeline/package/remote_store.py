@@ -51,8 +51,8 @@ class RemotePackageStore:
                 return
             store.create_dir(target, recursive=True)
             # The manifest goes last, so that a package is there as a whole or not at all.
-            members = sorted(one for one in folder.rglob("*") if one.is_file())
-            for member in sorted(members, key=lambda one: one.name == MANIFEST_FILE):
+            members = sorted(path for path in folder.rglob("*") if path.is_file())
+            for member in sorted(members, key=lambda path: path.name == MANIFEST_FILE):
                 name = f"{target}/{member.relative_to(folder).as_posix()}"
                 store.create_dir(name.rpartition("/")[0], recursive=True)
                 with member.open("rb") as source, store.open_output_stream(name) as sink:

@@ -50,11 +50,13 @@ class _DecisionTree:
         """Return the shares of the leaf of each row, shape (n_rows, len(classes_))."""
         at = np.zeros(len(matrix), dtype=np.int64)
         rows = np.arange(len(matrix))
-        feature, limit, left, right = (np.array(one) for one in (self.feature, self.limit, self.left, self.right))
+        feature, threshold, left, right = (
+            np.array(values) for values in (self.feature, self.limit, self.left, self.right)
+        )
         by_gap = np.array(self.missing_goes_left)
         for _ in range(len(self.left)):
             value = matrix[rows, np.maximum(feature[at], 0)]
-            goes_left = np.where(np.isnan(value), by_gap[at], value <= limit[at])
+            goes_left = np.where(np.isnan(value), by_gap[at], value <= threshold[at])
             following = np.where(goes_left, left[at], right[at])
             if (following < 0).all():
                 break
@@ -72,16 +74,16 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
         "limit": tree.threshold.tolist(),
         "left": tree.children_left.tolist(),
         "right": tree.children_right.tolist(),
-        "missing_goes_left": [bool(one) for one in tree.missing_go_to_left],
+        "missing_goes_left": [bool(goes_left) for goes_left in tree.missing_go_to_left],
         "shares": (shares / shares.sum(axis=1, keepdims=True)).tolist(),
         "classes_": [int(code) for code in fitted.estimator.classes_],
     }
     encoder = fitted.encoder.as_dict()
-    served = _build_classifier(schema, Encoder.from_dict(encoder), plain, threshold=fitted.threshold)
-    score = served.predict_proba(train).max(axis=1)
+    classifier = _build_classifier(schema, Encoder.from_dict(encoder), plain, threshold=fitted.threshold)
+    score = classifier.predict_proba(train).max(axis=1)
     return {
         "encoder": encoder,
-        "golden": golden_rows(served, train, score, n_rows=_N_GOLDEN_ROWS),
+        "golden": golden_rows(classifier, train, score, n_rows=_N_GOLDEN_ROWS),
         "threshold": fitted.threshold,
         "tree": plain,
     }
@@ -96,14 +98,14 @@ def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classif
         When the figures are not what `fit_rule` writes.
     """
     try:
-        found = _build_classifier(
+        classifier = _build_classifier(
             schema, Encoder.from_dict(plain["encoder"]), plain["tree"], threshold=plain["threshold"]
         )
         golden = plain["golden"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{RULE_FILE}: not what a package writes ({error})") from error
-    check_golden(golden, found.predict_proba)
-    return found
+    check_golden(golden, classifier.predict_proba)
+    return classifier
 
 
 def _build_classifier(
@@ -114,7 +116,7 @@ def _build_classifier(
         shares=tuple(tuple(row) for row in plain["shares"]),
     )
     n_nodes = len(tree.left)
-    lengths = {len(one) for one in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
+    lengths = {len(values) for values in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
     if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
         raise ValueError("the tree's lists have different lengths")
     if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):

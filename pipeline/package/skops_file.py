@@ -182,11 +182,11 @@ def _nodes(value: Any, depth: int) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         if "__class__" in value:
             yield value
-        for one in value.values():
-            yield from _nodes(one, depth + 1)
+        for child in value.values():
+            yield from _nodes(child, depth + 1)
     elif isinstance(value, list):
-        for one in value:
-            yield from _nodes(one, depth + 1)
+        for child in value:
+            yield from _nodes(child, depth + 1)
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
@@ -194,13 +194,13 @@ def _read_members(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if len(members) > _MAX_MEMBERS or len({one.filename for one in members}) != len(members):
+            if len(members) > _MAX_MEMBERS or len({member.filename for member in members}) != len(members):
                 raise IntegrityError("model.skops: has too many members, or one twice")
-            if sum(one.file_size for one in members) > len(data):
+            if sum(member.file_size for member in members) > len(data):
                 raise IntegrityError("model.skops: its members overlap, which no package does")
-            for one in members:
-                _check_member(one)
-            return {one.filename: archive.read(one) for one in members}
+            for member in members:
+                _check_member(member)
+            return {member.filename: archive.read(member) for member in members}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"model.skops: is no skops file ({error})") from error
 
@@ -274,7 +274,9 @@ def _key_order(node: dict[str, Any]) -> list[str]:
 
 def _without_ids(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{name}:{_without_ids(one)}" for name, one in value.items() if name != "__id__") + "}"
+        return (
+            "{" + ",".join(f"{name}:{_without_ids(child)}" for name, child in value.items() if name != "__id__") + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(map(_without_ids, value)) + "]"
     return json.dumps(value)

@@ -88,7 +88,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, each given 
         model=model,
         files={},
         onnx=proof,
-        libraries={one: version(one) for one in _LIBRARIES},
+        libraries={library: version(library) for library in _LIBRARIES},
     )
     plain = {
         "decision.json": {
@@ -124,14 +124,16 @@ def _monitoring_files(
 ) -> dict[str, Any]:
     """Return what a live model is compared with: the reference of its rows and scores, and golden rows."""
     target = classifier.schema.target
-    served = classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
+    serving_classifier = (
+        classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
+    )
     score = scores.max(axis=1) if target.positive is None else scores[:, target.classes.index(target.positive)]
     predicted = predicted_classes(scores, target, classifier.threshold)
     bins = training.reference_bins
     reference = build_reference(
         train, classifier.schema, score=score, predicted=predicted, n_bins=bins, threshold=classifier.threshold
     )
-    golden = golden_rows(served, train, score, n_rows=training.golden_rows)
+    golden = golden_rows(serving_classifier, train, score, n_rows=training.golden_rows)
     return {"golden.json": golden, "reference.json": reference.as_dict()}
 
 

@@ -121,11 +121,11 @@ def restore_outputs(root: Path, stage: str) -> list[str]:
     """
     try:
         missing = [
-            one
-            for one in locked_outputs(root)
-            if one.stage == stage and one.is_cached and not (root / one.path).exists()
+            output
+            for output in locked_outputs(root)
+            if output.stage == stage and output.is_cached and not (root / output.path).exists()
         ]
-        return [one.path for one in missing if _restore(root, one)]
+        return [output.path for output in missing if _restore(root, output)]
     except (IntegrityError, OSError):
         return []
 

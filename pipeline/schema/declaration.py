@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import inf, isfinite
+from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import ConfigError
+from pipeline.schema.constraints import build_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.data_config import ColumnConfig, DataConfig
+    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.constraint_base import Constraint
 
-__all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
-
-Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
-
-# The dtype that a declaration gives to a column of a kind, when nobody asks for another.
-DTYPES: dict[Kind, str] = {
-    "integer": "Int64",
-    "float": "Float64",
-    "boolean": "boolean",
-    "category": "category",
-    "text": "string",
-    "datetime": "datetime64[us]",
-}
+__all__ = ["Column", "Schema", "Target"]
 
 _KIND_BY_DTYPE: dict[str, Kind] = {
     "Int64": "integer",
@@ -69,6 +60,16 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether values are numbers on a scale (booleans are categories)."""
         return self.kind in ("integer", "float")
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The declared checks, in their declared order; they are built anew each time."""
+        return build_constraints(self.name, self.kind, self.checks)
+
+    @property
+    def value_constraints(self) -> tuple[Constraint, ...]:
+        """The declared checks of single values."""
+        return tuple(constraint for constraint in self.constraints if constraint.is_per_value)
 
     @property
     def label(self) -> str:
@@ -158,7 +159,7 @@ class Schema:
 def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
-    minimum, maximum = _narrowest_bounds(entry.checks)
+    minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
     for bound in (minimum, maximum):
         if bound is not None and abs(bound) > _MAX_ABS_BOUND.get(kind, inf):
             raise ConfigError(
@@ -189,41 +190,13 @@ def _format_bound(bound: float) -> str:
     return str(bound)
 
 
-# Python's own whole numbers have no end, those of a table do.
+# Integers of Python are unbounded, those of a data set are not.
 _MAX_ABS_BOUND = {"integer": 2**63 - 1, "float": float_info.max}
-_LOWER_BOUND_CHECKS = {
-    "ge": "min_value",
-    "greater_than_or_equal_to": "min_value",
-    "gt": "min_value",
-    "greater_than": "min_value",
-}
-_UPPER_BOUND_CHECKS = {
-    "le": "max_value",
-    "less_than_or_equal_to": "max_value",
-    "lt": "max_value",
-    "less_than": "max_value",
-}
 
 
-def _narrowest_bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return the narrowest bounds, of which each check may give some; what is infinite bounds nothing."""
-    lower: list[float] = []
-    upper: list[float] = []
-    for check, arguments in checks.items():
-        if check in ("in_range", "between") and isinstance(arguments, dict):
-            lower += _finite_number(arguments, "min_value")
-            upper += _finite_number(arguments, "max_value")
-        elif check in _LOWER_BOUND_CHECKS:
-            lower += _finite_number(arguments, _LOWER_BOUND_CHECKS[check])
-        elif check in _UPPER_BOUND_CHECKS:
-            upper += _finite_number(arguments, _UPPER_BOUND_CHECKS[check])
+def _narrowest_bounds(constraints: tuple[Constraint, ...]) -> tuple[float | None, float | None]:
+    """Return the largest lower and the smallest upper bound; an infinite one bounds nothing."""
+    bounds = [bound for constraint in constraints for bound in constraint.bounds if bound.is_finite_number]
+    lower = [bound.value for bound in bounds if bound.side == "lower"]
+    upper = [bound.value for bound in bounds if bound.side == "upper"]
     return max(lower, default=None), min(upper, default=None)
-
-
-def _finite_number(arguments: Any, key: str) -> list[float]:
-    value = arguments.get(key) if isinstance(arguments, dict) else arguments
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return []
-    if isinstance(value, float) and not isfinite(value):
-        return []
-    return [value]

@@ -11,11 +11,12 @@ import pyarrow as pa
 from pipeline.schema import Column
 from pipeline.schema.failures import ColumnFailure, find_failures
 from pipeline.validation.arrow_rows import is_missing
-from pipeline.validation.arrow_rules import CompiledRule, compile_rules
 from pipeline.validation.findings import shorten_text
 from pipeline.validation.row_hash import duplicate_mask, row_hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -97,37 +98,58 @@ def _sort_failures(failures: list[RuleFailures]) -> tuple[RuleFailures, ...]:
 
 
 def _check_with_arrow(rows: ArrowRows, schema: Schema, max_examples: int) -> RowFailures:
-    plan, left = _compile_schema(rows, schema)
-    bad = np.zeros(rows.n_rows, dtype=bool)
-    found: dict[tuple[str, str], RuleFailures] = {}
+    rules, pandera_columns = _split_rules(rows, schema)
+    counter = _FailureCounter(rows.n_rows, max_examples)
     keys = [_UniqueKey(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
     start = 0
     for batch in rows.batches():
-        for rule in tuple(plan):
+        for rule in rules:
             array = batch.column(rule.column)
-            try:
-                broken = rule.violations(array)
-            except (pa.ArrowException, TypeError, ValueError):  # Pandera says what of the rule does not fit
-                plan.remove(rule)
-                left.append(_column_with_checks(schema.column(rule.column), [rule.name]))
-                continue
-            if broken is not None:
-                bad[start : start + len(batch)] |= broken
-                _record_failures(found, rule.column, rule.name, broken, start, array, max_examples)
+            violations = rule.find_violations(array)
+            if violations is not None:
+                counter.add(rule.column, rule.name, violations, start=start, array=array)
         for key in keys:
             key.add(batch, start)
         start += len(batch)
     for key in keys:
-        broken = key.duplicate_mask()
-        bad |= broken
-        _record_failures(found, key.label, key.rule, broken, 0, None, max_examples)
-    columns: list[ColumnFailure] = []
-    for part in left:
-        asked = _check_column_with_pandera(rows, part, max_examples)
-        bad |= asked.failed_mask
-        columns += asked.columns
-        found |= {(one.column, one.rule): one for one in asked.rules}
-    return RowFailures(_sort_failures([one for one in found.values() if one.n_failed]), bad, tuple(columns))
+        counter.add(key.label, key.rule, key.duplicate_mask())
+    failures = counter.failures()
+    return _join_failures(
+        [failures, *(_check_column_with_pandera(rows, each, max_examples) for each in pandera_columns)]
+    )
+
+
+def _join_failures(parts: list[RowFailures]) -> RowFailures:
+    rules = [failures for part in parts for failures in part.rules]
+    columns = tuple(failure for part in parts for failure in part.columns)
+    return RowFailures(_sort_failures(rules), np.logical_or.reduce([part.failed_mask for part in parts]), columns)
+
+
+class _FailureCounter:
+    """Rows that break a rule, counted batch by batch, with the first `max_examples` of each."""
+
+    def __init__(self, n_rows: int, max_examples: int) -> None:
+        self._max_examples = max_examples
+        self._failed_mask = np.zeros(n_rows, dtype=bool)
+        self._by_rule: dict[tuple[str, str], RuleFailures] = {}
+
+    def add(
+        self, column: str, rule: str, violations: NDArray[np.bool_], *, start: int = 0, array: pa.Array | None = None
+    ) -> None:
+        """Count the violations of a batch whose first row is `start`; `array` has the values to show."""
+        self._failed_mask[start : start + len(violations)] |= violations
+        failures = self._by_rule.setdefault((column, rule), RuleFailures(column, rule))
+        failures.n_failed += int(np.count_nonzero(violations))
+        n_missing_examples = self._max_examples - len(failures.rows)
+        if n_missing_examples > 0:
+            positions = np.flatnonzero(violations)[:n_missing_examples]
+            failures.rows += (positions + start).tolist()
+            values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
+            failures.values += [None if value is None else shorten_text(str(value)) for value in values]
+
+    def failures(self) -> RowFailures:
+        """Return all that was counted."""
+        return RowFailures(tuple(each for each in self._by_rule.values() if each.n_failed), self._failed_mask)
 
 
 class _UniqueKey:
@@ -148,24 +170,34 @@ class _UniqueKey:
         return duplicate_mask(self._hashes) & self._is_whole
 
 
-def _compile_schema(rows: ArrowRows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
+@dataclass(frozen=True, slots=True)
+class _ArrowRule:
+    column: str
+    name: str
+    find_violations: Callable[[pa.Array], NDArray[np.bool_] | None]
+
+
+def _split_rules(rows: ArrowRows, schema: Schema) -> tuple[list[_ArrowRule], list[Column]]:
+    """Return the rules that have an Arrow form, and the columns with the checks that only Pandera has."""
     target = schema.target
-    words = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
-    plan: list[CompiledRule] = []
-    left: list[Column] = []
-    for column in (*schema.columns, words):
+    target_column = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
+    rules: list[_ArrowRule] = []
+    pandera_columns: list[Column] = []
+    for column in (*schema.columns, target_column):
         if column.name not in rows.kinds:
             continue
-        rules, without_form = compile_rules(column)
-        plan += rules
-        if without_form:
-            left.append(_column_with_checks(column, without_form))
-    return plan, left
+        if not column.nullable:
+            rules.append(_ArrowRule(column.name, "missing", _missing_violations))
+        constraints = column.constraints
+        rules += [_ArrowRule(column.name, each.name, each.violations) for each in constraints if each.has_arrow_form]
+        pandera_checks = {each.name: column.checks[each.name] for each in constraints if not each.has_arrow_form}
+        if pandera_checks:
+            pandera_columns.append(Column(column.name, column.kind, column.dtype, nullable=True, checks=pandera_checks))
+    return rules, pandera_columns
 
 
-def _column_with_checks(column: Column, names: list[str]) -> Column:
-    checks = {name: column.checks[name] for name in names}
-    return Column(column.name, column.kind, column.dtype, nullable=True, checks=checks)
+def _missing_violations(array: pa.Array) -> NDArray[np.bool_] | None:
+    return is_missing(array) if array.null_count else None
 
 
 def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
@@ -176,25 +208,6 @@ def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str,
     if schema.unique is not None and all(name in rows.kinds for name in schema.unique):
         found.append((", ".join(schema.unique), schema.unique, "unique_together"))
     return found
-
-
-def _record_failures(
-    failures: dict[tuple[str, str], RuleFailures],
-    column: str,
-    rule: str,
-    failed_mask: NDArray[np.bool_],
-    start: int,
-    array: pa.Array | None,
-    max_examples: int,
-) -> None:
-    one = failures.setdefault((column, rule), RuleFailures(column, rule))
-    one.n_failed += int(np.count_nonzero(failed_mask))
-    wanted = max_examples - len(one.rows)
-    if wanted > 0:
-        positions = np.flatnonzero(failed_mask)[:wanted]
-        one.rows += (positions + start).tolist()
-        values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
-        one.values += [None if value is None else shorten_text(str(value)) for value in values]
 
 
 def _check_column_with_pandera(rows: ArrowRows, column: Column, max_examples: int) -> RowFailures:

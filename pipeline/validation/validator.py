@@ -108,7 +108,7 @@ class DataValidator:
             ) from None
 
     def get_data_quality_score(self, dataset_name: str) -> float:
-        """Return the quality of a validated frame, 0 to 100; `docs/validation.md` has the formula."""
+        """Return the quality of a validated frame, 0 to 100; `docs/reference/validation.md` has the formula."""
         return float(f"{self.report(dataset_name).quality.score:.6g}")
 
     def validate_train_test_split(

@@ -134,7 +134,7 @@ def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) 
 def test_a_version_that_failed_its_gates_is_not_deployed(registry: ModelRegistry, server: RunningServer) -> None:
     deploy_version(registry, server)
     generation = registry.current_deployment(MODEL_NAME).generation
-    with pytest.raises(GateRefused, match="never judged"):
+    with pytest.raises(GateRefused, match="never evaluated"):
         deploy_version(registry, server, version=1)
     assert registry.current_deployment(MODEL_NAME).generation == generation
 

@@ -200,10 +200,9 @@ def backtest_drift_rules(
     judged = [one for one in logged_windows if one.counts.n_rows >= min_rows]
     usual = int(np.median([one.counts.n_rows for one in judged])) if judged else 5 * min_rows
     n_rows, n_draws = max(sampling.n_rows if sampling.n_rows is not None else usual, min_rows), sampling.n_windows
-    own = {one.name: one.drift_limit for one in schema.columns if one.drift_limit is not None}
-    before = DriftThresholds.from_config(config, own)
+    before = DriftThresholds.from_config(config, schema.drift_limits)
     rng = np.random.default_rng(sampling.seed)
-    asking = _WindowSimulator(reference, schema, config, own)
+    asking = _WindowSimulator(reference, schema, config)
     calm = asking.simulate_without_drift(n_rows, n_draws, rng)
     moved = asking.simulate_shifts(calm, n_rows, n_draws, rng)
     log = WindowCollection.from_tests([asking.tests_of(one.counts) for one in judged])
@@ -233,13 +232,14 @@ class _WindowSimulator:
     reference: Reference
     schema: Schema
     config: DriftConfig
-    column_thresholds: Mapping[str, float]
 
     def tests_of(self, counts: BinCounts, before: BinCounts | None = None) -> list[Any]:
         """Return the tests of one window, against the reference or another baseline."""
         pairs = column_pairs(self.reference, before or reference_counts(self.reference), counts)
         return [
-            one for pair in pairs for one in column_tests(pair, self.config, self.config.alpha, self.column_thresholds)
+            test
+            for pair in pairs
+            for test in column_tests(pair, self.config, self.config.alpha, column_thresholds=self.schema.drift_limits)
         ]
 
     def simulate_without_drift(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> WindowCollection:

@@ -1,10 +1,9 @@
-"""Read the past windows of a model's log and test the rules on them: the door to a backtest for people."""
+"""Backtest the drift rules on the past windows of a model's log, and print the result."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
@@ -16,16 +15,14 @@ from pipeline.monitoring.backtest.drift_backtest import (
     backtest_drift_rules,
 )
 from pipeline.monitoring.log.log_batch import loggable_reference
-from pipeline.monitoring.log.log_window import window_by_time, window_counts
-from pipeline.monitoring.log.record import iso_timestamp
-from pipeline.monitoring.log.rollup_updates import HOUR_US
+from pipeline.monitoring.log.log_window import window_by_time
+from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.monitoring.model_monitor import ModelMonitor
-    from pipeline.package import Package
-    from pipeline.state import State
+    from pipeline.monitoring.window import LogWindowView
 
 __all__ = ["parse_alert_budget", "proposal_lines", "replay_log", "report_lines"]
 
@@ -57,62 +54,49 @@ def replay_log(
     Parameters
     ----------
     monitor : ModelMonitor
-    budget : Budget
-        Its `window_hours` cut the log: windows of whole hours end with an hour, others end now.
+    budget : AlertBudget
+        Its `window_hours` divide the log. Windows of whole hours end with an hour, other windows end now.
     n_windows : int
-        How far to look back.
-    draws : Draws
+        Number of past windows.
+    sampling : WindowSampling
     with_outcomes : bool
-        Whether windows without drift are asked whether outcomes show a worse model.
+        Whether outcomes are checked for degradation in each window.
     """
-    settings, length = monitor.resolved_config, int(budget.window_hours * HOUR_US)
-    with monitor.open_synced_state() as (state, package):
-        now = state.clock() + 1
+    config, length = monitor.resolved_config, int(budget.window_hours * HOUR_US)
+    min_rows = config.monitoring.min_rows
+    with monitor.open_log() as (log, package):
+        now = log.state.clock() + 1
         end = math.ceil(now / HOUR_US) * HOUR_US if length % HOUR_US == 0 else now
-        # The log begins after 1970, whatever the length of the windows that are asked for.
+        # No window begins before 1970, whatever the length of the windows.
         ends = [end - back * length for back in range(n_windows) if end - (back + 1) * length >= 0]
-        past = _drop_leading_empty_windows(
-            [_logged_window(state, monitor.model_name, package, until - length, until) for until in reversed(ends)]
-        )
-    if with_outcomes:
-        at = {iso_timestamp(until): until for until in ends}
-        past = [
-            _with_degraded_metrics(monitor, one, at[one.until], budget.window_hours, settings.monitoring.min_rows)
-            for one in past
+        windows = [window_by_time(log, since=until - length, until=until) for until in reversed(ends)]
+        views = _drop_leading_empty_windows([monitor.view(log, package, window) for window in windows])
+        logged_windows = [
+            _logged_window(view, has_degradation=with_outcomes and view.counts.n_rows >= min_rows) for view in views
         ]
     return backtest_drift_rules(
         loggable_reference(package),
         package.schema,
-        settings.drift,
+        config.drift,
         budget,
-        logged_windows=past,
-        min_rows=settings.monitoring.min_rows,
+        logged_windows=logged_windows,
+        min_rows=min_rows,
         sampling=sampling,
     )
 
 
-def _logged_window(state: State, model: str, package: Package, since: int, until: int) -> LoggedWindow:
-    return LoggedWindow(
-        iso_timestamp(since),
-        iso_timestamp(until),
-        window_counts(state, model, package, window_by_time(state, model, since=since, until=until)),
-    )
+def _logged_window(view: LogWindowView, *, has_degradation: bool) -> LoggedWindow:
+    degraded = None
+    if has_degradation:
+        degradations = view.detect_degradation()
+        degraded = tuple(degradation.metric for degradation in degradations if degradation.verdict == "degraded")
+    return LoggedWindow(**view.bounds, counts=view.counts, degraded_metrics=degraded)
 
 
-def _drop_leading_empty_windows(past: list[LoggedWindow]) -> list[LoggedWindow]:
-    """Leave out what lies before the first logged row."""
-    first = next((i for i, one in enumerate(past) if one.counts.n_rows), len(past))
-    return past[first:]
-
-
-def _with_degraded_metrics(
-    monitor: ModelMonitor, one: LoggedWindow, until: int, hours: float, min_rows: int
-) -> LoggedWindow:
-    if one.counts.n_rows < min_rows:
-        return one
-    then = replace(monitor, clock=lambda: until - 1)
-    found = then.detect_performance_degradation(window_hours=hours)
-    return replace(one, degraded_metrics=tuple(found["degraded_metrics"]))
+def _drop_leading_empty_windows(views: list[LogWindowView]) -> list[LogWindowView]:
+    """Leave out the windows before the first logged row."""
+    first = next((i for i, view in enumerate(views) if view.counts.n_rows), len(views))
+    return views[first:]
 
 
 def report_lines(report: BacktestReport) -> Iterator[str]:

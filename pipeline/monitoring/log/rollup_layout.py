@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.monitoring.columns import LogColumns
+    from pipeline.monitoring.log.log_batch import LogColumns
     from pipeline.package import Package, Reference
 
     Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline import state as store
 from pipeline.errors import Conflict
-from pipeline.monitoring.columns import DictionaryColumn, LogColumns
+from pipeline.monitoring.log.log_batch import DictionaryColumn, LogColumns
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, UNCOUNTED, RollupLayout
 from pipeline.state import HOUR_US, RollupCounts, RollupKey, RollupProgress
 

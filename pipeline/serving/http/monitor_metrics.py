@@ -91,17 +91,17 @@ def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
     value = GaugeMetricFamily(
-        "mlops_drift_statistic", "Distance from training.", labels=["column", "part", "statistic"]
+        "mlops_drift_statistic", "Distance from the reference.", labels=["column", "kind", "statistic"]
     )
     limit = GaugeMetricFamily(
-        "mlops_drift_threshold", "Limit of that distance.", labels=["column", "part", "statistic"]
+        "mlops_drift_threshold", "Threshold of the drift statistic.", labels=["column", "kind", "statistic"]
     )
-    verdict = GaugeMetricFamily("mlops_drift_detected", "1 where the verdict is drift.", labels=["column", "part"])
+    verdict = GaugeMetricFamily("mlops_drift_detected", "1 where the verdict is drift.", labels=["column", "kind"])
     for one in columns:
-        verdict.add_metric([one["column"], one["part"]], float(one["verdict"] == "drift"))
-        for family, key in ((value, "value"), (limit, "limit")):
+        verdict.add_metric([one["column"], one["kind"]], float(one["verdict"] == "drift"))
+        for family, key in ((value, "value"), (limit, "threshold")):
             if one[key] is not None:
-                family.add_metric([one["column"], one["part"], one["statistic"]], one[key])
+                family.add_metric([one["column"], one["kind"], one["statistic"]], one[key])
     return value, limit, verdict
 
 
@@ -110,11 +110,11 @@ def _performance_gauge(metrics: dict[str, dict[str, Any]]) -> Any:
 
     family = GaugeMetricFamily(
         "mlops_performance",
-        "Performance in the window, measured and expected, and its baseline.",
+        "Performance in the window: realized, estimated, and the baseline.",
         labels=["metric", "kind"],
     )
     for name, one in metrics.items():
-        for kind in ("measured", "expected", "baseline"):
+        for kind in ("realized", "estimated", "baseline"):
             if one[kind] is not None:
                 family.add_metric([name, kind], one[kind])
     return family

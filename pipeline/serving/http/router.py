@@ -41,7 +41,7 @@ class Route:
     accepts : tuple of str
         Media types of the request body; empty for an endpoint without a body.
     summary : str
-        One line for the OpenAPI document and docs/serving.md.
+        One line for the OpenAPI document and docs/reference/serving.md.
     request, response : str or None
         Names of JSON Schemas in the OpenAPI document.
     response_media_type : str

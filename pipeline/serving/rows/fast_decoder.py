@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import inf
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pipeline.serving.rows.value_checks import build_value_checks, check_value
+from pipeline.schema.intervals import MAX_INT64, Interval
+from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.schema import Column
+    from pipeline.schema.constraint_base import Constraint
 
 __all__ = ["FastDecoder", "Row"]
 
 Row = tuple[Any, ...]
 
 _COLON = b":"
-_MAX_INT64 = 2**63 - 1
-# Bounds of numbers that the decoder itself holds. Those of a column do not say whether they belong to it.
-_DECODER_BOUND_CHECKS = frozenset({"in_range", "between", "ge", "le"})
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -36,7 +36,7 @@ class FastDecoder:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._checks = [build_value_checks(column) for column in columns]
+        self._constraints = [column.value_constraints for column in columns]
         self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
         self._decoder_types = [_decoder_type(column) for column in columns]
         row, full = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
@@ -100,8 +100,8 @@ class FastDecoder:
         return msgspec.defstruct("Row", fields, forbid_unknown_fields=True, kw_only=True)
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
-        column, rules = self._columns[at], self._checks[at]
-        return all(value is None or check_value(column, rules, value, "")[1] is None for value in values)
+        column, constraints = self._columns[at], self._constraints[at]
+        return all(value is None or check_value(column, constraints, value, "")[1] is None for value in values)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -127,36 +127,40 @@ def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list
 
 
 def _needs_full_check(column: Column) -> bool:
-    is_decoded = all(_is_checked_by_decoder(column, name, arguments) for name, arguments in column.checks.items())
-    return column.kind in ("text", "datetime") or not is_decoded
+    """Whether the decoder alone cannot decide about a value."""
+    if column.kind in ("text", "datetime"):
+        return True
+    return not all(_is_held_by_decoder(column, constraint) for constraint in column.value_constraints)
 
 
-def _is_checked_by_decoder(column: Column, name: str, arguments: Any) -> bool:
-    """Whether the decoder makes a check by itself."""
-    if name == "isin":
-        return column.kind == "category"
-    if name not in _DECODER_BOUND_CHECKS or not column.is_numeric:
-        return False
-    return not isinstance(arguments, dict) or (
-        arguments.get("include_min", True) and arguments.get("include_max", True)
+def _is_held_by_decoder(column: Column, constraint: Constraint) -> bool:
+    if column.kind == "category":
+        return constraint.literals == frozenset(column.categories)
+    return column.is_numeric and _has_finite_ends(constraint.interval)
+
+
+def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
+    return (
+        interval is not None and inf not in (interval.low, interval.high) and -inf not in (interval.low, interval.high)
     )
 
 
 def _decoder_type(column: Column) -> Any:
-    """Return the type that makes a decoder accept what the column accepts, as far as it can."""
-    plain: Any
+    """Return the type of the values that the decoder accepts: those of the column, and of no other check than its own."""
+    decoded: Any
     if column.kind == "category":
-        plain = Literal[column.categories]
-    elif column.kind == "integer":
-        low = -_MAX_INT64 if column.minimum is None else max(-_MAX_INT64, _ceiling(column.minimum))
-        high = _MAX_INT64 if column.maximum is None else min(_MAX_INT64, int(column.maximum // 1))
-        plain = Annotated[int, Meta(ge=low, le=high)]
-    elif column.kind == "float":
-        plain = Annotated[float, Meta(ge=column.minimum, le=column.maximum)]
+        decoded = Literal[column.categories]
+    elif column.is_numeric:
+        decoded = _bounded_number_type(column)
     else:
-        plain = {"boolean": bool, "text": str, "datetime": str}[column.kind]
-    return reduce(or_, (plain, None)) if column.nullable else plain
+        decoded = {"boolean": bool, "text": str, "datetime": str}[column.kind]
+    return reduce(or_, (decoded, None)) if column.nullable else decoded
 
 
-def _ceiling(number: float) -> int:
-    return int(-(-number // 1))
+def _bounded_number_type(column: Column) -> Any:
+    intervals = (each.interval for each in column.value_constraints if _has_finite_ends(each.interval))
+    interval = reduce(Interval.intersect, intervals, Interval())
+    if column.kind == "float":
+        return Annotated[float, Meta(ge=interval.low, le=interval.high)]
+    interval = interval.intersect(Interval(-MAX_INT64, MAX_INT64))
+    return Annotated[int, Meta(ge=interval.low, le=interval.high)]

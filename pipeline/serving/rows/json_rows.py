@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import did_you_mean
 from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.rows.fast_decoder import FastDecoder
-from pipeline.serving.rows.value_checks import build_value_checks, check_value
+from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.serving.prediction_types import LineMap
     from pipeline.serving.rows.fast_decoder import Row
-    from pipeline.serving.rows.value_checks import ValueCheck
 
 __all__ = ["ParsedRows", "RowParser", "check_comma_count", "max_commas_per_row", "parse_json"]
 
@@ -65,7 +64,7 @@ class RowParser:
         self.columns = schema.features
         self.names = schema.feature_names
         self.max_rows = max_rows
-        self._checks: list[tuple[ValueCheck, ...]] = [build_value_checks(column) for column in self.columns]
+        self._constraints = [column.value_constraints for column in self.columns]
         self._fast_decoder = FastDecoder(self.columns)
         self._max_commas_per_row = max_commas_per_row(schema)
 
@@ -185,8 +184,8 @@ class RowParser:
             return (), [FieldError(path, "type", "expected an object of features by name")]
         problems = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)
         row = []
-        for column, rules in zip(self.columns, self._checks, strict=True):
-            value, problem = check_value(column, rules, values.get(column.name), f"{path}.{column.name}")
+        for column, constraints in zip(self.columns, self._constraints, strict=True):
+            value, problem = check_value(column, constraints, values.get(column.name), f"{path}.{column.name}")
             row.append(value)
             if problem is not None:
                 problems.append(problem)

@@ -86,13 +86,13 @@ def test_a_decision_is_made_taken_back_and_told(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("promote", "3"), 5, "the gates say reject: limit ece"),
+        (("promote", "3"), 5, "the verdict of its gates is reject: limit ece"),
         (("promote", "3", "--force"), 2, "force needs a reason"),
         (("promote", "2", "--expected-generation", "0"), 6, "generation 0 was expected"),
         (("promote", "9"), 2, "has no version 9; versions: 1, 2, 3"),
         (("promote", "2", "--stage", "Prod"), 2, "stage 'Prod' is none"),
         (("promote", "2", "--name", "other"), 2, "no such model; registered: personality_model"),
-        (("rollback",), 2, "nothing served in Production before version 1"),
+        (("rollback",), 2, "no version was in Production before version 1"),
         (("models", "reproduce", "1"), 2, "no commit has a dvc.lock that names its package"),
         (("audit", "--at", "yesterday"), 2, "accepted is ISO 8601"),
         (("audit",), 2, "mlops audit --at"),

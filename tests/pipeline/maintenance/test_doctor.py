@@ -53,6 +53,7 @@ def test_a_damaged_lock_is_healed(tmp_path: Path, content: str) -> None:
     assert not path.exists()
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_lock_of_a_dead_process_is_healed(tmp_path: Path) -> None:
     path = hold(tmp_path, noted(ended_process()))
     assert by_check(tmp_path, heal=True)["dvc locks"].state == "healed"
@@ -65,6 +66,7 @@ def test_a_dry_run_only_names_the_problem(tmp_path: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE) as dvc:
         path = hold(tmp_path, noted(dvc.pid))

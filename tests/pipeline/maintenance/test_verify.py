@@ -14,6 +14,8 @@ from tests.fixtures.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("starts_processes")
+
 GRAPH = """\
 stages:
   make:

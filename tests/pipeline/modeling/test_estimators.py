@@ -90,6 +90,7 @@ def test_words_of_hydra_are_refused(word: str) -> None:
         build_estimator(model({"_target_": LOGISTIC, word: True}), seed=0)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_package_is_refused_before_it_is_imported() -> None:
     code = (
         "import sys\nfrom pipeline.modeling.estimators import check_target\nfrom pipeline.errors import TargetRefused\n"

@@ -52,6 +52,7 @@ def test_plain_values_get_what_a_frame_gets(folder: Path) -> None:
     assert np.array_equal(loaded.predict_proba(plain), loaded.predict_proba(rows))
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_digest_is_the_same_in_another_process_with_another_hash_seed(tmp_path: Path) -> None:
     printed = []
     for seed, threads in (("1", "1"), ("77", "2")):

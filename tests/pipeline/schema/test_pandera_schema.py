@@ -8,7 +8,8 @@ from pandera.errors import SchemaErrors
 
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from pipeline.schema.pandera_schema import declared_checks, pandera_schema
+from pipeline.schema.intervals import Interval
+from pipeline.schema.pandera_schema import pandera_schema
 from tests.fixtures.toy_dataset import settings
 
 TARGET = Target("answer", ("no", "yes"), "yes")
@@ -32,8 +33,8 @@ def test_our_keys_do_not_reach_pandera() -> None:
 
 @pytest.mark.parametrize("arguments", [{"min_value": 0, "max_value": 3}, {"max_value": 3, "min_value": 0}])
 def test_arguments_are_given_by_name(arguments: dict[str, int]) -> None:
-    (rule,) = declared_checks(Column("size", "integer", "Int64", checks={"in_range": arguments}))
-    assert (rule.name, rule.args, rule.kwargs) == ("in_range", (), arguments)
+    (constraint,) = Column("size", "integer", "Int64", checks={"in_range": arguments}).constraints
+    assert (constraint.name, constraint.interval) == ("in_range", Interval(0, 3))
 
 
 @pytest.mark.parametrize(

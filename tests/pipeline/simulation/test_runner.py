@@ -106,7 +106,7 @@ def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothin
 def test_rows_of_the_reference_need_no_data_and_are_calm(server: RunningServer) -> None:
     told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
     found = run_proposed_command(server, told["next"][0])
-    features = [one for one in found["drift"]["findings"] if one["part"] == "feature"]
+    features = [one for one in found["drift"]["findings"] if one["kind"] == "feature"]
     assert {one["verdict"] for one in features} == {"stable"}
     assert found["performance"]["coverage"] > 0.7
 

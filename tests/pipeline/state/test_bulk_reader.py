@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError
-from pipeline.monitoring.columns import DictionaryColumn, LogColumns
+from pipeline.monitoring.log.log_batch import DictionaryColumn, LogColumns
 from pipeline.state import bulk_reader
 
 if TYPE_CHECKING:

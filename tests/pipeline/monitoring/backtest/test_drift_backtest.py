@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.root_command import app
 from pipeline.errors import UsageError
-from pipeline.monitoring import BinCounts, detect_drift
+from pipeline.monitoring import BinCounts, DriftContext, detect_drift
 from pipeline.monitoring.backtest.drift_backtest import (
     AlertBudget,
     BacktestReport,
@@ -116,10 +116,7 @@ def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_bu
     assert list(found.proposal) == ["data.columns.size.drift_limit"]
     before, after = found.proposal["data.columns.size.drift_limit"]
     assert before is None
-    kept = [
-        detect_drift(REFERENCE, one.counts, CONFIG, min_rows=200, column_thresholds={"size": after}).verdict
-        for one in past
-    ]
+    kept = [detect_drift(REFERENCE, one.counts, DriftContext(CONFIG, 200, {"size": after})).verdict for one in past]
     assert kept.count("drift") == 2
     text = list(proposal_lines(found, {"data.columns.size.drift_limit": "conf/data/x.yaml"}))
     assert f"+ data.columns.size.drift_limit: {after:g}" in text
@@ -147,7 +144,7 @@ def _column_tests(counts: BinCounts) -> list[Any]:
     from pipeline.monitoring.log.bin_counts import reference_counts
 
     pairs = column_pairs(REFERENCE, reference_counts(REFERENCE), counts)
-    return [one for pair in pairs for one in column_tests(pair, CONFIG, 0.01, {})]
+    return [one for pair in pairs for one in column_tests(pair, CONFIG, 0.01, column_thresholds={})]
 
 
 @pytest.mark.parametrize(("words", "per_week"), [("1/week", 1.0), ("2/day", 14.0), ("1/month", 0.23)])

@@ -29,18 +29,18 @@ RUN_AT = 1_770_000_000_000_000
 
 def drift_report(n_columns: int) -> dict[str, Any]:
     finding = {
-        "part": "feature",
+        "kind": "feature",
         "verdict": "drift",
         "statistic": "wasserstein",
         "value": 0.4,
-        "limit": 0.1,
-        "concern": 4.0,
+        "threshold": 0.1,
+        "priority": 4.0,
     }
-    expected = {"accuracy": {"value": 0.9}, "f1_score": {"value": None}}
+    estimated = {"accuracy": {"value": 0.9}, "f1_score": {"value": None}}
     return {
         "drift": {"findings": [{"column": f"c{i}", **finding} for i in range(n_columns)]},
         "performance": {
-            "expected": expected, "accuracy": 0.8, "f1_score": None, "total_predictions": 600, "n_outcomes": 300, "coverage": 0.5,
+            "estimated": estimated, "accuracy": 0.8, "f1_score": None, "total_predictions": 600, "n_outcomes": 300, "coverage": 0.5,
         },
         "degradation": {"findings": [{"metric": "accuracy", "baseline": 0.95, "verdict": "degraded"}]},
     }  # fmt: skip
@@ -94,9 +94,9 @@ def test_the_monitor_reads_server_metrics(
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
     assert len(samples["mlops_drift_statistic"]) == 100
-    assert samples["mlops_drift_statistic"][0] == ({"column": "c0", "part": "feature", "statistic": "wasserstein"}, 0.4)
+    assert samples["mlops_drift_statistic"][0] == ({"column": "c0", "kind": "feature", "statistic": "wasserstein"}, 0.4)
     assert {labels["kind"]: value for labels, value in samples["mlops_performance"]} == {
-        "measured": 0.8, "expected": 0.9, "baseline": 0.95,
+        "realized": 0.8, "estimated": 0.9, "baseline": 0.95,
     }  # fmt: skip
     assert samples["mlops_monitor_last_run_timestamp_seconds"] == [({}, RUN_AT / 1_000_000)]
     assert ({"severity": "warning"}, 1.0) in samples["mlops_incidents_open"]

@@ -1,4 +1,4 @@
-"""What docs/serving.md says of the API is what the API has."""
+"""What docs/reference/serving.md says of the API is what the API has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("serving")
 
-SERVING_DOCS = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+SERVING_DOCS = (ROOT / "docs/reference/serving.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_refusals_has_every_kind_with_its_status() -> None:
@@ -37,7 +37,7 @@ def test_the_table_of_operations_has_every_path_with_its_role(client: httpx.Clie
     ("key", "said"),
     [
         ("max_body_mb", "| body | {} MB, 10,000 rows |"),
-        ("header_timeout_s", "{} s, 9 s, 9 s; who is slower is cut"),
+        ("header_timeout_s", "{} s, 9 s, 9 s; slower connections are closed"),
         ("max_concurrent_requests", "{} requests, 64 MB of bodies"),
         ("max_connections", "| {:,}; above it only probes"),
         ("keep_alive_timeout_s", "| idle connection | {} s |"),
