@@ -34,6 +34,7 @@ GROUPS = "features|model|training|evaluation|validation|tracking|promotion|monit
 PENDING_COMMANDS = ("mlops tracking", "mlops project", "mlops change-report", "mlops prediction-log")
 
 OPTIONAL_SETTINGS = {"model.estimator.max_iter"}
+SWEEP_FUNCTIONS = {"interval", "range", "choice", "tag"}
 
 
 def name(path: Path) -> str:
@@ -163,3 +164,16 @@ def is_known(line: str) -> bool:
         command = command.commands[words.pop(0)]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return {word for word in words if re.match(r"--?[a-z]", word)} <= {*options, "--help", "--version"}
+
+
+def test_functions_and_attributes_that_the_pages_name_exist() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "pipeline").rglob("*.py")))
+    defined = set(re.findall(r"(?:^ *def |^    )(\w+)(?=[(:])", sources, re.MULTILINE)) | SWEEP_FUNCTIONS
+    missing = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        named = [attribute for block in blocks for attribute in re.findall(r"\.([a-z_]+)", block)]
+        named += re.findall(r"`(?:\w+\.)*([a-z_]+)\(", text)
+        missing += [f"{name(path)}: {attribute}" for attribute in named if attribute not in defined]
+    assert missing == []

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
+from pipeline.text import percent
 
 __all__ = ["VERDICT_LABELS", "drift_ratio_frame", "show_drift"]
 
@@ -131,7 +132,7 @@ def _show_feature_distribution(
         figures = [
             (
                 formatting.humanize(key),
-                f"{value:.1%}" if key in _SHARE_STATISTICS else formatting.format_number(value),
+                percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
                 _STATISTIC_DESCRIPTIONS.get(key, ""),
             )
             for key, value in one["statistics"].items()

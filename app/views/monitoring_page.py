@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel, hourly_charts, incident_panel
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,10 +136,13 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
     cards[1].metric("Predictions", f"{traffic['total_predictions']:,}", border=True)
     coverage = performance["coverage"]
     cards[2].metric(
-        "Outcomes", f"{traffic['n_outcomes']:,}", border=True, help=f"Known for {coverage or 0:.1%} of the predictions"
+        "Outcomes",
+        f"{traffic['n_outcomes']:,}",
+        border=True,
+        help=f"Known for {percent(coverage, missing='an unknown share')} of the predictions",
     )
     mean = traffic["average_confidence"]
-    cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the window")
+    cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the window")
     latency = traffic["latency_ms"].get("95")
     cards[4].metric(
         "Latency",

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from app.queries import VersionEvaluation
@@ -28,7 +28,7 @@ def show_version_metrics(version: ModelVersion) -> None:
         return
     report = found.report
     st.caption(
-        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {report['confidence_level']:.0%} intervals;"
+        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {percent(report['confidence_level'])} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
     _show_metrics(report)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts.alert_rules import SEVERITIES
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,14 +62,10 @@ def _text_lines(details: Mapping[str, Any]) -> list[str]:
         found.insert(1, "Likeliest causes:" if len(details["causes"]) > 1 else "Likeliest cause:")
     if details["affected_share"] is not None:
         least = "at least " if details["affected"] == "rows" else ""
-        found.append(f"Affected: {least}{_percent(details['affected_share'])} of {details['affected']}")
+        found.append(f"Affected: {least}{percent(details['affected_share'])} of {details['affected']}")
     if details["loss"] is not None:
         found.append(f"Estimated loss: {details['loss']['words']}")
     return [*found, f"Next: {details['next']}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -94,10 +90,8 @@ def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _describe_cause(finding: Mapping[str, Any], total: float) -> str:
-    share = f" ({100 * (finding['priority'] or 0.0) / total:.0f} % of the concern)" if total else ""
-    words = finding["summary"]
-    short = words if len(words) <= _MAX_CAUSE_CHARS else f"{words[: _MAX_CAUSE_CHARS - 3]}..."
-    return f"{finding['column']}: {short}{share}"
+    share = f" ({percent((finding['priority'] or 0.0) / total)} of the concern)" if total else ""
+    return f"{finding['column']}: {shorten(finding['summary'], _MAX_CAUSE_CHARS)}{share}"
 
 
 def _affected_row_share(report: Mapping[str, Any], results: Sequence[RuleResult]) -> float | None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registry_options import format_timestamp
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,10 +166,10 @@ def _print_incident(incident: Incident, *, as_json: bool) -> None:
 def _incident_line(incident: Incident) -> str:
     by = {"acknowledged": incident.acknowledged_by, "resolved": incident.resolved_by}.get(incident.status)
     status = f"{incident.status} by {by}" if by else incident.status
-    return f"{incident.seq:5}  {format_timestamp(incident.opened_at)}  {incident.severity:8}  {status:12}  {incident.title}"
+    return f"{incident.seq:5}  {timestamp(incident.opened_at)}  {incident.severity:8}  {status:12}  {incident.title}"
 
 
 def _silence_line(silence: Silence) -> str:
     about = silence.group_name if silence.group_name is not None else "everything"
     reason = f" ({silence.reason})" if silence.reason else ""
-    return f"silence {silence.seq}: {about} of {silence.model} until {format_timestamp(silence.until)}, by {silence.actor}{reason}"
+    return f"silence {silence.seq}: {about} of {silence.model} until {timestamp(silence.until)}, by {silence.actor}{reason}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import ApiKeyRecord, State
@@ -100,4 +100,4 @@ def _key_line(record: ApiKeyRecord) -> str:
 
 
 def _format_timestamp(at: int | None) -> str:
-    return "never" if at is None else datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return "never" if at is None else timestamp(at)

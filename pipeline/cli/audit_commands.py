@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registry_options import AsJson, ModelOption, format_timestamp, open_registry
+from pipeline.cli.registry_options import AsJson, ModelOption, open_registry
 from pipeline.errors import IntegrityError, UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.registry import PastDeployment
@@ -83,7 +83,7 @@ def _decision_line(entry: AuditEntry) -> str:
     version = f" version {entry.version}" if entry.version is not None else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
     about = f"{_subject_of(entry)}{version}{reason}"
-    return f"{entry.seq:5}  {format_timestamp(entry.recorded_at)}  {entry.actor}: {entry.action} {about}"
+    return f"{entry.seq:5}  {timestamp(entry.recorded_at)}  {entry.actor}: {entry.action} {about}"
 
 
 def _subject_of(entry: AuditEntry) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.registry_options import AsJson, ModelOption, format_timestamp, open_registry, resolve_model
+from pipeline.cli.registry_options import AsJson, ModelOption, open_registry, resolve_model
 from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
+from pipeline.text import number, timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion
@@ -39,7 +40,7 @@ def _version_line(version: ModelVersion) -> str:
     kind = version.tags.get("model", "")
     return (
         f"{version.model}  version {version.version}  {version.semver}  {version.stage:10}  gates: {verdict:10}"
-        f"  {kind}  {version.digest[:12]}  {format_timestamp(version.registered_at)}"
+        f"  {kind}  {version.digest[:12]}  {timestamp(version.registered_at)}"
     )
 
 
@@ -90,7 +91,7 @@ def compare(
 
 
 def _format_cell(value: object) -> str:
-    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+    return "-" if value is None else number(value) if isinstance(value, float) else str(value)
 
 
 @app.command()

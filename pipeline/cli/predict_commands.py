@@ -11,7 +11,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,5 +128,5 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
 
 
 def _print_progress(n_done: int, n_total: int | None) -> None:
-    whole = "" if not n_total else f" of {n_total:,} ({n_done / n_total:.0%})"
+    whole = "" if not n_total else f" of {n_total:,} ({percent(n_done / n_total)})"
     typer.echo(f"{pluralize(n_done, 'row')}{whole}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
 
-__all__ = ["AsJson", "ModelOption", "format_timestamp", "open_registry", "resolve_model"]
+__all__ = ["AsJson", "ModelOption", "open_registry", "resolve_model"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ModelOption = Annotated[str | None, typer.Option("--name", help="The model; needed when there is more than one.")]
@@ -42,8 +41,3 @@ def resolve_model(registry: ModelRegistry, name: str | None) -> str:
     if len(known) != 1:
         raise UsageError(f"--name is needed; registered models: {', '.join(known) or 'none; run `dvc repro`'}")
     return known[0]
-
-
-def format_timestamp(at: int) -> str:
-    """Return microseconds since 1970 as a date with time, UTC."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")

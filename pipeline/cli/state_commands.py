@@ -9,7 +9,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import CopiedTable, State
@@ -126,4 +126,6 @@ def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json:
 def _print_progress(action: str, table: str, n_done: int, n_total: int) -> None:
     """Say how far a long table is."""
     if n_total > _PROGRESS_EVERY_ROWS and (n_done % _PROGRESS_EVERY_ROWS == 0 or n_done == n_total):
-        typer.echo(f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)
+        typer.echo(
+            f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({percent(n_done / n_total)})", err=True
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.lookup import LookupTable
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def _plot_confusion(table: pd.DataFrame, axes: Axes) -> None:
             axes.text(
                 column,
                 row,
-                f"{counts.loc[actual, predicted]:,}\n{share:.1%}",
+                f"{counts.loc[actual, predicted]:,}\n{percent(share)}",
                 ha="center",
                 va="center",
                 color="white" if share > 0.5 else "black",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,6 +90,6 @@ class MlopsReport:
 
 
 def _format_decision(entry: AuditEntry) -> str:
-    moment = datetime.fromtimestamp(entry.recorded_at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
+    moment = timestamp(entry.recorded_at)
     reason = f" ({entry.reason})" if entry.reason else ""
     return f"{moment} {entry.actor}: {entry.action} version {entry.version}{reason}"

@@ -10,7 +10,7 @@ from pipeline.config.config_loader import load_params
 from pipeline.errors import DataError
 from pipeline.files import read_json
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ class ProjectSummary:
             f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
             "",
-            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({self.confidence:.0%} intervals)",
+            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({percent(self.confidence)} intervals)",
             *(f"    {_metric_line(metric)}" for metric in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
@@ -98,7 +98,7 @@ class ProjectSummary:
 
 
 def _metric_line(metric: SummaryMetric) -> str:
-    value = "-" if metric.value is None else f"{metric.value:.4f}"
+    value = number(metric.value, missing="-")
     interval = "" if metric.low is None or metric.high is None else f"  [{metric.low:.4f}, {metric.high:.4f}]"
     baselines = ", ".join(f"{name} {score:.4f}" for name, score in metric.baselines.items() if score is not None)
     return f"{metric.name:<12}{value}{interval}{f'   ({baselines})' if baselines else ''}"

@@ -18,6 +18,7 @@ from pipeline.modeling.calibration import fit_calibration
 from pipeline.modeling.classifier import Classifier, encode_target, fit_classifier
 from pipeline.modeling.scored_rows import make_scored_rows
 from pipeline.modeling.thresholds import check_threshold_rule, choose_threshold
+from pipeline.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +75,7 @@ class TrainResult:
     def summary(self) -> str:
         """The objective beside that of the baselines, in one line."""
         baselines = ", ".join(
-            f"{name} {_metric_text(metrics[self.objective_metric])}" for name, metrics in self.baseline_metrics.items()
+            f"{name} {number(metrics[self.objective_metric])}" for name, metrics in self.baseline_metrics.items()
         )
         headline = f"{self.objective_metric} {self.objective_value:.4f}"
         return f"{headline} over {len(self.fold_metrics)} folds ({baselines})"
@@ -253,10 +254,6 @@ def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, see
     for fold, (_, inside) in enumerate(splitter.split(codes, codes)):
         fold_of[inside] = fold
     return fold_of
-
-
-def _metric_text(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.4f}"
 
 
 def _standard_deviation(values: Floats) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,7 +96,7 @@ def _tiles_html(report: Mapping[str, Any]) -> str:
     tiles = {
         "predictions": f"{dashboard['total_predictions']:,}",
         "average confidence": _format_metric(dashboard["average_confidence"]),
-        "outcome coverage": f"{100 * performance['coverage']:.0f} %",
+        "outcome coverage": percent(performance["coverage"]),
         "drifted columns": str(len(report["drift"]["drifted_features"])),
     }
     cards = [f"<div class=card><b>{value}</b>{name}</div>" for name, value in tiles.items()]
@@ -144,7 +144,7 @@ def _bar_chart_svg(shares: list[list[Any]]) -> str:
     width = 320 / len(shares)
     bars = []
     for i, (label, reference, window) in enumerate(shares):
-        sides = f"{100 * reference:.1f} % in the reference, {100 * window:.1f} % in the window"
+        sides = f"{percent(reference)} in the reference, {percent(window)} in the window"
         title = f"<title>{escape(str(label))}: {sides}</title>"
         for offset, side, share in ((0.08, "reference", reference), (0.5, "window", window)):
             height = 70 * share / top

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.text import number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -88,12 +90,8 @@ def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "## Cross-validated on its training rows"
     yield ""
     yield from _markdown_table(
-        ("figure", "mean over folds"), [(name, _format_number(value)) for name, value in metrics.items()]
+        ("figure", "mean over folds"), [(name, number(value)) for name, value in metrics.items()]
     )
-
-
-def _format_number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
 
 
 def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.gates import compare_schemas
 from pipeline.metrics import METRICS
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,4 +137,4 @@ def _format_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)
-    return text[:12] if _HASH.fullmatch(text) else text if len(text) <= 60 else f"{text[:57]}..."
+    return text[:12] if _HASH.fullmatch(text) else shorten(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
@@ -12,6 +11,7 @@ from pipeline.errors import MlopsError
 from pipeline.files import canonical_json, exclusive_lock
 from pipeline.registry.deployment_history import deployments_after
 from pipeline.registry.descriptions import mlflow_description
+from pipeline.text import iso_timestamp
 from pipeline.tracking.run_search import require_store
 from pipeline.tracking.run_store import StoreUnreachable
 
@@ -237,7 +237,7 @@ def _deployment_tags(deployed: PastDeployment | None) -> dict[str, str]:
     """Return who deployed a version, when and why; a version that left its stage keeps its old tags."""
     if deployed is None:
         return {}
-    deployed_at = datetime.fromtimestamp(deployed.entry.recorded_at / 1_000_000, UTC).isoformat(timespec="seconds")
+    deployed_at = iso_timestamp(deployed.entry.recorded_at)
     values = {
         "at": deployed_at,
         "by": deployed.entry.actor,

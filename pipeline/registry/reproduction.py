@@ -17,6 +17,7 @@ from pipeline import files, package
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import file_md5, folder_md5
+from pipeline.text import shorten
 from pipeline.tracking.dvc_history import dvc_cache_folder
 from pipeline.tracking.revision import run_git
 
@@ -74,12 +75,12 @@ class ReproductionReport:
         yield f"{self.model} version {self.version}, reproduced from commit {self.commit}"
         for item in self.items:
             if item.is_equal:
-                yield f"  equal    {item.name}: {_shorten(item.original)}"
+                yield f"  equal    {item.name}: {_format_value(item.original)}"
             else:
-                yield f"  DIFFERS  {item.name}: original {_shorten(item.original)}, now {_shorten(item.reproduced)}"
+                yield f"  DIFFERS  {item.name}: original {_format_value(item.original)}, now {_format_value(item.reproduced)}"
         if self.differences:
             yield from (
-                f"  cause?   {cause.name}: original {_shorten(cause.original)}, now {_shorten(cause.reproduced)}"
+                f"  cause?   {cause.name}: original {_format_value(cause.original)}, now {_format_value(cause.reproduced)}"
                 for cause in self.possible_causes
             )
 
@@ -183,6 +184,5 @@ def _max_probability_difference(original: Package, reproduced: Package, test: An
     return float(np.abs(original.predict_proba(test) - reproduced.predict_proba(test)).max())
 
 
-def _shorten(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 44 else f"{text[:41]}..."
+def _format_value(value: Any) -> str:
+    return shorten(f"{value:.6g}" if isinstance(value, float) else value, 44)

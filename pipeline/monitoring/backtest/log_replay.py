@@ -17,6 +17,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.log_window import window_by_time
 from pipeline.state import HOUR_US
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,13 +120,13 @@ def report_lines(report: BacktestReport) -> Iterator[str]:
     yield f"  {'without drift, alerts in':34} {_format_rate_interval(report.false_alarm_rate)} of windows"
     yield "  of drawn windows with one column moved, it is named in"
     for column in dict.fromkeys(one.column for one in report.detection_powers):
-        found_in = [f"{one.change} {100 * one.power:.0f} %" for one in report.detection_powers if one.column == column]
+        found_in = [f"{one.change} {percent(one.power)}" for one in report.detection_powers if one.column == column]
         yield f"  {column:24} {' · '.join(found_in)}"
 
 
 def _format_rate_interval(share: tuple[float, float, float]) -> str:
-    value, low, high = (100 * one for one in share)
-    return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+    value, low, high = (percent(bound) for bound in share)
+    return f"{value} ({low} to {high})"
 
 
 def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[str]:
@@ -156,7 +157,7 @@ def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[st
         yield f"with it: {report.n_incidents_with_proposal} alerts over the past log"
     for column in dict.fromkeys(one.column for one in report.detection_powers):
         said = [
-            f"{one.change} {100 * one.power_with_proposal:.0f} % (was {100 * one.power:.0f} %)"
+            f"{one.change} {percent(one.power_with_proposal)} (was {percent(one.power)})"
             for one in report.detection_powers
             if one.column == column and abs(one.power - one.power_with_proposal) >= _MIN_POWER_CHANGE
         ]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.text import percent
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -106,9 +108,4 @@ def _describe_share(label: str, before: float, after: float, *, min_change: floa
     if abs(after - before) < min_change:
         return ""
     verb = "rose" if after > before else "fell"
-    return f"{label} {verb} from {_format_percent(before)} to {_format_percent(after)}"
-
-
-def _format_percent(share: float) -> str:
-    percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
+    return f"{label} {verb} from {percent(before)} to {percent(after)}"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import state as store
-from pipeline.monitoring.log.log_window import iso_timestamp
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, UNCOUNTED, RollupLayout, latency_quantile
 from pipeline.monitoring.log.sampling_weights import weighted_total
 from pipeline.state import HOUR_US, RollupCounts
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +11,7 @@ from pipeline.monitoring.log.rollup_layout import FEATURES, PREDICTIONS, UNCOUNT
 from pipeline.monitoring.log.rollup_updates import roll_up, tally_rows
 from pipeline.monitoring.log.sampling_weights import effective_sample
 from pipeline.state import DAY_US, HOUR_US, RollupKey
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ __all__ = [
     "PredictionLog",
     "Window",
     "WindowTallies",
-    "iso_timestamp",
     "window_by_rows",
     "window_by_time",
 ]
@@ -91,11 +90,6 @@ class Window:
         yield "hour", self.whole_hours_start, day
         yield "day", day, end
         yield "hour", end, self.whole_hours_end
-
-
-def iso_timestamp(at_us: int) -> str:
-    """Return microseconds since 1970 as ISO 8601 text, UTC."""
-    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="seconds")
 
 
 def window_by_time(log: PredictionLog, *, since: int, until: int) -> Window:

@@ -16,6 +16,7 @@ from sqlalchemy import insert, select, text, update
 from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
+from pipeline.state.schema_migration import ensure_schema
 from pipeline.state.tables import METADATA, idempotent_responses, outcomes
 from tests.fixtures import postgresql_server
 from tests.fixtures.proof import proof_rounds
@@ -42,9 +43,9 @@ ODD_FLOATS = [0.1 + 0.2, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, 2.0**53 + 2
 _COPY_SCRIPT = """
 import sys
 from pipeline import state as store
-old, new = (store.connect_to(one, named="--to") for one in sys.argv[1:])
-store.revision(new)
-store.copy_state(old, new, actor="ada", partition_days=7, told=lambda *said: print(*said, flush=True))
+old, new = (store.connect_to(url, setting_name="--to") for url in sys.argv[1:])
+store.schema_revision(new)
+store.copy_state(old, new, actor="ada", partition_days=7, on_progress=lambda *event: print(*event, flush=True))
 """
 
 
@@ -187,7 +188,7 @@ def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty:
 
 
 def test_a_row_changed_during_the_copy_is_detected(source: store.State, empty: store.State) -> None:
-    store.migration.prepare(empty)
+    ensure_schema(empty)
     with empty.writing() as connection:
         for statement in _UNSTORABLE_UPDATE[empty.engine.dialect.name]:
             connection.exec_driver_sql(statement)

@@ -42,7 +42,7 @@ def test_only_the_shifted_column_drifts() -> None:
 def test_a_change_of_missing_values_drifts_and_is_described() -> None:
     finding = detect(sample_rows(3_000, 7, missing=0.19)).findings[0]
     assert (finding.column, finding.verdict, finding.statistic) == ("size", "drift", "missing")
-    assert finding.summary.startswith("share of missing values rose from 6 % to 20 %")
+    assert finding.summary.startswith("share of missing values rose from 6% to 19.6%")
 
 
 def test_a_small_shift_of_many_rows_is_stable() -> None:
@@ -65,7 +65,7 @@ def test_undeclared_categories_drift() -> None:
     frame["plan"] = "gold"
     finding = detect(frame).findings[0]
     assert (finding.column, finding.verdict, finding.statistics["unseen_share"]) == ("plan", "drift", 1.0)
-    assert "share of undeclared categories rose from 0 % to 100 %" in finding.summary
+    assert "share of undeclared categories rose from 0% to 100%" in finding.summary
 
 
 @pytest.mark.parametrize("outlier", [1e12, -1e12, np.inf])
@@ -105,7 +105,7 @@ def test_a_window_far_outside_of_training_drifts() -> None:
     frame["visits"] = frame["visits"] + 1_000
     finding = detect(frame).findings[0]
     assert (finding.column, finding.verdict, finding.direction) == ("visits", "drift", "up")
-    assert "share above the training range rose from 0 % to 100 %" in finding.summary
+    assert "share above the training range rose from 0% to 100%" in finding.summary
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5.0, "stable"), (6.0, "drift")])
