@@ -84,14 +84,23 @@ class Endpoints:
 
     # Probes
 
-    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="The process responds")
-    @route("GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="The process responds")
+    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="Report that the process responds")
+    @route(
+        "GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="Report that the process responds"
+    )
     async def live(self, _request: HttpRequest) -> HttpResponse:
         """Respond without calling the engine."""
         return HttpResponse(b'{"live":true}')
 
-    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="The server can predict")
-    @route("GET", "/v2/health/ready", name="v2_ready", role=PUBLIC, is_probe=True, summary="The server can predict")
+    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="Report whether the server can predict")
+    @route(
+        "GET",
+        "/v2/health/ready",
+        name="v2_ready",
+        role=PUBLIC,
+        is_probe=True,
+        summary="Report whether the server can predict",
+    )
     async def ready(self, _request: HttpRequest) -> HttpResponse:
         """Report whether the server can predict."""
         return self._readiness_response({})
@@ -101,7 +110,7 @@ class Endpoints:
         "/health",
         role=PUBLIC,
         is_probe=True,
-        summary="Whether the server can predict, and with which model",
+        summary="Report whether the server can predict, and its model",
     )
     async def health(self, _request: HttpRequest) -> HttpResponse:
         """Report whether the server can predict, and the model that it has loaded."""
@@ -173,7 +182,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
-        summary="What each value contributes",
+        summary="Return the contribution of each feature",
     )
     async def explain(self, request: HttpRequest) -> HttpResponse:
         """Return the contribution of each value of a row."""
@@ -185,7 +194,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
-        summary="How the prediction changes with each value",
+        summary="Return how the prediction changes with each feature",
     )
     async def what_if(self, request: HttpRequest) -> HttpResponse:
         """Return how the prediction of a row changes with each of its values."""
@@ -198,13 +207,18 @@ class Endpoints:
 
     # Operation
 
-    @route("GET", "/v1/status", role="viewer", summary="The loaded model, the queue and counts since the start")
+    @route("GET", "/v1/status", role="viewer", summary="Report the loaded model, the queue and counts since the start")
     async def status(self, _request: HttpRequest) -> HttpResponse:
         """Report the state of engine and server."""
         body = {**self.engine.status(), "http": self._server_gauges(), "shed": self.concurrency_limiter.n_shed}
         return HttpResponse(_to_json(body))
 
-    @route("GET", "/v1/models", role="viewer", summary="The loaded and the previous model, with schema and card")
+    @route(
+        "GET",
+        "/v1/models",
+        role="viewer",
+        summary="Describe the loaded model, with schema and card; name the previous one",
+    )
     async def models(self, _request: HttpRequest) -> HttpResponse:
         """Describe the loaded model, and name the previous one."""
         active, previous = self.engine.loaded_model, self.engine.previous_model
@@ -221,7 +235,7 @@ class Endpoints:
         role="viewer",
         response="Text",
         response_media_type="text/plain",
-        summary="Metrics for Prometheus",
+        summary="Export metrics for Prometheus",
     )
     async def export_metrics(self, _request: HttpRequest) -> HttpResponse:
         """Export all metrics in the text format of Prometheus."""
@@ -242,21 +256,29 @@ class Endpoints:
 
     # The Open Inference Protocol
 
-    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Name and version of the server")
+    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
     async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
         """Name the server."""
         body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
         return HttpResponse(_to_json(body))
 
-    @route("GET", _V2_MODEL, name="v2_model", role="viewer", summary="Inputs and outputs of the model")
-    @route("GET", _V2_VERSION, name="v2_version", role="viewer", summary="Inputs and outputs of the model")
+    @route("GET", _V2_MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
+    @route("GET", _V2_VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
     async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
         """Describe the tensors of the model."""
         model = self._require_named_model(request)
         return HttpResponse(_to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
 
-    @route("GET", f"{_V2_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="The model can predict")
-    @route("GET", f"{_V2_VERSION}/ready", name="v2_version_ready", role=PUBLIC, summary="The model can predict")
+    @route(
+        "GET", f"{_V2_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict"
+    )
+    @route(
+        "GET",
+        f"{_V2_VERSION}/ready",
+        name="v2_version_ready",
+        role=PUBLIC,
+        summary="Report whether the model can predict",
+    )
     async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
         """Report whether this model can predict."""
         model = self._require_named_model(request)
@@ -306,7 +328,12 @@ class Endpoints:
 
     # Descriptions
 
-    @route("GET", "/openapi.json", role="viewer", summary="This description")
+    @route(
+        "GET",
+        "/openapi.json",
+        role="viewer",
+        summary="Return the OpenAPI document, with types, bounds, units and examples",
+    )
     async def openapi(self, _request: HttpRequest) -> HttpResponse:
         """Return the OpenAPI document."""
         return HttpResponse(self._description().openapi_json)
@@ -317,7 +344,7 @@ class Endpoints:
         role="viewer",
         response="Text",
         response_media_type="text/html",
-        summary="This description, for people",
+        summary="Show the OpenAPI document as a page; on loopback only",
     )
     async def docs(self, _request: HttpRequest) -> HttpResponse:
         """Return the OpenAPI document as a page."""
