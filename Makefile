@@ -44,7 +44,7 @@ setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 
 run: setup  ## Run the pipeline: data, validation, training, evaluation, registration, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
-	@$(BIN)/mlops track sync
+	@$(BIN)/mlops tracking sync
 	@$(BIN)/mlops status
 
 serve: setup  ## Serve the production model over HTTP

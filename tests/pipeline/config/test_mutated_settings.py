@@ -6,8 +6,6 @@ import copy
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +22,8 @@ from tests.fixtures.proof import proof_rounds
 
 if TYPE_CHECKING:
     import pytest
+
+    from tests.fixtures.cli import CliRunner
 
 REPOSITORY = Path(__file__).parents[3]
 CONF = REPOSITORY / "conf"
@@ -173,7 +173,7 @@ def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
         _names_place(refusal, r"\.yaml|[\w.]+: |=")
 
 
-def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -> None:
+def test_the_command_checks_many_files_at_once_and_exits_with_3(tmp_path: Path, run_cli: CliRunner) -> None:
     paths = []
     for number, key in enumerate(KEYS):
         tree = copy.deepcopy(SHIPPED)
@@ -184,11 +184,10 @@ def test_the_command_checks_many_files_at_once_and_ends_with_3(tmp_path: Path) -
         parent[last] = {"strange": number}
         paths.append(tmp_path / f"{number:03}.yaml")
         paths[-1].write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
-    command = [str(Path(sys.executable).parent / "mlops"), "config", "check", "--json", *map(str, paths)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    results = json.loads(done.stdout)
+    run = run_cli("config", "check", "--json", *paths, cwd=tmp_path)
+    results = json.loads(run.out)
     refused = [result for result in results if not result["ok"]]
-    assert (done.returncode, len(results), "Traceback" in done.stderr) == (3, len(KEYS), False)
+    assert (run.exit_code, len(results)) == (3, len(KEYS))
     accepted = {key for key, result in zip(KEYS, results, strict=True) if result["ok"]}
     assert all(re.search(r"^model\.estimator\.|\.checks\.|\.example$", key) for key in accepted)
     assert all(re.search(r"\d{3}\.yaml", result["message"]) for result in refused)

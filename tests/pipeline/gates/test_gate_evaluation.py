@@ -106,7 +106,7 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
     found = validate(leaking, planted, config.validation).as_dict()
     report = evaluate_candidate(packages["default"], leakage=found["leakage"])
-    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.unmet_gates]
+    assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +23,11 @@ from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy import Table
+
+    from tests.fixtures.cli import CliRunner
 
 KILLS = proof_rounds(1, long=50)
 ODD_TEXTS = [
@@ -256,16 +258,14 @@ def test_a_kill_at_any_moment_leaves_an_empty_database_that_takes_the_next_copy(
 
 
 def test_the_copy_command_reports_each_copied_table(
-    file_with_rows: store.State, on_server: store.State, tmp_path: Path
+    file_with_rows: store.State, on_server: store.State, tmp_path: Path, run_cli: CliRunner
 ) -> None:
     old, new = (_url_with_password(one) for one in (file_with_rows, on_server))
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    program = str(Path(sys.executable).with_name("mlops"))
-    command = [program, "state", "copy", "--from", old, "--to", new]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "predictions                 8 rows, the same on both sides (SHA-256 " in done.stdout
-    assert done.stdout.endswith("; set MLOPS_STATE_URL to serve from it\n")
+    run = run_cli("state", "copy", "--from", old, "--to", new, cwd=tmp_path)
+    assert (run.exit_code, run.err) == (0, "")
+    assert "predictions                 8 rows, equal on both sides (SHA-256 " in run.out
+    assert run.out.endswith("; set MLOPS_STATE_URL to use it\n")
     with pytest.raises(UsageError, match="is the database to copy from; name another"):
         command_of_copy(target=old, source=old)
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,17 +18,15 @@ from tests.pipeline.serving.http.oidc_issuer import OidcIssuer, run_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx
 
-pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
+    from tests.fixtures.cli import CliRunner
+
+pytestmark = pytest.mark.xdist_group("serving")
 
 AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.max_auth_failures_per_min=100000")
-
-
-def run_mlops(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("mlops")), *words]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -146,23 +143,25 @@ def test_a_refused_credential_gets_a_challenge_without_details(server: RunningSe
     assert {**expired.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
-def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path) -> None:
-    done = run_mlops(project, "keys", "create", "--role", "predict", "--name", "shop", "--json")
-    key = json.loads(done.stdout)["key"]
+def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path, run_cli: CliRunner) -> None:
+    done = run_cli("keys", "create", "--role", "predict", "--name", "shop", "--json", cwd=project)
+    key = json.loads(done.out)["key"]
     assert len(key.split("_", 2)[2]) == 43  # 32 bytes in base64
     stored = b"".join(path.read_bytes() for path in (project / "state").glob("state.db*"))
     assert key.split("_", 2)[2].encode() not in stored
-    listed = run_mlops(project, "keys", "list", "--json").stdout
+    listed = run_cli("keys", "list", "--json", cwd=project).out
     assert key not in listed
     assert "digest" not in listed
 
 
-def test_a_revoked_key_is_refused_within_three_seconds(server: RunningServer, project: Path) -> None:
-    created = json.loads(run_mlops(project, "keys", "create", "--role", "predict", "--json").stdout)
+def test_a_revoked_key_is_refused_within_three_seconds(
+    server: RunningServer, project: Path, run_cli: CliRunner
+) -> None:
+    created = json.loads(run_cli("keys", "create", "--role", "predict", "--json", cwd=project).out)
     headers = {"Authorization": f"Bearer {created['key']}"}
     with server.client() as client:
         assert _reaches_status(client, headers, 200)
-        assert run_mlops(project, "keys", "revoke", created["id"], "--reason", "lost").returncode == 0
+        assert run_cli("keys", "revoke", created["id"], "--reason", "lost", cwd=project).exit_code == 0
         assert _reaches_status(client, headers, 401)
 
 
@@ -175,28 +174,31 @@ def _reaches_status(client: httpx.Client, headers: dict[str, str], status: int) 
     return False
 
 
-def test_key_changes_are_in_the_audit_log(project: Path) -> None:
-    run_mlops(project, "keys", "create", "--role", "viewer")
-    trail = json.loads(run_mlops(project, "audit", "list", "--json").stdout)
+def test_key_changes_are_in_the_audit_log(project: Path, run_cli: CliRunner) -> None:
+    run_cli("keys", "create", "--role", "viewer", cwd=project)
+    trail = json.loads(run_cli("audit", "list", "--json", cwd=project).out)
     entries = [entry for entry in trail if entry["action"] == "create key"]
     assert entries[-1]["after"]["role"] == "viewer"
     assert "digest" not in json.dumps(entries)
     created = entries[-1]["after"]
-    assert f"create key {created['id']} ({created['name']}, viewer)" in run_mlops(project, "audit", "list").stdout
+    assert f"create key {created['id']} ({created['name']}, viewer)" in run_cli("audit", "list", cwd=project).out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("create", "--role", "root"), "accepted is one of predict, feedback, viewer, operator, admin"),
+        (("create", "--role", "root"), "expected one of predict, feedback, viewer, operator, admin"),
         (("revoke", "nobody"), "no key has the id 'nobody'"),
     ],
 )
-def test_a_wrong_argument_of_keys_is_a_usage_error(project: Path, words: tuple[str, ...], message: str) -> None:
-    done = run_mlops(project, "keys", *words)
-    assert (done.returncode, message in done.stderr) == (2, True)
+def test_a_wrong_argument_of_keys_is_a_usage_error(
+    project: Path, words: tuple[str, ...], message: str, run_cli: CliRunner
+) -> None:
+    done = run_cli("keys", *words, cwd=project)
+    assert (done.exit_code, message in done.err) == (2, True)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_auth_failures_per_min=5")
     with run_server(tmp_path) as server, server.client() as client:
@@ -207,6 +209,7 @@ def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_p
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_requests_per_s=2.0")
     state = store.open_state(tmp_path)
@@ -221,6 +224,7 @@ def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path
         assert client.get("/v1/status", headers=second).status_code == 200
 
 
+@pytest.mark.usefixtures("starts_processes")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_an_open_address_without_credentials_is_refused(host: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
