@@ -141,7 +141,7 @@ def _header_names(body: bytes) -> list[str]:
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
     known = schema.feature_names
-    message = f"is no feature of this model; known: {', '.join(known)}"
+    message = f"is not a feature of this model; known: {', '.join(known)}"
     errors = [
         FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{message}{did_you_mean(name[:64], known)}")
         for name in names
