@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from pipeline.config.groups.http import OidcConfig
-    from pipeline.config.groups.monitoring_config import ServingConfig
+    from pipeline.config.groups.serving_config import OidcConfig, ServingConfig
     from pipeline.serving.engine import Engine
     from pipeline.serving.http.authentication import CredentialVerifier
 
