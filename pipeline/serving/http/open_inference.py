@@ -146,7 +146,9 @@ def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_ro
         where = f"inputs[{number}]"
         column = kinds.get(tensor.name)
         if column is None:
-            raise InvalidRequest.for_field(where, "unknown", f"is not a feature of this model; known: {', '.join(kinds)}")
+            raise InvalidRequest.for_field(
+                where, "unknown", f"is not a feature of this model; known: {', '.join(kinds)}"
+            )
         if tensor.name in columns:
             raise InvalidRequest.for_field(where, "duplicate", f"{column.name} is given twice")
         n = _count_rows(tensor, where)
