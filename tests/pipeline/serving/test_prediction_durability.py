@@ -77,6 +77,7 @@ def logged_ids(root: Path) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_kill_under_load_loses_and_doubles_nothing_that_was_acknowledged(project: Path) -> None:
     acknowledged: list[str] = []
     for at in range(N_KILLS):
@@ -187,6 +188,7 @@ def test_closing_answers_what_is_on_its_way(project: Path) -> None:
     assert sorted(asyncio.run(run())) == sorted(logged_ids(project))
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> None:
     heavy = "{'mlflow', 'dvc', 'hydra', 'omegaconf', 'pandera', 'pandas', 'sklearn', 'matplotlib', 'alembic', 'scipy'}"
     code = SERVER + f"\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"

@@ -168,6 +168,7 @@ def test_the_library_answers_as_the_api_does(project: Path) -> None:
             server.predict({"Stage_fear": "Maybe"})
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_library_predicts_without_what_only_a_server_or_training_needs(project: Path) -> None:
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     code = (

@@ -77,6 +77,7 @@ def test_the_output_is_the_same_whatever_the_pieces(
     assert len(outputs) == 1
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
     code = (
