@@ -78,7 +78,7 @@ def _show_changes_since_production(composed: Composition) -> None:
     if run is None:
         page.empty_state(
             f"MLflow knows no run of version {serving.version('Production')}",
-            "its settings are kept with its run: `mlops track sync --all-commits` rebuilds runs of the history",
+            "its settings are kept with its run: `mlops tracking sync --all-commits` rebuilds runs of the history",
         )
         return
     now = {key: _param_text(value) for key, value in flatten(queries.displayed_params(composed.values))}

@@ -62,4 +62,4 @@ def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
     page.show_chart(drawn, alt="Objective by trial")
     table = pd.DataFrame(rows, columns=["Trial", formatting.humanize(objective), "What it varies"])
     page.show_table(table.assign(Run=[run.run_id[:8] for *_, run in known]))
-    st.caption("Keep one: `mlops adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")
+    st.caption("Keep one: `mlops tracking adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")

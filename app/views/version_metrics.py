@@ -23,7 +23,7 @@ def show_version_metrics(version: ModelVersion) -> None:
     if found is None:
         page.empty_state(
             "The evaluation of this version is not at hand",
-            "it is in MLflow when the run was recorded: `mlops track sync`, or look at the model card",
+            "it is in MLflow when the run was recorded: `mlops tracking sync`, or look at the model card",
         )
         return
     report = found.report

@@ -1,4 +1,4 @@
-"""Hold rows against the declared rules: by Pandera itself where they are few, by a compiled plan where they are many."""
+"""Find the rows that break declared rules: with Pandera where rows are few, with Arrow where they are many."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["RowFailures", "RuleFailures", "find_row_failures"]
 
 @dataclass(slots=True)
 class RuleFailures:
-    """Rows that break one rule of one column: all counted, the first ones shown."""
+    """Rows that break one rule of one column: all are counted, the first are listed."""
 
     column: str
     rule: str
@@ -39,16 +39,16 @@ class RuleFailures:
 
 @dataclass(frozen=True, slots=True)
 class RowFailures:
-    """What breaks the declaration.
+    """The rows that break the declaration.
 
     Attributes
     ----------
     rules : tuple of RuleFailures
         Only those with failures, by column and rule.
-    bad : bool, shape (n_rows,)
+    failed_mask : bool, shape (n_rows,)
         Rows that break at least one rule.
     columns : tuple of ColumnFailure
-        Columns that break a rule as a whole, or on which it could not be tried.
+        Columns that break a rule as a whole, or for which it could not run.
     """
 
     rules: tuple[RuleFailures, ...]
@@ -57,11 +57,11 @@ class RowFailures:
 
 
 def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pandera_max_rows: int) -> RowFailures:
-    """Return what breaks the declared rules.
+    """Return the rows that break declared rules.
 
-    Up to `plain_rows` rows Pandera checks a frame in memory. Beyond, the same rules run compiled over
-    batches; a check that has no compiled form (a custom one) is asked of Pandera for its column alone.
-    The counts are equal on both ways, and failures cost the same whether there are ten or ten million.
+    Up to `pandera_max_rows` rows Pandera checks a frame in memory. Beyond, the same rules run over Arrow
+    batches; Pandera runs a check without an Arrow form (a custom one) on its column alone. Both ways give
+    equal counts, and the cost does not depend on the number of failures.
     """
     if rows.n_rows <= pandera_max_rows:
         return _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
@@ -73,18 +73,18 @@ def _check_with_pandera(
 ) -> RowFailures:
     failures = find_failures(frame, schema, with_target=with_target)
     cells = failures.cells
-    bad = np.zeros(n_rows, dtype=bool)
-    bad[cells["row"].to_numpy(dtype=np.int64)] = True
+    failed_mask = np.zeros(n_rows, dtype=bool)
+    failed_mask[cells["row"].to_numpy(dtype=np.int64)] = True
     together = ", ".join(schema.unique or ())
-    found = []
-    for (column, rule), part in cells.groupby(["column", "rule"], sort=False):
+    rules = []
+    for (column, rule), group in cells.groupby(["column", "rule"], sort=False):
         if rule == "unique_together" and column != (schema.unique or ("",))[0]:
             continue
         label = together if rule == "unique_together" else str(column)
-        shown = part.head(max_examples)
-        values = [_display_value(value) for value in shown["value"]]
-        found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
-    return RowFailures(_sort_failures(found), bad, failures.columns)
+        examples = group.head(max_examples)
+        values = [_display_value(value) for value in examples["value"]]
+        rules.append(RuleFailures(label, str(rule), len(group), examples["row"].tolist(), values))
+    return RowFailures(_sort_failures(rules), failed_mask, failures.columns)
 
 
 def _display_value(value: object) -> str | None:
@@ -94,7 +94,7 @@ def _display_value(value: object) -> str | None:
 
 
 def _sort_failures(failures: list[RuleFailures]) -> tuple[RuleFailures, ...]:
-    return tuple(sorted(failures, key=lambda one: (one.column, one.rule)))
+    return tuple(sorted(failures, key=lambda rule: (rule.column, rule.rule)))
 
 
 def _check_with_arrow(rows: ArrowRows, schema: Schema, max_examples: int) -> RowFailures:
@@ -158,16 +158,16 @@ class _UniqueKey:
     def __init__(self, label: str, columns: tuple[str, ...], rule: str, n_rows: int) -> None:
         self.label, self.columns, self.rule = label, columns, rule
         self._hashes = np.empty(n_rows, dtype=np.uint64)
-        self._is_whole = np.ones(n_rows, dtype=bool)
+        self._is_complete = np.ones(n_rows, dtype=bool)
 
     def add(self, batch: pa.RecordBatch, start: int) -> None:
-        here = slice(start, start + len(batch))
-        self._hashes[here] = row_hashes(batch, self.columns)
+        batch_rows = slice(start, start + len(batch))
+        self._hashes[batch_rows] = row_hashes(batch, self.columns)
         for column in self.columns:
-            self._is_whole[here] &= ~is_missing(batch.column(column))
+            self._is_complete[batch_rows] &= ~is_missing(batch.column(column))
 
     def duplicate_mask(self) -> NDArray[np.bool_]:
-        return duplicate_mask(self._hashes) & self._is_whole
+        return duplicate_mask(self._hashes) & self._is_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +201,21 @@ def _missing_violations(array: pa.Array) -> NDArray[np.bool_] | None:
 
 
 def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return (label, columns, rule) of everything that must not occur twice."""
-    found: list[tuple[str, tuple[str, ...], str]] = [
-        (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
+    """Return (label, columns, rule) of each key that must not occur twice."""
+    keys: list[tuple[str, tuple[str, ...], str]] = [
+        (column.name, (column.name,), "unique")
+        for column in schema.columns
+        if column.unique and column.name in rows.kinds
     ]
     if schema.unique is not None and all(name in rows.kinds for name in schema.unique):
-        found.append((", ".join(schema.unique), schema.unique, "unique_together"))
-    return found
+        keys.append((", ".join(schema.unique), schema.unique, "unique_together"))
+    return keys
 
 
 def _check_column_with_pandera(rows: ArrowRows, column: Column, max_examples: int) -> RowFailures:
     from pipeline.schema import Schema, Target
 
-    alone = Schema("column", (column,), Target("target", ("a", "b"), "a"))
-    return _check_with_pandera(rows.to_frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)
+    column_schema = Schema("column", (column,), Target("target", ("a", "b"), "a"))
+    return _check_with_pandera(
+        rows.to_frame([column.name]), column_schema, rows.n_rows, max_examples, with_target=False
+    )

@@ -122,8 +122,8 @@ def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch:
         said = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
     assert "rows" in said["data-validation"] or "up to date" in said["data-validation"]
     assert FULL is False or small.read("summary.md") == small.read("change.md") != ""
-    assert re.search(r"version 1 is in production already; there is nothing to try", said["staging"])
-    assert re.search(r"version 1 serves already in production .* 6 tests passed", said["production"])
+    assert re.search(r"version 1 is already in production; no deployment needed", said["staging"])
+    assert re.search(r"version 1 was already deployed in production .* 6 tests passed", said["production"])
 
 
 def _run(project: Workspace, job: str, address: str) -> str:

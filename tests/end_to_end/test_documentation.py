@@ -132,7 +132,7 @@ def _prepare_project(project: Workspace) -> None:
 def _first_run_id(project: Workspace) -> str:
     """Return the name of a recorded trial, after making one."""
     project.run("python", "-m", "stages.train", "model=logistic_regression")
-    printed = project.run("mlops", "track", "compare", "--json").stdout
+    printed = project.run("mlops", "tracking", "compare", "--json").stdout
     match = re.search(r'"run_id": "([0-9a-f]{32})"', printed)
     assert match is not None, printed
     return match[1]

@@ -143,7 +143,7 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     registry.register_model(str(tmp_path / "package"), "wine_model")
     registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
-    with run_server(root, "--model-name", "wine_model") as server:
+    with run_server(root, "--model", "wine_model") as server:
         shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
         told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
         found = run_proposed_command(server, told["next"][0])
