@@ -44,7 +44,7 @@ setup: $(VENV)/.run  ## Make the virtual environment with the locked packages
 
 run: setup  ## Run the pipeline: data, validation, training, evaluation, registration, MLflow run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
-	@$(BIN)/mlops track sync
+	@$(BIN)/mlops tracking sync
 	@$(BIN)/mlops status
 
 serve: setup  ## Serve the production model over HTTP
@@ -75,13 +75,14 @@ test-e2e: $(VENV)/.dev setup  ## Run the tests of the whole graph, the browser, 
 
 generated-client: $(VENV)/.dev setup  ## Generate a client from the OpenAPI document and call a server with it
 	@$(PYTHON) -m venv .venv-generator && .venv-generator/bin/pip install --quiet openapi-python-client ruff
-	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/test_generated_client.py
+	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/behavior/test_generated_client.py
 
 check: $(VENV)/.dev setup  ## Check format, lint, types, import layers, prose, unsafe code and secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.prose
 	@$(BIN)/bandit --quiet --severity-level medium --configfile pyproject.toml --recursive pipeline stages app
 	@git ls-files -z -- ':!*.lock' ':!*package-lock.json' | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,6 @@ __all__ = [
     "escape_markdown",
     "format_age",
     "format_number",
-    "format_timestamp",
     "humanize",
     "message_markdown",
     "setting_text",
@@ -86,11 +85,6 @@ def time_zone(name: str | None) -> tzinfo:
         return ZoneInfo(name) if name else UTC
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
-
-
-def format_timestamp(at_us: int, zone: tzinfo = UTC) -> str:
-    """Return a moment (microseconds since 1970, UTC) in a zone, which is named."""
-    return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def format_age(at_us: int, now_us: int) -> str:

@@ -23,7 +23,7 @@ TOKEN_ENV = "MLOPS_API_TOKEN"  # noqa: S105 - where it is, not what it is
 _LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 _NO_LOGIN_MESSAGE = (
     "This app answers other machines and has no log-in, so it only shows. Decide with `mlops promote` and"
-    " `mlops rollback` on the machine itself, set up a log-in (docs/app.md), or start the app on 127.0.0.1."
+    " `mlops rollback` on the machine itself, set up a log-in (docs/reference/app.md), or start the app on 127.0.0.1."
 )
 _LOGGED_OUT_MESSAGE = "You are not logged in, so the app only shows. Log in at the side."
 _LOGIN_EXPIRED_MESSAGE = "Your log-in is over, so the app only shows. Log in again at the side."

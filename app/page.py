@@ -22,6 +22,7 @@ from pipeline.errors import (
     NotAllowed,
     UsageError,
 )
+from pipeline.text import timestamp as format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,7 +169,7 @@ def to_local_time(moments: Sequence[int]) -> pd.DatetimeIndex:
 
 def timestamp(at_us: int) -> str:
     """Return a moment in the reader's zone, and how long ago it was."""
-    return f"{formatting.format_timestamp(at_us, user_time_zone())} ({formatting.format_age(at_us, now_us())})"
+    return f"{format_timestamp(at_us, user_time_zone())} ({formatting.format_age(at_us, now_us())})"
 
 
 def can_operate(role: str) -> tuple[bool, str]:

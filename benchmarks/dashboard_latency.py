@@ -163,7 +163,7 @@ def build_project(target: Path) -> workspace.Workspace:
     workspace.use_small_dataset(made)
     made.repro()
     made.commit("The first results")
-    made.run("mlops", "track", "sync")
+    made.run("mlops", "tracking", "sync")
     return made
 
 

@@ -24,13 +24,13 @@ from scipy.special import chdtrc, kolmogorov, ndtr  # noqa: E402 - needs the pat
 
 from pipeline.config.composition import compose  # noqa: E402 - needs the path above
 from pipeline.config.config_loader import build_config  # noqa: E402 - needs the path above
-from pipeline.monitoring import BinCounts, detect_drift, reference_counts  # noqa: E402 - needs the path above
+from pipeline.monitoring import BinCounts, DriftContext, detect_drift, reference_counts  # noqa: E402 - needs the path above
 from pipeline.monitoring.drift import drift_statistics  # noqa: E402 - needs the path above
 from pipeline.package.reference import build_reference  # noqa: E402 - needs the path above
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.package import Bins, Reference
 
 N_REFERENCE = 18_524
@@ -115,7 +115,7 @@ def drift_config() -> DriftConfig:
 
 
 def engine_rule(reference: Reference, window: BinCounts) -> set[str]:
-    return set(detect_drift(reference, window, drift_config(), min_rows=200).drifted_columns)
+    return set(detect_drift(reference, window, DriftContext(drift_config(), min_rows=200)).drifted_columns)
 
 
 def psi_above_0_1(reference: Reference, window: BinCounts) -> set[str]:

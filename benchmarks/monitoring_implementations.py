@@ -30,14 +30,15 @@ def ours(folder: Path) -> dict[str, Any]:
     """Judge the window against `reference.json`: the reference's rows are not read."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.config_loader import load_params
-    from pipeline.monitoring import count_frame, detect_drift
+    from pipeline.monitoring import DriftContext, count_frame, detect_drift
     from pipeline.package import Reference
 
     made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
-    config, after = load_params(ROOT / "params.yaml").drift, pd.read_parquet(folder / "after.parquet")
-    detect_drift(made, count_frame(made, after.head(300), n_rows=300), config, min_rows=200)  # imports
+    context = DriftContext(load_params(ROOT / "params.yaml").drift, min_rows=200)
+    after = pd.read_parquet(folder / "after.parquet")
+    detect_drift(made, count_frame(made, after.head(300), n_rows=300), context)  # imports
     started = time.perf_counter()
-    report = detect_drift(made, count_frame(made, after, n_rows=len(after)), config, min_rows=200)
+    report = detect_drift(made, count_frame(made, after, n_rows=len(after)), context)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "figures": {one.column: one.statistics for one in report.findings}}
 
@@ -152,20 +153,20 @@ def our_estimate(folder: Path) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT))
     import numpy as np
 
-    from pipeline.monitoring import ScoreHistogram, estimate_performance
+    from pipeline.monitoring import IntervalOptions, ScoreHistogram, estimate_performance
 
     score = pd.read_parquet(folder / "scores.parquet")["y_pred_proba"].to_numpy()
 
     def estimate(part: Any) -> Any:
         cells = ScoreHistogram.from_rows(np.column_stack([1 - part, part]), (part >= 0.5).astype(int), positive=1)
-        return estimate_performance(cells, METRICS, confidence_level=0.95, n_resamples=200, seed=0)
+        return estimate_performance(cells, METRICS, intervals=IntervalOptions(0.95, 200, 0))
 
     estimate(score[:500])  # imports
     started = time.perf_counter()
     found = estimate(score)
     return {
         "seconds": time.perf_counter() - started,
-        "figures": {"all": {name: found.figures[name].value for name in METRICS}},
+        "figures": {"all": {name: found.metrics[name].value for name in METRICS}},
     }
 
 
@@ -200,14 +201,14 @@ def wide(folder: Path) -> dict[str, Any]:
     """Judge a Parquet file of many columns, which is read column by column."""
     sys.path.insert(0, str(ROOT))
     from pipeline.config.config_loader import load_params
-    from pipeline.monitoring import count_frame, detect_drift
+    from pipeline.monitoring import DriftContext, count_frame, detect_drift
     from pipeline.package import Reference
 
     started = time.perf_counter()
     made = Reference.from_dict(json.loads((folder / "reference.json").read_text(encoding="utf-8")))
     columns = _Columns(folder / "after.parquet")
     window = count_frame(made, columns, n_rows=columns.n_rows)
-    report = detect_drift(made, window, load_params(ROOT / "params.yaml").drift, min_rows=200)
+    report = detect_drift(made, window, DriftContext(load_params(ROOT / "params.yaml").drift, min_rows=200))
     return {"seconds": time.perf_counter() - started, "figures": {"drifted": list(report.drifted_columns)}}
 
 

@@ -142,11 +142,19 @@ def benchmark_drift(folder: Path, n: int) -> None:
 def benchmark_state(_: Path, n: int) -> None:
     """What follows from counts alone."""
     from pipeline.config.config_loader import load_params
-    from pipeline.monitoring import ScoreHistogram, count_frame, detect_drift, estimate_performance
+    from pipeline.monitoring import (
+        DriftContext,
+        IntervalOptions,
+        ScoreHistogram,
+        count_frame,
+        detect_drift,
+        estimate_performance,
+    )
     from pipeline.schema import Target
 
     before, after = make_rows(min(n, 100_000), 0), make_rows(min(n, 100_000), 1, 0.1)
-    made, config = describe_schema(before), load_params(ROOT / "params.yaml").drift
+    made = describe_schema(before)
+    context = DriftContext(load_params(ROOT / "params.yaml").drift, min_rows=200)
     whole = count_frame(made, after, n_rows=len(after))
     half = len(after) // 2
     parts = [count_frame(made, one, n_rows=len(one)) for one in (after[:half], after[half:])]
@@ -157,11 +165,11 @@ def benchmark_state(_: Path, n: int) -> None:
 
     def estimate() -> None:
         cells = ScoreHistogram.from_histogram(made.score, scores, target, threshold=0.5)
-        estimate_performance(cells, confidence_level=0.95, n_resamples=200, seed=0)
+        estimate_performance(cells, intervals=IntervalOptions(0.95, 200, 0))
 
     print_row(
         "statistics and verdicts from the counts, median of 15",
-        median_ms(lambda: detect_drift(made, whole, config, min_rows=200)),
+        median_ms(lambda: detect_drift(made, whole, context)),
         "ms",
         at_most=5,
     )

@@ -26,11 +26,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.config.config_loader import load_params  # noqa: E402 - needs the path above
-from pipeline.monitoring.drift.detection import detect_drift  # noqa: E402 - needs the path above
+from pipeline.monitoring.drift.detection import DriftContext, detect_drift  # noqa: E402 - needs the path above
 from pipeline.monitoring.log.hourly_traffic import traffic_summary  # noqa: E402 - needs the path above
-from pipeline.monitoring.log.log_window import Window, window_by_time, window_counts  # noqa: E402 - needs the path above
+from pipeline.monitoring.log.log_window import PredictionLog, Window, WindowTallies, window_by_time  # noqa: E402 - needs the path above
 from pipeline.monitoring.log.rollup_layout import RollupLayout  # noqa: E402 - needs the path above
 from pipeline.monitoring.log.rollup_updates import roll_up  # noqa: E402 - needs the path above
+from pipeline.monitoring.performance.estimation import IntervalOptions  # noqa: E402 - needs the path above
 from pipeline.monitoring.performance.performance_report import evaluate_window  # noqa: E402 - needs the path above
 from pipeline.package import PackageStore  # noqa: E402 - needs the path above
 from pipeline.state import State, open_state  # noqa: E402 - needs the path above
@@ -53,17 +54,20 @@ class RolledUpLog:
 
     def drift(self) -> None:
         layout, config = RollupLayout(self.model.package), load_params(PARAMS)
-        counts = window_counts(self.state, self.model.name, self.model.package, self.window)
-        detect_drift(layout.reference, counts, config.drift, min_rows=config.monitoring.min_rows)
+        counts = self.tallies().bin_counts(self.model.package)
+        detect_drift(layout.reference, counts, DriftContext(config.drift, config.monitoring.min_rows))
 
     def performance(self) -> None:
-        package, monitoring = self.model.package, load_params(PARAMS).monitoring
-        evaluate_window(
-            self.state, self.model.name, package, self.window, monitoring, packages=lambda _: package, seed=0
-        )
+        monitoring = load_params(PARAMS).monitoring
+        intervals = IntervalOptions(monitoring.confidence_level, monitoring.bootstrap_samples, seed=0)
+        evaluate_window(self.tallies(), self.model.package, intervals=intervals)
 
     def dashboard(self) -> None:
-        traffic_summary(self.state, self.model.name, self.window, lambda _: self.model.package)
+        traffic_summary(self.tallies())
+
+    def tallies(self) -> WindowTallies:
+        """Return the tallies of the window, none of them read yet."""
+        return WindowTallies(PredictionLog(self.state, self.model.name, lambda _: self.model.package), self.window)
 
 
 def write_and_roll_up(folder: Path, model: PackagedModel, n: int) -> RolledUpLog:
@@ -75,7 +79,8 @@ def write_and_roll_up(folder: Path, model: PackagedModel, n: int) -> RolledUpLog
         sys.exit("roll-ups did not count every row")
     rates = {"of CPU": n / (time.process_time() - started), "by the clock": n / (time.perf_counter() - clock)}
     kept = {f"kept, rows/s {how}": rate for how, rate in rates.items()}
-    return RolledUpLog(state, model, window_by_time(state, model.name, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
+    log = PredictionLog(state, model.name, lambda _: model.package)
+    return RolledUpLog(state, model, window_by_time(log, since=NOW - DAYS * DAY_US, until=NOW + 1), kept)
 
 
 def time_windows(logs: dict[int, RolledUpLog]) -> dict[int, dict[str, float]]:

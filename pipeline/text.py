@@ -1,16 +1,96 @@
-"""Say a number of things in words: one row, two rows."""
+"""Format counts, numbers, shares, moments and long texts for people.
+
+Every text that the project prints rounds here: numbers to four decimals, shares to one decimal of a percent,
+moments to the second.
+"""
 
 from __future__ import annotations
 
-__all__ = ["pluralize"]
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+__all__ = ["iso_timestamp", "number", "percent", "pluralize", "shorten", "timestamp"]
+
+_MAX_PERCENT_DECIMALS = 4
 
 
 def pluralize(n: int, singular: str, plural: str | None = None) -> str:
-    """Return a number with what it counts: `things` is the plural where it is not `thing` with an s.
+    """Return a count with its noun; `plural` defaults to `singular` with an s.
 
     Examples
     --------
-    >>> counted(1, "row"), counted(2000, "row"), counted(0, "entry", "entries")
+    >>> pluralize(1, "row"), pluralize(2000, "row"), pluralize(0, "entry", "entries")
     ('1 row', '2,000 rows', '0 entries')
     """
     return f"{n:,} {singular if n == 1 else plural if plural is not None else f'{singular}s'}"
+
+
+def shorten(text: object, max_length: int = 60) -> str:
+    """Return a text unchanged, or cut to `max_length` characters, the last three of which are dots.
+
+    Examples
+    --------
+    >>> shorten("logistic_regression", 12), shorten("svm", 12)
+    ('logistic_...', 'svm')
+    """
+    line = str(text)
+    return line if len(line) <= max_length else f"{line[: max_length - 3]}..."
+
+
+def number(value: object, *, missing: str = "not defined", signed: bool = False) -> str:
+    """Return a number with four decimals, or `missing` for None, NaN and values that are no number.
+
+    Examples
+    --------
+    >>> number(0.96284), number(None), number(0.01, signed=True), number(None, missing="-")
+    ('0.9628', 'not defined', '+0.0100', '-')
+    """
+    if not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return missing
+    return f"{value:+.4f}" if signed else f"{value:.4f}"
+
+
+def percent(share: float | None, *, missing: str = "not defined") -> str:
+    """Return a share of 0 to 1 as a percentage with one decimal, or none where the decimal is zero.
+
+    A share near 0 or 1 takes up to four decimals, so that only 0 reads `0%` and only 1 reads `100%`.
+
+    Examples
+    --------
+    >>> percent(0.123456), percent(0.95), percent(0.0003), percent(0.99996), percent(None)
+    ('12.3%', '95%', '0.03%', '99.996%', 'not defined')
+    """
+    if share is None or share != share:  # noqa: PLR0124 - only NaN differs from itself
+        return missing
+    for decimals in range(1, _MAX_PERCENT_DECIMALS + 1):
+        text = f"{100 * share:.{decimals}f}".removesuffix(".0")
+        if float(text) not in (0.0, 100.0):
+            return f"{text}%"
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f}%"
+    return "under 0.0001%" if share < 0.5 else "over 99.9999%"
+
+
+def timestamp(at_us: int, zone: tzinfo = UTC) -> str:
+    """Return a moment (microseconds since 1970, UTC) as date, time and time zone.
+
+    Examples
+    --------
+    >>> timestamp(1_767_225_600_000_000)
+    '2026-01-01 00:00:00 UTC'
+    """
+    return datetime.fromtimestamp(at_us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def iso_timestamp(at_us: int, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """Return a moment (microseconds since 1970, UTC) for programs, as RFC 3339.
+
+    Examples
+    --------
+    >>> iso_timestamp(1_767_225_600_250_000), iso_timestamp(1_767_225_600_250_000, "milliseconds")
+    ('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.250Z')
+    """
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

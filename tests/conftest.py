@@ -7,6 +7,7 @@ from hypothesis import settings
 pytest_plugins = [
     "tests.fixtures.proof",
     "tests.fixtures.tiers",
+    "tests.fixtures.cli",
     "tests.fixtures.watchdog",
     "tests.fixtures.databases",
     "tests.fixtures.registered_project",

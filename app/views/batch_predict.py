@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.data.input_problems import InputProblem
@@ -120,7 +120,7 @@ def _show_predictions(found: pd.DataFrame, package: Package) -> None:
         )
         page.show_chart(charts.share_bars(shares, title="Share of the answers"), alt="Share of the answers by class")
     with right:
-        st.metric("Mean confidence", f"{found['confidence'].mean():.1%}", border=True)
+        st.metric("Mean confidence", percent(found["confidence"].mean()), border=True)
         st.download_button(
             "Download all answers",
             lambda: found.to_csv(index=False).encode(),
@@ -130,12 +130,12 @@ def _show_predictions(found: pd.DataFrame, package: Package) -> None:
             type="primary",
             on_click="ignore",
         )
-    percent = {
+    percent_columns = {
         name: st.column_config.NumberColumn(format="percent")
         for name in found.columns
         if name.startswith("probability of ")
     }
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    page.show_table(found.head(_MAX_TABLE_ROWS), column_config={**percent, "confidence": share})
+    page.show_table(found.head(_MAX_TABLE_ROWS), column_config={**percent_columns, "confidence": share})
     if len(found) > _MAX_TABLE_ROWS:
         st.caption(f"The first {_MAX_TABLE_ROWS:,} of {len(found):,}; the download has all.")

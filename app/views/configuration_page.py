@@ -12,7 +12,7 @@ from app import formatting, page, queries
 from pipeline.config.composition import flatten
 from pipeline.config.strict_yaml import read_yaml
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import pluralize, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def _show_changes_since_production(composed: Composition) -> None:
     if run is None:
         page.empty_state(
             f"MLflow knows no run of version {serving.version('Production')}",
-            "its settings are kept with its run: `mlops track sync --all-commits` rebuilds runs of the history",
+            "its settings are kept with its run: `mlops tracking sync --all-commits` rebuilds runs of the history",
         )
         return
     now = {key: _param_text(value) for key, value in flatten(queries.displayed_params(composed.values))}
@@ -97,7 +97,7 @@ def _show_changes_since_production(composed: Composition) -> None:
 def _param_text(value: Any) -> str:
     """Return a value as the tracker writes it."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _MAX_PARAM_LENGTH else f"{text[: _MAX_PARAM_LENGTH - 3]}..."
+    return shorten(text, _MAX_PARAM_LENGTH)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, page, queries
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 __all__ = ["render"]
 
@@ -48,7 +48,7 @@ def _show_quality(found: dict[str, Any]) -> None:
     missing = found["missing_data"]["incomplete_rows"]
     cards[3].metric(
         "Incomplete rows",
-        f"{missing['share']:.1%}",
+        percent(missing["share"]),
         border=True,
         help=f"{pluralize(missing['rows'], 'row')} with a value missing",
     )
@@ -153,8 +153,8 @@ def _show_split() -> None:
     else:
         st.error("The parts differ more than chance allows; see below.", icon=":material/error:")
     balance = pd.DataFrame(found["class_balance"]).rename_axis("Class").reset_index()
-    percent = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
-    page.show_table(balance, column_config=percent)
+    percent_columns = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
+    page.show_table(balance, column_config=percent_columns)
     if found["drift"]:
         st.caption("Distance between the parts by column; one that drifts is larger than its limit and beyond chance")
         kept = [

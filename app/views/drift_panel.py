@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page
 from app.views import hourly_charts
+from pipeline.text import percent
 
 __all__ = ["VERDICT_LABELS", "drift_ratio_frame", "show_drift"]
 
@@ -26,11 +27,11 @@ _STATISTIC_DESCRIPTIONS = {
     "psi": "Population stability index; by custom above 0.2 is a lot",
     "total_variation": "Share of the rows that would have to change their bin",
     "chi_squared": "Grows with the rows and with the difference; by itself it says little",
-    "missing_before": "Share of missing values then",
-    "missing_now": "Share of missing values now",
-    "new": "Share of rows with a value that was never there before",
+    "missing_share_reference": "Share of missing values then",
+    "missing_share_window": "Share of missing values now",
+    "unseen_share": "Share of rows with a value that was never there before",
 }
-_SHARE_STATISTICS = ("missing_before", "missing_now", "new", "total_variation")
+_SHARE_STATISTICS = ("missing_share_reference", "missing_share_window", "unseen_share", "total_variation")
 
 
 def show_drift(found: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
@@ -57,9 +58,9 @@ def drift_ratio_frame(drift: dict[str, Any], titles: dict[str, str]) -> pd.DataF
     rows = [
         {
             "name": _feature_title(titles, one["column"]),
-            "ratio": _threshold_ratio(one["value"], one["limit"]),
+            "ratio": _threshold_ratio(one["value"], one["threshold"]),
             "verdict": VERDICT_LABELS[one["verdict"]],
-            "words": formatting.shorten(one["words"], 200),
+            "words": formatting.shorten(one["summary"], 200),
         }
         for one in drift["findings"]
     ]
@@ -114,7 +115,7 @@ def _show_feature_distribution(
     )
     one = by_name[name]
     st.markdown(
-        f"**{formatting.escape_markdown(_feature_title(titles, name))}**: {formatting.escape_markdown(formatting.shorten(one['words'], 300))}"
+        f"**{formatting.escape_markdown(_feature_title(titles, name))}**: {formatting.escape_markdown(formatting.shorten(one['summary'], 300))}"
     )
     left, right = st.columns([3, 2])
     sides = (reference_label, "this window")
@@ -131,7 +132,7 @@ def _show_feature_distribution(
         figures = [
             (
                 formatting.humanize(key),
-                f"{value:.1%}" if key in _SHARE_STATISTICS else formatting.format_number(value),
+                percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
                 _STATISTIC_DESCRIPTIONS.get(key, ""),
             )
             for key, value in one["statistics"].items()

@@ -10,7 +10,7 @@ import streamlit as st
 from app import formatting, page, queries, run_charts
 from app.views import sweep_panel
 from pipeline.errors import MlopsError
-from pipeline.text import pluralize
+from pipeline.text import pluralize, timestamp
 from pipeline.tracking.run_search import runs_table
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _select_runs(found: list[RecordedRun]) -> list[RecordedRun]:
             "Id": run.run_id[:8],
             "Kind": run.tags.get("mlops.kind", "-"),
             "Status": run.status.lower(),
-            "Started": formatting.format_timestamp(run.started_ms * 1000, page.user_time_zone()),
+            "Started": timestamp(run.started_ms * 1000, page.user_time_zone()),
             "Took": f"{(run.ended_ms - run.started_ms) / 1000:,.1f} s" if run.ended_ms is not None else "-",
             **{formatting.humanize(name): run.metrics.get(name) for name in shown},
         }

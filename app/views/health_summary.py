@@ -51,7 +51,7 @@ def _show_degradation(found: dict[str, Any]) -> None:
     rows = [
         {
             "name": formatting.humanize(one["metric"]),
-            "ratio": max(one["worsening"], 0.0) / one["limit"],
+            "ratio": max(one["worsening"], 0.0) / one["threshold"],
             "verdict": _VERDICT_LABELS[one["verdict"]],
             "words": f"{formatting.format_number(one['value'])}, in training {formatting.format_number(one['baseline'])}",
         }

@@ -11,7 +11,7 @@ import streamlit as st
 from app import formatting, page, queries
 from app.views import outcome_form
 from pipeline.state import PredictionQuery
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import LoggedPrediction
@@ -91,7 +91,7 @@ def _show_results(search: PredictionQuery, classes: tuple[str, ...]) -> None:
 
 def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
     return {
-        "When": formatting.format_timestamp(prediction.predicted_at, page.user_time_zone()),
+        "When": timestamp(prediction.predicted_at, page.user_time_zone()),
         "Answer": prediction.prediction,
         "Confidence": prediction.confidence,
         "Became true": prediction.outcome or "",
@@ -105,14 +105,14 @@ def _prediction_row(prediction: LoggedPrediction) -> dict[str, object]:
 def _show_detail(prediction: LoggedPrediction, classes: tuple[str, ...]) -> None:
     with st.container(border=True):
         st.markdown(
-            f"**{formatting.escape_markdown(prediction.prediction)}** at {prediction.confidence:.1%}, {page.timestamp(prediction.predicted_at)}, by version {prediction.version}",
-            help=formatting.escape_markdown(formatting.format_timestamp(prediction.predicted_at)),
+            f"**{formatting.escape_markdown(prediction.prediction)}** at {percent(prediction.confidence)}, {page.timestamp(prediction.predicted_at)}, by version {prediction.version}",
+            help=formatting.escape_markdown(timestamp(prediction.predicted_at)),
         )
         left, right = st.columns(2)
         features = [(name, formatting.table_cell_text(value)) for name, value in prediction.features.items()]
         with left:
             page.show_table(pd.DataFrame(features, columns=["Column", "Value"]))
-        chances = [(name, f"{share:.2%}") for name, share in prediction.probabilities.items()]
+        chances = [(name, percent(share)) for name, share in prediction.probabilities.items()]
         with right:
             page.show_table(pd.DataFrame(chances, columns=["Class", "Probability"]))
         outcome_form.show_outcome_form(prediction.prediction_id, classes, recorded_outcome=prediction.outcome)

@@ -9,6 +9,7 @@ import streamlit as st
 from app import formatting, monitoring_queries, page, queries
 from pipeline import alerts
 from pipeline.errors import MlopsError
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import Incident
@@ -65,7 +66,7 @@ def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
     by = f", acknowledged by {formatting.escape_markdown(incident.acknowledged_by)}" if incident.acknowledged_by else ""
     st.caption(
         f"Since {page.timestamp(incident.opened_at)}, seen {_times_seen(incident.n_occurrences)}{by}",
-        help=formatting.escape_markdown(formatting.format_timestamp(incident.opened_at)),
+        help=formatting.escape_markdown(timestamp(incident.opened_at)),
     )
 
 

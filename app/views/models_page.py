@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import formatting, page, queries
 from app.views import promotion_form, version_metrics
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.package import Package
@@ -63,7 +64,7 @@ def _show_versions(versions: list[ModelVersion]) -> None:
             "Gates": _gate_verdict(one),
             "Kind": one.tags.get("model", ""),
             "Name": one.semver,
-            "Registered": formatting.format_timestamp(one.registered_at, page.user_time_zone()),
+            "Registered": timestamp(one.registered_at, page.user_time_zone()),
             "Description": one.description,
         }
         for one in reversed(versions)
@@ -151,7 +152,7 @@ def _show_audit_trail(entries: list[AuditEntry]) -> None:
         return
     rows = [
         {
-            "When": formatting.format_timestamp(one.recorded_at, page.user_time_zone()),
+            "When": timestamp(one.recorded_at, page.user_time_zone()),
             "Who": one.actor,
             "What": one.action,
             "Version": one.version,

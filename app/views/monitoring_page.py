@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, monitoring_queries, page, queries
 from app.views import drift_panel, hourly_charts, incident_panel
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,16 +89,15 @@ def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
 
 
 def _show_window(version: ModelVersion, hours: int, *, against_previous_window: bool) -> None:
-    found = monitoring_queries.monitoring_summary(version.model, version.version, hours)
-    traffic, performance = found["dashboard"], found["performance"]
-    moved = monitoring_queries.drift_overview(
+    summary = monitoring_queries.window_summary(
         version.model,
-        version.digest,
+        version.version,
         hours,
         interval_hours=_INTERVAL_HOURS[hours],
         against_previous_window=against_previous_window,
     )
-    _show_metric_cards(traffic, moved.report, performance)
+    traffic, performance = summary.traffic, summary.performance
+    _show_metric_cards(traffic, summary.drift.report, performance)
     with st.container(border=True):
         page.error_boundary(lambda: incident_panel.show_incidents(version.model))
     if not traffic["total_predictions"]:
@@ -107,23 +107,22 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
         return
     titles = {one.name: one.label for one in queries.load_package(version.digest).schema.columns}
     drift_panel.show_drift(
-        moved, titles, reference_label="the window before" if against_previous_window else "training"
+        summary.drift, titles, reference_label="the window before" if against_previous_window else "training"
     )
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        page.error_boundary(lambda: _show_activity_over_time(version, hours))
+        page.error_boundary(lambda: _show_activity_over_time(summary.activity, hours))
     with right, st.container(border=True):
         _show_predictions(traffic, version)
     with st.container(border=True):
-        _show_performance(performance, found["degradation"])
+        _show_performance(performance, summary.degradation)
 
 
-def _show_activity_over_time(version: ModelVersion, hours: int) -> None:
+def _show_activity_over_time(activity: monitoring_queries.HourlyActivity, hours: int) -> None:
     st.markdown("**What it answered over time, how sure it was, and how often it was wrong**")
-    found = monitoring_queries.hourly_activity(version.model, hours, digest=version.digest)
-    hourly_charts.show_predictions(found, hours)
-    hourly_charts.show_confidence(found)
-    hourly_charts.show_error_rate(found)
+    hourly_charts.show_predictions(activity, hours)
+    hourly_charts.show_confidence(activity)
+    hourly_charts.show_error_rate(activity)
 
 
 def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], performance: dict[str, Any]) -> None:
@@ -137,10 +136,13 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
     cards[1].metric("Predictions", f"{traffic['total_predictions']:,}", border=True)
     coverage = performance["coverage"]
     cards[2].metric(
-        "Outcomes", f"{traffic['n_outcomes']:,}", border=True, help=f"Known for {coverage or 0:.1%} of the predictions"
+        "Outcomes",
+        f"{traffic['n_outcomes']:,}",
+        border=True,
+        help=f"Known for {percent(coverage, missing='an unknown share')} of the predictions",
     )
     mean = traffic["average_confidence"]
-    cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the window")
+    cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the window")
     latency = traffic["latency_ms"].get("95")
     cards[4].metric(
         "Latency",
@@ -191,7 +193,7 @@ def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) 
             "Interval": _interval_text(performance["intervals"].get(name)),
             "Expected": formatting.format_number(one["value"]),
         }
-        for name, one in performance["expected"].items()
+        for name, one in performance["estimated"].items()
     ]
     page.show_table(pd.DataFrame(rows))
 

@@ -11,7 +11,7 @@ from app import formatting, monitoring_queries, page, queries
 from app.views import health_summary, hourly_charts
 from pipeline.errors import MlopsError
 from pipeline.project import paths
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion
@@ -70,7 +70,7 @@ def _show_metric_cards(model: str, production: ModelVersion | None) -> None:
     rows = sum(one.n_predictions for one in day)
     cards[2].metric("Last 24 hours", f"{rows:,.0f}", border=True, help="Predictions, in whole hours")
     mean = sum(one.mean_confidence * one.n_predictions for one in day) / rows if rows else None
-    cards[3].metric("Confidence", "-" if mean is None else f"{mean:.1%}", border=True, help="Mean of the last 24 hours")
+    cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the last 24 hours")
 
     open_ = monitoring_queries.open_incidents(model)
     newest = (
@@ -163,7 +163,7 @@ def _show_recent_activity(model: str) -> None:
         )
         st.caption(
             page.timestamp(one.recorded_at),
-            help=formatting.escape_markdown(formatting.format_timestamp(one.recorded_at)),
+            help=formatting.escape_markdown(timestamp(one.recorded_at)),
         )
 
 

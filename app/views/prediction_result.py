@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import charts, formatting, page, queries
 from app.views import outcome_form
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ def show_prediction(
         st.metric(
             formatting.escape_markdown(target.title or target.column),
             formatting.shorten(label),
-            f"{prediction['confidence']:.1%} sure",
+            f"{percent(prediction['confidence'])} sure",
             delta_color="off",
             delta_arrow="off",
         )
@@ -63,7 +64,7 @@ def _show_probabilities(probabilities: Mapping[str, float], label: str) -> None:
     ordered = sorted(probabilities.items(), key=lambda one: -one[1])[:_MAX_CLASSES]
     rows = [(formatting.shorten(name, 40), share, name == label) for name, share in ordered]
     drawn = charts.class_probabilities(pd.DataFrame(rows, columns=["label", "probability", "is_answer"]))
-    page.show_chart(drawn, alt=", ".join(f"{formatting.shorten(name, 40)} {share:.1%}" for name, share in ordered))
+    page.show_chart(drawn, alt=", ".join(f"{formatting.shorten(name, 40)} {percent(share)}" for name, share in ordered))
 
 
 def _show_contributions(features: Mapping[str, Any], package: Package) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formatting, page, queries, run_charts
+from pipeline.text import timestamp
 
 if TYPE_CHECKING:
     from pipeline.tracking.run_search import RecordedRun
@@ -36,7 +37,7 @@ def show_sweeps(runs: list[RecordedRun]) -> None:
 
 
 def _sweep_label(run: RecordedRun) -> str:
-    return f"{formatting.shorten(run.name)}, {formatting.format_timestamp(run.started_ms * 1000, page.user_time_zone())}, {run.status.lower()}"
+    return f"{formatting.shorten(run.name)}, {timestamp(run.started_ms * 1000, page.user_time_zone())}, {run.status.lower()}"
 
 
 def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
@@ -61,4 +62,4 @@ def _show_progress(sweep_id: str, runs: list[RecordedRun]) -> None:
     page.show_chart(drawn, alt="Objective by trial")
     table = pd.DataFrame(rows, columns=["Trial", formatting.humanize(objective), "What it varies"])
     page.show_table(table.assign(Run=[run.run_id[:8] for *_, run in known]))
-    st.caption("Keep one: `mlops adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")
+    st.caption("Keep one: `mlops tracking adopt RUN --as NAME`, then `dvc exp run -S experiment=NAME`")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, formatting, page, queries
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from app.queries import VersionEvaluation
@@ -23,12 +23,12 @@ def show_version_metrics(version: ModelVersion) -> None:
     if found is None:
         page.empty_state(
             "The evaluation of this version is not at hand",
-            "it is in MLflow when the run was recorded: `mlops track sync`, or look at the model card",
+            "it is in MLflow when the run was recorded: `mlops tracking sync`, or look at the model card",
         )
         return
     report = found.report
     st.caption(
-        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {report['confidence_level']:.0%} intervals;"
+        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {percent(report['confidence_level'])} intervals;"
         f" it learned from {report['rows']['train']:,}."
     )
     _show_metrics(report)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.lookup import LookupTable
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,7 +128,7 @@ def _not_trusted(inputs: RuleInputs, _limit: float) -> _Result:
     performance = inputs.report["performance"]
     if performance["n_outcomes"] < inputs.min_rows:
         return _Result(None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
-    names = sorted(name for name, one in performance["trusted"].items() if one is False)
+    names = sorted(name for name, one in performance["estimates_agree"].items() if one is False)
     words = f"estimates are off, as outcomes show: {', '.join(names)}" if names else "estimates hold"
     return _Result(bool(names), words, len(names))
 
@@ -142,10 +142,10 @@ def _error_rate(inputs: RuleInputs, threshold: float) -> _Result:
     share = n_errors / n_answers
     if share > threshold and _binomial_p_value(n_errors, n_answers, threshold) > _SIGNIFICANCE_LEVEL:
         return _Result(
-            None, f"{pluralize(int(n_answers), 'answer')}: too few to tell {100 * share:.2g} % errors from luck"
+            None, f"{pluralize(int(n_answers), 'answer')}: too few to tell {percent(share)} errors from luck"
         )
     return _compare_to_threshold(
-        share, threshold, f"{100 * share:.2g} % of {pluralize(int(n_answers), 'answer')} were errors of the server"
+        share, threshold, f"{percent(share)} of {pluralize(int(n_answers), 'answer')} were errors of the server"
     )
 
 

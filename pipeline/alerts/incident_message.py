@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.alerts.alert_rules import SEVERITIES
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,14 +62,10 @@ def _text_lines(details: Mapping[str, Any]) -> list[str]:
         found.insert(1, "Likeliest causes:" if len(details["causes"]) > 1 else "Likeliest cause:")
     if details["affected_share"] is not None:
         least = "at least " if details["affected"] == "rows" else ""
-        found.append(f"Affected: {least}{_percent(details['affected_share'])} of {details['affected']}")
+        found.append(f"Affected: {least}{percent(details['affected_share'])} of {details['affected']}")
     if details["loss"] is not None:
         found.append(f"Estimated loss: {details['loss']['words']}")
     return [*found, f"Next: {details['next']}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -78,14 +74,14 @@ def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     What the model says is no cause of what it is given: it counts only where no column drifted.
     """
     drifted = [one for one in report["drift"]["findings"] if one["verdict"] == "drift"]
-    moved = [one for one in drifted if one["part"] == "feature"] or drifted
-    ranked = sorted(moved, key=lambda one: (-(one["concern"] or 0.0), one["column"]))
-    total = sum(one["concern"] or 0.0 for one in moved)
+    moved = [one for one in drifted if one["kind"] == "feature"] or drifted
+    ranked = sorted(moved, key=lambda one: (-(one["priority"] or 0.0), one["column"]))
+    total = sum(one["priority"] or 0.0 for one in moved)
     return [
         {
             "column": one["column"],
-            "concern": one["concern"],
-            "share_of_concern": (one["concern"] or 0.0) / total if total else None,
+            "priority": one["priority"],
+            "priority_share": (one["priority"] or 0.0) / total if total else None,
             "importance": one["importance"],
             "words": _describe_cause(one, total),
         }
@@ -94,10 +90,8 @@ def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _describe_cause(finding: Mapping[str, Any], total: float) -> str:
-    share = f" ({100 * (finding['concern'] or 0.0) / total:.0f} % of the concern)" if total else ""
-    words = finding["words"]
-    short = words if len(words) <= _MAX_CAUSE_CHARS else f"{words[: _MAX_CAUSE_CHARS - 3]}..."
-    return f"{finding['column']}: {short}{share}"
+    share = f" ({percent((finding['priority'] or 0.0) / total)} of the concern)" if total else ""
+    return f"{finding['column']}: {shorten(finding['summary'], _MAX_CAUSE_CHARS)}{share}"
 
 
 def _affected_row_share(report: Mapping[str, Any], results: Sequence[RuleResult]) -> float | None:
@@ -116,7 +110,7 @@ def _accuracy_loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return by how many answers more than usual are wrong: measured where the rules could measure it, else as estimated."""
     performance, n_rows = report["performance"], report["performance"]["total_predictions"]
     known = {one["metric"]: one for one in report["degradation"]["findings"]}.get("accuracy")
-    expected = performance["expected"].get("accuracy")
+    expected = performance["estimated"].get("accuracy")
     if known is None or not n_rows:
         return None
     is_measured = known["verdict"] != "not_enough_data" and performance.get("accuracy") is not None

@@ -116,20 +116,16 @@ def run_monitor_once(config: Config, root: Path) -> MonitorRunResult:
 
 
 def _run_traced(config: Config, root: Path) -> MonitorRunResult:
-    monitor = ModelMonitor(config.name, root=root, config=config)
-    with child_span("judge the window"):
-        report = monitor.generate_monitoring_report()
-    drawn = render_html(report)
-    files.write_json(root / paths.MONITORING_REPORT, report)
-    files.write_text(root / paths.MONITORING_HTML, drawn)
-    state = store.open_state(root)
-    try:
+    with ModelMonitor(config.name, root=root, config=config).open_window() as view:
+        with child_span("evaluate the window"):
+            report = view.report()
+        drawn = render_html(report)
+        files.write_json(root / paths.MONITORING_REPORT, report)
+        files.write_text(root / paths.MONITORING_HTML, drawn)
         with child_span("raise incidents"):
-            run, judged, incidents = _save_run(state, config, report)
+            run, judged, incidents = _save_run(view.log.state, config, report)
         with child_span("send messages"):
-            sent = deliver_due_messages(state, config.alerts)
-    finally:
-        state.close()
+            sent = deliver_due_messages(view.log.state, config.alerts)
     if config.monitoring.mlflow_runs == "all" or (
         config.monitoring.mlflow_runs == "findings" and run.severity is not None
     ):

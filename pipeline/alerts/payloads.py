@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.files import sha256
 from pipeline.lookup import LookupTable
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,8 +65,8 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "status": status,
         "labels": labels,
         "annotations": notes,
-        "startsAt": _rfc3339(payload["opened_at"]),
-        "endsAt": "0001-01-01T00:00:00Z" if ended is None else _rfc3339(ended),
+        "startsAt": iso_timestamp(payload["opened_at"]),
+        "endsAt": "0001-01-01T00:00:00Z" if ended is None else iso_timestamp(ended),
         "generatorURL": "",
         "fingerprint": sha256(group_key.encode())[:16],
     }
@@ -86,7 +86,3 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def _escape_mrkdwn(words: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _rfc3339(at: int) -> str:
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

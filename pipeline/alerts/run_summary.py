@@ -19,15 +19,15 @@ def summarize_run(
     report: Mapping[str, Any], rule_results: Sequence[RuleResult], server: ServerMetrics | None
 ) -> dict[str, Any]:
     """Return the figures of one run of the monitor, the most worrying columns first."""
-    kept = ("column", "part", "verdict", "statistic", "value", "limit", "concern")
+    kept = ("column", "kind", "verdict", "statistic", "value", "threshold", "priority")
     performance = report["performance"]
     against = {one["metric"]: one for one in report["degradation"]["findings"]}
     metrics = {}
-    for name, expected in performance["expected"].items():
+    for name, expected in performance["estimated"].items():
         known = against.get(name, against.get("f1_weighted" if name == "f1_score" else name))
         metrics[name] = {
-            "measured": performance.get(name),
-            "expected": expected["value"],
+            "realized": performance.get(name),
+            "estimated": expected["value"],
             "baseline": None if known is None else known["baseline"],
             "verdict": None if known is None else known["verdict"],
         }
@@ -55,6 +55,6 @@ def _iter_metrics(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         if one["value"] is not None:
             yield f"drift.{one['column']}", one["value"]
     for name, one in figures["metrics"].items():
-        for how in ("measured", "expected", "baseline"):
+        for how in ("realized", "estimated", "baseline"):
             if one[how] is not None:
                 yield f"{how}.{name}", one[how]

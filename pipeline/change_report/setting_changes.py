@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.composition import flatten
 from pipeline.config.stage_help import find_setting
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,7 @@ def _value_text(key: str, values: Mapping[str, Any], tree: Mapping[str, Any]) ->
         return _inherited_value_text(key, tree)
     value = values[key]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}..."
+    return shorten(text, _MAX_TEXT)
 
 
 def _inherited_value_text(key: str, tree: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The `mlops` command: one verb for each thing that a person does with the engine."""
+"""The `mlops` command line; one module for each group of commands."""
 
 from pipeline.cli.root_command import main
 

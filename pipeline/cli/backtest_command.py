@@ -1,4 +1,4 @@
-"""The command that replays the drift rules and proposes limits that keep a budget of alerts."""
+"""`mlops monitor backtest`: replay the drift rules and propose limits for a budget of alerts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson, ConfiguredModelOption  # noqa: TC001 - typer reads it
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -18,26 +19,26 @@ __all__ = ["backtest"]
 def backtest(
     *,
     alert_budget: Annotated[
-        str, typer.Option("--alert-budget", help="Alerts that you want at most: a number and day, week, month or year.")
+        str, typer.Option("--alert-budget", help="Most alerts wanted: a number per day, week, month or year.")
     ] = "1/week",
     hours: Annotated[
         float | None,
         typer.Option(
-            "--hours", min=0.001, max=1_000_000, help="Length of a window; monitoring.window_hours when left out."
+            "--hours", min=0.001, max=1_000_000, help="Length of a window; monitoring.window_hours by default."
         ),
     ] = None,
     windows: Annotated[
-        int, typer.Option("--windows", min=0, max=10_000, help="How many to look back in the log.")
+        int, typer.Option("--windows", min=0, max=10_000, help="Number of past windows to replay from the log.")
     ] = 28,
     rows: Annotated[
-        int | None, typer.Option("--rows", min=1, help="Rows of a drawn window; as in the log when left out.")
+        int | None, typer.Option("--rows", min=1, help="Rows of a simulated window; as in the log by default.")
     ] = None,
-    draws: Annotated[int, typer.Option("--draws", min=100, max=100_000, help="Windows to draw.")] = 500,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
-    name: Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    draws: Annotated[int, typer.Option("--draws", min=100, max=100_000, help="Number of windows to simulate.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated windows.")] = 0,
+    model: ConfiguredModelOption = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Say what the drift rules would have raised and missed, and propose limits that keep a budget of alerts."""
+    """Report what the drift rules would have raised and missed, and propose limits for a budget of alerts."""
     from pipeline.config.config_loader import load_params
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.backtest.drift_backtest import WindowSampling
@@ -47,28 +48,28 @@ def backtest(
     root = find_project_root()
     config = load_params(root / "params.yaml")
     budget = parse_alert_budget(alert_budget, hours if hours is not None else config.monitoring.window_hours)
-    monitor = ModelMonitor(name if name is not None else config.name, root=root, config=config)
-    found = replay_log(monitor, budget, n_windows=windows, sampling=WindowSampling(draws, seed, rows))
+    monitor = ModelMonitor(model if model is not None else config.name, root=root, config=config)
+    report = replay_log(monitor, budget, n_windows=windows, sampling=WindowSampling(draws, seed, rows))
     if as_json:
-        typer.echo(canonical_json(found.as_dict()), nl=False)
+        typer.echo(canonical_json(report.as_dict()), nl=False)
         return
-    for line in report_lines(found):
+    for line in report_lines(report):
         typer.echo(line)
-    for line in proposal_lines(found, _config_files(found.proposal or (), root)):
+    for line in proposal_lines(report, _config_files(report.proposal or (), root)):
         typer.echo(line)
 
 
 def _config_files(keys: Iterable[str], root: Path) -> dict[str, str]:
-    """Return the file of conf/ that has each key or, where it is new, the section that it belongs to."""
+    """Return the file of conf/ that sets each key, or the file of its section when no file sets it."""
     from pipeline.config.composition import compose
 
     keys = list(keys)
     if not keys or not (root / "conf").is_dir():
         return dict.fromkeys(keys, "conf/")
-    origin = {one.key: one.file for one in compose(conf=root / "conf").origin() if one.file is not None}
-    return {
-        key: next((file for known, file in origin.items() if known.startswith(f"{key.rpartition('.')[0]}.")), "conf/")
-        if key not in origin
-        else origin[key]
-        for key in keys
-    }
+    files = {entry.key: entry.file for entry in compose(conf=root / "conf").origin() if entry.file is not None}
+    return {key: files[key] if key in files else _section_file(key, files) for key in keys}
+
+
+def _section_file(key: str, files: dict[str, str]) -> str:
+    section = f"{key.rpartition('.')[0]}."
+    return next((file for known, file in files.items() if known.startswith(section)), "conf/")

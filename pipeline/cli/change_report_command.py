@@ -1,4 +1,4 @@
-"""The command that says what a change of the project does."""
+"""`mlops change-report`: compare this folder with another commit."""
 
 from __future__ import annotations
 
@@ -7,43 +7,51 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["report"]
+    from pipeline.change_report import ChangeReport
+
+__all__ = ["change_report"]
 
 
-def report(
+def change_report(
     *,
     base: Annotated[str, typer.Option("--base", help="Branch, tag or commit to compare with.")] = "main",
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="FILE.md, FILE.html (with pictures) or FILE.json; Markdown is printed when left out."
+            "--output", "-o", help="FILE.md, FILE.html (with plots) or FILE.json; prints Markdown by default."
         ),
     ] = None,
     with_latency: Annotated[
-        bool, typer.Option("--latency", help="Time both models on one row; differs by machine and moment.")
+        bool, typer.Option("--latency", help="Measure the latency of both models; varies by machine and run.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Say what this folder changes: settings in words, stages, figures with intervals, gates, slices, columns."""
-    from pipeline import change_report
+    """Report what this folder changes: settings, stages, metrics with intervals, gates, slices, features."""
+    from pipeline.change_report import (
+        build_change_report,
+        change_headline,
+        change_report_html,
+        change_report_markdown,
+    )
     from pipeline.project.root import find_state_root
 
-    forms: dict[str, Callable[[change_report.ChangeReport], str]] = {
-        ".md": change_report.change_report_markdown,
-        ".html": change_report.change_report_html,
-        ".json": lambda found: canonical_json(found.as_dict()),
+    formats: dict[str, Callable[[ChangeReport], str]] = {
+        ".md": change_report_markdown,
+        ".html": change_report_html,
+        ".json": lambda report: canonical_json(report.as_dict()),
     }
-    if output is not None and output.suffix not in forms:
-        raise UsageError(f"--output {output}: accepted is a file that ends with {', '.join(forms)}")
-    found = change_report.build_change_report(find_state_root(), base, with_latency=with_latency)
+    if output is not None and output.suffix not in formats:
+        raise UsageError(f"--output {output}: expected a file that ends with {', '.join(formats)}")
+    report = build_change_report(find_state_root(), base, with_latency=with_latency)
     if output is not None:
-        write_text(output, forms[output.suffix](found))
-        typer.echo(f"{output}: {change_report.change_headline(found)}", err=as_json)
+        write_text(output, formats[output.suffix](report))
+        typer.echo(f"{output}: {change_headline(report)}", err=as_json)
     if as_json or output is None:
-        typer.echo(forms[".json" if as_json else ".md"](found), nl=False)
+        typer.echo(formats[".json" if as_json else ".md"](report), nl=False)

@@ -1,21 +1,24 @@
-"""Commands about settings: whether they hold, where a value comes from, and what they come to."""
+"""`mlops config`: validate settings, print the composed settings, find where a value comes from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import ConfigError, UsageError, did_you_mean
 from pipeline.files import canonical_json
 from pipeline.project import paths
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["app"]
 
-app = typer.Typer(help="Check settings and ask where they come from.", no_args_is_help=True)
+app = typer.Typer(help="Validate settings and find where their values come from.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Overrides such as model=random_forest seed=7.")]
 
 
@@ -23,20 +26,20 @@ OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Overrides s
 def check(
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="Composed files or conf/ folders, each checked by itself; or overrides, checked together."),
+        typer.Argument(help="Composed files or conf/ folders, each validated alone; or overrides, validated together."),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Check conf/ (with overrides), or any number of composed files and conf/ folders.
+    """Validate conf/ (with overrides), or any number of composed files and conf/ folders.
 
-    Without arguments also params.yaml is compared with what conf/ composes to.
+    Without arguments, params.yaml is also compared with the settings that conf/ composes.
     """
     words = what or []
     overrides = [word for word in words if "=" in word or word.startswith("~")]
     given = [Path(word) for word in words if word not in overrides]
     if overrides and given:
-        raise UsageError("mlops config check: takes files and folders, or overrides, not both at once")
+        raise UsageError("mlops config check: pass files and folders, or overrides, not both")
     results = [_check_path(path, overrides) for path in given or [paths.CONF]]
     if not words and results[0]["ok"]:
         results.append(_check_params_file())
@@ -44,24 +47,24 @@ def check(
         typer.echo(canonical_json(results), nl=False)
     else:
         for result in results:
-            typer.echo(f"{'ok     ' if result['ok'] else 'refused'} {result['path']}")
-    refused = [result["message"] for result in results if not result["ok"]]
-    if refused:
-        raise ConfigError("\n".join(refused))
+            typer.echo(f"{'ok     ' if result['ok'] else 'invalid'} {result['path']}")
+    messages = [result["message"] for result in results if not result["ok"]]
+    if messages:
+        raise ConfigError("\n".join(messages))
 
 
 def _check_path(path: Path, overrides: list[str]) -> dict[str, Any]:
     from pipeline.config.composition import compose
     from pipeline.config.config_loader import build_config, load_params
 
-    def work() -> None:
+    def validate() -> None:
         if path.is_dir():
             composition = compose(overrides, conf=path)
             build_config(composition.values, where=f"{path}/config.yaml", origin=composition.origin)
         else:
             load_params(path)
 
-    return _check_result(str(path), work)
+    return _check_result(str(path), validate)
 
 
 def _check_params_file() -> dict[str, Any]:
@@ -70,7 +73,7 @@ def _check_params_file() -> dict[str, Any]:
     return _check_result(str(paths.PARAMS), lambda: check_params_fresh(Path()))
 
 
-def _check_result(path: str, check: Any) -> dict[str, Any]:
+def _check_result(path: str, check: Callable[[], None]) -> dict[str, Any]:
     try:
         check()
     except ConfigError as error:
@@ -80,7 +83,7 @@ def _check_result(path: str, check: Any) -> dict[str, Any]:
 
 @app.command()
 def show(overrides: OverridesArgument = None, *, as_json: AsJson = False) -> None:
-    """Print what conf/ composes to, with overrides."""
+    """Print the settings that conf/ composes, with overrides."""
     from pipeline.config.composition import compose
 
     composition = compose(overrides or [])
@@ -89,24 +92,24 @@ def show(overrides: OverridesArgument = None, *, as_json: AsJson = False) -> Non
 
 @app.command()
 def why(
-    key: Annotated[str, typer.Argument(help="A key path such as drift.alpha, or the beginning of one.")],
+    key: Annotated[str, typer.Argument(help="Key path such as drift.alpha, or a prefix of one.")],
     overrides: OverridesArgument = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say where the value of a setting comes from: its file, and the override on top."""
+    """Show where the value of a setting comes from: its file, and the override if there is one."""
     from dataclasses import asdict
 
     from pipeline.config.composition import compose
 
     origin = compose(overrides or []).origin()
-    found = [entry for entry in origin if entry.key == key or entry.key.startswith(f"{key}.")]
-    if not found:
+    entries = [entry for entry in origin if entry.key == key or entry.key.startswith(f"{key}.")]
+    if not entries:
         known = {entry.key for entry in origin}
-        raise ConfigError(f"{key}: no setting has this name{did_you_mean(key, known)}; see `mlops config show`")
+        raise ConfigError(f"{key}: no such setting{did_you_mean(key, known)}; see `mlops config show`")
     if as_json:
-        typer.echo(canonical_json([asdict(entry) for entry in found]), nl=False)
+        typer.echo(canonical_json([asdict(entry) for entry in entries]), nl=False)
         return
-    for entry in found:
-        over = f", changed by {entry.override}" if entry.override is not None else ""
-        typer.echo(f"{entry.key} = {entry.value!r}: {entry.file or 'no file'}{over}")
+    for entry in entries:
+        override = f", changed by {entry.override}" if entry.override is not None else ""
+        typer.echo(f"{entry.key} = {entry.value!r}: {entry.file or 'no file'}{override}")

@@ -1,4 +1,4 @@
-"""Commands about rows of one's own: put a file in place, declare it, check it."""
+"""`mlops data`: add a file of your own, declare it, check it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DataError, UsageError
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Bring rows of your own: add a file, declare it, check it.", no_args_is_help=True)
+app = typer.Typer(help="Use your own data: add a file, declare it, check it.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite what has this name already.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Overwrite an existing file or problem.")]
 
 
 @app.command()
@@ -30,75 +30,80 @@ def add(
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file into data/external/, where the graph looks for it, and let DVC keep it."""
-    from pipeline.data.file_import import import_file as put
+    """Copy a file into data/external/ and track it with DVC."""
+    from pipeline.data.file_import import import_file
 
-    added = put(file, root=Path(), replace=replace)
+    added = import_file(file, root=Path(), replace=replace)
     if as_json:
         typer.echo(canonical_json(added.as_dict()), nl=False)
         return
-    typer.echo(
-        f"{added.path}: {added.status}{'' if added.pointer is None else f'; {added.pointer} is its pointer for git'}"
-    )
+    pointer = "" if added.pointer is None else f"; commit {added.pointer} to git"
+    typer.echo(f"{added.path}: {added.status}{pointer}")
     if added.status == "added":
         typer.echo(f"next: mlops data init {added.path} --target COLUMN")
 
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` put in place.")],
+    file: Annotated[Path, typer.Argument(help="A file that `mlops data add` added.")],
     *,
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name of the problem; else that of the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the problem; that of the file by default.")
+    ] = None,
     replace: ReplaceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a first conf/data/<name>.yaml from a file, to be corrected by hand."""
+    """Write a first conf/data/NAME.yaml from a file, for you to correct."""
     from pipeline.data.scaffold import scaffold_config
 
-    declared = scaffold_config(file, target=target, root=Path(), name=name, replace=replace)
+    scaffold = scaffold_config(file, target=target, root=Path(), name=name, replace=replace)
     if as_json:
-        typer.echo(canonical_json(declared.as_dict()), nl=False)
+        typer.echo(canonical_json(scaffold.as_dict()), nl=False)
         return
-    typer.echo(f"{declared.path}: {pluralize(declared.n_rows, 'row')}, classes {', '.join(declared.classes)}")
-    for what, names in (
-        ("features", declared.features),
-        ("ids, set aside", declared.ids),
-        ("times, set aside", declared.times),
-        ("ignored", declared.ignored),
+    typer.echo(f"{scaffold.path}: {pluralize(scaffold.n_rows, 'row')}, classes {', '.join(scaffold.classes)}")
+    for role, columns in (
+        ("features", scaffold.features),
+        ("ids, not features", scaffold.ids),
+        ("times, not features", scaffold.times),
+        ("ignored", scaffold.ignored),
     ):
-        if names:
-            typer.echo(f"  {what}: {', '.join(names)}")
-    typer.echo(f"next: read and correct it, then dvc exp run -S data={declared.name}")
+        if columns:
+            typer.echo(f"  {role}: {', '.join(columns)}")
+    typer.echo(f"next: review and correct the file, then dvc exp run -S data={scaffold.name}")
 
 
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="CSV files.")],
     *,
-    data: Annotated[str | None, typer.Option("--data", help="A file of conf/data/; else the default one.")] = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="The files do not hold the target.")] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", help="A file of conf/data/; the default problem if omitted.")
+    ] = None,
+    unlabeled: Annotated[bool, typer.Option("--unlabeled", help="The files have no target column.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong with files, as file:line:column: rule: value; at most 100 for each."""
+    """Check files and print each problem as file:line:column: rule: value; at most 100 a file."""
     from pipeline.config.composition import compose
     from pipeline.config.config_loader import build_config
 
     if binary := [file for file in files if file.suffix.lower() == ".parquet"]:
-        raise UsageError(f"{binary[0]}: has no lines to point at; `dvc repro` checks Parquet files when it reads them")
+        raise UsageError(f"{binary[0]}: a Parquet file has no lines to point to; `dvc repro` checks it on reading")
     composition = compose([] if data is None else [f"data={data}"])
     config = build_config(composition.values, where="conf", origin=composition.origin).data
-    results = [_check_file(file, config, with_target=not unlabelled) for file in files]
+    results = [_check_file(file, config, with_target=not unlabeled) for file in files]
     if as_json:
         typer.echo(canonical_json(results), nl=False)
     else:
         for result in results:
             for line in result["lines"]:
                 typer.echo(line)
-            typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'refused'}")
-    refused = [result["path"] for result in results if not result["ok"]]
-    if refused:
-        raise DataError(f"{len(refused)} of {len(results)} file(s) are not as data={config.name} declares")
+            typer.echo(f"{result['path']}: {'ok' if result['ok'] else 'invalid'}")
+    n_invalid = sum(not result["ok"] for result in results)
+    if n_invalid:
+        raise DataError(
+            f"{n_invalid} of {pluralize(len(results), 'file')} invalid; expected rows as in data={config.name}"
+        )
 
 
 def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[str, Any]:
@@ -107,13 +112,13 @@ def _check_file(file: Path, config: DataConfig, *, with_target: bool) -> dict[st
     from pipeline.schema import Schema
 
     try:
-        found = check_csv(file, Schema.from_config(config), config.csv_dialect, with_target=with_target)
+        problems = check_csv(file, Schema.from_config(config), config.csv_dialect, with_target=with_target)
     except DataError as error:
         return {"path": str(file), "ok": False, "is_cut": False, "problems": [], "lines": [str(error)]}
     return {
         "path": str(file),
-        "ok": not found,
-        "is_cut": len(found) >= MAX_INPUT_PROBLEMS,
-        "problems": [asdict(problem) for problem in found],
-        "lines": [str(problem) for problem in found],
+        "ok": not problems,
+        "is_cut": len(problems) >= MAX_INPUT_PROBLEMS,
+        "problems": [asdict(problem) for problem in problems],
+        "lines": [str(problem) for problem in problems],
     }

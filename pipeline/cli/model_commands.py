@@ -1,4 +1,4 @@
-"""Commands about registered models: what there is, how versions compare, where one comes from."""
+"""`mlops models`: list, show, compare and reproduce registered versions."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.registry_options import AsJson, ModelOption, format_timestamp, open_registry, resolve_model
+from pipeline.cli.shared_options import AsJson, ModelOption, open_registry, resolve_model
 from pipeline.errors import IntegrityError
 from pipeline.files import canonical_json
+from pipeline.text import number, timestamp
 
 if TYPE_CHECKING:
     from pipeline.state import ModelVersion
 
 __all__ = ["app"]
 
-app = typer.Typer(help="See registered models, their versions, stages and gates.", no_args_is_help=True)
+app = typer.Typer(help="Show registered models, their versions, stages and gates.", no_args_is_help=True)
 
 VersionArgument = Annotated[int, typer.Argument(help="Number of the version.", metavar="VERSION")]
 
 
 @app.command("list")
-def list_(*, name: ModelOption = None, as_json: AsJson = False) -> None:
-    """List every version with its stage and what its gates said."""
-    versions = open_registry().list_models(name)
+def list_(*, model: ModelOption = None, as_json: AsJson = False) -> None:
+    """List every version with its stage and the verdict of its gates."""
+    versions = open_registry().list_models(model)
     if as_json:
         typer.echo(canonical_json([version.as_dict() for version in versions]), nl=False)
         return
@@ -35,11 +36,11 @@ def list_(*, name: ModelOption = None, as_json: AsJson = False) -> None:
 
 def _version_line(version: ModelVersion) -> str:
     gates = version.tags.get("gates")
-    verdict = gates["verdict"] if gates is not None else "not judged"
+    verdict = gates["verdict"] if gates is not None else "not evaluated"
     kind = version.tags.get("model", "")
     return (
         f"{version.model}  version {version.version}  {version.semver}  {version.stage:10}  gates: {verdict:10}"
-        f"  {kind}  {version.digest[:12]}  {format_timestamp(version.registered_at)}"
+        f"  {kind}  {version.digest[:12]}  {timestamp(version.registered_at)}"
     )
 
 
@@ -47,74 +48,75 @@ def _version_line(version: ModelVersion) -> str:
 def show(
     version: VersionArgument,
     *,
-    lineage: Annotated[bool, typer.Option("--lineage", help="Only the commit, dvc.lock and rows behind it.")] = False,
-    name: ModelOption = None,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Show only the version's commit, dvc.lock and data.")
+    ] = False,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one version: its card with its gates, or where it comes from."""
-    asked = open_registry()
-    model = resolve_model(asked, name)
-    found = asked.get_version(model, version)
+    """Show the model card of a version with its gates, or its lineage."""
+    registry = open_registry()
+    name = resolve_model(registry, model)
+    registered = registry.get_version(name, version)
     if lineage:
-        traced = asked.lineage(model, version)
-        typer.echo(
-            canonical_json(traced.as_dict()) if as_json else f"{_version_line(found)}\n\n{traced.as_text()}\n", nl=False
-        )
+        traced = registry.lineage(name, version)
+        text = f"{_version_line(registered)}\n\n{traced.as_text()}\n"
+        typer.echo(canonical_json(traced.as_dict()) if as_json else text, nl=False)
         return
-    package = asked.load_model(model, version=version)
+    package = registry.load_model(name, version=version)
     if as_json:
-        told: dict[str, Any] = {**found.as_dict(), "metrics": package.metrics, "lineage": package.lineage}
-        typer.echo(canonical_json(told), nl=False)
+        body: dict[str, Any] = {**registered.as_dict(), "metrics": package.metrics, "lineage": package.lineage}
+        typer.echo(canonical_json(body), nl=False)
         return
-    typer.echo(f"{_version_line(found)}\n\n{asked.model_card(model, version)}", nl=False)
+    typer.echo(f"{_version_line(registered)}\n\n{registry.model_card(name, version)}", nl=False)
 
 
 @app.command()
 def compare(
-    versions: Annotated[list[int] | None, typer.Argument(help="Versions; all when none is named.")] = None,
+    versions: Annotated[list[int] | None, typer.Argument(help="Version numbers; all versions by default.")] = None,
     *,
-    name: ModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lay versions side by side: stage, gates, and the mean of each metric over the folds."""
-    asked = open_registry()
-    rows = asked.compare(resolve_model(asked, name), versions or ())
+    """Compare versions: stage, gates, and the cross-validated mean of each metric."""
+    registry = open_registry()
+    rows = registry.compare(resolve_model(registry, model), versions or ())
     if as_json:
         typer.echo(canonical_json(rows), nl=False)
         return
     names = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [names, *([_format_cell(row.get(key)) for key in names] for row in rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(names))]
-    for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    table = [names, *([_format_cell(row.get(key)) for key in names] for row in rows)]
+    widths = [max(len(line[at]) for line in table) for at in range(len(names))]
+    for line in table:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _format_cell(value: object) -> str:
-    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+    return "-" if value is None else number(value) if isinstance(value, float) else str(value)
 
 
 @app.command()
 def diff(
-    old: Annotated[int, typer.Argument(help="Number of a version.")],
-    new: Annotated[int, typer.Argument(help="Number of another.")],
+    old: Annotated[int, typer.Argument(help="Number of the first version.")],
+    new: Annotated[int, typer.Argument(help="Number of the second version.")],
     *,
-    name: ModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what differs between two versions: settings, rows, libraries, metrics, columns."""
-    asked = open_registry()
-    found = asked.diff(resolve_model(asked, name), old, new)
-    typer.echo(canonical_json(found.as_dict()) if as_json else f"{found.as_text()}\n", nl=False)
+    """Show how two versions differ: settings, data, libraries, metrics, features."""
+    registry = open_registry()
+    difference = registry.diff(resolve_model(registry, model), old, new)
+    typer.echo(canonical_json(difference.as_dict()) if as_json else f"{difference.as_text()}\n", nl=False)
 
 
 @app.command()
-def reproduce(version: VersionArgument, *, name: ModelOption = None, as_json: AsJson = False) -> None:
-    """Make a version again from its commit in a temporary folder, and name whatever differs."""
-    asked = open_registry()
-    model = resolve_model(asked, name)
-    typer.echo(f"running the graph of version {version} in a copy of its commit ...", err=True)
-    receipt = asked.reproduce(model, version)
-    typer.echo(canonical_json(receipt.as_dict()) if as_json else f"{receipt.as_text()}\n", nl=False)
-    if receipt.differences:
-        differing = ", ".join(check.name for check in receipt.differences)
-        raise IntegrityError(f"{model} version {version}: made again it differs in {differing}; see the receipt above")
+def reproduce(version: VersionArgument, *, model: ModelOption = None, as_json: AsJson = False) -> None:
+    """Rebuild a version from its commit in a temporary folder, and list every difference."""
+    registry = open_registry()
+    name = resolve_model(registry, model)
+    typer.echo(f"running the stages of version {version} in a copy of its commit ...", err=True)
+    report = registry.reproduce(name, version)
+    typer.echo(canonical_json(report.as_dict()) if as_json else f"{report.as_text()}\n", nl=False)
+    if report.differences:
+        differing = ", ".join(item.name for item in report.differences)
+        raise IntegrityError(f"{name} version {version}: the reproduced version differs in {differing}; see above")

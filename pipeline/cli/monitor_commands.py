@@ -1,4 +1,4 @@
-"""Commands about live predictions: what moved, how well the model does, and the counts that this is read from."""
+"""`mlops monitor`: drift and performance of live predictions, and the hourly roll-ups behind them."""
 
 from __future__ import annotations
 
@@ -8,70 +8,58 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.backtest_command import backtest
-from pipeline.errors import UsageError
+from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, parse_timestamp
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Watch live predictions: drift, performance, and their hourly counts.", no_args_is_help=True)
+app = typer.Typer(help="Report drift and performance of live predictions.", no_args_is_help=True)
 app.command()(backtest)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ModelOption = Annotated[str | None, typer.Option("--name", help="The model; that of params.yaml when left out.")]
 
-
-def _model_name(name: str | None) -> str:
+def _configured_model(name: str | None) -> str:
     from pipeline.config.config_loader import load_params
 
     return name if name is not None else load_params().name
 
 
-def _parse_timestamp(text: str) -> int:
-    """Return a moment in microseconds since 1970."""
-    from datetime import UTC, datetime
-
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--until {text!r}: accepted is a moment such as 2026-03-01T12:00:00Z") from error
-    if not 1970 < found.year < 9999:
-        raise UsageError(f"--until {text!r}: accepted is a moment of the years 1971 to 9998")
-    return round((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
-
-
 @app.command()
 def report(
     *,
-    name: ModelOption = None,
-    hours: Annotated[float | None, typer.Option("--hours", help="Length of the window, up to its end.")] = None,
+    model: ConfiguredModelOption = None,
+    hours: Annotated[float | None, typer.Option("--hours", help="Length of the window in hours.")] = None,
     until: Annotated[
-        str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now when left out.")
+        str | None, typer.Option("--until", help="End of the window, such as 2026-03-01T12:00:00Z; now by default.")
     ] = None,
-    rows: Annotated[int | None, typer.Option("--rows", help="The last so many predictions instead of hours.")] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", help="Use the last ROWS predictions as the window instead of hours.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the last hours: each column in words, then performance as measured and as expected."""
+    """Report a window of live predictions: drift by feature, measured and estimated performance."""
     from pipeline.monitoring import ModelMonitor
     from pipeline.monitoring.monitoring_html import headline, text_lines
 
-    clock = None if until is None else partial(_parse_timestamp, until)
-    found = ModelMonitor(_model_name(name), clock=clock).generate_monitoring_report(hours, window_rows=rows)
+    clock = None if until is None else partial(parse_timestamp, until, option="--until")
+    monitoring_report = ModelMonitor(_configured_model(model), clock=clock).generate_monitoring_report(
+        hours, window_rows=rows
+    )
     if as_json:
-        typer.echo(canonical_json(found), nl=False)
+        typer.echo(canonical_json(monitoring_report), nl=False)
         return
-    typer.echo(headline(found))
-    for line in text_lines(found):
+    typer.echo(headline(monitoring_report))
+    for line in text_lines(monitoring_report):
         typer.echo(line)
 
 
 @app.command()
-def rebuild(*, name: ModelOption = None, as_json: AsJson = False) -> None:
-    """Make the hourly counts anew from the prediction log."""
+def rebuild(*, model: ConfiguredModelOption = None, as_json: AsJson = False) -> None:
+    """Rebuild the hourly roll-ups from the prediction log."""
     from pipeline.monitoring import ModelMonitor
 
-    n_rows = ModelMonitor(_model_name(name)).rebuild()
-    typer.echo(
-        canonical_json({"n_rows": n_rows}) if as_json else f"{pluralize(n_rows, 'prediction')} counted anew",
-        nl=not as_json,
-    )
+    n_rows = ModelMonitor(_configured_model(model)).rebuild()
+    if as_json:
+        typer.echo(canonical_json({"n_rows": n_rows}), nl=False)
+    else:
+        typer.echo(f"roll-ups rebuilt from {pluralize(n_rows, 'prediction')}")

@@ -1,4 +1,4 @@
-"""Commands that score files and take in what became true of predictions."""
+"""`mlops predict` and `mlops feedback`: score a file, and record outcomes from a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson, ConfiguredModelOption, open_state
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,49 +23,53 @@ if TYPE_CHECKING:
 
 __all__ = ["feedback", "predict"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ModelNameOption = Annotated[
-    str | None, typer.Option("--model-name", help="Name in the registry; that of the settings.")
-]
+_MAX_OUTCOMES = 10_000_000
 
 
 def predict(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with the features as columns.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet with one column for each feature.")],
     *,
-    target: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet to write.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
     version: Annotated[
-        int | None, typer.Option("--version", help="Which version; that in Production when left out.")
+        int | None, typer.Option("--version", help="Version of the model; by default the one in Production.")
     ] = None,
     chunk_rows: Annotated[
-        int, typer.Option("--chunk-rows", min=1, help="Rows scored at once; bounds the memory, changes no output.")
+        int, typer.Option("--chunk-rows", min=1, help="Rows scored at once; bounds memory, never changes the output.")
     ] = 131_072,
     is_logged: Annotated[
-        bool, typer.Option("--log", help="Keep the predictions in the log as well, each row of the file once.")
+        bool, typer.Option("--log", help="Write the predictions to the log; each row of the file once.")
     ] = False,
-    model_name: ModelNameOption = None,
+    model: ConfiguredModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of any size; run it again after a kill, and it goes on where it was."""
+    """Score a file of any size; a run after an interruption resumes."""
     from pipeline.serving.files.file_scorer import score_file
 
-    with _open_version(model_name, version) as found:
-        log = found.prediction_log() if is_logged else None
-        done = score_file(found.package, source, target, chunk_rows=chunk_rows, log=log, on_progress=_print_progress)
+    with _open_version(model, version) as opened:
+        log = opened.prediction_log() if is_logged else None
+        report = score_file(opened.package, source, target, chunk_rows=chunk_rows, log=log, on_progress=_print_progress)
     if as_json:
-        told = {"output": str(done.path), "rows": done.n_rows, "resumed": done.n_resumed, "digest": done.digest}
-        typer.echo(canonical_json(told), nl=False)
+        body = {
+            "output": str(report.path),
+            "rows": report.n_rows,
+            "resumed": report.n_resumed,
+            "digest": report.digest,
+        }
+        typer.echo(canonical_json(body), nl=False)
         return
-    resumed = f", {done.n_resumed:,} of them by an earlier run" if done.n_resumed else ""
-    typer.echo(f"{done.path}: {pluralize(done.n_rows, 'row')} scored{resumed}")
+    resumed = f", {report.n_resumed:,} of them in an earlier run" if report.n_resumed else ""
+    typer.echo(f"{report.path}: {pluralize(report.n_rows, 'row')} scored{resumed}")
 
 
 def feedback(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with prediction_id, outcome and perhaps source.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV with prediction_id, outcome and optionally source.")
+    ],
     *,
-    model_name: ModelNameOption = None,
+    model: ConfiguredModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep what became true of predictions; a prediction that is not in the log refuses the file."""
+    """Record the outcomes of predictions; an unknown prediction refuses the whole file."""
     import csv
 
     from pipeline.serving.outcomes import read_outcomes, store_outcomes
@@ -74,17 +79,18 @@ def feedback(
             rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(stream)]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: cannot be read as CSV ({error})") from error
-    with _open_version(model_name, None) as found:
-        outcomes = read_outcomes({"outcomes": rows}, found.package.classes, max_rows=10_000_000)
-        n_stored = store_outcomes(found.state, outcomes)
-    typer.echo(
-        canonical_json({"stored": n_stored}) if as_json else f"{pluralize(n_stored, 'outcome')} stored", nl=not as_json
-    )
+    with _open_version(model, None) as opened:
+        outcomes = read_outcomes({"outcomes": rows}, opened.package.classes, max_rows=_MAX_OUTCOMES)
+        n_stored = store_outcomes(opened.state, outcomes)
+    if as_json:
+        typer.echo(canonical_json({"stored": n_stored}), nl=False)
+    else:
+        typer.echo(f"{pluralize(n_stored, 'outcome')} stored")
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenVersion:
-    """A version of a model, and the open state database that it was found in."""
+    """A version of a model with its package, and the open state database that lists it."""
 
     root: Path
     state: State
@@ -103,8 +109,8 @@ class _OpenVersion:
 
 
 @contextmanager
-def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersion]:
-    """Yield a version of a model, that in Production when None."""
+def _open_version(model: str | None, version: int | None) -> Iterator[_OpenVersion]:
+    """Yield a version of a model; the one in Production when `version` is None."""
     from pipeline import state as store
     from pipeline.config.config_loader import load_params
     from pipeline.package import PackageStore
@@ -112,21 +118,25 @@ def _open_version(name: str | None, version: int | None) -> Iterator[_OpenVersio
     from pipeline.project.root import find_state_root
 
     root = find_state_root()
-    model = load_params(root / "params.yaml").name if name is None else name
-    state = store.open_state(root)
-    try:
+    name = load_params(root / "params.yaml").name if model is None else model
+    with open_state(root) as state:
         with state.reading() as connection:
-            served = store.current_deployment(connection, model)
-            number = served.version("Production") if version is None else version
+            deployment = store.current_deployment(connection, name)
+            number = deployment.version("Production") if version is None else version
             if number is None:
-                raise UsageError(f"no version of {model} is in Production; promote one: `mlops promote VERSION`")
-            digest = store.find_version(connection, model, number).digest
+                raise UsageError(f"no version of {name} is in Production; promote one with `mlops promote VERSION`")
+            digest = store.find_version(connection, name, number).digest
         package = PackageStore(root / paths.PACKAGES).load(digest)
-        yield _OpenVersion(root, state, model, number, served.generation, package)
-    finally:
-        state.close()
+        yield _OpenVersion(
+            root=root,
+            state=state,
+            model=name,
+            version=number,
+            generation=deployment.generation,
+            package=package,
+        )
 
 
 def _print_progress(n_done: int, n_total: int | None) -> None:
-    whole = "" if not n_total else f" of {n_total:,} ({n_done / n_total:.0%})"
+    whole = "" if not n_total else f" of {n_total:,} ({percent(n_done / n_total)})"
     typer.echo(f"{pluralize(n_done, 'row')}{whole}", err=True)

@@ -1,4 +1,4 @@
-"""The command that shows where the processor's time goes."""
+"""`mlops profile`: profile the CPU time of a stage or of the server."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def profile(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="An SVG file; reports/profile-WHAT.svg when left out.", show_default=False),
+        typer.Option("--output", "-o", help="SVG file; reports/profile-WHAT.svg by default.", show_default=False),
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="How long the server is asked.")] = 10.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=600, help="Duration of the server's load.")] = 10.0,
 ) -> None:
-    """Write a flame graph of a stage, or of the server of this project under a load of its own."""
+    """Write a flame graph of a stage, or of this project's server under load."""
     from pipeline.maintenance.cpu_profile import profile_server, profile_stage
 
     target = output if output is not None else Path(f"reports/profile-{what}.svg")
     target.parent.mkdir(parents=True, exist_ok=True)
     if what == "serve":
         rate = profile_server(target, seconds)
-        typer.echo(f"{target}: the server under {rate:,.0f} predictions a second, each logged as mlops-profile")
+        typer.echo(f"{target}: server at {rate:,.0f} predictions a second, logged under the subject mlops-profile")
         return
     profile_stage(what, target)
     typer.echo(f"{target}: stage {what}")

@@ -1,4 +1,4 @@
-"""Commands about the project itself: whether what stands here is whole, and what it is."""
+"""`mlops project`: verify the outputs, diagnose problems, summarize the last run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import DependencyUnavailable, IntegrityError
 from pipeline.files import canonical_json
 from pipeline.text import pluralize
 
-__all__ = ["doctor", "status", "verify"]
+__all__ = ["app", "doctor", "status", "verify"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+app = typer.Typer(help="Verify, diagnose and summarize the project in this folder.", no_args_is_help=True)
 
 
+@app.command()
 def verify(*, as_json: AsJson = False) -> None:
-    """Read every output and every cached object again and compare them with dvc.lock."""
-    from pipeline.maintenance import verify as integrity
+    """Verify every output and every cached object against dvc.lock."""
+    from pipeline.maintenance.verify import verify_project
 
-    result = integrity.verify_project(Path())
+    result = verify_project(Path())
     if as_json:
         typer.echo(canonical_json(result.as_dict()), nl=False)
     else:
@@ -29,33 +31,35 @@ def verify(*, as_json: AsJson = False) -> None:
         typer.echo(f"{pluralize(result.n_outputs, 'output')} and {pluralize(result.n_cached, 'cached object')} read")
     if result.findings:
         raise IntegrityError(
-            f"{len(result.findings)} of them are not what dvc.lock names. Remove the changed cache objects listed above,"
-            " then `dvc repro` makes them anew; `dvc checkout --force` restores changed outputs from a sound cache."
+            f"checksum mismatch in {pluralize(len(result.findings), 'file')}. Remove the changed cache objects listed"
+            " above and run `dvc repro`; `dvc checkout --force` restores changed outputs from an intact cache."
         )
 
 
+@app.command()
 def doctor(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name problems, mend nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report problems without fixing them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find what keeps the project from working and mend what can be mended."""
+    """Diagnose the project and fix what can be fixed."""
     from pipeline.maintenance.doctor import run_diagnostics
 
-    found = run_diagnostics(Path(), heal=not dry_run)
+    diagnoses = run_diagnostics(Path(), heal=not dry_run)
     if as_json:
-        typer.echo(canonical_json([diagnosis.as_dict() for diagnosis in found]), nl=False)
+        typer.echo(canonical_json([diagnosis.as_dict() for diagnosis in diagnoses]), nl=False)
     else:
-        for diagnosis in found:
+        for diagnosis in diagnoses:
             typer.echo(f"{diagnosis.state:8} {diagnosis.check}: {diagnosis.detail}")
-    problems = [diagnosis.check for diagnosis in found if diagnosis.state == "problem"]
+    problems = [diagnosis.check for diagnosis in diagnoses if diagnosis.state == "problem"]
     if problems:
-        raise DependencyUnavailable(f"not mended: {', '.join(problems)}; see above what to do")
+        raise DependencyUnavailable(f"not fixed: {', '.join(problems)}; see the lines above for what to do")
 
 
+@app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Say what the last run made, its headline figures, and what to do next."""
-    from pipeline.maintenance import project_summary
+    """Summarize the last run: outputs, test metrics and next steps."""
+    from pipeline.maintenance.project_summary import summarize_project
 
-    found = project_summary.summarize_project(Path())
-    typer.echo(canonical_json(found.as_dict()) if as_json else found.as_text(), nl=False)
+    summary = summarize_project(Path())
+    typer.echo(canonical_json(summary.as_dict()) if as_json else summary.as_text(), nl=False)

@@ -1,4 +1,4 @@
-"""Commands that decide what serves."""
+"""`mlops promote`, `rollback` and `deploy`: decide which version is in Production."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.registry_options import AsJson, ModelOption, open_registry, resolve_model
+from pipeline.cli.shared_options import AsJson, ModelOption, ReasonOption, open_registry, resolve_model
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy", "promote", "rollback"]
 
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
 ExpectedGeneration = Annotated[
     int | None,
     typer.Option(
-        "--expected-generation", help="Decide only if nobody decided since this generation.", show_default=False
+        "--expected-generation", help="Refuse if the deployment changed after this generation.", show_default=False
     ),
 ]
 
@@ -29,30 +28,39 @@ def promote(
     stage: Annotated[str, typer.Option("--stage", help="None, Staging, Production or Archived.")] = "Production",
     reason: ReasonOption = "",
     expected_generation: ExpectedGeneration = None,
-    force: Annotated[bool, typer.Option("--force", help="Past its gates; needs --reason, and is audited.")] = False,
-    name: ModelOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Override failed gates; needs --reason, and is audited.")
+    ] = False,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move a version to a stage, in one transaction that nobody can half-make."""
-    asked = open_registry()
-    change = asked.promote_model(
-        resolve_model(asked, name), version, stage, reason=reason, expected_generation=expected_generation, force=force
+    """Move a version to a stage, atomically."""
+    registry = open_registry()
+    change = registry.promote_model(
+        resolve_model(registry, model),
+        version,
+        stage,
+        reason=reason,
+        expected_generation=expected_generation,
+        force=force,
     )
     _print_change(change, as_json=as_json)
 
 
 def rollback(
     *,
-    to: Annotated[int | None, typer.Option("--to", help="Version that served before.", show_default=False)] = None,
+    to: Annotated[
+        int | None, typer.Option("--to", help="An earlier Production version; the last by default.", show_default=False)
+    ] = None,
     reason: ReasonOption = "",
     expected_generation: ExpectedGeneration = None,
-    name: ModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put the version back into Production that served there before."""
-    asked = open_registry()
-    change = asked.rollback_model(
-        resolve_model(asked, name), to=to, reason=reason, expected_generation=expected_generation
+    """Return Production to an earlier version."""
+    registry = open_registry()
+    change = registry.rollback_model(
+        resolve_model(registry, model), to=to, reason=reason, expected_generation=expected_generation
     )
     _print_change(change, as_json=as_json)
 
@@ -60,53 +68,63 @@ def rollback(
 def deploy(
     *,
     stage: Annotated[str, typer.Option("--stage", help="staging or production.")],
-    url: Annotated[str, typer.Option("--url", help="Address of the servers of that stage; MLOPS_API_KEY has the key.")],
+    url: Annotated[str, typer.Option("--url", help="URL of the stage's servers; the key is in MLOPS_API_KEY.")],
     version: Annotated[
         int | None,
         typer.Option(
-            "--version", help="When left out: the newest; for production, the one in Staging.", show_default=False
+            "--version",
+            help="By default the newest; for production, the one in Staging.",
+            show_default=False,
         ),
     ] = None,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, help="How many servers stand behind the address.")] = 3,
-    wait_s: Annotated[float, typer.Option("--wait-s", min=0, help="How long they may take to serve it.")] = 60.0,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, help="Number of servers behind the URL.")] = 3,
+    wait_s: Annotated[
+        float, typer.Option("--wait-s", min=0, help="Seconds that the servers have to load the version.")
+    ] = 60.0,
     reason: ReasonOption = "",
-    name: ModelOption = None,
+    model: ModelOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a version to a stage, wait until it serves, test it there, and take it back when it fails."""
+    """Promote a version, wait until its servers load it, test it, and undo the promotion on failure."""
     import os
 
-    from pipeline.lifecycle.rollout import ServingEndpoint
-    from pipeline.lifecycle.rollout import deploy as bring
+    from pipeline.lifecycle import rollout
 
-    asked = open_registry()
-    address = ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
-    done = bring(
-        asked, resolve_model(asked, name), stage, address=address, version=version, wait_s=wait_s, reason=reason
+    registry = open_registry()
+    endpoint = rollout.ServingEndpoint(url, os.environ.get("MLOPS_API_KEY") or None, 3 * replicas)
+    report = rollout.deploy(
+        registry,
+        resolve_model(registry, model),
+        stage,
+        address=endpoint,
+        version=version,
+        wait_s=wait_s,
+        reason=reason,
     )
     if as_json:
-        typer.echo(canonical_json(done.as_dict()), nl=False)
+        typer.echo(canonical_json(report.as_dict()), nl=False)
         return
-    if done.stage != stage:
-        typer.echo(f"{done.model}: version {done.version} is in {done.stage} already; there is nothing to try")
+    deployed = f"{report.model}: version {report.version}"
+    if report.stage != stage:
+        typer.echo(f"{deployed} is already in {report.stage}; no deployment needed")
         return
-    how = "now serves" if done.is_new else "serves already"
+    status = "is now deployed" if report.is_new else "was already deployed"
     typer.echo(
-        f"{done.model}: version {done.version} {how} in {done.stage} at {url}"
-        f" (generation {done.generation}, {done.n_tests} tests passed)"
+        f"{deployed} {status} in {report.stage} at {url}"
+        f" (generation {report.generation}, {report.n_tests} tests passed)"
     )
 
 
 def _print_change(change: DeploymentChange, *, as_json: bool) -> None:
     if as_json:
-        told = {
+        body = {
             "model": change.after.model,
             "generation": change.after.generation,
             "before": change.before.as_dict(),
             "after": change.after.as_dict(),
             "audit": change.audit_entry.seq,
         }
-        typer.echo(canonical_json(told), nl=False)
+        typer.echo(canonical_json(body), nl=False)
         return
-    served = ", ".join(f"{stage} is version {number}" for stage, number in sorted(change.after.versions.items()))
-    typer.echo(f"{change.after.model}: {served or 'nothing serves'} (generation {change.after.generation})")
+    stages = ", ".join(f"{stage} is version {version}" for stage, version in sorted(change.after.versions.items()))
+    typer.echo(f"{change.after.model}: {stages or 'no version deployed'} (generation {change.after.generation})")

@@ -1,59 +1,70 @@
-"""Joins the sub-commands and turns our errors into a message with an exit code."""
+"""The `mlops` command: joins the sub-commands, and turns our errors into a message and an exit code."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import predict_commands, project_commands, promotion_commands, tracking_commands
-from pipeline.cli.change_report_command import report
+# None of these modules imports a heavy package at its top, so `mlops --help` stays fast.
+from pipeline.cli import (
+    alert_commands,
+    api_key_commands,
+    audit_commands,
+    config_commands,
+    data_commands,
+    model_commands,
+    monitor_commands,
+    prediction_log_commands,
+    project_commands,
+    state_commands,
+    tracking_commands,
+)
+from pipeline.cli.change_report_command import change_report
+from pipeline.cli.predict_commands import feedback, predict
 from pipeline.cli.profile_command import profile
+from pipeline.cli.promotion_commands import deploy, promote, rollback
 from pipeline.cli.serve_command import serve
 from pipeline.cli.simulate_command import simulate
 from pipeline.errors import MlopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["app", "main"]
 
-# Each of these modules has an `app`, and imports nothing heavy at its top: `mlops --help` stays fast.
-_GROUPS = {
-    "alerts": "pipeline.cli.alert_commands",
-    "audit": "pipeline.cli.audit_commands",
-    "config": "pipeline.cli.config_commands",
-    "data": "pipeline.cli.data_commands",
-    "keys": "pipeline.cli.api_key_commands",
-    "log": "pipeline.cli.prediction_log_commands",
-    "models": "pipeline.cli.model_commands",
-    "monitor": "pipeline.cli.monitor_commands",
-    "state": "pipeline.cli.state_commands",
-    "track": "pipeline.cli.tracking_commands",
+_GROUPS: dict[str, typer.Typer] = {
+    "alerts": alert_commands.app,
+    "audit": audit_commands.app,
+    "config": config_commands.app,
+    "data": data_commands.app,
+    "keys": api_key_commands.app,
+    "models": model_commands.app,
+    "monitor": monitor_commands.app,
+    "prediction-log": prediction_log_commands.app,
+    "project": project_commands.app,
+    "state": state_commands.app,
+    "tracking": tracking_commands.app,
+}
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "status": project_commands.status,
+    "verify": project_commands.verify,
+    "doctor": project_commands.doctor,
+    "promote": promote,
+    "rollback": rollback,
+    "deploy": deploy,
+    "predict": predict,
+    "feedback": feedback,
+    "change-report": change_report,
+    "profile": profile,
+    "serve": serve,
+    "simulate": simulate,
 }
 
-# Commands without a group: the function's name is the verb.
-_COMMANDS: list[Callable[..., None]] = [
-    project_commands.status,
-    project_commands.verify,
-    project_commands.doctor,
-    tracking_commands.adopt,
-    promotion_commands.promote,
-    promotion_commands.rollback,
-    promotion_commands.deploy,
-    predict_commands.predict,
-    predict_commands.feedback,
-    report,
-    profile,
-    serve,
-    simulate,
-]
-
 app = typer.Typer(
-    help="An MLOps engine in which everything is declared in YAML and nothing is clicked.",
+    help="Train, register, serve and monitor models that are declared in YAML.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,19 +76,25 @@ def _callback() -> None:
     """Join the sub-commands; do nothing by itself."""
 
 
-for _command in _COMMANDS:
-    app.command()(_command)
-for _name, _module in _GROUPS.items():
-    app.add_typer(import_module(_module).app, name=_name)
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
+for _name, _group in _GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line, by default that of the process, and exit with its code.
+
+    Raises
+    ------
+    SystemExit
+        Always; the codes are listed in `pipeline.errors`.
+    """
     try:
-        app()
+        app(arguments, prog_name="mlops")
     except MlopsError as error:
         sys.stderr.write(f"mlops: {error}\n")
         sys.exit(error.exit_code)
     except Exception:
-        logging.getLogger(__name__).exception("mlops: this is a bug of ours; please report what stands below")
+        logging.getLogger(__name__).exception("mlops: internal error; please report the traceback below")
         sys.exit(MlopsError.exit_code)

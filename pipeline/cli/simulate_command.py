@@ -1,4 +1,4 @@
-"""The command that drives a running server with traffic of a scenario."""
+"""`mlops simulate`: drive a running server with the traffic of a scenario."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
@@ -16,24 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-_EXIT_INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
+_EXIT_INTERRUPTED = 130  # the code that shells use for Ctrl-C
 
 
 def simulate(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A file of conf/scenario/, or a path to one.")],
     *,
     url: Annotated[
-        str | None, typer.Option("--url", help="Address of the server; that of conf/serving when left out.")
+        str | None, typer.Option("--url", help="URL of the server; that of conf/serving by default.")
     ] = None,
     rows_per_s: Annotated[
-        float | None, typer.Option("--rows-per-s", min=0.01, help="Another rate than the scenario's.")
+        float | None, typer.Option("--rows-per-s", min=0.01, help="Override the scenario's rate.")
     ] = None,
     speed: Annotated[
-        float, typer.Option("--speed", min=0.01, help="20: the same rows in a twentieth of the time.")
+        float, typer.Option("--speed", min=0.01, help="Speed-up: 20 sends the same rows in a twentieth of the time.")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Send real-looking rows and late outcomes to a running server, with drift or outages as the scenario declares."""
+    """Send realistic rows and delayed outcomes to a running server, with the scenario's drift and outages."""
     from pipeline.config.config_loader import load_params, load_scenario
     from pipeline.project.root import find_state_root
     from pipeline.simulation import ServerClient, fetch_row_pool, simulate
@@ -45,36 +46,38 @@ def simulate(
         declared = declared.model_copy(update={"rows_per_s": rows_per_s})
     address = url if url is not None else f"http://{config.serving.host}:{config.serving.port}"
     with closing(ServerClient(address.rstrip("/"), os.environ.get("MLOPS_API_KEY"))) as server:
-        served = server.get_active_model()
-        pool = fetch_row_pool(declared.rows, config.data, served, root=root, seed=declared.seed)
-        _print_line(f"{served.name}, version {served.version}, at {server.url}; Ctrl-C ends it early")
-        totals = simulate(declared, pool, server, speed=speed, on_progress=_print_line)
-    if as_json:
-        typer.echo(
-            canonical_json({**totals.as_dict(), "model": served.name, "next": _next_commands(totals, served.name)}),
-            nl=False,
-        )
-    else:
-        for line in totals.text_lines():
-            typer.echo(line)
-        for command in _next_commands(totals, served.name):
-            typer.echo(f"next: {command}")
-    if totals.is_interrupted:
+        active = server.get_active_model()
+        pool = fetch_row_pool(declared.rows, config.data, active, root=root, seed=declared.seed)
+        _print_progress(f"{active.name}, version {active.version}, at {server.url}; press Ctrl-C to stop early")
+        result = simulate(declared, pool, server, speed=speed, on_progress=_print_progress)
+    _print_result(result, active.name, as_json=as_json)
+    if result.is_interrupted:
         sys.exit(_EXIT_INTERRUPTED)
 
 
-def _print_line(line: str) -> None:
+def _print_progress(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _next_commands(totals: SimulationResult, name: str) -> list[str]:
-    """Return the commands that look at what was sent: exactly the last phase with answers, then everything."""
-    if totals.last_phase is None:
+def _print_result(result: SimulationResult, model: str, *, as_json: bool) -> None:
+    commands = _next_commands(result, model)
+    if as_json:
+        typer.echo(canonical_json({**result.as_dict(), "model": model, "next": commands}), nl=False)
+        return
+    for line in result.text_lines():
+        typer.echo(line)
+    for command in commands:
+        typer.echo(f"next: {command}")
+
+
+def _next_commands(result: SimulationResult, model: str) -> list[str]:
+    """Return the commands that report on the sent rows: on the last phase with predictions, then on all phases."""
+    if result.last_phase is None:
         return []
-    first, last = totals.phases[0], totals.last_phase
+    first, last = result.phases[0], result.last_phase
     until = last.as_dict()["until"]
-    said = [f"mlops monitor report --name {name} --hours {last.duration_hours:.6f} --until {until}"]
+    commands = [f"mlops monitor report --model {model} --hours {last.duration_hours:.6f} --until {until}"]
     if first is not last:
-        whole = (last.ended_at - first.started_at) / 3600
-        said.append(f"mlops monitor report --name {name} --hours {whole:.6f} --until {until}")
-    return said
+        hours = (last.ended_at - first.started_at) / 3600
+        commands.append(f"mlops monitor report --model {model} --hours {hours:.6f} --until {until}")
+    return commands

@@ -1,4 +1,4 @@
-"""Commands about the state database."""
+"""`mlops state`: upgrade, back up and copy the state database."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.shared_options import AsJson  # noqa: TC001 - typer reads it
 from pipeline.errors import UsageError
 from pipeline.files import canonical_json
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from pipeline.state import CopiedTable, State
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Look after the state database.", no_args_is_help=True)
+app = typer.Typer(help="Upgrade, back up and copy the state database.", no_args_is_help=True)
 
 _PROGRESS_EVERY_ROWS = 100_000
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command()
 def upgrade(*, as_json: AsJson = False) -> None:
-    """Bring the tables up to date, after a backup; a kill leaves them wholly old or wholly new."""
+    """Back up the database and upgrade its schema, atomically."""
     from pipeline import state as store
     from pipeline.project import paths
     from pipeline.project.root import find_project_root
@@ -39,18 +38,19 @@ def upgrade(*, as_json: AsJson = False) -> None:
     finally:
         state.close()
     if as_json:
-        told = {"before": before.current, "after": after.current, "backup": None if backup is None else str(backup)}
-        typer.echo(canonical_json(told), nl=False)
+        body = {"before": before.current, "after": after.current, "backup": None if backup is None else str(backup)}
+        typer.echo(canonical_json(body), nl=False)
     elif before.is_current:
-        typer.echo(f"{state.address}: is up to date (form {after.current})")
+        typer.echo(f"{state.address}: up to date (schema version {after.current})")
     else:
-        kept = "" if backup is None else f"; the backup is {backup}"
-        typer.echo(f"{state.address}: went from form {before.current or 'none'} to {after.current}{kept}")
+        backed_up = "" if backup is None else f"; backup: {backup}"
+        old = before.current or "none"
+        typer.echo(f"{state.address}: upgraded from schema version {old} to {after.current}{backed_up}")
 
 
 @app.command()
 def backup(*, as_json: AsJson = False) -> None:
-    """Copy the database into state/backups/ while everything goes on, and say where the copy is."""
+    """Back up the database into state/backups/ while programs use it, and print the path."""
     from pipeline import state as store
     from pipeline.project import paths
     from pipeline.project.root import find_project_root
@@ -58,11 +58,14 @@ def backup(*, as_json: AsJson = False) -> None:
     root = find_project_root()
     state = store.connect(root)
     try:
-        made = store.back_up_state(state, root / paths.STATE_BACKUPS)
+        path = store.back_up_state(state, root / paths.STATE_BACKUPS)
     finally:
         state.close()
-    told = {"backup": str(made), "bytes": made.stat().st_size}
-    typer.echo(canonical_json(told) if as_json else f"{made}: {told['bytes']:,} bytes\n", nl=False)
+    n_bytes = path.stat().st_size
+    if as_json:
+        typer.echo(canonical_json({"backup": str(path), "bytes": n_bytes}), nl=False)
+    else:
+        typer.echo(f"{path}: {n_bytes:,} bytes")
 
 
 @app.command()
@@ -71,15 +74,18 @@ def copy(
     target: Annotated[
         str,
         typer.Option(
-            "--to", envvar="MLOPS_STATE_COPY_TO", show_envvar=True, help="Address of an empty database, of either kind."
+            "--to",
+            envvar="MLOPS_STATE_COPY_TO",
+            show_envvar=True,
+            help="URL of an empty database, SQLite or PostgreSQL.",
         ),
     ],
     source: Annotated[
-        str, typer.Option("--from", help="Address of the database to copy; that of this project by default.")
+        str, typer.Option("--from", help="URL of the database to copy; that of this project by default.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Copy every row into an empty database and compare both sides, in one transaction; stop what writes first."""
+    """Copy every row into an empty database and compare both, in one transaction; stop all writers first."""
     from pipeline import state as store
     from pipeline.config.config_loader import load_params
     from pipeline.project.root import find_project_root
@@ -90,40 +96,40 @@ def copy(
         new = store.connect_to(target, setting_name="--to")
         try:
             if old.engine.url == new.engine.url:
-                raise UsageError(f"--to: {new.address} is the database to copy from; name another")
+                raise UsageError(f"--to: {new.address} is the database to copy from; name another database")
             log = load_params(find_project_root() / "params.yaml").serving.log
-            copied = store.copy_state(
+            tables = store.copy_state(
                 old, new, actor=current_actor(), partition_days=log.partition_days, on_progress=_print_progress
             )
         finally:
             new.close()
     finally:
         old.close()
-    _print_copied(copied, old, new, as_json=as_json)
+    _print_copied(tables, old, new, as_json=as_json)
 
 
-def _open_source(address: str) -> State:
+def _open_source(url: str) -> State:
     from pipeline import state as store
     from pipeline.project.root import find_project_root
 
-    return store.connect_to(address, setting_name="--from") if address else store.connect(find_project_root())
+    return store.connect_to(url, setting_name="--from") if url else store.connect(find_project_root())
 
 
-def _print_copied(copied: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
+def _print_copied(tables: list[CopiedTable], old: State, new: State, *, as_json: bool) -> None:
     if as_json:
-        told = {"from": old.address, "to": new.address, "tables": [asdict(one) for one in copied]}
-        typer.echo(canonical_json(told), nl=False)
+        body = {"from": old.address, "to": new.address, "tables": [asdict(table) for table in tables]}
+        typer.echo(canonical_json(body), nl=False)
         return
-    for one in copied:
-        if one.n_rows:
-            typer.echo(f"{one.name:<16} {one.n_rows:>12,} rows, the same on both sides (SHA-256 {one.sha256[:12]})")
-    n_rows = sum(one.n_rows for one in copied)
-    typer.echo(
-        f"{new.address}: has all {pluralize(n_rows, 'row')} of {old.address}; set MLOPS_STATE_URL to serve from it"
-    )
+    for table in tables:
+        if table.n_rows:
+            typer.echo(f"{table.name:<16} {table.n_rows:>12,} rows, equal on both sides (SHA-256 {table.sha256[:12]})")
+    n_rows = pluralize(sum(table.n_rows for table in tables), "row")
+    typer.echo(f"{new.address}: has all {n_rows} of {old.address}; set MLOPS_STATE_URL to use it")
 
 
 def _print_progress(action: str, table: str, n_done: int, n_total: int) -> None:
-    """Say how far a long table is."""
+    """Print the progress of a long table now and then."""
     if n_total > _PROGRESS_EVERY_ROWS and (n_done % _PROGRESS_EVERY_ROWS == 0 or n_done == n_total):
-        typer.echo(f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({n_done / n_total:.0%})", err=True)
+        typer.echo(
+            f"{action} {n_done:,} of {pluralize(n_total, 'row')} of {table} ({percent(n_done / n_total)})", err=True
+        )

@@ -14,6 +14,7 @@ from pipeline.config.strict_yaml import read_yaml
 from pipeline.config.target_guard import check_targets
 from pipeline.errors import ConfigError, did_you_mean
 from pipeline.project import paths
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +117,7 @@ def _error_line(
 
 def _shorten_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shorten(text, 80)
 
 
 def _written_path(location: tuple[int | str, ...], values: Any) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pipeline.config.composition import compose, group_options
 from pipeline.config.root_config import Config
 from pipeline.project import paths
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -179,8 +180,7 @@ def _bounds_text(field: FieldInfo) -> str:
 
 
 def _shorten_json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
+    return shorten(json.dumps(value, ensure_ascii=False), _MAX_VALUE)
 
 
 def _first_sentence(field: FieldInfo) -> str:

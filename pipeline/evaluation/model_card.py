@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.metrics import METRICS, MetricEstimate
-from pipeline.text import pluralize
+from pipeline.text import number, percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,16 +57,16 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 def _headline_sentence(report: EvaluationReport) -> str:
     accuracy, objective = report.metrics["accuracy"], report.metrics[report.objective]
-    interval = _format_interval(accuracy, percent=True)
-    sentence = f"**{_format_percent(accuracy.value)} of the predictions are correct** ({interval})"
+    interval = _format_interval(accuracy, as_percent=True)
+    sentence = f"**{percent(accuracy.value)} of the predictions are correct** ({interval})"
     if report.objective != "accuracy":
-        name, value = _display_name(report.objective), _format_number(objective.value)
+        name, value = _display_name(report.objective), number(objective.value)
         sentence += f", and {name} is **{value}** ({_format_interval(objective)})"
     return sentence + "."
 
 
 def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
-    level = f"{100 * report.confidence_level:g} %"
+    level = percent(report.confidence_level)
     yield "## Performance"
     yield ""
     yield from _markdown_table(
@@ -74,9 +74,9 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         (
             (
                 _display_name(name),
-                _format_number(estimate.value),
+                number(estimate.value),
                 _format_range(estimate),
-                _format_number(report.package.metrics.get(name)),
+                number(report.package.metrics.get(name)),
                 "higher" if METRICS[name].higher_is_better else "lower",
             )
             for name, estimate in report.metrics.items()
@@ -98,9 +98,9 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
         (
             (
                 _display_name(baseline),
-                _format_number(result.metrics[name]),
-                f"{_format_signed(result.difference[name].value)} ({_format_range(result.difference[name], signed=True)})",
-                _format_number(result.metrics["accuracy"]),
+                number(result.metrics[name]),
+                f"{number(result.difference[name].value, signed=True)} ({_format_range(result.difference[name], signed=True)})",
+                number(result.metrics["accuracy"]),
                 _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
             for baseline, result in report.baselines.items()
@@ -129,8 +129,8 @@ def _confusion_section(report: EvaluationReport, config: Config) -> Iterator[str
             (
                 name,
                 *(f"{n:,}" for n in row),
-                _format_percent(report.by_class[name]["recall"]),
-                _format_percent(report.by_class[name]["precision"]),
+                percent(report.by_class[name]["recall"]),
+                percent(report.by_class[name]["precision"]),
             )
             for name, row in zip(classes, report.confusion.tolist(), strict=True)
         ),
@@ -159,7 +159,7 @@ def _slices_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
     slices = report.slices.evaluated
     n_worse = sum(slice_.is_clearly_worse is True for slice_ in slices)
-    overall = f" than on all rows ({_format_number(report.metrics[name].value)})" if name in report.metrics else ""
+    overall = f" than on all rows ({number(report.metrics[name].value)})" if name in report.metrics else ""
     yield (
         f"{len(slices)} slices were evaluated by {_display_name(name)}; in {n_worse} of them the whole interval"
         f" is worse{overall}. The worst:"
@@ -172,9 +172,9 @@ def _worst_slices_table(report: EvaluationReport, name: str) -> Iterator[str]:
                 _column_label(report, slice_.column),
                 slice_.value,
                 f"{slice_.n_rows:,}",
-                _format_number(slice_.estimate.value),
+                number(slice_.estimate.value),
                 _format_range(slice_.estimate),
-                _format_number(slice_.metrics.get("accuracy")),
+                number(slice_.metrics.get("accuracy")),
                 "yes" if slice_.is_clearly_worse else "no",
             )
             for slice_ in slices[:_MAX_WORST_SLICES]
@@ -189,7 +189,7 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
     yield from _markdown_table(
         ("feature", f"{_display_name(report.objective)} worsens by", "spread"),
         (
-            (_column_label(report, feature.column), _format_signed(feature.mean), _format_number(feature.spread))
+            (_column_label(report, feature.column), number(feature.mean, signed=True), number(feature.spread))
             for feature in report.importance
         ),
     )
@@ -252,7 +252,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
         yield f"- The test part has only {rows}: intervals are wide, and small differences are not evidence."
     n_rows = {name: metrics["rows"] or 0.0 for name, metrics in report.by_class.items()}
     rarest = min(n_rows, key=lambda name: n_rows[name])
-    yield f"- The rarest class, `{rarest}`, is {_format_percent(n_rows[rarest] / report.n_test)} of the test rows."
+    yield f"- The rarest class, `{rarest}`, is {percent(n_rows[rarest] / report.n_test)} of the test rows."
     protected = [column.label for column in report.package.schema.columns if column.protected]
     if protected:
         yield f"- Declared as protected: {', '.join(protected)}. See their slices in `reports/evaluation.json`."
@@ -288,24 +288,12 @@ def _one_line(value: str) -> str:
     return " ".join(value.split())
 
 
-def _join_with_or(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+def _join_with_or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _display_name(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _format_number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "not defined"
-
-
-def _format_signed(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:+.4f}"
-
-
-def _format_percent(value: float | None) -> str:
-    return "not defined" if value is None else f"{100 * value:.1f} %"
 
 
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
@@ -314,9 +302,7 @@ def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:
     return f"{estimate.low:+.4f} to {estimate.high:+.4f}" if signed else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
-def _format_interval(estimate: MetricEstimate, *, percent: bool = False) -> str:
+def _format_interval(estimate: MetricEstimate, *, as_percent: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return "no interval"
-    return (
-        f"{_format_percent(estimate.low)} to {_format_percent(estimate.high)}" if percent else _format_range(estimate)
-    )
+    return f"{percent(estimate.low)} to {percent(estimate.high)}" if as_percent else _format_range(estimate)

@@ -1,4 +1,4 @@
-"""Draw the tables of plots/ as figures for people, without a screen."""
+"""Draw the tables of plots/ as figures, without a screen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.lookup import LookupTable
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,7 @@ __all__ = ["PLOT_FUNCTIONS", "draw_plot"]
 
 _SIZE_INCH = (6.4, 4.8)
 _MAX_BARS = 20
-# Names of columns and classes may be long; fitting the margins to them costs a second drawing.
+# Long names of features and classes need fitted margins, which cost a second drawing.
 _PLOTS_WITH_NAMES = {"confusion", "importance"}
 _BLUE, _GREY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
 
@@ -25,25 +26,24 @@ PLOT_FUNCTIONS: LookupTable[PlotFunction] = LookupTable("plots")
 
 
 def draw_plot(name: str, table: pd.DataFrame) -> Figure:
-    """Return the figure of one table.
+    """Draw the figure of one table.
 
     Parameters
     ----------
     name : str
-        Member of `FIGURES`: the name of the file in plots/ without its ending.
+        Name of the file in plots/ without its extension.
     table : DataFrame
-        What that file holds. A table without rows (a curve that these rows do not define) gives a
-        figure that says so.
+        Content of that file. A table without rows (an undefined curve) gives a figure with a note.
 
     Returns
     -------
     matplotlib Figure
-        Bound to the Agg canvas; it is not known to pyplot and so needs no closing.
+        Bound to the Agg canvas; pyplot does not hold it, so it needs no closing.
 
     Raises
     ------
-    UnknownKind
-        When no figure has this name.
+    UnknownOption
+        When no plot has this name.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def _plot_confusion(table: pd.DataFrame, axes: Axes) -> None:
             axes.text(
                 column,
                 row,
-                f"{counts.loc[actual, predicted]:,}\n{share:.1%}",
+                f"{counts.loc[actual, predicted]:,}\n{percent(share)}",
                 ha="center",
                 va="center",
                 color="white" if share > 0.5 else "black",

@@ -1,4 +1,4 @@
-"""Find the part of the rows that suffers most when a candidate replaces the champion."""
+"""Find the slice that worsens most when a candidate replaces the champion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
 __all__ = ["WorstSlice", "worst_slice"]
@@ -25,7 +25,7 @@ _MIN_ROWS = 30
 
 @dataclass(frozen=True, slots=True)
 class WorstSlice:
-    """A slice and by how much it worsens; `at_least` is how much of that is beyond chance, None where nobody asked."""
+    """A slice and its worsening; `lower_bound` is the near end of its interval, None where none was computed."""
 
     name: str
     worsening: float
@@ -43,15 +43,15 @@ def worst_slice(
 ) -> WorstSlice | None:
     """Return the slice that worsens most; None when no slice has 30 rows.
 
-    Slices are the bins of the candidate's reference, so they are those that drift is measured in. Only a
-    slice that worsens by more than is allowed gets an interval, whose level is corrected for the number of
-    all slices (Bonferroni): of many, one would stand out by chance.
+    Slices are the bins of the candidate's reference, which are also the bins of drift detection. Only a slice
+    that worsens by more than allowed gets an interval. Its level is corrected for the number of slices
+    (Bonferroni), because one of many would exceed the limit by chance.
     """
     metric = METRICS[config.slices.metric]
-    parts = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
-    confidence = 1.0 - (1.0 - config.confidence_level) / max(len(parts), 1)
-    found = []
-    for name, rows in parts:
+    slice_rows = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]
+    confidence = 1.0 - (1.0 - config.confidence_level) / max(len(slice_rows), 1)
+    slices = []
+    for name, rows in slice_rows:
         mine, theirs = candidate.take(rows), champion.take(rows)
         difference = (
             compute_metrics(mine, [metric.name])[metric.name] - compute_metrics(theirs, [metric.name])[metric.name]
@@ -60,19 +60,21 @@ def worst_slice(
         if np.isnan(worsening):
             continue
         if worsening <= config.slices.max_worsening:
-            found.append(WorstSlice(name, worsening))
+            slices.append(WorstSlice(name, worsening))
             continue
         sampling: dict[str, Any] = {
             "confidence_level": confidence,
             "n_resamples": config.bootstrap_samples,
             "seed": seed,
         }
-        one = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
-        better_end = one.high if metric.higher_is_better else one.low
+        slice_ = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
+        better_end = slice_.high if metric.higher_is_better else slice_.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
-        found.append(WorstSlice(name, worsening, at_least))
+        slices.append(WorstSlice(name, worsening, at_least))
     return max(
-        found, key=lambda one: (one.lower_bound if one.lower_bound is not None else 0.0, one.worsening), default=None
+        slices,
+        key=lambda slice_: (slice_.lower_bound if slice_.lower_bound is not None else 0.0, slice_.worsening),
+        default=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Measure how far two distributions are apart from their counts."""
+"""Measure the distance of two distributions from their counts."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def jensen_shannon(reference: NDArray[np.float64], current: NDArray[np.float64])
 
 
 def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    there = p > 0
-    return float((p[there] * np.log2(p[there] / q[there])).sum())
+    is_present = p > 0
+    return float((p[is_present] * np.log2(p[is_present] / q[is_present])).sum())

@@ -1,4 +1,4 @@
-"""The table of metrics: how each is worked out, in which unit, and which direction is good."""
+"""The table of metrics: function, unit, and direction of each."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MetricFunction = Callable[[WeightedPredictions], "Floats"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: how it is worked out, in which unit, and which direction is good.
+    """One metric: function, unit and direction.
 
-    `needs` says whether predicted classes are enough, or probabilities are wanted. `has_floor` says that
-    chance alone keeps it from being perfect: on few rows even probabilities that are exactly right miss.
+    `needs` is the required input: predicted classes or probabilities. `has_floor` means that a perfectly
+    calibrated model does not reach the best value on few rows, by chance alone.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Metric:
     has_floor: bool = False
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
-        """Return the figure for rows of weight 1; NaN where it is not defined, as an AUC of one class.
+        """Return the metric for rows of weight 1; NaN where it is not defined, as an AUC of one class.
 
         Examples
         --------
@@ -82,7 +82,7 @@ def _log_loss(rows: WeightedPredictions) -> Floats:
 
 @_metric("brier", "squared probability", "scores", lower=True)
 def _brier(rows: WeightedPredictions) -> Floats:
-    """Mean squared error of the positive probability; of all probabilities, summed, with more classes (Brier 1950)."""
+    """Mean squared error of the positive probability; summed over all classes with more than two (Brier 1950)."""
     return rows.weighted_mean(rows.scored.row_squared_errors)
 
 
@@ -129,50 +129,50 @@ def _accuracy(rows: WeightedPredictions) -> Floats:
 @_metric("balanced_accuracy", "share", "labels")
 def _balanced_accuracy(rows: WeightedPredictions) -> Floats:
     """Mean recall of the classes that occur."""
-    right, said, true = _weights_by_class(rows)
-    del said
-    return _mean_where(_ratio_or_zero(right, true), true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    del predicted
+    return _mean_where(_ratio_or_zero(correct, true), true > 0)
 
 
 @_metric("f1_macro", "share", "labels")
 def _f1_macro(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes that occur or are predicted."""
-    right, said, true = _weights_by_class(rows)
-    return _mean_where(_ratio_or_zero(2.0 * right, said + true), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _mean_where(_ratio_or_zero(2.0 * correct, predicted + true), predicted + true > 0)
 
 
 @_metric("f1_weighted", "share", "labels")
 def _f1_weighted(rows: WeightedPredictions) -> Floats:
     """Mean F1 of the classes, each weighted by its rows."""
-    right, said, true = _weights_by_class(rows)
-    return np.asarray((_ratio_or_zero(2.0 * right, said + true) * true).sum(axis=1) / rows.total_weight)
+    correct, predicted, true = _weights_by_class(rows)
+    return np.asarray((_ratio_or_zero(2.0 * correct, predicted + true) * true).sum(axis=1) / rows.total_weight)
 
 
 @_metric("precision", "share", "labels")
 def _precision(rows: WeightedPredictions) -> Floats:
     """Share of the predicted rows that are of the class: the positive one, or the mean; 0 where none is predicted."""
-    right, said, true = _weights_by_class(rows)
-    return _positive_or_mean(rows, _ratio_or_zero(right, said), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(correct, predicted), predicted + true > 0)
 
 
 @_metric("recall", "share", "labels")
 def _recall(rows: WeightedPredictions) -> Floats:
     """Share of the rows of the class that are predicted: the positive one, or the mean; 0 where none occurs."""
-    right, said, true = _weights_by_class(rows)
-    return _positive_or_mean(rows, _ratio_or_zero(right, true), said + true > 0)
+    correct, predicted, true = _weights_by_class(rows)
+    return _positive_or_mean(rows, _ratio_or_zero(correct, true), predicted + true > 0)
 
 
 @_metric("mcc", "correlation", "labels")
 def _mcc(rows: WeightedPredictions) -> Floats:
-    """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004); 0 for a constant."""
-    right, said, true = _weights_by_class(rows)
-    together = right.sum(axis=1) * rows.total_weight - (said * true).sum(axis=1)
-    alone = (rows.total_weight**2 - (said**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
+    """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004)."""
+    correct, predicted, true = _weights_by_class(rows)
+    together = correct.sum(axis=1) * rows.total_weight - (predicted * true).sum(axis=1)
+    alone = (rows.total_weight**2 - (predicted**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
     return _ratio_or_zero(together, np.sqrt(alone))
 
 
 def _weights_by_class(rows: WeightedPredictions) -> tuple[Floats, Floats, Floats]:
-    """Return rightly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
+    """Return correctly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
     table = rows.confusion
     return np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1), table.sum(axis=2)
 
@@ -203,12 +203,12 @@ def _mean_of_defined(parts: Sequence[Floats]) -> Floats:
 
 
 def get_metric(name: str, *, setting: str) -> Metric:
-    """Return the metric that the setting `key` names.
+    """Return the metric `name`, which `setting` configures.
 
     Raises
     ------
-    UnknownKind
-        When there is none of this name; the message opens with `key`.
+    UnknownOption
+        When there is no metric of this name; the message starts with `setting`.
     """
     try:
         return METRICS[name]
@@ -217,11 +217,11 @@ def get_metric(name: str, *, setting: str) -> Metric:
 
 
 def compute_metrics(scored: LabeledPredictions, names: Sequence[str] | None = None) -> dict[str, float]:
-    """Return the figures called `names` (None: all); NaN where one is not defined for these rows.
+    """Return the metrics `names` (None: all); NaN where one is not defined for these rows.
 
     Raises
     ------
-    UnknownKind
+    UnknownOption
         When a name is not in `METRICS`.
     """
     rows = WeightedPredictions(scored)

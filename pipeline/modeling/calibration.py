@@ -1,4 +1,4 @@
-"""Map the scores of a classifier to probabilities that can be believed, by a few stored figures."""
+"""Calibrate the scores of a classifier by monotone maps with a few stored coefficients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Calibration", "fit_calibration"]
 _MIN_PROBABILITY = 1e-7
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-10
-# ONNX computes scores in float32: a map steeper than this would make more of the difference than parity allows.
+# ONNX computes scores in float32: a steeper map would raise their rounding above the parity tolerance.
 _MAX_SLOPE = 10.0
 
 
@@ -39,7 +39,7 @@ class _Sigmoid:
 
 @dataclass(frozen=True, slots=True)
 class _PiecewiseLinear:
-    """Straight lines between the points (x, y), level outside of them; y never falls."""
+    """Linear interpolation between the points (x, y), constant outside of them; y never decreases."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -50,10 +50,10 @@ class _PiecewiseLinear:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A monotone map for each class, applied to probabilities; plain figures, numpy only.
+    """A monotone map for each class, applied to probabilities; it needs only numpy.
 
-    With two classes there is one map, on the second class. With more, each class has its own (one
-    against the rest), and rows are brought back to a sum of 1.
+    With two classes there is one map, for the second class. With more, each class has its own (one against
+    the rest), and rows are normalized to a sum of 1.
     """
 
     kind: Literal["none", "sigmoid", "isotonic"] = "none"
@@ -65,19 +65,19 @@ class Calibration:
         Parameters
         ----------
         probabilities : float, shape (n_rows, n_classes)
-            What the estimator says, in the order of the target's classes.
+            Probabilities of the estimator, in the order of the target's classes.
         """
         if not self.maps:
             return np.asarray(probabilities, dtype=np.float64)
         if len(self.maps) == 1:
             second = self.maps[0].apply(probabilities[:, 1])
             return np.column_stack([1.0 - second, second])
-        each = np.column_stack([one.apply(probabilities[:, at]) for at, one in enumerate(self.maps)])
+        each = np.column_stack([map_.apply(probabilities[:, at]) for at, map_ in enumerate(self.maps)])
         return np.asarray(each / each.sum(axis=1, keepdims=True))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain figures from which `from_dict` builds an equal map."""
-        return {"kind": self.kind, "maps": [_map_to_dict(one) for one in self.maps]}
+        """Return plain values from which `from_dict` builds an equal calibration."""
+        return {"kind": self.kind, "maps": [_map_to_dict(map_) for map_ in self.maps]}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
@@ -86,18 +86,20 @@ class Calibration:
         Raises
         ------
         IntegrityError
-            When `value` is not of the form that `as_dict` writes.
+            When `value` has another form than `as_dict` writes.
         """
         try:
             kind = value["kind"]
             if kind == "none":
                 return cls()
             if kind == "sigmoid":
-                return cls(kind, tuple(_Sigmoid(float(one["slope"]), float(one["intercept"])) for one in value["maps"]))
+                return cls(
+                    kind, tuple(_Sigmoid(float(map_["slope"]), float(map_["intercept"])) for map_ in value["maps"])
+                )
             if kind == "isotonic":
-                return cls(kind, tuple(_PiecewiseLinear(tuple(one["x"]), tuple(one["y"])) for one in value["maps"]))
+                return cls(kind, tuple(_PiecewiseLinear(tuple(map_["x"]), tuple(map_["y"])) for map_ in value["maps"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise IntegrityError(f"calibration: not what a calibration writes ({error})") from error
+            raise IntegrityError(f"calibration: invalid content ({error}); restore the package") from error
         raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
 
 
@@ -113,10 +115,10 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     ----------
     kind : none, sigmoid or isotonic
         `sigmoid` is Platt's scaling of the log odds with his smoothed targets (Platt 1999, "Probabilistic
-        outputs for support vector machines"), with the slope held at 0 or more. `isotonic` is the
-        non-decreasing step function of least squares (Zadrozny and Elkan 2002), whose ends stay inside
-        Platt's smoothed targets, so that no row is ever called certain, and whose steps become slopes of
-        at most 10: scores that differ in the last bits of float32 get the same probability.
+        outputs for support vector machines"), with a slope of at least 0. `isotonic` is the
+        non-decreasing step function of least squares (Zadrozny and Elkan 2002). Its ends stay inside Platt's
+        smoothed targets, so no probability is 0 or 1. Its steps become slopes of at most 10, so scores that
+        differ in the last bits of float32 get nearly equal probabilities.
     probabilities : float, shape (n_rows, n_classes)
         Out-of-fold probabilities.
     y : int, shape (n_rows,)
@@ -124,7 +126,7 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
 
     Raises
     ------
-    UnknownKind
+    UnknownOption
         When `kind` is none of the three.
     DataError
         When a probability is missing, or a class has no row.
@@ -134,10 +136,10 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     fit = _FITTERS[kind]
     n_classes = probabilities.shape[1]
     if not np.isfinite(probabilities).all():
-        raise DataError("calibration: a probability is missing or infinite; every row needs its out-of-fold figures")
+        raise DataError("calibration: a probability is missing or infinite; every row needs out-of-fold probabilities")
     absent = [code for code in range(n_classes) if not (y == code).any()]
     if absent:
-        raise DataError(f"calibration: no row is of class number {absent[0]}; each class needs at least one")
+        raise DataError(f"calibration: class number {absent[0]} has no rows; each class needs at least one")
     classes = [1] if n_classes == 2 else range(n_classes)
     maps = tuple(fit(np.asarray(probabilities[:, code], dtype=np.float64), y == code) for code in classes)
     return Calibration("sigmoid" if kind == "sigmoid" else "isotonic", maps)
@@ -147,9 +149,9 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
 def _fit_sigmoid(scores: Floats, is_class: NDArray[np.bool_]) -> _Sigmoid:
     low, high = _platt_targets(is_class)
     target = np.where(is_class, high, low)
-    found = _fit_by_newton(_logit(scores), target)
-    if found.slope > 0:
-        return found
+    coefficients = _fit_by_newton(_logit(scores), target)
+    if coefficients.slope > 0:
+        return coefficients
     return _Sigmoid(0.0, float(_logit(np.array([target.mean()]))[0]))
 
 
@@ -165,22 +167,22 @@ def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLine
 
 
 def _cap_slope(x: Floats, y: Floats) -> Floats:
-    """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
-    rest = y - _MAX_SLOPE * x
-    above = _MAX_SLOPE * x + np.maximum.accumulate(rest[::-1])[::-1]
-    below = _MAX_SLOPE * x + np.minimum.accumulate(rest)
-    return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
+    """Return the mean of the nearest sequences above and below the non-decreasing `y` with bounded slope."""
+    residual = y - _MAX_SLOPE * x
+    above = _MAX_SLOPE * x + np.maximum.accumulate(residual[::-1])[::-1]
+    below = _MAX_SLOPE * x + np.minimum.accumulate(residual)
+    return np.round((above + below) / 2.0, 9)  # constant parts stay exactly constant
 
 
 def _platt_targets(is_class: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return Platt's targets for rows outside and inside of the class."""
+    """Return Platt's smoothed targets for rows outside and inside of the class."""
     inside = int(is_class.sum())
     outside = len(is_class) - inside
     return 1.0 / (outside + 2.0), (inside + 1.0) / (inside + 2.0)
 
 
 def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
-    """Return the non-decreasing sequence nearest to `mean` in weighted squares (pool adjacent violators)."""
+    """Return the non-decreasing sequence nearest to `mean` in weighted least squares (pool adjacent violators)."""
     means: list[float] = []
     weights: list[float] = []
     sizes: list[int] = []
@@ -198,7 +200,7 @@ def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
 
 
 def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
-    """Minimise the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
+    """Minimize the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
     design = np.column_stack([logits, np.ones_like(logits)])
     beta = np.array([0.0, float(_logit(np.array([target.mean()]))[0])])
     loss = _cross_entropy(design @ beta, target)

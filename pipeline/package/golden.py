@@ -1,4 +1,4 @@
-"""Keep a few rows with their probabilities, so that a loaded package can show that it still answers the same."""
+"""Store a few rows with their probabilities, so that a loaded package can verify its predictions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GOLDEN_TOLERANCE = 1e-6
 def golden_rows(
     classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], *, n_rows: int
 ) -> dict[str, Any]:
-    """Return `n_rows` of `frame` spread evenly over `score`, then hard ones, as columns, and what is expected.
+    """Return `n_rows` of `frame` spread evenly over `score`, then edge cases, with their expected predictions.
 
-    Hard rows are the middle one with one value changed: the smallest and the largest of the training rows, missing, a
-    category that the training rows lack; then all values missing. Each is one that the schema accepts.
+    Edge cases are the middle row with one value changed: the smallest and the largest of the train rows, missing,
+    a category that the train rows lack; then all values missing. The schema accepts each of them.
     """
     n_rows = min(n_rows, len(frame))
     order = np.argsort(score, kind="stable")
@@ -48,20 +48,20 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
     Raises
     ------
     IntegrityError
-        When a probability is not what was written.
+        When a probability differs from the stored one.
     """
     try:
         expected = np.array(golden["probabilities"], dtype=np.float64)
-        found = predict_proba(golden["columns"])
+        probabilities = predict_proba(golden["columns"])
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"golden.json: not what a package writes ({error})") from error
-    if found.shape != expected.shape:
-        raise IntegrityError(f"golden.json: {len(expected)} answers are recorded for {len(found)} rows")
-    differs = ~(np.abs(found - expected).max(axis=1, initial=0.0) <= GOLDEN_TOLERANCE)
+    if probabilities.shape != expected.shape:
+        raise IntegrityError(f"golden.json: {len(expected)} predictions are stored for {len(probabilities)} rows")
+    differs = ~(np.abs(probabilities - expected).max(axis=1, initial=0.0) <= GOLDEN_TOLERANCE)
     if differs.any():
         raise IntegrityError(
-            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the model no longer answers as it did when it was"
-            " packaged; other library versions, or damage"
+            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the prediction differs from the one stored at"
+            " packaging; library versions differ, or the package is damaged"
         )
 
 
@@ -70,25 +70,25 @@ def _with_edge_case_rows(frame: pd.DataFrame, picked: NDArray[np.int64], schema:
 
     parts = [frame.iloc[picked]]
     base = frame.iloc[[picked[len(picked) // 2]]]
-    for column in (one for one in schema.features if one.name in frame):
+    for column in (feature for feature in schema.features if feature.name in frame):
         for value in _edge_case_values(column, frame[column.name]):
             changed = base.copy()
             changed[column.name] = pd.Series([value], index=base.index, dtype=frame[column.name].dtype)
             parts.append(changed)
-    if all(one.nullable for one in schema.features):
+    if all(feature.nullable for feature in schema.features):
         parts.append(pd.DataFrame({name: pd.Series([None], dtype=frame[name].dtype) for name in frame}))
     return pd.concat(parts, ignore_index=True)
 
 
 def _edge_case_values(column: Column, values: pd.Series) -> list[object]:
-    found: list[object] = [None] if column.nullable else []
-    known = values.dropna()
-    if column.is_numeric and not known.empty:
-        found += [known.min(), known.max()]
+    edge_cases: list[object] = [None] if column.nullable else []
+    present = values.dropna()
+    if column.is_numeric and not present.empty:
+        edge_cases += [present.min(), present.max()]
     if column.kind == "category":
-        seen = set(known.astype(object))
-        found += [one for one in column.categories or () if one not in seen][:1]
-    return found
+        seen = set(present.astype(object))
+        edge_cases += [category for category in column.categories or () if category not in seen][:1]
+    return edge_cases
 
 
 def _to_json_value(value: Any) -> Any:

@@ -24,7 +24,7 @@ __all__ = ["NotConvertible", "OnnxModel", "convert_to_onnx"]
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _INPUT_NAME = "rows"
-# Sums over many products, of which a steep calibration would show the rounding of float32.
+# Their sums of many products would show float32 rounding after a steep calibration.
 _FLOAT64_ESTIMATORS = frozenset({"GaussianNB", "MLPClassifier"})
 
 
@@ -43,14 +43,16 @@ def convert_to_onnx(estimator: Any, n_columns: int) -> bytes:
     if package == "lightgbm":
         return convert_lightgbm(estimator, n_columns, input_name=_INPUT_NAME)
     if package in ("xgboost", "catboost"):
-        raise NotConvertible(f"there is no converter for {package}")
+        raise NotConvertible(f"no converter supports {package}")
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     lowered = _with_float32_thresholds(estimator)
     is_wide = type(estimator).__name__ in _FLOAT64_ESTIMATORS
     kind = DoubleTensorType if is_wide else FloatTensorType
-    options = {id(one): _converter_options(one) for one in _fitted_members(lowered) if _converter_options(one)}
+    options = {
+        id(member): _converter_options(member) for member in _fitted_members(lowered) if _converter_options(member)
+    }
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,7 +74,7 @@ def _converter_options(estimator: Any) -> dict[str, Any]:
 
 
 def _with_float32_input(model: Any) -> Any:
-    """Return a model of float64 input that takes float32, as all others do, and widens it first."""
+    """Return a model of float64 input with a float32 input, which it casts first."""
     from onnx import TensorProto, helper
 
     for node in model.graph.node:
@@ -85,13 +87,13 @@ def _with_float32_input(model: Any) -> Any:
 
 
 def _deterministic_bytes(model: Any) -> bytes:
-    """Return the bytes of a model without a word about who made it when."""
+    """Return the bytes of a model without producer and time, which would differ between runs."""
     model.producer_name = "declarative-mlops"
     model.producer_version = ""
     model.doc_string = ""
     model.domain = ""
     model.graph.doc_string = ""
-    opsets = sorted(model.opset_import, key=lambda one: one.domain)  # a set's order, by the hash seed, before
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # skl2onnx orders them by the hash seed
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
@@ -99,12 +101,12 @@ def _deterministic_bytes(model: Any) -> bytes:
 
 def _with_float32_thresholds(estimator: Any) -> Any:
     lowered = copy.deepcopy(estimator)
-    for one in _fitted_members(lowered):
-        if type(one).__name__ == "VotingClassifier":
-            one.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
-        if hasattr(one, "tree_"):
-            _round_down_to_float32(one.tree_.threshold)
-        for predictor in _boosting_trees(one):
+    for member in _fitted_members(lowered):
+        if type(member).__name__ == "VotingClassifier":
+            member.flatten_transform = False  # the only form that skl2onnx converts; probabilities do not depend on it
+        if hasattr(member, "tree_"):
+            _round_down_to_float32(member.tree_.threshold)
+        for predictor in _boosting_trees(member):
             _round_down_to_float32(predictor.nodes["num_threshold"])
     return lowered
 
@@ -127,16 +129,16 @@ def _fitted_members(estimator: Any) -> Iterator[Any]:
     yield estimator
     inside: list[Any] = []
     for name in ("estimators_", "calibrated_classifiers_"):
-        found = getattr(estimator, name, ())
-        inside.extend(np.ravel(found) if isinstance(found, np.ndarray) else found)
+        members = getattr(estimator, name, ())
+        inside.extend(np.ravel(members) if isinstance(members, np.ndarray) else members)
     for name in ("final_estimator_", "estimator_", "best_estimator_"):
         inside.extend([getattr(estimator, name)] if hasattr(estimator, name) else [])
-    inside.extend(one for _, one in getattr(estimator, "steps", ()))
+    inside.extend(member for _, member in getattr(estimator, "steps", ()))
     if type(estimator).__name__ == "_CalibratedClassifier":
         inside.append(estimator.estimator)
-    for one in inside:
-        if not isinstance(one, str):
-            yield from _fitted_members(one)
+    for member in inside:
+        if not isinstance(member, str):
+            yield from _fitted_members(member)
 
 
 class OnnxModel:
@@ -147,12 +149,12 @@ class OnnxModel:
     data : bytes
         The ONNX file.
     classes : sequence of int
-        Codes of the classes that the estimator knows, in the order of its probabilities.
+        Codes of the classes of the estimator, in the order of its probabilities.
 
     Raises
     ------
     IntegrityError
-        When the bytes are no ONNX model, point to tensors in other files, or use operators of others.
+        When the bytes are no ONNX model, refer to external tensors, or use custom operators.
     """
 
     takes_float32 = True
@@ -168,19 +170,19 @@ class OnnxModel:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            (self._input,) = [one.name for one in self._session.get_inputs()]
+            (self._input,) = [node.name for node in self._session.get_inputs()]
             self._output = self._session.get_outputs()[-1].name
-        except Exception as error:  # onnxruntime raises classes of its own for every defect
+        except Exception as error:  # onnxruntime raises its own classes
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
 
     def predict_proba(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, len(classes_)), rows summing to 1; a row gets the same bits alone as among others."""
+        """Return probabilities, shape (n_rows, len(classes_)); a row gets the same bits alone as among others."""
         if len(matrix) == 0:
             return np.empty((0, len(self.classes_)))
-        # One row alone is multiplied by another kernel, whose sums differ in the last bit.
+        # A single row would be multiplied by another kernel, whose sums differ in the last bit.
         rows = np.repeat(matrix, 2, axis=0) if len(matrix) == 1 else matrix
-        (found,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
-        wide = np.asarray(found, dtype=np.float64)[: len(matrix)]
+        (probabilities,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
+        wide = np.asarray(probabilities, dtype=np.float64)[: len(matrix)]
         return np.asarray(wide / wide.sum(axis=1, keepdims=True))
 
 
@@ -188,23 +190,25 @@ def _check_model(data: bytes) -> None:
     messages = _onnx_protobuf()
     try:
         model = messages.ModelProto.FromString(data)
-    except Exception as error:  # protobuf raises classes of its own for every defect
-        raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
+    except Exception as error:  # protobuf raises its own classes
+        raise IntegrityError(f"model.onnx: not an ONNX model ({error})") from error
     if len(model.functions) or any(one.domain not in _ALLOWED_DOMAINS for one in model.opset_import):
-        raise IntegrityError("model.onnx: uses operators that are not ONNX's own")
+        raise IntegrityError("model.onnx: uses custom operators")
     tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
     if any(one.data_location == messages.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
-        raise IntegrityError("model.onnx: points to tensors in another file; a package is whole in itself")
+        raise IntegrityError("model.onnx: refers to tensors in another file; a package must be self-contained")
 
 
 @cache
 def _onnx_protobuf() -> Any:
-    """Return the message types of ONNX alone; the rest of its package costs a server 9 MB and is not needed to read."""
+    """Return the protobuf messages of ONNX; importing the rest of its package would cost a server 9 MB."""
     package = importlib.util.find_spec("onnx")
     place = Path(str(None if package is None else package.origin)).with_name("onnx_ml_pb2.py")
     types = importlib.util.spec_from_file_location("onnx_ml_pb2", place)
     if types is None or types.loader is None or not place.exists():
-        raise ModuleNotFoundError(f"{place}: onnx is not installed whole; run `pip install onnx` again", name="onnx")
-    made = importlib.util.module_from_spec(types)
-    types.loader.exec_module(made)
-    return made
+        raise ModuleNotFoundError(
+            f"{place}: the installation of onnx is incomplete; run `pip install onnx` again", name="onnx"
+        )
+    module = importlib.util.module_from_spec(types)
+    types.loader.exec_module(module)
+    return module

@@ -1,4 +1,4 @@
-"""Prove that the ONNX form of a classifier answers as scikit-learn does, also on rows nobody has seen."""
+"""Check that the ONNX form of a classifier predicts what scikit-learn predicts, also on edge cases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
 
 
 def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:
-    """Compare both forms on `rows` and on `hard_rows` made of them, after calibration and threshold.
+    """Compare both forms on `rows` and on edge cases made of them, after calibration and threshold.
 
     Returns
     -------
@@ -43,11 +43,11 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
         [rows[list(classifier.encoder.feature_names_in_)], edge_case_rows(rows, classifier.schema)], ignore_index=True
     )
     expected = classifier.predict_proba(tried)
-    found = onnx_classifier(classifier, model).predict_proba(tried)
-    difference = np.abs(expected - found).max(initial=0.0)
+    probabilities = onnx_classifier(classifier, model).predict_proba(tried)
+    difference = np.abs(expected - probabilities).max(initial=0.0)
     target, threshold = classifier.schema.target, classifier.threshold
     n_flipped = int(
-        (predicted_classes(expected, target, threshold) != predicted_classes(found, target, threshold)).sum()
+        (predicted_classes(expected, target, threshold) != predicted_classes(probabilities, target, threshold)).sum()
     )
     if not difference <= TOLERANCE or n_flipped:
         reason = f"its probabilities differ by up to {difference:.1e} and {n_flipped} classes in {len(tried)} rows"
@@ -56,7 +56,7 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
 
 
 def edge_case_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return rows that `rows` may lack: each feature missing, not declared or out of range; then all missing."""
+    """Return edge cases of `rows`: each feature missing, undeclared or out of range; then all missing."""
     import pandas as pd
 
     names = list(schema.feature_names)

@@ -1,4 +1,4 @@
-"""Register packages, decide what serves, take it back, and mirror all of it to MLflow."""
+"""Register packages, promote and roll back versions, and mirror the decisions to MLflow."""
 
 from pipeline.package.package_store import PackageStore
 from pipeline.registry.comparison import VersionDiff, VersionDifference

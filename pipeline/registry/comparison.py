@@ -1,4 +1,4 @@
-"""Lay registered versions side by side, and say what differs between two of them."""
+"""Compare registered versions: one row for each, or all differences between two."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.gates import compare_schemas
 from pipeline.metrics import METRICS
+from pipeline.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ _HASH = re.compile(r"[0-9a-f]{32,64}")
 
 @dataclass(frozen=True, slots=True)
 class VersionDetails:
-    """A version with its package, its commit and the settings of that (None and empty where no commit names it)."""
+    """A version with its package, its commit and the settings of that commit; None and empty without a commit."""
 
     version: ModelVersion
     package: Package
@@ -34,7 +35,7 @@ class VersionDetails:
 
 @dataclass(frozen=True, slots=True)
 class VersionDifference:
-    """One thing that differs between two versions."""
+    """One value that differs between two versions."""
 
     name: str
     old: Any
@@ -46,7 +47,7 @@ class VersionDifference:
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """What differs from version `old` to version `new`, by kind; metrics that are equal are left out, too."""
+    """The differences from version `old` to version `new`, by kind; equal values are left out."""
 
     old: int
     new: int
@@ -65,31 +66,34 @@ class VersionDiff:
 
     def _lines(self) -> Iterator[str]:
         yield f"version {self.old} -> version {self.new}"
-        for title, found in (("facts", self.properties), ("settings", self.settings), ("metrics", self.metrics)):
-            yield from (f"  {title:<9} {one}{_improvement_note(one) if title == 'metrics' else ''}" for one in found)
+        for title, differences in (("property", self.properties), ("setting", self.settings), ("metric", self.metrics)):
+            yield from (
+                f"  {title:<9} {difference}{_improvement_note(difference) if title == 'metric' else ''}"
+                for difference in differences
+            )
         for change in self.schema:
-            yield f"  {'columns':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
+            yield f"  {'feature':<9} {change}{' (breaks callers)' if change.is_breaking else ''}"
         if not any((self.properties, self.settings, self.metrics, self.schema)):
-            yield "  nothing differs"
+            yield "  no differences"
 
 
 def compare_versions(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
-    """Return one row for each version: who it is, where it stands, and the means of its metrics over folds."""
+    """Return one row for each version: its numbers, stage, gate verdict, model, and mean metrics over folds."""
     return [
         {
-            "version": one.version,
-            "semver": one.semver,
-            "stage": one.stage,
-            "gates": (one.tags.get("gates") or {}).get("verdict", "not judged"),
-            "model": one.tags.get("model"),
-            **(one.tags.get("metrics") or {}),
+            "version": version.version,
+            "semver": version.semver,
+            "stage": version.stage,
+            "gates": (version.tags.get("gates") or {}).get("verdict", "not evaluated"),
+            "model": version.tags.get("model"),
+            **(version.tags.get("metrics") or {}),
         }
-        for one in versions
+        for version in versions
     ]
 
 
 def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
-    """Return what differs from one version to another."""
+    """Return the differences between two versions."""
     return VersionDiff(
         old=old.version.version,
         new=new.version.version,
@@ -100,19 +104,19 @@ def diff_versions(old: VersionDetails, new: VersionDetails) -> VersionDiff:
     )
 
 
-def _version_properties(known: VersionDetails) -> dict[str, Any]:
-    package, version = known.package, known.version
-    parts = package.lineage.get("data_sha256", {})
+def _version_properties(details: VersionDetails) -> dict[str, Any]:
+    package, version = details.package, details.version
+    hashes = package.lineage.get("data_sha256", {})
     return {
         "model": package.manifest.model,
         "stage": version.stage,
         "semver": version.semver,
         "package": version.digest[:12],
-        "commit": known.commit,
+        "commit": details.commit,
         "settings": package.lineage.get("params_sha256"),
         "seed": package.lineage.get("seed"),
-        "served by": "ONNX" if package.onnx_used else "scikit-learn",
-        **{f"rows of {part}": value for part, value in parts.items()},
+        "serving form": "ONNX" if package.onnx_used else "scikit-learn",
+        **{f"data of {part}": value for part, value in hashes.items()},
         **{f"library {name}": number for name, number in package.manifest.libraries.items()},
     }
 
@@ -123,14 +127,14 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Ver
             yield VersionDifference(name, old.get(name), new.get(name))
 
 
-def _improvement_note(one: VersionDifference) -> str:
-    if one.name not in METRICS or one.old is None or one.new is None:
+def _improvement_note(difference: VersionDifference) -> str:
+    if difference.name not in METRICS or difference.old is None or difference.new is None:
         return ""
-    return " (better)" if (one.new > one.old) is METRICS[one.name].higher_is_better else " (worse)"
+    return " (better)" if (difference.new > difference.old) is METRICS[difference.name].higher_is_better else " (worse)"
 
 
 def _format_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)
-    return text[:12] if _HASH.fullmatch(text) else text if len(text) <= 60 else f"{text[:57]}..."
+    return text[:12] if _HASH.fullmatch(text) else shorten(text)

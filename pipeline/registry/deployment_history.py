@@ -1,4 +1,4 @@
-"""Say what served at a moment, and why, from the audit trail alone."""
+"""Reconstruct past deployments from the audit trail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["PastDeployment", "deployments_after"]
 
 @dataclass(frozen=True, slots=True)
 class PastDeployment:
-    """What stood in a stage of a model at a moment, and the decision that had put it there."""
+    """The version in a stage of a model at a past time, and the audit entry of the decision that deployed it."""
 
     model: str
     stage: str
@@ -30,22 +30,22 @@ class PastDeployment:
 
 
 def deployments_after(entries: Sequence[AuditEntry]) -> list[PastDeployment]:
-    """Return what stood where after the last of `entries`, which are in their order up to the moment asked for."""
-    placed: dict[tuple[str, str], PastDeployment] = {}
+    """Return the deployments after the last of `entries`, which are complete and in order up to that time."""
+    deployments: dict[tuple[str, str], PastDeployment] = {}
     for entry in entries:
         if entry.generation is None:
             continue
-        for key in [key for key in placed if key[0] == entry.model and key[1] not in entry.after]:
-            del placed[key]
-        for stage, one in entry.after.items():
-            known = placed.get((entry.model, stage))
-            if known is None or known.digest != one["digest"]:
-                placed[entry.model, stage] = PastDeployment(
+        for key in [key for key in deployments if key[0] == entry.model and key[1] not in entry.after]:
+            del deployments[key]
+        for stage, deployed in entry.after.items():
+            current = deployments.get((entry.model, stage))
+            if current is None or current.digest != deployed["digest"]:
+                deployments[entry.model, stage] = PastDeployment(
                     model=entry.model,
                     stage=stage,
-                    version=one["version"],
-                    digest=one["digest"],
+                    version=deployed["version"],
+                    digest=deployed["digest"],
                     generation=entry.generation,
                     entry=entry,
                 )
-    return [placed[key] for key in sorted(placed)]
+    return [deployments[key] for key in sorted(deployments)]

@@ -1,4 +1,4 @@
-"""Tell a person what a version is: the whole card, and a short form for MLflow's page."""
+"""Describe a version: its whole model card, and a short form for its MLflow page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _MLFLOW_MAX_CHARS = 5000
 
 
 def version_card(version: ModelVersion, package: Package) -> str:
-    """Return the model card of a registered package, with what its gates said."""
+    """Return the model card of a registered package, with the results of its gates."""
     gates = version.tags.get("gates")
-    said = "## Gates\n\nIt was never judged.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
-    return f"{package.card.rstrip()}\n\n{said}"
+    gates_section = (
+        "## Gates\n\nThe gates were never evaluated.\n" if gates is None else GateReport.from_dict(gates).as_markdown()
+    )
+    return f"{package.card.rstrip()}\n\n{gates_section}"
 
 
 def mlflow_description(version: ModelVersion) -> str:
-    """Return the description on MLflow's page in Markdown, at most 5,000 characters, which is what MLflow keeps."""
+    """Return the description for the MLflow page in Markdown, cut to the 5,000 characters that MLflow stores."""
     text = "\n".join(_description_lines(version))
     return text if len(text) <= _MLFLOW_MAX_CHARS else f"{text[: _MLFLOW_MAX_CHARS - 4].rstrip()} ..."
 
@@ -46,19 +48,19 @@ def _description_lines(version: ModelVersion) -> Iterator[str]:
         yield from (f"| {name} | {value:.4g} |" for name, value in metrics.items() if value is not None)
     yield ""
     gates = tags.get("gates")
-    yield "It was never judged by gates." if gates is None else GateReport.from_dict(gates).as_markdown()
-    yield f"Look at it: `mlops models show {version.version} --lineage`. Make it again: `mlops models reproduce"
-    yield f"{version.version}`. MLflow shows what was decided; `mlops promote` decides."
+    yield "The gates were never evaluated." if gates is None else GateReport.from_dict(gates).as_markdown()
+    yield f"Details: `mlops models show {version.version} --lineage`. Reproduce: `mlops models reproduce"
+    yield f"{version.version}`. MLflow only mirrors stages; change them with `mlops promote`."
 
 
 def _lineage_lines(digest: str, tags: Mapping[str, Any]) -> Iterator[str]:
     yield f"- package `{digest[:12]}`"
     commit = tags.get("git.commit")
     if commit is not None:
-        dirty = " with edits that were not committed" if tags.get("git.dirty") == "true" else ""
+        dirty = " with uncommitted edits" if tags.get("git.dirty") == "true" else ""
         yield f"- commit `{commit}`{dirty}"
     if "data_sha256" in tags:
         parts = ", ".join(f"{part} `{value[:12]}`" for part, value in tags["data_sha256"].items())
-        yield f"- rows of `{tags.get('data', 'the problem')}`: {parts}"
+        yield f"- data `{tags.get('data', 'unknown')}`: {parts}"
     if "params_sha256" in tags:
         yield f"- settings `{tags['params_sha256'][:12]}`"

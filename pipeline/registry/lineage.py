@@ -1,4 +1,4 @@
-"""Follow a registered version back to the commit, the dvc.lock and the rows that it was made from."""
+"""Trace a registered version to its commit, its dvc.lock and its data."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _DATA_PATHS = (paths.RAW_ROWS, paths.TRAIN_ROWS, paths.TEST_ROWS)
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a version comes from.
+    """The origin of a version.
 
     Attributes
     ----------
     digest, md5 : str
-        The package by its manifest, and as DVC names its folder.
+        Hash of the package's manifest, and the hash by which DVC names its folder.
     commit : str or None
         The first commit whose dvc.lock names exactly this package; None where none does.
-    made_at : str or None
-        The commit that was checked out when it was made; `has_edits` says whether files differed from it.
-    rows : dict of str
-        Path -> MD5 of the rows in that dvc.lock.
-    made_from : dict
-        What the package itself says: hashes of parts and settings, seed, fingerprint of the source.
+    head_commit : str or None
+        The commit that was checked out at training; `has_edits` is true where files differed from it.
+    data_md5 : dict of str
+        Path -> MD5 of the data in that dvc.lock.
+    training_inputs : dict
+        From the package: hashes of data and settings, seed, fingerprint of the source.
     run_id : str or None
-        Run in MLflow, where the version was registered from one.
+        Run in MLflow; None where the version was registered from a folder.
     """
 
     digest: str
@@ -56,14 +56,14 @@ class Lineage:
 
     def as_text(self) -> str:
         """Return lines for a terminal."""
-        edits = " with edits that were not committed" if self.has_edits else ""
-        committed = self.commit or "no commit names this package; commit dvc.lock to keep the way back"
+        edits = " with uncommitted edits" if self.has_edits else ""
+        committed = self.commit or "none; commit dvc.lock to make this package reproducible"
         lines = [
             f"package     {self.digest}",
             f"dvc.lock    {paths.CANDIDATE_PACKAGE} {self.md5}",
             f"commit      {committed}",
-            f"made at     {self.head_commit or 'unknown'}{edits}",
-            *(f"rows        {path} {md5}" for path, md5 in self.data_md5.items()),
+            f"trained at  {self.head_commit or 'unknown'}{edits}",
+            *(f"data        {path} {md5}" for path, md5 in self.data_md5.items()),
             *(f"{name:<11} {value}" for name, value in self.training_inputs.items() if not isinstance(value, dict)),
         ]
         parts = self.training_inputs.get("data_sha256", {})
@@ -72,13 +72,13 @@ class Lineage:
 
 
 def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: Path) -> Lineage:
-    """Return the lineage of a version whose package lies in `folder`, as git at `root` knows it."""
+    """Return the lineage of a version whose package is in `folder`, from the git history at `root`."""
     md5 = folder_md5(folder)
     commit = _find_commit(root, md5)
-    rows: dict[str, str] = {}
+    data_md5: dict[str, str] = {}
     if commit is not None:
-        outs = _output_md5s(root, commit)
-        rows = {str(path): outs[str(path)] for path in _DATA_PATHS if str(path) in outs}
+        md5s = _output_md5s(root, commit)
+        data_md5 = {str(path): md5s[str(path)] for path in _DATA_PATHS if str(path) in md5s}
     edits = version.tags.get("git.dirty")
     return Lineage(
         digest=version.digest,
@@ -86,14 +86,14 @@ def lineage_of(root: Path, version: ModelVersion, package: Package, *, folder: P
         commit=commit,
         head_commit=version.tags.get("git.commit"),
         has_edits=None if edits is None else edits == "true",
-        data_md5=rows,
+        data_md5=data_md5,
         training_inputs=package.lineage,
         run_id=version.tags.get("run_id"),
     )
 
 
 def settings_at(root: Path, commit: str) -> dict[str, Any]:
-    """Return the composed settings of a commit with their key paths."""
+    """Return the composed settings of a commit by key path; empty where the commit has no params.yaml."""
     from pipeline.config.strict_yaml import read_yaml
 
     text = run_git(root, "show", f"{commit}:./{paths.PARAMS}")
@@ -108,16 +108,20 @@ def settings_at(root: Path, commit: str) -> dict[str, Any]:
 def _flatten(value: Any, prefix: str) -> list[tuple[str, Any]]:
     if not isinstance(value, dict) or not value:
         return [(prefix, value)]
-    return [pair for name, one in value.items() for pair in _flatten(one, f"{prefix}.{name}" if prefix else str(name))]
+    return [
+        pair for name, nested in value.items() for pair in _flatten(nested, f"{prefix}.{name}" if prefix else str(name))
+    ]
 
 
 def _find_commit(root: Path, md5: str) -> str | None:
     if run_git(root, "rev-parse", "--git-dir") is None:
         return None
-    named = (
-        one.sha for one in lock_commits(root) if _output_md5s(root, one.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
+    shas = (
+        commit.sha
+        for commit in lock_commits(root)
+        if _output_md5s(root, commit.sha).get(str(paths.CANDIDATE_PACKAGE)) == md5
     )
-    return next(named, None)
+    return next(shas, None)
 
 
 def _output_md5s(root: Path, commit: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The registry as a person uses it from Python: register, promote, load, list."""
+"""The model registry: register, promote, roll back, load, compare and list versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from pipeline.tracking.run_store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig, TrackingConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
     from pipeline.registry.reproduction import ReproductionReport
@@ -43,14 +44,14 @@ _MIRROR_WAIT_S = 1.5
 class ModelRegistry:
     """Versions of models and their stages: None, Staging, Production, Archived.
 
-    The state database decides; MLflow shows the same, as soon as it can be reached.
+    The state database holds the stages; MLflow mirrors them as soon as it is reachable.
 
     Parameters
     ----------
     root : Path, optional
-        Folder of the project; found from the present folder when None.
+        Folder of the project; found from the current folder when None.
     tracking_uri : str, optional
-        MLflow's address; the SQLite file of the project when None.
+        Address of MLflow; the SQLite file of the project when None.
     actor : str, optional
         Who promotes and rolls back, for the audit trail; `MLOPS_ACTOR` or the user of this process when None.
 
@@ -58,7 +59,9 @@ class ModelRegistry:
     --------
     >>> registry = ModelRegistry()  # doctest: +SKIP
     >>> version = registry.register_model("models/candidate", "personality_model")  # doctest: +SKIP
-    >>> registry.promote_model("personality_model", version.version, "Production", force=True, reason="the first")  # doctest: +SKIP
+    >>> registry.promote_model(  # doctest: +SKIP
+    ...     "personality_model", version.version, "Production", force=True, reason="first version"
+    ... )
     >>> registry.load_model("personality_model", stage="Production").predict(rows)  # doctest: +SKIP
     """
 
@@ -72,7 +75,7 @@ class ModelRegistry:
 
     @property
     def packages(self) -> PackageStore:
-        """Where registered packages lie."""
+        """The store of registered packages."""
         return PackageStore(self._root / paths.PACKAGES)
 
     @property
@@ -81,11 +84,11 @@ class ModelRegistry:
 
     @contextmanager
     def _open_state(self) -> Iterator[State]:
-        opened = store.open_state(self._root)
+        state = store.open_state(self._root)
         try:
-            yield opened
+            yield state
         finally:
-            opened.close()
+            state.close()
 
     def register_model(
         self,
@@ -101,27 +104,33 @@ class ModelRegistry:
         Parameters
         ----------
         model_uri : str or Path
-            Folder of a package, or `runs:/RUN/model` for one that an MLflow run keeps.
+            Folder of a package, or `runs:/RUN/model` for a package of an MLflow run.
         name : str
         description : str
         tags : mapping, optional
-            Plain values to keep with it, such as `git_commit`.
+            Plain values to store with it, such as `git.commit`.
         gates : GateReport, optional
-            What the gates said of it; a version that was not judged goes further by force alone.
+            Results of its gates; a version without them can only be promoted by force.
 
         Raises
         ------
         DependencyUnavailable
-            When MLflow or the state database cannot be had.
+            When MLflow or the state database is unavailable.
         IntegrityError
-            When it is no sound package; nothing of it was run.
+            When the package is damaged; none of its code was run.
         """
         with self._fetch_package(str(model_uri)) as (folder, run_id), self._open_state() as state:
             candidate = self.packages.add(folder)
-            known = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
-            judged = None if gates is None else gates.as_dict()
+            all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
+            gate_results = None if gates is None else gates.as_dict()
             version, _ = stage_transitions.register(
-                state, self.packages, name, candidate=candidate, description=description, tags=known, gates=judged
+                state,
+                self.packages,
+                name,
+                candidate=candidate,
+                description=description,
+                tags=all_tags,
+                gates=gate_results,
             )
             self._mirror_best_effort(state)
             return version
@@ -129,7 +138,7 @@ class ModelRegistry:
     def evaluate_candidate(
         self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int
     ) -> GateReport:
-        """Return what the gates say of a candidate on the frozen rows, against what is in Production now."""
+        """Evaluate the gates of a candidate on the test rows, against the current Production version."""
         with self._open_state() as state:
             return evaluate_candidate(
                 state, self.packages, name, candidate=candidate, inputs=inputs, config=config, seed=seed
@@ -138,12 +147,12 @@ class ModelRegistry:
     def submit(
         self, name: str, source: Path, report: GateReport, *, config: PromotionConfig, tags: Mapping[str, Any]
     ) -> Submission:
-        """Register the package at `source`; one that passed goes as far as the policy says. MLflow is told later.
+        """Register the package at `source` and promote it as the policy allows; MLflow is updated later.
 
         Raises
         ------
         Conflict
-            When another version went into Production since the gates were asked.
+            When another version was promoted to Production since the gates were evaluated.
         """
         with self._open_state() as state:
             return submit(state, self.packages, name, source=source, report=report, config=config, tags=tags)
@@ -163,11 +172,11 @@ class ModelRegistry:
         Raises
         ------
         Conflict
-            When another decision was made since `expected_generation`.
+            When the deployment changed since `expected_generation`.
         GateRefused
-            When its gates did not let it through, and `force` is not given.
+            When the version failed its gates, and `force` is not given.
         UsageError
-            When there is no such version or stage.
+            When the version or the stage does not exist.
         """
         with self._open_state() as state:
             change = stage_transitions.promote(
@@ -186,14 +195,14 @@ class ModelRegistry:
     def rollback_model(
         self, name: str, *, to: int | str | None = None, reason: str = "", expected_generation: int | None = None
     ) -> DeploymentChange:
-        """Put the version back into Production that served before, or `to`, which served once.
+        """Return Production to the previous version, or to the earlier version `to`.
 
         Raises
         ------
         Conflict
-            When another decision was made since `expected_generation`.
+            When the deployment changed since `expected_generation`.
         UsageError
-            When nothing served before.
+            When no earlier version was in Production, or `to` never was.
         """
         with self._open_state() as state:
             target = None if to is None else _version_number(to)
@@ -204,24 +213,26 @@ class ModelRegistry:
             return change
 
     def load_model(self, name: str, stage: str | None = None, *, version: int | str | None = None) -> Package:
-        """Return the package of a stage or of a version, checked to the last byte and built without pickle.
+        """Return the package of a stage or of a version; every checksum is verified and no pickle is read.
 
         Raises
         ------
         IntegrityError
-            When the stored package is not what was registered.
+            When the stored package differs from the registered one.
         UsageError
-            When nothing is in the stage, or there is no such version.
+            When the stage is empty, or the version does not exist.
         """
         with self._open_state() as state, state.reading() as connection:
             if version is not None:
                 return self.packages.load(store.find_version(connection, name, _version_number(version)).digest)
-            wanted = stage if stage is not None else "Production"
-            served = store.current_deployment(connection, name)
-            if wanted not in served.digests:
-                there = ", ".join(f"{one} has version {number}" for one, number in served.versions.items())
-                raise UsageError(f"{name}: nothing is in {wanted}; {there or 'promote a version first'}")
-            return self.packages.load(served.digests[wanted])
+            wanted_stage = stage if stage is not None else "Production"
+            deployment = store.current_deployment(connection, name)
+            if wanted_stage not in deployment.digests:
+                occupied = ", ".join(
+                    f"{other_stage} has version {number}" for other_stage, number in deployment.versions.items()
+                )
+                raise UsageError(f"{name}: no version is in {wanted_stage}; {occupied or 'promote a version first'}")
+            return self.packages.load(deployment.digests[wanted_stage])
 
     def list_models(self, name: str | None = None) -> list[ModelVersion]:
         """Return every registered version, oldest first."""
@@ -234,7 +245,7 @@ class ModelRegistry:
         Raises
         ------
         UsageError
-            When it has none.
+            When the model has no version.
         """
         versions = self.list_models(name)
         if not versions:
@@ -247,13 +258,13 @@ class ModelRegistry:
         Raises
         ------
         UsageError
-            When there is none.
+            When the version does not exist.
         """
         with self._open_state() as state, state.reading() as connection:
             return store.find_version(connection, name, _version_number(version))
 
     def current_deployment(self, name: str) -> Deployment:
-        """Return what is in Staging and Production now, and the generation of that decision."""
+        """Return the versions in Staging and Production, and the generation of the last decision."""
         with self._open_state() as state, state.reading() as connection:
             return store.current_deployment(connection, name)
 
@@ -308,57 +319,57 @@ class ModelRegistry:
         return VersionDetails(version=version, package=package, commit=commit, settings=settings)
 
     def deployments_at(self, moment: int, name: str | None = None) -> list[PastDeployment]:
-        """Return what served at a moment (microseconds since 1970, UTC), and the decision that had put it there."""
+        """Return the deployments at a time in microseconds since 1970 (UTC), with the decisions behind them."""
         return deployments_after(self.history(name, until=moment))
 
     def overridden_aliases(self) -> tuple[str, ...]:
-        """Return the aliases in MLflow that somebody moved by hand; they serve nothing, and `mirror` puts them back.
+        """Return the aliases that were changed in MLflow; they affect no server, and `mirror` sets them back.
 
         Raises
         ------
         DependencyUnavailable
-            When MLflow does not answer.
+            When MLflow is unreachable.
         """
         with self._open_state() as state:
             return overridden_aliases(state, self._mlflow)
 
     def history(self, name: str | None = None, *, until: int | None = None) -> list[AuditEntry]:
-        """Return the audit trail, oldest first; up to a moment in microseconds since 1970, UTC."""
+        """Return the audit trail, oldest first, up to a time in microseconds since 1970 (UTC)."""
         with self._open_state() as state, state.reading() as connection:
             return store.read_audit_entries(connection, model=name, until=until)
 
     def verify_history(self) -> list[store.ChainBreak]:
-        """Return every place where the audit trail was tampered with."""
+        """Return every break in the hash chain of the audit trail."""
         with self._open_state() as state, state.reading() as connection:
             return store.verify_audit_chain(connection)
 
     def mirror(self) -> MirrorResult:
-        """Bring MLflow up to date for every model, and put back aliases that were moved by hand."""
+        """Bring MLflow up to date for every model, and set back aliases that were changed in MLflow."""
         with self._open_state() as state:
             return mirror(state, self.packages, self._mlflow, all_models=True)
 
     def _mirror_best_effort(self, state: State) -> None:
-        """Tell MLflow what was decided, or say in one line that it is told later."""
-        done = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
-        if done.error is not None:
-            sys.stderr.write(f"[registry] MLflow is told by the next command: {done.error}\n")
+        """Mirror the decision to MLflow; print one line when MLflow is unreachable."""
+        result = mirror(state, self.packages, self._mlflow, wait_s=_MIRROR_WAIT_S)
+        if result.error is not None:
+            sys.stderr.write(f"[registry] MLflow is unreachable; the next command mirrors the change: {result.error}\n")
 
     @contextmanager
     def _fetch_package(self, uri: str) -> Iterator[tuple[Path, str | None]]:
-        """Yield the folder of a package, and the run that it comes from."""
+        """Yield the folder of a package, and the ID of its MLflow run."""
         if not uri.startswith("runs:/"):
             yield self._root / uri, None
             return
         run_id, _, path = uri.removeprefix("runs:/").partition("/")
         with tempfile.TemporaryDirectory() as folder:
             with require_store():
-                fetched = self._mlflow.download(run_id, path, Path(folder))
-            inner = fetched / "package"
-            yield inner if inner.is_dir() else fetched, run_id
+                download = self._mlflow.download(run_id, path, Path(folder))
+            nested = download / "package"
+            yield nested if nested.is_dir() else download, run_id
 
 
 def registry_of(config: TrackingConfig, root: Path | None = None, *, actor: str | None = None) -> ModelRegistry:
-    """Return the registry whose MLflow is that of the settings; the address is read from the environment now."""
+    """Return a registry with the MLflow address of the settings, read from the environment now."""
     return ModelRegistry(root, os.environ.get(config.uri_env) or None, actor)
 
 
@@ -366,4 +377,4 @@ def _version_number(version: int | str) -> int:
     try:
         return int(version)
     except ValueError as error:
-        raise UsageError(f"version {version!r}: versions are whole numbers, such as 3") from error
+        raise UsageError(f"version {version!r}: expected a whole number, such as 3") from error

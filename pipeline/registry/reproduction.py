@@ -1,4 +1,4 @@
-"""Make a registered version again from its commit alone, and say whether it is the same to the last byte."""
+"""Train a registered version again from its commit, and compare the result byte for byte."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pipeline import files, package
 from pipeline.errors import DependencyUnavailable, UsageError
 from pipeline.project import paths
 from pipeline.project.dvc_outputs import file_md5, folder_md5
+from pipeline.text import shorten
 from pipeline.tracking.dvc_history import dvc_cache_folder
 from pipeline.tracking.revision import run_git
 
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ComparedItem", "ReproductionReport", "reproduce"]
 
-# What would lead the temporary copy back to this project, or to a server that others look at.
+# These would lead the temporary copy back to this project or to a shared server.
 _REMOVED_ENV_PREFIXES = ("DVC_", "MLFLOW_", "MLOPS_", "PYTHONPATH", "GIT_")
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """One thing that was compared; `kept` is what the version has, `made` what its commit gives now."""
+    """One compared value: `original` of the version, `reproduced` from its commit."""
 
     name: str
     original: Any
@@ -43,13 +44,13 @@ class ComparedItem:
 
     @property
     def is_equal(self) -> bool:
-        """Whether nothing differs."""
+        """Whether both values are equal."""
         return bool(self.original == self.reproduced)
 
 
 @dataclass(frozen=True, slots=True)
 class ReproductionReport:
-    """What came of making a version again; `hints` name what may have led to a difference."""
+    """The result of a reproduction; `possible_causes` are libraries whose versions differ."""
 
     model: str
     version: int
@@ -59,8 +60,8 @@ class ReproductionReport:
 
     @property
     def differences(self) -> tuple[ComparedItem, ...]:
-        """The checks that did not come out equal."""
-        return tuple(check for check in self.items if not check.is_equal)
+        """The items that are not equal."""
+        return tuple(item for item in self.items if not item.is_equal)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -71,23 +72,23 @@ class ReproductionReport:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.model} version {self.version}, made again from commit {self.commit}"
-        for check in self.items:
-            if check.is_equal:
-                yield f"  equal    {check.name}: {_shorten(check.original)}"
+        yield f"{self.model} version {self.version}, reproduced from commit {self.commit}"
+        for item in self.items:
+            if item.is_equal:
+                yield f"  equal    {item.name}: {_format_value(item.original)}"
             else:
-                yield f"  DIFFERS  {check.name}: kept {_shorten(check.original)}, made {_shorten(check.reproduced)}"
+                yield f"  DIFFERS  {item.name}: original {_format_value(item.original)}, now {_format_value(item.reproduced)}"
         if self.differences:
             yield from (
-                f"  perhaps  {one.name}: then {_shorten(one.original)}, now {_shorten(one.reproduced)}"
-                for one in self.possible_causes
+                f"  cause?   {cause.name}: original {_format_value(cause.original)}, now {_format_value(cause.reproduced)}"
+                for cause in self.possible_causes
             )
 
 
 def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: Lineage) -> ReproductionReport:
     """Check out the commit of a version in a temporary folder, run its graph there, and compare.
 
-    Nothing of this project is touched and no server is told; DVC's cache is read for files that came from outside.
+    This project and MLflow stay unchanged. Imported files come from DVC's cache.
 
     Raises
     ------
@@ -97,34 +98,36 @@ def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: 
         When no commit names the package.
     """
     if lineage.commit is None:
-        edits = " with edits that were not committed" if lineage.has_edits else ""
+        edits = " with uncommitted edits" if lineage.has_edits else ""
         raise UsageError(
-            f"{version.model} version {version.version}: no commit has a dvc.lock that names its package (it was made at"
-            f" {lineage.head_commit or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro` to keep the way back"
+            f"{version.model} version {version.version}: no commit has a dvc.lock that names its package (it was trained at"
+            f" {lineage.head_commit or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro`"
         )
     with tempfile.TemporaryDirectory(prefix="mlops-reproduce-") as name:
         folder = _check_out(root, lineage.commit, Path(name) / "copy")
         _run(folder, sys.executable, "-m", "dvc", "repro", "evaluate")
-        made = package.load_package(folder / paths.CANDIDATE_PACKAGE)
+        reproduced = package.load_package(folder / paths.CANDIDATE_PACKAGE)
         test = files.read_parquet(folder / paths.TEST_ROWS)
-        checks = (
-            *_compare_dicts("rows", lineage.data_md5, {path: _file_md5(folder / path) for path in lineage.data_md5}),
-            *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(made)),
-            ComparedItem("settings", original.lineage.get("params_sha256"), made.lineage.get("params_sha256")),
-            *_compare_dicts("metric", original.metrics, made.metrics),
-            ComparedItem("predictions, largest difference", 0.0, _max_probability_difference(original, made, test)),
-            ComparedItem("package as DVC names it", lineage.md5, folder_md5(folder / paths.CANDIDATE_PACKAGE)),
-            ComparedItem("digest", original.digest, made.digest),
+        items = (
+            *_compare_dicts("data", lineage.data_md5, {path: _file_md5(folder / path) for path in lineage.data_md5}),
+            *_compare_dicts("sha256 of", _data_sha256(original), _data_sha256(reproduced)),
+            ComparedItem("settings", original.lineage.get("params_sha256"), reproduced.lineage.get("params_sha256")),
+            *_compare_dicts("metric", original.metrics, reproduced.metrics),
+            ComparedItem(
+                "largest difference of probabilities", 0.0, _max_probability_difference(original, reproduced, test)
+            ),
+            ComparedItem("DVC hash of the package", lineage.md5, folder_md5(folder / paths.CANDIDATE_PACKAGE)),
+            ComparedItem("digest", original.digest, reproduced.digest),
         )
-    libraries = tuple(_compare_dicts("library", original.manifest.libraries, made.manifest.libraries))
-    hints = tuple(one for one in libraries if not one.is_equal)
+    libraries = tuple(_compare_dicts("library", original.manifest.libraries, reproduced.manifest.libraries))
+    causes = tuple(library for library in libraries if not library.is_equal)
     return ReproductionReport(
-        model=version.model, version=version.version, commit=lineage.commit, items=checks, possible_causes=hints
+        model=version.model, version=version.version, commit=lineage.commit, items=items, possible_causes=causes
     )
 
 
 def _check_out(root: Path, commit: str, copy: Path) -> Path:
-    """Return the project's folder in a clone that stands at `commit`, with the files that came from outside."""
+    """Clone the project at `commit` into `copy`, restore imported files, and return the project's folder there."""
     _run(
         root,
         "git",
@@ -134,7 +137,7 @@ def _check_out(root: Path, commit: str, copy: Path) -> Path:
         run_git(root, "rev-parse", "--show-toplevel") or ".",
         str(copy),
     )
-    _run(copy, "git", "fetch", "--quiet", "origin", "+refs/*:refs/kept/*")  # DVC's experiments are on no branch
+    _run(copy, "git", "fetch", "--quiet", "origin", "+refs/*:refs/all/*")  # DVC's experiments are on no branch
     _run(copy, "git", "checkout", "--quiet", commit)
     folder = copy / (run_git(root, "rev-parse", "--show-prefix") or "")
     pointers = [str(path.relative_to(folder)) for path in sorted(folder.glob(f"{paths.EXTERNAL}/*.dvc"))]
@@ -142,7 +145,7 @@ def _check_out(root: Path, commit: str, copy: Path) -> Path:
         dvc = (sys.executable, "-m", "dvc")
         _run(folder, *dvc, "config", "--local", "cache.dir", str(dvc_cache_folder(root).parents[1]))
         _run(folder, *dvc, "checkout", "--quiet", *pointers)
-        # With a cache of its own nothing is restored: every stage runs.
+        # An empty cache restores no output, so every stage runs.
         _run(folder, *dvc, "config", "--local", "--unset", "cache.dir")
     return folder
 
@@ -153,34 +156,33 @@ def _run(folder: Path, *command: str) -> None:
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
-        raise DependencyUnavailable(f"{command[0]} is not on the PATH; install it and try again")
-    answer = subprocess.run(  # noqa: S603 - no shell, our words
+        raise DependencyUnavailable(f"{command[0]}: not found on the PATH; install it and try again")
+    completed = subprocess.run(  # noqa: S603 - no shell, fixed arguments
         [program, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    if answer.returncode != 0:
-        said = " ".join((answer.stderr or answer.stdout).split())[-400:]
-        raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {said}")
+    if completed.returncode != 0:
+        output = " ".join((completed.stderr or completed.stdout).split())[-400:]
+        raise DependencyUnavailable(f"`{' '.join(command[:4])} ...` failed in a copy of the commit: {output}")
 
 
 def _file_md5(path: Path) -> str | None:
     return file_md5(path) if path.is_file() else None
 
 
-def _data_sha256(one: Package) -> dict[str, str]:
-    return dict(one.lineage.get("data_sha256", {}))
+def _data_sha256(package_: Package) -> dict[str, str]:
+    return dict(package_.lineage.get("data_sha256", {}))
 
 
-def _compare_dicts(what: str, kept: dict[str, Any], made: dict[str, Any]) -> Iterator[ComparedItem]:
-    for name in dict.fromkeys((*kept, *made)):
-        yield ComparedItem(f"{what} {name}", kept.get(name), made.get(name))
+def _compare_dicts(prefix: str, original: dict[str, Any], reproduced: dict[str, Any]) -> Iterator[ComparedItem]:
+    for name in dict.fromkeys((*original, *reproduced)):
+        yield ComparedItem(f"{prefix} {name}", original.get(name), reproduced.get(name))
 
 
-def _max_probability_difference(kept: Package, made: Package, test: Any) -> float | str:
-    if kept.classes != made.classes or kept.schema.feature_names != made.schema.feature_names:
-        return "other classes or columns"
-    return float(np.abs(kept.predict_proba(test) - made.predict_proba(test)).max())
+def _max_probability_difference(original: Package, reproduced: Package, test: Any) -> float | str:
+    if original.classes != reproduced.classes or original.schema.feature_names != reproduced.schema.feature_names:
+        return "other classes or features"
+    return float(np.abs(original.predict_proba(test) - reproduced.predict_proba(test)).max())
 
 
-def _shorten(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 44 else f"{text[:41]}..."
+def _format_value(value: Any) -> str:
+    return shorten(f"{value:.6g}" if isinstance(value, float) else value, 44)

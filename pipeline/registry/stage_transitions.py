@@ -1,4 +1,4 @@
-"""Register a package, move it to a stage, take a move back: each is one transaction of the state database."""
+"""Register, promote and roll back versions, each in one transaction of the state database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
 
 
 def current_actor() -> str:
-    """Return who acts: `MLOPS_ACTOR`, otherwise the user of this process."""
+    """Return the actor for the audit trail: `MLOPS_ACTOR`, otherwise the user of this process."""
     return os.environ.get("MLOPS_ACTOR") or pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -40,46 +40,46 @@ def register(
     tags: Mapping[str, Any] | None = None,
     gates: Mapping[str, Any] | None = None,
 ) -> tuple[ModelVersion, bool]:
-    """Return the version of a package that lies in `packages`, and whether this call made it.
+    """Register a package of `packages`; a registered one keeps its version.
 
-    The same package is the same version, however often and from wherever it comes. `gates` is what the gates
-    said (`GateReport.as_dict`); without it a version can only be promoted by force.
+    The same package is always the same version. `gates` is the result of the gates (`GateReport.as_dict`);
+    without it a version can only be promoted by force.
 
     Raises
     ------
     UsageError
-        When the name is none that MLflow and file systems bear.
+        When MLflow or a file system would refuse the name.
     """
     if not _MODEL_NAME.fullmatch(model):
-        raise UsageError(f"model name {model!r}: accepted are letters, digits, spaces and _ . - (at most 200)")
+        raise UsageError(f"model name {model!r}: expected letters, digits, spaces and _ . - (at most 200)")
     with state.writing() as connection:
-        known = store.version_by_digest(connection, model, candidate.digest)
-        if known is not None:
-            return known, False
+        existing = store.version_by_digest(connection, model, candidate.digest)
+        if existing is not None:
+            return existing, False
         at = state.clock()
         versions = store.read_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
-        kept = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
-        made = store.add_version(
-            connection, model, candidate.digest, at=at, semver=semver, description=description, tags=kept
+        all_tags = {**(tags or {}), **_package_tags(candidate), "gates": dict(gates) if gates is not None else None}
+        version = store.add_version(
+            connection, model, candidate.digest, at=at, semver=semver, description=description, tags=all_tags
         )
-        act = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
+        event = store.AuditEvent(current_actor(), "register", at, evidence=dict(gates or {}))
         store.append_audit_entry(
-            connection, act, model=model, version=made.version, after={"digest": made.digest, "semver": semver}
+            connection, event, model=model, version=version.version, after={"digest": version.digest, "semver": semver}
         )
         store.enqueue_task(connection, "mirror", {"model": model}, at=at)
-        return made, True
+        return version, True
 
 
 def _package_tags(candidate: Package) -> dict[str, Any]:
-    """Return what a version is known by besides its digest."""
-    facts = {"model": candidate.manifest.model, "metrics": candidate.metrics}
-    made_from = ("data", "data_sha256", "params_sha256", "seed")
-    return facts | {name: candidate.lineage[name] for name in made_from if name in candidate.lineage}
+    """Return the tags that the package itself gives to its version."""
+    tags = {"model": candidate.manifest.model, "metrics": candidate.metrics}
+    lineage_names = ("data", "data_sha256", "params_sha256", "seed")
+    return tags | {name: candidate.lineage[name] for name in lineage_names if name in candidate.lineage}
 
 
 def _next_semver(versions: Sequence[ModelVersion], candidate: Package, packages: PackageStore) -> str:
-    """Return major when callers break, minor for another kind of model, patch for the same kind trained anew."""
+    """Raise the major part when callers break, minor for another kind of model, patch for a retrained one."""
     if not versions:
         return "1.0.0"
     last = versions[-1]
@@ -106,50 +106,50 @@ def promote(
     force: bool = False,
     decided_by: str | None = None,
 ) -> DeploymentChange:
-    """Move a version to a stage in one transaction; to Staging and Production only what its gates let through.
+    """Move a version to a stage, atomically; Staging and Production need passed gates or `force`.
 
-    `by` names who decides; `actor()` when None.
+    `decided_by` is the actor of the audit trail; `current_actor()` when None.
 
     Raises
     ------
     Conflict
-        When another decision was made since generation `expected`.
+        When the deployment changed since `expected_generation`.
     GateRefused
-        When the gates held or rejected it and `force` is not given.
+        When its gates did not pass and `force` is not given.
     UsageError
-        When there is no such version or stage, or `force` comes without a reason.
+        When the version or stage does not exist, or `force` has no reason.
     """
     if force and not reason.strip():
-        raise UsageError("force needs a reason: whoever reads the audit trail will ask")
+        raise UsageError("force needs a reason for the audit trail; add --reason")
     with state.writing() as connection:
-        found = store.find_version(connection, model, version)
-        gates = found.tags.get("gates")
+        registered = store.find_version(connection, model, version)
+        gates = registered.tags.get("gates")
         if stage in ("Staging", "Production") and not force:
-            _check_gates(found, gates)
+            _check_gates(registered, gates)
         action = "force" if force else "promote"
-        act = store.AuditEvent(
+        event = store.AuditEvent(
             actor=decided_by or current_actor(),
             action=action,
             recorded_at=state.clock(),
             reason=reason,
             evidence=gates or {},
         )
-        change = store.set_deployment(connection, found, stage, act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
+        change = store.set_deployment(connection, registered, stage, event, expected_generation=expected_generation)
+        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
         return change
 
 
 def _check_gates(version: ModelVersion, gates: Mapping[str, Any] | None) -> None:
     if gates is None:
         raise GateRefused(
-            f"{version.model} version {version.version} was never judged by gates; run `dvc repro` to judge it, or"
+            f"{version.model} version {version.version}: its gates were never evaluated; run `dvc repro`, or use"
             " --force with a reason"
         )
     if gates["verdict"] != _PASSING_VERDICT:
         failed = [f"{gate['name']} ({gate['reason']})" for gate in gates["gates"] if gate["result"] != "pass"]
         raise GateRefused(
-            f"{version.model} version {version.version}: the gates say {gates['verdict']}: {'; '.join(failed)}."
-            " Train a better candidate, or --force with a reason"
+            f"{version.model} version {version.version}: the verdict of its gates is {gates['verdict']}:"
+            f" {'; '.join(failed)}. Train a better candidate, or use --force with a reason"
         )
 
 
@@ -162,45 +162,49 @@ def rollback(
     expected_generation: int | None = None,
     decided_by: str | None = None,
 ) -> DeploymentChange:
-    """Put a version back into Production that served there before: `to`, or the one before the present one.
+    """Return Production to an earlier version: `to`, or the one before the current version.
 
-    A version that served has passed its gates or was forced, so it is not judged again.
+    The gates are not evaluated again: they passed, or the version was forced, at its first promotion.
 
     Raises
     ------
     Conflict
-        When another decision was made since generation `expected`.
+        When the deployment changed since `expected_generation`.
     UsageError
-        When nothing served before, or `to` never did.
+        When no earlier version was in Production, or `to` never was.
     """
     with state.writing() as connection:
-        now = store.current_deployment(connection, model).version("Production")
+        current = store.current_deployment(connection, model).version("Production")
         history = store.read_audit_entries(connection, model=model)
-        target = _version_before(history, now, model) if to is None else _require_past_production(history, to, model)
-        found = store.find_version(connection, model, target)
-        act = store.AuditEvent(
+        target = (
+            _version_before(history, current, model) if to is None else _require_past_production(history, to, model)
+        )
+        registered = store.find_version(connection, model, target)
+        event = store.AuditEvent(
             actor=decided_by or current_actor(), action="rollback", recorded_at=state.clock(), reason=reason
         )
-        change = store.set_deployment(connection, found, "Production", act, expected_generation=expected_generation)
-        store.enqueue_task(connection, "mirror", {"model": model}, at=act.recorded_at)
+        change = store.set_deployment(
+            connection, registered, "Production", event, expected_generation=expected_generation
+        )
+        store.enqueue_task(connection, "mirror", {"model": model}, at=event.recorded_at)
         return change
 
 
-def _version_before(history: Sequence[AuditEntry], now: int | None, model: str) -> int:
-    """Return what served before the present version came by a promotion; a rollback is no arrival."""
+def _version_before(history: Sequence[AuditEntry], current: int | None, model: str) -> int:
+    """Return the version that the last promotion of the current one replaced; rollbacks do not count."""
     for entry in reversed(history):
         arrived, left = _production_version(entry.after), _production_version(entry.before)
-        if entry.action != "rollback" and arrived == now and left is not None and left != now:
+        if entry.action != "rollback" and arrived == current and left is not None and left != current:
             return left
-    raise UsageError(f"{model}: nothing served in Production before version {now}; there is nothing to go back to")
+    raise UsageError(f"{model}: no version was in Production before version {current}; a rollback is not possible")
 
 
 def _require_past_production(history: Sequence[AuditEntry], version: int, model: str) -> int:
     if any(_production_version(entry.after) == version for entry in history):
         return version
-    raise UsageError(f"{model}: version {version} never served in Production; use `mlops promote` for that")
+    raise UsageError(f"{model}: version {version} was never in Production; use `mlops promote` instead")
 
 
-def _production_version(placed: Mapping[str, Any]) -> int | None:
-    found = placed.get("Production")
-    return None if found is None else int(found["version"])
+def _production_version(stages: Mapping[str, Any]) -> int | None:
+    production = stages.get("Production")
+    return None if production is None else int(production["version"])

@@ -1,4 +1,4 @@
-"""Bring a candidate before its gates, register it, and let it go as far as the policy says."""
+"""Evaluate the gates of a candidate, register it, and promote it as the policy allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
     from pipeline.package.package_store import PackageStore
     from pipeline.state import ModelVersion, State
@@ -24,16 +24,16 @@ __all__ = ["Submission", "evaluate_candidate", "submit"]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of a candidate: its version, and the stage that it reached by itself (None when it stays)."""
+    """The registered version of a candidate, and the stage that the policy promoted it to (None when it did not)."""
 
     version: ModelVersion
     is_new: bool
     stage: str | None
 
     def __str__(self) -> str:
-        one = self.version
-        where = f"goes to {self.stage}" if self.stage is not None else f"is in stage {one.stage}"
-        return f"{one.model} version {one.version} ({one.semver}) {where}{'' if self.is_new else ', registered before'}"
+        version = self.version
+        where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {version.stage}"
+        return f"{version.model} version {version.version} ({version.semver}) {where}{'' if self.is_new else ', already registered'}"
 
 
 def evaluate_candidate(
@@ -46,7 +46,7 @@ def evaluate_candidate(
     config: PromotionConfig,
     seed: int,
 ) -> GateReport:
-    """Return what the gates say of a candidate, against what is in Production now."""
+    """Evaluate the gates of a candidate against the current Production version."""
     with state.reading() as connection:
         digest = store.current_deployment(connection, model).digests.get("Production")
     champion = None if digest is None else packages.load(digest)
@@ -63,14 +63,14 @@ def submit(
     config: PromotionConfig,
     tags: Mapping[str, Any],
 ) -> Submission:
-    """Register the package at `source`; one that passes moves on by `config.policy`, the first ever to Production.
+    """Register the package at `source`; promote one that passes by `config.policy`, the first ever to Production.
 
-    A package that was registered before keeps the stage that it has: a stage that is run again decides nothing anew.
+    A package that is already registered keeps its stage, so running the graph again changes no deployment.
 
     Raises
     ------
     Conflict
-        When another version went into Production since the gates were asked.
+        When another version was promoted to Production since the gates were evaluated.
     """
     candidate = packages.add(source)
     version, is_new = stage_transitions.register(
@@ -85,11 +85,9 @@ def submit(
     if not is_new or config.policy == "manual" or report.verdict != "promote":
         return Submission(version, is_new, None)
     with state.reading() as connection:
-        served = store.current_deployment(connection, model)
-    if served.digests.get("Production") != report.champion:
-        raise Conflict(
-            f"{model}: another version went into Production while this one was judged; run `dvc repro` again"
-        )
+        deployment = store.current_deployment(connection, model)
+    if deployment.digests.get("Production") != report.champion:
+        raise Conflict(f"{model}: another version was promoted to Production meanwhile; run `dvc repro` again")
     stage = "Production" if config.policy == "production" or report.champion is None else "Staging"
     stage_transitions.promote(
         state,
@@ -97,7 +95,7 @@ def submit(
         version.version,
         stage=stage,
         reason=f"policy: {config.policy}",
-        expected_generation=served.generation,
+        expected_generation=deployment.generation,
     )
     return Submission(version, is_new, stage)
 

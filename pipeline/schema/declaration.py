@@ -1,32 +1,23 @@
-"""What is declared about columns, in the one form that reader, checks, encoder and API share."""
+"""The declared columns and target, in the form that the reader, checks, encoder and API share."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import inf, isfinite
+from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import ConfigError
+from pipeline.schema.constraints import build_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.data_config import ColumnConfig, DataConfig
+    from pipeline.schema.column_kinds import Kind
+    from pipeline.schema.constraint_base import Constraint
 
-__all__ = ["DTYPES", "Column", "Kind", "Schema", "Target"]
-
-Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
-
-# The dtype that a declaration gives to a column of a kind, when nobody asks for another.
-DTYPES: dict[Kind, str] = {
-    "integer": "Int64",
-    "float": "Float64",
-    "boolean": "boolean",
-    "category": "category",
-    "text": "string",
-    "datetime": "datetime64[us]",
-}
+__all__ = ["Column", "Schema", "Target"]
 
 _KIND_BY_DTYPE: dict[str, Kind] = {
     "Int64": "integer",
@@ -42,9 +33,8 @@ _KIND_BY_DTYPE: dict[str, Kind] = {
 class Column:
     """One declared column.
 
-    `categories` are the words of its `isin` check, in their declared order, for `category` (and
-    empty for other kinds); `minimum` and `maximum` are the bounds of its range checks, inclusive,
-    None where it has none.
+    `categories` are the members of its `isin` check in their declared order, empty unless it is a category
+    column. `minimum` and `maximum` are the narrowest bounds of its range checks, None where it has none.
     """
 
     name: str
@@ -69,6 +59,16 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether values are numbers on a scale (booleans are categories)."""
         return self.kind in ("integer", "float")
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The declared checks, in their declared order; they are built anew each time."""
+        return build_constraints(self.name, self.kind, self.checks)
+
+    @property
+    def value_constraints(self) -> tuple[Constraint, ...]:
+        """The declared checks of single values."""
+        return tuple(constraint for constraint in self.constraints if constraint.is_per_value)
 
     @property
     def label(self) -> str:
@@ -108,7 +108,7 @@ class Schema:
         Raises
         ------
         ConfigError
-            When a feature column of words has no list of words, or one that it cannot have.
+            When a category column has no list of categories, or a bound is beyond the type of its column.
         """
         columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
         target = config.target
@@ -128,7 +128,7 @@ class Schema:
         return cls(value["name"], columns, target, None if unique is None else tuple(unique))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values (dictionaries, lists, words, numbers) from which `from_dict` builds it again."""
+        """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
         plain = asdict(self)
         plain["columns"] = [{**entry, "categories": list(entry["categories"])} for entry in plain["columns"]]
         plain["target"]["classes"] = list(self.target.classes)
@@ -147,7 +147,7 @@ class Schema:
 
     @property
     def drift_limits(self) -> dict[str, float]:
-        """Limit of the drift effect by column, of the columns that declare one of their own."""
+        """Limit of the drift effect by column, for the columns that declare one."""
         return {column.name: column.drift_limit for column in self.columns if column.drift_limit is not None}
 
     def column(self, name: str) -> Column:
@@ -158,72 +158,50 @@ class Schema:
 def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
     kind = _KIND_BY_DTYPE[entry.dtype]
     categories = _declared_categories(name, entry) if kind == "category" else ()
-    minimum, maximum = _narrowest_bounds(entry.checks)
+    minimum, maximum = _narrowest_bounds(build_constraints(name, kind, entry.checks))
     for bound in (minimum, maximum):
         if bound is not None and abs(bound) > _MAX_ABS_BOUND.get(kind, inf):
             raise ConfigError(
-                f"data.columns.{name}.checks: the bound {_format_bound(bound)} is beyond what a column of {entry.dtype} can"
-                f" hold (up to {_MAX_ABS_BOUND[kind]}, and as far below 0); write a nearer one, or leave it out"
+                f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
+                f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    own = entry.model_dump(exclude={"checks"})
+    fields = entry.model_dump(exclude={"checks"})
     return Column(
-        name=name, kind=kind, categories=categories, minimum=minimum, maximum=maximum, checks=dict(entry.checks), **own
+        name=name,
+        kind=kind,
+        categories=categories,
+        minimum=minimum,
+        maximum=maximum,
+        checks=dict(entry.checks),
+        **fields,
     )
 
 
 def _declared_categories(name: str, entry: ColumnConfig) -> tuple[str, ...]:
     arguments = entry.checks.get("isin")
-    words = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+    categories = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
+    if not isinstance(categories, list) or not categories or not all(isinstance(name, str) for name in categories):
         raise ConfigError(
-            f"data.columns.{name}.checks.isin: a category column lists its words here, such as"
-            f" isin: [small, large]; found {arguments!r}. Quote yes, no, on and off."
+            f"data.columns.{name}.checks.isin: found {arguments!r}; list the categories of a category column, such as"
+            " isin: [small, large]. Quote yes, no, on and off."
         )
-    return tuple(str(word) for word in words)
+    return tuple(str(name) for name in categories)
 
 
 def _format_bound(bound: float) -> str:
-    """Return a number, or how many bits it has: Python writes no whole number of thousands of digits."""
+    """Return a number as text, or its number of bits: Python refuses to print an integer of thousands of digits."""
     if isinstance(bound, int) and bound.bit_length() > 128:
         return f"of {bound.bit_length()} bits"
     return str(bound)
 
 
-# Python's own whole numbers have no end, those of a table do.
+# Integers of Python are unbounded, those of a data set are not.
 _MAX_ABS_BOUND = {"integer": 2**63 - 1, "float": float_info.max}
-_LOWER_BOUND_CHECKS = {
-    "ge": "min_value",
-    "greater_than_or_equal_to": "min_value",
-    "gt": "min_value",
-    "greater_than": "min_value",
-}
-_UPPER_BOUND_CHECKS = {
-    "le": "max_value",
-    "less_than_or_equal_to": "max_value",
-    "lt": "max_value",
-    "less_than": "max_value",
-}
 
 
-def _narrowest_bounds(checks: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return the narrowest bounds, of which each check may give some; what is infinite bounds nothing."""
-    lower: list[float] = []
-    upper: list[float] = []
-    for check, arguments in checks.items():
-        if check in ("in_range", "between") and isinstance(arguments, dict):
-            lower += _finite_number(arguments, "min_value")
-            upper += _finite_number(arguments, "max_value")
-        elif check in _LOWER_BOUND_CHECKS:
-            lower += _finite_number(arguments, _LOWER_BOUND_CHECKS[check])
-        elif check in _UPPER_BOUND_CHECKS:
-            upper += _finite_number(arguments, _UPPER_BOUND_CHECKS[check])
+def _narrowest_bounds(constraints: tuple[Constraint, ...]) -> tuple[float | None, float | None]:
+    """Return the largest lower and the smallest upper bound; an infinite one bounds nothing."""
+    bounds = [bound for constraint in constraints for bound in constraint.bounds if bound.is_finite_number]
+    lower = [bound.value for bound in bounds if bound.side == "lower"]
+    upper = [bound.value for bound in bounds if bound.side == "upper"]
     return max(lower, default=None), min(upper, default=None)
-
-
-def _finite_number(arguments: Any, key: str) -> list[float]:
-    value = arguments.get(key) if isinstance(arguments, dict) else arguments
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return []
-    if isinstance(value, float) and not isfinite(value):
-        return []
-    return [value]

@@ -1,4 +1,4 @@
-"""Serve a model: `python -m pipeline.serving --model-name NAME`, the same as `mlops serve`."""
+"""Serve a model: `python -m pipeline.serving --model NAME`, the same as `mlops serve`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serving", description="Serve a registered model over HTTP until SIGTERM or SIGINT."
     )
-    parser.add_argument("--model-name", help="name in the registry; default: name of the settings")
+    parser.add_argument("--model", help="name in the registry; default: name of the settings")
     parser.add_argument("--stage", choices=STAGES, default="Production")
     parser.add_argument("--host", help="address to listen on; default: serving.host")
     parser.add_argument("--port", type=int, help="port, 0 for a free one; default: serving.port")
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         start_server(
             state=args.state,
-            model=args.model_name,
+            model=args.model,
             stage=args.stage,
             host=args.host,
             port=args.port,

@@ -6,8 +6,9 @@ import statistics
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,8 @@ class PhaseResult:
         """Return plain values."""
         return {
             "name": self.name,
-            "since": format_timestamp(self.started_at),
-            "until": format_timestamp(self.ended_at),
+            "since": _iso_timestamp(self.started_at),
+            "until": _iso_timestamp(self.ended_at),
             "rows_per_s": round(self.rows_per_s, 1),
             "n_rows": {
                 "sent": self.n_rows_sent,
@@ -141,6 +142,5 @@ class PhaseCounter:
         )
 
 
-def format_timestamp(seconds: float) -> str:
-    """Return a moment as ISO 8601 with Z."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso_timestamp(at_s: float) -> str:
+    return iso_timestamp(round(at_s * 1_000_000), "milliseconds")

@@ -1,4 +1,4 @@
-"""The tables of the state database; docs/state.md describes them for readers from outside.
+"""The tables of the state database; docs/reference/state.md describes them for readers from outside.
 
 Moments are UTC in microseconds since 1970. Columns called `seq` count 1, 2, 3 ... without a gap in the order
 in which rows were committed. JSON columns hold text in canonical form.

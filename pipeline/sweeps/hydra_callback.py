@@ -103,7 +103,7 @@ def sweep_summary(folder: Path) -> str:
         lines.append(f"  [{one['number']}] {' '.join(str(one['message']).split())[:300]}")
     if found:
         lines.append(
-            f"The best is the last; `mlops adopt {found[-1].run_key[:8]} --as NAME` makes an experiment of it."
+            f"The best is the last; `mlops tracking adopt {found[-1].run_key[:8]} --as NAME` makes an experiment of it."
         )
     return "\n".join(lines) + "\n"
 

@@ -125,7 +125,7 @@ class ActiveRun:
         letter = self._create_pending_run()
         warnings.warn(
             f"the store of runs is not to be had: {error}. Work goes on; what run {self.name!r} says is kept in"
-            f" {letter.folder} until `mlops track send` sends it",
+            f" {letter.folder} until `mlops tracking flush` sends it",
             TrackingWarning,
             stacklevel=2,
         )

@@ -20,7 +20,7 @@ from pipeline.tracking.tracker import ExperimentTracker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
     from pipeline.tracking.projection import RunProjection
 
@@ -46,7 +46,7 @@ class PublishedRun:
 
     def __str__(self) -> str:
         if self.is_pending:
-            return f"{self.name!r} waits in the outbox; `mlops track send` sends it"
+            return f"{self.name!r} waits in the outbox; `mlops tracking flush` sends it"
         return f"{self.name!r} is run {self.run_id[:8]}{'' if self.is_new else ', recorded before'}"
 
 

@@ -123,7 +123,7 @@ def _select_run(runs: Sequence[RecordedRun], id_or_name: str) -> RecordedRun:
     found = named or begun
     if not found:
         raise UsageError(
-            f"no run has the id or name {id_or_name!r}{did_you_mean(id_or_name, [run.name for run in runs])}; see `mlops track compare`"
+            f"no run has the id or name {id_or_name!r}{did_you_mean(id_or_name, [run.name for run in runs])}; see `mlops tracking compare`"
         )
     if len(found) > 1:
         ids = ", ".join(run.run_id[:8] for run in found[:5])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UsageError
 from pipeline.evaluation.plots import draw_plot
 from pipeline.project.root import find_project_root
+from pipeline.text import shorten
 from pipeline.tracing import current_trace_id
 from pipeline.tracking import comparison_plots, dataset_description, flavors, run_search
 from pipeline.tracking.active_run import ActiveRun, now_ms
@@ -382,7 +383,7 @@ def _clean_name(key: str) -> str:
 
 def _param_text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _MAX_PARAM_LENGTH else f"{text[: _MAX_PARAM_LENGTH - 3]}..."
+    return shorten(text, _MAX_PARAM_LENGTH)
 
 
 def _clean_tags(tags: Mapping[str, object] | None, description: str | None, fingerprint: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Say whether rows are good enough to learn from, and what is wrong with those that are not."""
+"""Validate rows against the declaration and report what makes them unfit for training."""
 
 from pipeline.validation.dataset_validation import quarantine, validate
 from pipeline.validation.split_report import SplitReport, compare_split

@@ -1,4 +1,4 @@
-"""Rows of any size as Arrow batches of the declared types; a column that cannot be converted is set apart."""
+"""Read rows of any size as Arrow batches of the declared types, and list the columns that cannot be read."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class ArrowRows:
     ----------
     kinds : dict
         Kind of each column that can be read, in the declared order, the target last.
-    broken : dict
+    unreadable : dict
         Why a declared column cannot be read, by its name.
-    extra : tuple of str
-        Columns that are not declared; nobody looks at them.
+    undeclared_columns : tuple of str
+        Columns that are not declared; they are not read.
     n_rows : int
     """
 
@@ -56,7 +56,7 @@ class ArrowRows:
     n_rows: int
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield batches of up to 131,072 rows; words come dictionary-encoded."""
+        """Yield batches of up to 131,072 rows; texts come dictionary-encoded."""
         names = [name for name in self.kinds if columns is None or name in columns]
         for batch in self._raw_batches(names):
             arrays = [_convert_array(batch.column(name), self.kinds[name]) for name in names]
@@ -64,8 +64,8 @@ class ArrowRows:
 
     def _raw_batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         if isinstance(self.source, Path):
-            words = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
-            with pq.ParquetFile(self.source, read_dictionary=words, memory_map=True) as file:
+            text_columns = [name for name in names if _ARROW_TYPES[self.kinds[name]] == pa.string()]
+            with pq.ParquetFile(self.source, read_dictionary=text_columns, memory_map=True) as file:
                 yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=names)
         else:
             yield from self.source.select(names).to_batches(max_chunksize=_BATCH_ROWS)
@@ -104,16 +104,19 @@ def open_rows(source: pd.DataFrame | Path, schema: Schema, *, with_target: bool 
     if with_target:
         kinds[schema.target.column] = "category"
     if isinstance(source, Path):
-        found, types, n_rows = source, *_read_parquet_schema(source)
-        broken = {
-            name: why for name, kind in kinds.items() if (why := _unreadable_reason_in_file(source, name, kind, types))
+        readable_source: pa.Table | Path = source
+        types, n_rows = _read_parquet_schema(source)
+        unreadable = {
+            name: reason
+            for name, kind in kinds.items()
+            if (reason := _unreadable_reason_in_file(source, name, kind, types))
         }
     else:
-        arrays, broken = _frame_to_arrays(source, kinds)
-        found, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
-    readable = {name: kind for name, kind in kinds.items() if name not in broken}
-    extra = tuple(sorted(str(name) for name in types if name not in kinds))
-    return ArrowRows(found, readable, broken, extra, n_rows)
+        arrays, unreadable = _frame_to_arrays(source, kinds)
+        readable_source, types, n_rows = pa.table(arrays), dict.fromkeys(source.columns), len(source)
+    readable_kinds = {name: kind for name, kind in kinds.items() if name not in unreadable}
+    undeclared_columns = tuple(sorted(str(name) for name in types if name not in kinds))
+    return ArrowRows(readable_source, readable_kinds, unreadable, undeclared_columns, n_rows)
 
 
 def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int]:
@@ -128,57 +131,64 @@ def _read_parquet_schema(path: Path) -> tuple[dict[str, pa.DataType | None], int
 
 
 def _unreadable_reason_in_file(path: Path, name: str, kind: Kind, types: dict[str, pa.DataType | None]) -> str | None:
-    """Say why a column of a file cannot be read; whole numbers that were written as floats are looked at."""
-    found = types.get(name)
-    if found is None or kind != "integer" or not pa.types.is_floating(found):
-        return _unreadable_reason(found, kind, None)
+    """Return why a column of a file cannot be read; integers that are stored as floats are tested."""
+    arrow_type = types.get(name)
+    if arrow_type is None or kind != "integer" or not pa.types.is_floating(arrow_type):
+        return _unreadable_reason(arrow_type, kind, None)
     with pq.ParquetFile(path) as file:
         reasons = (
-            _unreadable_reason(found, kind, batch.column(0)) for batch in file.iter_batches(_BATCH_ROWS, columns=[name])
+            _unreadable_reason(arrow_type, kind, batch.column(0))
+            for batch in file.iter_batches(_BATCH_ROWS, columns=[name])
         )
         return next((reason for reason in reasons if reason is not None), None)
 
 
 def _frame_to_arrays(frame: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[dict[str, pa.Array], dict[str, str]]:
     arrays: dict[str, pa.Array] = {}
-    broken: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for name, kind in kinds.items():
         if name not in frame.columns:
-            broken[name] = "is not there"
+            unreadable[name] = "is missing"
             continue
         try:
             array = pa.Array.from_pandas(frame[name])
             array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         except pa.ArrowException as error:
-            broken[name] = f"has values of several types ({str(error).splitlines()[0]})"
+            unreadable[name] = f"has values of several types ({str(error).splitlines()[0]})"
             continue
-        why = _unreadable_reason(array.type, kind, array)
-        if why is None:
+        reason = _unreadable_reason(array.type, kind, array)
+        if reason is None:
             arrays[name] = _convert_array(array, kind)
         else:
-            broken[name] = why
-    return arrays, broken
+            unreadable[name] = reason
+    return arrays, unreadable
 
 
 def _unreadable_reason(arrow_type: pa.DataType | None, kind: Kind, array: pa.Array | None) -> str | None:
-    """Say why values of a type cannot be read as `kind`; None when they can, with nothing lost."""
+    """Return why values of a type cannot be read as `kind`; None when they can, without loss."""
     if arrow_type is None:
-        return "is not there"
+        return "is missing"
     if array is not None and kind == "integer" and pa.types.is_floating(array.type):
         return (
             None
             if _has_whole_numbers(array)
             else f"has type {arrow_type}: some numbers are not whole, {kind} is declared"
         )
-    welcome = {
-        "integer": lambda one: pa.types.is_integer(one) and one != pa.uint64(),
-        "float": lambda one: pa.types.is_floating(one) or pa.types.is_integer(one),
-        "boolean": pa.types.is_boolean,
-        "datetime": lambda one: pa.types.is_timestamp(one) or pa.types.is_date(one),
-    }.get(kind, _is_text_type)
-    if welcome(arrow_type) or pa.types.is_null(arrow_type):
+    if _is_readable(arrow_type, kind) or pa.types.is_null(arrow_type):
         return None
     return f"has type {arrow_type}, {kind} is declared"
+
+
+def _is_readable(arrow_type: pa.DataType, kind: Kind) -> bool:
+    if kind == "integer":
+        return bool(pa.types.is_integer(arrow_type) and arrow_type != pa.uint64())
+    if kind == "float":
+        return bool(pa.types.is_floating(arrow_type) or pa.types.is_integer(arrow_type))
+    if kind == "boolean":
+        return bool(pa.types.is_boolean(arrow_type))
+    if kind == "datetime":
+        return bool(pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type))
+    return _is_text_type(arrow_type)
 
 
 def _has_whole_numbers(array: pa.Array) -> bool:
@@ -193,15 +203,15 @@ def _is_text_type(arrow_type: pa.DataType) -> bool:
 
 
 def _convert_array(array: pa.Array, kind: Kind) -> pa.Array:
-    """Return `array` with the type of its kind: NaN is missing, words are dictionary-encoded."""
+    """Return `array` with the type of its kind: NaN becomes missing, texts are dictionary-encoded."""
     if pa.types.is_floating(array.type) and pc.any(pc.is_nan(array)).as_py():
         array = pc.if_else(pc.is_nan(array), None, array)
-    wanted = _ARROW_TYPES[kind]
-    if wanted == pa.string():
-        return array if pa.types.is_dictionary(array.type) else array.cast(wanted).dictionary_encode()
+    arrow_type = _ARROW_TYPES[kind]
+    if arrow_type == pa.string():
+        return array if pa.types.is_dictionary(array.type) else array.cast(arrow_type).dictionary_encode()
     if pa.types.is_timestamp(array.type) and array.type.tz is not None:
         array = array.cast(pa.timestamp("us", tz="UTC"))
-    return array if array.type == wanted else array.cast(wanted)
+    return array if array.type == arrow_type else array.cast(arrow_type)
 
 
 def is_missing(array: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

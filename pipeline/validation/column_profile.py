@@ -1,4 +1,4 @@
-"""Describe a column in figures: its spread, its commonest values, its histogram."""
+"""Compute the profile of a column: its spread, its most frequent values, its histogram."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MAX_BARS = 20
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """One column in figures; those of numbers are None for words.
+    """Statistics of one column; those of numbers are None for texts.
 
-    `quantiles` are exact up to 200,000 rows, and of evenly spaced rows beyond. `bars` are (name, rows): the
-    commonest values, or 20 parts of equal width.
+    `quantiles` are exact up to 200,000 rows, and estimated from evenly spaced rows beyond. `bars` are (name, rows):
+    the most frequent values, or 20 bins of equal width.
     """
 
     column: str
@@ -48,10 +48,10 @@ class ColumnProfile:
 
 
 def profile_column(column: ColumnStats) -> ColumnProfile:
-    """Return the profile of a column; figures have 10 significant digits."""
+    """Return the profile of a column; statistics have 10 significant digits."""
     numbers = column.sample if column.kind in ("integer", "float") else np.empty(0)
     has_numbers = len(numbers) > 0
-    with np.errstate(over="ignore", invalid="ignore"):  # figures that no float holds are left out
+    with np.errstate(over="ignore", invalid="ignore"):  # a statistic that overflows is left out
         quantiles = np.quantile(numbers, _QUANTILES).tolist() if has_numbers else []
         mean, deviation = (float(numbers.mean()), float(numbers.std())) if has_numbers else (None, None)
     return ColumnProfile(
@@ -76,7 +76,9 @@ def _round_or_none(value: float | None) -> float | None:
 def _histogram_bars(column: ColumnStats) -> tuple[tuple[str, int], ...]:
     if column.values is not None and (len(column.values) <= _MAX_BARS or not len(column.sample)):
         pairs = list(zip((shorten_text(str(value)) for value in column.values), column.counts.tolist(), strict=True))
-        return tuple(pairs if len(pairs) <= _MAX_BARS else sorted(pairs, key=lambda one: (-one[1], one[0]))[:_MAX_BARS])
+        return tuple(
+            pairs if len(pairs) <= _MAX_BARS else sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:_MAX_BARS]
+        )
     if not len(column.sample) or not np.isfinite(column.sample[-1] - column.sample[0]):
         return ()
     counts, edges = np.histogram(column.sample, bins=_N_BINS)

@@ -1,4 +1,4 @@
-"""Compare the columns of two sets of rows by counts in bins that the first of them fixes."""
+"""Test the columns of two sets of rows for drift, by counts in bins of the reference rows."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MAX_DISTINCT = 50
 
 @dataclass(frozen=True, slots=True)
 class DriftTestResult:
-    """How far one column moved; it drifts when the distance is large and is no accident.
+    """The drift test of one column; it has drifted when the distance is large and significant.
 
     `distance` is the Jensen-Shannon distance (base 2, 0 to 1), `p_value` that of the chi-squared test of
-    homogeneity, `alpha` its limit after Bonferroni's correction for the number of columns.
+    homogeneity, `alpha` the significance level after Bonferroni's correction for the number of columns.
     """
 
     column: str
@@ -38,35 +38,39 @@ class DriftTestResult:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether both the size of the effect and its significance speak."""
+        """Whether the distance exceeds its threshold and the p-value is below alpha."""
         return self.distance > self.threshold and self.p_value < self.alpha
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        figures = {name: value for name, value in asdict(self).items() if name != "column"}
-        rounded = {name: float(f"{value:.6g}") for name, value in figures.items()}
+        statistics = {name: value for name, value in asdict(self).items() if name != "column"}
+        rounded = {name: float(f"{value:.6g}") for name, value in statistics.items()}
         return {"column": self.column, **rounded, "drifted": self.has_drifted}
 
 
 def compare_distributions(
     reference: DatasetStats, current: DatasetStats, schema: Schema, thresholds: ValidationDriftConfig
 ) -> tuple[DriftTestResult, ...]:
-    """Return the drift of each feature and of the target, as far as both sides have it, in the declared order.
+    """Return the drift of each feature and of the target that both sides have, in the declared order.
 
-    Missing is a bin of its own. Free text, dates and words beyond 2,000 are not compared.
+    Missing values are a bin. Texts, dates and categories beyond 2,000 are not compared.
     """
-    wanted = [*(one.name for one in schema.features if one.kind not in ("text", "datetime")), schema.target.column]
-    sides = [{one.name: one for one in tally.columns} for tally in (reference, current)]
-    pairs = [tuple(side[name] for side in sides) for name in wanted if all(name in side for side in sides)]
+    names = [column.name for column in schema.features if column.kind not in ("text", "datetime")]
+    sides = [{column.name: column for column in stats.columns} for stats in (reference, current)]
+    pairs = [
+        tuple(side[name] for side in sides)
+        for name in (*names, schema.target.column)
+        if all(name in side for side in sides)
+    ]
     tables = [(name, table) for name, table in ((a.name, _bin_counts(a, b)) for a, b in pairs) if table is not None]
-    found = []
+    results = []
     for name, counts in tables:
         p_value = _chi_squared_p_value(counts)
         distance = jensen_shannon(counts[0], counts[1])
-        found.append(
+        results.append(
             DriftTestResult(name, distance, thresholds.jensen_shannon, p_value, thresholds.alpha / len(tables))
         )
-    return tuple(found)
+    return tuple(results)
 
 
 def _bin_counts(reference: ColumnStats, current: ColumnStats) -> NDArray[np.float64] | None:
@@ -94,18 +98,18 @@ def _count_by_value(column: ColumnStats, values: list[object]) -> NDArray[np.flo
 
 def _count_by_bin(column: ColumnStats, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = np.bincount(np.searchsorted(edges, column.sample, side="left"), minlength=len(edges) + 1)
-    n_there = column.n_rows - column.n_missing
-    return counts.astype(np.float64) * (n_there / max(len(column.sample), 1))
+    n_present = column.n_rows - column.n_missing
+    return counts.astype(np.float64) * (n_present / max(len(column.sample), 1))
 
 
 def _chi_squared_p_value(counts: NDArray[np.float64]) -> float:
     """Return the p-value of the chi-squared test that both rows of counts have equal shares (Pearson 1900)."""
     from scipy.special import chdtrc
 
-    used = counts[:, counts.sum(axis=0) > 0]
-    total = used.sum()
-    if used.shape[1] < 2 or (used.sum(axis=1) == 0).any():
+    non_empty = counts[:, counts.sum(axis=0) > 0]
+    total = non_empty.sum()
+    if non_empty.shape[1] < 2 or (non_empty.sum(axis=1) == 0).any():
         return 1.0
-    expected = used.sum(axis=1, keepdims=True) * used.sum(axis=0, keepdims=True) / total
-    statistic = ((used - expected) ** 2 / expected).sum()
-    return float(chdtrc(used.shape[1] - 1, statistic))
+    expected = non_empty.sum(axis=1, keepdims=True) * non_empty.sum(axis=0, keepdims=True) / total
+    statistic = ((non_empty - expected) ** 2 / expected).sum()
+    return float(chdtrc(non_empty.shape[1] - 1, statistic))

@@ -1,4 +1,4 @@
-"""Count once through the rows what every statistical check needs, in memory that does not grow with them."""
+"""Collect the statistics of all checks in one pass over the rows, in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_SAMPLE_ROWS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ColumnStats:
-    """What one column holds.
+    """Statistics of one column.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class ColumnStats:
         As declared.
     n_rows, n_missing : int
     values : tuple or None
-        The different values in their order; None where there are more than 2,000.
-    by_class : int, shape (len(values), n_classes + 1)
+        The distinct values, sorted; None where there are more than 2,000.
+    counts_by_class : int, shape (len(values), n_classes + 1)
         Rows with each value by class; the last column counts rows without a known class.
     sample : float, shape (at most 200,000,)
-        Numbers (dates as microseconds) of evenly spaced rows, sorted; empty for words. All rows, up to 200,000.
-    sample_class : int
+        Numbers (dates as microseconds) of evenly spaced rows, sorted; empty for texts. All rows, up to 200,000.
+    sample_classes : int
         Class of each member of `sample`, -1 where it has none.
     low, high : float or None
         Extremes over all rows; like `sample`, without infinity.
@@ -66,7 +66,7 @@ class ColumnStats:
 
     @property
     def n_distinct(self) -> int | None:
-        """How many different values there are; None where that is more than 2,000."""
+        """The number of distinct values; None where it exceeds 2,000."""
         return None if self.values is None else len(self.values)
 
 
@@ -74,8 +74,8 @@ class ColumnStats:
 class DatasetStats:
     """Counts of a whole table.
 
-    `incomplete` counts rows with at least one missing feature; `n_duplicates` rows that repeat an
-    earlier one in every declared column but ids; `classes` the rows of each declared class.
+    `n_incomplete` counts rows with a missing feature, `n_duplicates` rows that repeat an earlier row in every
+    declared column but ids, `class_counts` the rows of each declared class.
     """
 
     n_rows: int
@@ -85,12 +85,12 @@ class DatasetStats:
     n_duplicates: int
 
     def column(self, name: str) -> ColumnStats:
-        """Return the tally of one column; KeyError when it has none."""
-        return {one.name: one for one in self.columns}[name]
+        """Return the statistics of one column; KeyError when there are none."""
+        return {column.name: column for column in self.columns}[name]
 
 
 class _ColumnAccumulator:
-    """The state of one column while batches pass."""
+    """The statistics of one column so far."""
 
     def __init__(self, name: str, kind: Kind, n_classes: int, stride: int) -> None:
         self.name, self.kind = name, kind
@@ -112,21 +112,21 @@ class _ColumnAccumulator:
     def _add_values(self, by_value: dict[Any, Ints], array: pa.Array, codes: Ints) -> dict[Any, Ints] | None:
         """Return `by_value` with the counts of a batch, or None when there are too many different values."""
         encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
-        if len(words) > 4 * _MAX_DISTINCT_VALUES:
+        values = encoded.dictionary.to_pylist()
+        if len(values) > 4 * _MAX_DISTINCT_VALUES:
             return None
         width = self.n_classes + 1
-        indices = np.asarray(encoded.indices.fill_null(len(words)), dtype=np.int64)
-        cells = np.bincount(indices * width + codes, minlength=(len(words) + 1) * width).reshape(-1, width)
-        for word, counts in zip(words, cells[:-1], strict=True):
-            if word is not None and counts.any():
-                by_value[word] = by_value.get(word, 0) + counts
+        indices = np.asarray(encoded.indices.fill_null(len(values)), dtype=np.int64)
+        table = np.bincount(indices * width + codes, minlength=(len(values) + 1) * width).reshape(-1, width)
+        for value, counts in zip(values, table[:-1], strict=True):
+            if value is not None and counts.any():
+                by_value[value] = by_value.get(value, 0) + counts
         return by_value if len(by_value) <= _MAX_DISTINCT_VALUES else None
 
     def _add_numbers(self, array: pa.Array, codes: Ints, start: int) -> None:
         numbers = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
         if pa.types.is_floating(numbers.type):
-            numbers = pc.if_else(pc.is_finite(numbers), numbers, None)  # infinity has no mean and no bin
+            numbers = pc.if_else(pc.is_finite(numbers), numbers, None)  # infinity has neither a mean nor a bin
         bounds = pc.min_max(numbers)
         if bounds["min"].is_valid:
             low, high = float(bounds["min"].as_py()), float(bounds["max"].as_py())
@@ -134,9 +134,9 @@ class _ColumnAccumulator:
             self.high = high if self.high is None else max(high, self.high)
         offset = -start % self.stride
         picked = numbers.slice(offset).take(pa.array(np.arange(0, max(len(numbers) - offset, 0), self.stride)))
-        there = ~is_missing(picked)
-        self.samples.append(np.asarray(picked.fill_null(0), dtype=np.float64)[there])
-        self.sample_classes.append(codes[offset :: self.stride][there])
+        is_present = ~is_missing(picked)
+        self.samples.append(np.asarray(picked.fill_null(0), dtype=np.float64)[is_present])
+        self.sample_classes.append(codes[offset :: self.stride][is_present])
 
     def to_stats(self, n_rows: int) -> ColumnStats:
         values, by_class = self._sorted_values()
@@ -160,22 +160,22 @@ def collect_stats(rows: ArrowRows, schema: Schema) -> DatasetStats:
     """Return the counts of all declared columns that can be read."""
     target = schema.target
     features = [name for name in schema.feature_names if name in rows.kinds]
-    aside = {one.name for one in schema.columns if one.role in ("id", "ignore")}
-    compared = [name for name in rows.kinds if name not in aside]
+    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore")}
+    compared = [name for name in rows.kinds if name not in skipped]
     stride = max(1, -(-rows.n_rows // _MAX_SAMPLE_ROWS))
-    counting = [_ColumnAccumulator(name, kind, len(target.classes), stride) for name, kind in rows.kinds.items()]
+    accumulators = [_ColumnAccumulator(name, kind, len(target.classes), stride) for name, kind in rows.kinds.items()]
     classes = np.zeros(len(target.classes) + 1, dtype=np.int64)
     hashes = np.empty(rows.n_rows, dtype=np.uint64)
     incomplete, start = 0, 0
     for batch in rows.batches():
         codes = _class_codes(batch, target)
         classes += np.bincount(codes, minlength=len(classes))
-        for one in counting:
-            one.add(batch.column(one.name), codes, start)
+        for accumulator in accumulators:
+            accumulator.add(batch.column(accumulator.name), codes, start)
         incomplete += _count_incomplete(batch, features)
         hashes[start : start + len(batch)] = row_hashes(batch, compared)
         start += len(batch)
-    columns = tuple(one.to_stats(rows.n_rows) for one in counting)
+    columns = tuple(accumulator.to_stats(rows.n_rows) for accumulator in accumulators)
     return DatasetStats(rows.n_rows, columns, classes[:-1], incomplete, count_duplicates(hashes))
 
 
@@ -186,7 +186,7 @@ def _class_codes(batch: pa.RecordBatch, target: Target) -> Ints:
         return np.full(len(batch), n_classes, dtype=np.int64)
     array = batch.column(target.column)
     known = {name: code for code, name in enumerate(target.classes)}
-    lookup = np.array([known.get(word, n_classes) for word in array.dictionary.to_pylist()] + [n_classes])
+    lookup = np.array([known.get(value, n_classes) for value in array.dictionary.to_pylist()] + [n_classes])
     return np.asarray(lookup[np.asarray(array.indices.fill_null(len(lookup) - 1))], dtype=np.int64)
 
 

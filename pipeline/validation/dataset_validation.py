@@ -1,4 +1,4 @@
-"""Validate rows: declared rules, statistics, drift, and one verdict."""
+"""Validate rows: declared rules, statistics, drift and the overall level."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def validate(
     name: str = "data",
     with_target: bool = True,
 ) -> ValidationReport:
-    """Return what there is to say about rows.
+    """Return the validation report of rows.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def validate(
     reference : DataFrame or Path, optional
         Rows to compare with.
     name : str
-        What the report calls the rows.
+        Name of the rows in the report.
     with_target : bool
         Whether the target column is expected.
 
@@ -73,52 +73,54 @@ def validate(
     """
     rows = open_rows(source, schema, with_target=with_target)
     if rows.n_rows == 0:
-        raise DataError(f"{name}: has no rows; look at the source")
-    failing = find_row_failures(
+        raise DataError(f"{name}: has no rows; check the source")
+    row_failures = find_row_failures(
         rows, schema, max_examples=config.max_examples_per_rule, pandera_max_rows=config.pandera_max_rows
     )
-    tally = collect_stats(rows, schema)
+    stats = collect_stats(rows, schema)
     drift = (
-        compare_distributions(_collect_reference_stats(reference, schema), tally, schema, config.drift)
+        compare_distributions(_collect_reference_stats(reference, schema), stats, schema, config.drift)
         if reference is not None
         else ()
     )
     findings = [
         *unreadable_column_findings(rows.unreadable, rows.n_rows, config),
-        *column_failure_findings(failing.columns, rows.n_rows, config),
-        *row_failure_findings(failing, rows.n_rows, config),
-        *check_stats(tally, schema, config),
+        *column_failure_findings(row_failures.columns, rows.n_rows, config),
+        *row_failure_findings(row_failures, rows.n_rows, config),
+        *check_stats(stats, schema, config),
         *drift_findings(drift, "drift", rows.n_rows, config),
     ]
     report = ValidationReport(
         name=name,
         n_rows=rows.n_rows,
         findings=_sort_by_severity(findings),
-        skipped_checks=_skipped_checks(rows, failing),
+        skipped_checks=_skipped_checks(rows, row_failures),
         quality=compute_quality_score(
-            tally,
+            stats,
             schema,
             config,
-            n_failed_rows=_count_true(failing.failed_mask),
+            n_failed_rows=_count_true(row_failures.failed_mask),
             n_unreadable_columns=len(rows.unreadable),
         ),
-        profiles=tuple(profile_column(column) for column in tally.columns),
-        class_counts=dict(zip(schema.target.classes, tally.class_counts.tolist(), strict=True)),
+        profiles=tuple(profile_column(column) for column in stats.columns),
+        class_counts=dict(zip(schema.target.classes, stats.class_counts.tolist(), strict=True)),
         drift=drift,
-        n_incomplete=tally.n_incomplete,
-        n_duplicates=tally.n_duplicates,
+        n_incomplete=stats.n_incomplete,
+        n_duplicates=stats.n_duplicates,
         undeclared_columns=rows.undeclared_columns,
-        failed_mask=failing.failed_mask,
+        failed_mask=row_failures.failed_mask,
     )
-    return _apply_quarantine(report, failing, rows, config) if config.quarantine else report
+    return _apply_quarantine(report, row_failures, rows, config) if config.quarantine else report
 
 
-def _skipped_checks(rows: ArrowRows, failing: RowFailures) -> tuple[SkippedCheck, ...]:
-    unread = [SkippedCheck(column, reason) for column, reason in rows.unreadable.items()]
-    untried = [
-        SkippedCheck(one.column, f"{one.rule}: {shorten_text(one.reason)}") for one in failing.columns if one.reason
+def _skipped_checks(rows: ArrowRows, row_failures: RowFailures) -> tuple[SkippedCheck, ...]:
+    unreadable = [SkippedCheck(column, reason) for column, reason in rows.unreadable.items()]
+    not_run = [
+        SkippedCheck(failure.column, f"{failure.rule}: {shorten_text(failure.reason)}")
+        for failure in row_failures.columns
+        if failure.reason
     ]
-    return (*unread, *untried)
+    return (*unreadable, *not_run)
 
 
 def _collect_reference_stats(reference: pd.DataFrame | Path, schema: Schema) -> DatasetStats:
@@ -126,44 +128,46 @@ def _collect_reference_stats(reference: pd.DataFrame | Path, schema: Schema) -> 
 
 
 def _sort_by_severity(findings: list[ValidationFinding]) -> tuple[ValidationFinding, ...]:
-    return tuple(sorted(findings, key=lambda one: (-LEVELS.index(one.level), one.rule, one.column or "")))
+    return tuple(
+        sorted(findings, key=lambda finding: (-LEVELS.index(finding.level), finding.rule, finding.column or ""))
+    )
 
 
-def _count_true(bad: NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(bad))
+def _count_true(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _apply_quarantine(
-    report: ValidationReport, failing: RowFailures, rows: ArrowRows, config: ValidationConfig
+    report: ValidationReport, row_failures: RowFailures, rows: ArrowRows, config: ValidationConfig
 ) -> ValidationReport:
-    """Make failures of rows that are set aside a warning, unless so many fail that the rest is no fair sample."""
-    limit = config.rules["schema"].critical
-    share = _count_true(failing.failed_mask) / rows.n_rows
-    if limit is not None and share > limit:
+    """Lower row failures to a warning when the rows are quarantined; above the critical threshold too few remain."""
+    threshold = config.rules["schema"].critical
+    share = _count_true(row_failures.failed_mask) / rows.n_rows
+    if threshold is not None and share > threshold:
         return report
     findings = [
-        replace(one, level="warning", message=f"{one.message}; they are set aside")
-        if one.rule == "schema" and one.check != "dtype"
-        else one
-        for one in report.findings
+        replace(finding, level="warning", message=f"{finding.message}; they are quarantined")
+        if finding.rule == "schema" and finding.check != "dtype"
+        else finding
+        for finding in report.findings
     ]
-    return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(failing.failed_mask))
+    return replace(report, findings=_sort_by_severity(findings), n_quarantined=_count_true(row_failures.failed_mask))
 
 
 def quarantine(frame: pd.DataFrame, report: ValidationReport) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows to go on with, and those set aside with the column `reason` in front.
+    """Return the valid rows, and the quarantined rows with a column `reason` in front.
 
-    Without quarantine, or when it does not help, the second frame is empty and the first is `frame`.
+    Without quarantine, or when too many rows fail, the second frame is empty and the first is `frame`.
     """
     import pandas as pd
 
-    aside = report.failed_mask if report.n_quarantined else np.zeros(len(frame), dtype=bool)
-    bad = frame[aside].reset_index(names="row")
+    is_quarantined = report.failed_mask if report.n_quarantined else np.zeros(len(frame), dtype=bool)
+    quarantined = frame[is_quarantined].reset_index(names="row")
     reasons: dict[int, list[str]] = {}
     for finding in report.findings:
         for row, value in zip(finding.rows, finding.values, strict=True):
             shown = "missing" if value is None else repr(value)
             reasons.setdefault(row, []).append(f"{finding.column}: {finding.check}: {shown}")
-    said = ["; ".join(sorted(reasons.get(row, ["see the report"]))) for row in bad["row"]]
-    bad.insert(1, "reason", pd.Series(said, dtype="string"))
-    return frame[~aside].reset_index(drop=True), bad
+    texts = ["; ".join(sorted(reasons.get(row, ["see the report"]))) for row in quarantined["row"]]
+    quarantined.insert(1, "reason", pd.Series(texts, dtype="string"))
+    return frame[~is_quarantined].reset_index(drop=True), quarantined

@@ -1,4 +1,4 @@
-"""What a check has to say: which rule, how loud, how many rows, and what may be the cause."""
+"""The result of a check: its rule, its level, how many rows fail, and a likely cause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVELS: tuple[Level, ...] = ("ok", "warning", "error", "critical")
 
 @dataclass(frozen=True, slots=True)
 class ValidationFinding:
-    """One rule held against the rows.
+    """The result of one rule.
 
     Attributes
     ----------
@@ -31,15 +31,15 @@ class ValidationFinding:
         Share of the rows (or columns) that fail.
     n_failed, n_rows : int
     message : str
-        What was found, in words.
+        One sentence for people.
     cause : str
-        What usually makes it so, and what to do.
+        The usual cause, and what to do.
     check : str or None
         The declared check that failed, for the rule `schema`.
     rows : tuple of int
         First failing rows, from 0.
     values : tuple of str or None
-        What stands there.
+        The values of these rows.
     """
 
     rule: str
@@ -65,7 +65,7 @@ class ValidationFinding:
 
 @dataclass(frozen=True, slots=True)
 class SkippedCheck:
-    """A check that could not be made, and why."""
+    """A check that could not run, and why."""
 
     column: str
     reason: str
@@ -77,16 +77,16 @@ def shorten_text(text: str) -> str:
 
 
 def level_for_share(share: float, levels: SeverityThresholds) -> Level:
-    """Return the loudest level whose limit `share` exceeds.
+    """Return the most severe level whose threshold `share` exceeds.
 
     Examples
     --------
-    >>> from pipeline.config.groups.validation_config import Levels
-    >>> judge(0.1, Levels(warning=0.0, error=0.1, critical=None))
+    >>> from pipeline.config.groups.validation_config import SeverityThresholds
+    >>> level_for_share(0.1, SeverityThresholds(warning=0.0, error=0.1, critical=None))
     'warning'
     """
-    loudest: Level = "ok"
-    for level, limit in (("warning", levels.warning), ("error", levels.error), ("critical", levels.critical)):
-        if limit is not None and share > limit:
-            loudest = level  # type: ignore[assignment]
-    return loudest
+    highest: Level = "ok"
+    for level, threshold in (("warning", levels.warning), ("error", levels.error), ("critical", levels.critical)):
+        if threshold is not None and share > threshold:
+            highest = level  # type: ignore[assignment]
+    return highest

@@ -1,4 +1,4 @@
-"""Find columns that give the answer away."""
+"""Detect target leakage: columns whose values determine the class."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MIN_COPY_PURITY = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TargetLeakage:
-    """Values of a column that (nearly) always go with one class.
+    """Values of a column that (nearly) always occur with one class.
 
     `share` is the share of all rows that have such a value, `purity` the lowest lower bound among them,
-    `is_copy` whether the column has one value for each class and never errs where it has one.
+    `is_copy` whether each value occurs with one class and each class with one value.
     """
 
     share: float
@@ -39,15 +39,15 @@ class TargetLeakage:
 
 
 def detect_leakage(column: ColumnStats, *, purity: float) -> TargetLeakage | None:
-    """Return the values whose rows belong to one class, with certainty; None where there are none.
+    """Return the values that determine the class with statistical certainty; None where there are none.
 
-    A value counts when the lower end of the 95 % Wilson interval (Wilson 1927) of its commonest class's
-    share reaches `purity`, so a value seen a few times proves nothing. Where a class has more than half of
-    all rows, the room for error shrinks with the share of the others: in a set with 99 % of one class every
-    value goes with it nearly always. A column with many different numbers is cut into 20 parts of equal size.
+    A value counts when the lower end of the 95 % Wilson interval (Wilson 1927) of its most frequent class's
+    share reaches `purity`, so a rare value proves nothing. Where a class has more than half of
+    all rows, the tolerated error shrinks with the share of the others: with 99 % of one class nearly
+    every value occurs with it. A column with many different numbers is cut into 20 bins of equal size.
 
-    A column with one value for each class that never errs is a copy of the answer: there, all of its values
-    together must reach 0.95, which 73 rows do, however few of the rows it covers.
+    A column with one value for each class and no error is a copy of the target. All of its values together
+    must reach 0.95, which 73 rows do, whatever share of the rows it covers.
     """
     names, table = _contingency_table(column)
     n_known = int(table.sum())
@@ -57,39 +57,39 @@ def detect_leakage(column: ColumnStats, *, purity: float) -> TargetLeakage | Non
     top = table.max(axis=1)
     lower = _wilson_lower(top, n)
     is_copy = _is_copy(table)
-    room = (1 - purity) * np.minimum(1, 2 * (1 - table.sum(axis=0) / n_known))
-    given_away = np.full(len(n), fill_value=True) if is_copy else lower >= 1 - room[table.argmax(axis=1)]
-    if not given_away.any():
+    max_error = (1 - purity) * np.minimum(1, 2 * (1 - table.sum(axis=0) / n_known))
+    is_leaking = np.full(len(n), fill_value=True) if is_copy else lower >= 1 - max_error[table.argmax(axis=1)]
+    if not is_leaking.any():
         return None
-    covered = n[given_away].sum() / n_known * (column.n_rows - column.n_missing) / column.n_rows
-    shown = tuple(names[at] for at in np.flatnonzero(given_away)[:_MAX_EXAMPLES])
-    return TargetLeakage(float(covered), float(lower[given_away].min()), is_copy, shown)
+    covered = n[is_leaking].sum() / n_known * (column.n_rows - column.n_missing) / column.n_rows
+    values = tuple(names[at] for at in np.flatnonzero(is_leaking)[:_MAX_EXAMPLES])
+    return TargetLeakage(float(covered), float(lower[is_leaking].min()), is_copy, values)
 
 
 def _is_copy(table: NDArray[np.int64]) -> bool:
     seen = table[table.sum(axis=1) > 0]
-    one_for_each = (seen > 0).sum(axis=1).max() == 1 and (seen > 0).sum(axis=0).max() == 1
+    is_one_to_one = (seen > 0).sum(axis=1).max() == 1 and (seen > 0).sum(axis=0).max() == 1
     total = seen.sum(keepdims=True)[0]
-    return bool(one_for_each and _wilson_lower(total, total)[0] >= _MIN_COPY_PURITY)
+    return bool(is_one_to_one and _wilson_lower(total, total)[0] >= _MIN_COPY_PURITY)
 
 
 def _contingency_table(column: ColumnStats) -> tuple[list[str], NDArray[np.int64]]:
-    """Return a name and the counts by class of each value, or of each part of the numbers."""
+    """Return a name and the counts by class of each value, or of each bin of the numbers."""
     if column.values is not None and (len(column.values) <= _MAX_DISTINCT or not len(column.sample)):
         return [shorten_text(str(value)) for value in column.values], column.counts_by_class[:, :-1]
     n_classes = column.counts_by_class.shape[1] - 1
     inner = np.linspace(0, 1, _N_BINS + 1)[1:-1]
     edges = np.unique(np.quantile(column.sample, inner)) if len(column.sample) else np.empty(0)
     known = column.sample_classes >= 0
-    part = np.searchsorted(edges, column.sample, side="left")
+    bin_index = np.searchsorted(edges, column.sample, side="left")
     table = np.zeros((len(edges) + 1, n_classes), dtype=np.int64)
-    np.add.at(table, (part[known], column.sample_classes[known]), 1)
+    np.add.at(table, (bin_index[known], column.sample_classes[known]), 1)
     return [f"{low:.6g} to {high:.6g}" for low, high in pairwise([-np.inf, *edges, np.inf])], table
 
 
 def _wilson_lower(hits: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.float64]:
     n_safe = np.maximum(n, 1).astype(np.float64)
     p = hits / n_safe
-    centre = p + _Z_95**2 / (2 * n_safe)
-    reach = _Z_95 * np.sqrt(p * (1 - p) / n_safe + _Z_95**2 / (4 * n_safe**2))
-    return np.asarray(np.where(n > 0, (centre - reach) / (1 + _Z_95**2 / n_safe), 0.0))
+    center = p + _Z_95**2 / (2 * n_safe)
+    margin = _Z_95 * np.sqrt(p * (1 - p) / n_safe + _Z_95**2 / (4 * n_safe**2))
+    return np.asarray(np.where(n > 0, (center - margin) / (1 + _Z_95**2 / n_safe), 0.0))

@@ -1,4 +1,4 @@
-"""Find numbers that lie far from the rest of their column."""
+"""Find numbers that lie far from the bulk of their column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAD_TO_STD = 1.4826  # the median absolute deviation of a normal distribution h
 
 @dataclass(frozen=True, slots=True)
 class Outliers:
-    """How many numbers of a column lie beyond the fences, and where the fences are.
+    """The number of outliers of a column, and the fences beyond which they lie.
 
     Counts are those of all rows where the column has at most 2,000 different values or 200,000 rows;
     otherwise they are scaled up from evenly spaced rows.
@@ -31,7 +31,7 @@ class Outliers:
 
 
 def find_outliers(column: ColumnStats, config: OutlierConfig) -> Outliers | None:
-    """Return the outliers of a column of numbers; None where it has no spread to measure by.
+    """Return the outliers of a column of numbers; None where it has no spread.
 
     A number is an outlier when it lies more than `iqr_factor` interquartile ranges beyond a quartile
     (Tukey 1977), and by a robust z when it lies more than `robust_z` scaled median absolute deviations
@@ -39,22 +39,20 @@ def find_outliers(column: ColumnStats, config: OutlierConfig) -> Outliers | None
     """
     if column.kind not in ("integer", "float") or not len(column.sample):
         return None
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # a distance that no float holds is infinite, and nothing lies beyond
+    with np.errstate(over="ignore", invalid="ignore"):  # a distance that overflows is infinite: no number exceeds it
         return _count_beyond_fences(column, config)
 
 
 def _count_beyond_fences(column: ColumnStats, config: OutlierConfig) -> Outliers | None:
-    lower, middle, upper = np.quantile(column.sample, [0.25, 0.5, 0.75])
+    lower, median, upper = np.quantile(column.sample, [0.25, 0.5, 0.75])
     spread = (upper - lower) * config.iqr_factor
     if spread == 0:
         return None
     fences = (float(lower - spread), float(upper + spread))
-    deviation = float(np.median(np.abs(column.sample - middle))) * _MAD_TO_STD
-    reach = deviation * config.robust_z
-    around = (float(middle - reach), float(middle + reach))
-    n_robust_z = _count_outside(column, *around) if deviation else 0
+    deviation = float(np.median(np.abs(column.sample - median))) * _MAD_TO_STD
+    margin = deviation * config.robust_z
+    robust_fences = (float(median - margin), float(median + margin))
+    n_robust_z = _count_outside(column, *robust_fences) if deviation else 0
     return Outliers(*fences, _count_outside(column, *fences), n_robust_z)
 
 

@@ -1,4 +1,4 @@
-"""Sum up the quality of rows in one number."""
+"""Compute the quality score of rows."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["QualityScore", "compute_quality_score"]
 class QualityScore:
     """Four shares between 0 and 1 and their weighted sum, 0 to 100.
 
-    - `completeness`: cells of features that are not missing.
-    - `validity`: rows that keep every declared rule, times the share of declared columns that can be read.
-    - `uniqueness`: rows that repeat no other.
+    - `completeness`: feature values that are not missing.
+    - `validity`: rows that pass every declared rule, times the share of declared columns that can be read.
+    - `uniqueness`: rows that do not repeat another.
     - `consistency`: the mean over features of: 0 where the column is constant, otherwise the share of its
-      numbers that are no outliers.
+      numbers that are not outliers.
     """
 
     completeness: float
@@ -42,19 +42,19 @@ class QualityScore:
 def compute_quality_score(
     stats: DatasetStats, schema: Schema, config: ValidationConfig, *, n_failed_rows: int, n_unreadable_columns: int
 ) -> QualityScore:
-    """Return the quality of counted rows; `n_bad` of them break a rule, `n_broken` columns cannot be read."""
+    """Return the quality of rows, of which `n_failed_rows` break a declared rule."""
     n_rows = max(stats.n_rows, 1)
-    features = [one for one in stats.columns if one.name in set(schema.feature_names)]
+    features = [column for column in stats.columns if column.name in set(schema.feature_names)]
     n_declared = len(schema.columns) + 1
-    completeness = 1 - float(np.mean([one.n_missing / n_rows for one in features])) if features else 0.0
+    completeness = 1 - float(np.mean([column.n_missing / n_rows for column in features])) if features else 0.0
     validity = (1 - n_failed_rows / n_rows) * (1 - n_unreadable_columns / n_declared)
     uniqueness = 1 - stats.n_duplicates / n_rows
-    regular = []
-    for one in features:
-        found = find_outliers(one, config.outliers)
-        is_constant = one.n_distinct is not None and one.n_distinct <= 1
-        regular.append(0.0 if is_constant else 1.0 if found is None else 1 - found.n_iqr / n_rows)
-    consistency = float(np.mean(regular)) if regular else 0.0
+    inlier_shares = []
+    for column in features:
+        outliers = find_outliers(column, config.outliers)
+        is_constant = column.n_distinct is not None and column.n_distinct <= 1
+        inlier_shares.append(0.0 if is_constant else 1.0 if outliers is None else 1 - outliers.n_iqr / n_rows)
+    consistency = float(np.mean(inlier_shares)) if inlier_shares else 0.0
     weights = config.score_weights
     total = (
         weights.completeness * completeness

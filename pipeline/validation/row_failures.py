@@ -1,4 +1,4 @@
-"""Hold rows against the declared rules: by Pandera itself where they are few, by a compiled plan where they are many."""
+"""Find the rows that break declared rules: with Pandera where rows are few, with Arrow where they are many."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pyarrow as pa
 from pipeline.schema import Column
 from pipeline.schema.failures import ColumnFailure, find_failures
 from pipeline.validation.arrow_rows import is_missing
-from pipeline.validation.arrow_rules import CompiledRule, compile_rules
 from pipeline.validation.findings import shorten_text
 from pipeline.validation.row_hash import duplicate_mask, row_hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ __all__ = ["RowFailures", "RuleFailures", "find_row_failures"]
 
 @dataclass(slots=True)
 class RuleFailures:
-    """Rows that break one rule of one column: all counted, the first ones shown."""
+    """Rows that break one rule of one column: all are counted, the first are listed."""
 
     column: str
     rule: str
@@ -38,16 +39,16 @@ class RuleFailures:
 
 @dataclass(frozen=True, slots=True)
 class RowFailures:
-    """What breaks the declaration.
+    """The rows that break the declaration.
 
     Attributes
     ----------
     rules : tuple of RuleFailures
         Only those with failures, by column and rule.
-    bad : bool, shape (n_rows,)
+    failed_mask : bool, shape (n_rows,)
         Rows that break at least one rule.
     columns : tuple of ColumnFailure
-        Columns that break a rule as a whole, or on which it could not be tried.
+        Columns that break a rule as a whole, or for which it could not run.
     """
 
     rules: tuple[RuleFailures, ...]
@@ -56,11 +57,11 @@ class RowFailures:
 
 
 def find_row_failures(rows: ArrowRows, schema: Schema, *, max_examples: int, pandera_max_rows: int) -> RowFailures:
-    """Return what breaks the declared rules.
+    """Return the rows that break declared rules.
 
-    Up to `plain_rows` rows Pandera checks a frame in memory. Beyond, the same rules run compiled over
-    batches; a check that has no compiled form (a custom one) is asked of Pandera for its column alone.
-    The counts are equal on both ways, and failures cost the same whether there are ten or ten million.
+    Up to `pandera_max_rows` rows Pandera checks a frame in memory. Beyond, the same rules run over Arrow
+    batches; Pandera runs a check without an Arrow form (a custom one) on its column alone. Both ways give
+    equal counts, and the cost does not depend on the number of failures.
     """
     if rows.n_rows <= pandera_max_rows:
         return _check_with_pandera(rows.to_frame(), schema, rows.n_rows, max_examples, with_target=True)
@@ -72,18 +73,18 @@ def _check_with_pandera(
 ) -> RowFailures:
     failures = find_failures(frame, schema, with_target=with_target)
     cells = failures.cells
-    bad = np.zeros(n_rows, dtype=bool)
-    bad[cells["row"].to_numpy(dtype=np.int64)] = True
+    failed_mask = np.zeros(n_rows, dtype=bool)
+    failed_mask[cells["row"].to_numpy(dtype=np.int64)] = True
     together = ", ".join(schema.unique or ())
-    found = []
-    for (column, rule), part in cells.groupby(["column", "rule"], sort=False):
+    rules = []
+    for (column, rule), group in cells.groupby(["column", "rule"], sort=False):
         if rule == "unique_together" and column != (schema.unique or ("",))[0]:
             continue
         label = together if rule == "unique_together" else str(column)
-        shown = part.head(max_examples)
-        values = [_display_value(value) for value in shown["value"]]
-        found.append(RuleFailures(label, str(rule), len(part), shown["row"].tolist(), values))
-    return RowFailures(_sort_failures(found), bad, failures.columns)
+        examples = group.head(max_examples)
+        values = [_display_value(value) for value in examples["value"]]
+        rules.append(RuleFailures(label, str(rule), len(group), examples["row"].tolist(), values))
+    return RowFailures(_sort_failures(rules), failed_mask, failures.columns)
 
 
 def _display_value(value: object) -> str | None:
@@ -93,41 +94,62 @@ def _display_value(value: object) -> str | None:
 
 
 def _sort_failures(failures: list[RuleFailures]) -> tuple[RuleFailures, ...]:
-    return tuple(sorted(failures, key=lambda one: (one.column, one.rule)))
+    return tuple(sorted(failures, key=lambda rule: (rule.column, rule.rule)))
 
 
 def _check_with_arrow(rows: ArrowRows, schema: Schema, max_examples: int) -> RowFailures:
-    plan, left = _compile_schema(rows, schema)
-    bad = np.zeros(rows.n_rows, dtype=bool)
-    found: dict[tuple[str, str], RuleFailures] = {}
+    rules, pandera_columns = _split_rules(rows, schema)
+    counter = _FailureCounter(rows.n_rows, max_examples)
     keys = [_UniqueKey(label, columns, rule, rows.n_rows) for label, columns, rule in _unique_rules(rows, schema)]
     start = 0
     for batch in rows.batches():
-        for rule in tuple(plan):
+        for rule in rules:
             array = batch.column(rule.column)
-            try:
-                broken = rule.violations(array)
-            except (pa.ArrowException, TypeError, ValueError):  # Pandera says what of the rule does not fit
-                plan.remove(rule)
-                left.append(_column_with_checks(schema.column(rule.column), [rule.name]))
-                continue
-            if broken is not None:
-                bad[start : start + len(batch)] |= broken
-                _record_failures(found, rule.column, rule.name, broken, start, array, max_examples)
+            violations = rule.find_violations(array)
+            if violations is not None:
+                counter.add(rule.column, rule.name, violations, start=start, array=array)
         for key in keys:
             key.add(batch, start)
         start += len(batch)
     for key in keys:
-        broken = key.duplicate_mask()
-        bad |= broken
-        _record_failures(found, key.label, key.rule, broken, 0, None, max_examples)
-    columns: list[ColumnFailure] = []
-    for part in left:
-        asked = _check_column_with_pandera(rows, part, max_examples)
-        bad |= asked.failed_mask
-        columns += asked.columns
-        found |= {(one.column, one.rule): one for one in asked.rules}
-    return RowFailures(_sort_failures([one for one in found.values() if one.n_failed]), bad, tuple(columns))
+        counter.add(key.label, key.rule, key.duplicate_mask())
+    failures = counter.failures()
+    return _join_failures(
+        [failures, *(_check_column_with_pandera(rows, each, max_examples) for each in pandera_columns)]
+    )
+
+
+def _join_failures(parts: list[RowFailures]) -> RowFailures:
+    rules = [failures for part in parts for failures in part.rules]
+    columns = tuple(failure for part in parts for failure in part.columns)
+    return RowFailures(_sort_failures(rules), np.logical_or.reduce([part.failed_mask for part in parts]), columns)
+
+
+class _FailureCounter:
+    """Rows that break a rule, counted batch by batch, with the first `max_examples` of each."""
+
+    def __init__(self, n_rows: int, max_examples: int) -> None:
+        self._max_examples = max_examples
+        self._failed_mask = np.zeros(n_rows, dtype=bool)
+        self._by_rule: dict[tuple[str, str], RuleFailures] = {}
+
+    def add(
+        self, column: str, rule: str, violations: NDArray[np.bool_], *, start: int = 0, array: pa.Array | None = None
+    ) -> None:
+        """Count the violations of a batch whose first row is `start`; `array` has the values to show."""
+        self._failed_mask[start : start + len(violations)] |= violations
+        failures = self._by_rule.setdefault((column, rule), RuleFailures(column, rule))
+        failures.n_failed += int(np.count_nonzero(violations))
+        n_missing_examples = self._max_examples - len(failures.rows)
+        if n_missing_examples > 0:
+            positions = np.flatnonzero(violations)[:n_missing_examples]
+            failures.rows += (positions + start).tolist()
+            values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
+            failures.values += [None if value is None else shorten_text(str(value)) for value in values]
+
+    def failures(self) -> RowFailures:
+        """Return all that was counted."""
+        return RowFailures(tuple(each for each in self._by_rule.values() if each.n_failed), self._failed_mask)
 
 
 class _UniqueKey:
@@ -136,69 +158,64 @@ class _UniqueKey:
     def __init__(self, label: str, columns: tuple[str, ...], rule: str, n_rows: int) -> None:
         self.label, self.columns, self.rule = label, columns, rule
         self._hashes = np.empty(n_rows, dtype=np.uint64)
-        self._is_whole = np.ones(n_rows, dtype=bool)
+        self._is_complete = np.ones(n_rows, dtype=bool)
 
     def add(self, batch: pa.RecordBatch, start: int) -> None:
-        here = slice(start, start + len(batch))
-        self._hashes[here] = row_hashes(batch, self.columns)
+        batch_rows = slice(start, start + len(batch))
+        self._hashes[batch_rows] = row_hashes(batch, self.columns)
         for column in self.columns:
-            self._is_whole[here] &= ~is_missing(batch.column(column))
+            self._is_complete[batch_rows] &= ~is_missing(batch.column(column))
 
     def duplicate_mask(self) -> NDArray[np.bool_]:
-        return duplicate_mask(self._hashes) & self._is_whole
+        return duplicate_mask(self._hashes) & self._is_complete
 
 
-def _compile_schema(rows: ArrowRows, schema: Schema) -> tuple[list[CompiledRule], list[Column]]:
+@dataclass(frozen=True, slots=True)
+class _ArrowRule:
+    column: str
+    name: str
+    find_violations: Callable[[pa.Array], NDArray[np.bool_] | None]
+
+
+def _split_rules(rows: ArrowRows, schema: Schema) -> tuple[list[_ArrowRule], list[Column]]:
+    """Return the rules that have an Arrow form, and the columns with the checks that only Pandera has."""
     target = schema.target
-    words = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
-    plan: list[CompiledRule] = []
-    left: list[Column] = []
-    for column in (*schema.columns, words):
+    target_column = Column(target.column, "category", "category", checks={"isin": list(target.classes)})
+    rules: list[_ArrowRule] = []
+    pandera_columns: list[Column] = []
+    for column in (*schema.columns, target_column):
         if column.name not in rows.kinds:
             continue
-        rules, without_form = compile_rules(column)
-        plan += rules
-        if without_form:
-            left.append(_column_with_checks(column, without_form))
-    return plan, left
+        if not column.nullable:
+            rules.append(_ArrowRule(column.name, "missing", _missing_violations))
+        constraints = column.constraints
+        rules += [_ArrowRule(column.name, each.name, each.violations) for each in constraints if each.has_arrow_form]
+        pandera_checks = {each.name: column.checks[each.name] for each in constraints if not each.has_arrow_form}
+        if pandera_checks:
+            pandera_columns.append(Column(column.name, column.kind, column.dtype, nullable=True, checks=pandera_checks))
+    return rules, pandera_columns
 
 
-def _column_with_checks(column: Column, names: list[str]) -> Column:
-    checks = {name: column.checks[name] for name in names}
-    return Column(column.name, column.kind, column.dtype, nullable=True, checks=checks)
+def _missing_violations(array: pa.Array) -> NDArray[np.bool_] | None:
+    return is_missing(array) if array.null_count else None
 
 
 def _unique_rules(rows: ArrowRows, schema: Schema) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return (label, columns, rule) of everything that must not occur twice."""
-    found: list[tuple[str, tuple[str, ...], str]] = [
-        (one.name, (one.name,), "unique") for one in schema.columns if one.unique and one.name in rows.kinds
+    """Return (label, columns, rule) of each key that must not occur twice."""
+    keys: list[tuple[str, tuple[str, ...], str]] = [
+        (column.name, (column.name,), "unique")
+        for column in schema.columns
+        if column.unique and column.name in rows.kinds
     ]
     if schema.unique is not None and all(name in rows.kinds for name in schema.unique):
-        found.append((", ".join(schema.unique), schema.unique, "unique_together"))
-    return found
-
-
-def _record_failures(
-    failures: dict[tuple[str, str], RuleFailures],
-    column: str,
-    rule: str,
-    failed_mask: NDArray[np.bool_],
-    start: int,
-    array: pa.Array | None,
-    max_examples: int,
-) -> None:
-    one = failures.setdefault((column, rule), RuleFailures(column, rule))
-    one.n_failed += int(np.count_nonzero(failed_mask))
-    wanted = max_examples - len(one.rows)
-    if wanted > 0:
-        positions = np.flatnonzero(failed_mask)[:wanted]
-        one.rows += (positions + start).tolist()
-        values = [None] * len(positions) if array is None else array.take(pa.array(positions)).to_pylist()
-        one.values += [None if value is None else shorten_text(str(value)) for value in values]
+        keys.append((", ".join(schema.unique), schema.unique, "unique_together"))
+    return keys
 
 
 def _check_column_with_pandera(rows: ArrowRows, column: Column, max_examples: int) -> RowFailures:
     from pipeline.schema import Schema, Target
 
-    alone = Schema("column", (column,), Target("target", ("a", "b"), "a"))
-    return _check_with_pandera(rows.to_frame([column.name]), alone, rows.n_rows, max_examples, with_target=False)
+    column_schema = Schema("column", (column,), Target("target", ("a", "b"), "a"))
+    return _check_with_pandera(
+        rows.to_frame([column.name]), column_schema, rows.n_rows, max_examples, with_target=False
+    )

@@ -1,4 +1,4 @@
-"""Give every row a 64-bit number that equal rows share, so that whole-file rules need 8 bytes a row."""
+"""Hash rows to 64 bits, so that rules about whole files need 8 bytes a row."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MISSING_HASH = np.uint64(0xD1B54A32D192ED03)
 
 
 def row_hashes(batch: pa.RecordBatch, columns: Sequence[str]) -> NDArray[np.uint64]:
-    """Return one number for each row, equal for rows with equal values in `columns` (missing equals missing).
+    """Return a hash of each row; rows with equal values in `columns` share it, and missing equals missing.
 
-    Two different rows of 10 million share a number with a chance of about 3 in a million (birthday
+    Two different rows of 10 million share a hash with a chance of about 3 in a million (birthday
     bound for 64 bits). The mixing step is that of SplitMix64 (Steele, Lea and Flood 2014).
     """
     total = np.full(len(batch), _GOLDEN_GAMMA, dtype=np.uint64)
@@ -46,9 +46,9 @@ def _mix_splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _to_uint64(array: pa.Array) -> NDArray[np.uint64]:
     if pa.types.is_dictionary(array.type):
-        words = np.array([*array.dictionary.to_pylist(), ""], dtype=object)
-        by_word = pd.util.hash_array(words, categorize=False)
-        return np.asarray(by_word[np.asarray(array.indices.fill_null(len(words) - 1))], dtype=np.uint64)
+        texts = np.array([*array.dictionary.to_pylist(), ""], dtype=object)
+        hashes = pd.util.hash_array(texts, categorize=False)
+        return np.asarray(hashes[np.asarray(array.indices.fill_null(len(texts) - 1))], dtype=np.uint64)
     if pa.types.is_floating(array.type):
         return (np.asarray(array.fill_null(0.0)) + 0.0).view(np.uint64)
     return np.asarray(array.cast(pa.int64()).fill_null(0)).view(np.uint64)
@@ -61,10 +61,10 @@ def count_duplicates(hashes: NDArray[np.uint64]) -> int:
 
 
 def duplicate_mask(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return which rows have an equal one before or behind them, shape (len(hashes),)."""
+    """Return which rows are equal to another row, shape (len(hashes),)."""
     order = np.argsort(hashes, kind="stable")
-    same = hashes[order[1:]] == hashes[order[:-1]]
-    found = np.zeros(len(hashes), dtype=bool)
-    found[order[1:][same]] = True
-    found[order[:-1][same]] = True
-    return found
+    is_equal_to_next = hashes[order[1:]] == hashes[order[:-1]]
+    is_duplicate = np.zeros(len(hashes), dtype=bool)
+    is_duplicate[order[1:][is_equal_to_next]] = True
+    is_duplicate[order[:-1][is_equal_to_next]] = True
+    return is_duplicate

@@ -1,4 +1,4 @@
-"""Compare the train part with the test part: sizes, classes, rows in both, drift, and whether a model tells them apart."""
+"""Compare train rows with test rows: sizes, classes, overlap, drift and adversarial AUC."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _MAX_ABS_VALUE = 3e38  # a tree takes no infinity
 
 @dataclass(frozen=True, slots=True)
 class SplitReport:
-    """How the parts of a split compare.
+    """The comparison of the two parts of a split.
 
-    `overlap` counts test rows that are also in the train part, in every column but ids. `adversarial_auc` is
-    how well a shallow tree, judged out of fold, tells which part a row is from: 0.5 is not at all; None where
-    the parts are too small to ask.
+    `n_overlap` counts test rows that are also train rows, in every column but ids. `adversarial_auc` is the
+    out-of-fold AUC of a shallow tree that predicts the part of a row: 0.5 where the parts do not differ, None
+    where they are too small.
     """
 
     n_train: int
@@ -63,7 +63,7 @@ class SplitReport:
                 "rows": self.n_overlap,
                 "share": _round_significant(self.n_overlap / max(self.n_test, 1)),
             },
-            "drift": [one.as_dict() for one in self.drift],
+            "drift": [result.as_dict() for result in self.drift],
             "adversarial_auc": self.adversarial_auc,
             "is_valid": all(finding.level in ("ok", "warning") for finding in self.findings),
             "findings": [finding.as_dict() for finding in self.findings],
@@ -78,7 +78,7 @@ class SplitReport:
 def compare_split(
     train: pd.DataFrame, test: pd.DataFrame, schema: Schema, config: ValidationConfig, *, seed: int
 ) -> SplitReport:
-    """Return how the two parts of a split compare.
+    """Return the comparison of the two parts of a split.
 
     Parameters
     ----------
@@ -87,21 +87,21 @@ def compare_split(
     schema : Schema
     config : ValidationConfig
     seed : int
-        Seed of the tree that tries to tell the parts apart.
+        Seed of the tree that predicts the part of a row.
     """
     rows = open_rows(train, schema), open_rows(test, schema)
-    tallies = collect_stats(rows[0], schema), collect_stats(rows[1], schema)
+    stats = collect_stats(rows[0], schema), collect_stats(rows[1], schema)
     overlap = _count_overlap(rows, schema)
-    drift = compare_distributions(tallies[0], tallies[1], schema, config.drift)
+    drift = compare_distributions(stats[0], stats[1], schema, config.drift)
     share = overlap / max(len(test), 1)
-    message = f"{overlap:,} of {len(test):,} test rows are in the train part too"
-    cause = "Duplicates in the source, or few columns with few values, where equal rows are natural."
+    message = f"{overlap:,} of {len(test):,} test rows are also train rows"
+    cause = "Duplicates in the source, or few columns with few values, so that rows are equal by chance."
     level = level_for_share(share, config.rules["split_overlap"])
     findings = (
         ValidationFinding("split_overlap", None, level, share, overlap, len(test), message, cause),
         *drift_findings(drift, "split_drift", len(test), config),
     )
-    shares = {name: _class_shares(tally, schema) for name, tally in zip(("train", "test"), tallies, strict=True)}
+    shares = {name: _class_shares(part, schema) for name, part in zip(("train", "test"), stats, strict=True)}
     auc = _adversarial_auc(rows, schema, seed)
     return SplitReport(len(train), len(test), shares, overlap, drift, auc, findings)
 
@@ -110,24 +110,24 @@ def _round_significant(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _class_shares(tally: DatasetStats, schema: Schema) -> dict[str, float]:
-    total = max(int(tally.class_counts.sum()), 1)
+def _class_shares(stats: DatasetStats, schema: Schema) -> dict[str, float]:
+    total = max(int(stats.class_counts.sum()), 1)
     return {
         name: _round_significant(n / total)
-        for name, n in zip(schema.target.classes, tally.class_counts.tolist(), strict=True)
+        for name, n in zip(schema.target.classes, stats.class_counts.tolist(), strict=True)
     }
 
 
 def _count_overlap(rows: tuple[ArrowRows, ArrowRows], schema: Schema) -> int:
-    aside = {one.name for one in schema.columns if one.role in ("id", "ignore")}
-    names = [name for name in rows[0].kinds if name in rows[1].kinds and name not in aside]
-    train, test = (np.concatenate([row_hashes(batch, names) for batch in one.batches(names)]) for one in rows)
+    skipped = {column.name for column in schema.columns if column.role in ("id", "ignore")}
+    names = [name for name in rows[0].kinds if name in rows[1].kinds and name not in skipped]
+    train, test = (np.concatenate([row_hashes(batch, names) for batch in part.batches(names)]) for part in rows)
     return int(np.isin(test, train).sum())
 
 
 def _adversarial_auc(rows: tuple[ArrowRows, ArrowRows], schema: Schema, seed: int) -> float | None:
-    names = [name for name in schema.feature_names if all(name in one.kinds for one in rows)]
-    parts = [_feature_matrix(one, names) for one in rows]
+    names = [name for name in schema.feature_names if all(name in part.kinds for part in rows)]
+    parts = [_feature_matrix(part, names) for part in rows]
     if min(len(part) for part in parts) < 2 * _MIN_LEAF:
         return None
     from sklearn.tree import DecisionTreeClassifier
@@ -137,11 +137,13 @@ def _adversarial_auc(rows: tuple[ArrowRows, ArrowRows], schema: Schema, seed: in
     y = np.repeat([0, 1], [min(len(part), _MAX_ROWS) for part in parts])
     fold = rng.permutation(len(y)) % 2
     scores = np.empty(len(y))
-    for held in (0, 1):
+    for test_fold in (0, 1):
         tree = DecisionTreeClassifier(max_depth=_TREE_DEPTH, min_samples_leaf=_MIN_LEAF, random_state=seed)
-        tree.fit(X[fold != held], y[fold != held])
-        scores[fold == held] = tree.predict_proba(X[fold == held])[:, 1]
-    return _round_significant(float(np.mean([_roc_auc(scores[fold == held], y[fold == held]) for held in (0, 1)])))
+        tree.fit(X[fold != test_fold], y[fold != test_fold])
+        scores[fold == test_fold] = tree.predict_proba(X[fold == test_fold])[:, 1]
+    return _round_significant(
+        float(np.mean([_roc_auc(scores[fold == test_fold], y[fold == test_fold]) for test_fold in (0, 1)]))
+    )
 
 
 def _feature_matrix(rows: ArrowRows, names: list[str]) -> NDArray[np.float32]:
@@ -154,10 +156,10 @@ def _to_floats(array: pa.Array) -> NDArray[np.float64]:
     import pyarrow as pa
 
     if pa.types.is_dictionary(array.type):
-        words = np.array([*array.dictionary.to_pylist(), ""], dtype=object)
-        hashed = (pd.util.hash_array(words, categorize=False) % 1_000_003).astype(np.float64)
+        texts = np.array([*array.dictionary.to_pylist(), ""], dtype=object)
+        hashed = (pd.util.hash_array(texts, categorize=False) % 1_000_003).astype(np.float64)
         hashed[-1] = np.nan
-        return np.asarray(hashed[np.asarray(array.indices.fill_null(len(words) - 1))])
+        return np.asarray(hashed[np.asarray(array.indices.fill_null(len(texts) - 1))])
     if pa.types.is_timestamp(array.type) or pa.types.is_boolean(array.type):
         array = array.cast(pa.int64())
     return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))

@@ -1,11 +1,11 @@
-"""Draw a validation report as one page that needs no network: findings first, then every column with its picture."""
+"""Render a validation report as one HTML page that needs no network: findings, then the profile of each column."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.text import pluralize
+from pipeline.text import percent, pluralize, shorten
 
 if TYPE_CHECKING:
     from pipeline.validation.column_profile import ColumnProfile
@@ -49,10 +49,10 @@ def render_html(report: ValidationReport) -> str:
         f"<h1>{escape(report.name)}</h1>",
         f"<p class=soft>{pluralize(report.n_rows, 'row')}, {pluralize(len(report.profiles), 'column')} {_badge(report.level)}</p>",
         _render_tiles(report),
-        "<h2>What was found</h2>",
+        "<h2>Findings</h2>",
         _render_findings(report),
         "<h2>Columns</h2>",
-        f"<div class=columns>{''.join(_render_column(one) for one in report.profiles[:_MAX_COLUMNS])}</div>",
+        f"<div class=columns>{''.join(_render_column(profile) for profile in report.profiles[:_MAX_COLUMNS])}</div>",
         _omitted_note(len(report.profiles) - _MAX_COLUMNS, "columns"),
     ]
     body = "\n".join(part for part in parts if part)
@@ -71,27 +71,27 @@ def _badge(level: str) -> str:
 def _render_tiles(report: ValidationReport) -> str:
     quality = report.quality
     tiles = [
-        ("quality of 100", f"{quality.score:.1f}"),
-        ("cells that are there", f"{quality.completeness:.1%}"),
-        ("rows that keep every rule", f"{quality.validity:.1%}"),
-        ("rows that repeat no other", f"{quality.uniqueness:.1%}"),
-        ("regular numbers", f"{quality.consistency:.1%}"),
+        ("quality score of 100", f"{quality.score:.1f}"),
+        ("complete cells", percent(quality.completeness)),
+        ("valid rows", percent(quality.validity)),
+        ("unique rows", percent(quality.uniqueness)),
+        ("values without outliers", percent(quality.consistency)),
     ]
     if report.n_quarantined:
-        tiles.append(("rows set aside", f"{report.n_quarantined:,}"))
+        tiles.append(("quarantined rows", f"{report.n_quarantined:,}"))
     shares = ", ".join(f"{escape(name)} {count:,}" for name, count in report.class_counts.items())
-    cells = "".join(
+    cards = "".join(
         f'<div class="card tile"><b>{value}</b><span class=soft>{name}</span></div>' for name, value in tiles
     )
-    return f"<div class=tiles>{cells}</div><p class=soft>classes: {shares}</p>"
+    return f"<div class=tiles>{cards}</div><p class=soft>classes: {shares}</p>"
 
 
 def _render_findings(report: ValidationReport) -> str:
-    loud = report.notable_findings()
-    if not loud:
-        return '<div class="card">Nothing to say: every rule is kept.</div>'
-    listed = "".join(_render_finding(one) for one in loud[:_MAX_FINDINGS])
-    return f'<div class="card">{listed}</div>{_omitted_note(len(loud) - _MAX_FINDINGS, "findings")}'
+    findings = report.notable_findings()
+    if not findings:
+        return '<div class="card">Every rule passes.</div>'
+    rendered = "".join(_render_finding(finding) for finding in findings[:_MAX_FINDINGS])
+    return f'<div class="card">{rendered}</div>{_omitted_note(len(findings) - _MAX_FINDINGS, "findings")}'
 
 
 def _render_finding(finding: ValidationFinding) -> str:
@@ -121,17 +121,17 @@ def _render_examples(finding: ValidationFinding) -> str:
 def _format_value(value: str | None) -> str:
     if value is None:
         return "missing"
-    return escape(value if len(value) <= 40 else f"{value[:37]}...")
+    return escape(shorten(value, 40))
 
 
 def _omitted_note(n: int, what: str) -> str:
-    return f"<p class=soft>and {n:,} more {what}; the JSON report has them all</p>" if n > 0 else ""
+    return f"<p class=soft>{n:,} more {what} in the JSON report</p>" if n > 0 else ""
 
 
 def _render_column(profile: ColumnProfile) -> str:
     facts = [
-        ("missing", f"{profile.n_missing:,} ({profile.n_missing / profile.n_rows:.1%})"),
-        ("different values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
+        ("missing", f"{profile.n_missing:,} ({percent(profile.n_missing / profile.n_rows)})"),
+        ("distinct values", "over 2,000" if profile.n_distinct is None else f"{profile.n_distinct:,}"),
     ]
     if profile.mean is not None and profile.deviation is not None:
         facts.append(("mean, deviation", f"{profile.mean:.4g}, {profile.deviation:.4g}"))

@@ -1,4 +1,4 @@
-"""Everything that validation found, for programs and for people."""
+"""The validation report of a set of rows, as plain values and as text."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ _MAX_LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """What was found in one set of rows.
+    """The results of all checks of one set of rows.
 
     Attributes
     ----------
     name : str
-        What the rows are called.
+        Name of the rows.
     n_rows : int
-    findings : tuple of Finding
-        Loudest first; quiet ones included.
-    not_evaluated : tuple of NotEvaluated
-        Columns that could not be checked, and why; they hide no other.
-    quality : Quality
-    profiles : tuple of Profile
-    classes : dict
+    findings : tuple of ValidationFinding
+        The most severe first; those of level ok included.
+    skipped_checks : tuple of SkippedCheck
+        Columns that could not be checked, and why.
+    quality : QualityScore
+    profiles : tuple of ColumnProfile
+    class_counts : dict
         Rows of each declared class.
-    drift : tuple of ColumnDrift
+    drift : tuple of DriftTestResult
         Empty without a reference.
-    incomplete, n_duplicates : int
-        Rows that lack a feature, rows that repeat an earlier one.
-    extra : tuple of str
-        Columns that are not declared; nobody looked at them.
-    bad : bool, shape (n_rows,)
+    n_incomplete, n_duplicates : int
+        Rows with a missing feature, rows that repeat an earlier row.
+    undeclared_columns : tuple of str
+        Columns that are not declared; they are not checked.
+    failed_mask : bool, shape (n_rows,)
         Rows that break a declared rule.
     n_quarantined : int
-        Bad rows that are set aside.
+        Failed rows that are quarantined.
     """
 
     name: str
@@ -66,16 +66,16 @@ class ValidationReport:
 
     @property
     def level(self) -> Level:
-        """The loudest level of all findings."""
+        """The most severe level of all findings."""
         return max((finding.level for finding in self.findings), key=LEVELS.index, default="ok")
 
     @property
     def blocks_training(self) -> bool:
-        """Whether the rows must not be learned from."""
+        """Whether the rows are unfit for training."""
         return self.level in ("error", "critical")
 
     def notable_findings(self) -> tuple[ValidationFinding, ...]:
-        """Return the findings that say more than ok."""
+        """Return the findings above level ok."""
         return tuple(finding for finding in self.findings if finding.level != "ok")
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,24 +90,25 @@ class ValidationReport:
             "quality_score": float(f"{self.quality.score:.6g}"),
             "quality": self.quality.as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],
-            "not_evaluated": [asdict(one) for one in self.skipped_checks],
+            "not_evaluated": [asdict(check) for check in self.skipped_checks],
             "undeclared_columns": list(self.undeclared_columns),
             "missing_data": self._missing_data(),
-            "data_types": {one.column: one.kind for one in self.profiles},
+            "data_types": {profile.column: profile.kind for profile in self.profiles},
             "duplicates": {"rows": self.n_duplicates, "share": _share(self.n_duplicates, self.n_rows)},
-            "outliers": {one["column"]: one["n_failed"] for one in by_rule.get("outliers", [])},
+            "outliers": {finding["column"]: finding["n_failed"] for finding in by_rule.get("outliers", [])},
             "class_balance": {
                 name: {"rows": n, "share": _share(n, self.n_rows)} for name, n in self.class_counts.items()
             },
-            "constant_columns": [one["column"] for one in by_rule.get("constant", [])],
-            "leakage": [one["column"] for one in by_rule.get("leakage", [])],
-            "drift": [one.as_dict() for one in self.drift],
-            "distributions": {one.column: one.as_dict() for one in self.profiles},
+            "constant_columns": [finding["column"] for finding in by_rule.get("constant", [])],
+            "leakage": [finding["column"] for finding in by_rule.get("leakage", [])],
+            "drift": [result.as_dict() for result in self.drift],
+            "distributions": {profile.column: profile.as_dict() for profile in self.profiles},
         }
 
     def _missing_data(self) -> dict[str, Any]:
         columns = {
-            one.column: {"rows": one.n_missing, "share": _share(one.n_missing, one.n_rows)} for one in self.profiles
+            profile.column: {"rows": profile.n_missing, "share": _share(profile.n_missing, profile.n_rows)}
+            for profile in self.profiles
         }
         return {
             "columns": columns,
@@ -115,13 +116,14 @@ class ValidationReport:
         }
 
     def as_text(self) -> str:
-        """Return the loud findings as lines, loudest first, at most twenty."""
+        """Return the findings above level ok as lines, the most severe first, at most twenty."""
         lines = [
-            f"{one.level}: {one.rule}{f' of {one.column}' if one.column is not None else ''}: {one.message}"
-            for one in self.notable_findings()
+            f"{finding.level}: {finding.rule}"
+            f"{f' of {finding.column}' if finding.column is not None else ''}: {finding.message}"
+            for finding in self.notable_findings()
         ]
-        rest = len(lines) - _MAX_LISTED
-        return "\n".join(lines[:_MAX_LISTED] + ([f"and {rest} more"] if rest > 0 else []))
+        n_omitted = len(lines) - _MAX_LISTED
+        return "\n".join(lines[:_MAX_LISTED] + ([f"and {n_omitted} more"] if n_omitted > 0 else []))
 
 
 def _share(n: int, total: int) -> float:
@@ -129,7 +131,7 @@ def _share(n: int, total: int) -> float:
 
 
 def _group_by_rule(findings: tuple[ValidationFinding, ...]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_rule: dict[str, list[dict[str, Any]]] = {}
     for finding in findings:
-        found.setdefault(finding.rule, []).append(finding.as_dict())
-    return found
+        by_rule.setdefault(finding.rule, []).append(finding.as_dict())
+    return by_rule

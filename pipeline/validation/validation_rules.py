@@ -1,9 +1,10 @@
-"""Hold counts against the limits of `conf/validation`: one function for each rule."""
+"""Compare statistics with the thresholds of `conf/validation`: one function for each rule."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.text import percent
 from pipeline.validation.findings import ValidationFinding, level_for_share, shorten_text
 from pipeline.validation.leakage import detect_leakage
 from pipeline.validation.outliers import find_outliers
@@ -29,14 +30,14 @@ __all__ = [
 ]
 
 _CAUSES = {
-    "missing": "The source left the cell empty; declare `nullable: true` if that may be.",
-    "in_range": "A wrong unit, a typing error, or a range in the declaration that is too narrow.",
-    "isin": "A new word, another spelling, or a list in the declaration that is not complete.",
-    "unique": "Rows were loaded twice, or the column is no key.",
-    "unique_together": "Rows were loaded twice, or these columns are no key.",
+    "missing": "The source has no value; declare `nullable: true` when that is allowed.",
+    "in_range": "A wrong unit, a typing error, or too narrow a range in the declaration.",
+    "isin": "A new category, another spelling, or an incomplete list in the declaration.",
+    "unique": "Rows were loaded twice, or the column is not a key.",
+    "unique_together": "Rows were loaded twice, or these columns are not a key.",
 }
-_CHECK_ERROR_CAUSE = "The check is not made for values of this type; mend the declaration."
-_DEFAULT_CAUSE = "The values changed at their source, or the declaration does not fit them."
+_CHECK_ERROR_CAUSE = "The check does not support values of this type; correct the declaration."
+_DEFAULT_CAUSE = "The values changed at the source, or the declaration does not fit them."
 
 
 def _make_finding(
@@ -57,30 +58,30 @@ def _make_finding(
 def row_failure_findings(
     row_failures: RowFailures, n_rows: int, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
-    """Yield one finding for each declared rule that some rows break."""
-    for one in row_failures.rules:
-        share = one.n_failed / n_rows
+    """Yield a finding for each declared rule that some rows break."""
+    for failures in row_failures.rules:
+        share = failures.n_failed / n_rows
         yield ValidationFinding(
             rule="schema",
-            column=one.column,
+            column=failures.column,
             level=level_for_share(share, config.rules["schema"]),
             share=share,
-            n_failed=one.n_failed,
+            n_failed=failures.n_failed,
             n_rows=n_rows,
-            message=f"{one.n_failed:,} of {n_rows:,} rows break `{one.rule}`",
-            cause=_CAUSES.get(one.rule, _DEFAULT_CAUSE),
-            check=one.rule,
-            rows=tuple(one.rows),
-            values=tuple(one.values),
+            message=f"{failures.n_failed:,} of {n_rows:,} rows break `{failures.rule}`",
+            cause=_CAUSES.get(failures.rule, _DEFAULT_CAUSE),
+            check=failures.rule,
+            rows=tuple(failures.rows),
+            values=tuple(failures.values),
         )
 
 
 def unreadable_column_findings(
     unreadable: Mapping[str, str], n_rows: int, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
-    """Yield one finding for each declared column that cannot be read; all of its rows fail."""
+    """Yield a finding for each declared column that cannot be read; all of its rows fail."""
     for column, reason in unreadable.items():
-        cause = "The source renamed, dropped or retyped the column; mend the source or the declaration."
+        cause = "The source renamed, dropped or retyped the column; correct the source or the declaration."
         level = level_for_share(1.0, config.rules["schema"])
         yield ValidationFinding(
             "schema", column, level, 1.0, n_rows, n_rows, f"{column} {reason}", cause, check="dtype"
@@ -90,28 +91,30 @@ def unreadable_column_findings(
 def column_failure_findings(
     columns: Iterable[ColumnFailure], n_rows: int, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
-    """Yield one finding for each column that breaks a rule as a whole, or on which it could not be tried."""
-    for one in columns:
-        if one.reason is None:
-            message, cause = f"the column as a whole breaks `{one.rule}`", _CAUSES.get(one.rule, _DEFAULT_CAUSE)
+    """Yield a finding for each column that breaks a rule as a whole, or for which the rule could not run."""
+    for failure in columns:
+        if failure.reason is None:
+            message, cause = f"the column as a whole breaks `{failure.rule}`", _CAUSES.get(failure.rule, _DEFAULT_CAUSE)
         else:
-            message, cause = f"`{one.rule}` could not be tried: {shorten_text(one.reason)}", _CHECK_ERROR_CAUSE
+            message, cause = f"`{failure.rule}` could not run: {shorten_text(failure.reason)}", _CHECK_ERROR_CAUSE
         level = level_for_share(1.0, config.rules["schema"])
-        yield ValidationFinding("schema", one.column, level, 1.0, n_rows, n_rows, message, cause, check=one.rule)
+        yield ValidationFinding(
+            "schema", failure.column, level, 1.0, n_rows, n_rows, message, cause, check=failure.rule
+        )
 
 
 def check_stats(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> list[ValidationFinding]:
-    """Return what every statistical rule says, quiet ones among them."""
+    """Return the findings of every statistical rule, those of level ok included."""
     return [finding for check in _CHECKS for finding in check(stats, schema, config)]
 
 
 def _check_missing(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in stats.columns:
-        if one.name in features and one.n_missing:
-            message = f"{one.n_missing:,} of {one.n_rows:,} values are missing"
-            cause = "Optional at its source, or a join that found no partner."
-            yield _make_finding("missing", one.name, config.rules, one.n_missing, one.n_rows, message, cause)
+    for column in stats.columns:
+        if column.name in features and column.n_missing:
+            message = f"{column.n_missing:,} of {column.n_rows:,} values are missing"
+            cause = "Optional at the source, or an unmatched join."
+            yield _make_finding("missing", column.name, config.rules, column.n_missing, column.n_rows, message, cause)
 
 
 def _check_incomplete_rows(
@@ -119,38 +122,38 @@ def _check_incomplete_rows(
     schema: Schema,  # noqa: ARG001 - every check has the same signature
     config: ValidationConfig,
 ) -> Iterator[ValidationFinding]:
-    message = f"{stats.n_incomplete:,} of {stats.n_rows:,} rows lack at least one feature"
-    cause = "Leave them in: a missing value can tell much. Dropping such rows loses them all."
+    message = f"{stats.n_incomplete:,} of {stats.n_rows:,} rows have a missing feature"
+    cause = "Train on these rows: a missing value can be informative, and dropping them loses data."
     yield _make_finding("missing_rows", None, config.rules, stats.n_incomplete, stats.n_rows, message, cause)
 
 
 def _check_duplicates(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:  # noqa: ARG001 - all checks share a form
-    message = f"{stats.n_duplicates:,} of {stats.n_rows:,} rows repeat an earlier one"
-    cause = "Rows were loaded twice, or few columns with few values, where equal rows are natural."
+    message = f"{stats.n_duplicates:,} of {stats.n_rows:,} rows repeat an earlier row"
+    cause = "Rows were loaded twice, or few columns with few values, so that rows are equal by chance."
     yield _make_finding("duplicates", None, config.rules, stats.n_duplicates, stats.n_rows, message, cause)
 
 
 def _check_outliers(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in stats.columns:
-        found = find_outliers(one, config.outliers) if one.name in features else None
-        if found is not None and (found.n_iqr or found.n_robust_z):
+    for column in stats.columns:
+        outliers = find_outliers(column, config.outliers) if column.name in features else None
+        if outliers is not None and (outliers.n_iqr or outliers.n_robust_z):
             message = (
-                f"{found.n_iqr:,} values lie outside of {found.low:.6g} to {found.high:.6g}"
-                f" ({found.n_robust_z:,} by the robust z)"
+                f"{outliers.n_iqr:,} values lie outside {outliers.low:.6g} to {outliers.high:.6g}"
+                f" ({outliers.n_robust_z:,} by the robust z)"
             )
-            cause = "A wrong unit or a broken sensor, or simply a column with a long tail."
-            yield _make_finding("outliers", one.name, config.rules, found.n_iqr, one.n_rows, message, cause)
+            cause = "A wrong unit, a broken sensor, or a long-tailed column."
+            yield _make_finding("outliers", column.name, config.rules, outliers.n_iqr, column.n_rows, message, cause)
 
 
 def _check_class_balance(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     n_known = int(stats.class_counts.sum())
     if not n_known:
         return
-    commonest = int(stats.class_counts.argmax())
-    name, count = schema.target.classes[commonest], int(stats.class_counts[commonest])
-    message = f"the commonest class, {name}, has {count:,} of {n_known:,} rows"
-    cause = "Accuracy says little here; look at log loss, PR AUC and the rarer classes."
+    most_frequent = int(stats.class_counts.argmax())
+    name, count = schema.target.classes[most_frequent], int(stats.class_counts[most_frequent])
+    message = f"the most frequent class, {name}, has {count:,} of {n_known:,} rows"
+    cause = "Accuracy is misleading here; check log loss, PR AUC and the rare classes."
     yield _make_finding("class_balance", schema.target.column, config.rules, count, n_known, message, cause)
 
 
@@ -158,26 +161,24 @@ def _check_constant_columns(
     stats: DatasetStats, schema: Schema, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in stats.columns:
-        if one.name in features and one.n_distinct is not None and one.n_distinct <= 1:
-            what = f"always {shorten_text(repr(one.values[0]))}" if one.values else "missing everywhere"
-            cause = "A model learns nothing from it; give it the role `ignore`, or mend its source."
-            yield _make_finding("constant", one.name, config.rules, one.n_rows, one.n_rows, what, cause)
+    for column in stats.columns:
+        if column.name in features and column.n_distinct is not None and column.n_distinct <= 1:
+            message = f"always {shorten_text(repr(column.values[0]))}" if column.values else "always missing"
+            cause = "It carries no information; give it the role `ignore`, or correct its source."
+            yield _make_finding("constant", column.name, config.rules, column.n_rows, column.n_rows, message, cause)
 
 
 def _check_leakage(stats: DatasetStats, schema: Schema, config: ValidationConfig) -> Iterator[ValidationFinding]:
     features = set(schema.feature_names)
-    for one in stats.columns:
-        leak = detect_leakage(one, purity=config.leakage_purity) if one.name in features else None
+    for column in stats.columns:
+        leak = detect_leakage(column, purity=config.leakage_purity) if column.name in features else None
         if leak is None or (leak.share < config.leakage_share and not leak.is_copy):
             continue
-        what = (
-            "every value goes with one class alone" if leak.is_copy else f"{', '.join(leak.values)} give the class away"
-        )
-        message = f"{what} (purity of at least {leak.purity:.4f}, {leak.share:.1%} of the rows)"
-        cause = "The column was made from the answer, or after it; give it the role `ignore`."
+        what = "each value occurs with one class" if leak.is_copy else f"{', '.join(leak.values)} determine the class"
+        message = f"{what} (purity of at least {leak.purity:.4f}, {percent(leak.share)} of the rows)"
+        cause = "The column was derived from the target, or recorded after it; give it the role `ignore`."
         yield _make_finding(
-            "leakage", one.name, config.rules, round(leak.share * one.n_rows), one.n_rows, message, cause
+            "leakage", column.name, config.rules, round(leak.share * column.n_rows), column.n_rows, message, cause
         )
 
 
@@ -195,13 +196,15 @@ _CHECKS: tuple[StatsCheck, ...] = (
 def drift_findings(
     test_results: Iterable[DriftTestResult], rule: ValidationRuleName, n_rows: int, config: ValidationConfig
 ) -> Iterator[ValidationFinding]:
-    """Yield one finding for each column that drifts; the share is that of the columns."""
-    columns = list(test_results)
-    drifted = [one for one in columns if one.has_drifted]
-    share = len(drifted) / len(columns) if columns else 0.0
-    for one in drifted:
-        message = f"Jensen-Shannon distance {one.distance:.3f}, above {one.threshold:g}, and no accident (p = {one.p_value:.2g})"
-        cause = "The population changed, or one side was filtered or measured otherwise."
+    """Yield a finding for each column that has drifted; the share is that of the columns."""
+    results = list(test_results)
+    drifted = [result for result in results if result.has_drifted]
+    share = len(drifted) / len(results) if results else 0.0
+    for result in drifted:
+        message = (
+            f"Jensen-Shannon distance {result.distance:.3f} exceeds {result.threshold:g} (p = {result.p_value:.2g})"
+        )
+        cause = "The population changed, or one side was filtered or measured differently."
         yield ValidationFinding(
-            rule, one.column, level_for_share(share, config.rules[rule]), share, n_rows, n_rows, message, cause
+            rule, result.column, level_for_share(share, config.rules[rule]), share, n_rows, n_rows, message, cause
         )

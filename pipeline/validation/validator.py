@@ -1,4 +1,4 @@
-"""Validate frames by hand, with or without a declaration."""
+"""Validate DataFrames in a notebook or a script, with or without a declaration."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ __all__ = ["DataValidator"]
 
 
 class DataValidator:
-    """Say what is wrong with frames, and remember it by name.
+    """Validate frames, and store their reports by name.
 
     Parameters
     ----------
     schema : Schema, optional
-        The declaration to hold frames against. Without one, types and words are taken from each frame as
-        they are, and the other checks are made.
+        The declaration to validate against. Without one, types and categories are inferred from each frame,
+        and the statistical checks run.
     config : ValidationConfig, optional
-        Limits; those of `params.yaml` when None.
+        Thresholds; those of `params.yaml` when None.
     target : str, optional
-        The column to predict, where there is no declaration; the last one with at most 20 words when None.
+        The column to predict, without a declaration; None takes the last column with 2 to 20 classes.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from pipeline.config.composition import compose
-    >>> from pipeline.config.config_loader import build
-    >>> limits = build(compose().values, where="conf").validation
-    >>> validator = DataValidator(config=limits)
-    >>> frame = pd.DataFrame({"age": [30, None, 41], "answer": ["no", "yes", "no"]})
+    >>> from pipeline.config.config_loader import build_config
+    >>> thresholds = build_config(compose().values, where="conf").validation
+    >>> validator = DataValidator(config=thresholds)
+    >>> frame = pd.DataFrame({"age": [30, None, 41], "outcome": ["no", "yes", "no"]})
     >>> results = validator.validate_dataset(frame, "train_data")
     >>> results["missing_data"]["columns"]["age"]
     {'rows': 1, 'share': 0.333333}
@@ -60,23 +60,23 @@ class DataValidator:
     def validate_dataset(
         self, df: pd.DataFrame, dataset_name: str = "dataset", *, reference: pd.DataFrame | None = None
     ) -> dict[str, Any]:
-        """Return what was found in `df`, with the keys of `reports/validation.json`.
+        """Return the report of `df`, with the keys of `reports/validation.json`.
 
         Parameters
         ----------
         df : DataFrame
-            Rows; columns that are not declared are listed and left alone. Names become words.
+            Rows; columns that are not declared are listed and not checked. Names become texts.
         dataset_name : str
-            Name to ask for the report by; an earlier one of that name is forgotten.
+            Name of the report; it replaces an earlier report of this name.
         reference : DataFrame, optional
-            Rows to compare with: `drift` is filled then.
+            Rows to compare with; without them `drift` is empty.
 
         Raises
         ------
         DataError
             When there are no rows.
         UsageError
-            When two columns have one name, or the target is no column.
+            When two columns have one name, or the target is not a column.
         ConfigError
             When a declared check is not known to Pandera.
         """
@@ -91,12 +91,12 @@ class DataValidator:
         return report.as_dict()
 
     def report(self, dataset_name: str) -> ValidationReport:
-        """Return the report on a frame that was validated under this name.
+        """Return the report of a frame that was validated under this name.
 
         Raises
         ------
         UsageError
-            When there was none.
+            When no frame was.
         """
         try:
             return self._reports[dataset_name]
@@ -108,13 +108,13 @@ class DataValidator:
             ) from None
 
     def get_data_quality_score(self, dataset_name: str) -> float:
-        """Return the quality of a validated frame, 0 to 100; `docs/validation.md` has the formula."""
+        """Return the quality of a validated frame, 0 to 100; `docs/reference/validation.md` has the formula."""
         return float(f"{self.report(dataset_name).quality.score:.6g}")
 
     def validate_train_test_split(
         self, X_train: Any, X_test: Any, y_train: Any, y_test: Any, *, seed: int = 0
     ) -> dict[str, Any]:
-        """Return how the two parts of a split compare: sizes, classes, rows in both, drift, adversarial AUC.
+        """Return the comparison of a split: sizes, classes, overlap, drift, adversarial AUC.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class DataValidator:
         y_train, y_test : array-like
             Classes of their rows.
         seed : int
-            Seed of the tree that tries to tell the parts apart.
+            Seed of the tree that predicts the part of a row.
         """
         X_train, X_test = _to_named_frame(X_train), _to_named_frame(X_test)
         name = self._schema.target.column if self._schema is not None else _unused_column_name(X_train)
@@ -141,7 +141,7 @@ class DataValidator:
         if self._config is None:
             if not paths.PARAMS.exists():
                 raise UsageError(
-                    f"no limits: there is no {paths.PARAMS} here; work in the project's folder, or give DataValidator a config"
+                    f"{paths.PARAMS} not found: run in the project's folder, or pass config to DataValidator"
                 )
             self._config = load_params(paths.PARAMS).validation
         return self._config
@@ -162,8 +162,8 @@ def _to_named_frame(rows: Any) -> pd.DataFrame:
 
     frame = pd.DataFrame(rows).rename(columns=str)
     if not frame.columns.is_unique:
-        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-        raise UsageError(f"columns {', '.join(twice)} are there more than once; rename them")
+        duplicated = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise UsageError(f"columns {', '.join(duplicated)} occur more than once; rename them")
     return frame
 
 

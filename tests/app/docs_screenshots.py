@@ -29,11 +29,11 @@ def _finished_workspace(target: Path) -> workspace.Workspace:
     made = workspace.create_workspace(target)
     made.repro()
     made.commit("The first results")
-    made.run("mlops", "track", "sync")
+    made.run("mlops", "tracking", "sync")
     made.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
     made.start("dvc", "repro").communicate()  # a rejected candidate ends with another code, and is what we want to show
     made.commit("Another model")
-    made.run("mlops", "track", "sync")
+    made.run("mlops", "tracking", "sync")
     return made
 
 

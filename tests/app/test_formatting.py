@@ -13,11 +13,11 @@ from app.formatting import (
     escape_markdown,
     format_age,
     format_number,
-    format_timestamp,
     message_markdown,
     shorten,
     time_zone,
 )
+from pipeline.text import timestamp
 
 
 @given(st.text(max_size=200))
@@ -59,7 +59,7 @@ def test_a_figure_has_sensible_digits(value: float | None, said: str) -> None:
 
 
 def test_a_moment_names_its_zone() -> None:
-    assert format_timestamp(1_767_225_600_000_000, time_zone("Europe/Vienna")) == "2026-01-01 01:00:00 CET"
+    assert timestamp(1_767_225_600_000_000, time_zone("Europe/Vienna")) == "2026-01-01 01:00:00 CET"
 
 
 @pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../etc/passwd"])

@@ -11,7 +11,7 @@ import typer.main
 from pipeline.cli.root_command import app
 from tests.deploy.dockerfile import ROOT
 
-GUIDES = ("deploy", "operate")
+GUIDES = ("how-to/deploy", "how-to/runbook")
 
 
 def documented_commands(page: str) -> list[str]:
@@ -41,6 +41,8 @@ def test_files_named_in_the_guide_exist(page: str) -> None:
     named = re.findall(r"`((?:deploy|tests|\.github)/[\w./-]+)`", text) + re.findall(r"\]\(([\w./-]+)\)", text)
     made_later = {"deploy/docker/.env", "deploy/docker/viewer.key"}
     missing = [
-        one for one in set(named) - made_later if not any((base / one).exists() for base in (ROOT, ROOT / "docs"))
+        one
+        for one in set(named) - made_later
+        if not any((base / one).exists() for base in (ROOT, ROOT / "docs/how-to"))
     ]
     assert missing == []

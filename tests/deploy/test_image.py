@@ -51,7 +51,7 @@ def _can_mount() -> bool:
 def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """The API's image, built and started in a mount namespace of its own."""
     if not _can_mount():
-        pytest.skip("mounting needs root; buildah builds the same file: docs/deploy.md")
+        pytest.skip("mounting needs root; buildah builds the same file: docs/how-to/deploy.md")
     base = tmp_path_factory.mktemp("image")
     make_project(base / "project", [packages[0]])
     state = base / "project/state"

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
-from pipeline.cli.root_command import app
 from pipeline.errors import DependencyUnavailable, GateRefused, UsageError
 from pipeline.lifecycle.rollout import ServingEndpoint, deploy
 from pipeline.registry import ModelRegistry, stage_transitions
@@ -19,6 +17,8 @@ from tests.fixtures.server_process import MODEL_NAME, RunningServer, make_projec
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
 
 # One worker packs the models that these tests share.
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -77,7 +77,7 @@ def test_repeated_deploys_of_a_version_deploy_it_once(registry: ModelRegistry, s
 
 
 def test_a_version_that_is_not_live_in_time_is_rolled_back(registry: ModelRegistry, server: RunningServer) -> None:
-    with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Production has version 1 again"):
+    with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Production has version 1 again"):
         deploy(registry, MODEL_NAME, "production", address=ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0)
     entry = registry.history(MODEL_NAME)[-1]
     assert (registry.current_deployment(MODEL_NAME).version("Production"), entry.action) == (1, "rollback")
@@ -90,7 +90,9 @@ def test_predictions_that_differ_from_the_package_roll_a_version_back(
     # The address of another environment, in which version 2 is another model.
     make_project(tmp_path / "elsewhere", [packages[1]])
     elsewhere = register_approved(tmp_path / "elsewhere", packages[0])
-    with pytest.raises(GateRefused, match=r"golden rows are answered as packaged: a probability is off .*taken back"):
+    with pytest.raises(
+        GateRefused, match=r"golden rows give the packaged probabilities: a probability differs .*rolled back"
+    ):
         deploy_version(elsewhere, server)
     assert elsewhere.current_deployment(MODEL_NAME).version("Production") == 1
 
@@ -115,7 +117,7 @@ def two(packages: tuple[Path, Path], tmp_path: Path) -> ModelRegistry:
 def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry) -> None:
     two.promote_model(MODEL_NAME, 1, "Staging", force=True, reason="the one before")
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
-    with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Staging has version 1 again"):
+    with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Staging has version 1 again"):
         deploy(two, MODEL_NAME, "staging", address=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     entry = two.history(MODEL_NAME)[-1]
     assert (two.current_deployment(MODEL_NAME).versions, entry.reason) == (
@@ -126,7 +128,7 @@ def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry
 
 def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) -> None:
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
-    with pytest.raises(DependencyUnavailable, match="taken back: Staging has nothing again"):
+    with pytest.raises(DependencyUnavailable, match="rolled back: Staging has no version again"):
         deploy(two, MODEL_NAME, "staging", address=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     assert two.current_deployment(MODEL_NAME).versions == {"Production": 1}
 
@@ -134,13 +136,13 @@ def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) 
 def test_a_version_that_failed_its_gates_is_not_deployed(registry: ModelRegistry, server: RunningServer) -> None:
     deploy_version(registry, server)
     generation = registry.current_deployment(MODEL_NAME).generation
-    with pytest.raises(GateRefused, match="never judged"):
+    with pytest.raises(GateRefused, match="never evaluated"):
         deploy_version(registry, server, version=1)
     assert registry.current_deployment(MODEL_NAME).generation == generation
 
 
 def test_production_takes_what_staging_tried(registry: ModelRegistry, server: RunningServer) -> None:
-    with pytest.raises(UsageError, match="--stage 'live': accepted is one of staging, production"):
+    with pytest.raises(UsageError, match="--stage 'live': expected one of staging, production"):
         deploy(registry, MODEL_NAME, "live", address=ServingEndpoint(server.address))
     registry.promote_model(MODEL_NAME, 2, "Staging")
     done = deploy(registry, MODEL_NAME, "production", address=ServingEndpoint(server.address, success_threshold=3))
@@ -148,11 +150,10 @@ def test_production_takes_what_staging_tried(registry: ModelRegistry, server: Ru
 
 
 def test_the_command_prints_the_result(
-    server: RunningServer, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch, run_cli: CliRunner
 ) -> None:
-    monkeypatch.chdir(server.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     words = ["deploy", "--stage", "production", "--version", "2", "--url", server.address, "--replicas", "1"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    assert f"{MODEL_NAME}: version 2 now serves in production at {server.address}" in done.output
+    run = run_cli(*words, cwd=server.root)
+    assert run.exit_code == 0, run.err
+    assert f"{MODEL_NAME}: version 2 is now deployed in production at {server.address}" in run.out

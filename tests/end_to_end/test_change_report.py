@@ -1,4 +1,4 @@
-"""`mlops report` says what a branch does, from git and DVC's cache alone."""
+"""`mlops change-report` says what a branch does, from git and DVC's cache alone."""
 
 from __future__ import annotations
 

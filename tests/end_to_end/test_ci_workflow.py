@@ -40,9 +40,10 @@ def ordered() -> list[str]:
     return found
 
 
-def test_actions_are_pinned_by_commit_and_the_version_stands_beside() -> None:
-    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if "uses:" in line]
-    assert len(lines) >= 8
+def test_actions_are_pinned_by_commit_with_the_version_in_a_comment() -> None:
+    workflows = [path.read_text(encoding="utf-8") for path in sorted(FILE.parent.glob("*.yml"))]
+    lines = [line for text in workflows for line in text.splitlines() if "uses:" in line]
+    assert len(lines) >= 12
     assert [line for line in lines if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
 
 
@@ -52,6 +53,12 @@ def test_a_job_that_runs_code_may_read_and_nothing_else() -> None:
     assert rights.pop("comment") == {"pull-requests": "write"}
     assert not any("checkout" in step.get("uses", "") for step in JOBS["comment"]["steps"])
     assert rights == {name: {"contents": "read"} for name in rights}
+
+
+def test_each_tier_of_tests_has_a_job() -> None:
+    jobs = yaml.safe_load((FILE.parent / "tests.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["tier"] == ["fast", "system", "e2e"]
+    assert all(job["permissions"] == {"contents": "read"} for job in jobs.values())
 
 
 def test_deployments_wait_for_each_other_and_for_an_approval() -> None:
@@ -115,8 +122,8 @@ def test_the_steps_of_each_job_run_in_their_order(small: Workspace, monkeypatch:
         said = {name: _run(small, name, addresses.get(name, "")) for name in ordered() if name not in SKIPPED}
     assert "rows" in said["data-validation"] or "up to date" in said["data-validation"]
     assert FULL is False or small.read("summary.md") == small.read("change.md") != ""
-    assert re.search(r"version 1 is in production already; there is nothing to try", said["staging"])
-    assert re.search(r"version 1 serves already in production .* 6 tests passed", said["production"])
+    assert re.search(r"version 1 is already in production; no deployment needed", said["staging"])
+    assert re.search(r"version 1 was already deployed in production .* 6 tests passed", said["production"])
 
 
 def _run(project: Workspace, job: str, address: str) -> str:

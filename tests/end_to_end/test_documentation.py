@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+GUIDES = [path.relative_to(ROOT) for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "decisions"]
+PAGES = ["README.md", "CONTRIBUTING.md", *map(str, GUIDES)]
+TASKS = "docs/how-to/common-tasks.md"
 
 _COMMAND = re.compile(
     r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
@@ -29,8 +31,8 @@ _COMMAND = re.compile(
 _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
-# The front page repeats what the guides tell; what takes long of it is tried there.
-_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops adopt")
+# The table of common tasks repeats commands of the guides; the slow ones run there.
+_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops tracking adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
 _EXTERNAL_COMMANDS = re.compile(
@@ -43,7 +45,7 @@ _SERVE = re.compile(r"(mlops serve|python -m pipeline\.serving)\b")
 _ADDRESS = "localhost:5000"
 # A sentence about a command, such as `dvc exp run -S ...`, is no command.
 _PLACEHOLDER_COMMANDS = re.compile(
-    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|track|models|audit|promote|rollback|simulate|report)|python -m stages\.\w+)$"
+    r"\.\.\.| \| |^(dvc exp run( -S)?|dvc (metrics|plots|params)|mlops (predict|data|config|tracking|models|audit|promote|rollback|simulate|change-report)|python -m stages\.\w+)$"
 )
 _NAMES = {
     "<name>": "customers",
@@ -70,7 +72,7 @@ def commands(page: str) -> list[str]:
 
 def commands_to_try(page: str) -> list[str]:
     """Return the commands of a page but those that take long and that another page has too."""
-    if page != "README.md":
+    if page != TASKS:
         return commands(page)
     elsewhere = {one for other in PAGES if other != page for one in commands(other)}
     return [one for one in commands(page) if not (_LONG.match(one) and one in elsewhere)]
@@ -130,7 +132,7 @@ def _prepare_project(project: Workspace) -> None:
 def _first_run_id(project: Workspace) -> str:
     """Return the name of a recorded trial, after making one."""
     project.run("python", "-m", "stages.train", "model=logistic_regression")
-    printed = project.run("mlops", "track", "compare", "--json").stdout
+    printed = project.run("mlops", "tracking", "compare", "--json").stdout
     match = re.search(r'"run_id": "([0-9a-f]{32})"', printed)
     assert match is not None, printed
     return match[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.monitoring import DomainAuc, count_frame, detect_drift, domain_auc
+from pipeline.monitoring import DomainAuc, DriftContext, count_frame, detect_drift, domain_auc
 from pipeline.package.reference import build_reference
 from tests.end_to_end.test_real_data_thresholds import REAL, config, real, schema
 
@@ -34,7 +34,7 @@ def drift(window: pd.DataFrame) -> DriftReport:
     # Predictions are not compared here: any will do.
     predicted = np.full(len(train), schema().target.classes[0])
     made = build_reference(train, schema(), score=np.linspace(0, 1, len(train)), predicted=predicted, n_bins=10)
-    return detect_drift(made, count_frame(made, window, n_rows=len(window)), config().drift, min_rows=200)
+    return detect_drift(made, count_frame(made, window, n_rows=len(window)), DriftContext(config().drift, min_rows=200))
 
 
 def together(window: pd.DataFrame) -> DomainAuc:

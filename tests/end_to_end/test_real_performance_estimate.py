@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.monitoring import (
+    IntervalOptions,
     Performance,
     ScoreHistogram,
     calculate_realized_performance,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.skipif(not REAL.is_dir(), reason=f"the real files are not at {REAL}; they may not be shipped"),
 ]
+
+INTERVALS = IntervalOptions(confidence_level=0.95, bootstrap_samples=200, seed=1)
 
 
 @cache
@@ -43,13 +46,11 @@ def estimated_and_realized(result: TrainResult, rows: pd.DataFrame) -> tuple[Per
         for words in (result.classifier.predict(rows), rows[target.column])
     )
     expected = estimate_performance(
-        ScoreHistogram.from_rows(probabilities, said, positive=positive), confidence_level=0.95, n_resamples=200, seed=1
+        ScoreHistogram.from_rows(probabilities, said, positive=positive), intervals=INTERVALS
     )
     cells = ScoreHistogram.from_rows(probabilities, said, positive=positive, outcomes=truth)
     names_of = list(expected.metrics)
-    return expected, calculate_realized_performance(
-        cells, names_of, n_rows=len(rows), confidence_level=0.95, n_resamples=200, seed=1
-    )
+    return expected, calculate_realized_performance(cells, names_of, n_rows=len(rows), intervals=INTERVALS)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])

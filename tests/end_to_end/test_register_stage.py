@@ -56,7 +56,7 @@ def test_a_commit_that_gives_something_else_is_named_in_the_receipt(small: Works
     answer = small.run("mlops", "models", "reproduce", "1", expect=8)
     assert "DIFFERS  digest" in answer.stdout
     assert "DIFFERS  settings" in answer.stdout
-    assert "equal    rows data/train.parquet" in answer.stdout
+    assert "equal    data data/train.parquet" in answer.stdout
 
 
 def test_the_same_package_is_the_same_version_in_an_empty_registry(small: Workspace) -> None:

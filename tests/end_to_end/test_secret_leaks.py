@@ -104,7 +104,7 @@ def _commands(small: Workspace, canaries: Canaries, env: dict[str, str]) -> str:
     sql += ["+data.source.url_env=ROWS_URL", "+data.source.query='SELECT 1 AS a ORDER BY a'"]
     commands = [
         ["dvc", "repro", "--force", "--single-item", "register"],
-        ["mlops", "track", "sync"],
+        ["mlops", "tracking", "sync"],
         ["mlops", "doctor"],
         ["mlops", "audit", "list"],
         ["python", "-m", "stages.train", override],

@@ -23,7 +23,7 @@ def test_an_adopted_run_gives_exactly_its_metrics_in_the_graph(small: Workspace)
     small.run("python", "-m", "stages.train", "-m", "model=logistic_regression,knn", "seed=42,5")
     runs = tracker_of(small.root).search_runs({"mlops.kind": "trial"})
     best = next(run for run in runs if run.params["model.name"] == "knn" and run.params["seed"] == "5")
-    small.run("mlops", "adopt", best.run_id[:8], "--as", "winner")
+    small.run("mlops", "tracking", "adopt", best.run_id[:8], "--as", "winner")
     small.commit("Adopt the winner")
     small.run("dvc", "exp", "run", "-S", "experiment=winner")
     figures = json.loads(small.read("metrics/train.json"))
@@ -57,16 +57,16 @@ def test_a_deleted_store_is_rebuilt_from_the_history(small: Workspace) -> None:
     assert len(before) == 3
     (small.root / "mlflow.db").unlink()
     shutil.rmtree(small.root / "mlruns")
-    small.run("mlops", "track", "sync", "--all-commits")
+    small.run("mlops", "tracking", "sync", "--all-commits")
     assert by_fingerprint(small.root) == before
-    again = json.loads(small.run("mlops", "track", "sync", "--all-commits", "--json").stdout)
+    again = json.loads(small.run("mlops", "tracking", "sync", "--all-commits", "--json").stdout)
     assert [one["is_new"] for one in again["published"]] == [False, False, False]
 
 
 def test_results_that_dvc_restored_are_published(small: Workspace) -> None:
     (small.root / "mlflow.db").unlink()
     assert small.repro() == set()
-    small.run("mlops", "track", "sync")
+    small.run("mlops", "tracking", "sync")
     assert len(by_fingerprint(small.root)) == 1
 
 
@@ -75,5 +75,5 @@ def test_a_dead_server_does_not_stop_the_graph(small: Workspace) -> None:
     small.edit("conf/evaluation/default.yaml", "bins: 10 ", "bins: 12 ")
     answer = small.run("dvc", "repro", env=dead)
     assert "http://127.0.0.1:9 does not answer" in answer.stdout + answer.stderr
-    small.run("mlops", "track", "send")
+    small.run("mlops", "tracking", "flush")
     assert len(by_fingerprint(small.root)) == 2

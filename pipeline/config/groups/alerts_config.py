@@ -40,7 +40,7 @@ class AlertRuleConfig(Section):
     condition: Literal[
         "drift", "degradation", "not_trusted", "error_rate", "log_lag", "no_traffic", "stale_monitor",
         "stale_outcomes", "stale_model",
-    ] = setting("What is looked at; docs/alerts.md has the table")  # fmt: skip
+    ] = setting("What is looked at; docs/reference/alerts.md has the table")  # fmt: skip
     above_share: float | None = setting("Threshold of `error_rate`: share of responses", default=None, ge=0, le=1)
     above_rows: float | None = setting("Threshold of `log_lag`", unit="rows", default=None, ge=0)
     above_minutes: float | None = setting("Threshold of `no_traffic`", unit="min", default=None, ge=0)

@@ -1,1 +1,22 @@
-"""Try drift thresholds on windows that are known to be calm or drifted."""
+"""Backtest drift thresholds on logged and simulated windows, and propose thresholds that meet an alert budget."""
+
+from pipeline.monitoring.backtest.drift_backtest import (
+    AlertBudget,
+    BacktestReport,
+    LoggedWindow,
+    WindowSampling,
+    backtest_drift_rules,
+)
+from pipeline.monitoring.backtest.log_replay import parse_alert_budget, proposal_lines, replay_log, report_lines
+
+__all__ = [
+    "AlertBudget",
+    "BacktestReport",
+    "LoggedWindow",
+    "WindowSampling",
+    "backtest_drift_rules",
+    "parse_alert_budget",
+    "proposal_lines",
+    "replay_log",
+    "report_lines",
+]

@@ -1,50 +1,49 @@
-"""Read the past windows of a model's log and test the rules on them: the door to a backtest for people."""
+"""Backtest the drift rules on the past windows of a model's log, and print the result."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.monitoring.backtest.drift_backtest import (
     AlertBudget,
     BacktestReport,
+    DetectionPower,
     LoggedWindow,
     WindowSampling,
     backtest_drift_rules,
 )
 from pipeline.monitoring.log.log_batch import loggable_reference
-from pipeline.monitoring.log.log_window import window_by_time, window_counts
-from pipeline.monitoring.log.record import iso_timestamp
-from pipeline.monitoring.log.rollup_updates import HOUR_US
+from pipeline.monitoring.log.log_window import window_by_time
+from pipeline.state import HOUR_US
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.monitoring.model_monitor import ModelMonitor
-    from pipeline.package import Package
-    from pipeline.state import State
+    from pipeline.monitoring.window import LogWindowView
 
 __all__ = ["parse_alert_budget", "proposal_lines", "replay_log", "report_lines"]
 
-_MIN_POWER_CHANGE = 0.01  # change of the share of windows in which a moved column is named
+_MIN_POWER_CHANGE = 0.01  # change of the share of windows in which a shifted column drifts
 _WEEKS_PER_UNIT = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 12 / 7, "year": 365.25 / 7}
 
 
 def parse_alert_budget(text: str, window_hours: float) -> AlertBudget:
-    """Return the budget that `2/week` means.
+    """Return the budget of a text such as `2/week`.
 
     Raises
     ------
     UsageError
-        When it is no number of alerts above 0 and a span of time.
+        When the text is not a number above 0 and a time unit.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)/(\w+)", text)
     if match is None or match[2] not in _WEEKS_PER_UNIT or float(match[1]) <= 0:
         raise UsageError(
-            f"--alert-budget {text!r}: accepted is a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
+            f"--alert-budget {text!r} is invalid; expected a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
         )
     return AlertBudget(float(match[1]) / _WEEKS_PER_UNIT[match[2]], window_hours)
 
@@ -57,109 +56,110 @@ def replay_log(
     Parameters
     ----------
     monitor : ModelMonitor
-    budget : Budget
-        Its `window_hours` cut the log: windows of whole hours end with an hour, others end now.
+    budget : AlertBudget
+        Its `window_hours` divide the log. Windows of whole hours end with an hour, other windows end now.
     n_windows : int
-        How far to look back.
-    draws : Draws
+        Number of past windows.
+    sampling : WindowSampling
     with_outcomes : bool
-        Whether windows without drift are asked whether outcomes show a worse model.
+        Whether outcomes are checked for degradation in each window.
     """
-    settings, length = monitor.resolved_config, int(budget.window_hours * HOUR_US)
-    with monitor.open_synced_state() as (state, package):
-        now = state.clock() + 1
+    config, length = monitor.resolved_config, int(budget.window_hours * HOUR_US)
+    min_rows = config.monitoring.min_rows
+    with monitor.open_log() as (log, package):
+        now = log.state.clock() + 1
         end = math.ceil(now / HOUR_US) * HOUR_US if length % HOUR_US == 0 else now
-        # The log begins after 1970, whatever the length of the windows that are asked for.
+        # No window begins before 1970, whatever the length of the windows.
         ends = [end - back * length for back in range(n_windows) if end - (back + 1) * length >= 0]
-        past = _drop_leading_empty_windows(
-            [_logged_window(state, monitor.model_name, package, until - length, until) for until in reversed(ends)]
-        )
-    if with_outcomes:
-        at = {iso_timestamp(until): until for until in ends}
-        past = [
-            _with_degraded_metrics(monitor, one, at[one.until], budget.window_hours, settings.monitoring.min_rows)
-            for one in past
+        windows = [window_by_time(log, since=until - length, until=until) for until in reversed(ends)]
+        views = _drop_leading_empty_windows([monitor.view(log, package, window) for window in windows])
+        logged_windows = [
+            _logged_window(view, has_degradation=with_outcomes and view.counts.n_rows >= min_rows) for view in views
         ]
     return backtest_drift_rules(
         loggable_reference(package),
         package.schema,
-        settings.drift,
+        config.drift,
         budget,
-        logged_windows=past,
-        min_rows=settings.monitoring.min_rows,
+        logged_windows=logged_windows,
+        min_rows=min_rows,
         sampling=sampling,
     )
 
 
-def _logged_window(state: State, model: str, package: Package, since: int, until: int) -> LoggedWindow:
-    return LoggedWindow(
-        iso_timestamp(since),
-        iso_timestamp(until),
-        window_counts(state, model, package, window_by_time(state, model, since=since, until=until)),
-    )
+def _logged_window(view: LogWindowView, *, has_degradation: bool) -> LoggedWindow:
+    degraded = None
+    if has_degradation:
+        degradations = view.detect_degradation()
+        degraded = tuple(degradation.metric for degradation in degradations if degradation.verdict == "degraded")
+    return LoggedWindow(**view.bounds, counts=view.counts, degraded_metrics=degraded)
 
 
-def _drop_leading_empty_windows(past: list[LoggedWindow]) -> list[LoggedWindow]:
-    """Leave out what lies before the first logged row."""
-    first = next((i for i, one in enumerate(past) if one.counts.n_rows), len(past))
-    return past[first:]
-
-
-def _with_degraded_metrics(
-    monitor: ModelMonitor, one: LoggedWindow, until: int, hours: float, min_rows: int
-) -> LoggedWindow:
-    if one.counts.n_rows < min_rows:
-        return one
-    then = replace(monitor, clock=lambda: until - 1)
-    found = then.detect_performance_degradation(window_hours=hours)
-    return replace(one, degraded_metrics=tuple(found["degraded_metrics"]))
+def _drop_leading_empty_windows(views: list[LogWindowView]) -> list[LogWindowView]:
+    """Leave out the windows before the first logged row."""
+    first = next((i for i, view in enumerate(views) if view.counts.n_rows), len(views))
+    return views[first:]
 
 
 def report_lines(report: BacktestReport) -> Iterator[str]:
-    """Yield what was found for a person, without the proposal."""
+    """Yield the result for people, without the proposal."""
     budget = report.budget
     yield f"windows of {budget.window_hours:g} h; budget {budget.alerts_per_week:.3g} alerts a week"
     if report.n_evaluated_windows:
+        n_skipped = report.n_logged_windows - report.n_evaluated_windows
         yield (
-            f"past log: {report.n_evaluated_windows} windows, {report.n_logged_windows - report.n_evaluated_windows} more with too few rows;"
-            f" {len(report.incidents)} alerts, the budget is {budget.max_alerts(report.n_evaluated_windows)}"
+            f"log: {pluralize(report.n_evaluated_windows, 'window')}, {n_skipped} more with too few rows; "
+            f"{pluralize(len(report.incidents), 'alert')}, budget {budget.max_alerts(report.n_evaluated_windows)}"
         )
         for incident in report.incidents:
-            said = ", ".join(f"{name} {value:.3g} (limit {limit:.3g})" for name, value, limit in incident.columns)
-            yield f"  {incident.since} to {incident.until}: {said}"
-        for one in report.missed_degradations:
-            yield f"  missed {one.since} to {one.until}: no column drifted, outcomes show worse {', '.join(one.degraded_metrics or ())}"
+            columns = ", ".join(
+                f"{name} {value:.3g} (threshold {threshold:.3g})" for name, value, threshold in incident.columns
+            )
+            yield f"  {incident.since} to {incident.until}: {columns}"
+        for window in report.missed_degradations:
+            degraded = ", ".join(window.degraded_metrics or ())
+            yield f"  missed {window.since} to {window.until}: no drift, but outcomes show degraded {degraded}"
     else:
-        yield f"past log: none of {report.n_logged_windows} windows has enough rows to be judged"
-    yield f"draws: {report.n_simulated_windows} windows of {report.n_rows:,} rows from the reference"
+        yield f"log: none of {pluralize(report.n_logged_windows, 'window')} has enough rows"
+    yield f"simulation: {report.n_simulated_windows} windows of {report.n_rows:,} rows from the reference"
     yield f"  {'without drift, alerts in':34} {_format_rate_interval(report.false_alarm_rate)} of windows"
-    yield "  of drawn windows with one column moved, it is named in"
-    for column in dict.fromkeys(one.column for one in report.detection_powers):
-        found_in = [f"{one.change} {100 * one.power:.0f} %" for one in report.detection_powers if one.column == column]
-        yield f"  {column:24} {' · '.join(found_in)}"
+    yield "  with one shifted column, that column drifts in"
+    for column, powers in _powers_by_column(report).items():
+        shares = " · ".join(f"{power.change} {percent(power.power)}" for power in powers)
+        yield f"  {column:24} {shares}"
 
 
-def _format_rate_interval(share: tuple[float, float, float]) -> str:
-    value, low, high = (100 * one for one in share)
-    return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+def _powers_by_column(report: BacktestReport) -> dict[str, list[DetectionPower]]:
+    powers: dict[str, list[DetectionPower]] = {}
+    for power in report.detection_powers:
+        powers.setdefault(power.column, []).append(power)
+    return powers
+
+
+def _format_rate_interval(rate: tuple[float, float, float]) -> str:
+    value, low, high = (percent(share) for share in rate)
+    return f"{value} ({low} to {high})"
 
 
 def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[str]:
-    """Yield what to change: a diff of keys, by file, and what it does.
+    """Yield the proposed change as a diff of keys by file, and its effect.
 
     Parameters
     ----------
-    found : Backtest
+    report : BacktestReport
     files : mapping of key to file
-        Where each key of the proposal is written down, or would be.
+        The file of each key of the proposal.
     """
     if report.proposal is None:
-        yield "no limit that was tried keeps the budget; judge longer windows (monitoring.window_hours), or allow more alerts"
+        yield (
+            "no tested threshold meets the budget; "
+            "use longer windows (monitoring.window_hours) or a larger --alert-budget"
+        )
         return
     if not report.proposal:
-        yield "the budget is kept: nothing to change"
+        yield "the thresholds meet the budget; nothing to change"
         return
-    yield "proposed, to keep the budget:"
+    yield "proposed thresholds that meet the budget:"
     for file in sorted({files[key] for key in report.proposal}):
         yield f"--- {file}"
         for key, (before, after) in report.proposal.items():
@@ -167,14 +167,18 @@ def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[st
                 if before is not None:
                     yield f"- {key}: {before:.10g}"
                 yield f"+ {key}: {after:.10g}"
-    yield f"with it: {_format_rate_interval(report.false_alarm_rate_with_proposal)} of windows without drift raise an alert"
+    yield from _proposal_effect_lines(report)
+
+
+def _proposal_effect_lines(report: BacktestReport) -> Iterator[str]:
+    yield f"with the proposal: {_format_rate_interval(report.false_alarm_rate_with_proposal)} of windows without drift alert"
     if report.n_evaluated_windows:
-        yield f"with it: {report.n_incidents_with_proposal} alerts over the past log"
-    for column in dict.fromkeys(one.column for one in report.detection_powers):
-        said = [
-            f"{one.change} {100 * one.power_with_proposal:.0f} % (was {100 * one.power:.0f} %)"
-            for one in report.detection_powers
-            if one.column == column and abs(one.power - one.power_with_proposal) >= _MIN_POWER_CHANGE
+        yield f"with the proposal: {pluralize(report.n_incidents_with_proposal, 'alert')} in the log"
+    for column, powers in _powers_by_column(report).items():
+        changes = [
+            f"{power.change} {percent(power.power_with_proposal)} (was {percent(power.power)})"
+            for power in powers
+            if abs(power.power - power.power_with_proposal) >= _MIN_POWER_CHANGE
         ]
-        if said:
-            yield f"with it: {column:24} {' · '.join(said)}"
+        if changes:
+            yield f"with the proposal: {column:24} {' · '.join(changes)}"

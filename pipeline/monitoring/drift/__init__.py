@@ -1,1 +1,26 @@
 """Detect, describe and report drift of features and predictions."""
+
+from pipeline.monitoring.drift.detection import (
+    DriftContext,
+    detect_drift,
+    override_numeric_threshold,
+    require_consecutive_windows,
+)
+from pipeline.monitoring.drift.domain_classifier import DomainAuc, domain_auc
+from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
+from pipeline.monitoring.drift.frame_comparison import detect_drift_against_frame
+from pipeline.monitoring.drift.interval_drift import IntervalDrift, drift_by_interval
+
+__all__ = [
+    "DomainAuc",
+    "DriftContext",
+    "DriftFinding",
+    "DriftReport",
+    "IntervalDrift",
+    "detect_drift",
+    "detect_drift_against_frame",
+    "domain_auc",
+    "drift_by_interval",
+    "override_numeric_threshold",
+    "require_consecutive_windows",
+]

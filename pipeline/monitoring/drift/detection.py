@@ -1,33 +1,50 @@
-"""Judge a window against the reference, column by column: how far it moved, and whether that is more than chance."""
+"""Detect drift of a window: test each column against the reference, correct for all tests, report findings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pipeline.errors import UsageError
-from pipeline.monitoring.drift import drift_statistics
-from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport, DriftVerdict
+from pipeline.monitoring.drift.drift_report import DriftFinding, DriftReport
+from pipeline.monitoring.drift.drift_statistics import (
+    chi_squared,
+    chi_squared_power,
+    cumulative_shares,
+    homogeneity_p_value,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    kolmogorov_smirnov_p_value,
+    kolmogorov_smirnov_power,
+    normal_power,
+    psi,
+    total_variation,
+    two_proportions_p_value,
+    wasserstein,
+)
 from pipeline.monitoring.drift.shift_description import describe_shift
 from pipeline.monitoring.log.bin_counts import OUTPUTS, BinCounts, reference_counts
-from pipeline.monitoring.power import chi_squared_power, kolmogorov_smirnov_power
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
+    from pipeline.config.root_config import Config
+    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
     from pipeline.package import Bins, Reference
+    from pipeline.schema import Schema
 
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "DEFAULT_DRIFT_THRESHOLD",
+    "AdjustedTest",
     "ColumnPair",
     "ColumnTest",
+    "DriftContext",
     "column_pairs",
     "column_tests",
     "detect_drift",
@@ -35,14 +52,42 @@ __all__ = [
     "require_consecutive_windows",
 ]
 
-DEFAULT_DRIFT_THRESHOLD = 0.1
+_WATCH_SHARE = 0.5  # share of the threshold from which a significant change gives the verdict "watch"
+_SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "stable")
 
-_WATCH_SHARE = 0.5  # share of the limit from which a change beyond chance is watched
+
+@dataclass(frozen=True, slots=True)
+class DriftContext:
+    """What a drift decision depends on besides the two sides.
+
+    Parameters
+    ----------
+    config : DriftConfig
+        Thresholds by statistic, level of the tests, consecutive windows.
+    min_rows : int
+        With fewer rows on either side the verdict is `not_enough_data`.
+    column_thresholds : mapping of column to threshold
+        Overrides for single columns, in the unit of the column's statistic; the share of missing values keeps its own.
+    importance : mapping of column to number
+        Permutation importance of features; findings are ordered by it. Empty when it is not known.
+    """
+
+    config: DriftConfig
+    min_rows: int
+    column_thresholds: Mapping[str, float] = field(default_factory=dict)
+    importance: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_config(
+        cls, config: Config, schema: Schema, *, importance: Mapping[str, float] | None = None
+    ) -> DriftContext:
+        """Return the context that the settings declare for the columns of a schema."""
+        return cls(config.drift, config.monitoring.min_rows, schema.drift_limits, importance or {})
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnTest:
-    """One question about one column: its effect against its limit, and its chance under no drift."""
+    """One test of one column: its statistic, the threshold, the p-value under no drift, and its power."""
 
     column: str
     kind: Literal["feature", "prediction"]
@@ -51,87 +96,98 @@ class ColumnTest:
     threshold: float
     p_value: float
     power: float
-    alpha: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustedTest:
+    """A test with its level after the correction for multiple tests."""
+
+    test: ColumnTest
+    alpha: float
 
     @property
     def verdict(self) -> DriftVerdict:
-        """What the test says at its level."""
-        if self.p_value >= self.alpha:
+        """Drift when significant and above the threshold; watch when significant and above half of it."""
+        if self.test.p_value >= self.alpha:
             return "stable"
-        if self.value > self.threshold:
+        if self.test.value > self.test.threshold:
             return "drift"
-        return "watch" if self.value > _WATCH_SHARE * self.threshold else "stable"
+        return "watch" if self.test.value > _WATCH_SHARE * self.test.threshold else "stable"
+
+    @property
+    def severity_key(self) -> tuple[int, float]:
+        """A key by which tests of a column sort, the most severe first."""
+        return _SEVERITY_ORDER.index(self.verdict), -self.test.value / self.test.threshold
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnPair:
-    """A column on both sides, in its finest bins."""
+    """Counts of a column in the reference and in the window, in its finest bins."""
 
     bins: Bins
     kind: Literal["feature", "prediction"]
     reference: Ints
     current: Ints
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether distances on the number line are defined; a column without spread is compared by shares."""
+        return self.bins.kind != "words" and bool(self.bins.deviation)
+
 
 def detect_drift(
-    reference: Reference,
-    window: BinCounts,
-    config: DriftConfig,
-    *,
-    min_rows: int,
-    baseline: BinCounts | None = None,
-    column_thresholds: Mapping[str, float] | None = None,
-    importance: Mapping[str, float] | None = None,
+    reference: Reference, window: BinCounts, context: DriftContext, *, baseline: BinCounts | None = None
 ) -> DriftReport:
     """Return the verdict on each column of a window.
 
-    A column drifts when its effect is above the limit **and** its p-value is below the level that Holm's
-    correction (1979) gives it among all tests of the window; significant and above half of the limit, it is
-    watched.
+    A column drifts when its statistic is above the threshold **and** its p-value is below the level that Holm's
+    correction (1979) gives it among all tests of the window. The verdict is `watch` when it is significant and
+    above half of the threshold.
 
     Parameters
     ----------
     reference : Reference
-        The bins; its training rows are the baseline unless another is given.
-    window : Counts
-    config : DriftConfig
-    min_rows : int
-        With fewer rows on either side nothing is judged.
-    baseline : Counts, optional
+        The bins; its training rows are the baseline when `baseline` is None.
+    window : BinCounts
+    context : DriftContext
+    baseline : BinCounts, optional
         An earlier window to compare with.
-    limits : mapping of column to limit, optional
-        Limits of single columns, in the unit of the column's test; missing values keep theirs.
-    importance : mapping of column to number, optional
-        How much the model cares, by permutation; findings are ordered by it.
     """
     before = baseline if baseline is not None else reference_counts(reference)
     pairs = list(column_pairs(reference, before, window))
-    m = sum(2 if _is_numeric(pair) else 1 for pair in pairs)
+    n_tests = sum(2 if pair.is_numeric else 1 for pair in pairs)
+    level = context.config.alpha / max(n_tests, 1)
     tests = [
-        one for pair in pairs for one in column_tests(pair, config, config.alpha / max(m, 1), column_thresholds or {})
+        test
+        for pair in pairs
+        for test in column_tests(pair, context.config, level, column_thresholds=context.column_thresholds)
     ]
-    shares = _importance_shares(importance or {})
-    is_enough = min(window.n_rows, before.n_rows) >= min_rows
-    by_column: dict[tuple[str, str], list[ColumnTest]] = {}
-    for test in _apply_holm_correction(tests, config.alpha):
-        by_column.setdefault((test.kind, test.column), []).append(test)
-    found = [_build_finding(pair, by_column[pair.kind, pair.bins.name], shares, is_enough=is_enough) for pair in pairs]
-    found += [DriftFinding.not_evaluated(name, why) for name, why in window.problems.items()]
-    return DriftReport(before.n_rows, window.n_rows, tuple(sorted(found, key=lambda one: one.sort_key)))
+    shares = _importance_shares(context.importance)
+    is_enough = min(window.n_rows, before.n_rows) >= context.min_rows
+    by_column: dict[tuple[str, str], list[AdjustedTest]] = {}
+    for adjusted in _holm(tests, context.config.alpha):
+        by_column.setdefault((adjusted.test.kind, adjusted.test.column), []).append(adjusted)
+    findings = [
+        _build_finding(pair, by_column[pair.kind, pair.bins.name], shares, is_enough=is_enough) for pair in pairs
+    ]
+    findings += [DriftFinding.not_evaluated(column, reason) for column, reason in window.problems.items()]
+    return DriftReport(before.n_rows, window.n_rows, _sorted_findings(findings))
 
 
-def override_numeric_threshold(config: DriftConfig, threshold: float) -> DriftConfig:
-    """Return the limits with another one for numbers, and half of it for words; `DEFAULT_LIMIT` leaves both as declared.
+def override_numeric_threshold(config: DriftConfig, threshold: float | None) -> DriftConfig:
+    """Return the settings with another threshold for numeric columns, and half of it for categorical ones.
+
+    None leaves the declared thresholds.
 
     Raises
     ------
     UsageError
         When the threshold is not above 0.
     """
-    if threshold == DEFAULT_DRIFT_THRESHOLD:
+    if threshold is None:
         return config
     if not threshold > 0:
-        raise UsageError(f"drift_threshold: {threshold}; accepted: above 0")
+        raise UsageError(f"drift_threshold: {threshold}; expected a number above 0")
     numeric = config.numeric.model_copy(update={"wasserstein": threshold})
     categorical = config.categorical.model_copy(update={"jensen_shannon": threshold / 2})
     return config.model_copy(update={"numeric": numeric, "categorical": categorical})
@@ -140,156 +196,167 @@ def override_numeric_threshold(config: DriftConfig, threshold: float) -> DriftCo
 def require_consecutive_windows(
     report: DriftReport, earlier: Sequence[DriftReport], config: DriftConfig
 ) -> DriftReport:
-    """Return the report with drift that `config.consecutive_windows` windows in a row do not show yet as watched.
+    """Return the report with `watch` in place of drift that fewer than `config.consecutive_windows` windows show.
 
     Parameters
     ----------
     report : DriftReport
     earlier : sequence of DriftReport
-        Those of the windows before, as judged without this rule, the latest first.
+        Reports of the windows before, made without this rule, the latest first.
     config : DriftConfig
     """
-    needed = config.consecutive_windows - 1
-    seen = [{(one.kind, one.column) for one in past.findings if one.verdict == "drift"} for past in earlier[:needed]]
-    found = []
-    for one in report.findings:
-        is_held = len(seen) == needed and all((one.kind, one.column) in past for past in seen)
-        found.append(one if one.verdict != "drift" or is_held else replace(one, verdict="watch"))
-    return replace(report, findings=tuple(sorted(found, key=lambda one: one.sort_key)))
+    n_earlier = config.consecutive_windows - 1
+    drifted = [
+        {(finding.kind, finding.column) for finding in past.findings if finding.verdict == "drift"}
+        for past in earlier[:n_earlier]
+    ]
+    findings = []
+    for finding in report.findings:
+        is_confirmed = len(drifted) == n_earlier and all((finding.kind, finding.column) in past for past in drifted)
+        is_unconfirmed = finding.verdict == "drift" and not is_confirmed
+        findings.append(replace(finding, verdict="watch") if is_unconfirmed else finding)
+    return replace(report, findings=_sorted_findings(findings))
+
+
+def _sorted_findings(findings: Sequence[DriftFinding]) -> tuple[DriftFinding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.sort_key))
 
 
 def column_pairs(reference: Reference, baseline: BinCounts, window: BinCounts) -> Iterator[ColumnPair]:
-    """Yield every column and prediction that both sides have counted."""
+    """Yield every feature and prediction that both sides have counted."""
     for bins in reference.columns:
         if bins.name in window.features and bins.name in baseline.features:
             yield ColumnPair(bins, "feature", baseline.features[bins.name], window.features[bins.name])
-    said = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
-    for name, bins in said:
+    outputs = zip(OUTPUTS, (reference.score, reference.confidence, reference.classes), strict=True)
+    for name, bins in outputs:
         if name in window.outputs and name in baseline.outputs:
             yield ColumnPair(bins, "prediction", baseline.outputs[name], window.outputs[name])
 
 
-def _is_numeric(pair: ColumnPair) -> bool:
-    """Whether distances on the number line can be taken; a column without spread is judged by its shares."""
-    return pair.bins.kind != "words" and bool(pair.bins.deviation)
-
-
 def column_tests(
-    pair: ColumnPair, config: DriftConfig, alpha: float, column_thresholds: Mapping[str, float]
+    pair: ColumnPair, config: DriftConfig, alpha: float, *, column_thresholds: Mapping[str, float]
 ) -> Iterator[ColumnTest]:
-    """Yield the questions about one column; `alpha` is the level at which their power is told."""
-    own = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
-    if not _is_numeric(pair):
-        yield _categorical_test(pair, own if own is not None else config.categorical.jensen_shannon, alpha)
+    """Yield the tests of one column; `alpha` is the level at which their power is calculated."""
+    override = column_thresholds.get(pair.bins.name) if pair.kind == "feature" else None
+    if not pair.is_numeric:
+        yield _categorical_test(pair, override if override is not None else config.categorical.jensen_shannon, alpha)
         return
-    limit = own if own is not None else config.numeric.wasserstein
-    yield _numeric_test(pair, limit, alpha)
+    yield _numeric_test(pair, override if override is not None else config.numeric.wasserstein, alpha)
     yield _missing_test(pair, config.numeric.missing, alpha)
 
 
-def _numeric_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
+def _numeric_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
     name, deviation = pair.bins.name, pair.bins.deviation or 1.0
-    both = drift_statistics.cumulative_shares(pair.bins, pair.reference, pair.current)
-    if both is None:  # a side has no values at all, which the test of missing values sees
-        return ColumnTest(name, pair.kind, "wasserstein", 0.0, limit, 1.0, 0.0)
-    p_value = drift_statistics.kolmogorov_smirnov_p_value(
-        drift_statistics.kolmogorov_smirnov(both), both.n_reference, both.n_current
-    )
-    power = kolmogorov_smirnov_power(limit, both.n_reference, both.n_current, alpha=alpha)
+    shares = cumulative_shares(pair.bins, pair.reference, pair.current)
+    if shares is None:  # a side has no values at all, which the test of missing values sees
+        return ColumnTest(name, pair.kind, "wasserstein", value=0.0, threshold=threshold, p_value=1.0, power=0.0)
+    n_reference, n_current = shares.n_reference, shares.n_current
     return ColumnTest(
-        name, pair.kind, "wasserstein", drift_statistics.wasserstein(both) / deviation, limit, p_value, power
+        name,
+        pair.kind,
+        "wasserstein",
+        value=wasserstein(shares) / deviation,
+        threshold=threshold,
+        p_value=kolmogorov_smirnov_p_value(kolmogorov_smirnov(shares), n_reference, n_current),
+        power=kolmogorov_smirnov_power(threshold, n_reference, n_current, alpha=alpha),
     )
 
 
-def _missing_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
-    (hits, n), (other, other_n) = ((float(one[-1]), float(one.sum())) for one in (pair.reference, pair.current))
-    change = abs(hits / max(n, 1) - other / max(other_n, 1))
-    spread = np.sqrt(max(hits / max(n, 1) * (1 - hits / max(n, 1)), limit) * (1 / max(n, 1) + 1 / max(other_n, 1)))
-    power = _normal_power(limit / spread, alpha)
-    p_value = drift_statistics.two_proportions_p_value(hits, n, other, other_n)
-    return ColumnTest(pair.bins.name, pair.kind, "missing", change, limit, p_value, power)
+def _missing_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
+    (n_missing, n), (other_missing, other_n) = (
+        (float(counts[-1]), float(counts.sum())) for counts in (pair.reference, pair.current)
+    )
+    share = n_missing / max(n, 1)
+    variance = max(share * (1 - share), threshold) * (1 / max(n, 1) + 1 / max(other_n, 1))
+    return ColumnTest(
+        pair.bins.name,
+        pair.kind,
+        "missing",
+        value=abs(share - other_missing / max(other_n, 1)),
+        threshold=threshold,
+        p_value=two_proportions_p_value(n_missing, n, other_missing, other_n),
+        power=normal_power(threshold / np.sqrt(variance), alpha=alpha),
+    )
 
 
-def _normal_power(effect: float, alpha: float) -> float:
-    from scipy.special import ndtr, ndtri
-
-    return float(ndtr(effect - float(ndtri(1 - alpha / 2))))
-
-
-def _categorical_test(pair: ColumnPair, limit: float, alpha: float) -> ColumnTest:
+def _categorical_test(pair: ColumnPair, threshold: float, alpha: float) -> ColumnTest:
     reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
-    distance = drift_statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64))
-    p_value = drift_statistics.homogeneity_p_value(reference, current)
-    n, m = float(reference.sum()), float(current.sum())
-    power = chi_squared_power(limit, reference / max(n, 1), n, m, alpha=alpha)
-    return ColumnTest(pair.bins.name, pair.kind, "jensen_shannon", distance, limit, p_value, power)
+    n_reference, n_current = float(reference.sum()), float(current.sum())
+    shares = reference / max(n_reference, 1)
+    return ColumnTest(
+        pair.bins.name,
+        pair.kind,
+        "jensen_shannon",
+        value=jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
+        threshold=threshold,
+        p_value=homogeneity_p_value(reference, current),
+        power=chi_squared_power(threshold, shares, n_reference, n_current, alpha=alpha),
+    )
 
 
-def _apply_holm_correction(tests: Sequence[ColumnTest], alpha: float) -> list[ColumnTest]:
-    """Return the tests with Holm's levels: the k-th smallest p-value of m is held to alpha / (m - k + 1), until one fails."""
+def _holm(tests: Sequence[ColumnTest], alpha: float) -> list[AdjustedTest]:
+    """Return the tests with Holm's levels.
+
+    The k-th smallest p-value of m is compared with alpha / (m - k + 1), until one is not below its level.
+    """
     order = sorted(range(len(tests)), key=lambda i: tests[i].p_value)
     levels, has_failed = [0.0] * len(tests), False
     for rank, i in enumerate(order):
         level = alpha / (len(tests) - rank)
         has_failed = has_failed or tests[i].p_value >= level
-        # After the first failure all others fail: each is shown the level at which it stopped.
+        # After the first failure all others fail: each shows the level at which it stopped.
         levels[i] = min(level, tests[i].p_value) if has_failed else level
-    return [replace(test, alpha=level) for test, level in zip(tests, levels, strict=True)]
-
-
-_SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "stable")
+    return [AdjustedTest(test, level) for test, level in zip(tests, levels, strict=True)]
 
 
 def _build_finding(
-    pair: ColumnPair, tests: Sequence[ColumnTest], shares: Mapping[str, float], *, is_enough: bool
+    pair: ColumnPair, tests: Sequence[AdjustedTest], shares: Mapping[str, float], *, is_enough: bool
 ) -> DriftFinding:
-    worst = min(tests, key=lambda one: (_SEVERITY_ORDER.index(one.verdict), -one.value / one.threshold))
-    moved = describe_shift(pair.bins, pair.reference, pair.current, missing_first=worst.statistic == "missing")
+    worst = min(tests, key=lambda test: test.severity_key)
+    shift = describe_shift(pair.bins, pair.reference, pair.current, is_missing_first=worst.test.statistic == "missing")
     return DriftFinding(
         column=pair.bins.name,
         kind=pair.kind,
         verdict=worst.verdict if is_enough else "not_enough_data",
-        statistic=worst.statistic,
-        value=worst.value,
-        threshold=worst.threshold,
-        p_value=worst.p_value,
+        statistic=worst.test.statistic,
+        value=worst.test.value,
+        threshold=worst.test.threshold,
+        p_value=worst.test.p_value,
         alpha=worst.alpha,
-        power=min(one.power for one in tests),
-        direction=moved.direction,
+        power=min(adjusted.test.power for adjusted in tests),
+        direction=shift.direction,
         importance=shares.get(pair.bins.name) if pair.kind == "feature" else None,
-        summary=moved.summary,
+        summary=shift.summary,
         statistics=_all_statistics(pair),
         shares=_bin_shares(pair),
     )
 
 
 def _bin_shares(pair: ColumnPair) -> tuple[tuple[str, float, float], ...]:
-    sides = [pair.bins.coarsen(one) / max(float(one.sum()), 1.0) for one in (pair.reference, pair.current)]
+    sides = [pair.bins.coarsen(counts) / max(float(counts.sum()), 1.0) for counts in (pair.reference, pair.current)]
     return tuple(zip(pair.bins.labels, sides[0].tolist(), sides[1].tolist(), strict=True))
 
 
 def _all_statistics(pair: ColumnPair) -> dict[str, float]:
-    """Return every statistic that is defined for the column, for people who know them; only some decide."""
+    """Return every statistic that is defined for the column; the verdict uses only some of them."""
     reference, current = pair.bins.coarsen(pair.reference), pair.bins.coarsen(pair.current)
-    figures = {
-        "psi": drift_statistics.psi(reference, current),
-        "jensen_shannon": drift_statistics.jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
-        "chi_squared": drift_statistics.chi_squared(reference, current),
-        "total_variation": drift_statistics.total_variation(reference, current),
-        "missing_before": float(reference[-1]) / max(float(reference.sum()), 1.0),
-        "missing_now": float(current[-1]) / max(float(current.sum()), 1.0),
-        "new": float(current[reference == 0].sum()) / max(float(current.sum()), 1.0),
+    n_reference, n_current = max(float(reference.sum()), 1.0), max(float(current.sum()), 1.0)
+    statistics = {
+        "psi": psi(reference, current),
+        "jensen_shannon": jensen_shannon(reference.astype(np.float64), current.astype(np.float64)),
+        "chi_squared": chi_squared(reference, current),
+        "total_variation": total_variation(reference, current),
+        "missing_share_reference": float(reference[-1]) / n_reference,
+        "missing_share_window": float(current[-1]) / n_current,
+        "unseen_share": float(current[reference == 0].sum()) / n_current,
     }
-    both = (
-        drift_statistics.cumulative_shares(pair.bins, pair.reference, pair.current)
-        if pair.bins.kind != "words"
-        else None
-    )
-    if both is not None:
-        figures["kolmogorov_smirnov"] = drift_statistics.kolmogorov_smirnov(both)
+    is_ordered = pair.bins.kind != "words"
+    shares = cumulative_shares(pair.bins, pair.reference, pair.current) if is_ordered else None
+    if shares is not None:
+        statistics["kolmogorov_smirnov"] = kolmogorov_smirnov(shares)
         if pair.bins.deviation:
-            figures["wasserstein"] = drift_statistics.wasserstein(both) / pair.bins.deviation
-    return figures
+            statistics["wasserstein"] = wasserstein(shares) / pair.bins.deviation
+    return statistics
 
 
 def _importance_shares(importance: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""Ask a model to tell the rows of a window from those of the reference: columns may move together though none moves alone."""
+"""Detect multivariate drift with a domain classifier: a model that separates live rows from reference rows.
+
+It detects changes of the joint distribution that no single column shows.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig
+from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig
 from pipeline.modeling.encoder import make_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import MultivariateDriftConfig
-    from pipeline.monitoring.drift.drift_report import DriftVerdict
+    from pipeline.config.groups.drift_config import MultivariateDriftConfig
+    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
     from pipeline.schema import Schema
 
     Floats = NDArray[np.float64]
@@ -32,9 +36,9 @@ _INPUTS_CONFIG = EstimatorInputsConfig(missing="native", categories="codes", sca
 
 @dataclass(frozen=True, slots=True)
 class DomainAuc:
-    """How well a model, judged out of fold, tells live rows from reference rows; 0.5 is not at all.
+    """The out-of-fold AUC of a model that separates live rows from reference rows; 0.5 means equal distributions.
 
-    It drifts when `value` is above `limit` and the interval from `low` to `high` leaves 0.5 out.
+    The verdict is drift when `value` is above `threshold` and the interval from `low` to `high` excludes 0.5.
     """
 
     value: float | None
@@ -57,21 +61,20 @@ class DomainAuc:
 
     @property
     def summary(self) -> str:
-        """What it means, for a person."""
+        """One sentence for people."""
         if self.value is None or self.low is None or self.high is None:
-            return "too few rows for a model to tell the two sides apart"
-        return (
-            f"a model tells live rows from training rows with AUC {self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-        )
+            return "too few rows for a domain classifier"
+        interval = f"{self.low:.3f} to {self.high:.3f}"
+        return f"a model separates live rows from training rows with AUC {self.value:.3f} ({interval})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        figures = {"value": self.value, "low": self.low, "high": self.high, "limit": self.threshold}
-        plain = {name: None if one is None else float(f"{one:.6g}") for name, one in figures.items()}
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "threshold": self.threshold}
+        rounded = {name: None if number is None else float(f"{number:.6g}") for name, number in numbers.items()}
         return {
-            **plain,
+            **rounded,
             "verdict": self.verdict,
-            "words": self.summary,
+            "summary": self.summary,
             "n_reference": self.n_reference,
             "n_rows": self.n_rows,
         }
@@ -92,12 +95,12 @@ def domain_auc(
     Parameters
     ----------
     reference, window : DataFrame
-        Rows with the declared features; of more than `config.max_rows` as many are drawn from each.
+        Rows with the declared features; a sample of `config.max_rows` of each where there are more.
     schema : Schema
     config : MultivariateDriftConfig
     min_rows : int
-        With fewer on either side nothing is fitted.
-    confidence : float between 0 and 1
+        With fewer rows on either side no model is fitted.
+    confidence_level : float between 0 and 1
         Level of the interval.
     seed : int
     """
@@ -108,21 +111,21 @@ def domain_auc(
         return DomainAuc(None, None, None, config.auc, len(reference), len(window))
     rng = np.random.default_rng(seed)
     names = list(schema.feature_names)
-    sides = [_subsample(one[names], config.max_rows, rng) for one in (reference, window)]
+    sides = [_subsample(frame[names], config.max_rows, rng) for frame in (reference, window)]
     matrix = make_encoder(schema, _FEATURES_CONFIG, _INPUTS_CONFIG).fit_transform(pd.concat(sides, ignore_index=True))
-    is_live = np.repeat([False, True], [len(one) for one in sides])
+    is_live = np.repeat([False, True], [len(side) for side in sides])
     with threadpool_limits(limits=1):
         scores = _out_of_fold_scores(np.asarray(matrix, dtype=np.float64), is_live, rng, seed)
     value, low, high = auc_interval(scores, is_live, confidence_level)
     return DomainAuc(value, low, high, config.auc, len(sides[0]), len(sides[1]))
 
 
-def _subsample(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
-    return rows if len(rows) <= most else rows.iloc[np.sort(rng.choice(len(rows), most, replace=False))]
+def _subsample(rows: pd.DataFrame, max_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    return rows if len(rows) <= max_rows else rows.iloc[np.sort(rng.choice(len(rows), max_rows, replace=False))]
 
 
 def _out_of_fold_scores(matrix: Floats, is_live: NDArray[np.bool_], rng: np.random.Generator, seed: int) -> Floats:
-    """Return a score for each row by a model that never saw it; sides weigh the same."""
+    """Return a score for each row by a model that was fitted without it; both sides have equal weight."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     fold = np.empty(len(is_live), dtype=np.int64)
@@ -130,8 +133,8 @@ def _out_of_fold_scores(matrix: Floats, is_live: NDArray[np.bool_], rng: np.rand
         rows = np.flatnonzero(is_live == side)
         fold[rng.permutation(rows)] = np.arange(len(rows)) % _N_FOLDS
     scores = np.empty(len(is_live))
-    for held in range(_N_FOLDS):
-        learn = fold != held
+    for test_fold in range(_N_FOLDS):
+        is_train = fold != test_fold
         model = HistGradientBoostingClassifier(
             max_iter=60,
             max_leaf_nodes=15,
@@ -140,8 +143,8 @@ def _out_of_fold_scores(matrix: Floats, is_live: NDArray[np.bool_], rng: np.rand
             class_weight="balanced",
             random_state=seed,
         )
-        model.fit(matrix[learn], is_live[learn])
-        scores[~learn] = model.predict_proba(matrix[~learn])[:, 1]
+        model.fit(matrix[is_train], is_live[is_train])
+        scores[~is_train] = model.predict_proba(matrix[~is_train])[:, 1]
     return scores
 
 
@@ -149,17 +152,17 @@ def auc_interval(scores: Floats, is_positive: NDArray[np.bool_], confidence_leve
     """Return the area under the ROC curve and its interval (DeLong, DeLong and Clarke-Pearson 1988, by midranks)."""
     from scipy.special import ndtri
 
-    hits, misses = scores[is_positive], scores[~is_positive]
-    above = _placements(hits, misses)
-    below = 1.0 - _placements(misses, hits)
+    positive, negative = scores[is_positive], scores[~is_positive]
+    above = _placements(positive, negative)
+    below = 1.0 - _placements(negative, positive)
     value = float(above.mean())
-    spread = math.sqrt(above.var(ddof=1) / len(hits) + below.var(ddof=1) / len(misses))
-    reach = float(ndtri(0.5 + confidence_level / 2)) * spread
-    return value, max(0.0, value - reach), min(1.0, value + reach)
+    standard_error = math.sqrt(above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative))
+    half_width = float(ndtri(0.5 + confidence_level / 2)) * standard_error
+    return value, max(0.0, value - half_width), min(1.0, value + half_width)
 
 
 def _placements(values: Floats, others: Floats) -> Floats:
-    """Return for each of `values` the share of `others` below it, ties half."""
+    """Return for each of `values` the share of `others` below it; ties count half."""
     ranked = np.sort(others)
-    both = np.searchsorted(ranked, values, side="left") + np.searchsorted(ranked, values, side="right")
-    return np.asarray(both / (2.0 * len(others)))
+    ranks = np.searchsorted(ranked, values, side="left") + np.searchsorted(ranked, values, side="right")
+    return np.asarray(ranks / (2.0 * len(others)))

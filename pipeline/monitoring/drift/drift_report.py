@@ -1,4 +1,4 @@
-"""What a comparison of a window with its baseline found, as frozen values."""
+"""The findings of a comparison of a window with its baseline, as frozen values."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.monitoring.drift.domain_classifier import DomainAuc
+    from pipeline.monitoring.drift.drift_verdict import DriftVerdict
 
-__all__ = ["DriftFinding", "DriftReport", "DriftVerdict"]
-
-DriftVerdict = Literal["stable", "watch", "drift", "not_enough_data", "not_evaluated"]
+__all__ = ["DriftFinding", "DriftReport"]
 
 _SORT_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_evaluated", "not_enough_data", "stable")
+_SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
+_MAX_SUMMARY_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DriftFinding:
-    """How far one column moved, whether that is more than chance, and what it looks like.
+    """The drift of one column: its verdict, the test that decided, and the distribution on both sides.
 
     Parameters
     ----------
     column : str
-    part : "feature" or "prediction"
-    verdict : Verdict
+    kind : "feature" or "prediction"
+    verdict : DriftVerdict
     statistic : str
         The test that decided: `wasserstein` (in standard deviations of the reference), `jensen_shannon`
         (base 2), or `missing` (change of the share).
-    value, limit : float or None
-        It drifts when the value is above the limit and `p_value` below `alpha`, the level after correction.
+    value, threshold : float or None
+        It drifts when the value is above the threshold and `p_value` below `alpha`, the level after correction.
     power : float or None
-        Chance that a change as large as the limit would have been seen, the least over the column's tests.
+        Probability to detect a change as large as the threshold, the least over the column's tests.
     direction : "up", "down", "changed" or None
     importance : float or None
-        Share of what the model loses when its columns are shuffled one by one.
-    words : str
-        How the distribution moved.
+        Share of the column in the permutation importance of all features.
+    summary : str
+        Description of the change.
     statistics : mapping of str to float
         Every statistic that is defined, whether it decides or not.
-    shares : tuple of (bin, share before, share now)
-        The distribution on both sides.
+    shares : tuple of (bin, share of the reference, share of the window)
     """
 
     column: str
@@ -69,24 +69,24 @@ class DriftFinding:
 
     @property
     def priority(self) -> float:
-        """How often the limit is reached, times the share of importance where it is known."""
+        """The value in thresholds, times the share of importance where it is known."""
         if self.value is None or not self.threshold:
             return 0.0
         return self.value / self.threshold * (1.0 if self.importance is None else self.importance)
 
     @property
     def sort_key(self) -> tuple[int, bool, float, str]:
-        """A key by which findings sort, the most worrying first; columns before predictions, which follow from them."""
+        """A key by which findings sort, the most severe first; features come before predictions, which follow from them."""
         return _SORT_ORDER.index(self.verdict), self.kind == "prediction", -self.priority, self.column
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values with 6 significant digits."""
-        return {**_to_json_value(asdict(self)), "concern": _round_significant(self.priority)}
+        return {**_to_json_value(asdict(self)), "priority": _round_significant(self.priority)}
 
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """The findings of one window, the most worrying first."""
+    """The findings of one window, the most severe first."""
 
     n_reference: int
     n_rows: int
@@ -95,33 +95,33 @@ class DriftReport:
 
     @property
     def verdict(self) -> DriftVerdict:
-        """The loudest verdict of all; a column that could not be evaluated speaks only where no other does."""
-        said = [one.verdict for one in self.findings]
+        """The most severe verdict; `not_evaluated` only when no column has another verdict."""
+        verdicts = [finding.verdict for finding in self.findings]
         if self.multivariate is not None:
-            said.append(self.multivariate.verdict)
-        loudness: tuple[DriftVerdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
-        return min(said, key=loudness.index, default="not_evaluated")
+            verdicts.append(self.multivariate.verdict)
+        return min(verdicts, key=_SEVERITY_ORDER.index, default="not_evaluated")
 
     @property
     def drifted_columns(self) -> tuple[str, ...]:
         """Names of the columns that drifted."""
-        return tuple(one.column for one in self.findings if one.verdict == "drift")
+        return tuple(finding.column for finding in self.findings if finding.verdict == "drift")
 
     @property
     def summary(self) -> str:
-        """One sentence for a person."""
+        """One sentence for people."""
         rows = f"{pluralize(self.n_rows, 'row')} against {self.n_reference:,}"
-        loud = [one for one in self.findings if one.verdict == "drift"]
+        drifted = [finding for finding in self.findings if finding.verdict == "drift"]
         if self.verdict == "not_enough_data":
             return f"not enough data: {rows}"
-        if not loud:
-            watched = [one.column for one in self.findings if one.verdict == "watch"]
+        if not drifted:
+            watch_columns = [finding.column for finding in self.findings if finding.verdict == "watch"]
             if self.multivariate is not None and self.multivariate.verdict == "drift":
-                return f"columns moved together, none by itself: {self.multivariate.summary} ({rows})"
-            return f"watched: {', '.join(watched)} ({rows})" if watched else f"stable: {rows}"
-        shown = "; ".join(f"{one.column}: {one.summary}" for one in loud[:3])
-        more = f"; and {len(loud) - 3} more" if len(loud) > 3 else ""
-        return f"{len(loud)} of {len(self.findings)} drifted ({rows}). {shown}{more}"
+                return f"the joint distribution drifted, no single column did: {self.multivariate.summary} ({rows})"
+            return f"watch: {', '.join(watch_columns)} ({rows})" if watch_columns else f"stable: {rows}"
+        shown = "; ".join(f"{finding.column}: {finding.summary}" for finding in drifted[:_MAX_SUMMARY_COLUMNS])
+        n_hidden = len(drifted) - _MAX_SUMMARY_COLUMNS
+        rest = f"; and {n_hidden} more" if n_hidden > 0 else ""
+        return f"{len(drifted)} of {len(self.findings)} drifted ({rows}). {shown}{rest}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -132,15 +132,15 @@ class DriftReport:
             "n_rows": self.n_rows,
             "drifted": list(self.drifted_columns),
             "multivariate": None if self.multivariate is None else self.multivariate.as_dict(),
-            "findings": [one.as_dict() for one in self.findings],
+            "findings": [finding.as_dict() for finding in self.findings],
         }
 
 
 def _to_json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _to_json_value(one) for name, one in value.items()}
+        return {name: _to_json_value(item) for name, item in value.items()}
     if isinstance(value, tuple):
-        return [_to_json_value(one) for one in value]
+        return [_to_json_value(item) for item in value]
     return _round_significant(value) if isinstance(value, float) else value
 
 

@@ -1,4 +1,4 @@
-"""Measure how far two distributions are apart, from counts alone, and whether that is more than chance."""
+"""Measure the distance of two distributions from their counts, with p-values and the power of the tests."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 __all__ = [
     "CumulativeShares",
     "chi_squared",
+    "chi_squared_power",
     "cumulative_shares",
     "homogeneity_p_value",
     "jensen_shannon",
     "kolmogorov_smirnov",
     "kolmogorov_smirnov_p_value",
+    "kolmogorov_smirnov_power",
+    "normal_power",
     "psi",
     "total_variation",
     "two_proportions_p_value",
@@ -34,6 +37,7 @@ __all__ = [
 
 _MIN_SHARE = 0.0001
 _MIN_EXPECTED_ROWS = 5.0
+_NORMAL_PEAK_DENSITY = 0.3989  # density of the normal distribution at its mean
 
 
 def psi(reference: CountVector, current: CountVector) -> float:
@@ -44,7 +48,7 @@ def psi(reference: CountVector, current: CountVector) -> float:
     >>> round(psi(np.array([50, 50]), np.array([80, 20])), 4)
     0.4159
     """
-    p, q = (np.maximum(_to_shares(one), _MIN_SHARE) for one in (reference, current))
+    p, q = (np.maximum(_to_shares(counts), _MIN_SHARE) for counts in (reference, current))
     return float(((q - p) * np.log(q / p)).sum())
 
 
@@ -55,10 +59,10 @@ def total_variation(reference: CountVector, current: CountVector) -> float:
 
 @dataclass(frozen=True, slots=True)
 class CumulativeShares:
-    """The present values of a numeric column on both sides, as cumulated shares at ascending `points`.
+    """The values of a numeric column on both sides without missing ones, as cumulated shares at ascending `points`.
 
     `reference` and `current` are the shares at or below each point. Where `is_step`, all values lie on
-    points; otherwise those between two points are taken as spread evenly.
+    points; otherwise values between two points count as evenly spread.
     """
 
     points: Floats
@@ -70,18 +74,18 @@ class CumulativeShares:
 
 
 def cumulative_shares(bins: Bins, reference: CountVector, current: CountVector) -> CumulativeShares | None:
-    """Return counts in `bins.finest` as cumulated shares; None where a side has no values or nothing was learned.
+    """Return counts in `bins.finest` as cumulated shares; None when a side, or the training rows, have no values.
 
     Values in the bin `unseen` have no known place and are left out.
     """
     finest = bins.finest
     points = np.array(finest.points, dtype=np.float64)
     n = len(points) if finest.kind == "values" else len(points) - 1
-    sides = [np.concatenate([one[n : n + 1], one[:n], one[n + 1 : n + 2]]) for one in (reference, current)]
-    totals = [float(one.sum()) for one in sides]
+    sides = [np.concatenate([counts[n : n + 1], counts[:n], counts[n + 1 : n + 2]]) for counts in (reference, current)]
+    totals = [float(counts.sum()) for counts in sides]
     if n < 1 or min(totals) == 0:
         return None
-    below, above = (np.cumsum(one)[:-1] / total for one, total in zip(sides, totals, strict=True))
+    below, above = (np.cumsum(counts)[:-1] / total for counts, total in zip(sides, totals, strict=True))
     is_step = finest.kind == "values"
     if is_step:
         below, above = below[1:], above[1:]
@@ -91,25 +95,25 @@ def cumulative_shares(bins: Bins, reference: CountVector, current: CountVector) 
     return CumulativeShares(points, below, above, totals[0], totals[1], is_step)
 
 
-def kolmogorov_smirnov(both: CumulativeShares) -> float:
+def kolmogorov_smirnov(shares: CumulativeShares) -> float:
     """Return the largest difference of the cumulated shares, 0 to 1 (Kolmogorov 1933, Smirnov 1948).
 
     Notes
     -----
-    Within a bin of the grid the shares are not known: the figure is at most the share of the reference in one
-    bin (0.001) below that of the raw rows. Values outside of the points count as one bin on either side.
+    Within a bin of the grid the shares are not known. The result is at most one bin's share of the reference
+    (0.001) below that of the raw rows. Values outside of the points count as one bin on either side.
     """
-    return float(np.abs(both.reference - both.current).max())
+    return float(np.abs(shares.reference - shares.current).max())
 
 
-def wasserstein(both: CumulativeShares) -> float:
+def wasserstein(shares: CumulativeShares) -> float:
     """Return the area between the cumulated shares (Kantorovich 1942), in the unit of the column.
 
-    Values beyond the outermost points count as lying there, so that one outlier cannot move it.
+    Values beyond the outermost points count as lying there, so that one outlier cannot change the result.
     """
-    gap = both.reference - both.current
-    widths = np.diff(both.points)
-    if both.is_step:
+    gap = shares.reference - shares.current
+    widths = np.diff(shares.points)
+    if shares.is_step:
         return float((np.abs(gap[:-1]) * widths).sum())
     left, right = np.abs(gap[:-1]), np.abs(gap[1:])
     crossing = gap[:-1] * gap[1:] < 0
@@ -121,7 +125,7 @@ def wasserstein(both: CumulativeShares) -> float:
 def kolmogorov_smirnov_p_value(distance: float, n_reference: float, n_current: float) -> float:
     """Return the p-value of a Kolmogorov-Smirnov distance, in the large-sample form with Stephens' correction (1970).
 
-    With ties, as among whole numbers, it errs on the side of silence.
+    With ties, as among whole numbers, the p-value is conservative.
     """
     from scipy.special import kolmogorov
 
@@ -142,9 +146,9 @@ def chi_squared(reference: CountVector, current: CountVector) -> float:
 def homogeneity_p_value(reference: CountVector, current: CountVector) -> float:
     """Return the p-value of both sides having equal shares.
 
-    Chi-squared over the bins in which five or more rows are expected on either side; all others together are
-    held to the exact binomial distribution, since chi-squared calls one row in a rare bin a wonder. The
-    smaller of the two p-values is doubled.
+    The chi-squared test covers the bins in which five or more rows are expected on either side. The exact binomial
+    test covers all others together, because chi-squared rejects on a single row in a rare bin. The smaller of the
+    two p-values is doubled.
     """
     from scipy.special import chdtrc
 
@@ -153,10 +157,10 @@ def homogeneity_p_value(reference: CountVector, current: CountVector) -> float:
         return 1.0
     both = reference + current
     is_rare = both * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS
-    rare = [float(one[is_rare].sum()) for one in (reference, current)]
-    parts = [np.append(one[~is_rare], rest) for one, rest in zip((reference, current), rare, strict=True)]
+    rare = [float(counts[is_rare].sum()) for counts in (reference, current)]
+    parts = [np.append(counts[~is_rare], n_rare) for counts, n_rare in zip((reference, current), rare, strict=True)]
     if sum(rare) * min(n, m) / (n + m) < _MIN_EXPECTED_ROWS:
-        parts = [one[:-1] for one in parts]
+        parts = [part[:-1] for part in parts]
     n_bins = int(((parts[0] + parts[1]) > 0).sum())
     common = float(chdtrc(n_bins - 1, chi_squared(*parts))) if n_bins > 1 else 1.0
     if sum(rare) == 0:
@@ -169,6 +173,53 @@ def two_proportions_p_value(hits: float, n: float, other_hits: float, other_n: f
     if min(n, other_n) == 0:
         return 1.0
     return homogeneity_p_value(np.array([hits, n - hits]), np.array([other_hits, other_n - other_hits]))
+
+
+def kolmogorov_smirnov_power(shift: float, n_reference: float, n_current: float, *, alpha: float) -> float:
+    """Return the power of a Kolmogorov-Smirnov test at level `alpha` against a shift of a normal column.
+
+    Parameters
+    ----------
+    shift : float
+        In standard deviations; the distance of two normal distributions is 0.4 of a small shift.
+    n_reference, n_current : float
+    alpha : float between 0 and 1
+
+    Notes
+    -----
+    The distance is taken as normal around its expectation, which is a few hundredths low near 0.5.
+    """
+    from scipy.special import kolmogi, ndtr
+
+    if min(n_reference, n_current) == 0:
+        return 0.0
+    root = math.sqrt(n_reference * n_current / (n_reference + n_current))
+    return float(ndtr(2 * (_NORMAL_PEAK_DENSITY * shift * root - float(kolmogi(alpha)))))
+
+
+def chi_squared_power(
+    distance: float, shares: NDArray[np.float64], n_reference: float, n_current: float, *, alpha: float
+) -> float:
+    """Return the power of a chi-squared test at level `alpha` against a Jensen-Shannon distance (base 2).
+
+    For small distances the divergence is chi-squared over 8 ln 2, which gives the non-centrality.
+    """
+    from scipy.special import chdtri, chndtr
+
+    n_bins = int((shares > 0).sum())
+    if min(n_reference, n_current) == 0 or n_bins < 2:
+        return 0.0
+    rows = n_reference * n_current / (n_reference + n_current)
+    freedom = n_bins - 1
+    noncentral = 8 * math.log(2) * distance**2 * rows
+    return float(1.0 - chndtr(float(chdtri(freedom, alpha)), freedom, noncentral))
+
+
+def normal_power(effect: float, *, alpha: float) -> float:
+    """Return the power of a two-sided normal test at level `alpha`; `effect` is in standard errors."""
+    from scipy.special import ndtr, ndtri
+
+    return float(ndtr(effect - float(ndtri(1 - alpha / 2))))
 
 
 def _binomial_p_value(hits: int, n: int, share: float) -> float:

@@ -1,4 +1,4 @@
-"""Compare logged rows with rows that somebody hands in, column by column and together."""
+"""Detect drift of logged rows against a DataFrame, column by column and jointly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.monitoring.drift.detection import detect_drift
+from pipeline.monitoring.drift.detection import DriftContext, detect_drift
 from pipeline.monitoring.drift.domain_classifier import domain_auc
 from pipeline.monitoring.log.bin_counts import count_frame
 from pipeline.monitoring.log.log_batch import LogBatch
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
     from pipeline.config.root_config import Config
     from pipeline.monitoring.drift.drift_report import DriftReport
     from pipeline.package import Package
@@ -29,39 +28,48 @@ __all__ = ["detect_drift_against_frame"]
 
 
 def detect_drift_against_frame(
-    logged_rows: Sequence[LoggedRow],
-    package: Package,
-    reference_frame: pd.DataFrame,
-    config: Config,
-    thresholds: DriftConfig,
+    logged_rows: Sequence[LoggedRow], package: Package, reference_frame: pd.DataFrame, *, config: Config
 ) -> DriftReport:
-    """Return the verdict on logged rows against `rows`, in bins that these fix, with the multivariate test."""
+    """Return the drift of logged rows against a frame, with the multivariate test.
+
+    The rows of the frame define the bins. Columns that the log stores only in part are left out.
+
+    Parameters
+    ----------
+    logged_rows : sequence of LoggedRow
+        Rows of unequal weight are thinned to equal weight first.
+    package : Package
+        The package that made the predictions.
+    reference_frame : DataFrame
+        Rows with columns of the model.
+    config : Config
+    """
     import pandas as pd
 
-    logged_rows = thin_to_equal_weight(logged_rows, seed=config.seed)
-    live = LogBatch.from_rows(logged_rows, package).feature_values()
-    schema = replace(
-        package.schema,
-        columns=tuple(
-            one
-            for one in package.schema.columns
-            if one.name in reference_frame and one.store == "full" and one.name in live
-        ),
+    rows = thin_to_equal_weight(logged_rows, seed=config.seed)
+    values = LogBatch.from_rows(rows, package).feature_values()
+    columns = tuple(
+        column
+        for column in package.schema.columns
+        if column.name in reference_frame and column.store == "full" and column.name in values
     )
-    empty = np.zeros(len(reference_frame))
-    predicted = np.full(len(reference_frame), package.classes[0])
+    schema = replace(package.schema, columns=columns)
     reference = build_reference(
-        reference_frame, schema, score=empty, predicted=predicted, n_bins=config.training.reference_bins
-    )
-    counts = count_frame(reference, live, n_rows=len(logged_rows))
-    report = detect_drift(reference, counts, thresholds, min_rows=config.monitoring.min_rows)
-    together = domain_auc(
         reference_frame,
-        pd.DataFrame({one.name: live[one.name] for one in schema.features}),
         schema,
-        thresholds.multivariate,
+        score=np.zeros(len(reference_frame)),
+        predicted=np.full(len(reference_frame), package.classes[0]),
+        n_bins=config.training.reference_bins,
+    )
+    context = DriftContext(config.drift, config.monitoring.min_rows)
+    report = detect_drift(reference, count_frame(reference, values, n_rows=len(rows)), context)
+    multivariate = domain_auc(
+        reference_frame,
+        pd.DataFrame({column.name: values[column.name] for column in schema.features}),
+        schema,
+        config.drift.multivariate,
         min_rows=config.monitoring.min_rows,
-        confidence_level=1 - thresholds.alpha,
+        confidence_level=1 - config.drift.alpha,
         seed=config.seed,
     )
-    return replace(report, multivariate=together)
+    return replace(report, multivariate=multivariate)

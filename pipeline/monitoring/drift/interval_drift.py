@@ -1,34 +1,31 @@
-"""Judge drift of any version over any windows: against training or against an earlier window, and slot by slot."""
+"""Detect drift in consecutive intervals of whole hours, to show when a column changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.monitoring.drift.detection import detect_drift
 from pipeline.monitoring.log.log_batch import loggable_reference
-from pipeline.monitoring.log.log_window import window_by_time, window_counts
-from pipeline.monitoring.log.record import read_feature_importance
+from pipeline.monitoring.log.log_window import WindowTallies, window_by_time
 from pipeline.state import HOUR_US
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
 
-    from pipeline.config.root_config import Config
-    from pipeline.monitoring.drift.drift_report import DriftReport
-    from pipeline.monitoring.log.bin_counts import BinCounts
+    from pipeline.monitoring.drift.detection import DriftContext
+    from pipeline.monitoring.log.log_window import PredictionLog
     from pipeline.package import Package
-    from pipeline.state import State
 
-__all__ = ["IntervalDrift", "drift_between_windows", "drift_by_time"]
+__all__ = ["IntervalDrift", "drift_by_interval"]
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalDrift:
-    """The verdict on one column in [at, until), in microseconds since 1970; `value` is in the unit of `limit`.
+    """The verdict on one column in [since, until), in microseconds since 1970.
 
-    `missing` is the share of rows that lack the column; None where that cannot be.
+    `value` is in the unit of `threshold`. `missing_share` is the share of rows without the column, None when the
+    column was not evaluated.
     """
 
     since: int
@@ -42,79 +39,48 @@ class IntervalDrift:
     missing_share: float | None
 
 
-def drift_between_windows(
-    state: State,
+def drift_by_interval(
+    log: PredictionLog,
     package: Package,
-    config: Config,
-    *,
-    root: Path,
-    window: tuple[int, int],
-    previous_window: tuple[int, int] | None = None,
-) -> DriftReport:
-    """Return the verdict on each column of what one package answered in a window.
-
-    Parameters
-    ----------
-    state : State
-        Its roll-ups are those that are there; `roll_up` brings them up to date.
-    package : Package
-        Any version of the model that `config` names.
-    config : Config
-    root : Path
-        Folder of the project, for the importance of columns.
-    window : (since, until)
-        In microseconds since 1970.
-    before : (since, until), optional
-        The earlier window to compare with; the training rows when None.
-    """
-    baseline = None
-    if previous_window is not None:
-        baseline = _package_window_counts(state, package, config, previous_window)
-    current = _package_window_counts(state, package, config, window)
-    importance = read_feature_importance(root, package.digest)
-    more: dict[str, Any] = {**_detection_options(package, config), "baseline": baseline, "importance": importance}
-    return detect_drift(loggable_reference(package), current, config.drift, **more)
-
-
-def drift_by_time(
-    state: State,
-    package: Package,
-    config: Config,
+    context: DriftContext,
     *,
     until: int,
     interval_hours: int,
     n_intervals: int,
     columns: Collection[str],
-) -> list[IntervalDrift]:
-    """Return the verdict against the training rows on each of `columns` in each of `n_slots` slots of whole hours.
+) -> Iterator[IntervalDrift]:
+    """Yield the verdict against the training rows on each of `columns` in each interval that has rows.
 
-    The last slot is the one in which `until` (microseconds since 1970) lies. Slots without any row are left out.
+    Parameters
+    ----------
+    log : PredictionLog
+        With roll-ups up to date.
+    package : Package
+        The package whose predictions are compared.
+    context : DriftContext
+    until : int
+        In microseconds since 1970; the last interval contains it.
+    interval_hours, n_intervals : int
+    columns : collection of str
     """
     full = loggable_reference(package)
-    reference = replace(full, columns=tuple(one for one in full.columns if one.name in columns))
-    slot = interval_hours * HOUR_US
-    end = -(-until // slot) * slot
-    found = []
-    for at in range(end - n_intervals * slot, end, slot):
-        counts = _package_window_counts(state, package, config, (at, at + slot))
+    reference = replace(full, columns=tuple(bins for bins in full.columns if bins.name in columns))
+    length = interval_hours * HOUR_US
+    end = -(-until // length) * length
+    for since in range(end - n_intervals * length, end, length):
+        window = window_by_time(log, since=since, until=since + length)
+        counts = WindowTallies(log, window).bin_counts(package)
         if not counts.n_rows:
             continue
-        report = detect_drift(reference, counts, config.drift, **_detection_options(package, config))
-        found += [
-            IntervalDrift(
-                at, at + slot, counts.n_rows, one.column, one.verdict, one.value, one.threshold, one.summary,
-                one.statistics.get("missing_now"),
+        for finding in detect_drift(reference, counts, context).findings:
+            yield IntervalDrift(
+                since=since,
+                until=since + length,
+                n_rows=counts.n_rows,
+                column=finding.column,
+                verdict=finding.verdict,
+                value=finding.value,
+                threshold=finding.threshold,
+                summary=finding.summary,
+                missing_share=finding.statistics.get("missing_share_window"),
             )
-            for one in report.findings
-        ]  # fmt: skip
-    return found
-
-
-def _package_window_counts(state: State, package: Package, config: Config, window: tuple[int, int]) -> BinCounts:
-    asked = window_by_time(state, config.name, since=window[0], until=window[1])
-    return window_counts(state, config.name, package, asked)
-
-
-def _detection_options(package: Package, config: Config) -> dict[str, Any]:
-    own = {one.name: one.drift_limit for one in package.schema.columns if one.drift_limit is not None}
-    return {"min_rows": config.monitoring.min_rows, "limits": own}

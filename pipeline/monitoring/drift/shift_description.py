@@ -1,4 +1,4 @@
-"""Say in words how the distribution of a column moved."""
+"""Describe in one line how the distribution of a column changed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,16 +24,16 @@ _MIN_MEAN_SHIFT = 0.05  # standard deviations
 
 @dataclass(frozen=True, slots=True)
 class DistributionShift:
-    """A few words, and which way."""
+    """A description of a change and its direction: up, down or changed."""
 
     summary: str
     direction: str
 
 
-def describe_shift(bins: Bins, reference: Ints, current: Ints, *, missing_first: bool = False) -> DistributionShift:
-    """Return how counts in `bins.finest` moved: values, then missing ones, or the other way round."""
+def describe_shift(bins: Bins, reference: Ints, current: Ints, *, is_missing_first: bool = False) -> DistributionShift:
+    """Return how counts in `bins.finest` changed: values, then missing values, or missing values first."""
     coarse = bins.coarsen(reference), bins.coarsen(current)
-    shares = [one / max(float(one.sum()), 1.0) for one in coarse]
+    shares = [counts / max(float(counts.sum()), 1.0) for counts in coarse]
     parts: list[str] = []
     if bins.kind == "words":
         parts = _describe_categories(bins, *shares)
@@ -41,54 +43,60 @@ def describe_shift(bins: Bins, reference: Ints, current: Ints, *, missing_first:
         direction = "up" if size > _MIN_MEAN_SHIFT else "down" if size < -_MIN_MEAN_SHIFT else "changed"
         parts = [mean_part, *_describe_shape(bins, *shares, is_same_mean=direction == "changed")]
     missing = _describe_missing(*shares)
-    said = [one for one in ([missing, *parts] if missing_first else [*parts, missing]) if one]
-    return DistributionShift("; ".join(said) or "no change worth saying", direction if said else "changed")
+    changes = [part for part in ([missing, *parts] if is_missing_first else [*parts, missing]) if part]
+    return DistributionShift("; ".join(changes) or "no notable change", direction if changes else "changed")
 
 
 def _describe_missing(before: NDArray[np.float64], after: NDArray[np.float64]) -> str:
-    return _describe_share("share of missing", before[-1], after[-1], least=_MIN_SHARE_CHANGE)
+    return _describe_share("share of missing values", before[-1], after[-1], min_change=_MIN_SHARE_CHANGE)
 
 
 def _describe_categories(bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]) -> list[str]:
     n = len(bins.points)
     change = after[:n] - before[:n]
     order = np.argsort(-np.abs(change), kind="stable")[:2]
-    said = [
-        _describe_share(f"share of {bins.points[i]!r}", before[i], after[i], least=_MIN_SHARE_CHANGE) for i in order
+    changes = [
+        _describe_share(f"share of {bins.points[i]!r}", before[i], after[i], min_change=_MIN_SHARE_CHANGE)
+        for i in order
     ]
-    return [*said, _describe_share("share of words never declared", before[n], after[n], least=1e-9)]
+    return [*changes, _describe_share("share of undeclared categories", before[n], after[n], min_change=1e-9)]
 
 
 def _describe_shape(
     bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64], *, is_same_mean: bool
 ) -> list[str]:
-    """Return what is said of values outside of training and, where the mean stayed, of the bin that changed most."""
+    """Return changes of values outside of training and, where the mean is the same, of the bin that changed most."""
     n = bins.n_bins - (4 if bins.kind == "values" else 3)
-    said = []
+    changes = []
     if n > 0:
-        said = [
-            _describe_share("share below all of training", before[n], after[n], least=_MIN_SHARE_CHANGE),
-            _describe_share("share above all of training", before[n + 1], after[n + 1], least=_MIN_SHARE_CHANGE),
+        changes = [
+            _describe_share("share below the training range", before[n], after[n], min_change=_MIN_SHARE_CHANGE),
+            _describe_share(
+                "share above the training range", before[n + 1], after[n + 1], min_change=_MIN_SHARE_CHANGE
+            ),
         ]
     if bins.kind == "values":
-        said.append(_describe_share("share of values never seen", before[n + 2], after[n + 2], least=1e-9))
+        changes.append(_describe_share("share of unseen values", before[n + 2], after[n + 2], min_change=1e-9))
     if is_same_mean and n > 0:
         i = int(np.argmax(np.abs(after[:n] - before[:n])))
-        said.append(_describe_share(f"share of {bins.labels[i]}", before[i], after[i], least=_MIN_SHARE_CHANGE))
-    return said
+        changes.append(_describe_share(f"share of {bins.labels[i]}", before[i], after[i], min_change=_MIN_SHARE_CHANGE))
+    return changes
 
 
 def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
-    """Return how far the mean moved in standard deviations, and in words; values outside count as lying on the edge."""
+    """Return the shift of the mean in standard deviations, and its description.
+
+    Values outside of the training range count as its nearest end.
+    """
     points = np.array(bins.points, dtype=np.float64)
     if len(points) == 0:
         return 0.0, ""
-    centres = points if bins.kind == "values" else (points[:-1] + points[1:]) / 2
-    places = np.concatenate([centres, points[[0, -1]]])
-    sides = [one[: len(places)] for one in (before, after)]
-    if min(float(one.sum()) for one in sides) == 0:
+    centers = points if bins.kind == "values" else (points[:-1] + points[1:]) / 2
+    places = np.concatenate([centers, points[[0, -1]]])
+    sides = [counts[: len(places)] for counts in (before, after)]
+    if min(float(counts.sum()) for counts in sides) == 0:
         return 0.0, ""
-    means = [float((places * one).sum() / one.sum()) for one in sides]
+    means = [float((places * counts).sum() / counts.sum()) for counts in sides]
     size = (means[1] - means[0]) / bins.deviation if bins.deviation else 0.0
     if abs(size) <= _MIN_MEAN_SHIFT:
         return size, ""
@@ -96,13 +104,8 @@ def _describe_mean(bins: Bins, before: Ints, after: Ints) -> tuple[float, str]:
     return size, f"mean {verb} from {means[0]:.3g} to {means[1]:.3g} ({abs(size):.2f} standard deviations)"
 
 
-def _describe_share(what: str, before: float, after: float, *, least: float) -> str:
-    if abs(after - before) < least:
+def _describe_share(label: str, before: float, after: float, *, min_change: float) -> str:
+    if abs(after - before) < min_change:
         return ""
     verb = "rose" if after > before else "fell"
-    return f"{what} {verb} from {_format_percent(before)} to {_format_percent(after)}"
-
-
-def _format_percent(share: float) -> str:
-    percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
+    return f"{label} {verb} from {percent(before)} to {percent(after)}"

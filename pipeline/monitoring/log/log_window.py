@@ -1,15 +1,17 @@
-"""Sum roll-ups over any window: whole days and hours as they are kept, the rows at its two ends one by one."""
+"""Read a window of the prediction log: whole hours and days from roll-ups, the rows at its two ends one by one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import state as store
 from pipeline.monitoring.log.rollup_layout import FEATURES, PREDICTIONS, UNCOUNTED, RollupLayout
-from pipeline.monitoring.log.rollup_updates import tally_rows
+from pipeline.monitoring.log.rollup_updates import roll_up, tally_rows
 from pipeline.monitoring.log.sampling_weights import effective_sample
 from pipeline.state import DAY_US, HOUR_US, RollupKey
+from pipeline.text import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,14 +20,55 @@ if TYPE_CHECKING:
     from pipeline.package import Package
     from pipeline.state import LoggedRow, RollupCounts, State
 
-__all__ = ["Window", "hourly_prediction_counts", "window_by_rows", "window_by_time", "window_counts", "window_tallies"]
+    TallyKey = tuple[str, str, float]
+
+__all__ = [
+    "PredictionLog",
+    "Window",
+    "WindowTallies",
+    "window_by_rows",
+    "window_by_time",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLog:
+    """The logged predictions of one model, and the packages that made them.
+
+    Parameters
+    ----------
+    state : State
+    model : str
+    packages : callable
+        Returns the package with a digest, None when it cannot be loaded.
+    """
+
+    state: State
+    model: str
+    packages: Callable[[str], Package | None]
+
+    def roll_up(self) -> int:
+        """Bring the hourly counts up to date; return the number of newly counted predictions."""
+        return roll_up(self.state, self.model, self.packages)
+
+    def rows(self, window: Window) -> list[LoggedRow]:
+        """Return the logged rows of a window."""
+        with self.state.reading() as connection:
+            return store.window_predictions(connection, self.model, since=window.since, until=window.until)
+
+    def version_names(self) -> dict[str, str]:
+        """Return the registered versions by digest of their package."""
+        with self.state.reading() as connection:
+            versions = store.read_versions(connection, self.model)
+        return {version.digest: str(version.version) for version in versions}
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Moments [since, until) in microseconds since 1970, UTC, and how they are made up of hours and of rows.
+    """The interval [since, until) in microseconds since 1970, UTC, as whole hours and single rows.
 
-    `first` to `last` are whole hours, none where `first` is not below `last`; `edges` are the rows outside of them.
+    `whole_hours_start` to `whole_hours_end` are whole hours, none when the start is not below the end;
+    `partial_hour_rows` are the rows outside of them.
     """
 
     since: int
@@ -34,8 +77,12 @@ class Window:
     whole_hours_end: int
     partial_hour_rows: tuple[LoggedRow, ...] = field(default=(), repr=False)
 
+    def as_dict(self) -> dict[str, str]:
+        """Return both ends as ISO 8601 text."""
+        return {"since": iso_timestamp(self.since), "until": iso_timestamp(self.until)}
+
     def buckets(self) -> Iterator[tuple[Literal["hour", "day"], int, int]]:
-        """Yield span, begin and end of the roll-ups that make it up."""
+        """Yield span, start and end of the roll-ups that cover the whole hours."""
         day, end = -(-self.whole_hours_start // DAY_US) * DAY_US, self.whole_hours_end // DAY_US * DAY_US
         if day >= end:
             yield "hour", self.whole_hours_start, self.whole_hours_end
@@ -45,97 +92,121 @@ class Window:
         yield "hour", end, self.whole_hours_end
 
 
-def window_by_time(state: State, model: str, *, since: int, until: int) -> Window:
-    """Return a window. One of a day or more begins at the full hour, so that no length of it needs to read rows.
+def window_by_time(log: PredictionLog, *, since: int, until: int) -> Window:
+    """Return the window [since, until) in microseconds since 1970.
 
-    `roll_up` must have been called before: what was logged since then is not in it.
+    A window of a day or more begins at the full hour, so that a long window reads no rows at its start.
+    Rows that `roll_up` has not counted yet are not in it.
     """
     if until - since >= DAY_US:
         since -= since % HOUR_US
-    with state.reading() as connection:
-        first, last = _whole_hours(connection, model, since, until)
-        pieces = ((since, first), (last, until)) if first < last else ((since, until),)
-        edges = [
+    with log.state.reading() as connection:
+        start, end = _whole_hours(connection, log.model, since, until)
+        edges = ((since, start), (end, until)) if start < end else ((since, until),)
+        rows = [
             row
-            for begin, end in pieces
-            if begin < end
-            for row in store.window_predictions(connection, model, since=begin, until=end)
+            for begin, stop in edges
+            if begin < stop
+            for row in store.window_predictions(connection, log.model, since=begin, until=stop)
         ]
-    return Window(since, until, first, last, tuple(edges))
+    return Window(since, until, start, end, tuple(rows))
 
 
-def window_by_rows(state: State, model: str, n_rows: int, *, until: int) -> Window:
-    """Return the window of the last `n` rows before `until`, or of all where there are fewer; equal moments stay together."""
-    with state.reading() as connection:
+def window_by_rows(log: PredictionLog, n_rows: int, *, until: int) -> Window:
+    """Return the window of the last `n_rows` rows before `until`, or of all rows when there are fewer.
+
+    Rows of the same moment stay together.
+    """
+    with log.state.reading() as connection:
         hours: dict[int, int] = {}
-        for part in (PREDICTIONS, UNCOUNTED):
-            for hour, (held, _) in store.count_rows_by_hour(connection, model, part, since=0, until=until).items():
-                hours[hour] = hours.get(hour, 0) + held
-        left, end = n_rows, until
+        for section in (PREDICTIONS, UNCOUNTED):
+            counts = store.count_rows_by_hour(connection, log.model, section, since=0, until=until)
+            for hour, (n_logged, _) in counts.items():
+                hours[hour] = hours.get(hour, 0) + n_logged
+        n_left, end = n_rows, until
         for hour in sorted(hours, reverse=True):
-            # The latest hour may hold rows that lie after `until`, so it is looked at row by row as well.
-            if hours[hour] >= left or hour + HOUR_US > until:
-                since = store.time_of_nth_last(connection, model, left, before=end)
+            # The latest hour may have rows after `until`, so its rows are read one by one as well.
+            if hours[hour] >= n_left or hour + HOUR_US > until:
+                since = store.time_of_nth_last(connection, log.model, n_left, before=end)
                 break
-            left, end = left - hours[hour], hour
+            n_left, end = n_left - hours[hour], hour
         else:
             since = None
     oldest = min(hours, default=until - 1)
-    return window_by_time(state, model, since=since if since is not None else min(oldest, until - 1), until=until)
+    return window_by_time(log, since=since if since is not None else min(oldest, until - 1), until=until)
 
 
-def window_tallies(
-    state: State, model: str, window: Window, section: str, packages: Callable[[str], Package | None]
-) -> dict[tuple[str, str, float], RollupCounts]:
-    """Return one part of the roll-ups of a window, by digest, source and weight of the rows."""
-    found: dict[tuple[str, str, float], RollupCounts] = {}
+@dataclass(frozen=True)
+class WindowTallies:
+    """The tallies of a window by section of the roll-ups, each read once."""
 
-    def take(key: RollupKey, tally: RollupCounts) -> None:
-        place = (key.digest, key.source, key.weight)
-        found[place] = found[place] + tally if place in found else tally
+    log: PredictionLog
+    window: Window
+    _sections: dict[str, dict[TallyKey, RollupCounts]] = field(default_factory=dict, init=False, repr=False)
 
-    with state.reading() as connection:
-        for span, since, until in window.buckets():
-            if since < until:
-                for key, tally in store.read_rollups(
-                    connection, model, section, since=since, until=until, granularity=span
-                ):
-                    take(key, tally)
-    if window.partial_hour_rows:
-        for key, tally in tally_rows(window.partial_hour_rows, packages).items():
+    def section(self, section: str) -> dict[TallyKey, RollupCounts]:
+        """Return one section of the roll-ups, by digest, source and sampling weight."""
+        if section not in self._sections:
+            self._sections[section] = self._read_section(section)
+        return self._sections[section]
+
+    def bin_counts(self, package: Package) -> BinCounts:
+        """Return the bin counts of the predictions that one package made."""
+        layout, sums = RollupLayout(package), []
+        for section in (FEATURES, PREDICTIONS):
+            tallies = self.section(section)
+            weighted = ((weight, tally) for (digest, _, weight), tally in tallies.items() if digest == package.digest)
+            sums.append(effective_sample(weighted, layout.empty_tally(section)))
+        return layout.bin_counts(*sums)
+
+    def predictions_by_hour(self) -> dict[int, int]:
+        """Return the number of predictions of each hour that has any, by its first microsecond."""
+        n_by_hour: dict[int, float] = {}
+        with self.log.state.reading() as connection:
+            for section in (PREDICTIONS, UNCOUNTED):
+                counts = store.count_rows_by_hour(
+                    connection,
+                    self.log.model,
+                    section,
+                    since=self.window.whole_hours_start,
+                    until=self.window.whole_hours_end,
+                )
+                for hour, (_, n) in counts.items():
+                    n_by_hour[hour] = n_by_hour.get(hour, 0.0) + n
+        for row in self.window.partial_hour_rows:
+            hour = row.predicted_at - row.predicted_at % HOUR_US
+            n_by_hour[hour] = n_by_hour.get(hour, 0.0) + row.weight
+        return {hour: round(n) for hour, n in sorted(n_by_hour.items())}
+
+    def _read_section(self, section: str) -> dict[TallyKey, RollupCounts]:
+        tallies: dict[TallyKey, RollupCounts] = {}
+
+        def add(key: RollupKey, tally: RollupCounts) -> None:
+            group = (key.digest, key.source, key.weight)
+            tallies[group] = tallies[group] + tally if group in tallies else tally
+
+        log = self.log
+        with log.state.reading() as connection:
+            for span, since, until in self.window.buckets():
+                if since < until:
+                    rollups = store.read_rollups(
+                        connection, log.model, section, since=since, until=until, granularity=span
+                    )
+                    for key, tally in rollups:
+                        add(key, tally)
+        for key, tally in self._partial_hour_tallies.items():
             if key.section == section:
-                take(key, tally)
-    return found
+                add(key, tally)
+        return tallies
 
-
-def hourly_prediction_counts(state: State, model: str, window: Window) -> dict[int, int]:
-    """Return the number of answers of each hour of a window that has any, by its first microsecond."""
-    found: dict[int, float] = {}
-    with state.reading() as connection:
-        for part in (PREDICTIONS, UNCOUNTED):
-            kept = store.count_rows_by_hour(
-                connection, model, part, since=window.whole_hours_start, until=window.whole_hours_end
-            )
-            for hour, (_, n) in kept.items():
-                found[hour] = found.get(hour, 0.0) + n
-    for row in window.partial_hour_rows:
-        hour = row.predicted_at - row.predicted_at % HOUR_US
-        found[hour] = found.get(hour, 0.0) + row.weight
-    return {hour: round(n) for hour, n in sorted(found.items())}
-
-
-def window_counts(state: State, model: str, package: Package, window: Window) -> BinCounts:
-    """Return the counts of the predictions that one package gave in a window."""
-    layout, sums = RollupLayout(package), []
-    for part in (FEATURES, PREDICTIONS):
-        own = window_tallies(state, model, window, part, lambda digest: package if digest == package.digest else None)
-        kept = ((weight, one) for (digest, _, weight), one in own.items() if digest == package.digest)
-        sums.append(effective_sample(kept, layout.empty_tally(part)))
-    return layout.bin_counts(*sums)
+    @cached_property
+    def _partial_hour_tallies(self) -> dict[RollupKey, RollupCounts]:
+        rows = self.window.partial_hour_rows
+        return tally_rows(rows, self.log.packages) if rows else {}
 
 
 def _whole_hours(connection: Any, model: str, since: int, until: int) -> tuple[int, int]:
-    """Return begin and end of the hours that lie in a window as a whole, or have no rows outside of it."""
+    """Return start and end of the hours that lie in a window as a whole, or have no rows outside of it."""
     first, last = -(-since // HOUR_US) * HOUR_US, until // HOUR_US * HOUR_US
     if last < until and not store.has_predictions(connection, model, since=until, until=last + HOUR_US):
         last += HOUR_US

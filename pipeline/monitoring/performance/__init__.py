@@ -1,1 +1,29 @@
-"""Estimate and measure how well a model does in a window."""
+"""Calculate and estimate the performance of a window, and detect degradation."""
+
+from pipeline.monitoring.performance.estimation import (
+    ESTIMABLE_METRICS,
+    Degradation,
+    IntervalOptions,
+    Performance,
+    calculate_realized_performance,
+    detect_degradation,
+    estimate_performance,
+    estimates_agree,
+)
+from pipeline.monitoring.performance.performance_report import PerformanceReport, evaluate_frame, evaluate_window
+from pipeline.monitoring.performance.score_histogram import ScoreHistogram
+
+__all__ = [
+    "ESTIMABLE_METRICS",
+    "Degradation",
+    "IntervalOptions",
+    "Performance",
+    "PerformanceReport",
+    "ScoreHistogram",
+    "calculate_realized_performance",
+    "detect_degradation",
+    "estimate_performance",
+    "estimates_agree",
+    "evaluate_frame",
+    "evaluate_window",
+]

@@ -1,15 +1,13 @@
-"""Judge the predictions of a window by the outcomes that have arrived, and by what their probabilities promise."""
+"""Report the performance of a window: realized, estimated, and by version, source and slice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import state as store
 from pipeline.monitoring.log.log_batch import LogBatch
-from pipeline.monitoring.log.log_window import window_tallies
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, RollupLayout
 from pipeline.monitoring.log.sampling_weights import effective_sample, row_weights
 from pipeline.monitoring.performance.estimation import (
@@ -21,23 +19,30 @@ from pipeline.monitoring.performance.estimation import (
 from pipeline.monitoring.performance.score_histogram import ScoreHistogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import MonitoringConfig
-    from pipeline.monitoring.log.log_window import Window
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.monitoring.log.log_window import WindowTallies
+    from pipeline.monitoring.performance.estimation import IntervalOptions
     from pipeline.package import Package
-    from pipeline.state import LoggedRow, RollupCounts, State
+    from pipeline.schema import Target
+    from pipeline.state import LoggedRow, RollupCounts
 
-__all__ = ["PerformanceReport", "SlicePerformance", "evaluate_rows", "evaluate_window", "is_provisional"]
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
-_MAX_EXACT_ROWS = 20_000  # up to so many, figures are those of the rows to the last digit
+__all__ = ["PerformanceReport", "SlicePerformance", "evaluate_frame", "evaluate_rows", "evaluate_window"]
+
+_MAX_EXACT_ROWS = 20_000  # up to so many rows, metrics are calculated from rows and exact
 _LABEL_METRICS = ("accuracy", "f1_weighted", "precision", "recall")
 _MIN_SLICE_OUTCOMES = 30
 
 
 @dataclass(frozen=True, slots=True)
 class SlicePerformance:
-    """How often the model was right where one column lay in one bin; `stands_out` when that is worse than chance allows.
+    """The accuracy where one column lies in one bin; `is_below_overall` when it is significantly below the overall one.
 
     The interval holds for all slices together (Wilson 1927, corrected by Bonferroni).
     """
@@ -53,192 +58,217 @@ class SlicePerformance:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceReport:
-    """Performance of a window: as measured, as expected, and its parts, by version, source and slice."""
+    """Performance of a window: realized, estimated, and its parts by version, source and slice."""
 
     realized: Performance
     estimated: Performance
-    by_version: Mapping[str, Performance]
-    by_source: Mapping[str, Performance]
-    slices: tuple[SlicePerformance, ...]
+    by_version: Mapping[str, Performance] = field(default_factory=dict)
+    by_source: Mapping[str, Performance] = field(default_factory=dict)
+    slices: tuple[SlicePerformance, ...] = ()
 
 
-def evaluate_window(
-    state: State,
-    model: str,
-    package: Package,
-    window: Window,
-    config: MonitoringConfig,
-    *,
-    packages: Callable[[str], Package | None],
-    seed: int,
-) -> PerformanceReport:
-    """Return the performance of the predictions that one package gave in a window; `by_version` speaks of all packages.
+@dataclass(frozen=True, slots=True)
+class _EffectiveTallies:
+    """Tallies of a window as samples of equal weights."""
 
-    Figures come from roll-ups: those of classes are exact, those of scores within 0.001. Up to 20,000 rows,
-    and with more than two classes, they come from the rows themselves and are exact.
+    tallies: WindowTallies
+
+    def effective(self, layout: RollupLayout, section: str, source: str | None = None) -> RollupCounts:
+        """Return the tallies of one package as one sample of equal weights, of all sources when `source` is None."""
+        weighted = (
+            (weight, tally)
+            for (digest, name, weight), tally in self.tallies.section(section).items()
+            if digest == layout.package.digest and source in (None, name)
+        )
+        return effective_sample(weighted, layout.empty_tally(section))
+
+    def realized(self, layout: RollupLayout, intervals: IntervalOptions, source: str | None = None) -> Performance:
+        """Return the realized performance of one package, of all sources when `source` is None."""
+        n_rows = round(self.effective(layout, PREDICTIONS, source).n_rows)
+        return _realized_from_rollups(layout, self.effective(layout, OUTCOMES, source), n_rows, intervals=intervals)
+
+
+def evaluate_window(tallies: WindowTallies, package: Package, *, intervals: IntervalOptions) -> PerformanceReport:
+    """Return the performance of the predictions that one package made in a window; `by_version` covers all packages.
+
+    Metrics of more than 20,000 rows come from roll-ups: those of classes are exact, those of scores within 0.001.
+    Otherwise, and with more than two classes, they come from the rows and are exact.
+
+    Parameters
+    ----------
+    tallies : WindowTallies
+        Of a log with roll-ups up to date.
+    package : Package
+    intervals : IntervalOptions
     """
-    answers = window_tallies(state, model, window, PREDICTIONS, packages)
-    outcomes = window_tallies(state, model, window, OUTCOMES, packages)
-    how: dict[str, Any] = {"confidence": config.confidence_level, "draws": config.bootstrap_samples, "seed": seed}
-    layout = RollupLayout(package)
-    said = _effective_tally(layout, PREDICTIONS, answers, package.digest)
-    n_rows = round(said.n_rows)
-    if n_rows <= _MAX_EXACT_ROWS or not layout.has_single_score:
-        with state.reading() as connection:
-            rows = store.window_predictions(connection, model, since=window.since, until=window.until)
-        measured, expected = evaluate_rows(
-            [row for row in rows if row.digest == package.digest], package, config, seed=seed
-        )
+    layout, samples = RollupLayout(package), _EffectiveTallies(tallies)
+    predictions = samples.effective(layout, PREDICTIONS)
+    if round(predictions.n_rows) <= _MAX_EXACT_ROWS or not layout.has_single_score:
+        rows = [row for row in tallies.log.rows(tallies.window) if row.digest == package.digest]
+        realized, estimated = evaluate_rows(rows, package, intervals=intervals)
     else:
-        measured = _realized_from_rollups(
-            layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), n_rows, how
-        )
-        scores = layout.split_section(PREDICTIONS, said.counts)["said"].reshape(-1, 2)
-        expected = estimate_performance(
-            ScoreHistogram.from_counts(package.reference.score, scores, package.schema.target), ESTIMABLE_METRICS, **how
-        )
+        realized = samples.realized(layout, intervals)
+        scores = layout.split_section(PREDICTIONS, predictions.counts)["score_by_class"].reshape(-1, 2)
+        histogram = ScoreHistogram.from_counts(package.reference.score, scores, package.schema.target)
+        estimated = estimate_performance(histogram, intervals=intervals)
+    slices = _slice_performances(layout, samples.effective(layout, OUTCOMES), intervals.confidence_level)
     return PerformanceReport(
-        measured,
-        expected,
-        dict(_performance_by_version(state, model, answers, outcomes, packages, how, {package.digest: measured})),
-        dict(_performance_by_source(layout, answers, outcomes, how, measured)),
-        tuple(
-            _slice_performances(
-                layout, _effective_tally(layout, OUTCOMES, outcomes, package.digest), config.confidence_level
-            )
-        ),
+        realized,
+        estimated,
+        by_version=dict(_performance_by_version(samples, intervals, {package.digest: realized})),
+        by_source=dict(_performance_by_source(layout, samples, intervals, overall=realized)),
+        slices=tuple(slices),
     )
 
 
 def evaluate_rows(
-    rows: Sequence[LoggedRow], package: Package, config: MonitoringConfig, *, seed: int
+    rows: Sequence[LoggedRow], package: Package, *, intervals: IntervalOptions
 ) -> tuple[Performance, Performance]:
-    """Return measured and expected performance of rows that one package gave.
+    """Return realized and estimated performance of logged rows that one package predicted.
+
+    An outcome that is None or no class counts as unknown.
+    """
+    probabilities = LogBatch.from_rows(rows, package).probabilities()
+    codes = {name: code for code, name in enumerate(package.classes)}
+    predicted = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
+    outcomes = _outcome_codes([row.outcome for row in rows], package.schema.target)
+    with_outcome = [row for row, outcome in zip(rows, outcomes.tolist(), strict=True) if outcome >= 0]
+    return _evaluate_predictions(
+        package.schema.target,
+        probabilities,
+        predicted,
+        outcomes=outcomes,
+        row_weights_of=(row_weights(rows), row_weights(with_outcome)),
+        intervals=intervals,
+    )
+
+
+def evaluate_frame(
+    frame: pd.DataFrame, package: Package, probabilities: Floats, *, intervals: IntervalOptions
+) -> PerformanceReport:
+    """Return the performance of a package on the rows of a frame.
 
     Parameters
     ----------
-    rows : sequence of CountedRow
-        An outcome that is None, or a word that is no class, counts as not known.
+    frame : DataFrame
+        With the features; outcomes in the target column, where the frame has it.
     package : Package
-    config : MonitoringConfig
-        `confidence` and `draws` are read.
-    seed : int
+    probabilities : float, shape (n_rows, n_classes)
+        Predictions of the package for the frame.
+    intervals : IntervalOptions
     """
     target = package.schema.target
-    positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
-    how: dict[str, Any] = {"confidence": config.confidence_level, "draws": config.bootstrap_samples, "seed": seed}
     codes = {name: code for code, name in enumerate(target.classes)}
-    probabilities = LogBatch.from_rows(rows, package).probabilities()
-    said = np.array([codes[row.prediction] for row in rows], dtype=np.int64)
-    is_known = np.array([row.outcome in codes for row in rows], dtype=bool)
-    y = np.array([codes[row.outcome] for row in rows if row.outcome in codes], dtype=np.int64)
-    judged = [row for row in rows if row.outcome in codes]
-    known = ScoreHistogram.from_rows(
-        probabilities[is_known], said[is_known], positive=positive, outcomes=y, row_weights=row_weights(judged)
+    predicted = np.array([codes[str(label)] for label in package.predict(frame)], dtype=np.int64)
+    labels = [str(value) for value in frame[target.column]] if target.column in frame else [None] * len(frame)
+    realized, estimated = _evaluate_predictions(
+        target, probabilities, predicted, outcomes=_outcome_codes(labels, target), intervals=intervals
     )
-    everything = ScoreHistogram.from_rows(probabilities, said, positive=positive, row_weights=row_weights(rows))
-    measured = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(rows), **how)
-    expected = estimate_performance(everything, ESTIMABLE_METRICS, **how)
-    return replace(measured, n_outcomes=len(judged)), replace(expected, n_rows=len(rows))
+    return PerformanceReport(realized, estimated)
 
 
-def _effective_tally(
-    layout: RollupLayout,
-    part: str,
-    kept: Mapping[tuple[str, str, float], RollupCounts],
-    digest: str,
-    source: str | None = None,
-) -> RollupCounts:
-    own = ((weight, one) for (its, name, weight), one in kept.items() if its == digest and source in (None, name))
-    return effective_sample(own, layout.empty_tally(part))
+def _outcome_codes(labels: Sequence[str | None], target: Target) -> Ints:
+    """Return the position of each label among the classes, -1 for an unknown outcome."""
+    codes: dict[str | None, int] = {name: code for code, name in enumerate(target.classes)}
+    return np.array([codes.get(label, -1) for label in labels], dtype=np.int64)
+
+
+def _evaluate_predictions(
+    target: Target,
+    probabilities: Floats,
+    predicted: Ints,
+    *,
+    outcomes: Ints,
+    intervals: IntervalOptions,
+    row_weights_of: tuple[Floats | None, Floats | None] = (None, None),
+) -> tuple[Performance, Performance]:
+    """Return realized and estimated performance; `row_weights_of` all rows, and of those with an outcome."""
+    positive = target.classes.index(target.positive) if target.is_binary and target.positive is not None else None
+    is_known = outcomes >= 0
+    known = ScoreHistogram.from_rows(
+        probabilities[is_known],
+        predicted[is_known],
+        positive=positive,
+        outcomes=outcomes[is_known],
+        row_weights=row_weights_of[1],
+    )
+    everything = ScoreHistogram.from_rows(probabilities, predicted, positive=positive, row_weights=row_weights_of[0])
+    realized = calculate_realized_performance(known, ESTIMABLE_METRICS, n_rows=len(predicted), intervals=intervals)
+    estimated = estimate_performance(everything, intervals=intervals)
+    return replace(realized, n_outcomes=int(is_known.sum())), replace(estimated, n_rows=len(predicted))
 
 
 def _realized_from_rollups(
-    layout: RollupLayout, outcomes: RollupCounts, n_rows: int, how: Mapping[str, Any]
+    layout: RollupLayout, outcomes: RollupCounts, n_rows: int, *, intervals: IntervalOptions
 ) -> Performance:
     k = len(layout.package.classes)
     table = layout.split_section(OUTCOMES, outcomes.counts)["@all"].reshape(-1, k, k)
-    target = layout.package.schema.target
     if layout.has_single_score:
-        cells = ScoreHistogram.from_counts(layout.package.reference.score, table, target)
-        found = calculate_realized_performance(cells, ESTIMABLE_METRICS, n_rows=n_rows, **how)
-        return replace(found, n_outcomes=round(outcomes.n_rows))
-    # Without scores one cell for each class that was said: enough for figures that look at classes alone.
-    confusion = table.sum(axis=0)
-    cells = ScoreHistogram(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
-    found = calculate_realized_performance(cells, _LABEL_METRICS, n_rows=n_rows, **how)
-    return replace(found, n_outcomes=round(outcomes.n_rows))
+        histogram = ScoreHistogram.from_counts(layout.package.reference.score, table, layout.package.schema.target)
+        names: tuple[str, ...] = ESTIMABLE_METRICS
+    else:
+        # Without scores, one cell for each predicted class is enough for metrics of classes.
+        confusion: NDArray[Any] = table.sum(axis=0)
+        histogram = ScoreHistogram(np.eye(k), np.arange(k), confusion.sum(axis=1), None, confusion)
+        names = _LABEL_METRICS
+    performance = calculate_realized_performance(histogram, names, n_rows=n_rows, intervals=intervals)
+    return replace(performance, n_outcomes=round(outcomes.n_rows))
 
 
 def _performance_by_version(
-    state: State,
-    model: str,
-    answers: Mapping[tuple[str, str, float], RollupCounts],
-    outcomes: Mapping[tuple[str, str, float], RollupCounts],
-    packages: Callable[[str], Package | None],
-    how: Mapping[str, Any],
-    known: Mapping[str, Performance],
+    samples: _EffectiveTallies, intervals: IntervalOptions, known: Mapping[str, Performance]
 ) -> Iterator[tuple[str, Performance]]:
-    """Yield the performance of each version; `known` holds that of packages, by digest, for which it is there already."""
-    with state.reading() as connection:
-        versions = {one.digest: str(one.version) for one in store.read_versions(connection, model)}
-    for digest in sorted({its for its, _, _ in answers}):
-        name, package = versions.get(digest, digest[:12]), packages(digest)
+    """Yield the performance of each version; `known` has that of some packages by digest."""
+    log = samples.tallies.log
+    version_names = log.version_names()
+    for digest in sorted({digest for digest, _, _ in samples.tallies.section(PREDICTIONS)}):
+        name, package = version_names.get(digest, digest[:12]), log.packages(digest)
         if digest in known:
             yield name, known[digest]
         elif package is not None:
-            layout = RollupLayout(package)
-            n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest).n_rows)
-            yield (
-                name,
-                _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest), n_rows, how),
-            )
+            yield name, samples.realized(RollupLayout(package), intervals)
 
 
 def _performance_by_source(
-    layout: RollupLayout,
-    answers: Mapping[tuple[str, str, float], RollupCounts],
-    outcomes: Mapping[tuple[str, str, float], RollupCounts],
-    how: Mapping[str, Any],
-    whole: Performance,
+    layout: RollupLayout, samples: _EffectiveTallies, intervals: IntervalOptions, *, overall: Performance
 ) -> Iterator[tuple[str, Performance]]:
-    """Yield the performance of each source of one package, whose own is `whole`."""
-    digest = layout.package.digest
-    sources = sorted({name for its, name, _ in answers if its == digest})
+    """Yield the performance of each source of predictions of one package."""
+    sources = sorted(
+        {source for digest, source, _ in samples.tallies.section(PREDICTIONS) if digest == layout.package.digest}
+    )
     if len(sources) == 1:
-        yield sources[0], whole
+        yield sources[0], overall
         return
     for source in sources:
-        n_rows = round(_effective_tally(layout, PREDICTIONS, answers, digest, source).n_rows)
-        yield (
-            source,
-            _realized_from_rollups(layout, _effective_tally(layout, OUTCOMES, outcomes, digest, source), n_rows, how),
-        )
+        yield source, samples.realized(layout, intervals, source)
 
 
-def _slice_performances(layout: RollupLayout, outcomes: RollupCounts, confidence: float) -> Iterator[SlicePerformance]:
+def _slice_performances(
+    layout: RollupLayout, outcomes: RollupCounts, confidence_level: float
+) -> Iterator[SlicePerformance]:
     """Yield the slices with thirty outcomes or more, the worst first."""
     from scipy.special import ndtri
 
     k, parts = len(layout.package.classes), layout.split_section(OUTCOMES, outcomes.counts)
-    whole = parts["@all"].reshape(-1, k, k).sum(axis=0)
-    found = []
-    for bins in layout.reference.columns:
-        for label, table in zip(bins.labels, parts[bins.name].reshape(-1, k, k), strict=True):
-            n = float(table.sum())
-            if n >= _MIN_SLICE_OUTCOMES:
-                found.append((bins.name, label, n, float(np.trace(table))))
-    overall = float(np.trace(whole)) / max(float(whole.sum()), 1.0)
-    z = float(ndtri(1 - (1 - confidence) / 2 / max(len(found), 1)))
-    figures = []
-    for column, label, n, hits in found:
-        share = hits / n
-        middle, reach = (share + z * z / (2 * n)), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        low, high = ((middle + side * reach) / (1 + z * z / n) for side in (-1, 1))
-        figures.append(SlicePerformance(column, label, round(n), share, float(low), float(high), bool(high < overall)))
-    yield from sorted(figures, key=lambda one: (one.high, one.column, one.value))
+    overall_table = parts["@all"].reshape(-1, k, k).sum(axis=0)
+    overall = float(np.trace(overall_table)) / max(float(overall_table.sum()), 1.0)
+    cells = [
+        (bins.name, label, float(table.sum()), float(np.trace(table)))
+        for bins in layout.reference.columns
+        for label, table in zip(bins.labels, parts[bins.name].reshape(-1, k, k), strict=True)
+        if float(table.sum()) >= _MIN_SLICE_OUTCOMES
+    ]
+    z = float(ndtri(1 - (1 - confidence_level) / 2 / max(len(cells), 1)))
+    slices = []
+    for column, label, n, n_correct in cells:
+        accuracy = n_correct / n
+        low, high = _wilson_interval(accuracy, n, z)
+        slices.append(SlicePerformance(column, label, round(n), accuracy, low, high, is_below_overall=high < overall))
+    yield from sorted(slices, key=lambda each: (each.high, each.column, each.value))
 
 
-def is_provisional(realized: Performance, window: Window, *, now: int, label_delay_us: int) -> bool:
-    """Whether more outcomes are still to be expected: the delay has not passed for all rows, and some have none."""
-    return realized.n_outcomes < realized.n_rows and window.until - 1 > now - label_delay_us
+def _wilson_interval(share: float, n: float, z: float) -> tuple[float, float]:
+    center = share + z * z / (2 * n)
+    half_width = z * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    scale = 1 + z * z / n
+    return (center - half_width) / scale, (center + half_width) / scale

@@ -12,7 +12,7 @@ from pipeline.config.groups.data_config import CsvDialect
 from pipeline.data.coerce import coerce_table
 from pipeline.data.csv_reader import iter_csv_tables
 from pipeline.errors import DataError, UsageError
-from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks, check_value
+from pipeline.serving.rows.value_checks import check_value
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class TableValidator:
 
     def __init__(self, schema: Schema, *, where: str) -> None:
         self._columns = schema.features
-        self._checks = {column.name: build_value_checks(column) for column in schema.features}
+        self._constraints = {column.name: column.value_constraints for column in schema.features}
         self._valid_values: dict[str, set[Any]] = {column.name: set() for column in schema.features}
         self._where = where
 
@@ -116,21 +116,23 @@ class TableValidator:
             raise DataError(f"{listed}\n{self._where}: {n_errors} in this batch; correct the file and try again")
 
     def _invalid_values(self, column: Column, values: Any) -> Iterator[tuple[Any, str]]:
-        checks = self._checks[column.name]
+        constraints = self._constraints[column.name]
         if not column.nullable and values.null_count:
-            error = check_value(column, checks, None, "")[1]
+            error = check_value(column, constraints, None, "")[1]
             yield None, "" if error is None else error.message
         if column.kind == "datetime":
             return  # the reader converts it; its declared checks apply to data sets only
-        if column.is_numeric and set(column.checks) <= NUMERIC_BOUND_CHECKS:
+        if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             extremes = pc.min_max(values).as_py()
-            if all(value is None or check_value(column, checks, value, "")[1] is None for value in extremes.values()):
+            if all(
+                value is None or check_value(column, constraints, value, "")[1] is None for value in extremes.values()
+            ):
                 return
         valid_values = self._valid_values[column.name]
         for value in pc.unique(values).to_pylist():
             if value is None or value in valid_values:
                 continue
-            error = check_value(column, checks, value, "")[1]
+            error = check_value(column, constraints, value, "")[1]
             if error is not None:
                 yield value, error.message
             elif len(valid_values) < _MAX_CACHED_VALUES:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.serving.rows.value_checks import NUMERIC_BOUND_CHECKS, build_value_checks
+from pipeline.schema.constraint_base import merge_json_schemas
 
 if TYPE_CHECKING:
     from pipeline.schema import Column, Schema
-    from pipeline.schema.declaration import Kind
+    from pipeline.schema.column_kinds import Kind
 
 __all__ = [
     "STATIC_SCHEMAS",
@@ -72,19 +72,12 @@ def _feature_schema(feature: Column) -> dict[str, Any]:
         schema["x-unit"] = feature.unit
     if feature.example is not None:
         schema["examples"] = [feature.example]
-    if feature.categories:
-        schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
-    for key, bound in (("minimum", feature.minimum), ("maximum", feature.maximum)):
-        if bound is not None:
-            schema[key if _is_valid_bound(feature, bound) else f"exclusive{key.title()}"] = bound
+    schema |= merge_json_schemas(constraint.json_schema() for constraint in feature.constraints)
+    if "enum" in schema and feature.nullable:
+        schema["enum"] = [*schema["enum"], None]
     if feature.kind == "datetime":
         schema["pattern"] = _TIMESTAMP_PATTERN
     return schema
-
-
-def _is_valid_bound(feature: Column, bound: float) -> bool:
-    """Whether the bound itself is a valid value."""
-    return all(check.passes(bound) for check in build_value_checks(feature) if check.name in NUMERIC_BOUND_CHECKS)
 
 
 def batch_schema() -> dict[str, Any]:

@@ -1,48 +1,52 @@
-"""Read rows that are right in one pass, by decoders made from the declaration; what needs a closer look is left alone."""
+"""Decode valid rows in one pass, with decoders compiled from the declaration; invalid rows are left to the parser."""
 
 from __future__ import annotations
 
 from functools import reduce
+from math import inf
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pipeline.serving.rows.value_checks import build_value_checks, check_value
+from pipeline.schema.intervals import MAX_INT64, Interval
+from pipeline.serving.rows.value_checks import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.schema import Column
+    from pipeline.schema.constraint_base import Constraint
 
 __all__ = ["FastDecoder", "Row"]
 
 Row = tuple[Any, ...]
 
 _COLON = b":"
-_MAX_INT64 = 2**63 - 1
-# Bounds of numbers that the decoder itself holds. Those of a column do not say whether they belong to it.
-_DECODER_BOUND_CHECKS = frozenset({"in_range", "between", "ge", "le"})
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class FastDecoder:
-    """Reads rows of these columns; each method returns None unless everything is right.
+    """Decodes rows of these columns; each method returns None unless all rows are valid.
 
-    A key that stands there twice is not seen by a decoder. So there must be one colon for each key: fewer keys than
-    colons means that one was given twice, or that a word has a colon.
+    A decoder does not detect duplicate keys. Therefore the colons of a body must equal its keys: more colons mean
+    that a key occurs twice, or that a text has a colon.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._checks = [build_value_checks(column) for column in columns]
+        self._constraints = [column.value_constraints for column in columns]
         self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
         self._decoder_types = [_decoder_type(column) for column in columns]
-        row, full = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
-        self._row_decoder: Any = msgspec.json.Decoder(_body_struct("One", "features", row))
-        self._batch_decoder: Any = msgspec.json.Decoder(_body_struct("Many", "instances", list[row]))  # type: ignore[valid-type]
-        self._complete_batch_decoder: Any = msgspec.json.Decoder(_body_struct("Full", "instances", list[full]))  # type: ignore[valid-type]
+        row, complete_row = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
+        self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
+        batch: Any = list[row]  # type: ignore[valid-type]  # the types are made at run time
+        complete_batch: Any = list[complete_row]  # type: ignore[valid-type]  # the same
+        self._batch_decoder: Any = msgspec.json.Decoder(_body_struct("BatchBody", "instances", batch))
+        self._complete_batch_decoder: Any = msgspec.json.Decoder(
+            _body_struct("CompleteBatchBody", "instances", complete_batch)
+        )
 
     def decode_row(self, body: bytes) -> Row | None:
         """Return the row of a body `{"features": {...}}`."""
@@ -50,45 +54,47 @@ class FastDecoder:
             row: Row = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
-        n_given = len(row)
+        n_keys = len(row)
         if UNSET in row:
-            n_given -= row.count(UNSET)
+            n_keys -= row.count(UNSET)
             row = tuple(None if value is UNSET else value for value in row)
-        is_right = body.count(_COLON) == n_given + 1 and all(
+        is_valid = body.count(_COLON) == n_keys + 1 and all(
             self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding
         )
-        return row if is_right else None
+        return row if is_valid else None
 
     def decode_batch(self, body: bytes) -> list[Row] | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
-            found, is_full = self._complete_batch_decoder.decode(body).instances, True
+            structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
         except _DECODE_ERRORS:
             try:
-                found, is_full = self._batch_decoder.decode(body).instances, False
+                structs, is_complete = self._batch_decoder.decode(body).instances, False
             except _DECODE_ERRORS:
                 return None
-        rows: list[Row] = list(map(msgspec.structs.astuple, found))
-        n_given = len(rows) * len(self._columns) + 1
-        if not is_full:
-            n_given -= sum(row.count(UNSET) for row in rows)
+        rows: list[Row] = list(map(msgspec.structs.astuple, structs))
+        n_keys = len(rows) * len(self._columns) + 1
+        if not is_complete:
+            n_keys -= sum(row.count(UNSET) for row in rows)
             rows = [tuple(None if value is UNSET else value for value in row) for row in rows]
-        is_right = body.count(_COLON) == n_given and all(
+        is_valid = body.count(_COLON) == n_keys and all(
             self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding
         )
-        return rows if is_right else None
+        return rows if is_valid else None
 
-    def decode_columns(self, given: Mapping[str, Sequence[Any]], n_rows: int) -> list[Row] | None:
-        """Return the rows of columns by name, each of `n_rows` values; None or NaN where one is missing."""
-        found: list[list[Any]] = []
+    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[Row] | None:
+        """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
+        columns: list[list[Any]] = []
         for at, column in enumerate(self._columns):
             values = _convert_column(
-                given.get(column.name, [None] * n_rows), self._decoder_types[at], is_float=column.kind == "float"
+                values_by_name.get(column.name, [None] * n_rows),
+                self._decoder_types[at],
+                is_float=column.kind == "float",
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
-            found.append(values)
-        return list(zip(*found, strict=True))
+            columns.append(values)
+        return list(zip(*columns, strict=True))
 
     def _row_struct(self, *, may_be_absent: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
@@ -100,8 +106,8 @@ class FastDecoder:
         return msgspec.defstruct("Row", fields, forbid_unknown_fields=True, kw_only=True)
 
     def _passes_checks(self, at: int, values: Iterable[Any]) -> bool:
-        column, rules = self._columns[at], self._checks[at]
-        return all(value is None or check_value(column, rules, value, "")[1] is None for value in values)
+        column, constraints = self._columns[at], self._constraints[at]
+        return all(value is None or check_value(column, constraints, value, "")[1] is None for value in values)
 
 
 def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
@@ -109,54 +115,58 @@ def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
 
 
 def _convert_column(values: Sequence[Any], kind: Any, *, is_float: bool) -> list[Any] | None:
-    """Return values as the declared type, NaN as None; None where one of them is another or not finite."""
-    found = _convert_values(values, kind, is_float=is_float)
-    if found is None:
+    """Return values of the declared type, NaN as None; None where a value has another type or is not finite."""
+    converted = _convert_values(values, kind, is_float=is_float)
+    if converted is None:
         return _convert_values([None if value != value else value for value in values], kind, is_float=is_float)  # noqa: PLR0124
-    return found
+    return converted
 
 
 def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list[Any] | None:
     try:
-        found: list[Any] = msgspec.convert(values, list[kind])
+        converted: list[Any] = msgspec.convert(values, list[kind])
     except (msgspec.ValidationError, TypeError, ValueError):
         return None
-    # The sum says it of all of them at once; it may be infinite by itself, and then others look more closely.
-    total = sum(filter(None, found)) if is_float else 0.0
-    return found if total - total == 0.0 else None
+    # A finite sum means that all values are finite; an infinite one may overflow, and the parser decides.
+    total = sum(filter(None, converted)) if is_float else 0.0
+    return converted if total - total == 0.0 else None
 
 
 def _needs_full_check(column: Column) -> bool:
-    is_decoded = all(_is_checked_by_decoder(column, name, arguments) for name, arguments in column.checks.items())
-    return column.kind in ("text", "datetime") or not is_decoded
+    """Whether the decoder alone cannot check a value."""
+    if column.kind in ("text", "datetime"):
+        return True
+    return not all(_is_checked_by_decoder(column, constraint) for constraint in column.value_constraints)
 
 
-def _is_checked_by_decoder(column: Column, name: str, arguments: Any) -> bool:
-    """Whether the decoder makes a check by itself."""
-    if name == "isin":
-        return column.kind == "category"
-    if name not in _DECODER_BOUND_CHECKS or not column.is_numeric:
-        return False
-    return not isinstance(arguments, dict) or (
-        arguments.get("include_min", True) and arguments.get("include_max", True)
+def _is_checked_by_decoder(column: Column, constraint: Constraint) -> bool:
+    if column.kind == "category":
+        return constraint.literals == frozenset(column.categories)
+    return column.is_numeric and _has_finite_ends(constraint.interval)
+
+
+def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
+    return (
+        interval is not None and inf not in (interval.low, interval.high) and -inf not in (interval.low, interval.high)
     )
 
 
 def _decoder_type(column: Column) -> Any:
-    """Return the type that makes a decoder accept what the column accepts, as far as it can."""
-    plain: Any
+    """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
+    decoded: Any
     if column.kind == "category":
-        plain = Literal[column.categories]
-    elif column.kind == "integer":
-        low = -_MAX_INT64 if column.minimum is None else max(-_MAX_INT64, _ceiling(column.minimum))
-        high = _MAX_INT64 if column.maximum is None else min(_MAX_INT64, int(column.maximum // 1))
-        plain = Annotated[int, Meta(ge=low, le=high)]
-    elif column.kind == "float":
-        plain = Annotated[float, Meta(ge=column.minimum, le=column.maximum)]
+        decoded = Literal[column.categories]
+    elif column.is_numeric:
+        decoded = _bounded_number_type(column)
     else:
-        plain = {"boolean": bool, "text": str, "datetime": str}[column.kind]
-    return reduce(or_, (plain, None)) if column.nullable else plain
+        decoded = {"boolean": bool, "text": str, "datetime": str}[column.kind]
+    return reduce(or_, (decoded, None)) if column.nullable else decoded
 
 
-def _ceiling(number: float) -> int:
-    return int(-(-number // 1))
+def _bounded_number_type(column: Column) -> Any:
+    intervals = (each.interval for each in column.value_constraints if _has_finite_ends(each.interval))
+    interval = reduce(Interval.intersect, intervals, Interval())
+    if column.kind == "float":
+        return Annotated[float, Meta(ge=interval.low, le=interval.high)]
+    interval = interval.intersect(Interval(-MAX_INT64, MAX_INT64))
+    return Annotated[int, Meta(ge=interval.low, le=interval.high)]

@@ -39,11 +39,11 @@ _DELIVER_SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import state as store
-from pipeline.alerts.delivery import deliver
+from pipeline.alerts.delivery import deliver_due_messages
 from tests.pipeline.alerts.test_delivery import settings
 state = store.open_state(Path(sys.argv[1]))
 print("ready", flush=True)
-deliver(state, settings())
+deliver_due_messages(state, settings())
 """
 
 
@@ -188,7 +188,7 @@ def test_the_follow_command_retries_a_receiver_until_a_signal(state: store.State
     finally:
         process.kill()
     assert (received_keys(receiver), process.returncode) == (["a", "b"], 0)
-    assert said == "sending what comes to wait; Ctrl-C ends it\n"
+    assert said == "delivering notifications; press Ctrl-C to stop\n"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

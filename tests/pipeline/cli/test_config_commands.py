@@ -1,50 +1,71 @@
-"""`mlops config` answers whether settings hold, what they come to, and where each comes from."""
+"""`mlops config` validates settings, prints what they compose to, and finds where each value comes from."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.fixtures.toy_dataset import ROOT
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def _mlops(*words: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "mlops"), "config", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    from tests.fixtures.cli import CliRunner
 
 
-def test_check_accepts_what_is_shipped() -> None:
-    done = _mlops("check")
-    assert (done.returncode, done.stdout) == (0, "ok      conf\nok      params.yaml\n")
+def test_check_accepts_the_shipped_settings(run_cli: CliRunner) -> None:
+    run = run_cli("config", "check")
+    assert (run.exit_code, run.out, run.err) == (0, "ok      conf\nok      params.yaml\n", "")
 
 
-def test_check_tries_overrides() -> None:
-    done = _mlops("check", "drift.alpha=0.9")
-    assert (done.returncode, done.stderr.startswith("mlops: drift.alpha=0.9: drift.alpha: found 0.9")) == (3, True)
+def test_check_validates_overrides(run_cli: CliRunner) -> None:
+    run = run_cli("config", "check", "drift.alpha=0.9")
+    assert (run.exit_code, run.out) == (3, "invalid conf\n")
+    assert run.err.startswith("mlops: drift.alpha=0.9: drift.alpha: found 0.9")
 
 
-def test_check_says_all_results_as_json(tmp_path: Path) -> None:
+def test_check_reports_every_file_as_json(run_cli: CliRunner, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("seed: [", encoding="utf-8")
-    done = _mlops("check", "--json", str(tmp_path / "bad.yaml"), "params.yaml")
-    assert [result["ok"] for result in json.loads(done.stdout)] == [False, True]
-    assert done.returncode == 3
+    run = run_cli("config", "check", "--json", tmp_path / "bad.yaml", "params.yaml")
+    assert [result["ok"] for result in json.loads(run.out)] == [False, True]
+    assert run.exit_code == 3
 
 
-def test_why_names_the_file() -> None:
-    assert _mlops("why", "drift.alpha").stdout == "drift.alpha = 0.02: conf/drift/default.yaml\n"
+def test_check_refuses_files_beside_overrides(run_cli: CliRunner) -> None:
+    run = run_cli("config", "check", "params.yaml", "seed=7")
+    assert (run.exit_code, run.err) == (
+        2,
+        "mlops: mlops config check: pass files and folders, or overrides, not both\n",
+    )
 
 
-def test_why_names_the_override() -> None:
-    said = _mlops("why", "drift.alpha", "drift.alpha=0.1").stdout
-    assert said == "drift.alpha = 0.1: conf/drift/default.yaml, changed by drift.alpha=0.1\n"
+def test_check_finds_a_stale_params_file(run_cli: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    stale = (ROOT / "params.yaml").read_text(encoding="utf-8").replace("alpha: 0.02", "alpha: 0.03")
+    (tmp_path / "params.yaml").write_text(stale, encoding="utf-8")
+    run = run_cli("config", "check", cwd=tmp_path)
+    assert (run.exit_code, run.out) == (3, "ok      conf\ninvalid params.yaml\n")
 
 
-def test_why_guesses_at_a_misspelt_key() -> None:
-    done = _mlops("why", "drift.alhpa")
-    assert (done.returncode, "did you mean 'drift.alpha'?" in done.stderr) == (3, True)
+def test_why_names_the_file(run_cli: CliRunner) -> None:
+    assert run_cli("config", "why", "drift.alpha").out == "drift.alpha = 0.02: conf/drift/default.yaml\n"
 
 
-def test_show_prints_what_params_would_hold() -> None:
-    assert _mlops("show").stdout == (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
+def test_why_names_the_override(run_cli: CliRunner) -> None:
+    run = run_cli("config", "why", "drift.alpha", "drift.alpha=0.1")
+    assert run.out == "drift.alpha = 0.1: conf/drift/default.yaml, changed by drift.alpha=0.1\n"
+
+
+def test_why_lists_a_section_as_json(run_cli: CliRunner) -> None:
+    entries = json.loads(run_cli("config", "why", "drift", "--json").out)
+    assert {entry["key"].partition(".")[0] for entry in entries} == {"drift"}
+    assert {entry["file"] for entry in entries if entry["key"] == "drift.alpha"} == {"conf/drift/default.yaml"}
+
+
+def test_why_suggests_the_nearest_key(run_cli: CliRunner) -> None:
+    run = run_cli("config", "why", "drift.alhpa")
+    assert (run.exit_code, "no such setting; did you mean 'drift.alpha'?" in run.err) == (3, True)
+
+
+def test_show_prints_the_content_of_params_yaml(run_cli: CliRunner) -> None:
+    assert run_cli("config", "show").out == (ROOT / "params.yaml").read_text(encoding="utf-8")

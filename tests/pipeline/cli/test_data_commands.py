@@ -1,16 +1,20 @@
-"""`mlops data` puts a file in place, declares it and says what is wrong with others."""
+"""`mlops data` adds a file, declares it and checks others."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.fixtures.toy_dataset import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fixtures.cli import CliRun, CliRunner
+
 HEADER = "customer_id,joined,plan,visits,churned\n"
 BODY = "".join(
     f"C{row:03},2026-01-{row % 28 + 1:02},{'abc'[row % 3]},{row % 40},{'yes' if row % 4 else 'no'}\n"
@@ -18,71 +22,78 @@ BODY = "".join(
 )
 
 
+class DataProject:
+    """A folder with conf/ and a CSV file, in which `mlops data` runs."""
+
+    def __init__(self, folder: Path, run_cli: CliRunner) -> None:
+        self.folder = folder
+        self._run_cli = run_cli
+
+    def run(self, *words: str) -> CliRun:
+        return self._run_cli("data", *words, cwd=self.folder)
+
+    def declare_customers(self) -> None:
+        self.run("add", "customers.csv")
+        self.run("init", "customers.csv", "--target", "churned")
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / "conf", tmp_path / "conf")
+def project(tmp_path: Path, run_cli: CliRunner) -> DataProject:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "customers.csv").write_text(HEADER + BODY, encoding="utf-8")
-    return tmp_path
+    return DataProject(tmp_path, run_cli)
 
 
-def mlops(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "mlops"), "data", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def declare_data(project: Path) -> None:
-    mlops(project, "add", "customers.csv")
-    mlops(project, "init", "customers.csv", "--target", "churned")
-
-
-def test_three_commands_lead_from_a_file_to_a_checked_declaration(project: Path) -> None:
-    added = mlops(project, "add", "customers.csv")
-    assert (added.returncode, added.stdout.splitlines()[0]) == (0, "data/external/customers.csv: added")
-    made = mlops(project, "init", "data/external/customers.csv", "--target", "churned")
-    assert made.stdout.splitlines()[:3] == [
+def test_three_commands_lead_from_a_file_to_a_checked_declaration(project: DataProject) -> None:
+    added = project.run("add", "customers.csv")
+    assert (added.exit_code, added.out.splitlines()[0]) == (0, "data/external/customers.csv: added")
+    declared = project.run("init", "data/external/customers.csv", "--target", "churned")
+    assert declared.out.splitlines()[:3] == [
         "conf/data/customers.yaml: 60 rows, classes no, yes",
         "  features: plan, visits",
-        "  ids, set aside: customer_id",
+        "  ids, not features: customer_id",
     ]
-    checked = mlops(project, "check", "data/external/customers.csv", "--data", "customers")
-    assert (checked.returncode, checked.stdout) == (0, "data/external/customers.csv: ok\n")
+    checked = project.run("check", "data/external/customers.csv", "--data", "customers")
+    assert (checked.exit_code, checked.out) == (0, "data/external/customers.csv: ok\n")
 
 
-def test_every_step_speaks_json(project: Path) -> None:
-    added = json.loads(mlops(project, "add", "customers.csv", "--json").stdout)
-    made = json.loads(mlops(project, "init", "customers.csv", "--target", "churned", "--json").stdout)
-    assert (added["done"], made["name"], made["classes"]) == ("added", "customers", ["no", "yes"])
+def test_every_command_prints_json(project: DataProject) -> None:
+    added = json.loads(project.run("add", "customers.csv", "--json").out)
+    declared = json.loads(project.run("init", "customers.csv", "--target", "churned", "--json").out)
+    assert (added["status"], declared["name"], declared["classes"]) == ("added", "customers", ["no", "yes"])
 
 
-def test_all_problems_of_all_files_are_told_with_exit_code_4(project: Path) -> None:
-    declare_data(project)
-    (project / "bad.csv").write_text(f"{HEADER}C900,2026-01-01,z,007,yes\nC901,2026-01-01,a,1\n", encoding="utf-8")
-    done = mlops(project, "check", "customers.csv", "bad.csv", "--data", "customers")
-    assert done.returncode == 4
-    assert [line.partition(" (")[0] for line in done.stdout.splitlines()] == [
+def test_all_problems_of_all_files_are_printed_with_exit_code_4(project: DataProject) -> None:
+    project.declare_customers()
+    (project.folder / "bad.csv").write_text(
+        f"{HEADER}C900,2026-01-01,z,007,yes\nC901,2026-01-01,a,1\n", encoding="utf-8"
+    )
+    run = project.run("check", "customers.csv", "bad.csv", "--data", "customers")
+    assert run.exit_code == 4
+    assert [line.partition(" (")[0] for line in run.out.splitlines()] == [
         "customers.csv: ok",
         "bad.csv:2:visits: integer: '007'",
         "bad.csv:2:plan: isin: 'z'",
         "bad.csv:3:4: fields: 'C901,2026-01-01,a,1'",
-        "bad.csv: refused",
+        "bad.csv: invalid",
     ]
-    assert done.stderr == "mlops: 1 of 2 file(s) are not as data=customers declares\n"
+    assert run.err == "mlops: 1 of 2 files invalid; expected rows as in data=customers\n"
 
 
-def test_problems_as_json_have_their_place(project: Path) -> None:
-    declare_data(project)
-    (project / "bad.csv").write_text(f"{HEADER}C900,2026-01-01,a,007,yes\n", encoding="utf-8")
-    done = mlops(project, "check", "bad.csv", "--data", "customers", "--json")
-    (result,) = json.loads(done.stdout)
+def test_problems_as_json_have_line_and_column(project: DataProject) -> None:
+    project.declare_customers()
+    (project.folder / "bad.csv").write_text(f"{HEADER}C900,2026-01-01,a,007,yes\n", encoding="utf-8")
+    run = project.run("check", "bad.csv", "--data", "customers", "--json")
+    (result,) = json.loads(run.out)
     (problem,) = result["problems"]
     assert (result["ok"], result["is_cut"]) == (False, False)
     assert (problem["line"], problem["column"], problem["rule"], problem["value"]) == (2, "visits", "integer", "'007'")
 
 
-def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(project: Path) -> None:
-    declare_data(project)
-    done = mlops(project, "check", "nothing.csv", "customers.csv", "--data", "customers")
-    assert (done.returncode, "customers.csv: ok" in done.stdout, "nothing.csv: cannot be read" in done.stdout) == (
+def test_a_missing_file_does_not_stop_the_check_of_the_others(project: DataProject) -> None:
+    project.declare_customers()
+    run = project.run("check", "nothing.csv", "customers.csv", "--data", "customers")
+    assert (run.exit_code, "customers.csv: ok" in run.out, "nothing.csv: cannot be read" in run.out) == (
         4,
         True,
         True,
@@ -90,7 +101,7 @@ def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(proj
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["add", "nothing.csv"], 2, "there is no such file"),
         (["init", "nothing.csv", "--target", "x"], 4, "mlops data add"),
@@ -101,9 +112,9 @@ def test_a_file_that_is_missing_does_not_keep_the_others_from_being_checked(proj
         (["check", "rows.parquet"], 2, "has no lines"),
     ],
 )
-def test_what_cannot_be_done_ends_with_its_code_and_the_next_step(
-    project: Path, words: list[str], code: int, said: str
+def test_an_error_exits_with_its_code_and_names_the_next_step(
+    project: DataProject, words: list[str], code: int, message: str
 ) -> None:
-    declare_data(project)
-    done = mlops(project, *words)
-    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False)
+    project.declare_customers()
+    run = project.run(*words)
+    assert (run.exit_code, message in run.err) == (code, True)

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.evaluation import model_card
 from pipeline.evaluation.slices import SliceReport, SmallSlice
+from pipeline.text import percent
 
 if TYPE_CHECKING:
     from tests.pipeline.evaluation.conftest import PackagedProblem
@@ -38,7 +39,7 @@ def test_a_card_has_all_sections_in_order(kind: str, request: pytest.FixtureRequ
 def test_the_headline_metrics_are_those_of_the_report(binary: PackagedProblem) -> None:
     card = model_card(binary.report, binary.config)
     accuracy = binary.report.metrics["accuracy"].value
-    assert f"**{100 * accuracy:.1f} % of the predictions are correct**" in card
+    assert f"**{percent(accuracy)} of the predictions are correct**" in card
     assert f"**{binary.report.metrics['log_loss'].value:.4f}**" in card
 
 

@@ -59,6 +59,7 @@ def test_an_unknown_figure_names_those_that_there_are() -> None:
         draw_plot("gain", TABLES["lift"])
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_drawing_needs_neither_pyplot_nor_a_screen() -> None:
     code = (
         "import sys, pandas as pd; from pipeline.evaluation.plots import draw_plot;"

@@ -181,7 +181,9 @@ def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.Captu
     names = {"train_data": rows.train, "test_data": rows.test, "your_model": HistGradientBoostingClassifier()}
     names |= {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
     blocks = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs/registry.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```python\n(.*?)^```",
+        (ROOT / "docs/reference/registry.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
     assert len(blocks) == 2
     for block in blocks:

@@ -42,7 +42,7 @@ def test_rows_without_outcomes_are_judged_by_what_is_expected(mlops: MLOpsPipeli
     recent = live_rows(300)[list(package.schema.feature_names)]
     found = mlops.monitor_production_model(recent)
     assert (found["performance"]["accuracy"], found["performance"]["n_outcomes"]) == (None, 0)
-    assert found["performance"]["expected"]["accuracy"]["value"] == pytest.approx(
+    assert found["performance"]["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(recent).max(axis=1).mean(), abs=1e-6
     )
     assert found["degradation"]["degradation_detected"] is False
@@ -54,5 +54,5 @@ def test_without_rows_the_log_is_judged(mlops: MLOpsPipeline) -> None:
 
 
 def test_a_frame_of_something_else_is_refused(mlops: MLOpsPipeline) -> None:
-    with pytest.raises(DataError, match="prediction_data: has no rows with columns of the model; accepted: a frame"):
+    with pytest.raises(DataError, match="prediction_data: has no rows with columns of the model; expected a frame"):
         mlops.monitor_production_model(live_rows(5).add_prefix("other_"))

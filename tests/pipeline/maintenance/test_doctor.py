@@ -53,6 +53,7 @@ def test_a_damaged_lock_is_healed(tmp_path: Path, content: str) -> None:
     assert not path.exists()
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_lock_of_a_dead_process_is_healed(tmp_path: Path) -> None:
     path = hold(tmp_path, noted(ended_process()))
     assert by_check(tmp_path, heal=True)["dvc locks"].state == "healed"
@@ -65,6 +66,7 @@ def test_a_dry_run_only_names_the_problem(tmp_path: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE) as dvc:
         path = hold(tmp_path, noted(dvc.pid))
@@ -97,7 +99,7 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
 
 def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> None:
     found = by_check(tmp_path, heal=True)
-    assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"nothing was registered yet"}
+    assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
     assert not (tmp_path / "state").exists()
 
 
@@ -118,7 +120,7 @@ def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: Mode
     named = by_check(tmp_path, heal=False)["mlflow aliases"]
     assert (named.state, "m@production" in named.detail) == ("problem", True)
     assert by_check(tmp_path, heal=True)["mlflow aliases"].state == "healed"
-    assert by_check(tmp_path, heal=False)["mlflow aliases"].detail == "show what serves"
+    assert by_check(tmp_path, heal=False)["mlflow aliases"].detail == "equal to the deployments"
     assert registered.history("m")[-1].action == "alias put back"
 
 

@@ -14,6 +14,10 @@ from tests.fixtures.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fixtures.cli import CliRunner
+
+pytestmark = pytest.mark.usefixtures("starts_processes")
+
 GRAPH = """\
 stages:
   make:
@@ -39,9 +43,9 @@ def project(made: Workspace, tmp_path: Path) -> Workspace:
 
 
 def flip(path: Path) -> None:
-    path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[0] ^= 1
+    path.unlink()  # copies of a workspace share the files of the cache
     path.write_bytes(bytes(content))
 
 
@@ -87,7 +91,10 @@ def test_a_damaged_lock_says_what_to_do(project: Workspace) -> None:
         verify_project(project.root)
 
 
-def test_the_command_lists_findings_and_ends_with_the_code_for_integrity(project: Workspace) -> None:
+def test_the_command_lists_findings_and_exits_with_the_code_for_integrity(
+    project: Workspace, run_cli: CliRunner
+) -> None:
     flip(project.root / "file")
-    answer = project.run("mlops", "verify", "--json", expect=8)
-    assert json.loads(answer.stdout)["findings"][0]["path"] == "file"
+    run = run_cli("verify", "--json", cwd=project.root)
+    assert run.exit_code == 8
+    assert json.loads(run.out)["findings"][0]["path"] == "file"

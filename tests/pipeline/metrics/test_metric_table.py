@@ -287,7 +287,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
     [
         ({"y": np.array([1])}, "the same number of rows"),
         ({"probabilities": np.full((4, 2), np.nan)}, "missing or infinite"),
-        ({"positive": None}, "name it for two"),
+        ({"positive": None}, "expected a positive class for two"),
     ],
 )
 def test_invalid_rows_are_refused(change: dict[str, object], match: str) -> None:

@@ -123,10 +123,10 @@ def test_equal_scores_leave_the_fixed_threshold() -> None:
 def test_class_weights_raise_the_recall_of_the_rare_class() -> None:
     config, frame = settings(*FAST), rows(600)
     frame = frame[(frame["answer"] == "no") | (frame["row"] % 8 == 1)].reset_index(drop=True)
-    options = (schema(), config.features, config.model)
-    plain = train_classifier(frame, *options, config.training, seed=1)
-    weighted = train_classifier(
-        frame, *options, config.training.model_copy(update={"class_weight": "balanced"}), seed=1
+    balanced = config.training.model_copy(update={"class_weight": "balanced"})
+    plain, weighted = (
+        train_classifier(frame, schema(), config.features, model=config.model, training=training, seed=1)
+        for training in (config.training, balanced)
     )
     assert weighted.mean_metrics["recall"] > plain.mean_metrics["recall"]
 

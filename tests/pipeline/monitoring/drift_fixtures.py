@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.monitoring import BinCounts, DriftReport, count_frame, detect_drift
+from pipeline.monitoring import BinCounts, DriftContext, DriftReport, count_frame, detect_drift
 from pipeline.package.reference import build_reference
 from pipeline.schema import Column, Schema, Target
 from tests.fixtures.toy_dataset import settings
@@ -25,6 +25,7 @@ SCHEMA = Schema(
     Target("y", ("no", "yes"), "yes"),
 )
 CONFIG = settings().drift
+CONTEXT = DriftContext(CONFIG, min_rows=200)
 N_ROWS = 10_000
 
 
@@ -56,7 +57,7 @@ def count_rows(made: Reference, frame: pd.DataFrame) -> BinCounts:
     return count_frame(made, frame, n_rows=len(frame))
 
 
-def detect(frame: pd.DataFrame, reference_bins: Reference | None = None, **more: object) -> DriftReport:
-    """Return the verdict on rows against the usual reference."""
-    reference_bins = make_reference() if reference_bins is None else reference_bins
-    return detect_drift(reference_bins, count_rows(reference_bins, frame), CONFIG, min_rows=200, **more)
+def detect(frame: pd.DataFrame, reference: Reference | None = None, *, context: DriftContext = CONTEXT) -> DriftReport:
+    """Return the drift of rows, against the usual reference when none is given."""
+    reference = make_reference() if reference is None else reference
+    return detect_drift(reference, count_rows(reference, frame), context)

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,10 @@ from pipeline.monitoring.monitoring_html import has_no_findings, headline, rende
 from tests.fixtures.toy_dataset import ROOT
 from tests.pipeline.monitoring.log_fixtures import NOW, hours_us, live_rows, make_monitor, production_package, write_log
 
-MLOPS = str(Path(sys.executable).with_name("mlops"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
 
 
 def log_drifted_rows(project: Path, *, n: int = 600) -> str:
@@ -86,11 +89,10 @@ def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> N
     assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-@pytest.mark.usefixtures("starts_processes")
-def test_the_command_line_reports_and_rebuilds(project: Path) -> None:
+def test_the_command_line_reports_and_rebuilds(project: Path, run_cli: CliRunner) -> None:
     make_monitor(project)
     write_log(project, live_rows(300), start=NOW - hours_us(5), stop=NOW)
-    rebuilt = run_command(project, MLOPS, "monitor", "rebuild")
-    told = run_command(project, MLOPS, "monitor", "report", "--json", "--hours", "1000000")
-    assert (rebuilt.returncode, rebuilt.stdout) == (0, "300 predictions counted anew\n")
-    assert json.loads(told.stdout)["dashboard"]["total_predictions"] == 300
+    rebuilt = run_cli("monitor", "rebuild", cwd=project)
+    report = run_cli("monitor", "report", "--json", "--hours", "1000000", cwd=project)
+    assert (rebuilt.exit_code, rebuilt.out) == (0, "roll-ups rebuilt from 300 predictions\n")
+    assert json.loads(report.out)["dashboard"]["total_predictions"] == 300

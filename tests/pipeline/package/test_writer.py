@@ -52,6 +52,7 @@ def test_plain_values_get_what_a_frame_gets(folder: Path) -> None:
     assert np.array_equal(loaded.predict_proba(plain), loaded.predict_proba(rows))
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_digest_is_the_same_in_another_process_with_another_hash_seed(tmp_path: Path) -> None:
     printed = []
     for seed, threads in (("1", "1"), ("77", "2")):
@@ -111,19 +112,19 @@ def test_golden_rows_are_spread_over_the_scores(folder: Path) -> None:
     assert max(scores) - min(scores) > 0.7
 
 
-def test_the_card_names_every_column_and_figure(folder: Path) -> None:
+def test_the_card_lists_every_feature_and_metric(folder: Path) -> None:
     loaded = package.load_package(folder)
     for column in loaded.schema.features:
         assert f"`{column.name}`" in loaded.card
     for name in loaded.metrics:
         assert f"| {name} |" in loaded.card
-    assert "`model.onnx` serves" in loaded.card
+    assert "The serving form is `model.onnx`" in loaded.card
 
 
-def test_a_model_without_onnx_says_so_in_its_card(tmp_path: Path) -> None:
+def test_the_card_gives_the_reason_for_a_missing_onnx_form(tmp_path: Path) -> None:
     manifest = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
     loaded = package.load_package(tmp_path / "p")
     assert loaded.onnx_used is manifest.onnx.used
     if not manifest.onnx.used:
-        assert "scikit-learn serves" in loaded.card
+        assert "The serving form is scikit-learn" in loaded.card
         assert loaded.sklearn_classifier() is loaded.serving_classifier

@@ -20,11 +20,9 @@ _WORKER = """
 import contextlib, io, sys
 from pipeline.cli.root_command import main
 for line in sys.stdin:
-    sys.argv = ["mlops", *line.split()]
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            main()
-            code = 0
+            main(line.split())
         except SystemExit as error:
             code = error.code or 0
     print(code, flush=True)

@@ -76,7 +76,7 @@ def test_the_card_ends_with_the_gates(three: ModelRegistry, packages: dict[str, 
 
 def test_the_card_of_what_was_never_judged_says_so(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     registry.register_model(packages["first"], NAME)
-    assert registry.model_card(NAME, 1).endswith("It was never judged.\n")
+    assert registry.model_card(NAME, 1).endswith("The gates were never evaluated.\n")
 
 
 def test_versions_lie_side_by_side(three: ModelRegistry) -> None:
@@ -97,13 +97,13 @@ def test_a_diff_names_facts_and_figures_and_says_which_are_better(three: ModelRe
     assert (loss.old, loss.new) == (reverse.new, reverse.old)
     better = "better" if loss.new < loss.old else "worse"
     assert f"{loss} ({better})" in there.as_text()
-    assert three.diff(NAME, 1, 1).as_text() == "version 1 -> version 1\n  nothing differs"
+    assert three.diff(NAME, 1, 1).as_text() == "version 1 -> version 1\n  no differences"
 
 
 def test_where_no_commit_names_a_package_lineage_says_so_and_nothing_is_made_again(three: ModelRegistry) -> None:
     found = three.lineage(NAME, 1)
     assert (found.commit, found.data_md5) == (None, {})
-    assert "no commit names this package" in found.as_text()
+    assert "none; commit dvc.lock" in found.as_text()
     with pytest.raises(UsageError, match=r"no commit has a dvc\.lock that names its package"):
         three.reproduce(NAME, 1)
 

@@ -77,7 +77,7 @@ def test_what_its_gates_do_not_let_through_stays_unless_forced_with_a_reason(
 
 def test_what_was_never_judged_goes_nowhere(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     registry.register_model(packages["first"], NAME, "Random Forest classifier")
-    with pytest.raises(GateRefused, match="never judged"):
+    with pytest.raises(GateRefused, match="never evaluated"):
         registry.promote_model(NAME, 1, "Staging")
     assert registry.promote_model(NAME, 1, "Archived").after.versions == {}
 
@@ -87,7 +87,7 @@ def test_rollback_goes_back_step_by_step(three: ModelRegistry) -> None:
         three.promote_model(NAME, version, "Production")
     assert three.rollback_model(NAME).after.version("Production") == 2
     assert three.rollback_model(NAME).after.version("Production") == 1
-    with pytest.raises(UsageError, match="nothing served in Production before version 1"):
+    with pytest.raises(UsageError, match="no version was in Production before version 1"):
         three.rollback_model(NAME)
     assert three.rollback_model(NAME, to=3).after.version("Production") == 3
     assert [entry.generation for entry in three.history(NAME) if entry.generation] == [1, 2, 3, 4, 5, 6]
@@ -96,7 +96,7 @@ def test_rollback_goes_back_step_by_step(three: ModelRegistry) -> None:
 
 def test_rollback_goes_to_nothing_that_never_served(three: ModelRegistry) -> None:
     three.promote_model(NAME, 1, "Production")
-    with pytest.raises(UsageError, match="version 2 never served"):
+    with pytest.raises(UsageError, match="version 2 was never in Production"):
         three.rollback_model(NAME, to=2)
 
 
@@ -112,7 +112,7 @@ def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
 ) -> None:
     config = settings().promotion
     first = registry.submit(NAME, packages["first"], report(), config=config, tags={})
-    assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) goes to Production")
+    assert (first.stage, str(first)) == ("Production", f"{NAME} version 1 (1.0.0) promoted to Production")
     champion = registry.load_model(NAME).digest
     assert (
         registry.submit(NAME, packages["second"], report(champion=champion), config=config, tags={}).stage == "Staging"
@@ -129,7 +129,7 @@ def test_the_policy_says_how_far(registry: ModelRegistry, packages: dict[str, Pa
     champion = registry.load_model(NAME).digest
     judged = report(champion=champion)
     assert registry.submit(NAME, packages["second"], judged, config=production, tags={}).stage == "Production"
-    with pytest.raises(Conflict, match="another version went into Production"):
+    with pytest.raises(Conflict, match="another version was promoted to Production"):
         registry.submit(NAME, packages["third"], judged, config=production, tags={})
 
 
@@ -149,7 +149,7 @@ def test_a_name_that_is_none_is_refused(registry: ModelRegistry, packages: dict[
 
 @pytest.mark.parametrize(
     ("version", "stage", "said"),
-    [("x", "Production", "whole numbers"), (9, "Staging", "no version 9"), (1, "Prod", "is none")],
+    [("x", "Production", "a whole number"), (9, "Staging", "no version 9"), (1, "Prod", "is none")],
 )
 def test_a_wrong_word_is_answered(three: ModelRegistry, version: str | int, stage: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
@@ -158,7 +158,7 @@ def test_a_wrong_word_is_answered(three: ModelRegistry, version: str | int, stag
 
 def test_an_empty_stage_says_what_there_is(three: ModelRegistry) -> None:
     three.promote_model(NAME, 2, "Staging")
-    with pytest.raises(UsageError, match="nothing is in Production; Staging has version 2"):
+    with pytest.raises(UsageError, match="no version is in Production; Staging has version 2"):
         three.load_model(NAME)
 
 

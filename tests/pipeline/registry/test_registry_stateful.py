@@ -117,7 +117,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
             stage_transitions.rollback(self.state, NAME, to=number)
             self._move_in_model(number, "Production", is_rollback=True)
         else:
-            with pytest.raises(UsageError, match="never served"):
+            with pytest.raises(UsageError, match="was never in Production"):
                 stage_transitions.rollback(self.state, NAME, to=number)
 
     @precondition(lambda self: self.registered)
@@ -133,7 +133,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
             stage_transitions.rollback(self.state, NAME)
             self._move_in_model(before[-1], "Production", is_rollback=True)
         else:
-            with pytest.raises(UsageError, match="nothing served in Production before"):
+            with pytest.raises(UsageError, match="no version was in Production before"):
                 stage_transitions.rollback(self.state, NAME)
 
     @precondition(lambda self: self.registered)

@@ -8,10 +8,11 @@ from pandera.errors import SchemaErrors
 
 from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
-from pipeline.schema.pandera_schema import declared_checks, pandera_schema
+from pipeline.schema.intervals import Interval
+from pipeline.schema.pandera_schema import pandera_schema
 from tests.fixtures.toy_dataset import settings
 
-TARGET = Target("answer", ("no", "yes"), "yes")
+TARGET = Target("outcome", ("no", "yes"), "yes")
 
 
 def schema_with(unique: tuple[str, ...] | None = None, **keys: Any) -> Schema:
@@ -25,15 +26,15 @@ def test_the_shipped_declaration_becomes_a_pandera_schema_of_its_columns_and_the
     assert list(pandera_schema(schema, with_target=False).columns) == [column.name for column in schema.columns]
 
 
-def test_our_keys_do_not_reach_pandera() -> None:
+def test_keys_of_other_uses_do_not_reach_pandera() -> None:
     schema = schema_with(checks={"ge": 0}, unit="cm", example=3, drift_limit=0.2, protected=True)
     assert [check.name for check in pandera_schema(schema).columns["size"].checks] == ["greater_than_or_equal_to"]
 
 
 @pytest.mark.parametrize("arguments", [{"min_value": 0, "max_value": 3}, {"max_value": 3, "min_value": 0}])
 def test_arguments_are_given_by_name(arguments: dict[str, int]) -> None:
-    (rule,) = declared_checks(Column("size", "integer", "Int64", checks={"in_range": arguments}))
-    assert (rule.name, rule.args, rule.kwargs) == ("in_range", (), arguments)
+    (constraint,) = Column("size", "integer", "Int64", checks={"in_range": arguments}).constraints
+    assert (constraint.name, constraint.interval) == ("in_range", Interval(0, 3))
 
 
 @pytest.mark.parametrize(
@@ -48,22 +49,22 @@ def test_arguments_are_given_by_name(arguments: dict[str, int]) -> None:
         ({"from_builtin_check_name": "ge"}, r"from_builtin_check_name: is not registered with Pandera"),
     ],
 )
-def test_a_check_that_pandera_does_not_know_is_refused_with_its_key(checks: dict[str, Any], match: str) -> None:
+def test_unknown_check_is_refused_with_its_key(checks: dict[str, Any], match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         pandera_schema(schema_with(checks=checks))
 
 
 def test_all_failures_are_listed_under_their_declared_names() -> None:
     schema = schema_with(checks={"ge": 0, "isin": [1, 2]})
-    frame = pd.DataFrame({"size": pd.array([1, -1, None], dtype="Int64"), "answer": ["no", "maybe", None]})
-    with pytest.raises(SchemaErrors) as found:
+    frame = pd.DataFrame({"size": pd.array([1, -1, None], dtype="Int64"), "outcome": ["no", "maybe", None]})
+    with pytest.raises(SchemaErrors) as caught:
         pandera_schema(schema).validate(frame, lazy=True)
-    cases = found.value.failure_cases[["index", "column", "check"]]
+    cases = caught.value.failure_cases[["index", "column", "check"]]
     assert sorted(map(tuple, cases.astype(object).to_numpy().tolist())) == [
-        (1, "answer", "isin"),
+        (1, "outcome", "isin"),
         (1, "size", "ge"),
         (1, "size", "isin"),
-        (2, "answer", "not_nullable"),
+        (2, "outcome", "not_nullable"),
         (2, "size", "not_nullable"),
     ]
 
@@ -76,7 +77,7 @@ def test_all_failures_are_listed_under_their_declared_names() -> None:
         ({"ge": "a", "le": True}, (None, None)),
     ],
 )
-def test_bounds_are_the_narrowest_that_checks_give(checks: dict[str, Any], bounds: tuple[Any, Any]) -> None:
+def test_column_has_the_narrowest_declared_bounds(checks: dict[str, Any], bounds: tuple[Any, Any]) -> None:
     column = declared_column("Int64", checks)
     assert (column.minimum, column.maximum) == bounds
 
@@ -95,13 +96,13 @@ def declared_column(dtype: str, checks: dict[str, Any]) -> Column:
         (
             "Int64",
             2**63,
-            r"data\.columns\.\w+\.checks: the bound 9223372036854775808 is beyond .* Int64 .*leave it out",
+            r"data\.columns\.\w+\.checks: the bound 9223372036854775808 exceeds the range of Int64 .*leave it out",
         ),
-        ("Int64", -1e30, r"the bound -1e\+30 is beyond"),
-        ("Float64", 10**400, r"the bound of 1329 bits is beyond .* Float64"),
+        ("Int64", -1e30, r"the bound -1e\+30 exceeds"),
+        ("Float64", 10**400, r"the bound of 1329 bits exceeds the range of Float64"),
     ],
 )
-def test_a_bound_that_no_value_can_reach_is_refused(dtype: str, bound: float, match: str) -> None:
+def test_bound_beyond_the_type_of_the_column_is_refused(dtype: str, bound: float, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         declared_column(dtype, {"ge": bound})
     assert declared_column("Float64", {"ge": 2**63}).minimum == 2**63

@@ -106,7 +106,7 @@ def test_invalid_requests_are_counted_separately_and_a_silent_phase_sends_nothin
 def test_rows_of_the_reference_need_no_data_and_are_calm(server: RunningServer) -> None:
     told = run_simulation(server, f"{HEAD}{{kind: reference}}\nphases: [{{name: calm, seconds: 4}}]\n", "--speed", "4")
     found = run_proposed_command(server, told["next"][0])
-    features = [one for one in found["drift"]["findings"] if one["part"] == "feature"]
+    features = [one for one in found["drift"]["findings"] if one["kind"] == "feature"]
     assert {one["verdict"] for one in features} == {"stable"}
     assert found["performance"]["coverage"] > 0.7
 
@@ -143,7 +143,7 @@ def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     registry.register_model(str(tmp_path / "package"), "wine_model")
     registry.promote_model("wine_model", 1, "Production", force=True, reason="for a test")
-    with run_server(root, "--model-name", "wine_model") as server:
+    with run_server(root, "--model", "wine_model") as server:
         shifted = "{name: moved, seconds: 2, changes: [{column: number 1, shift: 1.0}]}"
         told = run_simulation(server, f"{HEAD}{{kind: declared}}\nphases:\n- {shifted}\n", "--speed", "2")
         found = run_proposed_command(server, told["next"][0])

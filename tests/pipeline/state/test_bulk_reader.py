@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import state as store
 from pipeline.errors import IntegrityError
-from pipeline.monitoring.columns import DictionaryColumn, LogColumns
+from pipeline.monitoring.log.log_batch import DictionaryColumn, LogColumns
 from pipeline.state import bulk_reader
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_every_row_is_read_once_as_it_was_logged(state: State) -> None:
 
 
 def test_chunks_of_many_classes_have_fewer_rows(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_reader, "_BYTES", 20_000)
+    monkeypatch.setattr(bulk_reader, "_MAX_TEXT_BYTES", 20_000)
     log_rows(state, 400, n_classes=10)
     sizes = [
         sum(len(one.probabilities) for one in read_chunk(state, store.RollupProgress(seq, 0)).row_chunks)
@@ -87,7 +87,7 @@ def test_chunks_of_many_classes_have_fewer_rows(state: State, monkeypatch: pytes
 def test_only_many_long_rows_shrink_a_chunk(
     long: range, least: int, most: int, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_reader, "_BYTES", 60_000)
+    monkeypatch.setattr(bulk_reader, "_MAX_TEXT_BYTES", 60_000)
     log_rows(state, 400, long=long)
     assert least <= read_chunk(state, store.RollupProgress(0, 0)).n_rows <= most
 
@@ -112,5 +112,5 @@ def test_the_last_outcome_within_progress_is_read_with_its_row(state: State) -> 
 def test_a_class_name_with_the_separator_is_an_error(state: State) -> None:
     log_rows(state, 3, word="a\x1eb")
     part = read_chunk(state, store.RollupProgress(0, 0))
-    with pytest.raises(IntegrityError, match=r"holds the sign U\+001E"):
+    with pytest.raises(IntegrityError, match=r"contains the character U\+001E"):
         LogColumns.from_chunk(part.row_chunks[0], part.outcome_chunk)

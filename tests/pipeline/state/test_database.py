@@ -94,6 +94,7 @@ def test_a_current_database_needs_no_upgrade(state: store.State, tmp_path: Path)
     assert not (tmp_path / "backups").exists()
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_two_programs_that_open_an_empty_database_at_once_both_can(address: str, tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from pipeline.state import open_state; open_state(Path(sys.argv[1]))"
     started = [

@@ -96,11 +96,11 @@ wins = 0
 for expected in range(int(sys.argv[3])):
     try:
         with state.writing() as connection:
-            while store.served(connection, "m").generation < expected:
+            while store.current_deployment(connection, "m").generation < expected:
                 raise AssertionError("rounds are entered in order")
             version = store.find_version(connection, "m", int(sys.argv[2]))
-            act = store.Act(f"promoter {sys.argv[2]}", "promote", state.clock())
-            store.decide(connection, version, "Production", act, expected=expected)
+            event = store.AuditEvent(f"promoter {sys.argv[2]}", "promote", state.clock())
+            store.set_deployment(connection, version, "Production", event, expected_generation=expected)
         wins += 1
     except Conflict:
         pass
@@ -108,6 +108,7 @@ print(wins)
 """
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_only_a_single_concurrent_promotion_succeeds(state: store.State, tmp_path: Path) -> None:
     n_rounds = 100
     register_versions(state, 4)

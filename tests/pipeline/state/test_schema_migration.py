@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from sqlalchemy import inspect
 
 from pipeline import state as store
 from pipeline.errors import DependencyUnavailable
-from pipeline.state.schema_migration import HEAD_REVISION, _migrate
-from pipeline.state.tables import METADATA
+from pipeline.state import schema_migration as migrations
+from pipeline.state.schema_migration import _migrate
 from tests.fixtures.proof import proof_rounds
 from tests.fixtures.toy_dataset import ROOT
 
@@ -25,19 +26,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KILLS = proof_rounds(3, long=50)
-FIRST_REVISION = "0001"
+FIRST_REVISION, NEXT = "0001", "0002"
+
+# Nothing was released, so there is one schema version; this is the one after it.
+_NEXT_REVISION = '''"""Add a table."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+
+
+def upgrade() -> None:
+    op.create_table("later", sa.Column("seq", sa.BigInteger(), primary_key=True))
+'''
 
 _UPGRADE_SCRIPT = """
 import sys
 from pathlib import Path
 import alembic.command, alembic.config, sqlalchemy.dialects.sqlite
 from pipeline import state as store
+from pipeline.state import schema_migration as migrations
 root = Path(sys.argv[1])
+migrations.HEAD_REVISION, migrations._MIGRATIONS = "0002", Path(sys.argv[2])
 state = store.connect(root)
-store.revision(state)
+store.schema_revision(state)
 print("ready", flush=True)
-store.upgrade(state, root / "backups")
+store.upgrade_schema(state, root / "backups")
 """
+
+
+@pytest.fixture(autouse=True)
+def _next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the program need a schema version after the first one."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(ROOT / "pipeline/state/migrations", folder)
+    (folder / "versions/m0002_next.py").write_text(_NEXT_REVISION, encoding="utf-8")
+    monkeypatch.setattr(migrations, "HEAD_REVISION", NEXT)
+    monkeypatch.setattr(migrations, "_MIGRATIONS", folder)
 
 
 @pytest.fixture
@@ -76,13 +102,13 @@ def is_consistent(state: store.State) -> bool:
         assert store.verify_audit_chain(connection) == []
         tables = set(inspect(connection).get_table_names())
     found = store.schema_revision(state).current
-    assert found in {FIRST_REVISION, HEAD_REVISION}
-    return found != HEAD_REVISION or set(METADATA.tables) <= tables
+    assert found in {FIRST_REVISION, NEXT}
+    return found != NEXT or "later" in tables
 
 
 def test_an_upgrade_keeps_every_row_and_makes_a_backup_first(old: store.State, tmp_path: Path) -> None:
     backup = store.upgrade_schema(old, tmp_path / "backups")
-    assert store.schema_revision(old).current == HEAD_REVISION
+    assert store.schema_revision(old).current == NEXT
     assert is_consistent(old)
     assert backup is not None
     assert backup.stat().st_size > 0
@@ -113,6 +139,7 @@ def test_an_upgrade_whose_backup_cannot_be_made_changes_nothing(old: store.State
     assert store.schema_revision(old).current == FIRST_REVISION
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +153,7 @@ def test_a_kill_at_any_moment_of_an_upgrade_leaves_the_old_or_the_new(
             _create_first_schema(opened)
         opened.close()
         process = subprocess.Popen(
-            [sys.executable, "-c", _UPGRADE_SCRIPT, str(tmp_path)],
+            [sys.executable, "-c", _UPGRADE_SCRIPT, str(tmp_path), str(tmp_path / "migrations")],
             cwd=ROOT,
             env={store.URL_ENV: address, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,

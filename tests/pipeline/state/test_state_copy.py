@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from sqlalchemy import insert, select, text, update
 from pipeline import state as store
 from pipeline.cli.state_commands import copy as command_of_copy
 from pipeline.errors import Conflict, DataError, DependencyUnavailable, IntegrityError, UsageError
+from pipeline.state.schema_migration import ensure_schema
 from pipeline.state.tables import METADATA, idempotent_responses, outcomes
 from tests.fixtures import postgresql_server
 from tests.fixtures.proof import proof_rounds
@@ -23,8 +23,11 @@ from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy import Table
+
+    from tests.fixtures.cli import CliRunner
 
 KILLS = proof_rounds(1, long=50)
 ODD_TEXTS = [
@@ -42,9 +45,9 @@ ODD_FLOATS = [0.1 + 0.2, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, 2.0**53 + 2
 _COPY_SCRIPT = """
 import sys
 from pipeline import state as store
-old, new = (store.connect_to(one, named="--to") for one in sys.argv[1:])
-store.revision(new)
-store.copy_state(old, new, actor="ada", partition_days=7, told=lambda *said: print(*said, flush=True))
+old, new = (store.connect_to(url, setting_name="--to") for url in sys.argv[1:])
+store.schema_revision(new)
+store.copy_state(old, new, actor="ada", partition_days=7, on_progress=lambda *event: print(*event, flush=True))
 """
 
 
@@ -187,7 +190,7 @@ def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty:
 
 
 def test_a_row_changed_during_the_copy_is_detected(source: store.State, empty: store.State) -> None:
-    store.migration.prepare(empty)
+    ensure_schema(empty)
     with empty.writing() as connection:
         for statement in _UNSTORABLE_UPDATE[empty.engine.dialect.name]:
             connection.exec_driver_sql(statement)
@@ -255,16 +258,14 @@ def test_a_kill_at_any_moment_leaves_an_empty_database_that_takes_the_next_copy(
 
 
 def test_the_copy_command_reports_each_copied_table(
-    file_with_rows: store.State, on_server: store.State, tmp_path: Path
+    file_with_rows: store.State, on_server: store.State, tmp_path: Path, run_cli: CliRunner
 ) -> None:
     old, new = (_url_with_password(one) for one in (file_with_rows, on_server))
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    program = str(Path(sys.executable).with_name("mlops"))
-    command = [program, "state", "copy", "--from", old, "--to", new]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "predictions                 8 rows, the same on both sides (SHA-256 " in done.stdout
-    assert done.stdout.endswith("; set MLOPS_STATE_URL to serve from it\n")
+    run = run_cli("state", "copy", "--from", old, "--to", new, cwd=tmp_path)
+    assert (run.exit_code, run.err) == (0, "")
+    assert "predictions                 8 rows, equal on both sides (SHA-256 " in run.out
+    assert run.out.endswith("; set MLOPS_STATE_URL to use it\n")
     with pytest.raises(UsageError, match="is the database to copy from; name another"):
         command_of_copy(target=old, source=old)
 

@@ -11,7 +11,9 @@ from tests.fixtures.toy_dataset import ROOT
 
 DOCUMENTED_TABLES = dict(
     re.findall(
-        r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", (ROOT / "docs/state.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$",
+        (ROOT / "docs/reference/state.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
 )
 

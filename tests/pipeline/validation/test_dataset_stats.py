@@ -21,7 +21,7 @@ from pipeline.validation.dataset_stats import DatasetStats, collect_stats
 from pipeline.validation.outliers import Outliers, find_outliers
 from tests.fixtures.toy_dataset import settings as shipped
 
-TARGET = Target("answer", ("no", "yes"), "yes")
+TARGET = Target("outcome", ("no", "yes"), "yes")
 LIMITS = shipped().validation
 SCHEMA = Schema(
     "made",
@@ -36,7 +36,7 @@ SCHEMA = Schema(
 
 def stats_of(**columns: Any) -> DatasetStats:
     n = len(next(iter(columns.values())))
-    frame = pd.DataFrame({"size": 0.5, "count": 1, "word": "a", "answer": ["no", "yes"] * (n // 2) + ["no"] * (n % 2)})
+    frame = pd.DataFrame({"size": 0.5, "count": 1, "word": "a", "outcome": ["no", "yes"] * (n // 2) + ["no"] * (n % 2)})
     return collect_stats(open_rows(frame.assign(**columns), SCHEMA), SCHEMA)
 
 
@@ -52,15 +52,15 @@ def stats_of(**columns: Any) -> DatasetStats:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_duplicates_are_those_of_pandas(rows: list[tuple[Any, Any, Any]]) -> None:
+def test_duplicates_equal_those_of_pandas(rows: list[tuple[Any, Any, Any]]) -> None:
     frame = pd.DataFrame(rows, columns=["size", "count", "word"]).astype(
         {"size": "Float64", "count": "Int64", "word": "string"}
     )
-    frame["answer"] = "no"
+    frame["outcome"] = "no"
     assert collect_stats(open_rows(frame, SCHEMA), SCHEMA).n_duplicates == int(frame.duplicated().sum())
 
 
-def test_a_column_of_many_different_values_is_described_by_its_numbers() -> None:
+def test_column_of_many_distinct_values_is_described_by_a_sample() -> None:
     rng = np.random.default_rng(0)
     size = rng.normal(size=5_000)
     column = stats_of(size=size).column("size")
@@ -89,43 +89,49 @@ def test_infinity_is_an_outlier_and_is_excluded_from_statistics() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=8))
-def test_the_distance_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
+def test_distance_equals_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
     before, after = np.array(pairs, dtype=float).T
     if before.sum() and after.sum():
         assert jensen_shannon(before, after) == pytest.approx(jensenshannon(before, after, base=2), abs=1e-7)
 
 
-def test_the_p_value_is_that_of_scipy() -> None:
-    one, two = stats_of(count=[0] * 60 + [1] * 40), stats_of(count=[0] * 30 + [1] * 70)
-    (drift,) = (one for one in compare_distributions(one, two, SCHEMA, LIMITS.drift) if one.column == "count")
+def test_p_value_equals_that_of_scipy() -> None:
+    first, second = stats_of(count=[0] * 60 + [1] * 40), stats_of(count=[0] * 30 + [1] * 70)
+    results = compare_distributions(first, second, SCHEMA, LIMITS.drift)
+    (drift,) = (result for result in results if result.column == "count")
     assert drift.p_value == pytest.approx(chi2_contingency([[60, 40], [30, 70]], correction=False).pvalue)
     assert drift.alpha == LIMITS.drift.alpha / 3
+
+
+def drifted_columns(first: DatasetStats, second: DatasetStats) -> list[str]:
+    results = compare_distributions(first, second, SCHEMA, LIMITS.drift)
+    return [result.column for result in results if result.has_drifted]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_rows_of_the_same_source_do_not_drift(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    one, two = (stats_of(size=rng.normal(size=2_000), count=rng.integers(0, 8, 2_000)) for _ in range(2))
-    assert [one.column for one in compare_distributions(one, two, SCHEMA, LIMITS.drift) if one.has_drifted] == []
+    first, second = (stats_of(size=rng.normal(size=2_000), count=rng.integers(0, 8, 2_000)) for _ in range(2))
+    assert drifted_columns(first, second) == []
 
 
 def test_a_shift_is_drift_in_its_column_alone() -> None:
     rng = np.random.default_rng(0)
-    one = stats_of(size=rng.normal(size=2_000), count=rng.integers(0, 8, 2_000))
-    two = stats_of(size=rng.normal(1, 1, size=2_000), count=rng.integers(0, 8, 2_000))
-    assert [one.column for one in compare_distributions(one, two, SCHEMA, LIMITS.drift) if one.has_drifted] == ["size"]
+    first = stats_of(size=rng.normal(size=2_000), count=rng.integers(0, 8, 2_000))
+    second = stats_of(size=rng.normal(1, 1, size=2_000), count=rng.integers(0, 8, 2_000))
+    assert drifted_columns(first, second) == ["size"]
 
 
-def test_a_column_that_was_missing_everywhere_drifts_when_it_comes() -> None:
-    one, two = stats_of(size=[None] * 400), stats_of(size=np.linspace(0, 1, 400))
-    for pair in ((one, two), (two, one)):
-        (size,) = (found for found in compare_distributions(*pair, SCHEMA, LIMITS.drift) if found.column == "size")
+def test_column_that_was_always_missing_drifts_when_values_arrive() -> None:
+    first, second = stats_of(size=[None] * 400), stats_of(size=np.linspace(0, 1, 400))
+    for pair in ((first, second), (second, first)):
+        (size,) = (result for result in compare_distributions(*pair, SCHEMA, LIMITS.drift) if result.column == "size")
         assert (size.distance, size.has_drifted) == (1.0, True)
 
 
 def test_the_score_is_the_weighted_sum_of_its_parts() -> None:
     frame = pd.DataFrame(
-        {"size": [1.0, 2.0, None, 4.0], "count": [1, 1, 1, 1], "word": list("abcd"), "answer": ["no", "yes"] * 2}
+        {"size": [1.0, 2.0, None, 4.0], "count": [1, 1, 1, 1], "word": list("abcd"), "outcome": ["no", "yes"] * 2}
     )
     quality = validate(frame, SCHEMA, LIMITS).quality
     assert quality.completeness == pytest.approx(11 / 12)

@@ -34,16 +34,16 @@ def read_real_rows(name: str) -> pd.DataFrame:
 def make_rows(n: int = 400) -> pd.DataFrame:
     """Return rows by the shipped declaration, all different, with two classes in turn."""
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({one.name: rng.integers(0, 7, n) for one in PERSONALITY.columns if one.is_numeric})
-    for one in PERSONALITY.columns:
-        if one.categories:
-            frame[one.name] = rng.choice(one.categories, n)
+    frame = pd.DataFrame({column.name: rng.integers(0, 7, n) for column in PERSONALITY.columns if column.is_numeric})
+    for column in PERSONALITY.columns:
+        if column.categories:
+            frame[column.name] = rng.choice(column.categories, n)
     frame[PERSONALITY.target.column] = np.array(PERSONALITY.target.classes)[np.arange(n) % 2]
     return frame
 
 
 def notable_levels(report: ValidationReport) -> dict[tuple[str, str | None], str]:
-    return {(one.rule, one.column): one.level for one in report.notable_findings()}
+    return {(finding.rule, finding.column): finding.level for finding in report.notable_findings()}
 
 
 @needs_real_rows
@@ -64,7 +64,7 @@ def test_the_original_rows_pass_with_a_warning_about_388_duplicates() -> None:
 
 @needs_real_rows
 def test_match_with_the_original_rows_is_leakage() -> None:
-    """The competition's best-known leak: 126 of 18,524 rows meet one of the original rows, always of the other class."""
+    """The competition's best-known leak: 126 of 18,524 rows equal an original row, always of the other class."""
     features = list(PERSONALITY.feature_names)
     original = read_real_rows("personality_2900").drop_duplicates(features)
     frame = read_real_rows("s5e7_train").merge(
@@ -81,7 +81,10 @@ def test_the_original_rows_have_drifted_from_the_competition_s_in_every_column()
     report = validate(
         read_real_rows("personality_2900"), PERSONALITY, validation_config(), reference=read_real_rows("s5e7_train")
     )
-    assert [one.column for one in report.drift if one.has_drifted] == [*PERSONALITY.feature_names, "Personality"]
+    assert [result.column for result in report.drift if result.has_drifted] == [
+        *PERSONALITY.feature_names,
+        "Personality",
+    ]
 
 
 def test_an_integer_column_with_missing_values_is_read_from_frame_and_file(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_an_integer_column_with_missing_values_is_read_from_frame_and_file(tmp_p
     frame.to_parquet(path)
     for source in (frame, path, frame.convert_dtypes()):
         report = validate(source, PERSONALITY, validation_config())
-        (profile,) = (one for one in report.profiles if one.column == "Time_spent_Alone")
+        (profile,) = (profile for profile in report.profiles if profile.column == "Time_spent_Alone")
         assert (profile.kind, profile.n_missing, report.skipped_checks) == ("integer", 9, ())
 
 
@@ -117,18 +120,18 @@ def test_unreadable_column_does_not_hide_other_findings(values: Any, reason: str
 
 def test_absent_column_is_reported_as_missing_from_the_rows() -> None:
     (left_out,) = validate(make_rows().drop(columns="Stage_fear"), PERSONALITY, validation_config()).skipped_checks
-    assert (left_out.column, left_out.reason) == ("Stage_fear", "is not there")
+    assert (left_out.column, left_out.reason) == ("Stage_fear", "is missing")
 
 
 @pytest.mark.parametrize(
-    ("n_bad", "level"), [(1, "error"), (40, "error"), (41, "critical")], ids=["one", "a tenth", "over a tenth"]
+    ("n_failed", "level"), [(1, "error"), (40, "error"), (41, "critical")], ids=["one", "a tenth", "over a tenth"]
 )
-def test_the_level_follows_the_share_of_failing_rows(n_bad: int, level: str) -> None:
+def test_the_level_follows_the_share_of_failing_rows(n_failed: int, level: str) -> None:
     frame = make_rows()
-    frame.loc[: n_bad - 1, "Going_outside"] = 99
+    frame.loc[: n_failed - 1, "Going_outside"] = 99
     report = validate(frame, PERSONALITY, validation_config())
-    (finding,) = (one for one in report.findings if one.rule == "schema")
-    assert (finding.level, finding.share, finding.check) == (level, n_bad / 400, "in_range")
+    (finding,) = (finding for finding in report.findings if finding.rule == "schema")
+    assert (finding.level, finding.share, finding.check) == (level, n_failed / 400, "in_range")
     assert report.blocks_training
 
 
@@ -136,8 +139,8 @@ def test_pandera_and_arrow_give_the_same_report() -> None:
     frame = make_rows()
     frame.loc[3:7, "Going_outside"] = 99
     frame.loc[5:9, "Stage_fear"] = "perhaps"
-    few, many = (validate(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1))
-    assert few.as_dict() == many.as_dict()
+    by_pandera, by_arrow = (validate(frame, PERSONALITY, validation_config(pandera_max_rows=n)) for n in (1_000, 1))
+    assert by_pandera.as_dict() == by_arrow.as_dict()
 
 
 def test_failing_rows_are_quarantined_with_their_reasons() -> None:
@@ -156,7 +159,7 @@ def test_failing_rows_are_quarantined_with_their_reasons() -> None:
     assert validate(valid, PERSONALITY, validation_config()).level in ("ok", "warning")
 
 
-def test_quarantine_does_not_hide_that_most_rows_are_bad() -> None:
+def test_quarantine_does_not_hide_that_most_rows_fail() -> None:
     frame = make_rows()
     frame.loc[:99, "Going_outside"] = 99
     report = validate(frame, PERSONALITY, validation_config(quarantine=True))
@@ -164,12 +167,12 @@ def test_quarantine_does_not_hide_that_most_rows_are_bad() -> None:
     assert (report.blocks_training, report.n_quarantined, len(valid), len(aside)) == (True, 0, 400, 0)
 
 
-def test_rows_without_any_are_refused() -> None:
+def test_empty_dataset_is_refused() -> None:
     with pytest.raises(DataError, match="rows: has no rows"):
         validate(make_rows().head(0), PERSONALITY, validation_config(), name="rows")
 
 
-def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     files.write_text(tmp_path / "rows.parquet", "a,b\n")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         validate(tmp_path / "rows.parquet", PERSONALITY, validation_config())

@@ -20,14 +20,14 @@ def test_random_split_has_an_adversarial_auc_near_a_half() -> None:
     train, test = make_train_and_test()
     report = compare_split(train, test, schema(), LIMITS, seed=42)
     assert report.adversarial_auc == pytest.approx(0.5, abs=0.05)
-    assert (report.n_overlap, [one.column for one in report.drift if one.has_drifted]) == (0, [])
+    assert (report.n_overlap, [result.column for result in report.drift if result.has_drifted]) == (0, [])
     assert report.as_dict()["is_valid"]
 
 
 def test_shifted_part_is_detected_by_drift_and_by_the_tree() -> None:
     train, test = make_train_and_test()
     report = compare_split(train, test.assign(size=test["size"] + 2), schema(), LIMITS, seed=42)
-    assert [one.column for one in report.drift if one.has_drifted] == ["size"]
+    assert [result.column for result in report.drift if result.has_drifted] == ["size"]
     assert report.adversarial_auc is not None
     assert report.adversarial_auc > 0.85
 
@@ -37,7 +37,7 @@ def test_rows_in_both_parts_are_counted_whatever_their_ids() -> None:
     again = train.head(30).assign(row=range(9_000, 9_030))
     report = compare_split(train, pd.concat([test, again], ignore_index=True), schema(), LIMITS, seed=42)
     assert report.n_overlap == 30
-    (finding,) = (one for one in report.findings if one.rule == "split_overlap")
+    (finding,) = (finding for finding in report.findings if finding.rule == "split_overlap")
     assert (finding.level, finding.n_failed) == ("warning", 30)
 
 

@@ -27,7 +27,7 @@ def make_frame(n: int = 200, shift: float = 0.0) -> pd.DataFrame:
             "city": rng.choice(["Bern", "Rome"], n),
             "seen": pd.date_range("2026-01-01", periods=n),
             "is_new": rng.random(n) < 0.5,
-            "answer": rng.choice(["no", "yes"], n),
+            "outcome": rng.choice(["no", "yes"], n),
         }
     )
 
@@ -42,7 +42,7 @@ def test_any_frame_is_validated_without_a_declaration(validator: DataValidator) 
         "city": "category",
         "seen": "datetime",
         "is_new": "boolean",
-        "answer": "category",
+        "outcome": "category",
     }
     assert results["duplicates"] == {"rows": 0, "share": 0.0}
     assert set(results["class_balance"]) == {"no", "yes"}
@@ -54,7 +54,7 @@ def test_frames_are_validated_against_the_declared_schema() -> None:
     validator = DataValidator(Schema.from_config(settings().data), LIMITS)
     results = validator.validate_dataset(make_frame())
     assert results["level"] == "critical"
-    assert results["undeclared_columns"] == ["age", "answer", "city", "is_new", "seen"]
+    assert results["undeclared_columns"] == ["age", "city", "is_new", "outcome", "seen"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_frames_are_validated_against_the_declared_schema() -> None:
     ],
     ids=["long words", "infinity", "overflow", "objects", "nothing", "uint64", "codes", "unnamed", "markup"],
 )
-def test_strange_values_never_break_a_report(frame: pd.DataFrame, validator: DataValidator) -> None:
+def test_hostile_values_never_break_a_report(frame: pd.DataFrame, validator: DataValidator) -> None:
     from pipeline import files
     from pipeline.validation import render_html
 
@@ -90,18 +90,18 @@ def test_a_name_that_was_not_validated_is_refused_with_the_nearest(validator: Da
 
 
 def test_duplicate_column_names_are_refused(validator: DataValidator) -> None:
-    with pytest.raises(UsageError, match="columns x are there more than once"):
+    with pytest.raises(UsageError, match="columns x occur more than once"):
         validator.validate_dataset(pd.DataFrame([[1, 2]], columns=["x", "x"]))
 
 
 def test_drift_against_a_reference_names_the_drifted_columns(validator: DataValidator) -> None:
-    found = validator.detect_data_drift(make_frame(400, shift=9), make_frame(400))
-    assert [one["column"] for one in found if one["drifted"]] == ["age"]
+    drift = validator.detect_data_drift(make_frame(400, shift=9), make_frame(400))
+    assert [result["column"] for result in drift if result["drifted"]] == ["age"]
 
 
 @pytest.mark.parametrize("form", [pd.Series, np.asarray, list], ids=["series", "array", "list"])
 def test_a_split_is_compared_whatever_form_its_classes_have(validator: DataValidator, form: Any) -> None:
-    features, target = make_frame(1_000).drop(columns="answer"), np.arange(1_000) % 2
+    features, target = make_frame(1_000).drop(columns="outcome"), np.arange(1_000) % 2
     results = validator.validate_train_test_split(
         features[:800], features[800:], form(target[:800]), form(target[800:])
     )

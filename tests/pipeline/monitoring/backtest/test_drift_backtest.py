@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from pipeline.cli.root_command import app
 from pipeline.errors import UsageError
-from pipeline.monitoring import BinCounts, detect_drift
+from pipeline.monitoring import BinCounts, DriftContext, detect_drift
 from pipeline.monitoring.backtest.drift_backtest import (
     AlertBudget,
     BacktestReport,
@@ -44,6 +41,8 @@ from tests.pipeline.monitoring.log_fixtures import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fixtures.cli import CliRunner
 
 REFERENCE = make_reference()
 LOOSE_CONFIG = CONFIG.model_copy(update={"alpha": 0.2})
@@ -91,7 +90,7 @@ def _proposed_config(found: BacktestReport) -> Any:
 def test_a_met_budget_proposes_nothing_and_power_grows_with_the_shift() -> None:
     found = run_backtest(AlertBudget(1.0, 24.0), seed=3, config=CONFIG)
     assert found.proposal == {}
-    assert "the budget is kept: nothing to change" in list(proposal_lines(found, {}))
+    assert "the thresholds meet the budget; nothing to change" in list(proposal_lines(found, {}))
     shifts = [one.power for one in found.detection_powers if one.column == "size" and one.change.startswith("shift")]
     assert shifts == sorted(shifts)
     assert shifts[-1] > 0.95 > shifts[0]
@@ -116,10 +115,7 @@ def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_bu
     assert list(found.proposal) == ["data.columns.size.drift_limit"]
     before, after = found.proposal["data.columns.size.drift_limit"]
     assert before is None
-    kept = [
-        detect_drift(REFERENCE, one.counts, CONFIG, min_rows=200, column_thresholds={"size": after}).verdict
-        for one in past
-    ]
+    kept = [detect_drift(REFERENCE, one.counts, DriftContext(CONFIG, 200, {"size": after})).verdict for one in past]
     assert kept.count("drift") == 2
     text = list(proposal_lines(found, {"data.columns.size.drift_limit": "conf/data/x.yaml"}))
     assert f"+ data.columns.size.drift_limit: {after:g}" in text
@@ -147,7 +143,7 @@ def _column_tests(counts: BinCounts) -> list[Any]:
     from pipeline.monitoring.log.bin_counts import reference_counts
 
     pairs = column_pairs(REFERENCE, reference_counts(REFERENCE), counts)
-    return [one for pair in pairs for one in column_tests(pair, CONFIG, 0.01, {})]
+    return [one for pair in pairs for one in column_tests(pair, CONFIG, 0.01, column_thresholds={})]
 
 
 @pytest.mark.parametrize(("words", "per_week"), [("1/week", 1.0), ("2/day", 14.0), ("1/month", 0.23)])
@@ -157,7 +153,9 @@ def test_an_alert_budget_is_a_number_and_a_time_unit(words: str, per_week: float
 
 @pytest.mark.parametrize("words", ["1", "0/week", "1/fortnight", "many/day"])
 def test_an_invalid_alert_budget_is_refused(words: str) -> None:
-    with pytest.raises(UsageError, match="accepted is a number and one of day, week, month, year, such as 1/week"):
+    with pytest.raises(
+        UsageError, match="is invalid; expected a number and one of day, week, month, year, such as 1/week"
+    ):
         parse_alert_budget(words, 24.0)
 
 
@@ -175,10 +173,10 @@ def test_replay_lists_degradations_without_drift(project: Path) -> None:
     found = replay_log(monitor, AlertBudget(7.0, 1.0), n_windows=6, sampling=WindowSampling(100, 0))
     assert [(one.n_windows, name in [c for c, _, _ in one.columns]) for one in found.incidents] == [(1, True)]
     assert len(found.missed_degradations) == 1
-    assert any("no column drifted, outcomes show worse" in line for line in report_lines(found))
+    assert any("no drift, but outcomes show degraded" in line for line in report_lines(found))
 
 
-def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> None:
+def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path, run_cli: CliRunner) -> None:
     make_monitor(project)
     shutil.copytree(ROOT / "conf", project / "conf")
     for path in (project / "params.yaml", project / "conf/drift/default.yaml"):
@@ -186,7 +184,7 @@ def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> No
     call = [
         "monitor",
         "backtest",
-        "--name",
+        "--model",
         MODEL_NAME,
         "--hours",
         "1",
@@ -197,11 +195,9 @@ def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path) -> No
         "--windows",
         "0",
     ]
-    with contextlib.chdir(project):
-        told = CliRunner().invoke(app, call)
-        plain = CliRunner().invoke(app, [*call, "--json"])
-    proposal = json.loads(plain.stdout)["proposal"]
+    run = run_cli(*call, cwd=project)
+    proposal = json.loads(run_cli(*call, "--json", cwd=project).out)["proposal"]
     assert {one["key"].rpartition(".")[0].partition(".")[0] for one in proposal} == {"drift"}
     first = proposal[0]
     diff = f"--- conf/drift/default.yaml\n- {first['key']}: {first['before']:g}\n+ {first['key']}: {first['after']:g}\n"
-    assert diff in told.stdout
+    assert diff in run.out

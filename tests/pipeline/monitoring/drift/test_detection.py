@@ -12,6 +12,7 @@ from benchmarks import drift_rules
 from pipeline.monitoring import BinCounts, count_frame, detect_drift, require_consecutive_windows
 from tests.pipeline.monitoring.drift_fixtures import (
     CONFIG,
+    CONTEXT,
     N_ROWS,
     SCHEMA,
     count_rows,
@@ -41,7 +42,7 @@ def test_only_the_shifted_column_drifts() -> None:
 def test_a_change_of_missing_values_drifts_and_is_described() -> None:
     finding = detect(sample_rows(3_000, 7, missing=0.19)).findings[0]
     assert (finding.column, finding.verdict, finding.statistic) == ("size", "drift", "missing")
-    assert finding.summary.startswith("share of missing rose from 6 % to 20 %")
+    assert finding.summary.startswith("share of missing values rose from 6% to 19.6%")
 
 
 def test_a_small_shift_of_many_rows_is_stable() -> None:
@@ -63,8 +64,8 @@ def test_undeclared_categories_drift() -> None:
     frame = sample_rows(2_000, 7)
     frame["plan"] = "gold"
     finding = detect(frame).findings[0]
-    assert (finding.column, finding.verdict, finding.statistics["new"]) == ("plan", "drift", 1.0)
-    assert "share of words never declared rose from 0 % to 100 %" in finding.summary
+    assert (finding.column, finding.verdict, finding.statistics["unseen_share"]) == ("plan", "drift", 1.0)
+    assert "share of undeclared categories rose from 0% to 100%" in finding.summary
 
 
 @pytest.mark.parametrize("outlier", [1e12, -1e12, np.inf])
@@ -76,7 +77,7 @@ def test_one_outlier_changes_no_verdict(outlier: float, shift: float) -> None:
     assert verdicts(with_it) == verdicts(frame)
     learned = sample_rows(N_ROWS, 0)
     learned.loc[0, "size"] = outlier if np.isfinite(outlier) else 1e12
-    assert verdicts(frame, made=make_reference(learned)) == verdicts(frame)
+    assert verdicts(frame, reference=make_reference(learned)) == verdicts(frame)
 
 
 def test_a_column_that_is_not_there_or_of_another_kind_is_not_evaluated() -> None:
@@ -104,23 +105,23 @@ def test_a_window_far_outside_of_training_drifts() -> None:
     frame["visits"] = frame["visits"] + 1_000
     finding = detect(frame).findings[0]
     assert (finding.column, finding.verdict, finding.direction) == ("visits", "drift", "up")
-    assert "share above all of training rose from 0 % to 100 %" in finding.summary
+    assert "share above the training range rose from 0% to 100%" in finding.summary
 
 
 @pytest.mark.parametrize(("value", "expected"), [(5.0, "stable"), (6.0, "drift")])
 def test_a_constant_training_column_is_compared_by_shares(value: float, expected: str) -> None:
     learned, frame = sample_rows(N_ROWS, 0), sample_rows(1_000, 7)
     learned["size"], frame["size"] = 5.0, value
-    assert verdicts(frame, made=make_reference(learned))["size"] == expected
+    assert verdicts(frame, reference=make_reference(learned))["size"] == expected
 
 
 def test_a_column_that_was_empty_in_training_drifts_when_values_come() -> None:
     learned = sample_rows(N_ROWS, 0)
     learned["size"] = np.nan
-    assert verdicts(sample_rows(1_000, 7), made=make_reference(learned))["size"] == "drift"
+    assert verdicts(sample_rows(1_000, 7), reference=make_reference(learned))["size"] == "drift"
     still_empty = sample_rows(1_000, 7)
     still_empty["size"] = np.nan
-    assert verdicts(still_empty, made=make_reference(learned))["size"] == "stable"
+    assert verdicts(still_empty, reference=make_reference(learned))["size"] == "stable"
 
 
 def test_predictions_are_tested_beside_the_features() -> None:
@@ -134,7 +135,7 @@ def test_predictions_are_tested_beside_the_features() -> None:
         confidence=np.maximum(score, 1 - score),
         predicted=np.where(score < 0.5, "no", "yes"),
     )
-    report = detect_drift(made, counts, CONFIG, min_rows=200)
+    report = detect_drift(made, counts, CONTEXT)
     assert {(one.kind, one.column) for one in report.findings if one.verdict == "drift"} >= {
         ("prediction", "score"),
         ("prediction", "class"),
@@ -144,7 +145,7 @@ def test_predictions_are_tested_beside_the_features() -> None:
 def test_findings_are_ordered_by_feature_importance() -> None:
     frame = sample_rows(5_000, 7, shift=1.5)
     frame["plan"] = np.where(np.arange(5_000) % 4 == 0, "pro", "basic")
-    cares = detect(frame, importance={"size": 0.01, "plan": 0.99, "visits": 0.0})
+    cares = detect(frame, context=replace(CONTEXT, importance={"size": 0.01, "plan": 0.99, "visits": 0.0}))
     assert [one.column for one in detect(frame).findings][:2] == ["size", "plan"]
     assert [one.column for one in cares.findings][:2] == ["plan", "size"]
     assert cares.findings[0].importance == pytest.approx(0.99)
@@ -152,15 +153,13 @@ def test_findings_are_ordered_by_feature_importance() -> None:
 
 def test_a_column_can_override_the_threshold() -> None:
     frame = sample_rows(2_000, 7, shift=0.3)
-    assert verdicts(frame, limits={"size": 0.7})["size"] == "stable"
+    assert verdicts(frame, context=replace(CONTEXT, column_thresholds={"size": 0.7}))["size"] == "stable"
 
 
 def test_an_earlier_window_can_be_the_baseline() -> None:
     made = make_reference()
     moved = count_rows(made, sample_rows(5_000, 7, shift=0.5))
-    report = detect_drift(
-        made, count_rows(made, sample_rows(5_000, 8, shift=0.5)), CONFIG, min_rows=200, baseline=moved
-    )
+    report = detect_drift(made, count_rows(made, sample_rows(5_000, 8, shift=0.5)), CONTEXT, baseline=moved)
     assert (report.verdict, report.n_reference) == ("stable", 5_000)
 
 
@@ -204,7 +203,7 @@ def test_the_state_of_seven_columns_is_small() -> None:
     "case", [one for one in drift_rules.CASES if one.n in (200, 1_000_000) or one.is_drifted], ids=str
 )
 def test_error_rates_of_the_drift_rule_are_within_bounds(case: drift_rules.DriftCase) -> None:
-    """The full number of draws is run by benchmarks/drift_rules.py; docs/monitoring.md has its table."""
+    """The full number of draws is run by benchmarks/drift_rules.py; docs/explanation/drift-detection.md has its table."""
     share = drift_rules.detection_rates(case, 100, seed=1, rules=("ours",))["ours"]
     assert share >= drift_rules.BAR_FOUND if case.is_drifted else share <= drift_rules.BAR_FALSE
 
@@ -216,7 +215,7 @@ def test_a_report_is_plain_values() -> None:
 
 
 def test_nothing_counted_gives_no_verdict() -> None:
-    report = detect_drift(make_reference(), BinCounts(500, {}), CONFIG, min_rows=200)
+    report = detect_drift(make_reference(), BinCounts(500, {}), CONTEXT)
     assert (report.verdict, report.findings) == ("not_evaluated", ())
 
 

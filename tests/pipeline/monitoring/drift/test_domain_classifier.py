@@ -11,7 +11,7 @@ from pipeline.monitoring import domain_auc
 from pipeline.monitoring.drift.domain_classifier import auc_interval
 from tests.pipeline.monitoring.drift_fixtures import CONFIG, SCHEMA, detect, make_reference, sample_rows
 
-OPTIONS = {"min_rows": 200, "confidence": 0.99, "seed": 0}
+OPTIONS = {"min_rows": 200, "confidence_level": 0.99, "seed": 0}
 
 
 def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:
@@ -31,8 +31,8 @@ def test_a_joint_shift_without_marginal_shift_drifts() -> None:
     before, after = correlated_rows(3_000, 0, 1), correlated_rows(2_000, 1, -1)
     found = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **OPTIONS)
     assert (found.verdict, found.value > 0.8) == ("drift", True)
-    assert "a model tells live rows from training rows with AUC" in found.summary
-    assert detect(after, reference_bins=make_reference(before)).drifted_columns == ()
+    assert "a model separates live rows from training rows with AUC" in found.summary
+    assert detect(after, reference=make_reference(before)).drifted_columns == ()
 
 
 def test_few_rows_give_not_enough_data() -> None:

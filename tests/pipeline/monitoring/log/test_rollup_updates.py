@@ -16,7 +16,7 @@ from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.monitoring.log import rollup_updates
 from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
-from pipeline.monitoring.log.log_window import window_by_rows, window_by_time, window_tallies
+from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_rows, window_by_time
 from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, latency_quantile
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
 from pipeline.monitoring.performance import performance_report
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 
 def tallies_by_source(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
-    window = window_by_time(state, MODEL_NAME, since=since, until=until)
-    found = window_tallies(state, MODEL_NAME, window, part, lambda _: package)
+    log = PredictionLog(state, MODEL_NAME, lambda _: package)
+    found = WindowTallies(log, window_by_time(log, since=since, until=until)).section(part)
     return {source: [one.n_rows, *one.counts.tolist()] for (_, source, _), one in sorted(found.items())}
 
 
@@ -65,7 +65,7 @@ def outcome_batches(
 def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     project: Path, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
-    monkeypatch.setattr(performance_report, "_FROM_ROWS", 20_000 if is_from_rows else 0)
+    monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
     frame = live_rows(10_000)
     ids = write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
     package, _ = production_package(project)
@@ -89,7 +89,7 @@ def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     assert found["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=within)
     assert found["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=within)
     assert found["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=within)
-    assert found["by_source"]["api"]["figures"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
+    assert found["by_source"]["api"]["metrics"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
     column = next(one for one in found["slices"] if one["n_outcomes"] < len(table))
     assert 0 <= column["low"] <= column["accuracy"] <= column["high"] <= 1
 
@@ -118,13 +118,13 @@ def test_parts_read_ahead_by_two_at_once_are_each_counted_once(project: Path, mo
     ids = write_log(project, frame, start=NOW - hours_us(50), stop=NOW)
     truth = frame[package.schema.target.column].astype(str).tolist()
     write_outcomes(project, list(zip(ids[::2], truth[::2], strict=True)))
-    monkeypatch.setattr(rollup_updates, "_AT_ONCE", 40)
+    monkeypatch.setattr(rollup_updates, "_BATCH_ROWS", 40)
     states = [open_state(project), open_state(project)]
     with ThreadPoolExecutor(2) as both:
         n_rows = list(both.map(lambda state: roll_up(state, MODEL_NAME, lambda _: package), states))
     whole = (NOW - hours_us(60), NOW + hours_us(1))
     found = [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
-    monkeypatch.setattr(rollup_updates, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(rollup_updates, "_BATCH_ROWS", 1_000)
     assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == found[0]["api"][0] == 600
     assert found == [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
     for state in states:
@@ -202,7 +202,7 @@ def test_a_window_of_rows_looks_past_rows_of_the_future(project: Path) -> None:
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    window = window_by_rows(state, MODEL_NAME, 50, until=NOW + 1)
+    window = window_by_rows(PredictionLog(state, MODEL_NAME, lambda _: package), 50, until=NOW + 1)
     assert tallies_by_source(state, package, PREDICTIONS, window.since, window.until)["api"][0] == 50
     state.close()
 
@@ -217,7 +217,7 @@ def test_a_window_of_a_month_is_the_sum_of_its_days_and_hours(project: Path) -> 
         (NOW - hours_us(24 * 29.3), NOW - hours_us(24 * 2.7)),
         (NOW - hours_us(47.5), NOW - hours_us(2.2)),
     ):
-        window = window_by_time(state, MODEL_NAME, since=since, until=until)
+        window = window_by_time(PredictionLog(state, MODEL_NAME, lambda _: package), since=since, until=until)
         assert (
             tallies_by_source(state, package, PREDICTIONS, since, until)["api"][0]
             == ((at >= window.since) & (at < until)).sum()
@@ -234,8 +234,8 @@ def test_metrics_are_provisional_until_the_label_delay_has_passed(project: Path)
 
     def is_provisional(delay: float) -> bool:
         declared = config.monitoring.model_copy(update={"label_delay_hours": delay})
-        monitor.config = config.model_copy(update={"monitoring": declared})
-        return bool(monitor.calculate_performance_metrics()["provisional"])
+        delayed = replace(monitor, config=config.model_copy(update={"monitoring": declared}))
+        return bool(delayed.calculate_performance_metrics()["provisional"])
 
     said = [is_provisional(24.0), is_provisional(0.0)]
     truth = frame[production_package(project)[0].schema.target.column].astype(str).tolist()
@@ -324,8 +324,8 @@ def test_rows_of_a_deleted_package_are_still_reported(project: Path) -> None:
     package, _ = production_package(project)
     state = open_state(project)
     assert roll_up(state, MODEL_NAME, lambda _: None) == 30
-    window = window_by_time(state, MODEL_NAME, since=NOW - hours_us(3), until=NOW)
-    uncounted = window_tallies(state, MODEL_NAME, window, "uncounted", lambda _: None)
+    log = PredictionLog(state, MODEL_NAME, lambda _: None)
+    uncounted = WindowTallies(log, window_by_time(log, since=NOW - hours_us(3), until=NOW)).section("uncounted")
     assert [one.n_rows for one in uncounted.values()] == [30]
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 30
     assert tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(3), NOW)["api"][0] == 30

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 
 from pipeline import state as store
-from pipeline.monitoring import ModelMonitor, outcomes_by_hour, predictions_by_hour, roll_up
-from pipeline.monitoring.log.log_window import window_by_time, window_counts
+from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour, roll_up
+from pipeline.monitoring.log.log_window import WindowTallies, window_by_time
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups
 from pipeline.monitoring.log.sampling_weights import effective_sample, thin_to_equal_weight
 from pipeline.monitoring.performance import performance_report
@@ -63,7 +63,9 @@ def test_hourly_predictions_equal_weighted_pandas(project: Path, logged: pd.Data
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    found = predictions_by_hour(state, MODEL_NAME, lambda _: package, since=NOW - hours_us(30), until=NOW)
+    found = predictions_by_hour(
+        PredictionLog(state, MODEL_NAME, lambda _: package), since=NOW - hours_us(30), until=NOW
+    )
     state.close()
     by_hour = logged.groupby("hour")["weight"].sum()
     assert [one.hour for one in found] == by_hour.index.tolist()
@@ -80,8 +82,9 @@ def test_hourly_errors_equal_weighted_pandas(project: Path, logged: pd.DataFrame
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
     asked: dict[str, Any] = {"since": NOW - hours_us(30), "until": NOW}
-    found = outcomes_by_hour(state, MODEL_NAME, lambda _: package, digest=package.digest, **asked)
-    assert outcomes_by_hour(state, MODEL_NAME, lambda _: package, digest="0" * 64, **asked) == ()
+    log = PredictionLog(state, MODEL_NAME, lambda _: package)
+    found = outcomes_by_hour(log, digest=package.digest, **asked)
+    assert outcomes_by_hour(log, digest="0" * 64, **asked) == ()
     state.close()
     known = logged[logged["is_known"]]
     n_known = known.groupby("hour")["weight"].sum()
@@ -105,10 +108,11 @@ def test_shares_are_weighted_and_tests_use_the_number_of_logged_rows(project: Pa
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    window = window_by_time(state, MODEL_NAME, since=NOW - hours_us(30), until=NOW + 1)
-    found = window_counts(state, MODEL_NAME, package, window)
+    log = PredictionLog(state, MODEL_NAME, lambda _: package)
+    window = window_by_time(log, since=NOW - hours_us(30), until=NOW + 1)
+    found = WindowTallies(log, window).bin_counts(package)
     rebuild_rollups(state, MODEL_NAME, lambda _: package)
-    again = window_counts(state, MODEL_NAME, package, window)
+    again = WindowTallies(log, window).bin_counts(package)
     state.close()
     weight = logged["weight"].to_numpy()
     effective = weight.sum() ** 2 / (weight**2).sum()
@@ -124,7 +128,7 @@ def test_shares_are_weighted_and_tests_use_the_number_of_logged_rows(project: Pa
 def test_performance_equals_weighted_pandas(
     project: Path, logged: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
-    monkeypatch.setattr(performance_report, "_FROM_ROWS", 20_000 if is_from_rows else 0)
+    monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
     found = make_monitor(project).calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]]
     target = production_package(project)[0].schema.target
@@ -195,7 +199,7 @@ def test_hours_of_a_deleted_package_have_no_classes(project: Path) -> None:
         return None
 
     roll_up(state, MODEL_NAME, gone)
-    found = predictions_by_hour(state, MODEL_NAME, gone, since=NOW - hours_us(2), until=NOW)
+    found = predictions_by_hour(PredictionLog(state, MODEL_NAME, gone), since=NOW - hours_us(2), until=NOW)
     state.close()
     assert (sum(one.n_predictions for one in found), [dict(one.by_class) for one in found]) == (
         100.0,

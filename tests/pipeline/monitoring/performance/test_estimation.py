@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from pipeline.errors import DataError, UnknownOption
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import (
+    IntervalOptions,
     Performance,
     ScoreHistogram,
     calculate_realized_performance,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGET = Target("y", ("no", "yes"), "yes")
-OPTIONS = {"confidence": 0.95, "draws": 200, "seed": 0}
+INTERVALS = IntervalOptions(confidence_level=0.95, bootstrap_samples=200, seed=0)
 NAMES = ("accuracy", "f1_weighted", "roc_auc", "log_loss", "brier")
 
 
@@ -45,7 +46,7 @@ def make_histogram(score: NDArray[np.float64], y: NDArray[np.int64] | None = Non
 
 def test_realized_metrics_equal_scikit_learn() -> None:
     score, y = sample_scores(20_000, 0)
-    found = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, **OPTIONS)
+    found = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, intervals=INTERVALS)
     said = score >= 0.5
     expected = {
         "accuracy": accuracy_score(y, said),
@@ -64,7 +65,7 @@ def test_intervals_of_realized_metrics_have_nominal_coverage() -> None:
     held = 0
     for seed in range(60):
         figure = calculate_realized_performance(
-            make_histogram(*sample_scores(1_000, 100 + seed)), ["accuracy"], n_rows=1_000, **OPTIONS
+            make_histogram(*sample_scores(1_000, 100 + seed)), ["accuracy"], n_rows=1_000, intervals=INTERVALS
         ).metrics["accuracy"]
         held += figure.low <= truth <= figure.high
     assert held >= 52  # 57 expected of 60
@@ -73,8 +74,8 @@ def test_intervals_of_realized_metrics_have_nominal_coverage() -> None:
 @pytest.mark.parametrize("shape", [(1.0, 2.0), (0.3, 0.3), (5.0, 1.0)])
 def test_estimated_metrics_are_right_for_calibrated_probabilities(shape: tuple[float, float]) -> None:
     score, y = sample_scores(400_000, 2, a=shape[0], b=shape[1])
-    expected = estimate_performance(make_histogram(score), NAMES, **OPTIONS)
-    measured = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=len(y), **OPTIONS)
+    expected = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
+    measured = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=len(y), intervals=INTERVALS)
     for name in NAMES:
         assert expected.metrics[name].value == pytest.approx(measured.metrics[name].value, abs=0.003)
     assert expected.is_estimated
@@ -84,7 +85,7 @@ def test_intervals_of_estimated_metrics_have_nominal_coverage() -> None:
     held = 0
     for seed in range(60):
         score, y = sample_scores(500, seed)
-        figure = estimate_performance(make_histogram(score), ["roc_auc"], **OPTIONS).metrics["roc_auc"]
+        figure = estimate_performance(make_histogram(score), ["roc_auc"], intervals=INTERVALS).metrics["roc_auc"]
         held += figure.low <= roc_auc_score(y, score) <= figure.high
     assert held >= 52
 
@@ -94,9 +95,9 @@ def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
     score, _ = sample_scores(100_000, 3)
     counts = made.score.finest.count(score)
     from_counts = estimate_performance(
-        ScoreHistogram.from_histogram(made.score, counts, TARGET, threshold=0.5), NAMES, **OPTIONS
+        ScoreHistogram.from_histogram(made.score, counts, TARGET, threshold=0.5), NAMES, intervals=INTERVALS
     )
-    from_rows = estimate_performance(make_histogram(score), NAMES, **OPTIONS)
+    from_rows = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
     assert from_counts.n_rows == 100_000
     for name in NAMES:
         assert from_counts.metrics[name].value == pytest.approx(from_rows.metrics[name].value, abs=0.001)
@@ -104,7 +105,7 @@ def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
 
 def test_a_histogram_of_three_classes_is_refused() -> None:
     made = make_reference()
-    with pytest.raises(DataError, match="needs two classes; pass rows"):
+    with pytest.raises(DataError, match="has 3 classes; a histogram of scores needs two classes; pass rows"):
         ScoreHistogram.from_histogram(
             made.score, made.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
         )
@@ -118,9 +119,7 @@ def test_three_classes_are_expected_from_rows() -> None:
     found = estimate_performance(
         ScoreHistogram.from_rows(probabilities, said, positive=None),
         ["accuracy", "log_loss"],
-        confidence_level=0.95,
-        n_resamples=100,
-        seed=0,
+        intervals=IntervalOptions(confidence_level=0.95, bootstrap_samples=100, seed=0),
     )
     assert found.metrics["accuracy"].value == pytest.approx(accuracy_score(y, said), abs=0.01)
     assert found.metrics["log_loss"].value == pytest.approx(log_loss(y, probabilities), abs=0.01)
@@ -128,23 +127,23 @@ def test_three_classes_are_expected_from_rows() -> None:
 
 def test_an_estimate_disagrees_when_the_realized_metric_leaves_its_interval() -> None:
     score, y = sample_scores(5_000, 5)
-    expected = estimate_performance(make_histogram(score), NAMES, **OPTIONS)
-    kept = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=5_000, **OPTIONS)
-    turned = calculate_realized_performance(make_histogram(score, 1 - y), NAMES, n_rows=5_000, **OPTIONS)
+    expected = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
+    kept = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=5_000, intervals=INTERVALS)
+    turned = calculate_realized_performance(make_histogram(score, 1 - y), NAMES, n_rows=5_000, intervals=INTERVALS)
     assert estimates_agree(expected, kept) == dict.fromkeys(NAMES, True)
     assert estimates_agree(expected, turned) == dict.fromkeys(NAMES, False)
 
 
 def test_a_window_without_outcomes_has_no_realized_metrics() -> None:
     found = calculate_realized_performance(
-        make_histogram(sample_scores(100, 0)[0]), ["accuracy"], n_rows=100, **OPTIONS
+        make_histogram(sample_scores(100, 0)[0]), ["accuracy"], n_rows=100, intervals=INTERVALS
     )
     assert (found.metrics["accuracy"], found.coverage) == (MetricEstimate(None, None, None), 0.0)
     assert estimates_agree(found, found) == {}
 
 
 def test_an_empty_window_has_no_estimated_metrics() -> None:
-    found = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], **OPTIONS)
+    found = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], intervals=INTERVALS)
     assert (found.metrics["accuracy"].value, found.n_rows, found.coverage) == (None, 0, 0.0)
 
 
@@ -174,9 +173,9 @@ def test_few_outcomes_give_neither_degradation_nor_disagreement() -> None:
     """The bootstrap of three rows that are all wrong knows of no luck: its interval is a point."""
     score = np.full(3, 0.9)
     measured = calculate_realized_performance(
-        make_histogram(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, **OPTIONS
+        make_histogram(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, intervals=INTERVALS
     )
-    expected = estimate_performance(make_histogram(score), ["accuracy"], **OPTIONS)
+    expected = estimate_performance(make_histogram(score), ["accuracy"], intervals=INTERVALS)
     (found,) = detect_degradation(measured, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
     assert (measured.metrics["accuracy"].high, found.verdict) == (0.0, "not_enough_data")
     assert estimates_agree(expected, measured, min_outcomes=200) == {}

@@ -1,4 +1,4 @@
-"""Bodies are read strictly, and what is wrong with one is said so that its sender can mend it."""
+"""Bodies are parsed strictly, and each error names the field and what is expected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCHEMA = Schema(
         Column("seen_at", "datetime", "datetime64[us]", nullable=True),
         Column("row", "integer", "Int64", role="id"),
     ),
-    Target("answer", ("no", "yes"), "yes"),
+    Target("outcome", ("no", "yes"), "yes"),
 )  # fmt: skip
 PARSER = RowParser(SCHEMA, max_rows=3)
 
@@ -82,14 +82,14 @@ def test_a_wrong_field_is_named_with_its_rule(features: dict[str, Any], path: st
     assert (problem.path, problem.rule) == (path, rule)
 
 
-def test_a_problem_teaches_and_never_repeats_the_value() -> None:
+def test_error_names_what_is_expected_and_never_the_value() -> None:
     (problem,) = raised_error(row_body(count=777)).errors
     assert problem.message == "expected a whole number from 0 to 11 (unit: hours), such as 4, or null"
     assert "did you mean 'count'" in str(raised_error(row_body(Count=1)))
 
 
 @pytest.mark.parametrize("count", [2**63, -(2**63) - 1, 2**64, 10**30])
-def test_a_whole_number_that_no_column_can_hold_is_told_as_such(count: int) -> None:
+def test_integer_beyond_64_bits_is_an_error_of_its_own(count: int) -> None:
     (problem,) = raised_error(row_body(count=count)).errors
     assert (problem.path, problem.message.partition("; ")[2]) == (
         "features.count",
@@ -99,7 +99,7 @@ def test_a_whole_number_that_no_column_can_hold_is_told_as_such(count: int) -> N
 
 def test_all_wrong_fields_are_named_at_once() -> None:
     error = raised_error(row_body(count=12, colour="green", what=1))
-    assert [one.path for one in error.errors] == ["features.what", "features.count", "features.colour"]
+    assert [field.path for field in error.errors] == ["features.what", "features.count", "features.colour"]
     assert (type(error), error.n_errors) == (InvalidRequest, 3)
 
 
@@ -122,16 +122,16 @@ def test_all_wrong_fields_are_named_at_once() -> None:
         b'{"features": {"size": ' + b"9" * 5000 + b"}}",
     ],
 )
-def test_what_is_no_json_is_refused_as_such(raw: bytes) -> None:
+def test_malformed_json_is_refused(raw: bytes) -> None:
     assert type(raised_error(raw)) is MalformedBody
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"1", b"null", b"{}", b'{"features": 1}', b'{"features": {}, "x": 1}'])
-def test_another_shape_is_refused(raw: bytes) -> None:
+def test_wrong_structure_is_refused(raw: bytes) -> None:
     assert type(raised_error(raw)) is InvalidRequest
 
 
-def test_a_bad_row_refuses_its_batch_and_is_named() -> None:
+def test_invalid_row_refuses_its_batch_and_is_named() -> None:
     raw = json.dumps({"instances": [{"size": 1.0}, {"size": 1.0, "count": 12}]}).encode()
     with pytest.raises(InvalidRequest, match=r"^instances\[1\]\.count: expected a whole number from 0 to 11"):
         PARSER.parse_batch(raw)
@@ -159,7 +159,7 @@ COMPLETE_ROW = {"count": 4, "size": 1.5, "colour": "red", "is_new": True, "note"
 
 
 @given(st.sampled_from([{}, COMPLETE_ROW]), st.dictionaries(st.sampled_from(SCHEMA.feature_names), _VALUES))
-def test_the_fast_ways_and_the_slow_way_agree(others: dict[str, Any], some: dict[str, Any]) -> None:
+def test_fast_and_slow_parsing_agree(others: dict[str, Any], some: dict[str, Any]) -> None:
     features = {**others, **some}
     # A colon in a key's neighbourhood that the quick count cannot explain sends a body the slow way.
     slow = json.dumps({"instances": [features, {"size": 1.0, "note": ":"}]}).encode()
@@ -176,15 +176,15 @@ def result_or_error(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except InvalidRequest as error:
-        return [(one.path.rpartition(".")[2], one.rule) for one in error.errors]
+        return [(field.path.rpartition(".")[2], field.rule) for field in error.errors]
 
 
-def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> None:
+def test_exclusive_bound_holds_in_a_complete_row() -> None:
     (problem,) = raised_error(json.dumps({"features": {**COMPLETE_ROW, "size": 0}}).encode()).errors
     assert (problem.path, problem.rule) == ("features.size", "gt")
-    told = json_schemas.features_schema(SCHEMA)["properties"]
-    assert [told["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
-    assert [told["count"].get(key) for key in ("minimum", "maximum")] == [0, 11]
+    properties = json_schemas.features_schema(SCHEMA)["properties"]
+    assert [properties["size"].get(key) for key in ("minimum", "exclusiveMinimum")] == [None, 0]
+    assert [properties["count"].get(key) for key in ("minimum", "maximum")] == [0, 11]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_bound_that_is_excluded_is_refused_in_a_row_that_lacks_nothing() -> No
         (Column("a", "category", "category", categories=("x", "y"), checks={"isin": ["x", "y"], "ge": "y"}), "x", "ge"),
     ],
 )
-def test_a_check_that_no_decoder_makes_is_made_behind_it(column: Column, value: Any, rule: str) -> None:
+def test_check_without_decoder_form_runs_after_decoding(column: Column, value: Any, rule: str) -> None:
     codec = RowParser(Schema("small", (column,), SCHEMA.target), max_rows=1)
     for read in (
         lambda: (codec.parse_row(json.dumps({"features": {"a": value}}).encode()),),
@@ -214,19 +214,19 @@ def test_columns_have_finite_numbers_however_large(value: float) -> None:
             PARSER.parse_columns(columns)
 
 
-def test_not_a_number_is_a_missing_value_of_a_column() -> None:
+def test_nan_in_a_column_is_a_missing_value() -> None:
     columns = {"size": [1.0, 2.0], "count": [float("nan"), 3.0], "note": [None, float("nan")]}
     assert PARSER.parse_columns(columns).rows == [(None, 1.0, None, None, None, None), (3, 2.0, None, None, None, None)]
 
 
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_no_bytes_do_more_than_be_refused(raw: bytes) -> None:
+def test_arbitrary_bytes_are_only_refused(raw: bytes) -> None:
     assert raised_error(raw).n_errors >= 1
 
 
-def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_read() -> None:
-    said = raised_error(b'{"features": [' + b"1," * 200_000 + b"1]}")
-    assert (type(said), said.errors[0].rule) == (BodyTooLarge, "max_values")
+def test_body_with_too_many_values_is_refused_before_decoding() -> None:
+    error = raised_error(b'{"features": [' + b"1," * 200_000 + b"1]}")
+    assert (type(error), error.errors[0].rule) == (BodyTooLarge, "max_values")
     with pytest.raises(InvalidRequest, match="has far more values"):
         PARSER.parse_batch(b'{"instances": [' + b"{}," * 2_000_000 + b"{}]}")
     head = b'{"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": ['
@@ -234,13 +234,13 @@ def test_a_body_with_far_more_values_than_it_may_have_is_refused_before_it_is_re
         open_inference.parse_request(head + b"1," * 200_000 + b"1]}]}", None, SCHEMA, max_rows=3)
 
 
-def test_the_words_of_texts_and_categories_are_not_counted_as_values() -> None:
-    schema = Schema("one", (Column("note", "text", "string"),), Target("answer", ("no", "yes"), "yes"))
+def test_commas_in_texts_and_categories_are_not_counted_as_values() -> None:
+    schema = Schema("notes", (Column("note", "text", "string"),), Target("outcome", ("no", "yes"), "yes"))
     long = "a, b: " * 10_000
     assert RowParser(schema, max_rows=1).parse_row(json.dumps({"features": {"note": long}}).encode()) == (long,)
 
 
-def test_as_many_near_words_are_looked_for_as_a_refusal_shows() -> None:
-    said = raised_error(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
-    assert (said.n_errors, len(said.errors)) == (100, 20)
-    assert all("did you mean 'count'?" in one.message for one in said.errors)
+def test_suggestions_are_limited_to_the_listed_errors() -> None:
+    error = raised_error(json.dumps({"features": {"size": 1.5, **{f"coun{at}": 1 for at in range(100)}}}).encode())
+    assert (error.n_errors, len(error.errors)) == (100, 20)
+    assert all("did you mean 'count'?" in field.message for field in error.errors)

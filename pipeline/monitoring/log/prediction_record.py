@@ -1,0 +1,149 @@
+"""Validate one prediction that a caller logs, and turn it into a row of the log."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.state import PredictionRow
+from pipeline.text import pluralize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.package import Package
+
+__all__ = ["MonitoredVersion", "check_class", "make_prediction_row"]
+
+_MAX_ID_LENGTH = 36
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredVersion:
+    """A version of a model with its package, and the generation of the deployment."""
+
+    model: str
+    version: int
+    package: Package
+    generation: int
+
+
+def make_prediction_row(
+    monitored: MonitoredVersion,
+    prediction: Any,
+    features: Any,
+    *,
+    confidence: float,
+    prediction_id: str | None,
+    predicted_at: int,
+) -> PredictionRow:
+    """Return the row of the log of one prediction.
+
+    Parameters
+    ----------
+    monitored : MonitoredVersion
+        The version that made the prediction.
+    prediction : str
+        One of its classes.
+    features : mapping, Series, or frame of one row
+        Each feature is stored as its `store` declares; hashed values are left out.
+    confidence : float between 0 and 1
+        Probability of the predicted class; the other classes share the rest equally.
+    prediction_id : str, optional
+        At most 36 characters; a new identifier when None.
+    predicted_at : int
+        In microseconds since 1970.
+
+    Raises
+    ------
+    DataError
+        When a value has another form.
+    """
+    package = monitored.package
+    check_class("prediction", prediction, package.classes)
+    if not 0.0 <= confidence <= 1.0:
+        raise DataError(f"confidence: {confidence!r} is not a probability; expected a number from 0 to 1")
+    identifier = prediction_id if prediction_id is not None else str(uuid.uuid4())
+    if not 0 < len(identifier) <= _MAX_ID_LENGTH:
+        raise DataError(f"request_id: has {len(identifier)} characters; expected 1 to {_MAX_ID_LENGTH}")
+    other_share = (1.0 - confidence) / max(len(package.classes) - 1, 1)
+    probabilities = {name: float(confidence) if name == str(prediction) else other_share for name in package.classes}
+    return PredictionRow(
+        prediction_id=identifier,
+        predicted_at=predicted_at,
+        model=monitored.model,
+        version=monitored.version,
+        digest=package.digest,
+        generation=monitored.generation,
+        features=json.dumps(_loggable_features(_features_as_json_values(features), package), ensure_ascii=False),
+        prediction=str(prediction),
+        probabilities=json.dumps(probabilities),
+        confidence=float(confidence),
+        served_by="production",
+        source="api",
+        latency_us=0,
+        weight=1.0,
+        idempotency_key=None,
+        subject=None,
+    )
+
+
+def check_class(field_name: str, value: Any, classes: Sequence[str]) -> None:
+    """Raise DataError when a value is not one of the classes."""
+    if str(value) not in classes:
+        raise DataError(f"{field_name}: {value!r} is not a class; expected one of {', '.join(classes)}")
+
+
+def _features_as_json_values(features: Any) -> dict[str, Any]:
+    """Return the features of one row as JSON values; missing ones are None."""
+    if hasattr(features, "iloc") and hasattr(features, "columns"):
+        if len(features) != 1:
+            raise DataError(
+                f"features: the frame has {pluralize(len(features), 'row')}; expected one row, log the rows one by one"
+            )
+        features = features.iloc[0]
+    if hasattr(features, "to_dict"):
+        features = features.to_dict()
+    if not isinstance(features, Mapping):
+        raise DataError(
+            f"features: {type(features).__name__} is not supported; expected a mapping, a Series or a frame of one row"
+        )
+    return {str(name): _to_json_value(str(name), value) for name, value in features.items()}
+
+
+def _to_json_value(name: str, value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str | bool | int | float) or (isinstance(value, float) and math.isinf(value)):
+        raise DataError(
+            f"features: {name}: {value!r} cannot be logged; expected text, a finite number, a boolean or None"
+        )
+    return value
+
+
+def _loggable_features(row: Mapping[str, Any], package: Package) -> dict[str, Any]:
+    """Return the part of a row that the log stores by the `store` of each column; hashed values are left out."""
+    bins_by_name = {bins.name: bins for bins in package.reference.columns}
+    logged: dict[str, Any] = {}
+    for column in package.schema.features:
+        if column.name not in row or column.store in ("drop", "hash"):
+            continue
+        if column.store == "full":
+            logged[column.name] = row[column.name]
+        elif column.name in bins_by_name:
+            logged[column.name] = {"bin": int(bins_by_name[column.name].codes([row[column.name]])[0])}
+    return logged
