@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 

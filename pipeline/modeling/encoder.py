@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import EstimatorInputsConfig
     from pipeline.schema import Column, Schema
 
 __all__ = ["Encoder", "make_encoder"]

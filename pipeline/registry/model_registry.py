@@ -28,7 +28,8 @@ from pipeline.tracking.run_store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig, TrackingConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
     from pipeline.registry.reproduction import ReproductionReport

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
     from pipeline.package.package_store import PackageStore
     from pipeline.state import ModelVersion, State

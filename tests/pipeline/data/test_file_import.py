@@ -73,6 +73,7 @@ def test_file_never_imported_is_refused(tmp_path: Path, root: Path) -> None:
         find_imported_file(write_source_file(tmp_path), root=root)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_in_a_dvc_project_the_file_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=root, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})

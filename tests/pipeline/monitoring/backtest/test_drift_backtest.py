@@ -90,7 +90,7 @@ def _proposed_config(found: BacktestReport) -> Any:
 def test_a_met_budget_proposes_nothing_and_power_grows_with_the_shift() -> None:
     found = run_backtest(AlertBudget(1.0, 24.0), seed=3, config=CONFIG)
     assert found.proposal == {}
-    assert "the budget is kept: nothing to change" in list(proposal_lines(found, {}))
+    assert "the thresholds meet the budget; nothing to change" in list(proposal_lines(found, {}))
     shifts = [one.power for one in found.detection_powers if one.column == "size" and one.change.startswith("shift")]
     assert shifts == sorted(shifts)
     assert shifts[-1] > 0.95 > shifts[0]
@@ -153,7 +153,9 @@ def test_an_alert_budget_is_a_number_and_a_time_unit(words: str, per_week: float
 
 @pytest.mark.parametrize("words", ["1", "0/week", "1/fortnight", "many/day"])
 def test_an_invalid_alert_budget_is_refused(words: str) -> None:
-    with pytest.raises(UsageError, match="accepted is a number and one of day, week, month, year, such as 1/week"):
+    with pytest.raises(
+        UsageError, match="is invalid; expected a number and one of day, week, month, year, such as 1/week"
+    ):
         parse_alert_budget(words, 24.0)
 
 
@@ -171,7 +173,7 @@ def test_replay_lists_degradations_without_drift(project: Path) -> None:
     found = replay_log(monitor, AlertBudget(7.0, 1.0), n_windows=6, sampling=WindowSampling(100, 0))
     assert [(one.n_windows, name in [c for c, _, _ in one.columns]) for one in found.incidents] == [(1, True)]
     assert len(found.missed_degradations) == 1
-    assert any("no column drifted, outcomes show worse" in line for line in report_lines(found))
+    assert any("no drift, but outcomes show degraded" in line for line in report_lines(found))
 
 
 def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path, run_cli: CliRunner) -> None:

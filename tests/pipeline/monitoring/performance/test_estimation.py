@@ -105,7 +105,7 @@ def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
 
 def test_a_histogram_of_three_classes_is_refused() -> None:
     made = make_reference()
-    with pytest.raises(DataError, match="needs two classes; pass rows"):
+    with pytest.raises(DataError, match="has 3 classes; a histogram of scores needs two classes; pass rows"):
         ScoreHistogram.from_histogram(
             made.score, made.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
         )
