@@ -103,6 +103,10 @@ def write_outcomes(root: Path, outcomes: list[tuple[str, str]]) -> None:
     state.close()
 
 
+def numeric_feature(package: Package) -> str:
+    return next(column.name for column in package.schema.features if column.is_numeric)
+
+
 def hours_us(n: float) -> int:
     return int(n * HOUR_US)
 

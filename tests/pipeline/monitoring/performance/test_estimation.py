@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
-from pipeline.errors import DataError, UnknownOption
+from pipeline.errors import UnknownOption
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import (
     IntervalOptions,
@@ -20,7 +20,6 @@ from pipeline.monitoring import (
     estimates_agree,
 )
 from pipeline.schema import Target
-from tests.pipeline.monitoring.drift_fixtures import make_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,27 +87,6 @@ def test_intervals_of_estimated_metrics_have_nominal_coverage() -> None:
         metric = estimate_performance(make_histogram(score), ["roc_auc"], intervals=INTERVALS).metrics["roc_auc"]
         n_covered += metric.low <= roc_auc_score(y, score) <= metric.high
     assert n_covered >= 52
-
-
-def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
-    made = make_reference()
-    score, _ = sample_scores(100_000, 3)
-    counts = made.score.finest.count(score)
-    from_counts = estimate_performance(
-        ScoreHistogram.from_histogram(made.score, counts, TARGET, threshold=0.5), NAMES, intervals=INTERVALS
-    )
-    from_rows = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
-    assert from_counts.n_rows == 100_000
-    for name in NAMES:
-        assert from_counts.metrics[name].value == pytest.approx(from_rows.metrics[name].value, abs=0.001)
-
-
-def test_a_histogram_of_three_classes_is_refused() -> None:
-    made = make_reference()
-    with pytest.raises(DataError, match="has 3 classes; a histogram of scores needs two classes; pass rows"):
-        ScoreHistogram.from_histogram(
-            made.score, made.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
-        )
 
 
 def test_three_classes_are_expected_from_rows() -> None:
