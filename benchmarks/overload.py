@@ -124,7 +124,8 @@ def print_result(name: str, result: OverloadResult, seconds: int) -> float:
     counts = result.load_counts
     n_completed = counts["all"] - counts["shed"] - counts["other"]
     print(
-        f"{name:12} load: {n_completed / seconds:,.0f} completed/s, {counts['shed'] / seconds:,.0f} shed/s, {counts['other']} other,"
+        f"{name:12} load: {n_completed / seconds:,.0f} completed/s, {counts['shed'] / seconds:,.0f} shed/s,"
+        f" {counts['other']} other,"
         f" {counts['lost']} lost; paced clients {result.statuses}: p50 {admitted[49]:.1f}, p99 {admitted[98]:.1f} ms;"
         f" livez p50 {probes[49]:.1f}, p99 {probes[98]:.1f} ms",
         flush=True,
@@ -162,9 +163,8 @@ def main() -> None:
                 result = run_overload(port, body, args.connections * factor, seconds, home)
                 latencies_ms.append(print_result(kind, result, seconds))
                 print("             resident {:.0f} MB, peak {:.0f} MB".format(*memory_mb(pid)), flush=True)
-    print(
-        f"admitted p99 under overload / usual: {latencies_ms[1] / statistics.mean([latencies_ms[0], latencies_ms[2]]):.2f}"
-    )
+    ratio = latencies_ms[1] / statistics.mean([latencies_ms[0], latencies_ms[2]])
+    print(f"admitted p99 under overload / usual: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -74,9 +74,11 @@ def measure_replicas(root: Path, address: str | None, n_servers: int, n: int) ->
     if failed:
         sys.exit(f"{len(failed)} requests failed, the first with {failed[0]}")
     n *= n_servers
-    costs = f"{1e6 * servers_s / n:4.0f} microseconds in servers, {1e6 * database_s / n:4.0f} in the database per prediction"
     rate = n_servers * n / servers_s
-    return f"{n_servers} server(s): {costs}; at most {rate:,.0f} predictions/s with a core for each server"
+    return (
+        f"{n_servers} server(s): {1e6 * servers_s / n:4.0f} microseconds in servers, {1e6 * database_s / n:4.0f} in the"
+        f" database per prediction; at most {rate:,.0f} predictions/s with a core for each server"
+    )
 
 
 def main() -> None:

@@ -214,7 +214,8 @@ def measure_server(
                 results.load_results[load, connections] = result
                 print(
                     f"{name:18} {load:>17} rows, {connections:2} connections {result.rate:10,.1f}/s"
-                    f"   p50 {result.p50_ms:9.2f} ms   p99 {result.p99_ms:9.2f} ms{result.errors and '   ERRORS: ' + result.errors}",
+                    f"   p50 {result.p50_ms:9.2f} ms   p99 {result.p99_ms:9.2f} ms"
+                    f"{result.errors and '   ERRORS: ' + result.errors}",
                     flush=True,
                 )
         results.resident_mb = resident_mb(pid)
