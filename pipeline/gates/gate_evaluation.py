@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 
@@ -125,7 +125,7 @@ def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
 
 def _chance_level(context: _GateContext, name: str) -> float:
     """Return the value that chance alone gives a perfectly calibrated model on these rows."""
-    if not METRICS[name].has_floor:
+    if not METRICS[name].has_chance_level:
         return 0.0
     return expected_metric_if_calibrated(
         context.scored(context.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=context.seed

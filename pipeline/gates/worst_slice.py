@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
 __all__ = ["WorstSlice", "worst_slice"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline import files, package
-from pipeline.config.groups.training_config import EstimatorInputsConfig, ModelConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import UsageError
 from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.modeling.estimators import estimator_to_config

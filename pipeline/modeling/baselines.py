@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig, ModelConfig
+from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.modeling.classifier import fit_classifier
 
 if TYPE_CHECKING:

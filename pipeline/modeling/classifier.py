@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import ModelConfig
     from pipeline.schema import Schema, Target
 
 __all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes", "predicted_codes"]

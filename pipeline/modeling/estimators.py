@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, d
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config.groups.training_config import ModelConfig
+    from pipeline.config.groups.model_config import ModelConfig
 
 __all__ = [
     "build_estimator",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig, TrainingConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import ModelConfig
+    from pipeline.config.groups.training_config import TrainingConfig
     from pipeline.schema import Schema, Target
 
     Floats = NDArray[np.float64]

@@ -24,7 +24,7 @@ from pipeline.simulation.row_sampler import sample_column
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.monitoring.drift.detection import ColumnTest
     from pipeline.package import Bins, Reference
     from pipeline.schema import Column, Schema

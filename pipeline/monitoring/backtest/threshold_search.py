@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.monitoring.drift.detection import ColumnTest
 
     Bools = NDArray[np.bool_]

@@ -19,7 +19,7 @@ from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
 N_ROWS = 3000

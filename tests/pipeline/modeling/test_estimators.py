@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.groups.training_config import EstimatorInputsConfig, ModelConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused
 from pipeline.modeling.estimators import (
     build_estimator,

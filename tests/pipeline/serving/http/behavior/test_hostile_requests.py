@@ -1,4 +1,4 @@
-"""Nothing that a hostile client sends gets a 5xx, hangs, or keeps a good request from its answer."""
+"""No request of a hostile client causes a 5xx, hangs, or delays a valid request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.fixtures.proof import proof_rounds
 from tests.fixtures.server_process import MODEL_NAME, ROW
-from tests.pipeline.serving.http.hostile_requests import hostile_bodies, hostile_raw_requests
+from tests.pipeline.serving.http.behavior.hostile_requests import hostile_bodies, hostile_raw_requests
 
 if TYPE_CHECKING:
     import httpx
@@ -42,14 +42,14 @@ VALID_BODIES: dict[str, Any] = {
     "/feedback": {"outcomes": [{"prediction_id": "PREDICTION", "outcome": "Extrovert", "source": "person"}] * 2},
     f"/v2/models/{MODEL_NAME}/infer": tensors(),
 }
-# These are true of no schema, and still no fault: numbers and words that the field accepts.
+# Variants that are valid: numbers and words that the field accepts.
 _VALID_MUTATIONS = {
     "/feedback": {".source=" + value for value in ('"4"', '" No"', '"<script>"', '"\\x41"')},
 }
 
 
 def must_be_refused(path: str, name: str) -> bool:
-    return not any(name.endswith(one) or one in name for one in _VALID_MUTATIONS.get(path, ()))
+    return not any(name.endswith(mutation) or mutation in name for mutation in _VALID_MUTATIONS.get(path, ()))
 
 
 @pytest.mark.parametrize("path", VALID_BODIES)
@@ -62,12 +62,18 @@ def test_every_hostile_body_is_refused_and_a_valid_body_works_afterwards(client:
     n_sent, wrong = 0, []
     for name, body in hostile_bodies(json.loads(text)):
         began = time.monotonic()
-        answer = client.post(path, content=body, headers=headers)
-        took = time.monotonic() - began
+        response = client.post(path, content=body, headers=headers)
+        duration_s = time.monotonic() - began
         n_sent += 1
-        is_refused = 400 <= answer.status_code < 500 and answer.headers["content-type"] == "application/problem+json"
-        if (must_be_refused(path, name) and not is_refused) or answer.status_code >= 500 or took > _MAX_RESPONSE_S:
-            wrong.append((name, answer.status_code, round(took, 2)))
+        is_refused = (
+            400 <= response.status_code < 500 and response.headers["content-type"] == "application/problem+json"
+        )
+        if (
+            (must_be_refused(path, name) and not is_refused)
+            or response.status_code >= 500
+            or duration_s > _MAX_RESPONSE_S
+        ):
+            wrong.append((name, response.status_code, round(duration_s, 2)))
         if n_sent % N_VALID_AFTER == 0:
             after = client.post(path, content=good, headers=headers)
             if after.status_code != 200:
@@ -87,22 +93,22 @@ _LARGE_BODIES = {
 @pytest.mark.parametrize("kind", _LARGE_BODIES)
 def test_a_body_of_millions_of_values_is_refused_unread(client: httpx.Client, path: str, kind: str) -> None:
     body = b'{"%s": %s}' % (next(iter(VALID_BODIES[path])).encode(), _LARGE_BODIES[kind])
-    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["problems"][0]["rule"]) == (413, "max_values")
+    response = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["problems"][0]["rule"]) == (413, "max_values")
 
 
 def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: RunningServer, client: httpx.Client) -> None:
     wrong = []
     for name, data in hostile_raw_requests(f"127.0.0.1:{server.port}"):
-        status, took = _exchange(server.port, data)
-        if (status is not None and not 400 <= status < 500) or took > _MAX_RESPONSE_S:
-            wrong.append((name, status, round(took, 2)))
+        status, duration_s = _exchange(server.port, data)
+        if (status is not None and not 400 <= status < 500) or duration_s > _MAX_RESPONSE_S:
+            wrong.append((name, status, round(duration_s, 2)))
         assert client.post("/predict", json={"features": ROW}).status_code == 200, name
     assert wrong == []
 
 
 def _exchange(port: int, data: bytes) -> tuple[int | None, float]:
-    """Send bytes and say that no more will come; return the status, and after how many seconds the answer was there."""
+    """Send bytes and close the sending side; return the status and the seconds until the response."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=_MAX_RESPONSE_S + 1) as connection:
         try:

@@ -1,8 +1,10 @@
-"""A request leaves nothing behind that only a collection of garbage would find: a collection stops every answer."""
+"""A request leaves no reference cycles: collecting them would pause every response."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.fixtures.server_process import ROW, make_project, run_server
 
@@ -16,6 +18,7 @@ atexit.register(lambda: pathlib.Path("garbage.txt").write_text(str(gc.collect())
 N_REQUESTS = 1_000
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_requests_leave_no_cycles_of_objects(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package])
     (tmp_path / "counting").mkdir()

@@ -1,4 +1,4 @@
-"""What breaks under the real server, on both databases: the process is killed, or the database goes away and comes back."""
+"""Recovery of a running server from kills, database outages and full disks, on both databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.state.tables import predictions
 from tests.fixtures import postgresql_server
 from tests.fixtures.proof import proof_rounds
 from tests.fixtures.server_process import ROW, make_project, run_server
-from tests.pipeline.serving.http.server_load import ServerLoad
+from tests.pipeline.serving.http.behavior.server_load import ServerLoad
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
@@ -30,9 +30,9 @@ N_STOPS = proof_rounds(1, long=20)
 def logged_prediction_ids(root: Path) -> list[str]:
     state = open_state(root)
     with state.reading() as connection:
-        found = list(connection.execute(select(predictions.c.prediction_id)).scalars())
+        prediction_ids = list(connection.execute(select(predictions.c.prediction_id)).scalars())
     state.close()
-    return found
+    return prediction_ids
 
 
 @pytest.mark.usefixtures("state_database")
@@ -51,11 +51,11 @@ def test_a_killed_server_loses_no_acknowledged_row_and_is_ready_again(package: P
         with run_server(tmp_path) as server, server.client() as client:
             assert client.get("/readyz").status_code == 200
             ready_s.append(time.monotonic() - began)
-    found = logged_prediction_ids(tmp_path)
+    logged = logged_prediction_ids(tmp_path)
     print(f"ready again after {sorted(ready_s)[N_KILLS // 2]:.2f} s, at most {max(ready_s):.2f} s")
     assert len(acknowledged) > 10 * N_KILLS
-    assert set(acknowledged) - set(found) == set()
-    assert len(found) == len(set(found))
+    assert set(acknowledged) - set(logged) == set()
+    assert len(logged) == len(set(logged))
 
 
 def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
@@ -63,16 +63,16 @@ def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
 ) -> None:
     monkeypatch.setenv("MLOPS_STATE_URL", postgresql_server.new_database(postgresql))
     make_project(tmp_path, [package])
-    answers: list[tuple[int, str]] = []
-    given: list[str] = []
+    responses: list[tuple[int, str]] = []
+    acknowledged: list[str] = []
     with run_server(tmp_path) as server, server.client() as client:
 
         def ask() -> int:
-            answer = client.post("/predict", json={"features": ROW})
-            answers.append((answer.status_code, answer.headers.get("retry-after", "")))
-            if answer.status_code == 200:
-                given.append(answer.json()["prediction_id"])
-            return answer.status_code
+            response = client.post("/predict", json={"features": ROW})
+            responses.append((response.status_code, response.headers.get("retry-after", "")))
+            if response.status_code == 200:
+                acknowledged.append(response.json()["prediction_id"])
+            return response.status_code
 
         assert [ask() for _ in range(10)] == [200] * 10
         with postgresql_server.stopped_server(postgresql):
@@ -85,8 +85,8 @@ def test_a_database_outage_fails_requests_but_loses_no_row_and_needs_no_restart(
         print(f"answered again after {time.monotonic() - began:.2f} s")
         assert [ask() for _ in range(10)] == [200] * 10
         assert client.get("/readyz").status_code == 200
-    assert set(answers) == {(200, ""), (503, "2")}
-    assert sorted(logged_prediction_ids(tmp_path)) == sorted(given)
+    assert set(responses) == {(200, ""), (503, "2")}
+    assert sorted(logged_prediction_ids(tmp_path)) == sorted(acknowledged)
 
 
 @pytest.mark.skipif(SMALL_DISK is None, reason="MLOPS_TEST_SMALL_DISK names no file system that may be filled")
@@ -111,10 +111,10 @@ def test_a_full_disk_fails_requests_but_loses_no_row_and_needs_no_restart(packag
         assert server.stop() == 0
         load.join()
     print(
-        f"{len(load.prediction_ids)} answers, {len(load.prediction_ids) - len(before)} after, {len(load.failures)} refused meanwhile"
+        f"{len(load.prediction_ids)} responses, {len(load.prediction_ids) - len(before)} after, {len(load.failures)} refused meanwhile"
     )
     assert len(load.prediction_ids) > len(before)
-    assert {one[:4] for one in load.failures} == {"503 "}
+    assert {failure[:4] for failure in load.failures} == {"503 "}
     assert sorted(logged_prediction_ids(root)) == sorted(load.prediction_ids)
 
 
@@ -137,12 +137,12 @@ def test_immediate_stops_of_the_database_under_load_lose_no_acknowledged_row(
             back_s.append(time.monotonic() - began)
         assert server.stop() == 0
         load.join()
-    found = logged_prediction_ids(tmp_path)
+    logged = logged_prediction_ids(tmp_path)
     print(
         f"{len(load.prediction_ids)} answered, {len(load.failures)} refused or cut off in {N_STOPS} stops;"
         f" answered again after {max(back_s):.2f} s at the latest"
     )
     assert len(load.prediction_ids) >= N_STOPS
-    assert {one.partition(" ")[0] for one in load.failures if one[0].isdigit()} == {"503"}
-    assert set(load.prediction_ids) - set(found) == set()
-    assert len(found) == len(set(found))
+    assert {failure.partition(" ")[0] for failure in load.failures if failure[0].isdigit()} == {"503"}
+    assert set(load.prediction_ids) - set(logged) == set()
+    assert len(logged) == len(set(logged))

@@ -37,8 +37,8 @@ def test_every_reference_names_a_schema_and_every_array_declares_its_items(clien
     document = client.get("/openapi.json").json()
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     found = list(schema_nodes(document))
-    assert {one["$ref"] for one in found if "$ref" in one} <= known
-    assert all("items" in one for one in found if one.get("type") == "array")
+    assert {prediction["$ref"] for prediction in found if "$ref" in prediction} <= known
+    assert all("items" in prediction for prediction in found if prediction.get("type") == "array")
 
 
 @pytest.mark.skipif(GENERATOR is None, reason="MLOPS_CLIENT_GENERATOR names no generator; see `make generated-client`")
@@ -59,19 +59,19 @@ def test_a_generated_client_predicts_and_sends_outcomes(
     ]
     subprocess.run(command, check=True, capture_output=True)
     monkeypatch.syspath_prepend(tmp_path)
-    made = importlib.import_module("made")
+    generated = importlib.import_module("made")
     models = importlib.import_module("made.models")
     api = {
         name: importlib.import_module(f"made.api.default.{name}") for name in ("predict", "predict_batch", "feedback")
     }
     row = models.Features.from_dict(ROW)
-    with made.Client(base_url=server.address) as caller:
-        one = api["predict"].sync(client=caller, body=models.Row(features=row))
-        assert (one.prediction in ("Extrovert", "Introvert"), one.served_by) == (True, "production")
-        many = api["predict_batch"].sync(client=caller, body=models.Batch(instances=[row, row]))
-        assert len(many.predictions) == 2
-        told = models.Outcome.from_dict({"prediction_id": one.prediction_id, "outcome": "Introvert"})
-        assert api["feedback"].sync_detailed(client=caller, body=told).status_code == 200
+    with generated.Client(base_url=server.address) as caller:
+        prediction = api["predict"].sync(client=caller, body=models.Row(features=row))
+        assert (prediction.prediction in ("Extrovert", "Introvert"), prediction.served_by) == (True, "production")
+        predictions = api["predict_batch"].sync(client=caller, body=models.Batch(instances=[row, row]))
+        assert len(predictions.predictions) == 2
+        outcome = models.Outcome.from_dict({"prediction_id": prediction.prediction_id, "outcome": "Introvert"})
+        assert api["feedback"].sync_detailed(client=caller, body=outcome).status_code == 200
         bad = models.Features.from_dict({**ROW, "Time_spent_Alone": 400})
         refused = api["predict"].sync(client=caller, body=models.Row(features=bad))
         assert refused.problems[0].path == "features.Time_spent_Alone"

@@ -1,4 +1,4 @@
-"""Slow senders and readers are cut in time, hold no slot, and harm nobody who is not slow."""
+"""Slow senders and readers are disconnected in time, and do not affect other clients."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         f"serving.limits.keep_alive_timeout_s={DEADLINE_S + 2}",
         "serving.limits.max_concurrent_requests=8",
     )
-    with run_server(root) as one:
-        yield one
+    with run_server(root) as running_server:
+        yield running_server
 
 
 def open_connection(server: RunningServer, first: bytes) -> socket.socket:
@@ -112,19 +112,19 @@ def _is_closed(connection: socket.socket) -> bool:
 def test_a_slow_sender_gets_the_reason(server: RunningServer) -> None:
     connection = open_connection(server, HEAD + b"Content-Length: 1000\r\n\r\n{")
     connection.settimeout(DEADLINE_S + 3)
-    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    response = b"".join(iter(lambda: connection.recv(65536), b""))
     connection.close()
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:mlops:problem:too-slow"
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(response.partition(b"\r\n\r\n")[2])["type"] == "urn:mlops:problem:too-slow"
 
 
 def test_a_refused_body_is_drained_within_bounds_and_gets_a_single_response(server: RunningServer) -> None:
     connection = open_connection(server, HEAD + b"Content-Length: 40000000\r\n\r\n{")
     connection.settimeout(DEADLINE_S + 3)
-    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    response = b"".join(iter(lambda: connection.recv(65536), b""))
     connection.close()
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert response.count(b"HTTP/1.1 ") == 1
 
 
 def test_a_client_that_does_not_read_responses_is_disconnected(server: RunningServer) -> None:
@@ -169,8 +169,8 @@ def test_pipelined_requests_get_responses_in_order(server: RunningServer) -> Non
     last = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall((predict + probe) * 20 + last)
-        said = b"".join(iter(lambda: connection.recv(65_536), b""))
-    kinds = re.findall(rb'"prediction_id"|"live"|not-found', said)
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    kinds = re.findall(rb'"prediction_id"|"live"|not-found', received)
     assert kinds[:41] == [b'"prediction_id"', b'"live"'] * 20 + [b"not-found"]
 
 
@@ -194,14 +194,14 @@ def test_overload_is_shed_with_retry_after_while_probes_succeed(server: RunningS
             with server.client() as other:  # a probe comes on a connection of its own
                 assert other.get("/livez").status_code == 200
             times.append(time.monotonic() - began)
-            answer = client.post("/predict", json={"features": ROW})
-            if answer.status_code != 200:
-                shed.add(f"{answer.status_code} {answer.headers['retry-after']}")
+            response = client.post("/predict", json={"features": ROW})
+            if response.status_code != 200:
+                shed.add(f"{response.status_code} {response.headers['retry-after']}")
             time.sleep(0.05)
         assert client.post("/predict", json={"features": ROW}).status_code == 200
-    told = load.communicate()[0]
-    statuses = dict(re.findall(r"(\d{3}): (\d+)", told))
-    assert set(statuses) == {"200", "503"}, told
+    output = load.communicate()[0]
+    statuses = dict(re.findall(r"(\d{3}): (\d+)", output))
+    assert set(statuses) == {"200", "503"}, output
     assert shed <= {"503 1"}
     assert max(times) < 2
 
@@ -214,10 +214,10 @@ def test_memory_is_bounded_however_many_large_bodies_come_at_once(package: Path,
         usual = _status(server, head + body)
         before_mb = _peak_memory_mb(server)
         with ThreadPoolExecutor(N_LARGE_BODIES) as pool:
-            told = Counter(pool.map(lambda _: _status(server, head + body), range(N_LARGE_BODIES)))
+            statuses = Counter(pool.map(lambda _: _status(server, head + body), range(N_LARGE_BODIES)))
         grown_mb = _peak_memory_mb(server) - before_mb
-    print(f"{N_LARGE_BODIES} bodies of 3.9 MB at once: {grown_mb:.0f} MB more; {dict(told)}")
-    assert (usual, set(told) - {200, 503}, told[503] > 0) == (200, set(), True)
+    print(f"{N_LARGE_BODIES} bodies of 3.9 MB at once: {grown_mb:.0f} MB more; {dict(statuses)}")
+    assert (usual, set(statuses) - {200, 503}, statuses[503] > 0) == (200, set(), True)
     # Bodies that have arrived count together; of each other connection at most what was read at once is held.
     assert grown_mb < 90 + 0.25 * N_LARGE_BODIES
 

@@ -1,4 +1,4 @@
-"""The process starts light, stops in order, and needs neither MLflow nor the graph."""
+"""The process imports little, shuts down gracefully, and needs neither MLflow nor DVC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.state.tables import predictions
 from tests.fixtures.project_databases import DATABASE_KIND
 from tests.fixtures.proof import proof_rounds
 from tests.fixtures.server_process import ROW, make_project, run_server
-from tests.pipeline.serving.http.server_load import ServerLoad
+from tests.pipeline.serving.http.behavior.server_load import ServerLoad
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
@@ -29,25 +29,25 @@ def project(package: Path, tmp_path: Path) -> Path:
 
 
 def test_sigterm_under_load_loses_nothing_and_ends_with_0(project: Path) -> None:
-    answered: list[str] = []
+    acknowledged: list[str] = []
     for _ in range(N_STOPS):
         with run_server(project) as server:
             load = ServerLoad(server)
             time.sleep(0.5)
             began = time.monotonic()
             code = server.stop()
-            took = time.monotonic() - began
+            duration_s = time.monotonic() - began
             load.join()
         assert (load.failures, code) == ([], 0)
-        assert took < 10
-        answered += load.prediction_ids
+        assert duration_s < 10
+        acknowledged += load.prediction_ids
     state = open_state(project)
     with state.reading() as connection:
         logged = set(connection.execute(select(predictions.c.prediction_id)).scalars())
     state.close()
-    assert len(answered) > 100 * N_STOPS
-    assert set(answered) - logged == set()
-    assert len(set(answered)) == len(answered)
+    assert len(acknowledged) > 100 * N_STOPS
+    assert set(acknowledged) - logged == set()
+    assert len(set(acknowledged)) == len(acknowledged)
 
 
 # The server, which writes down at its end what it had imported.
@@ -96,9 +96,9 @@ def test_without_a_model_the_server_is_live_and_reports_not_ready(project: Path)
         assert client.get("/livez").status_code == 200
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["ready"], "retry-after" in ready.headers) == (503, False, True)
-        answer = client.post("/predict", json={"features": ROW})
-        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
-        assert int(answer.headers["retry-after"]) >= 1
+        response = client.post("/predict", json={"features": ROW})
+        assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+        assert int(response.headers["retry-after"]) >= 1
         assert client.get("/openapi.json").status_code == 200
 
 
@@ -106,4 +106,4 @@ def test_a_port_in_use_is_an_error_with_a_remedy(project: Path) -> None:
     with run_server(project) as first:
         command = [sys.executable, "-m", "pipeline.serving", "--port", str(first.port)]
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert (done.returncode, "stop what listens there, or choose another --port" in done.stderr) == (7, True)
+    assert (done.returncode, "stop the program that does, or choose another --port" in done.stderr) == (7, True)

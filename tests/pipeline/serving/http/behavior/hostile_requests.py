@@ -1,4 +1,4 @@
-"""Bodies and raw bytes that no client of good will sends; each is to be refused, and to harm nobody."""
+"""Malformed and malicious bodies and raw requests; the server must refuse each of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hostile_bodies", "hostile_raw_requests"]
 
-# What may stand for no value of ours: each as the text of JSON.
+# Values that are valid for no feature, each as JSON text.
 _BAD_VALUES = [
     "NaN",
     "Infinity",
@@ -85,7 +85,7 @@ _BAD_BODIES: list[tuple[str, bytes]] = [
 
 
 def hostile_bodies(valid_body: Any) -> Iterator[tuple[str, bytes]]:
-    """Yield named bodies, each of which differs from the good one in a way that is wrong."""
+    """Yield a name and an invalid variant of a valid body."""
     yield from _BAD_BODIES
     text = json.dumps(valid_body)
     for at in range(1, len(text)):
@@ -121,7 +121,7 @@ def _key_names(value: Any) -> Iterator[str]:
 
 
 def _placeholder_positions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the body as text with one of its values replaced by a hole."""
+    """Yield the body as text with one of its values replaced by a placeholder."""
     for where, swapped in _with_placeholder(value):
         yield f"{path}{where}", json.dumps(swapped)
 
@@ -145,7 +145,7 @@ def _with_unknown_keys(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def hostile_raw_requests(host: str) -> list[tuple[str, bytes]]:
-    """Return named bytes that are no request, or one that must not be believed."""
+    """Return a name and the bytes of an invalid or forged request."""
     start = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n".encode()
     body = b'{"features": {}}'
     return [

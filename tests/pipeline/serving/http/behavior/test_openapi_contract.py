@@ -1,4 +1,4 @@
-"""The OpenAPI document and the server agree, as Schemathesis finds out; and clients of others work unchanged."""
+"""The OpenAPI document and the server agree (Schemathesis), and the client of Triton works unchanged."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ N_CASES = 1_500 if N_EXAMPLES >= 160 else 100
 OTHER_ROW = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
 
 
-# What tensors, CSV and Parquet must be (each feature once, as many values as the shape says) no schema can say.
+# No schema can express the rules of tensors, CSV and Parquet: each feature once, as many values as the shape has.
 @pytest.mark.parametrize(
-    "words",
+    "options",
     [
         pytest.param(("--exclude-path-regex", "(infer|batch)$"), id="all"),
         pytest.param(
@@ -43,7 +43,7 @@ OTHER_ROW = {**ROW, "Time_spent_Alone": 9, "Stage_fear": "Yes"}
     ],
 )
 def test_schemathesis_finds_no_fault_in_any_phase(
-    server: RunningServer, words: tuple[str, ...], tmp_path: Path
+    server: RunningServer, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -53,20 +53,20 @@ def test_schemathesis_finds_no_fault_in_any_phase(
         str(N_EXAMPLES),
         "--seed",
         "1",
-        *words,
+        *options,
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
-    found = re.search(r"([\d,]+) generated", done.stdout)
-    assert found is not None
-    n_cases = int(found[1].replace(",", ""))
+    match = re.search(r"([\d,]+) generated", done.stdout)
+    assert match is not None
+    n_cases = int(match[1].replace(",", ""))
     print(f"\nSchemathesis: {n_cases} cases")
     assert n_cases >= N_CASES
 
 
 def test_every_operation_has_a_role_and_bodies_have_the_types_of_the_schema(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
-    roles = {told["x-required-role"] for methods in document["paths"].values() for told in methods.values()}
+    roles = {operation["x-required-role"] for methods in document["paths"].values() for operation in methods.values()}
     assert roles <= {PUBLIC, *ROLES}
     features = document["components"]["schemas"]["Features"]
     assert set(features["properties"]) == set(ROW)
@@ -91,15 +91,15 @@ def v2(server: RunningServer) -> Iterator[Any]:
 
 
 def tensors(rows: list[dict[str, Any]], *, is_binary: bool, is_column: bool = False) -> list[Any]:
-    found = []
+    inputs = []
     for name in ROW:
         is_word = isinstance(ROW[name], str)
         values = np.array([row[name] for row in rows], dtype=np.object_ if is_word else np.int64)
         shaped = values.reshape(-1, 1) if is_column else values
         tensor = triton.InferInput(name, list(shaped.shape), "BYTES" if is_word else "INT64")
         tensor.set_data_from_numpy(shaped, binary_data=is_binary)
-        found.append(tensor)
-    return found
+        inputs.append(tensor)
+    return inputs
 
 
 def test_tritons_client_sees_a_live_and_ready_model(v2: Any) -> None:
@@ -109,8 +109,8 @@ def test_tritons_client_sees_a_live_and_ready_model(v2: Any) -> None:
     assert v2.is_model_ready(MODEL_NAME, "1")
     assert not v2.is_model_ready("another")
     assert v2.get_server_metadata()["name"] == "declarative-mlops"
-    told = v2.get_model_metadata(MODEL_NAME)
-    assert {one["name"]: one["datatype"] for one in told["inputs"]} == {
+    metadata = v2.get_model_metadata(MODEL_NAME)
+    assert {tensor["name"]: tensor["datatype"] for tensor in metadata["inputs"]} == {
         name: "BYTES" if isinstance(value, str) else "INT64" for name, value in ROW.items()
     }
 
@@ -124,15 +124,19 @@ def test_tritons_client_gets_the_predictions_of_a_batch(
     rows = [ROW, OTHER_ROW, ROW]
     names = ("prediction", "probabilities", "prediction_id")
     outputs = [triton.InferRequestedOutput(name, binary_data=is_binary_out) for name in names]
-    answer = v2.infer(
+    response = v2.infer(
         MODEL_NAME, tensors(rows, is_binary=is_binary_in, is_column=is_column), outputs=outputs, request_id="7"
     )
     expected = client.post("/predict/batch", json={"instances": rows}).json()["predictions"]
-    words = [one.decode() if isinstance(one, bytes) else one for one in answer.as_numpy("prediction").tolist()]
-    assert words == [one["prediction"] for one in expected]
-    assert answer.as_numpy("probabilities").tolist() == [list(one["probabilities"].values()) for one in expected]
-    assert len(set(answer.as_numpy("prediction_id").tolist())) == 3
-    assert answer.get_response()["id"] == "7"
+    labels = [
+        label.decode() if isinstance(label, bytes) else label for label in response.as_numpy("prediction").tolist()
+    ]
+    assert labels == [prediction["prediction"] for prediction in expected]
+    assert response.as_numpy("probabilities").tolist() == [
+        list(prediction["probabilities"].values()) for prediction in expected
+    ]
+    assert len(set(response.as_numpy("prediction_id").tolist())) == 3
+    assert response.get_response()["id"] == "7"
 
 
 def test_tritons_client_gets_the_reason_of_a_refusal(v2: Any) -> None:
@@ -146,7 +150,7 @@ def test_numbers_with_decimals_and_nan_stand_for_whole_numbers_and_missing_ones(
     inputs = tensors([ROW, OTHER_ROW], is_binary=True)
     other = triton.InferInput("Time_spent_Alone", [2], "FP32")
     other.set_data_from_numpy(np.array([4.0, np.nan], dtype=np.float32))
-    answer = v2.infer(MODEL_NAME, [other, *inputs[1:]])
+    response = v2.infer(MODEL_NAME, [other, *inputs[1:]])
     rows = [ROW, {**OTHER_ROW, "Time_spent_Alone": None}]
     expected = client.post("/predict/batch", json={"instances": rows}).json()["predictions"]
-    assert answer.as_numpy("confidence").tolist() == [one["confidence"] for one in expected]
+    assert response.as_numpy("confidence").tolist() == [prediction["confidence"] for prediction in expected]

@@ -20,7 +20,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class ServerLoad:
-    """Clients that ask without a pause until the server has gone."""
+    """Clients that send requests without a pause until the server stops."""
 
     def __init__(self, server: RunningServer) -> None:
         self.prediction_ids: list[str] = []
@@ -40,7 +40,7 @@ class ServerLoad:
             try:
                 connection.connect()
             except OSError:
-                return  # nobody listens any more, and nothing was sent
+                return  # the server has stopped, and nothing was sent
             try:
                 self._send_on(connection)
             except (OSError, http.client.HTTPException) as error:
@@ -51,11 +51,11 @@ class ServerLoad:
     def _send_on(self, connection: http.client.HTTPConnection) -> None:
         while True:
             connection.request("POST", "/predict", BODY, HEADERS)
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status == 200:
+            response = connection.getresponse()
+            content = response.read()
+            if response.status == 200:
                 self.prediction_ids.append(json.loads(content)["prediction_id"])
             else:
-                self.failures.append(f"{answer.status} {content!r}")
-            if answer.will_close:
+                self.failures.append(f"{response.status} {content!r}")
+            if response.will_close:
                 return
