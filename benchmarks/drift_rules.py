@@ -30,7 +30,7 @@ from pipeline.package.reference import build_reference  # noqa: E402 - needs the
 from pipeline.schema import Column, Schema, Target  # noqa: E402 - needs the path above
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.package import Bins, Reference
 
 N_REFERENCE = 18_524

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.state import MonitorRun
 
 __all__ = ["log_monitor_run"]

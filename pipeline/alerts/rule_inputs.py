@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.config.groups.alerts_config import MonitoredServerConfig
-    from pipeline.config.groups.monitoring_config import ServingConfig
+    from pipeline.config.groups.serving_config import ServingConfig
     from pipeline.state import Freshness, MonitorRun
 
 __all__ = ["RuleInputs", "ServerMetrics", "fetch_server_metrics"]

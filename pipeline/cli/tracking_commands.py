@@ -17,7 +17,7 @@ from pipeline.tracing import root_span
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.tracking import ExperimentTracker
 
 __all__ = ["app"]

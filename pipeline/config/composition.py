@@ -202,13 +202,13 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def group_options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
-    """Return each group of conf/ with the options that it has, both sorted."""
-    found: dict[str, list[str]] = {}
+    """Return the options of each group of conf/, both sorted; Hydra's own group offers no choice and is left out."""
+    options: dict[str, list[str]] = {}
     for path in sorted(conf.rglob("*.yaml")):
         group = path.parent.relative_to(conf).as_posix()
-        if group != ".":
-            found.setdefault(group, []).append(path.stem)
-    return {group: tuple(names) for group, names in sorted(found.items())}
+        if group not in (".", "hydra"):
+            options.setdefault(group, []).append(path.stem)
+    return {group: tuple(names) for group, names in sorted(options.items())}
 
 
 def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pipeline.config.groups.alerts_config import AlertsConfig
 from pipeline.config.groups.data_config import DataConfig
-from pipeline.config.groups.monitoring_config import (
-    AlertsConfig,
-    DriftConfig,
-    MonitoringConfig,
-    PromotionConfig,
-    ServingConfig,
-    TrackingConfig,
-)
+from pipeline.config.groups.drift_config import DriftConfig
+from pipeline.config.groups.evaluation_config import EvaluationConfig
+from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.model_config import ModelConfig
+from pipeline.config.groups.monitoring_config import MonitoringConfig
+from pipeline.config.groups.promotion_config import PromotionConfig
 from pipeline.config.groups.section import Section, setting
-from pipeline.config.groups.training_config import EvaluationConfig, FeaturesConfig, ModelConfig, TrainingConfig
+from pipeline.config.groups.serving_config import ServingConfig
+from pipeline.config.groups.tracking_config import TrackingConfig
+from pipeline.config.groups.training_config import TrainingConfig
 from pipeline.config.groups.validation_config import ValidationConfig
 
 __all__ = ["Config"]

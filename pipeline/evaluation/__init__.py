@@ -1,4 +1,4 @@
-"""Judge a package on rows that it never saw: figures with intervals, curves, slices, importance, model card."""
+"""Evaluate a package on test rows: metrics with intervals, curves, slices, importance, model card."""
 
 from pipeline.evaluation.evaluation_report import Baseline, EvaluationReport, Parity
 from pipeline.evaluation.importance import Importance

@@ -1,7 +1,7 @@
-"""The curves by which people judge a classifier, each as a small table for `dvc plots` and for figures.
+"""Compute the curves of a classifier, each as a small table for `dvc plots` and for plots.
 
-With two classes they are about the positive class. With more, every pair of a row and a class is one
-case (micro average), so that there is one curve whatever the problem.
+With two classes they describe the positive class. With more, every pair of a row and a class is one
+case (micro average), so there is always one curve.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Z = 1.959963984540054  # 0.975 quantile of the normal distribution
 
 
 def curve_tables(scored: LabeledPredictions, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
-    """Return every table of this module by the name of its file in plots/."""
+    """Return all tables of this module by the name of their file in plots/."""
     tables = {
         "calibration": calibration_table(scored),
         "confusion": confusion_table(scored, classes),
@@ -44,14 +44,14 @@ def _round_floats(value: Any) -> Any:
 
 
 def confusion_table(scored: LabeledPredictions, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Return `actual` and `predicted` class of each row, sorted, which is the form that DVC counts itself."""
+    """Return `actual` and `predicted` class of each row, sorted; DVC itself counts them."""
     order = np.lexsort((scored.predicted, scored.y))
     names = np.array(classes)
     return pd.DataFrame({"actual": names[scored.y[order]], "predicted": names[scored.predicted[order]]})
 
 
 def roc_table(scored: LabeledPredictions) -> pd.DataFrame:
-    """Return `false_positive_rate`, `true_positive_rate` and `threshold` (from it on a row is called positive).
+    """Return `false_positive_rate`, `true_positive_rate` and `threshold` (the lowest score that is predicted as positive).
 
     At most 200 points, ends included; empty when all rows are of one class.
     """
@@ -83,13 +83,13 @@ def calibration_table(scored: LabeledPredictions) -> pd.DataFrame:
 
     Bins are of equal width; those without rows are left out.
     """
-    probability, came_true = scored.confidence_and_correctness
+    probability, is_true = scored.confidence_and_correctness
     at = bin_indices(probability, scored.n_bins)
     rows = np.bincount(at, minlength=scored.n_bins)
     used = rows > 0
     n = rows[used].astype(np.float64)
     predicted = np.bincount(at, weights=probability, minlength=scored.n_bins)[used] / n
-    observed = np.bincount(at, weights=came_true, minlength=scored.n_bins)[used] / n
+    observed = np.bincount(at, weights=is_true, minlength=scored.n_bins)[used] / n
     middle = (observed + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * np.sqrt(observed * (1 - observed) / n + _Z**2 / (4 * n**2))
     return pd.DataFrame(
@@ -104,10 +104,10 @@ def calibration_table(scored: LabeledPredictions) -> pd.DataFrame:
 
 
 def lift_table(scored: LabeledPredictions) -> pd.DataFrame:
-    """Return `share_of_rows` by falling score, the `share_found` of the class among them, and their `lift`.
+    """Return `share_of_rows` by descending score, the `share_found` of the class among them, and their `lift`.
 
-    Lift is how many times more often the class occurs there than in all rows. Rows of one score stand
-    for each other, so that their order in the file shows nowhere.
+    Lift is how many times more often the class occurs there than in all rows. Rows of equal score
+    share their mean, so their order in the file has no effect.
     """
     _, hits, misses = _cumulative_counts(*_binary_cases(scored))
     if not hits[-1]:
@@ -127,7 +127,7 @@ def _binary_cases(scored: LabeledPredictions) -> tuple[Floats, NDArray[np.bool_]
 
 
 def _cumulative_counts(score: Floats, is_class: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    """Return each distinct score, falling, with the cases inside and outside of the class down to it."""
+    """Return each distinct score, descending, with the number of cases of the class and of others down to it."""
     order = np.argsort(-score, kind="stable")
     falling = score[order]
     last = np.flatnonzero(np.append(np.diff(falling) < 0, True))
@@ -136,7 +136,7 @@ def _cumulative_counts(score: Floats, is_class: NDArray[np.bool_]) -> tuple[Floa
 
 
 def _thin_points(table: pd.DataFrame) -> pd.DataFrame:
-    """Return at most 200 rows of `table`, evenly, with the first and the last."""
+    """Return at most 200 evenly spaced rows of `table`, with the first and the last."""
     if len(table) <= _MAX_POINTS:
         return table
     positions = np.unique(np.linspace(0, len(table) - 1, _MAX_POINTS).round().astype(int))

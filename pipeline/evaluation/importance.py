@@ -1,4 +1,4 @@
-"""Say how much worse a classifier gets when it no longer knows a column."""
+"""Measure permutation importance: how much a metric worsens when a feature is shuffled."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MAX_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How much a metric worsens when the values of one column are shuffled among the rows.
+    """How much a metric worsens when the values of one feature are shuffled among the rows.
 
-    `mean`, standard deviation `spread`, `low` and `high` (least and most) are over the shuffles, in the
-    unit of the metric; above 0 is worse, whatever the metric's direction.
+    `mean`, standard deviation `spread`, `low` and `high` (minimum and maximum) are over the shuffles, in the
+    unit of the metric. Values above 0 are worse for any metric.
     """
 
     column: str
@@ -46,23 +46,23 @@ class Importance:
 def permutation_importance(
     classifier: Classifier, frame: pd.DataFrame, codes: NDArray[np.int64], *, metric: str, repeats: int, seed: int
 ) -> list[Importance]:
-    """Return the importance of every encoded column, greatest first (permutation importance, Breiman 2001).
+    """Return the importance of every encoded feature, greatest first (permutation importance, Breiman 2001).
 
-    A declared column is shuffled as a whole, with all matrix columns that it became. Columns that
-    tell the same story hide each other: both then look less important than they are together.
+    A feature is shuffled as a whole, with all matrix columns that encode it. Correlated features lower each
+    other's importance: each alone looks less important than both together.
 
     Parameters
     ----------
     classifier : Classifier
         In either form: scikit-learn's or ONNX.
     frame : DataFrame
-        Rows that the classifier was not fitted to; of more than 10,000, as many are drawn.
+        Rows that the classifier was not fitted to; at most 10,000 of them are sampled.
     codes : int, shape (len(frame),)
         True classes.
     metric : str
         Member of `METRICS`.
     repeats : int
-        Shuffles of each column.
+        Shuffles of each feature.
     seed : int
     """
     rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import EvaluationConfig
+    from pipeline.config.groups.evaluation_config import EvaluationConfig
     from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
     from pipeline.schema import Schema, Target

@@ -1,4 +1,4 @@
-"""Draw the tables of plots/ as figures for people, without a screen."""
+"""Draw the tables of plots/ as figures, without a screen."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ __all__ = ["PLOT_FUNCTIONS", "draw_plot"]
 
 _SIZE_INCH = (6.4, 4.8)
 _MAX_BARS = 20
-# Names of columns and classes may be long; fitting the margins to them costs a second drawing.
+# Long names of features and classes need fitted margins, which cost a second drawing.
 _PLOTS_WITH_NAMES = {"confusion", "importance"}
-_BLUE, _GREY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
+_BLUE, _GRAY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
 
 PlotFunction = Callable[["pd.DataFrame", "Axes"], None]
 PLOT_FUNCTIONS: LookupTable[PlotFunction] = LookupTable("plots")
 
 
 def draw_plot(name: str, table: pd.DataFrame) -> Figure:
-    """Return the figure of one table.
+    """Draw the figure of one table.
 
     Parameters
     ----------
     name : str
-        Member of `FIGURES`: the name of the file in plots/ without its ending.
+        Name of the file in plots/ without its extension.
     table : DataFrame
-        What that file holds. A table without rows (a curve that these rows do not define) gives a
-        figure that says so.
+        Content of that file. A table without rows (an undefined curve) gives a figure with a note.
 
     Returns
     -------
     matplotlib Figure
-        Bound to the Agg canvas; it is not known to pyplot and so needs no closing.
+        Bound to the Agg canvas; pyplot does not hold it, so it needs no closing.
 
     Raises
     ------
-    UnknownKind
-        When no figure has this name.
+    UnknownOption
+        When no plot has this name.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,7 +53,7 @@ def draw_plot(name: str, table: pd.DataFrame) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if table.empty:
-        axes.text(0.5, 0.5, "not defined for these rows", ha="center", va="center", color=_GREY)
+        axes.text(0.5, 0.5, "not defined for these rows", ha="center", va="center", color=_GRAY)
         axes.set_axis_off()
         return figure
     drawing(table, axes)
@@ -87,7 +86,7 @@ def _plot_confusion(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("roc")
 def _plot_roc(table: pd.DataFrame, axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="by chance")
+    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label="by chance")
     axes.plot(table["false_positive_rate"], table["true_positive_rate"], color=_BLUE, label="model")
     _set_unit_limits(axes)
     axes.legend(loc="lower right")
@@ -103,7 +102,7 @@ def _plot_precision_recall(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("calibration")
 def _plot_calibration(table: pd.DataFrame, axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="as said")
+    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label="as said")
     below, above = table["observed"] - table["low"], table["high"] - table["observed"]
     axes.errorbar(
         table["predicted"],
@@ -121,7 +120,7 @@ def _plot_calibration(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("lift")
 def _plot_lift(table: pd.DataFrame, axes: Axes) -> None:
-    axes.axhline(1.0, color=_GREY, linestyle=":", label="by chance")
+    axes.axhline(1.0, color=_GRAY, linestyle=":", label="by chance")
     axes.plot(table["share_of_rows"], table["lift"], color=_BLUE, label="model")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

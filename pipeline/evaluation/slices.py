@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import EvaluationConfig
+    from pipeline.config.groups.evaluation_config import EvaluationConfig
     from pipeline.metrics import LabeledPredictions
     from pipeline.schema import Column, Schema
 

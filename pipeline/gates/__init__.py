@@ -1,4 +1,4 @@
-"""Judge whether a candidate may replace what serves: every gate says pass or fail, by how much, and why."""
+"""Decide whether a candidate may replace the Production version: each gate has a result, a value and a reason."""
 
 from pipeline.gates.compatibility import SchemaChange, compare_schemas
 from pipeline.gates.gate_evaluation import GateInputs, evaluate_gates

@@ -1,4 +1,4 @@
-"""Say what a new declaration changes for those who send rows by the old one."""
+"""List the changes between two schemas, and which of them break callers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SchemaChange", "compare_schemas"]
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """One difference; `breaks` says that a row that was accepted before may be refused now."""
+    """One difference; `is_breaking` means that a row of the old schema may now be refused."""
 
     column: str
     description: str
@@ -37,7 +37,7 @@ def _changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
         yield SchemaChange(name, "was removed", is_breaking=True)
     for name in after.keys() - before.keys():
         is_needed = not after[name].nullable
-        yield SchemaChange(name, "was added and is needed" if is_needed else "was added", is_breaking=is_needed)
+        yield SchemaChange(name, "was added and is required" if is_needed else "was added", is_breaking=is_needed)
     for name in before.keys() & after.keys():
         yield from _column_changes(before[name], after[name])
     if old.target.classes != new.target.classes:
@@ -55,9 +55,9 @@ def _column_changes(old: Column, new: Column) -> Iterator[SchemaChange]:
         )
     lost, gained = set(old.categories) - set(new.categories), set(new.categories) - set(old.categories)
     if lost:
-        yield SchemaChange(new.name, f"lost the words {', '.join(sorted(lost))}", is_breaking=True)
+        yield SchemaChange(new.name, f"lost the categories {', '.join(sorted(lost))}", is_breaking=True)
     if gained:
-        yield SchemaChange(new.name, f"gained the words {', '.join(sorted(gained))}", is_breaking=False)
+        yield SchemaChange(new.name, f"gained the categories {', '.join(sorted(gained))}", is_breaking=False)
     yield from _range_changes(old, new)
 
 

@@ -1,4 +1,4 @@
-"""Run every gate on one candidate, against the champion on the same rows."""
+"""Evaluate every gate of a candidate, against the champion on the same rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.metrics import MetricEstimate
     from pipeline.package import Package
 
@@ -32,7 +32,7 @@ _N_CHANCE_RESAMPLES = 100
 
 @dataclass(frozen=True, slots=True)
 class GateInputs:
-    """What a candidate is judged by: the frozen test rows with the target, and the reports of evaluate and validate."""
+    """The test rows with the target, and the reports of the stages evaluate and validate."""
 
     test: pd.DataFrame
     evaluation: Mapping[str, Any]
@@ -41,7 +41,7 @@ class GateInputs:
 
 @dataclass(frozen=True, slots=True)
 class _GateContext:
-    """All that a gate may look at."""
+    """The inputs of all gates; each package is scored once."""
 
     candidate: Package
     champion: Package | None
@@ -55,7 +55,7 @@ class _GateContext:
         return self.inputs.test
 
     def scored(self, package: Package) -> LabeledPredictions:
-        """Return the test rows scored by a package, each package once."""
+        """Return the test rows scored by a package; the scores are cached by its digest."""
         if package.digest not in self._scored:
             target, threshold = self.candidate.schema.target, package.threshold
             probabilities = package.predict_proba(self.test)
@@ -67,25 +67,25 @@ class _GateContext:
 def evaluate_gates(
     candidate: Package, inputs: GateInputs, config: PromotionConfig, *, champion: Package | None = None, seed: int
 ) -> GateReport:
-    """Return what every gate says of a candidate.
+    """Evaluate every gate of a candidate.
 
     Parameters
     ----------
     candidate : Package
-    evidence : Evidence
-        The champion is scored on its rows again; no old figure of it is used.
+    inputs : GateInputs
+        The champion is scored on these test rows; none of its earlier metrics is used.
     config : PromotionConfig
     champion : Package, optional
-        What serves in Production; None when nothing does.
+        The Production version; None when there is none.
     seed : int
         Seed of the resamples.
 
     Raises
     ------
     DataError
-        When the rows are not what the candidate's schema declares.
-    UnknownKind
-        When a setting names a metric that is in no table.
+        When the rows do not match the candidate's schema.
+    UnknownOption
+        When a setting names an unknown metric.
     """
     get_metric(config.metric, setting="promotion.metric")
     get_metric(config.slices.metric, setting="promotion.slices.metric")
@@ -100,21 +100,21 @@ def evaluate_gates(
 
 
 def _validation_gate(context: _GateContext) -> list[Gate]:
-    """No error in the rows that it learned from."""
+    """No validation error in the train rows."""
     level = str(context.inputs.validation["level"])
-    reason = f"validation says {level}"
+    reason = f"the validation level is {level}"
     return [Gate("validation", "fail" if level in ("error", "critical") else "pass", reason)]
 
 
 def _leakage_gate(context: _GateContext) -> list[Gate]:
-    """No column gives the label away."""
+    """No feature reveals the label."""
     columns = sorted({str(column) for column in context.inputs.validation["leakage"]})
-    reason = f"{', '.join(columns)} gives the label away" if columns else "no column gives the label away"
+    reason = f"{', '.join(columns)} reveals the label" if columns else "no feature reveals the label"
     return [Gate("leakage", "fail" if columns else "pass", reason)]
 
 
 def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
-    """No figure on the test rows is beyond its limit, as far as these rows can tell."""
+    """No test metric misses its limit with its whole confidence interval."""
     return [
         _metric_threshold_gate(
             name, threshold, context.inputs.evaluation["metrics"].get(name), chance_level=_chance_level(context, name)
@@ -124,8 +124,8 @@ def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
 
 
 def _chance_level(context: _GateContext, name: str) -> float:
-    """Return what chance alone makes of a figure on these rows."""
-    if not METRICS[name].has_floor:
+    """Return the value that chance alone gives a perfectly calibrated model on these rows."""
+    if not METRICS[name].has_chance_level:
         return 0.0
     return expected_metric_if_calibrated(
         context.scored(context.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=context.seed
@@ -137,13 +137,11 @@ def _metric_threshold_gate(
 ) -> Gate:
     metric = METRICS[name]
     if estimate is None or estimate["value"] is None:
-        return Gate(
-            f"limit {name}", "fail", "is not in the evaluation; add it to evaluation.metrics", threshold=threshold
-        )
+        return Gate(f"limit {name}", "fail", "not evaluated; add it to evaluation.metrics", threshold=threshold)
     better_end = estimate["high" if metric.higher_is_better else "low"]
     value = estimate["value"] if better_end is None else better_end
     misses = value < threshold if metric.higher_is_better else value > threshold + chance_level
-    by_chance = f"; {chance_level:.4g} of it by chance on these rows" if chance_level else ""
+    by_chance = f"; {chance_level:.4g} is the chance level on these rows" if chance_level else ""
     reason = f"{estimate['value']:.4g}, and {value:.4g} at the better end of its interval{by_chance}"
     side: Literal["above", "below"] = "below" if metric.higher_is_better else "above"
     return Gate(
@@ -158,7 +156,7 @@ def _metric_threshold_gate(
 
 
 def _baseline_gates(context: _GateContext) -> list[Gate]:
-    """Better than each baseline beyond chance: the interval of the difference lies on the better side of 0."""
+    """Better than each baseline: the interval of the difference lies on the better side of 0."""
     name, gates = context.config.metric, []
     for baseline in context.config.baselines:
         difference = context.inputs.evaluation["baselines"][baseline]["difference"].get(name)
@@ -169,7 +167,7 @@ def _baseline_gates(context: _GateContext) -> list[Gate]:
 def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> Gate:
     metric = METRICS[name]
     if estimate is None or estimate["low"] is None:
-        return Gate(gate, "fail", f"{name} was not compared; add it to evaluation.metrics")
+        return Gate(gate, "fail", f"{name} was not evaluated; add it to evaluation.metrics")
     worse_end = estimate["low"] if metric.higher_is_better else estimate["high"]
     is_better = worse_end > 0 if metric.higher_is_better else worse_end < 0
     reason = f"{name} differs by {estimate['value']:+.4g}, from {estimate['low']:+.4g} to {estimate['high']:+.4g}"
@@ -188,12 +186,12 @@ def _baseline_gate(gate: str, name: str, estimate: Mapping[str, Any] | None) -> 
 def _champion_gate(context: _GateContext) -> list[Gate]:
     """Superior or non-inferior to the champion by the paired bootstrap on the same rows."""
     if context.champion is None:
-        return [Gate("champion", "pass", "nothing serves in Production yet")]
+        return [Gate("champion", "pass", "no version is in Production yet")]
     if context.champion.digest == context.candidate.digest:
-        return [Gate("champion", "hold", "it is the champion itself")]
+        return [Gate("champion", "hold", "the candidate is the champion")]
     missing = [name for name in context.champion.schema.feature_names if name not in context.test]
     if missing or context.champion.classes != context.candidate.classes:
-        return [Gate("champion", "hold", "the champion cannot be scored on these rows: other columns or classes")]
+        return [Gate("champion", "hold", "the champion cannot be scored on these rows: features or classes differ")]
     config, name = context.config, context.config.metric
     sampling: dict[str, Any] = {
         "confidence_level": config.confidence_level,
@@ -214,7 +212,7 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
     result: Literal["pass", "hold", "fail"] = "pass" if worst < margin else "fail" if best > margin else "hold"
     finding = {
         "pass": "superior" if config.test == "superiority" else "not inferior",
-        "hold": "not told apart by these rows",
+        "hold": "inconclusive on these rows",
         "fail": "inferior",
     }[result]
     reason = (
@@ -233,9 +231,9 @@ def _champion_test_gate(estimate: MetricEstimate, config: PromotionConfig) -> Ga
 
 
 def _slice_gate(context: _GateContext) -> list[Gate]:
-    """No part of the rows becomes worse than the champion's by more than is allowed."""
+    """No slice of the rows worsens by more than allowed against the champion."""
     if context.champion is None or context.champion.classes != context.candidate.classes:
-        return [Gate("slices", "pass", "there is no champion to compare slices with")]
+        return [Gate("slices", "pass", "there is no champion to compare with")]
     if any(name not in context.test for name in context.champion.schema.feature_names):
         return [Gate("slices", "hold", "the champion cannot be scored on these rows")]
     worst = worst_slice(
@@ -248,11 +246,11 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
     )
     metric = METRICS[context.config.slices.metric]
     if worst is None:
-        return [Gate("slices", "pass", "no slice has enough rows to be judged")]
+        return [Gate("slices", "pass", "no slice has enough rows")]
     threshold = context.config.slices.max_worsening
     fails = worst.lower_bound is not None and worst.lower_bound > threshold
-    beyond = "" if worst.lower_bound is None else f", {worst.lower_bound:.4g} of it beyond chance"
-    reason = f"{worst.name}: {metric.name} changes for the worse by {worst.worsening:.4g}{beyond}"
+    beyond = "" if worst.lower_bound is None else f", at least by {worst.lower_bound:.4g}"
+    reason = f"{worst.name}: {metric.name} worsens by {worst.worsening:.4g}{beyond}"
     value = worst.worsening if worst.lower_bound is None else worst.lower_bound
     return [
         Gate(
@@ -268,10 +266,10 @@ def _slice_gate(context: _GateContext) -> list[Gate]:
 
 
 def _serving_form_gates(context: _GateContext) -> list[Gate]:
-    """ONNX where it is asked for, size, and time for one row."""
+    """ONNX where it is required, package size, and latency of one row."""
     proof = context.candidate.manifest.onnx
     missing = not proof.used and context.config.require_onnx
-    reason = f"agrees on {proof.rows:,} rows" if proof.used else f"scikit-learn serves: {proof.reason}"
+    reason = f"agrees on {proof.rows:,} rows" if proof.used else f"served by scikit-learn: {proof.reason}"
     size = sum(entry.size for entry in context.candidate.manifest.files.values()) / 1e6
     threshold = context.config.max_size_mb
     return [
@@ -312,13 +310,13 @@ def _latency_gate(context: _GateContext) -> Gate:
 
 
 def _schema_gate(context: _GateContext) -> list[Gate]:
-    """Who sends rows by the champion's declaration can go on doing so."""
+    """Rows of the champion's schema stay accepted."""
     if context.champion is None:
-        return [Gate("schema", "pass", "there are no callers yet")]
+        return [Gate("schema", "pass", "no version is in Production yet")]
     changes = compare_schemas(context.champion.schema, context.candidate.schema)
     breaking = [change for change in changes if change.is_breaking]
     fails = bool(breaking) and not context.config.allow_schema_break
-    reason = "; ".join(map(str, breaking or changes)) or "equal to the champion's"
+    reason = "; ".join(map(str, breaking or changes)) or "equal to the schema of the champion"
     return [Gate("schema", "fail" if fails else "pass", reason)]
 
 

@@ -1,4 +1,4 @@
-"""What the gates said, for programs, terminals and model cards."""
+"""The results of the gates, as plain values, as text and as Markdown."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ GateVerdict = Literal["promote", "hold", "reject"]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate. `fails_when` says on which side of `limit` a value fails; None where there is no number.
+    """The result of one gate.
 
-    A gate that holds has not failed: what it asks for could not be shown with these rows. `depends_on` says what
-    else than the package and the rows its answer depends on: what serves now, or the machine.
+    `hold` means that the rows are too few to decide. `fails_when` is the side of `threshold` on which `value`
+    fails; None without a number. `depends_on` names the input beside the package and the rows that the result
+    depends on: the champion, or the machine.
     """
 
     name: str
@@ -32,13 +33,13 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate is open."""
+        """Whether the result is pass."""
         return self.result == "pass"
 
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """All gates of one candidate, against one champion or none (`champion` is its digest)."""
+    """All gates of one candidate against one champion; `champion` is its digest, None without one."""
 
     candidate: str
     champion: str | None
@@ -51,7 +52,7 @@ class GateReport:
 
     @property
     def verdict(self) -> GateVerdict:
-        """`reject` when a gate failed, `hold` when one holds, otherwise `promote`."""
+        """`reject` when a gate fails, else `hold` when one holds, else `promote`."""
         results = {gate.result for gate in self.gates}
         return "reject" if "fail" in results else "hold" if "hold" in results else "promote"
 
@@ -66,7 +67,7 @@ class GateReport:
         return {"candidate": self.candidate, "champion": self.champion, "verdict": self.verdict, "gates": gates}
 
     def only_reproducible(self) -> GateReport:
-        """Return the gates whose answers are the same on any machine, whatever serves there."""
+        """Return the gates whose results depend on neither the machine nor the champion."""
         return GateReport(self.candidate, None, tuple(gate for gate in self.gates if gate.depends_on == "rows"))
 
     def as_text(self) -> str:
@@ -84,12 +85,16 @@ class GateReport:
         return "\n".join(self._markdown_lines()) + "\n"
 
     def _markdown_lines(self) -> Iterator[str]:
-        against = f"champion `{self.champion[:12]}`" if self.champion is not None else "no champion: nothing served yet"
+        against = (
+            f"champion `{self.champion[:12]}`"
+            if self.champion is not None
+            else "no champion: no version is in Production"
+        )
         yield "## Gates"
         yield ""
         yield f"Verdict: **{self.verdict}** (against {against})."
         yield ""
-        yield "| gate | result | value | why |"
+        yield "| gate | result | value | reason |"
         yield "| --- | --- | --- | --- |"
         for gate in self.gates:
             yield f"| {gate.name} | {gate.result} | {_format_value(gate)} | {gate.reason.replace('|', '/')} |"

@@ -1,4 +1,4 @@
-"""Find the part of the rows that suffers most when a candidate replaces the champion."""
+"""Find the slice that worsens most when a candidate replaces the champion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
 __all__ = ["WorstSlice", "worst_slice"]
@@ -25,7 +25,7 @@ _MIN_ROWS = 30
 
 @dataclass(frozen=True, slots=True)
 class WorstSlice:
-    """A slice and by how much it worsens; `at_least` is how much of that is beyond chance, None where nobody asked."""
+    """A slice and its worsening; `lower_bound` is the near end of its interval, None where none was computed."""
 
     name: str
     worsening: float
@@ -43,9 +43,9 @@ def worst_slice(
 ) -> WorstSlice | None:
     """Return the slice that worsens most; None when no slice has 30 rows.
 
-    Slices are the bins of the candidate's reference, so they are those that drift is measured in. Only a
-    slice that worsens by more than is allowed gets an interval, whose level is corrected for the number of
-    all slices (Bonferroni): of many, one would stand out by chance.
+    Slices are the bins of the candidate's reference, which are also the bins of drift detection. Only a slice
+    that worsens by more than allowed gets an interval. Its level is corrected for the number of slices
+    (Bonferroni), because one of many would exceed the limit by chance.
     """
     metric = METRICS[config.slices.metric]
     slice_rows = [(name, rows) for name, rows in _slice_rows(test, package) if len(rows) >= _MIN_ROWS]

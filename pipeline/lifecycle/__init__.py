@@ -1,4 +1,4 @@
-"""The whole way of a model from a notebook: validate, train, judge, register, promote, report."""
+"""Manage a model from a notebook: validate, train, evaluate, register, promote, monitor, report."""
 
 from pipeline.lifecycle.in_memory_training import TrainedCandidate
 from pipeline.lifecycle.mlops_pipeline import MLOpsPipeline

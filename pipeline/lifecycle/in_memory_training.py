@@ -1,4 +1,4 @@
-"""Fit an estimator that somebody hands over to frames that somebody hands over, pack it, and judge it by the gates."""
+"""Train a candidate from an estimator and in-memory DataFrames, package it, and evaluate it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline import files, package
-from pipeline.config.groups.training_config import EstimatorInputsConfig, ModelConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.errors import UsageError
 from pipeline.evaluation import EvaluationReport, evaluate
 from pipeline.modeling.estimators import estimator_to_config
@@ -33,7 +33,7 @@ _TREE_ESTIMATORS = re.compile(r"Tree|Forest|Boost|Catboost|LGBM|XGB", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class TrainTestFrames:
-    """Rows to learn from and rows to judge by, both with the target, and what is declared or guessed of them."""
+    """Train and test rows, both with the target, and their declared or inferred schema."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -42,22 +42,22 @@ class TrainTestFrames:
 
 @dataclass(frozen=True, slots=True)
 class TrainedCandidate:
-    """A model that was trained and tracked.
+    """A trained and tracked model with its gates.
 
     Attributes
     ----------
     run_id : str
-        The run in MLflow, or the name under which it waits in the outbox.
+        The run in MLflow, or its name in the outbox while MLflow is unreachable.
     metrics : dict
-        Figures on the test rows; None where one is not defined.
+        Metrics on the test rows; None where one is not defined.
     cross_validated : dict
-        Means over the folds of the train rows.
+        Mean metrics over the folds of the train rows.
     gates : GateReport
-        What the gates say, against what is in Production.
+        Results of the gates against the Production version.
     package : Package
-        The model: rows in, probabilities out.
-    version : Version or None
-        Where it was registered.
+        The packaged model.
+    version : ModelVersion or None
+        The registered version; None where it was not registered.
     """
 
     run_id: str
@@ -80,7 +80,7 @@ class TrainedCandidate:
 
 
 def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Config) -> TrainTestFrames:
-    """Return features and labels in one frame for each part, by the project's declaration where it is of these columns.
+    """Join features and labels of each part, with the declared schema where it fits, otherwise an inferred one.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
     label_name = getattr(y_train, "name", None)
     features = [pd.DataFrame(part).rename(columns=str) for part in (train, test)]
     if list(features[0].columns) != list(features[1].columns):
-        raise UsageError("X_train and X_test have different columns; hand over the same ones in the same order")
+        raise UsageError("X_train and X_test have different columns; pass the same columns in the same order")
     is_declared = set(declared.feature_names) <= set(features[0].columns)
     target = declared.target.column if is_declared else str(label_name) if label_name is not None else "target"
     parts = [_with_target(frame, y, target) for frame, y in zip(features, (y_train, y_test), strict=True)]
@@ -104,19 +104,19 @@ def to_train_test(train: Any, test: Any, y_train: Any, y_test: Any, config: Conf
 def _with_target(frame: pd.DataFrame, labels: Any, target: str) -> pd.DataFrame:
     texts = pd.Series(labels).astype("string").to_numpy(dtype=object)
     if len(texts) != len(frame):
-        raise UsageError(f"{len(frame)} rows and {len(texts)} labels were handed over; one label belongs to each row")
+        raise UsageError(f"found {len(frame)} rows and {len(texts)} labels; expected one label for each row")
     return frame.reset_index(drop=True).assign(**{target: pd.array(texts, dtype="string")})
 
 
 def _cast_dtypes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return the frame with the dtypes that the graph would give to its columns."""
+    """Return the frame with the dtypes that the graph gives to these columns."""
     columns = [column for column in schema.columns if column.name in frame]
     dtypes = {column.name: "string" if column.kind == "category" else column.dtype for column in columns}
     return frame.astype(dtypes)
 
 
 def model_config_of(estimator: Any) -> ModelConfig:
-    """Return the settings that build an unfitted estimator again, with what its numbers must be like."""
+    """Return the settings of an unfitted estimator, with how its inputs must be encoded."""
     from sklearn.utils import get_tags
 
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(estimator).__name__).lower().removesuffix("_classifier")
@@ -133,7 +133,7 @@ def model_config_of(estimator: Any) -> ModelConfig:
 def train_candidate(
     rows: TrainTestFrames, model: ModelConfig, config: Config, *, folder: Path
 ) -> tuple[Package, EvaluationReport]:
-    """Write a package to `folder`, and return it with what the test rows say of it."""
+    """Train a model, write its package to `folder`, and return the package with its evaluation."""
     result = train_classifier(
         rows.train, rows.schema, config.features, model=model, training=config.training, seed=config.seed
     )

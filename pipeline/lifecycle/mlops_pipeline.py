@@ -1,4 +1,4 @@
-"""One object for the whole way of a model, as a person walks it in a notebook."""
+"""One object for the life cycle of a model in a notebook."""
 
 from __future__ import annotations
 
@@ -40,26 +40,28 @@ _N_RECENT_DECISIONS = 5
 
 @dataclass
 class MLOpsPipeline:
-    """Validate, train, judge, register, promote and report, for estimators and frames that you hand over.
+    """Validate, train, evaluate, register, promote, monitor and report, for your own estimators and DataFrames.
 
     Parameters
     ----------
     experiment_name : str
-        MLflow experiment that runs go to.
+        MLflow experiment of the runs.
     model_name : str
         Name in the registry.
     tracking_uri : str, optional
-        MLflow's address; the SQLite file of the project when None.
+        Address of MLflow; the SQLite file of the project when None.
     root : Path, optional
-        The project's folder; found from the present folder when None.
+        Folder of the project; found from the current folder when None.
     config : Config, optional
-        Limits of checks and gates, folds, metrics; those of `params.yaml` when None.
+        Settings of checks, gates, folds and metrics; those of `params.yaml` when None.
 
     Examples
     --------
     >>> mlops = MLOpsPipeline("personality_classification", "personality_model")  # doctest: +SKIP
     >>> mlops.validate_and_track_data(train_data, test_data)["train"]["quality_score"]  # doctest: +SKIP
-    >>> trained = mlops.train_and_track_model(model, X_train, y_train, X_test, y_test, register_model=True)  # doctest: +SKIP
+    >>> trained = mlops.train_and_track_model(  # doctest: +SKIP
+    ...     model, X_train, y_train, X_test, y_test, register_model=True
+    ... )
     >>> mlops.promote_model(model_version=trained.version.version, stage="Production")  # doctest: +SKIP
     >>> mlops.monitor_production_model(recent_predictions, reference_dataset)["drift"]["summary"]  # doctest: +SKIP
     """
@@ -78,12 +80,12 @@ class MLOpsPipeline:
 
     @property
     def registry(self) -> ModelRegistry:
-        """The registry that versions go to."""
+        """The model registry of the project."""
         return ModelRegistry(self.root, self.tracking_uri)
 
     @property
     def tracker(self) -> ExperimentTracker:
-        """What records runs."""
+        """The tracker of the experiment."""
         if self._tracker is None:
             self._tracker = ExperimentTracker(self.experiment_name, self.tracking_uri, self.root)
         return self._tracker
@@ -97,20 +99,20 @@ class MLOpsPipeline:
     def validate_and_track_data(
         self, train_data: pd.DataFrame, test_data: pd.DataFrame, *, target: str | None = None
     ) -> dict[str, Any]:
-        """Return what is wrong with two frames and how far they lie apart, and record it as a run.
+        """Validate two DataFrames, compare them, and record the reports as a run.
 
         Parameters
         ----------
         train_data, test_data : DataFrame
             Rows with their labels.
         target : str, optional
-            The column to predict; the last one with few words when None.
+            Column to predict; the last one with few distinct values when None.
 
         Returns
         -------
         dict
-            `train` and `test`: reports with the keys of `reports/validation.json`, the second compared with
-            the first; `run_id`.
+            `train` and `test`: reports with the keys of `reports/validation.json`, `test` compared with `train`;
+            and `run_id`.
         """
         validator = DataValidator(config=self._loaded_config.validation, target=target)
         reports = {
@@ -127,7 +129,7 @@ class MLOpsPipeline:
                 self.tracker.log_dict(reports[name], f"validation_{name}.json")
             return {**reports, "run_id": run.key}
 
-    def train_and_track_model(  # noqa: PLR0913 - the words of the document that describes this class
+    def train_and_track_model(  # noqa: PLR0913 - the specified signature
         self,
         model: Any,
         X_train: Any,
@@ -140,26 +142,26 @@ class MLOpsPipeline:
         run_name: str | None = None,
         description: str = "",
     ) -> TrainedCandidate:
-        """Fit an estimator, judge it on the test rows and by the gates, record the run, and register it when asked.
+        """Fit an estimator, evaluate it and its gates on the test rows, record the run, and optionally register it.
 
         Parameters
         ----------
         model : unfitted scikit-learn classifier with `predict_proba`
-            Of a package that is allowed; it is built anew, so what you handed over stays as it is. Columns are
-            encoded by the project's encoder: words, dates and missing values need nothing from you.
+            From an allow-listed package. A new instance is fitted; yours stays unfitted. The project's encoder
+            encodes categories, dates and missing values.
         X_train, y_train, X_test, y_test
             Features and labels.
         model_params : mapping, optional
-            What to record as parameters; the estimator's own when None.
+            Parameters to record; those of the estimator when None.
         register_model : bool
-            Whether it becomes a version of `model_name`; `promote_model` moves it further.
+            Whether to register a version of `model_name`; `promote_model` moves it to a stage.
         run_name, description : str
-            Words for people.
+            Name of the run, and description of the version.
 
         Raises
         ------
         ConfigError
-            When the estimator cannot be built again, or stored without pickle.
+            When the estimator cannot be built from its settings, or stored without pickle.
         DataError
             When a class has fewer rows than there are folds.
         """
@@ -229,15 +231,15 @@ class MLOpsPipeline:
         *,
         window_hours: float | None = None,
     ) -> dict[str, Any]:
-        """Return how far live rows moved, and how well the version in production does on them.
+        """Return drift and performance of the Production version on recent rows.
 
         Parameters
         ----------
         prediction_data : DataFrame, optional
-            Recent rows, with the target's column where it is known what came true; the rows that servers
-            logged in the last hours when None.
+            Recent rows, with the target column where outcomes are known; the logged rows of the last hours when
+            None.
         reference_data : DataFrame, optional
-            Rows to compare with; those that the version was trained on when None.
+            Rows to compare with; the train rows of the version when None.
         window_hours : float, optional
             Hours of the log; `monitoring.window_hours` when None.
 
@@ -251,7 +253,7 @@ class MLOpsPipeline:
         DataError
             When a frame has no rows, or none of the columns.
         UsageError
-            When nothing is in production.
+            When no version is in Production.
         """
         monitor = ModelMonitor(self.model_name, root=self.root, config=self._loaded_config)
         if prediction_data is None:
@@ -259,14 +261,16 @@ class MLOpsPipeline:
         return monitor.evaluate_frame(prediction_data, reference_data)
 
     def get_best_model(self, metric: str | None = None) -> BestModel:
-        """Return the registered version with the best mean of a metric over its folds; `training.selection_metric` when None.
+        """Return the registered version with the best mean of a metric over its folds.
+
+        The default metric is `training.selection_metric`.
 
         Raises
         ------
-        UnknownKind
-            When the metric is in no table.
+        UnknownOption
+            When the metric is unknown.
         UsageError
-            When no version has it.
+            When no version has the metric.
         """
         selection = get_metric(
             metric if metric is not None else self._loaded_config.training.selection_metric, setting="metric"
@@ -289,7 +293,7 @@ class MLOpsPipeline:
         )
 
     def generate_mlops_report(self) -> MlopsReport:
-        """Return what stands: runs, versions, what serves, the last decisions; MLflow may be away."""
+        """Return a report of runs, versions, deployments and recent decisions; MLflow may be unreachable."""
         try:
             n_runs: int | None = len(self.tracker.search_runs())
         except DependencyUnavailable:

@@ -1,4 +1,4 @@
-"""What stands: runs, versions, what serves, who decided it."""
+"""Report the state of a model: runs, versions, deployments and recent decisions."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class BestModel:
 
 @dataclass(frozen=True, slots=True)
 class MlopsReport:
-    """What stands in a project.
+    """The state of the model of a project.
 
     Attributes
     ----------
     model : str
     n_runs : int or None
-        Runs of the experiment; None when MLflow does not answer.
-    versions : tuple of Version
+        Runs of the experiment; None when MLflow is unreachable.
+    versions : tuple of ModelVersion
         Oldest first.
-    serving : dict
+    deployed_versions : dict
         Stage -> version.
     generation : int
-        How many decisions led here.
-    quality : dict
-        Score of every frame that was validated, 0 to 100.
+        Number of decisions so far.
+    quality_scores : dict
+        Quality score of every validated DataFrame, 0 to 100.
     decisions : tuple of AuditEntry
         The last five, oldest first.
-    audit_holds : bool
-        Whether the chain of the audit trail holds.
+    is_audit_trail_intact : bool
+        Whether the hash chain of the audit trail is unbroken.
     """
 
     model: str
@@ -66,20 +66,20 @@ class MlopsReport:
         return asdict(self)
 
     def as_markdown(self) -> str:
-        """Return a page for people."""
+        """Return the report in Markdown."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
         yield f"# {self.model}"
         yield ""
-        runs = "MLflow does not answer" if self.n_runs is None else pluralize(self.n_runs, "run")
+        runs = "MLflow is unreachable" if self.n_runs is None else pluralize(self.n_runs, "run")
         yield f"{runs}, {len(self.versions)} registered versions, generation {self.generation}."
-        yield f"The audit trail {'holds' if self.is_audit_trail_intact else '**does not hold**'}."
+        yield f"The audit trail is {'intact' if self.is_audit_trail_intact else '**broken**'}."
         yield ""
         yield "| version | semver | stage | gates | model |"
         yield "| --- | --- | --- | --- | --- |"
         for version in self.versions:
-            verdict = (version.tags.get("gates") or {}).get("verdict", "not judged")
+            verdict = (version.tags.get("gates") or {}).get("verdict", "not evaluated")
             yield f"| {version.version} | {version.semver} | {version.stage} | {verdict} | {version.tags.get('model', '')} |"
         if self.quality_scores:
             yield ""

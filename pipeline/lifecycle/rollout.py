@@ -1,4 +1,4 @@
-"""Deploy a version to a stage: decide, wait until the address serves it, test it there, and take it back when it fails."""
+"""Roll out a version to a stage: promote it, wait until servers use it, smoke-test them, roll back on failure."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["Rollout", "ServingEndpoint", "deploy"]
 
 STAGES = {"staging": "Staging", "production": "Production"}
-# An answer of the served form may differ from the packaged one by the rounding of another machine.
+# Probabilities may differ from the packaged ones by rounding on another machine.
 _PROBABILITY_TOLERANCE = 1e-5
 _POLL_INTERVAL_S = 0.2
 _REQUEST_TIMEOUT_S = 10.0
-# Whose rows these are in the prediction log, so that they can be told apart and erased.
+# Marks the test rows in the prediction log, so that they can be filtered and erased.
 _SUBJECT = "mlops-deploy"
 
 
 @dataclass(frozen=True, slots=True)
 class ServingEndpoint:
-    """Where the stage is served, and how to speak to it.
+    """The address of the servers of a stage, and how to call it.
 
     Parameters
     ----------
     url : str
         Such as `http://127.0.0.1:5000`.
     key : str, optional
-        A key with the role `predict`; never shown.
-    in_a_row : int, at least 1
-        So many answers one after the other must come from the version: behind a balancer, take three for each replica.
+        A key with the role `predict`; never printed.
+    success_threshold : int, at least 1
+        Consecutive responses that must come from the version. Behind a load balancer, use three per replica.
     """
 
     url: str
@@ -47,18 +47,18 @@ class ServingEndpoint:
     success_threshold: int = 9
 
     def post(self, path: str, body: bytes) -> tuple[int, Any]:
-        """Send JSON; return the status and what was answered (None where it is no JSON).
+        """Send JSON; return the status and the response (None where it is no JSON).
 
         Raises
         ------
         DependencyUnavailable
-            When nothing answers.
+            When the server does not respond.
         """
         headers = {"Content-Type": "application/json", "X-Subject-Id": _SUBJECT, "Connection": "close"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
         if not self.url.startswith(("http://", "https://")):
-            raise UsageError(f"--url {self.url!r}: accepted are http://... and https://...")
+            raise UsageError(f"--url {self.url!r}: expected http://... or https://...")
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310 - checked
         try:
             with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as response:  # noqa: S310 - checked  # nosec B310
@@ -67,12 +67,12 @@ class ServingEndpoint:
             with error:
                 return error.code, _parse_json(error.read())
         except OSError as error:
-            raise DependencyUnavailable(f"{self.url}: does not answer ({error})") from error
+            raise DependencyUnavailable(f"{self.url}: no response ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What was deployed, and whether that took a decision (`is_new`) or stood already."""
+    """The deployed version; `is_new` is true where this call promoted it."""
 
     model: str
     version: int
@@ -92,12 +92,12 @@ def deploy(
     model: str,
     stage: str,
     *,
-    address: ServingEndpoint,
+    endpoint: ServingEndpoint,
     version: int | None = None,
     wait_s: float = 60.0,
     reason: str = "",
 ) -> Rollout:
-    """Bring a version to a stage and prove that it serves there; a second call decides nothing and tests again.
+    """Promote a version to a stage and verify that its servers use it; a second call only tests again.
 
     Parameters
     ----------
@@ -105,35 +105,35 @@ def deploy(
     model : str
     stage : str
         `staging` or `production`.
-    address : Address
-        Of the servers of that stage.
+    endpoint : ServingEndpoint
+        Servers of that stage.
     version : int, optional
         When None: the newest version for staging, the one in Staging for production.
     wait_s : float
-        How long the address may take to serve it.
+        Longest wait until the servers use the version.
     reason : str
         For the audit trail.
 
     Raises
     ------
     GateRefused
-        When its gates did not let it through, or a test at the address failed.
+        When the version failed its gates or a smoke test.
     DependencyUnavailable
-        When the address does not serve it in time.
+        When the servers do not use the version in time.
     UsageError
         When there is nothing to deploy.
 
     Notes
     -----
-    A version that fails is taken back when this call brought it to the stage; and in Staging also when it stood there
-    already, since what is on trial there has nobody who relies on it: the graph stages what its gates let through.
+    A version that fails is rolled back when this call promoted it. In Staging it is always rolled back, because no
+    client relies on Staging; the graph promotes candidates to Staging by itself.
     """
     if stage not in STAGES:
-        raise UsageError(f"--stage {stage!r}: accepted is one of {', '.join(STAGES)}")
+        raise UsageError(f"--stage {stage!r}: expected one of {', '.join(STAGES)}")
     current = registry.current_deployment(model)
     target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
     if stage == "staging" and current.version("Production") == target:
-        # It is past its trial: a version has one stage, and what serves customers is not taken from them.
+        # A version has one stage, and Production is never emptied for a trial in Staging.
         return Rollout(
             model=model,
             version=target,
@@ -152,8 +152,8 @@ def deploy(
     deployment = change.after if change is not None else current
     golden = _load_golden_rows(registry, model, target)
     try:
-        waited_s = _wait_until_served(address, golden, target, generation=deployment.generation, wait_s=wait_s)
-        n_tests = _run_smoke_tests(address, golden, target)
+        waited_s = _wait_until_served(endpoint, golden, target, generation=deployment.generation, wait_s=wait_s)
+        n_tests = _run_smoke_tests(endpoint, golden, target)
     except MlopsError as error:
         earlier = (
             change.before.versions if change is not None else _previous_deployment(registry, model, target, stage=stage)
@@ -175,19 +175,21 @@ def deploy(
 
 
 def _default_version(registry: ModelRegistry, current: Deployment, model: str, *, stage: str) -> int:
-    """Return what a stage should get when nobody says: the newest in Staging; what is on trial there, in Production."""
+    """Return the default version of a stage: the newest for Staging, the one in Staging for Production."""
     if stage == "Staging":
         return registry.get_latest_model_version(model).version
     staged = current.version("Staging")
     version = staged if staged is not None else current.version("Production")
     if version is None:
-        raise UsageError(f"{model}: nothing is in Staging; run `mlops deploy --stage staging` first, or name --version")
+        raise UsageError(
+            f"{model}: no version is in Staging; run `mlops deploy --stage staging` first, or pass --version"
+        )
     return version
 
 
 def _load_golden_rows(registry: ModelRegistry, model: str, version: int) -> Mapping[str, Any]:
-    """Return rows with the probabilities that the version must answer."""
-    registry.load_model(model, version=version)  # fetched and checked to the last byte
+    """Return the golden rows of a version with their expected probabilities."""
+    registry.load_model(model, version=version)  # fetches the package and verifies its checksums
     folder = registry.packages.path(registry.get_version(model, version).digest)
     golden: Mapping[str, Any] = json.loads((folder / "golden.json").read_bytes())
     return golden
@@ -199,71 +201,95 @@ def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _wait_until_served(
-    address: ServingEndpoint, golden: Mapping[str, Any], version: int, *, generation: int, wait_s: float
+    endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int, *, generation: int, wait_s: float
 ) -> float:
-    """Return how long it took until so many answers in a row came from `version` by this decision or a later one."""
+    """Return the seconds until enough consecutive responses came from `version` at this generation or later."""
     body = json.dumps({"features": _golden_row_dicts(golden)[0]}).encode()
-    began, n_right, last = time.monotonic(), 0, "nothing"
-    while n_right < address.success_threshold:
+    started_s, n_successes, last_seen = time.monotonic(), 0, "no response"
+    while n_successes < endpoint.success_threshold:
         try:
-            status, said = address.post("/predict", body)
-            found, by = (said.get("model_version"), said.get("generation", 0)) if isinstance(said, dict) else (None, 0)
-            last = f"version {found} by decision {by}" if found is not None else f"status {status}"
+            status, response = endpoint.post("/predict", body)
+            served = response if isinstance(response, dict) else {}
+            number, served_generation = served.get("model_version"), served.get("generation", 0)
+            last_seen = f"status {status}" if number is None else f"version {number} at generation {served_generation}"
             if status in (401, 403):
-                raise UsageError(f"{address.url}: refuses the key ({status}); set MLOPS_API_KEY to one of role predict")
-            n_right = n_right + 1 if status == 200 and found == version and by >= generation else 0
+                raise UsageError(
+                    f"{endpoint.url}: refuses the key ({status}); set MLOPS_API_KEY to a key with role predict"
+                )
+            is_expected = status == 200 and number == version and served_generation >= generation
+            n_successes = n_successes + 1 if is_expected else 0
         except DependencyUnavailable as error:
-            n_right, last = 0, str(error)
-        if n_right == 0:
-            if time.monotonic() - began >= wait_s:
+            n_successes, last_seen = 0, str(error)
+        if n_successes == 0:
+            if time.monotonic() - started_s >= wait_s:
                 raise DependencyUnavailable(
-                    f"{address.url}: does not serve version {version} after {wait_s:g} s; last seen: {last}"
+                    f"{endpoint.url}: does not use version {version} after {wait_s:g} s; last seen: {last_seen}"
                 )
             time.sleep(_POLL_INTERVAL_S)
-    return time.monotonic() - began
+    return time.monotonic() - started_s
 
 
-def _run_smoke_tests(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
-    """Run the integration tests against the address and return how many there were.
+def _run_smoke_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
+    """Run the smoke tests against the endpoint and return their number.
 
     Raises
     ------
     GateRefused
-        Naming each that failed.
+        When a test fails; the message lists each.
     """
-    checks = list(_smoke_test_results(address, golden, version))
-    failed = [f"{name}: {problem}" for name, problem in checks if problem]
+    results = [*_prediction_tests(endpoint, golden), *_protocol_tests(endpoint, golden, version)]
+    failed = [f"{result.name}: {result.problem}" for result in results if result.problem is not None]
     if failed:
-        raise GateRefused(f"{address.url}: {len(failed)} of {len(checks)} tests failed: {'; '.join(failed)}")
-    return len(checks)
+        raise GateRefused(f"{endpoint.url}: {len(failed)} of {len(results)} tests failed: {'; '.join(failed)}")
+    return len(results)
 
 
-def _smoke_test_results(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[tuple[str, str]]:
-    """Yield each test's name and what is wrong, "" when nothing is."""
-    rows = _golden_row_dicts(golden)
-    status, said = address.post("/predict/batch", json.dumps({"instances": rows}).encode())
-    answers = said.get("predictions", []) if isinstance(said, dict) else []
-    yield "golden rows are answered", "" if status == 200 and len(answers) == len(rows) else f"status {status}"
-    expected = golden["probabilities"]
-    off = [
-        abs(float(found) - float(right))
-        for one, row in zip(answers, expected, strict=False)
-        for found, right in zip(one["probabilities"].values(), row, strict=True)
-    ]
-    yield "golden rows are answered as packaged", _tolerance_problem(max(off, default=float("inf")))
-    one, _ = address.post("/predict", json.dumps({"features": rows[0]}).encode())
-    yield "one row is answered", "" if one == 200 else f"status {one}"
-    unknown, _ = address.post("/predict", json.dumps({"features": {**rows[0], "no such feature": 1}}).encode())
-    yield "an unknown feature is refused", "" if unknown == 422 else f"status {unknown} instead of 422"
-    broken, _ = address.post("/predict", b'{"features": {')
-    yield "broken JSON is refused", "" if broken == 400 else f"status {broken} instead of 400"
-    _, again = address.post("/predict", json.dumps({"features": rows[0]}).encode())
-    found = again.get("model_version") if isinstance(again, dict) else None
-    yield "it is still that version", "" if found == version else f"version {found} instead of {version}"
+@dataclass(frozen=True, slots=True)
+class _SmokeTestResult:
+    """A smoke test and its problem; None when it passes."""
+
+    name: str
+    problem: str | None
 
 
-def _tolerance_problem(off: float) -> str:
-    return "" if off <= _PROBABILITY_TOLERANCE else f"a probability is off by {off:.3g}"
+def _expect_status(name: str, status: int, expected: int) -> _SmokeTestResult:
+    return _SmokeTestResult(name, None if status == expected else f"status {status} instead of {expected}")
+
+
+def _prediction_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any]) -> Iterator[_SmokeTestResult]:
+    """Compare the predictions of the golden rows with the packaged ones."""
+    rows, expected = _golden_row_dicts(golden), golden["probabilities"]
+    status, response = endpoint.post("/predict/batch", json.dumps({"instances": rows}).encode())
+    predictions = response.get("predictions", []) if isinstance(response, dict) else []
+    is_complete = status == 200 and len(predictions) == len(rows)
+    yield _SmokeTestResult("golden rows are predicted", None if is_complete else f"status {status}")
+    difference = max(
+        (
+            abs(float(probability) - float(packaged))
+            for prediction, packaged_row in zip(predictions, expected, strict=False)
+            for probability, packaged in zip(prediction["probabilities"].values(), packaged_row, strict=True)
+        ),
+        default=float("inf"),
+    )
+    is_close = difference <= _PROBABILITY_TOLERANCE
+    problem = None if is_close else f"a probability differs by {difference:.3g}"
+    yield _SmokeTestResult("golden rows give the packaged probabilities", problem)
+
+
+def _protocol_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[_SmokeTestResult]:
+    """Send one valid row and two invalid requests, then check the version again."""
+    row = _golden_row_dicts(golden)[0]
+    body = json.dumps({"features": row}).encode()
+    status, _ = endpoint.post("/predict", body)
+    yield _expect_status("one row is predicted", status, 200)
+    status, _ = endpoint.post("/predict", json.dumps({"features": {**row, "no such feature": 1}}).encode())
+    yield _expect_status("an unknown feature is refused", status, 422)
+    status, _ = endpoint.post("/predict", b'{"features": {')
+    yield _expect_status("broken JSON is refused", status, 400)
+    _, response = endpoint.post("/predict", body)
+    number = response.get("model_version") if isinstance(response, dict) else None
+    problem = None if number == version else f"version {number} instead of {version}"
+    yield _SmokeTestResult("the version is still the same", problem)
 
 
 def _previous_deployment(registry: ModelRegistry, model: str, version: int, *, stage: str) -> Mapping[str, int] | None:
@@ -282,7 +308,7 @@ def _previous_deployment(registry: ModelRegistry, model: str, version: int, *, s
 def _undo_rollout(
     registry: ModelRegistry, deployment: Deployment, earlier: Mapping[str, int], *, version: int, stage: str
 ) -> str:
-    """Put back what was in the stage earlier, unless somebody has decided since; return in words what was done."""
+    """Restore the earlier version of the stage, unless the deployment changed since; return a description."""
     before = earlier.get(stage)
     why, expected = f"deploying version {version} to {stage} failed", deployment.generation
     try:
@@ -295,8 +321,8 @@ def _undo_rollout(
                 deployment.model, to, previous_stage, reason=why, expected_generation=expected, force=True
             )
     except MlopsError as error:
-        return f"it could NOT be taken back ({error})"
-    return f"taken back: {stage} has {f'version {before}' if before is not None else 'nothing'} again"
+        return f"it could NOT be rolled back ({error})"
+    return f"rolled back: {stage} has {f'version {before}' if before is not None else 'no version'} again"
 
 
 def _parse_json(body: bytes) -> Any:

@@ -1,6 +1,6 @@
-"""Show where the processor's time goes, as a flame graph in one SVG file: of a stage, or of the server under a load.
+"""Profile the processor time of a stage, or of the server under load, as a flame graph in one SVG file.
 
-py-spy looks at the process from outside a hundred times a second, so that what is looked at runs as it always does.
+py-spy samples the process from outside a hundred times a second, so the profiled code runs unchanged.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PERMISSION_ERRORS = ("Permission denied", "Operation not permitted", "CAP_SYS_P
 
 
 def stage_names() -> list[str]:
-    """Return the names of what is called as `python -m stages.NAME`."""
+    """Return the names of the stages, as in `python -m stages.NAME`."""
     spec = find_spec("stages")
     places = spec.submodule_search_locations if spec is not None else None
     names = [path.stem for place in places or () for path in Path(place).glob("*.py")]
@@ -39,48 +39,48 @@ def stage_names() -> list[str]:
 
 
 def profile_stage(name: str, output: Path) -> None:
-    """Run a stage as DVC does, and write where its time went; one that fails says so as ever, and is drawn up to there.
+    """Run a stage as DVC does and write its profile; a failed stage gives a profile up to the failure.
 
     Raises
     ------
     UsageError
-        When there is no such stage.
+        When the stage does not exist.
     DependencyUnavailable
-        When py-spy is not installed, or may not look at other processes.
+        When py-spy is not installed, or is not allowed to read other processes.
     """
     if name not in stage_names():
-        raise UsageError(f"{name!r} is no stage; accepted is serve, or one of {', '.join(stage_names())}")
+        raise UsageError(f"{name!r} is not a stage; expected serve, or one of {', '.join(stage_names())}")
     arguments = [] if name == "compose" else ["-cd", ".", "-cn", "params"]
     command = [sys.executable, "-m", f"stages.{name}", *arguments]
-    done = subprocess.run([*_record_command(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own words
+    done = subprocess.run([*_record_command(output), "--", *command], stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our command
     _check_recording(done.returncode, done.stderr, output)
-    # What the stage itself said; py-spy keeps its exit code to itself.
+    # Output of the stage; py-spy does not pass on its exit code.
     sys.stderr.writelines(f"{line}\n" for line in done.stderr.splitlines() if not line.startswith("py-spy>"))
 
 
 def profile_server(output: Path, seconds: float) -> float:
-    """Serve what is in Production on a free port, ask for its golden rows as fast as it answers, write where time went.
+    """Profile a server of the Production version on a free port under a load of golden rows.
 
     Predictions are logged under the subject `mlops-profile`.
 
     Returns
     -------
     float
-        Answers for each second.
+        Responses per second.
 
     Raises
     ------
     DependencyUnavailable
-        When py-spy is not installed or may not look at other processes, or the server does not start.
+        When py-spy is not installed or not allowed to read other processes, or the server does not start.
     """
     recording = _record_command(output)
     with _running_server() as (process, address):
         body = json.dumps({"features": _first_golden_row(address)}).encode()
         spying = [*recording, "--duration", str(max(1, round(seconds))), "--pid", str(process.pid)]
-        spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own words
-        n_answers, took_s, stderr = _generate_load(address, body, spy)
+        spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our command
+        n_responses, took_s, stderr = _generate_load(address, body, spy)
     _check_recording(spy.returncode, stderr, output)
-    return n_answers / took_s
+    return n_responses / took_s
 
 
 def _record_command(output: Path) -> list[str]:
@@ -93,7 +93,7 @@ def _record_command(output: Path) -> list[str]:
 def _check_recording(code: int, stderr: str, output: Path) -> None:
     if any(phrase in stderr for phrase in _PERMISSION_ERRORS):
         raise DependencyUnavailable(
-            "py-spy may not look at other processes here; run the command as root, or give the container the capability"
+            "py-spy is not allowed to read other processes; run the command as root, or give the container the capability"
             " SYS_PTRACE, or allow it until the next start: sysctl kernel.yama.ptrace_scope=0"
         )
     if not output.is_file():
@@ -105,8 +105,8 @@ def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a server of this project and its address."""
     arguments = ("--host", "127.0.0.1", "--port", "0", "--authentication", "none")
     command = [sys.executable, "-m", "pipeline.serving", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own words
-        # What it says later is read and let go: a full pipe would hold the server up.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our command
+        # Later output is read and dropped: a full pipe would block the server.
         drain = threading.Thread(target=deque, args=(process.stderr, 0), daemon=True)
         try:
             address = _wait_for_address(process)
@@ -123,7 +123,7 @@ def _running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def _wait_for_address(process: subprocess.Popen[str]) -> str:
-    """Wait for the line that tells where it listens and that it is ready."""
+    """Wait for the log line with the address of the ready server."""
     lines = []
     for line in process.stderr or ():
         lines.append(line)
@@ -131,13 +131,13 @@ def _wait_for_address(process: subprocess.Popen[str]) -> str:
             continue
         event = json.loads(line)
         if not event["ready"]:
-            raise DependencyUnavailable(f"the server has nothing to serve: {event['reason']}")
+            raise DependencyUnavailable(f"the server has no model to serve: {event['reason']}")
         return str(event["address"])
     raise DependencyUnavailable(f"the server did not start: {''.join(lines).strip()[-500:]}")
 
 
 def _first_golden_row(address: str) -> dict[str, Any]:
-    """Return the first golden row of what serves."""
+    """Return the first golden row of the served version."""
     from pipeline.package import PackageStore
     from pipeline.project import paths
     from pipeline.project.root import find_state_root
@@ -149,7 +149,7 @@ def _first_golden_row(address: str) -> dict[str, Any]:
 
 
 def _generate_load(address: str, body: bytes, spy: subprocess.Popen[str]) -> tuple[int, float, str]:
-    """Ask until py-spy ends; return how many answers came, in how many seconds, and what py-spy said."""
+    """Send requests until py-spy ends; return number of responses, seconds, and the output of py-spy."""
     counts = [0] * _N_CLIENTS
     is_over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Say what stands in the project's folder after a run: what was made, how good it is, and what to do next."""
+"""Summarize the last run of a project: data, package, metrics, and the next commands."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["ProjectSummary", "SummaryMetric", "summarize_project"]
 
 _HEADLINE_METRICS = ("log_loss", "roc_auc", "accuracy", "ece")
 _NEXT_COMMANDS = (
-    ("the report on the rows", "reports/validation.html"),
-    ("the model card", "reports/model_card.md"),
-    ("answers over HTTP", "make serve"),
-    ("pages to look at", "make app"),
-    ("what moved since", "make monitor"),
-    ("runs and figures", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+    ("validation report", "reports/validation.html"),
+    ("model card", "reports/model_card.md"),
+    ("predictions over HTTP", "make serve"),
+    ("dashboard", "make app"),
+    ("drift since training", "make monitor"),
+    ("runs and metrics", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
     ("another model", "dvc exp run -S model=random_forest"),
     ("your own data", "mlops data add FILE, then mlops data init FILE --target COLUMN"),
     ("every setting", "python -m stages.train --help"),
@@ -44,25 +44,25 @@ class SummaryMetric:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSummary:
-    """What the last run made.
+    """The results of the last run.
 
     Attributes
     ----------
     problem, model : str
-        Names of the data and of the model.
+        Names of the dataset and of the model.
     digest : str
         SHA-256 of the package's manifest.
-    rows : dict of int
+    n_rows_by_part : dict of int
         Rows by part: raw, valid, quarantined, train, test.
-    quality : float
-        Score of the rows, 0 to 100.
+    quality_score : float
+        Quality score of the rows, 0 to 100.
     warnings : tuple of str
-        Rules that spoke.
-    figures : tuple of Figure
+        Rules with a finding.
+    metrics : tuple of SummaryMetric
     confidence : float
-        Level of the intervals.
-    onnx : bool
-        Whether the ONNX form serves.
+        Confidence level of the intervals.
+    is_onnx : bool
+        Whether the serving form is ONNX.
     """
 
     problem: str
@@ -80,15 +80,15 @@ class ProjectSummary:
         return asdict(self)
 
     def as_text(self) -> str:
-        """Return a page for the terminal."""
-        serving_form = "ONNX, proven equal to scikit-learn" if self.is_onnx else "scikit-learn"
+        """Return the summary for a terminal."""
+        serving_form = "ONNX, verified against scikit-learn" if self.is_onnx else "scikit-learn"
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
             f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
             "",
-            f"  on {pluralize(self.n_rows_by_part['test'], 'row')} that it never saw ({percent(self.confidence)} intervals)",
+            f"  on {pluralize(self.n_rows_by_part['test'], 'test row')} ({percent(self.confidence)} intervals)",
             *(f"    {_metric_line(metric)}" for metric in self.metrics),
             "",
             "  next (in a shell with `. .venv/bin/activate`)",
@@ -105,17 +105,17 @@ def _metric_line(metric: SummaryMetric) -> str:
 
 
 def summarize_project(root: Path) -> ProjectSummary:
-    """Return what the finished graph below `root` made.
+    """Summarize the outputs of the finished graph at `root`.
 
     Raises
     ------
     DataError
-        When the graph has not been run to its end.
+        When the graph has not finished.
     ConfigError
-        When params.yaml does not hold.
+        When params.yaml is invalid.
     """
     if not (root / paths.EVALUATION_REPORT).exists():
-        raise DataError(f"{root / paths.EVALUATION_REPORT}: not there yet; run `make run` or `dvc repro`")
+        raise DataError(f"{root / paths.EVALUATION_REPORT}: does not exist yet; run `make run` or `dvc repro`")
     config = load_params(root / paths.PARAMS)
     evaluation = read_json(root / paths.EVALUATION_REPORT)
     validation = read_json(root / paths.VALIDATION_REPORT)

@@ -1,7 +1,7 @@
-"""Tell whether the bytes that the graph made are still those that `dvc.lock` names.
+"""Verify that the outputs of the graph still have the checksums in `dvc.lock`.
 
-DVC itself trusts size and modification time, and restores a corrupt object of its cache without a
-word; here every byte is read again.
+DVC itself trusts size and modification time, and restores a corrupt object of its cache silently. This module
+reads every byte again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FileProblem = Literal["changed", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class IntegrityFinding:
-    """One file whose bytes are not those that were recorded."""
+    """One file whose checksum differs from the recorded one."""
 
     path: str
     location: Literal["workspace", "cache"]
@@ -41,7 +41,7 @@ class IntegrityFinding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How many files were read, and which of them are not what they were."""
+    """Number of files read, and those whose checksum differs."""
 
     n_outputs: int
     n_cached: int
@@ -134,7 +134,7 @@ def _checksum_findings(
 
 
 def _cached_objects(root: Path, output: DvcOutput) -> Iterator[tuple[Path, str]]:
-    """Yield the cached objects of an output that exist, with the hash that their name promises."""
+    """Yield the existing cached objects of an output, with the hash in their name."""
     path = cache_object_path(root, output.md5)
     if not path.exists():
         return

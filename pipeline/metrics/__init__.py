@@ -1,8 +1,8 @@
-"""Measure how well probabilities and predicted classes fit what was true, and how certain that is.
+"""Compute metrics of probabilities and predicted classes, with confidence intervals.
 
-Every metric is written once, for rows with weights. A point value gives each row the weight 1; a
-bootstrap resample gives it the number of times that it was drawn. So a thousand resamples of all
-metrics are a few matrix products over one sorting of the rows.
+Every metric is implemented once, for weighted rows. A point value gives each row the weight 1; a bootstrap
+resample gives it the number of times that it was drawn. So a thousand resamples of all metrics are a few
+matrix products over one sorting of the rows.
 """
 
 from pipeline.metrics.bootstrap import (

@@ -1,4 +1,4 @@
-"""Say how certain a figure is: intervals of the bootstrap over rows."""
+"""Estimate confidence intervals of metrics by the bootstrap over rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MIN_DEFINED_SHARE = 0.9
 
 
 def round_significant(value: float | np.floating[Any] | None) -> float | None:
-    """Return `value` with 10 significant digits, so that the order of a sum shows nowhere; None for NaN and None."""
+    """Round `value` to 10 significant digits, so that summation order has no effect; None for NaN and None."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{float(value):.{_SIGNIFICANT_DIGITS}g}")
@@ -37,7 +37,7 @@ def round_significant(value: float | np.floating[Any] | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class MetricEstimate:
-    """A figure and its interval; None where it is not defined."""
+    """A metric and its interval; None where it is not defined."""
 
     value: float | None
     low: float | None
@@ -55,17 +55,17 @@ class MetricEstimate:
 def estimate_metrics(
     scored: LabeledPredictions, names: Sequence[str], *, confidence_level: float, n_resamples: int, seed: int
 ) -> dict[str, MetricEstimate]:
-    """Return figures with percentile intervals of the bootstrap over rows (Efron 1979).
+    """Return metrics with percentile intervals of the bootstrap over rows (Efron 1979).
 
     Parameters
     ----------
-    scored : Scored
+    scored : LabeledPredictions
     names : sequence of str
-        Members of `METRICS`; all are taken from the same resamples.
-    confidence : float between 0 and 1
+        Members of `METRICS`; all use the same resamples.
+    confidence_level : float between 0 and 1
         Level of the intervals, such as 0.95.
-    resamples : int
-        How many times as many rows are drawn anew.
+    n_resamples : int
+        Number of bootstrap resamples.
     seed : int
 
     Notes
@@ -87,10 +87,10 @@ def compare_paired(
     n_resamples: int,
     seed: int,
 ) -> dict[str, MetricEstimate]:
-    """Return the figures of `scored` minus those of `other`, with intervals of the paired bootstrap.
+    """Return the metrics of `scored` minus those of `other`, with intervals of the paired bootstrap.
 
-    Both are the same rows, judged by two models; each resample draws rows once for both, so what makes
-    rows hard for every model cancels. An interval without 0 tells the two apart.
+    Both hold the same rows, scored by two models. Each resample draws rows once for both, so the difficulty of
+    rows cancels. An interval without 0 shows a difference.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def compare_paired(
         When the true classes differ.
     """
     if not np.array_equal(scored.y, other.y):
-        raise DataError("metrics: two models are compared on the same rows; these have different true classes")
+        raise DataError("metrics: two models must be compared on the same rows; these have different true classes")
     value, against = compute_metrics(scored, names), compute_metrics(other, names)
     drawn, drawn_other = _resampled_metrics([scored, other], names, n_resamples, seed=seed)
     return {
@@ -108,19 +108,18 @@ def compare_paired(
 
 
 def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_resamples: int, seed: int) -> float:
-    """Return the mean of a figure over true classes drawn from the probabilities themselves.
+    """Return the mean of a metric over true classes drawn from the probabilities themselves.
 
-    What a model shows on these rows whose probabilities are exactly right: consistency resampling (Bröcker and
-    Smith 2007, "Increasing the reliability of reliability diagrams"). A calibration error is about this large
-    by chance alone.
+    This is the expected metric of a perfectly calibrated model: consistency resampling (Bröcker and Smith 2007,
+    "Increasing the reliability of reliability diagrams"). A calibration error is about this large by chance.
 
     Parameters
     ----------
-    scored : Scored
+    scored : LabeledPredictions
     name : str
         Member of `METRICS` that needs probabilities.
-    resamples : int
-        How many times true classes are drawn.
+    n_resamples : int
+        Number of draws of true classes.
     seed : int
     """
     rng = np.random.default_rng(seed)
@@ -133,7 +132,7 @@ def expected_metric_if_calibrated(scored: LabeledPredictions, name: str, *, n_re
 def _resampled_metrics(
     group: Sequence[LabeledPredictions], names: Sequence[str], resamples: int, *, seed: int
 ) -> list[dict[str, Floats]]:
-    """Return every figure of each resample, for models judged on the same rows."""
+    """Return every metric of each resample, for models scored on the same rows."""
     drawn: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in group]
     for weights in _resample_weights(group[0].n_rows, resamples, np.random.default_rng(seed)):
         for scored, parts in zip(group, drawn, strict=True):
@@ -144,7 +143,7 @@ def _resampled_metrics(
 
 
 def _resample_weights(n_rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each row was drawn, some resamples at a time so that they stay in the cache."""
+    """Yield how often each row was drawn, for a few resamples at a time so that they fit into the cache."""
     at_once = max(1, min(resamples, _MAX_CHUNK_DRAWS // n_rows))
     for start in range(0, resamples, at_once):
         n = min(at_once, resamples - start)

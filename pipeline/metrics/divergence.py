@@ -1,4 +1,4 @@
-"""Measure how far two distributions are apart from their counts."""
+"""Measure the distance of two distributions from their counts."""
 
 from __future__ import annotations
 

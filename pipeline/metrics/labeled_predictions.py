@@ -1,4 +1,4 @@
-"""Rows to be judged, plain or under many weightings, with what several metrics need worked out once."""
+"""Hold true and predicted classes, plain or weighted, with cached intermediate results of several metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class LabeledPredictions:
-    """Rows with what was true, what was predicted, and how probable each class was said to be.
+    """Rows with true class, predicted class and predicted probabilities.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class LabeledPredictions:
     predicted : int, shape (n_rows,)
         Predicted classes.
     positive : int or None
-        The class that scores speak of, with two classes; None with more.
-    bins : int
+        The class that scores refer to, with two classes; None with more.
+    n_bins : int
         Bins of equal width for the calibration error.
 
     Raises
@@ -54,25 +54,27 @@ class LabeledPredictions:
         if not n_rows or len(self.y) != n_rows or len(self.predicted) != n_rows:
             raise DataError(
                 f"metrics: {len(self.y)} true classes, {n_rows} rows of probabilities and {len(self.predicted)}"
-                " predicted classes; all three need the same number of rows, one at least"
+                " predicted classes; expected equally many, at least one"
             )
         if not np.isfinite(self.probabilities).all():
             raise DataError("metrics: a probability is missing or infinite; each row needs one for each class")
         if (self.positive is None) is (n_classes == 2):
-            raise DataError(f"metrics: {n_classes} classes and positive={self.positive}; name it for two, only then")
+            raise DataError(
+                f"metrics: {n_classes} classes and positive={self.positive}; expected a positive class for two classes only"
+            )
 
     def take(self, rows: NDArray[Any]) -> LabeledPredictions:
-        """Return the part of the rows that a mask or positions pick."""
+        """Return the rows of a mask or of positions."""
         return replace(self, y=self.y[rows], probabilities=self.probabilities[rows], predicted=self.predicted[rows])
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.y)
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are, also those that no row has."""
+        """Number of classes, including those without rows."""
         return int(self.probabilities.shape[1])
 
     @property
@@ -82,13 +84,13 @@ class LabeledPredictions:
 
     @cached_property
     def confidence_and_correctness(self) -> tuple[Floats, NDArray[np.bool_]]:
-        """A probability for each row and whether it came true: of the positive class, or of the most probable."""
+        """A probability of each row and whether its class is true: of the positive class, or of the most probable."""
         code = self.probabilities.argmax(axis=1) if self.positive is None else np.full(self.n_rows, self.positive)
         return np.asarray(self.probabilities[np.arange(self.n_rows), code]), self.y == code
 
     @cached_property
     def row_log_losses(self) -> Floats:
-        """-ln(probability of the true class) of each row, probabilities kept inside of [eps, 1 - eps]."""
+        """-ln(probability of the true class) of each row, probabilities clipped to [eps, 1 - eps]."""
         predicted = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
         return np.asarray(-np.log(np.clip(predicted, _EPS, 1.0 - _EPS)))
 
@@ -102,9 +104,9 @@ class LabeledPredictions:
     @cached_property
     def binned_residuals(self) -> Floats:
         """Probability minus truth, in the column of its bin; shape (n_rows, bins)."""
-        probability, came_true = self.confidence_and_correctness
+        probability, is_true = self.confidence_and_correctness
         residuals = np.zeros((self.n_rows, self.n_bins))
-        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - came_true
+        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - is_true
         return residuals
 
     @cached_property
@@ -114,11 +116,11 @@ class LabeledPredictions:
 
     @cached_property
     def rankings(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]]:
-        """By ranked class: rows by falling score, where each distinct score starts, which rows are of the class."""
+        """By ranked class: rows by descending score, where each distinct score starts, which rows are of the class."""
         return {code: self._rank_by_score(code) for code in self.ranked_classes}
 
     def _rank_by_score(self, code: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-        """Return rows by falling score, where each distinct score starts, and which of them are of the class."""
+        """Return rows by descending score, where each distinct score starts, and which of them are of the class."""
         score = self.probabilities[:, code]
         order = np.argsort(-score, kind="stable")
         starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
@@ -131,7 +133,7 @@ def bin_indices(probability: Floats, n_bins: int) -> NDArray[np.intp]:
 
 
 class WeightedPredictions:
-    """Rows under one or many weightings, with what several metrics need worked out once.
+    """Rows under one or many weightings, with cached intermediate results of several metrics.
 
     Parameters
     ----------
@@ -157,7 +159,7 @@ class WeightedPredictions:
 
     @cached_property
     def cumulative_weights(self) -> dict[int, tuple[Floats, Floats]]:
-        """By ranked class: cumulated weight inside and outside of it, by falling distinct score."""
+        """By ranked class: cumulated weight inside and outside of it, by descending distinct score."""
         found = {}
         for code, (order, starts, is_class) in self.scored.rankings.items():
             sorted_weights = self.weights[:, order]
@@ -168,5 +170,5 @@ class WeightedPredictions:
         return found
 
     def weighted_mean(self, values: Floats) -> Floats:
-        """Return the weighted mean of a figure of each row, shape (n_weightings,)."""
+        """Return the weighted mean of one value for each row, shape (n_weightings,)."""
         return np.asarray(self.weights @ values / self.total_weight)

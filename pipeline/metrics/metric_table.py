@@ -1,4 +1,4 @@
-"""The table of metrics: how each is worked out, in which unit, and which direction is good."""
+"""The table of metrics: function, unit, and direction of each."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MetricFunction = Callable[[WeightedPredictions], "Floats"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: how it is worked out, in which unit, and which direction is good.
+    """One metric: function, unit and direction.
 
-    `needs` says whether predicted classes are enough, or probabilities are wanted. `has_floor` says that
-    chance alone keeps it from being perfect: on few rows even probabilities that are exactly right miss.
+    `needs` is the required input: predicted classes or probabilities. `has_chance_level` means that a perfectly
+    calibrated model does not reach the best value on few rows, by chance alone.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Metric:
     higher_is_better: bool
     needs: Literal["labels", "scores"]
     function: MetricFunction
-    has_floor: bool = False
+    has_chance_level: bool = False
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
-        """Return the figure for rows of weight 1; NaN where it is not defined, as an AUC of one class.
+        """Return the metric for rows of weight 1; NaN where it is not defined, as an AUC of one class.
 
         Examples
         --------
@@ -63,11 +63,18 @@ METRICS: LookupTable[Metric] = LookupTable("evaluation.metrics")
 
 
 def _metric(
-    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
+    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, chance_level: bool = False
 ) -> Callable[[MetricFunction], MetricFunction]:
     def join(function: MetricFunction) -> MetricFunction:
         METRICS.add(name)(
-            Metric(name=name, unit=unit, higher_is_better=not lower, needs=needs, function=function, has_floor=floor)
+            Metric(
+                name=name,
+                unit=unit,
+                higher_is_better=not lower,
+                needs=needs,
+                function=function,
+                has_chance_level=chance_level,
+            )
         )
         return function
 
@@ -76,13 +83,13 @@ def _metric(
 
 @_metric("log_loss", "nats", "scores", lower=True)
 def _log_loss(rows: WeightedPredictions) -> Floats:
-    """Mean of -ln(probability of the true class), probabilities kept inside of [eps, 1 - eps]."""
+    """Mean of -ln(probability of the true class), probabilities clipped to [eps, 1 - eps]."""
     return rows.weighted_mean(rows.scored.row_log_losses)
 
 
 @_metric("brier", "squared probability", "scores", lower=True)
 def _brier(rows: WeightedPredictions) -> Floats:
-    """Mean squared error of the positive probability; of all probabilities, summed, with more classes (Brier 1950)."""
+    """Mean squared error of the positive probability; summed over all classes with more than two (Brier 1950)."""
     return rows.weighted_mean(rows.scored.row_squared_errors)
 
 
@@ -113,7 +120,7 @@ def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
     return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
 
 
-@_metric("ece", "probability", "scores", lower=True, floor=True)
+@_metric("ece", "probability", "scores", lower=True, chance_level=True)
 def _ece(rows: WeightedPredictions) -> Floats:
     """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
     residuals = np.asarray(rows.weights @ rows.scored.binned_residuals)
@@ -164,7 +171,7 @@ def _recall(rows: WeightedPredictions) -> Floats:
 
 @_metric("mcc", "correlation", "labels")
 def _mcc(rows: WeightedPredictions) -> Floats:
-    """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004); 0 for a constant."""
+    """Matthews' correlation of true and predicted class, for any number of classes (Gorodkin 2004)."""
     correct, predicted, true = _weights_by_class(rows)
     together = correct.sum(axis=1) * rows.total_weight - (predicted * true).sum(axis=1)
     alone = (rows.total_weight**2 - (predicted**2).sum(axis=1)) * (rows.total_weight**2 - (true**2).sum(axis=1))
@@ -172,7 +179,7 @@ def _mcc(rows: WeightedPredictions) -> Floats:
 
 
 def _weights_by_class(rows: WeightedPredictions) -> tuple[Floats, Floats, Floats]:
-    """Return rightly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
+    """Return correctly predicted, predicted and true weight, each of shape (n_weightings, n_classes)."""
     table = rows.confusion
     return np.diagonal(table, axis1=1, axis2=2), table.sum(axis=1), table.sum(axis=2)
 
@@ -203,12 +210,12 @@ def _mean_of_defined(parts: Sequence[Floats]) -> Floats:
 
 
 def get_metric(name: str, *, setting: str) -> Metric:
-    """Return the metric that the setting `key` names.
+    """Return the metric `name`, which `setting` configures.
 
     Raises
     ------
-    UnknownKind
-        When there is none of this name; the message opens with `key`.
+    UnknownOption
+        When there is no metric of this name; the message starts with `setting`.
     """
     try:
         return METRICS[name]
@@ -217,11 +224,11 @@ def get_metric(name: str, *, setting: str) -> Metric:
 
 
 def compute_metrics(scored: LabeledPredictions, names: Sequence[str] | None = None) -> dict[str, float]:
-    """Return the figures called `names` (None: all); NaN where one is not defined for these rows.
+    """Return the metrics `names` (None: all); NaN where one is not defined for these rows.
 
     Raises
     ------
-    UnknownKind
+    UnknownOption
         When a name is not in `METRICS`.
     """
     rows = WeightedPredictions(scored)

@@ -1,10 +1,11 @@
-"""What a model has to beat: always the same answer, and one rule of two questions."""
+"""Fit the baselines that a model has to beat: the majority class, and a decision tree of depth 2."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig, ModelConfig
+from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig, ModelConfig
 from pipeline.modeling.classifier import fit_classifier
 
 if TYPE_CHECKING:
@@ -37,17 +38,17 @@ BASELINES: dict[str, ModelConfig] = {
 def fit_baseline(name: str, frame: pd.DataFrame, schema: Schema, *, seed: int) -> Classifier:
     """Return the baseline called `name`, fitted to `frame`.
 
-    `majority` gives every row the shares of the classes; `depth_2_tree` is the best tree of two
-    questions in a row, which is what a person would call the obvious rule.
+    `majority` predicts the shares of the classes for every row; `depth_2_tree` is a decision tree of depth 2,
+    which finds the obvious rule.
 
     Raises
     ------
     DataError
-        When rows are not what the schema declares, or fewer than two classes occur.
+        When rows do not match the schema, or fewer than two classes occur.
     """
     return fit_classifier(frame, schema, _DEFAULT_FEATURES, model=BASELINES[name], seed=seed)
 
 
 def baseline_metric_names(objective: str) -> tuple[str, ...]:
-    """Return the few metrics by which baselines are shown beside a model: the objective, AUC, accuracy."""
+    """Return the metrics that are shown for baselines: the selection metric, AUC and accuracy."""
     return tuple(dict.fromkeys((objective, "roc_auc", "accuracy")))

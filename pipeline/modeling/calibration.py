@@ -1,4 +1,4 @@
-"""Map the scores of a classifier to probabilities that can be believed, by a few stored figures."""
+"""Calibrate the scores of a classifier by monotone maps with a few stored coefficients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Calibration", "fit_calibration"]
 _MIN_PROBABILITY = 1e-7
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-10
-# ONNX computes scores in float32: a map steeper than this would make more of the difference than parity allows.
+# ONNX computes scores in float32: a steeper map would raise their rounding above the parity tolerance.
 _MAX_SLOPE = 10.0
 
 
@@ -39,7 +39,7 @@ class _Sigmoid:
 
 @dataclass(frozen=True, slots=True)
 class _PiecewiseLinear:
-    """Straight lines between the points (x, y), level outside of them; y never falls."""
+    """Linear interpolation between the points (x, y), constant outside of them; y never decreases."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -50,10 +50,10 @@ class _PiecewiseLinear:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A monotone map for each class, applied to probabilities; plain figures, numpy only.
+    """A monotone map for each class, applied to probabilities; it needs only numpy.
 
-    With two classes there is one map, on the second class. With more, each class has its own (one
-    against the rest), and rows are brought back to a sum of 1.
+    With two classes there is one map, for the second class. With more, each class has its own (one against
+    the rest), and rows are normalized to a sum of 1.
     """
 
     kind: Literal["none", "sigmoid", "isotonic"] = "none"
@@ -65,7 +65,7 @@ class Calibration:
         Parameters
         ----------
         probabilities : float, shape (n_rows, n_classes)
-            What the estimator says, in the order of the target's classes.
+            Probabilities of the estimator, in the order of the target's classes.
         """
         if not self.maps:
             return np.asarray(probabilities, dtype=np.float64)
@@ -76,7 +76,7 @@ class Calibration:
         return np.asarray(each / each.sum(axis=1, keepdims=True))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain figures from which `from_dict` builds an equal map."""
+        """Return plain values from which `from_dict` builds an equal calibration."""
         return {"kind": self.kind, "maps": [_map_to_dict(map_) for map_ in self.maps]}
 
     @classmethod
@@ -86,7 +86,7 @@ class Calibration:
         Raises
         ------
         IntegrityError
-            When `value` is not of the form that `as_dict` writes.
+            When `value` has another form than `as_dict` writes.
         """
         try:
             kind = value["kind"]
@@ -99,7 +99,7 @@ class Calibration:
             if kind == "isotonic":
                 return cls(kind, tuple(_PiecewiseLinear(tuple(map_["x"]), tuple(map_["y"])) for map_ in value["maps"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise IntegrityError(f"calibration: not what a calibration writes ({error})") from error
+            raise IntegrityError(f"calibration: invalid content ({error}); restore the package") from error
         raise IntegrityError(f"calibration: kind {kind!r} is not known; known: none, sigmoid, isotonic")
 
 
@@ -115,10 +115,10 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     ----------
     kind : none, sigmoid or isotonic
         `sigmoid` is Platt's scaling of the log odds with his smoothed targets (Platt 1999, "Probabilistic
-        outputs for support vector machines"), with the slope held at 0 or more. `isotonic` is the
-        non-decreasing step function of least squares (Zadrozny and Elkan 2002), whose ends stay inside
-        Platt's smoothed targets, so that no row is ever called certain, and whose steps become slopes of
-        at most 10: scores that differ in the last bits of float32 get the same probability.
+        outputs for support vector machines"), with a slope of at least 0. `isotonic` is the
+        non-decreasing step function of least squares (Zadrozny and Elkan 2002). Its ends stay inside Platt's
+        smoothed targets, so no probability is 0 or 1. Its steps become slopes of at most 10, so scores that
+        differ in the last bits of float32 get nearly equal probabilities.
     probabilities : float, shape (n_rows, n_classes)
         Out-of-fold probabilities.
     y : int, shape (n_rows,)
@@ -126,7 +126,7 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
 
     Raises
     ------
-    UnknownKind
+    UnknownOption
         When `kind` is none of the three.
     DataError
         When a probability is missing, or a class has no row.
@@ -136,10 +136,10 @@ def fit_calibration(kind: str, probabilities: Floats, y: NDArray[np.integer[Any]
     fit = _FITTERS[kind]
     n_classes = probabilities.shape[1]
     if not np.isfinite(probabilities).all():
-        raise DataError("calibration: a probability is missing or infinite; every row needs its out-of-fold figures")
+        raise DataError("calibration: a probability is missing or infinite; every row needs out-of-fold probabilities")
     absent = [code for code in range(n_classes) if not (y == code).any()]
     if absent:
-        raise DataError(f"calibration: no row is of class number {absent[0]}; each class needs at least one")
+        raise DataError(f"calibration: class number {absent[0]} has no rows; each class needs at least one")
     classes = [1] if n_classes == 2 else range(n_classes)
     maps = tuple(fit(np.asarray(probabilities[:, code], dtype=np.float64), y == code) for code in classes)
     return Calibration("sigmoid" if kind == "sigmoid" else "isotonic", maps)
@@ -167,22 +167,22 @@ def _fit_isotonic(scores: Floats, is_class: NDArray[np.bool_]) -> _PiecewiseLine
 
 
 def _cap_slope(x: Floats, y: Floats) -> Floats:
-    """Return the middle of the nearest sequences above and below the non-decreasing `y` that rise slowly enough."""
+    """Return the mean of the nearest sequences above and below the non-decreasing `y` with bounded slope."""
     residual = y - _MAX_SLOPE * x
     above = _MAX_SLOPE * x + np.maximum.accumulate(residual[::-1])[::-1]
     below = _MAX_SLOPE * x + np.minimum.accumulate(residual)
-    return np.round((above + below) / 2.0, 9)  # level parts stay exactly level
+    return np.round((above + below) / 2.0, 9)  # constant parts stay exactly constant
 
 
 def _platt_targets(is_class: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return Platt's targets for rows outside and inside of the class."""
+    """Return Platt's smoothed targets for rows outside and inside of the class."""
     inside = int(is_class.sum())
     outside = len(is_class) - inside
     return 1.0 / (outside + 2.0), (inside + 1.0) / (inside + 2.0)
 
 
 def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
-    """Return the non-decreasing sequence nearest to `mean` in weighted squares (pool adjacent violators)."""
+    """Return the non-decreasing sequence nearest to `mean` in weighted least squares (pool adjacent violators)."""
     means: list[float] = []
     weights: list[float] = []
     sizes: list[int] = []
@@ -200,7 +200,7 @@ def _pool_adjacent_violators(mean: Floats, weight: Floats) -> Floats:
 
 
 def _fit_by_newton(logits: Floats, target: Floats) -> _Sigmoid:
-    """Minimise the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
+    """Minimize the cross entropy of the sigmoid by Newton's method with halved steps (Lin, Lin, Weng 2007)."""
     design = np.column_stack([logits, np.ones_like(logits)])
     beta = np.array([0.0, float(_logit(np.array([target.mean()]))[0])])
     loss = _cross_entropy(design @ beta, target)

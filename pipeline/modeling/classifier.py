@@ -1,4 +1,4 @@
-"""A fitted classifier over declared columns: rows in, probabilities and classes out."""
+"""Fit a classifier to declared columns, and predict probabilities and classes of rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import ModelConfig
     from pipeline.schema import Schema, Target
 
 __all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes", "predicted_codes"]
@@ -26,7 +27,7 @@ __all__ = ["Classifier", "encode_target", "fit_classifier", "predicted_classes",
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Encoder, estimator, calibration and threshold of one problem, in the order rows pass them.
+    """Encoder, estimator, calibration and threshold, applied to rows in this order.
 
     `threshold` is None where there are more than two classes; then the most probable class is
     predicted. With two, the positive class is predicted from this probability on.
@@ -49,7 +50,7 @@ class Classifier:
         Raises
         ------
         DataError
-            When a declared column is not in `frame` or cannot be read as its kind.
+            When a declared column is missing in `frame` or cannot be converted to its kind.
         """
         return self.calibration.apply(self.uncalibrated_proba(self.encoder.transform(frame)))
 
@@ -77,13 +78,13 @@ def predicted_classes(probabilities: NDArray[np.float64], target: Target, thresh
     target : Target
         Names and order of the classes.
     threshold : float between 0 and 1, or None
-        Lowest probability that is called positive.
+        Lowest probability that is predicted as positive.
     """
     return np.asarray(np.array(target.classes)[predicted_codes(probabilities, target, threshold)])
 
 
 def predicted_codes(probabilities: NDArray[np.float64], target: Target, threshold: float | None) -> NDArray[np.int64]:
-    """Return the same as `decide`, as positions in the target's classes."""
+    """Return the predicted classes as positions in the target's classes."""
     if threshold is None or target.positive is None:
         return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
     positive = target.classes.index(target.positive)
@@ -96,16 +97,16 @@ def encode_target(frame: pd.DataFrame, target: Target) -> NDArray[np.int64]:
     Raises
     ------
     DataError
-        When the column is absent, or a class is missing or not declared.
+        When the target column is absent, or a label is missing or not declared.
     """
     if target.column not in frame:
-        raise DataError(f"{target.column}: the rows have no such column, and it is what is to be learned")
+        raise DataError(f"{target.column}: the rows have no target column of this name")
     code_of = {name: code for code, name in enumerate(target.classes)}
     codes = np.array([code_of.get(name, -1) for name in frame[target.column].astype(object)], dtype=np.int64)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         label = frame[target.column].iloc[row]
-        raise DataError(f"{target.column}: row {row} holds {label!r}; accepted: {', '.join(target.classes)}")
+        raise DataError(f"{target.column}: row {row} contains {label!r}; expected one of {', '.join(target.classes)}")
     return codes
 
 
@@ -118,17 +119,17 @@ def fit_classifier(
     seed: int,
     class_weight: str | None = None,
 ) -> Classifier:
-    """Return a classifier fitted to `frame`, not calibrated, with threshold 0.5 (None beyond two classes).
+    """Fit a classifier to `frame`; it is not calibrated, and its threshold is 0.5 (None beyond two classes).
 
-    Native libraries are held to one thread: the number of threads would otherwise be stored in some
-    estimators, and change the last bits of others.
+    Native libraries use one thread: some estimators would otherwise store the number of threads, and the
+    last bits of others would depend on it.
 
     Raises
     ------
     ConfigError
         When the estimator cannot be built, refuses these rows, or takes no class weights.
     DataError
-        When rows are not what the schema declares, or fewer than two classes occur.
+        When rows do not match the schema, or fewer than two classes occur.
     """
     from threadpoolctl import threadpool_limits
 
@@ -157,16 +158,18 @@ def fit_classifier(
 
 
 def _as_float64(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the same numbers as float64: estimators compute in the precision that they are handed."""
+    """Return the same numbers as float64: estimators compute in the precision of their input."""
     return matrix.astype(np.float64)
 
 
 def _balanced_row_weights(estimator: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.float64]:
-    """Return weights that give every class the same sum, for an estimator that takes weights of rows."""
+    """Return row weights that give every class the same sum."""
     from sklearn.utils.validation import has_fit_parameter
 
     if not has_fit_parameter(estimator, "sample_weight"):
-        raise ConfigError(f"training.class_weight: {name} takes no weights; set it to null or choose another model")
+        raise ConfigError(
+            f"training.class_weight: {name} does not support weights; set it to null or choose another model"
+        )
     counts = np.bincount(codes).astype(np.float64)
     weight = len(codes) / ((counts > 0).sum() * np.maximum(counts, 1.0))
     return np.asarray(weight[codes])

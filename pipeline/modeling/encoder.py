@@ -1,4 +1,4 @@
-"""Turn declared columns into the one float32 matrix that training, serving and files all see."""
+"""Encode declared columns as the float32 matrix of training, serving and file scoring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import EstimatorInputsConfig
     from pipeline.schema import Column, Schema
 
 __all__ = ["Encoder", "make_encoder"]
@@ -28,15 +29,15 @@ _ENCODED_KINDS = frozenset({"integer", "float", "boolean", "category", "datetime
 
 @dataclass(frozen=True, slots=True)
 class _ColumnEncoding:
-    """How one column is encoded, in figures that float32 holds exactly.
+    """How one column is encoded, in numbers that float32 represents exactly.
 
-    `fill`, `center` and `scale` are None where nothing is filled or scaled; `origin_us` is the moment
-    (microseconds since 1970, UTC) from which a datetime column counts its days.
+    `fill`, `center` and `scale` are None where nothing is filled or scaled. `origin_us` is the time
+    (microseconds since 1970, UTC) from which a datetime column counts days.
     """
 
     name: str
     kind: str
-    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     one_hot: bool = False
     missing_code: float | None = None
     fill: float | None = None
@@ -47,34 +48,34 @@ class _ColumnEncoding:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of the matrix columns that this column becomes."""
-        values = tuple(f"{self.name}={category}" for category in self.words) if self.one_hot else (self.name,)
+        """Names of the matrix columns that encode this column."""
+        values = tuple(f"{self.name}={category}" for category in self.categories) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
 
 
 class Encoder:
-    """A scikit-learn transformer over declared columns, fitted once and stored as plain figures.
+    """A scikit-learn transformer over declared columns, stored as plain values.
 
     It follows scikit-learn's protocol (`fit`, `transform`, `get_params`, `clone`) without importing
     it, so that a serving process starts without scikit-learn and pandas.
 
-    - Numbers are rounded to float32 before anything learns from them; beyond its range they are
-      clipped. Whole numbers above 16,777,216 therefore lose their last digits.
+    - Numbers are rounded to float32 before training and clipped to its range. Integers above 16,777,216
+      therefore lose their last digits.
     - Datetimes become days since the earliest training value, as numbers.
-    - A word becomes its position in the declared list (`codes`), or one column for each word
-      (`one_hot`). A word outside the list gets the position behind the last (`codes`), or zeros.
-    - Booleans are the words false and true, in one column.
-    - A missing value stays NaN (`native`). Otherwise a number is filled, a word gets -1 (`codes`) or
-      zeros (`one_hot`), and a column `<name>=missing` tells of it where `missing_indicators` asks for one.
-    - Columns of text, ids and what is to be ignored are left out.
+    - A category becomes its position in the declared list (`codes`), or one column for each category
+      (`one_hot`). An undeclared category gets the position behind the last (`codes`), or zeros.
+    - Booleans are the categories false and true, in one column.
+    - A missing value stays NaN (`native`). Otherwise a number is imputed, and a category gets -1 (`codes`) or
+      zeros (`one_hot`). `missing_indicators` adds a column `<name>=missing`.
+    - Text, ids and ignored columns are left out.
 
     Parameters
     ----------
     columns : sequence of Column
         The feature columns, in their declared order.
     missing, imputation, missing_indicators, categories, scale
-        As in the group `features`, with `auto` settled; `missing_indicators` keeps its `auto`: beside every
-        column whose missing values are replaced and that had some in training.
+        As in the group `features`, with `auto` resolved, except for `missing_indicators`: its `auto` adds one to
+        every column whose missing values are replaced and that had some in training.
 
     Examples
     --------
@@ -101,21 +102,23 @@ class Encoder:
         self.categories = categories
         self.scale = scale
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's own words
-        """Return the settings, as scikit-learn's `clone` wants them."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's signature
+        """Return the settings, as scikit-learn's `clone` expects."""
         return {name: getattr(self, name) for name in (*_SETTINGS, "columns")}
 
     def set_params(self, **params: Any) -> Self:
         """Change settings; the encoder must be fitted again."""
         for name, value in params.items():
             if name not in (*_SETTINGS, "columns"):
-                raise ConfigError(f"Encoder: no setting is named {name!r}; known: {', '.join((*_SETTINGS, 'columns'))}")
+                raise ConfigError(
+                    f"Encoder: {name!r} is not a setting; expected one of {', '.join((*_SETTINGS, 'columns'))}"
+                )
             setattr(self, name, value)
         return self
 
     @property
     def encodings_(self) -> tuple[_ColumnEncoding, ...]:
-        """What was fitted, by column."""
+        """The fitted encoding of each column."""
         try:
             return self._encodings
         except AttributeError:
@@ -131,37 +134,35 @@ class Encoder:
         """Names of the matrix columns, in their order."""
         return tuple(name for plan in self.encodings_ for name in plan.output_names)
 
-    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - its protocol
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002 - protocol
         """Return `names_out_` in scikit-learn's form."""
         return np.array(self.feature_names_out_, dtype=object)
 
-    def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - its protocol
-        """Learn fills, scales, origins and which columns have missing values.
+    def fit(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]], y: object = None) -> Self:  # noqa: ARG002 - protocol
+        """Fit imputation values, scales, origins, and which columns have missing values.
 
         Raises
         ------
         DataError
-            When a declared column is not in `frame` or cannot be read as its kind.
+            When a declared column is missing in `frame` or cannot be converted to its kind.
         ConfigError
             When no column is left to encode.
         """
         used = [column for column in self.columns if column.kind in _ENCODED_KINDS and column.role == "feature"]
         if not used:
-            raise ConfigError(
-                "data.columns: no feature column is a number, a word from a list, a boolean or a datetime"
-            )
+            raise ConfigError("data.columns: no feature is a number, a category, a boolean or a datetime")
         self._encodings = tuple(self._fit_column(column, _column_values(frame, column.name)) for column in used)
         return self
 
     def transform(self, frame: pd.DataFrame | Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
-        """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are not looked at.
+        """Return the matrix of `frame`, shape (n_rows, len(names_out_)); further columns are ignored.
 
         A column may be an Arrow array. A row gets the same bits alone as among others.
 
         Raises
         ------
         DataError
-            When a column is not in `frame` or cannot be read as its kind.
+            When a column is missing in `frame` or cannot be converted to its kind.
         """
         plans = self.encodings_
         columns = [_column_values(frame, plan.name) for plan in plans]
@@ -183,7 +184,7 @@ class Encoder:
     def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
         if column.kind == "category":
             plan = _ColumnEncoding(
-                column.name, column.kind, words=column.categories, one_hot=self.categories == "one_hot"
+                column.name, column.kind, categories=column.categories, one_hot=self.categories == "one_hot"
             )
         else:
             origin = _origin_us(column.name, values) if column.kind == "datetime" else None
@@ -223,8 +224,8 @@ class Encoder:
         return settings
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain figures (words, numbers, lists) from which `from_dict` builds an equal encoder."""
-        plans = [{**asdict(plan), "words": list(plan.words)} for plan in self.encodings_]
+        """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
+        plans = [{**asdict(plan), "categories": list(plan.categories)} for plan in self.encodings_]
         return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
 
     @classmethod
@@ -234,15 +235,17 @@ class Encoder:
         Raises
         ------
         IntegrityError
-            When `value` is not of the form that `as_dict` writes.
+            When `value` has another form than `as_dict` writes.
         """
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(_ColumnEncoding(**{**plan, "words": tuple(plan["words"])}) for plan in value["columns"])
+            plans = tuple(
+                _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"])}) for plan in value["columns"]
+            )
             encoder = cls((), **{name: value[name] for name in _SETTINGS})
         except (KeyError, TypeError) as error:
-            raise IntegrityError(f"encoder: not what an encoder writes ({error})") from error
+            raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
         encoder._encodings = plans
         return encoder
 
@@ -270,10 +273,10 @@ def _column_values(frame: Any, name: str) -> Any:
 
 
 def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
-    """Return one float64 for each value, NaN where it is missing; words become their codes."""
+    """Return one float64 for each value, NaN where it is missing; categories become their codes."""
     try:
         if plan.kind == "category":
-            return _category_codes(plan.words, values)
+            return _category_codes(plan.categories, values)
         if plan.kind == "datetime":
             return _days_since_origin(values, plan.origin_us or 0)
         return _to_float64(values)
@@ -344,10 +347,10 @@ def _write_encoded(plan: _ColumnEncoding, numbers: NDArray[np.float64], out: NDA
     if plan.indicator:
         out[:, -1] = is_missing
     if plan.one_hot:
-        for code in range(len(plan.words)):
+        for code in range(len(plan.categories)):
             out[:, code] = numbers == code
         if plan.missing_code is None:
-            out[is_missing, : len(plan.words)] = 0.0
+            out[is_missing, : len(plan.categories)] = 0.0
         return
     replacement = plan.missing_code if plan.fill is None else plan.fill
     settled = np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)

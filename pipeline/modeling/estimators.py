@@ -1,4 +1,4 @@
-"""Build the estimator that a model file names, and nothing else that a `_target_` could name."""
+"""Build the estimator of a model file, and refuse any other `_target_`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, DependencyUnavailable, TargetRefused, d
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config.groups.training_config import ModelConfig
+    from pipeline.config.groups.model_config import ModelConfig
 
 __all__ = [
     "build_estimator",
@@ -30,10 +30,10 @@ _FORBIDDEN_MODULES = frozenset({"conftest", "datasets", "externals", "testing", 
 _MAX_DEPTH = 8
 _ESTIMATOR_KEY = "model.estimator"
 
-# Arguments that reach the disk, the network or other people's code; no model needs them from YAML.
+# Arguments that reach the disk, the network or foreign code; no model needs them from YAML.
 _REFUSED_ARGUMENTS = frozenset({"memory", "callbacks", "callback", "train_dir", "client"})
 
-# What makes a member repeatable and quiet. Folds are fitted side by side, so each member keeps to one thread.
+# These make a member reproducible and quiet. Folds are fitted in parallel, so each member uses one thread.
 _FIXED_ARGUMENTS: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbose": -1},
     "xgboost": {"n_jobs": 1, "verbosity": 0},
@@ -51,7 +51,7 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     """Return the unfitted estimator of a model file, with its nested members.
 
     Every member that knows `random_state` gets `seed` unless the file names one, and every member
-    that knows `n_jobs` is held to one: parallel work is `training.n_jobs`. Members stand under
+    that knows `n_jobs` gets 1: `training.n_jobs` controls parallel work. Members are listed under
     `estimators` as pairs ``[name, {_target_: ...}]`` or as a mapping of names.
 
     Parameters
@@ -59,18 +59,18 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     config : ModelConfig
         The group `model`.
     seed : int
-        Seed of all draws.
+        Seed of all random numbers.
     class_weight : "balanced" or None
-        Given to every member that has such an argument. Where one has none, `weighs_classes` says so
+        Passed to every member that has such an argument. Where one has none, `supports_class_weight` is false
         and rows are weighted instead.
 
     Raises
     ------
     TargetRefused
-        When a `_target_` is not a scikit-learn estimator of an allow-listed package, or comes with
-        `_partial_`, `_args_` and the like. Nothing is imported before the package is checked.
+        When a `_target_` is not a scikit-learn estimator of an allow-listed package, or has keys such as
+        `_partial_` and `_args_`. The package is checked before any import.
     ConfigError
-        When an argument is unknown or has a value that the class refuses.
+        When an argument is unknown, or the class refuses its value.
     DependencyUnavailable
         When the package is allow-listed and not installed.
     """
@@ -78,13 +78,13 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     if not hasattr(estimator, "predict_proba"):
         raise TargetRefused(
             f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a classifier with"
-            " predict_proba, or put it inside sklearn.calibration.CalibratedClassifierCV"
+            " predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV"
         )
     return estimator
 
 
 def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._target_") -> type:
-    """Return the estimator class that `name` stands for.
+    """Return the estimator class with the import path `name`.
 
     Raises
     ------
@@ -94,12 +94,12 @@ def resolve_estimator_class(name: object, *, key: str = f"{_ESTIMATOR_KEY}._targ
     DependencyUnavailable
         When the package is not installed.
     """
-    allowed = f"accepted are scikit-learn estimators of {', '.join(_ALLOWED_PACKAGES)}, such as sklearn.svm.LinearSVC"
+    allowed = f"expected a scikit-learn estimator of {', '.join(_ALLOWED_PACKAGES)}, such as sklearn.svm.LinearSVC"
     if not isinstance(name, str) or not _IMPORT_PATH.fullmatch(name):
         raise TargetRefused(f"{key}: {name!r} is not the import path of a class; {allowed}")
     *path, last = name.split(".")
     if path[0] not in _ALLOWED_PACKAGES or _FORBIDDEN_MODULES & set(path):
-        raise TargetRefused(f"{key}: {name} is not among what may be built; {allowed}")
+        raise TargetRefused(f"{key}: {name} is not on the allow-list; {allowed}")
     candidate_ = getattr(_import_module(".".join(path), key), last, None)
     if not isinstance(candidate_, type) or not _is_estimator_class(candidate_):
         hint = "" if candidate_ is not None else did_you_mean(last, dir(importlib.import_module(".".join(path))))
@@ -116,7 +116,7 @@ def _import_module(module: str, key: str) -> Any:
             raise DependencyUnavailable(
                 f"{key}: the package {package} is not installed; run pip install 'declarative-mlops[boosting]'"
             ) from error
-        raise TargetRefused(f"{key}: there is no module {module}; look at the import path of the class") from error
+        raise TargetRefused(f"{key}: module {module} does not exist; check the import path of the class") from error
 
 
 def _is_estimator_class(candidate: type) -> bool:
@@ -132,7 +132,7 @@ def _is_estimator_class(candidate: type) -> bool:
 
 def _build_nested(declared: Mapping[str, Any], key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
     if depth > _MAX_DEPTH:
-        raise ConfigError(f"{key}: estimators are nested more than {_MAX_DEPTH} deep; make it flatter")
+        raise ConfigError(f"{key}: estimators are nested more than {_MAX_DEPTH} deep; flatten them")
     _refuse_hydra_keys(declared, key)
     target = resolve_estimator_class(declared.get("_target_"), key=f"{key}._target_")
     package = target.__module__.split(".")[0]
@@ -155,24 +155,22 @@ def _build_nested(declared: Mapping[str, Any], key: str, *, seed: int, class_wei
 def _refuse_hydra_keys(declared: Mapping[str, Any], key: str) -> None:
     for name in declared:
         if not isinstance(name, str) or (name.startswith("_") and name != "_target_"):
-            raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class may stand here")
+            raise TargetRefused(f"{key}.{name}: only _target_ and the arguments of the class are allowed here")
 
 
 def _check_argument(name: str, value: Any, accepted: tuple[str, ...], *, key: str, target: type) -> None:
     if name in _REFUSED_ARGUMENTS:
-        raise TargetRefused(
-            f"{key}: is not accepted from a file, because it reaches outside of the model; leave it out"
-        )
+        raise TargetRefused(f"{key}: not allowed in a file, because it reaches outside of the model; remove it")
     if name not in accepted:
         raise ConfigError(
-            f"{key}: {target.__name__} has no such argument; known: {', '.join(accepted)}{did_you_mean(name, accepted)}"
+            f"{key}: {target.__name__} has no such argument; expected one of {', '.join(accepted)}{did_you_mean(name, accepted)}"
         )
     if name in ("n_jobs", "thread_count") and value not in (None, 1):
-        raise ConfigError(f"{key}: {value!r} is not accepted, only 1; folds run side by side, set training.n_jobs")
+        raise ConfigError(f"{key}: found {value!r}, expected 1; folds run in parallel, set training.n_jobs")
 
 
 def _constructor_arguments(target: type) -> tuple[str, ...]:
-    """Return the names that the constructors of `target` and its parents list."""
+    """Return the argument names of the constructors of `target` and its base classes."""
     names: dict[str, None] = {}
     for parent in target.__mro__:
         if "__init__" not in vars(parent) or parent is object:
@@ -186,9 +184,9 @@ def _constructor_arguments(target: type) -> tuple[str, ...]:
 
 
 def _build_argument(value: Any, key: str, *, seed: int, class_weight: str | None, depth: int) -> Any:
-    """Return `value` with every declared estimator in it built."""
+    """Return `value` with every declared estimator in it replaced by an instance."""
     if depth > _MAX_DEPTH:
-        raise ConfigError(f"{key}: nested more than {_MAX_DEPTH} deep; make it flatter")
+        raise ConfigError(f"{key}: nested more than {_MAX_DEPTH} deep; flatten them")
     if isinstance(value, dict):
         if "_target_" in value:
             return _build_nested(value, key, seed=seed, class_weight=class_weight, depth=depth)
@@ -215,7 +213,7 @@ def _instantiate(target: type, arguments: dict[str, Any], key: str) -> Any:
     try:
         estimator = target(**arguments)
         if target.__module__.startswith("sklearn."):
-            estimator._validate_params()  # noqa: SLF001 - the class's own list of accepted values, before any data is read
+            estimator._validate_params()  # noqa: SLF001 - validates the values before any data is read
     except InvalidParameterError as error:
         raise ConfigError(f"{key}: {error}") from error
     except (TypeError, ValueError) as error:
@@ -224,24 +222,24 @@ def _instantiate(target: type, arguments: dict[str, Any], key: str) -> Any:
 
 
 def estimator_to_config(estimator: Any) -> dict[str, Any]:
-    """Return what a file of conf/model/ would say to build an equal unfitted estimator: `_target_` and arguments.
+    """Return the `_target_` and arguments with which a file of conf/model/ builds an equal unfitted estimator.
 
-    Arguments that have their default are left out, and so are those that only say how many threads to use.
+    Arguments with their default value and numbers of threads are left out.
 
     Raises
     ------
     TargetRefused
-        When it, or one inside of it, is not an estimator that may be built from a file.
+        When the estimator, or one inside of it, cannot be built from a file.
     ConfigError
-        When an argument is nothing that a file can say, such as a function.
+        When an argument has no form in YAML, such as a function.
     """
-    # The public place of a class stands before the first module that its package calls private.
+    # The public import path of a class is the part before the first private module.
     kind: Any = type(estimator)
     public = itertools.takewhile(lambda part: not part.startswith("_"), kind.__module__.split("."))
     target = ".".join((*public, kind.__qualname__))
     if resolve_estimator_class(target) is not kind:
         raise TargetRefused(
-            f"{_ESTIMATOR_KEY}._target_: {target} is another class than that of the estimator; give it by a file"
+            f"{_ESTIMATOR_KEY}._target_: {target} is not the class of the estimator; configure it in a file of conf/model/"
         )
     declared: dict[str, Any] = {"_target_": target}
     for name, value in estimator.get_params(deep=False).items():
@@ -269,11 +267,11 @@ def _argument_to_config(value: Any, key: str) -> Any:
     plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain
-    raise ConfigError(f"{key}: {type(value).__name__} is nothing that a package can say again; give a plain value")
+    raise ConfigError(f"{key}: {type(value).__name__} cannot be stored in a package; pass a plain value")
 
 
 def iter_estimators(estimator: Any) -> Iterator[Any]:
-    """Yield the estimators inside of an unfitted `estimator`, and the estimator itself first."""
+    """Yield an unfitted `estimator`, then all estimators inside of it."""
     yield estimator
     for value in estimator.get_params(deep=False).values():
         inside = [value] if hasattr(value, "get_params") and not isinstance(value, type) else []
@@ -288,7 +286,7 @@ def iter_estimators(estimator: Any) -> Iterator[Any]:
 
 
 def supports_class_weight(estimator: Any) -> bool:
-    """Return whether every innermost classifier of `estimator` takes class weights itself."""
+    """Return whether every innermost classifier of `estimator` supports class weights."""
     from sklearn.base import is_classifier
 
     innermost = [

@@ -1,4 +1,4 @@
-"""Bring probabilities, the declared target and a threshold together as rows that metrics can judge."""
+"""Combine probabilities, true classes and a threshold into rows for metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_scored_rows(
     threshold: float | None,
     n_bins: int = 10,
 ) -> LabeledPredictions:
-    """Return rows with their predicted classes, decided exactly as a classifier decides.
+    """Return rows with predicted classes, by the same rule as a classifier.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def make_scored_rows(
         True classes as positions in `target.classes`.
     probabilities : float, shape (n_rows, n_classes)
     threshold : float between 0 and 1, or None
-        Lowest probability that is called positive; None for the most probable class.
-    bins : int
+        Lowest probability that is predicted as positive; None for the most probable class.
+    n_bins : int
         Bins of the calibration error.
     """
     classes = predicted_classes(probabilities, target, threshold)

@@ -32,8 +32,8 @@ def check_threshold_rule(config: ThresholdConfig, target: Target) -> None:
     ------
     ConfigError
         When the rule is not `fixed` and the target has more than two classes.
-    UnknownKind
-        When the rule is in no table.
+    UnknownOption
+        When the rule is unknown.
     """
     if THRESHOLD_RULES[config.rule] is not _fixed_threshold and not target.is_binary:
         raise ConfigError(
@@ -63,7 +63,7 @@ def choose_threshold(
 
 
 @THRESHOLD_RULES.add("fixed")
-def _fixed_threshold(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - all rules share one signature
+def _fixed_threshold(scores: Floats, is_positive: NDArray[np.bool_], value: float) -> float:  # noqa: ARG001 - shared signature
     return value
 
 
@@ -97,9 +97,9 @@ def _best_threshold(
     *,
     statistic: Callable[[Floats, Floats, float, float], Floats],
 ) -> float:
-    """Return the threshold with the best figure, midway between two scores; of equals the one nearest to `value`.
+    """Return the threshold with the best statistic, midway between two scores; of equals the one nearest to `value`.
 
-    Midway, because a threshold that is itself a score would split rows by their last bit.
+    A threshold that equals a score would split rows by their last bit, hence midway.
     """
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]

@@ -1,7 +1,7 @@
-"""Fit a classifier to the train part, and judge it on folds that it did not see.
+"""Fit a classifier to the train rows, and evaluate it by cross-validation.
 
-Calibration and threshold are learned from out-of-fold scores. The figures of a fold come from maps
-that were learned on the other folds, so no row has a say in how it is judged.
+Calibration and threshold are fitted to out-of-fold scores. The metrics of a fold use a calibration and a
+threshold of the other folds, so no row influences its own evaluation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.training_config import FeaturesConfig, ModelConfig, TrainingConfig
+    from pipeline.config.groups.features_config import FeaturesConfig
+    from pipeline.config.groups.model_config import ModelConfig
+    from pipeline.config.groups.training_config import TrainingConfig
     from pipeline.schema import Schema, Target
 
     Floats = NDArray[np.float64]
@@ -36,21 +38,21 @@ __all__ = ["TrainResult", "train_classifier"]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """A classifier with what cross-validation says of it.
+    """A classifier with its cross-validated metrics.
 
     Attributes
     ----------
     classifier : Classifier
         Fitted to all rows, calibrated, with its threshold.
     out_of_fold : float, shape (n_rows, n_classes)
-        Calibrated probability of each row by a classifier that had not seen it.
-    folds : tuple of dict
+        Calibrated probability of each row by a classifier that was not fitted to it.
+    fold_metrics : tuple of dict
         Every metric by fold; NaN where one is not defined.
-    baselines : dict of dict
+    baseline_metrics : dict of dict
         Mean over the same folds of every metric, by baseline.
-    metric : str
+    objective_metric : str
         The metric `training.selection_metric`.
-    objective : float
+    objective_value : float
         Its mean over folds.
     """
 
@@ -73,7 +75,7 @@ class TrainResult:
 
     @property
     def summary(self) -> str:
-        """The objective beside that of the baselines, in one line."""
+        """The selection metric of the model and of the baselines, in one line."""
         baselines = ", ".join(
             f"{name} {number(metrics[self.objective_metric])}" for name, metrics in self.baseline_metrics.items()
         )
@@ -81,7 +83,7 @@ class TrainResult:
         return f"{headline} over {len(self.fold_metrics)} folds ({baselines})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the means, the threshold and the headline of each baseline, for `dvc metrics`."""
+        """Return the means, the threshold and a few metrics of each baseline, for `dvc metrics`."""
         names = baseline_metric_names(self.objective_metric)
         baselines = {
             baseline: {name: metrics[name] for name in names} for baseline, metrics in self.baseline_metrics.items()
@@ -98,11 +100,11 @@ def train_classifier(
     training: TrainingConfig,
     seed: int,
 ) -> TrainResult:
-    """Return a classifier fitted to `frame`, judged by stratified cross-validation.
+    """Fit a classifier to `frame` and evaluate it by stratified cross-validation.
 
-    The result is the same for any `training.n_jobs`: folds are fitted side by side in threads (learning
-    leaves Python's lock, and a new process would spend longer on its imports than on a fold), and
-    each with one native thread.
+    The result is the same for any `training.n_jobs`: folds are fitted in parallel threads, each with one native
+    thread. Threads suffice because fitting releases the interpreter lock; a process would spend longer on
+    its imports than on a fold.
 
     Parameters
     ----------
@@ -117,9 +119,9 @@ def train_classifier(
     Raises
     ------
     ConfigError
-        When the estimator cannot be built or fitted, or a name is in no table.
+        When the estimator cannot be built or fitted, or an option is unknown.
     DataError
-        When rows are not what the schema declares, or a class has fewer rows than there are folds.
+        When rows do not match the schema, or a class has fewer rows than there are folds.
     """
     from threadpoolctl import threadpool_limits
 
@@ -207,14 +209,14 @@ def _fit_final_and_folds(
 
 @dataclass(frozen=True, slots=True)
 class _FoldEvaluation:
-    """Rows with their true classes and folds, on which scores are judged."""
+    """True classes and folds of the rows, for the evaluation of scores."""
 
     target: Target
     codes: NDArray[np.int64]
     fold_of: NDArray[np.intp]
 
     def cross_calibrate(self, raw: Floats, training: TrainingConfig) -> tuple[Floats, tuple[dict[str, float], ...]]:
-        """Return calibrated scores and the metrics of each fold, by maps learned on the other folds."""
+        """Return calibrated scores and the metrics of each fold, by calibrations of the other folds."""
         calibrated = np.empty_like(raw)
         fold_metrics = []
         for fold in range(training.folds):
@@ -239,7 +241,7 @@ class _FoldEvaluation:
 
 
 def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, seed: int) -> NDArray[np.intp]:
-    """Return the fold of each row; every fold has nearly the same shares of classes."""
+    """Return the fold of each row; the folds are stratified by class."""
     from sklearn.model_selection import StratifiedKFold
 
     counts = np.bincount(codes, minlength=len(target.classes))
@@ -247,7 +249,7 @@ def _assign_folds(codes: NDArray[np.int64], target: Target, n_folds: int, *, see
     if rare:
         raise DataError(
             f"{target.column}: {rare[0][1]} has {rare[0][0]} rows in the train part and training.folds is {n_folds};"
-            " each fold needs one: lower training.folds, or bring more rows of this class"
+            " each fold needs one: lower training.folds, or add rows of this class"
         )
     fold_of = np.empty(len(codes), dtype=np.intp)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)

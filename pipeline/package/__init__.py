@@ -1,4 +1,4 @@
-"""The model package: a folder named by its content, from which serving needs nothing else."""
+"""The model package: a folder, named by its content, that is all a server needs."""
 
 from pipeline.package.bins import Bins
 from pipeline.package.golden import GOLDEN_TOLERANCE

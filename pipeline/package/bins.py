@@ -1,4 +1,4 @@
-"""Count values in bins that never move, so that counts of any two sets of rows may be added."""
+"""Count values in fixed bins, so that counts of different rows add up."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _BUCKETS_PER_EDGE = 8
 class Bins:
     """The bins of one column, and how many training rows fell into each.
 
-    Counts of any two sets of rows may be added: bins never move. `labels` names them in their order.
+    The bins are fixed at training, so counts of different rows add up. `labels` names them in order.
 
-    - `values`: one bin for each whole number seen in training, then below, above, unseen, missing.
-    - `words`: one bin for each declared word, then unseen, missing.
-    - `quantiles`: bins between `edges` (a value on an edge belongs below it), then below, above, missing.
+    - `values`: one bin for each integer in the train rows, then below, above, unseen, missing.
+    - `words`: one bin for each declared category, then unseen, missing.
+    - `quantiles`: bins between `points` (a value on an edge belongs to the bin below it), then below, above, missing.
 
-    The outermost thousandth of the rows on either side sets no bin: one outlier cannot move them. `mean`
-    and `deviation` leave it out too; they are None for words.
+    The outermost thousandth of the rows on either side is left out of edges, `mean` and `deviation`, so one
+    outlier cannot shift them. Both are None for words.
 
-    `grid` cuts the bins of kind `quantiles` finer, with an edge at each of theirs: statistics of the whole
-    distribution are worked out from it. It is None for other kinds, which are as fine as values go.
+    `grid` is a finer division of the bins of kind `quantiles` and contains their edges; statistics of the whole
+    distribution are computed from it. It is None for other kinds, whose bins are already exact.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Bins:
 
     @property
     def n_bins(self) -> int:
-        """How many bins there are: as many as `labels`, without making the names."""
+        """Number of bins, equal to the number of `labels`."""
         if self.kind == "quantiles":
             return max(len(self.points) - 1, 0) + 3
         return len(self.points) + (2 if self.kind == "words" else 4)
@@ -96,13 +96,13 @@ class Bins:
         if self.kind == "words" and hasattr(values, "value_counts"):
             return self._count_categories(values)
         counts, values_ = np.zeros(self.n_bins, dtype=np.int64), getattr(values, "iloc", values)
-        # A piece at a time: what is worked out on the way stays small, and in the caches of the processor.
+        # In chunks, so that intermediate arrays fit into the processor's caches.
         for at in range(0, len(values), _CHUNK_ROWS):
             counts += np.bincount(self.codes(values_[at : at + _CHUNK_ROWS]), minlength=len(counts))
         return counts
 
     def _count_categories(self, values: Any) -> NDArray[np.int64]:
-        """Count words by how many rows have each: of different ones there are few."""
+        """Count categories by their distinct values, of which there are few."""
         try:
             n_rows = values.value_counts(sort=False, dropna=False)
         except TypeError as error:
@@ -139,7 +139,7 @@ class Bins:
             return np.where(np.isnan(numbers), 2, 1)
         else:
             n = max(len(points) - 1, 0)
-            # By the number of edges below: none, between two of them, or all. The first bin holds its lower edge too.
+            # Indexed by the number of edges below the value. The first bin includes its lower edge.
             place = np.array([n, *range(n), n + 1], dtype=np.int64)
             codes, last = place[_fast_searchsorted(points, numbers)], n + 2
             codes[numbers == points[0]] = 0
@@ -156,12 +156,12 @@ class Bins:
 
 
 def _consecutive_integer_codes(numbers: NDArray[np.float64], first: float, n: int) -> NDArray[np.int64]:
-    """Return the bins of numbers where there is one for each of `n` whole numbers from `first` on."""
+    """Return the bin of each number where the bins are the `n` consecutive integers from `first` on."""
     near = numbers - first
-    # What is missing, and what lies further out, is put where a whole number can hold it.
+    # Missing and far values are clipped to the range of int64.
     np.fmin(np.fmax(near, -1.0, out=near), float(n), out=near)
     at = near.astype(np.int64)
-    codes = np.array([*range(n), n + 1, n], dtype=np.int64)[at]  # the last is that of -1
+    codes = np.array([*range(n), n + 1, n], dtype=np.int64)[at]  # position -1 is below the range
     codes[np.isnan(numbers)] = n + 3
     is_between = at != near
     if is_between.any():
@@ -171,10 +171,10 @@ def _consecutive_integer_codes(numbers: NDArray[np.float64], first: float, n: in
 
 
 def to_floats(values: Any) -> NDArray[np.float64]:
-    """Return numbers as float64 with NaN for missing; moments become microseconds since 1970."""
+    """Return numbers as float64 with NaN for missing; datetimes become microseconds since 1970."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)
-    if not hasattr(values, "to_numpy"):  # a list, or an array: what serves does not load pandas
+    if not hasattr(values, "to_numpy"):  # a list: a server does not load pandas
         return np.array([np.nan if _is_missing(value) else value for value in values], dtype=np.float64)
     if values.dtype.kind == "M":
         moments = values.to_numpy(dtype="datetime64[us]")
@@ -195,12 +195,12 @@ def _category_text(value: Any) -> str:
 def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     """Return how many of `edges` (ascending) are below each number, as `np.searchsorted(edges, numbers)` does.
 
-    A missing number has any position.
+    The position of a missing number is undefined.
 
     Notes
     -----
-    Numbers and edges are put into buckets of equal width by the same arithmetic, which never turns an order
-    around: an edge in an earlier bucket is below, one in a later bucket is not, and only those in the same bucket
+    Numbers and edges are put into buckets of equal width by the same arithmetic, which preserves their order:
+    an edge in an earlier bucket is below, one in a later bucket is not, and only those in the same bucket
     are compared. Where a bucket holds several edges, a binary search decides.
     """
     n = _BUCKETS_PER_EDGE * len(edges)
@@ -212,7 +212,7 @@ def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
     buckets = _bucket_positions(numbers, edges[0], scale, n)
     edge_buckets = _bucket_positions(edges, edges[0], scale, n)
     n_edges = np.bincount(edge_buckets, minlength=n)
-    # The only edge of a bucket; where there is none nothing is below infinity.
+    # The single edge of each bucket; infinity where the bucket has none.
     edge = np.full(n, np.inf)
     edge[edge_buckets] = edges
     positions = (np.cumsum(n_edges) - n_edges)[buckets] + (edge[buckets] < numbers)
@@ -225,6 +225,6 @@ def _fast_searchsorted(edges: Floats, numbers: Floats) -> NDArray[np.int64]:
 def _bucket_positions(numbers: Floats, low: float, scale: float, n: int) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore", over="ignore"):
         placed = (numbers - low) * scale
-    np.fmax(placed, 0.0, out=placed)  # also where a number is missing
+    np.fmax(placed, 0.0, out=placed)  # also replaces NaN
     np.fmin(placed, n - 1, out=placed)
     return placed.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Keep a few rows with their probabilities, so that a loaded package can show that it still answers the same."""
+"""Store a few rows with their probabilities, so that a loaded package can verify its predictions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GOLDEN_TOLERANCE = 1e-6
 def golden_rows(
     classifier: Classifier, frame: pd.DataFrame, score: NDArray[np.float64], *, n_rows: int
 ) -> dict[str, Any]:
-    """Return `n_rows` of `frame` spread evenly over `score`, then hard ones, as columns, and what is expected.
+    """Return `n_rows` of `frame` spread evenly over `score`, then edge cases, with their expected predictions.
 
-    Hard rows are the middle one with one value changed: the smallest and the largest of the training rows, missing, a
-    category that the training rows lack; then all values missing. Each is one that the schema accepts.
+    Edge cases are the middle row with one value changed: the smallest and the largest of the train rows, missing,
+    a category that the train rows lack; then all values missing. The schema accepts each of them.
     """
     n_rows = min(n_rows, len(frame))
     order = np.argsort(score, kind="stable")
@@ -48,7 +48,7 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
     Raises
     ------
     IntegrityError
-        When a probability is not what was written.
+        When a probability differs from the stored one.
     """
     try:
         expected = np.array(golden["probabilities"], dtype=np.float64)
@@ -56,12 +56,12 @@ def check_golden(golden: Mapping[str, Any], predict_proba: Callable[[Any], NDArr
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"golden.json: not what a package writes ({error})") from error
     if probabilities.shape != expected.shape:
-        raise IntegrityError(f"golden.json: {len(expected)} answers are recorded for {len(probabilities)} rows")
+        raise IntegrityError(f"golden.json: {len(expected)} predictions are stored for {len(probabilities)} rows")
     differs = ~(np.abs(probabilities - expected).max(axis=1, initial=0.0) <= GOLDEN_TOLERANCE)
     if differs.any():
         raise IntegrityError(
-            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the model no longer answers as it did when it was"
-            " packaged; other library versions, or damage"
+            f"golden.json: row {int(np.flatnonzero(differs)[0])}: the prediction differs from the one stored at"
+            " packaging; library versions differ, or the package is damaged"
         )
 
 

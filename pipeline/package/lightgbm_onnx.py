@@ -11,12 +11,12 @@ __all__ = ["NotConvertible", "convert_lightgbm"]
 
 
 class NotConvertible(Exception):
-    """The estimator has no ONNX form; the message says why."""
+    """Raised when an estimator has no ONNX form; the message holds the reason."""
 
 
 @dataclass(slots=True)
 class _TreeEnsemble:
-    """The columns of an ONNX tree ensemble, one entry for each node or leaf weight."""
+    """Attributes of an ONNX tree ensemble, one entry for each node or leaf weight."""
 
     nodes: dict[str, list[Any]] = field(
         default_factory=lambda: {
@@ -38,7 +38,7 @@ class _TreeEnsemble:
     )
 
     def add(self, tree: int, node: dict[str, Any], score: int, numbers: list[int]) -> int:
-        """Add a node with everything below it, and return its number."""
+        """Add a node and all nodes below it; return its number."""
         number = numbers[0]
         numbers[0] += 1
         at = len(self.nodes["nodeids"])
@@ -57,7 +57,9 @@ class _TreeEnsemble:
     @staticmethod
     def _branch(tree: int, number: int, node: dict[str, Any]) -> tuple[Any, ...]:
         if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
-            raise NotConvertible("LightGBM splits by categories or takes zero for missing, which ONNX trees cannot say")
+            raise NotConvertible(
+                "LightGBM splits by categories or takes zero for missing, which ONNX trees do not support"
+            )
         threshold = float(node["threshold"])
         goes_left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
         return (
@@ -86,7 +88,7 @@ def convert_lightgbm(estimator: Any, n_columns: int, *, input_name: str) -> byte
     n_classes = len(estimator.classes_)
     objective = dump["objective"].split()[0]
     if objective not in ("binary", "multiclass"):
-        raise NotConvertible(f"there is no converter for LightGBM's objective {objective}")
+        raise NotConvertible(f"no converter supports the LightGBM objective {objective}")
     per_round = dump["num_tree_per_iteration"]
     trees = _TreeEnsemble()
     for at, tree in enumerate(dump["tree_info"]):

@@ -1,4 +1,4 @@
-"""Read a package back, after every byte of it was found to be as written; never by pickle."""
+"""Load a package after all its checksums are verified; pickle is never read."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ __all__ = ["Package", "load_package", "load_rule_baseline"]
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A loaded package: rows in, probabilities out, by ONNX where it has it.
+    """A loaded package, which predicts by ONNX where the package has it.
 
-    `golden` are the rows of golden.json as columns, with the probabilities and classes that belong to them.
+    `golden_rows` is the content of golden.json: columns of rows with their probabilities and classes.
     """
 
     manifest: Manifest
@@ -50,7 +50,7 @@ class Package:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest: the name of exactly this content."""
+        """SHA-256 of the manifest, which identifies the content of the package."""
         return self.manifest.digest
 
     @property
@@ -60,7 +60,7 @@ class Package:
 
     @property
     def threshold(self) -> float | None:
-        """Lowest probability that is called positive; None where there are more than two classes."""
+        """Lowest probability that is predicted as positive; None where there are more than two classes."""
         return self.serving_classifier.threshold
 
     @property
@@ -74,12 +74,12 @@ class Package:
         Parameters
         ----------
         rows : DataFrame, or mapping of column names to plain values
-            None, NA and NaN are missing values. Columns beyond the features are not looked at.
+            None, NA and NaN are missing values. Other columns are ignored.
 
         Raises
         ------
         DataError
-            When a feature is not there or cannot be read as its kind.
+            When a feature is missing or cannot be converted to its kind.
         """
         return self.serving_classifier.predict_proba(rows)
 
@@ -97,14 +97,13 @@ class Package:
 def load_package(path: Path) -> Package:
     """Return the package in a folder.
 
-    First the manifest and every size and digest, then the form of the skops file and each type in it,
-    then the ONNX model, then the golden rows. Nothing is built before all bytes are known to be those
-    that were written, and no type that our own list does not name.
+    Checks run in this order: manifest, sizes and digests; form and types of the skops file; ONNX model; golden
+    rows. No object is built before all bytes are verified, and only types on our own list are built.
 
     Raises
     ------
     IntegrityError
-        When anything is not as it was written.
+        When any part differs from what was written.
     """
     manifest, contents = verify_package(path)
     skops_file.check_skops_file(contents["model.skops"])
@@ -117,7 +116,7 @@ def load_package(path: Path) -> Package:
         golden = plain["golden.json"]
         known_classes = decision["known_classes"]
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
+        raise IntegrityError(f"{path}: contains an invalid file ({error}); restore the package") from error
     encoder = Encoder.from_dict(plain["encoder.json"])
     estimator = (
         OnnxModel(contents["model.onnx"], known_classes)
@@ -144,14 +143,14 @@ def load_package(path: Path) -> Package:
 
 
 def load_rule_baseline(path: Path) -> Package:
-    """Return the rule baseline of a package in its place, from the few files that it needs.
+    """Return the rule baseline of a package as a package, from the few files that it needs.
 
-    The package's own model, figures and card are not there: `stored` is empty and `metrics` and `lineage` hold nothing.
+    The model, metrics and card of the package are not read: `skops_bytes`, `metrics` and `lineage` are empty.
 
     Raises
     ------
     IntegrityError
-        When one of these files is not as it was written, or the package was written without a rule.
+        When one of these files is damaged, or the package has no rule baseline.
     """
     manifest, contents = verify_files(path, (RULE_FILE, "reference.json", "schema.yaml"))
     try:
@@ -159,9 +158,9 @@ def load_rule_baseline(path: Path) -> Package:
         plain = json.loads(contents[RULE_FILE])
         reference = Reference.from_dict(json.loads(contents["reference.json"]))
     except (KeyError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise IntegrityError(f"{path}: holds a file that no package writes ({error})") from error
+        raise IntegrityError(f"{path}: contains an invalid file ({error}); restore the package") from error
     classifier = rule_baseline_from_dict(plain, schema)
-    card = "The rule baseline of this package: a tree of two questions, because no model could be loaded."
+    card = "The rule baseline of this package: a decision tree of depth 2. It serves because no model could be loaded."
     return Package(
         manifest=manifest,
         schema=schema,

@@ -1,4 +1,4 @@
-"""List the files of a package with their sizes and digests, and refuse a folder that differs from its list."""
+"""List the files of a package with sizes and digests, and refuse a folder that differs from the list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REQUIRED_FILES = (
     "reference.json",
     "schema.yaml",
 )
-# A package that was written before the rule was has none.
+# Packages of older versions have no rule baseline.
 OPTIONAL_FILES = ("model.onnx", "rule.json")
 _MAX_MANIFEST_BYTES = 1 << 16
 _MAX_FILE_BYTES = 1 << 31
@@ -56,10 +56,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class OnnxProof:
-    """Whether the package serves from ONNX, and what speaks for it or against it.
+    """Whether the package serves from ONNX, and the evidence.
 
-    `reason` says why there is no `model.onnx`; it is None where there is one. `rows` were compared
-    with scikit-learn: equal classes, probabilities within `tolerance`.
+    `reason` is why there is no `model.onnx`; None where there is one. On `rows` rows the classes equal those of
+    scikit-learn, and probabilities agree within `tolerance`.
     """
 
     used: bool
@@ -70,7 +70,7 @@ class OnnxProof:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is in a package; `digest` is the SHA-256 of the file that says so, and names the package."""
+    """The content of a package; `digest` is the SHA-256 of manifest.json and identifies the package."""
 
     name: str
     model: str
@@ -80,7 +80,7 @@ class Manifest:
     digest: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is written to manifest.json: everything but the digest of it."""
+        """Return the content of manifest.json: everything but its own digest."""
         plain = asdict(self)
         del plain["digest"]
         return {"format": FORMAT_VERSION, **plain}
@@ -92,7 +92,7 @@ class Manifest:
         Raises
         ------
         IntegrityError
-            When they are not what `as_dict` writes.
+            When the bytes are not what `as_dict` writes.
         """
         try:
             value = json.loads(data)
@@ -104,10 +104,10 @@ class Manifest:
             proof = OnnxProof(**value.pop("onnx"))
             manifest = cls(files=entries, onnx=proof, digest=files.sha256(data), **value)
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise IntegrityError(f"{MANIFEST_FILE}: not what a package writes ({error})") from error
+            raise IntegrityError(f"{MANIFEST_FILE}: invalid content ({error}); restore the package") from error
         _check_listed_files(manifest)
         if files.canonical_json(manifest.as_dict()).encode() != data:
-            raise IntegrityError(f"{MANIFEST_FILE}: not in the form in which a package writes it; restore the package")
+            raise IntegrityError(f"{MANIFEST_FILE}: not in canonical form; restore the package")
         return manifest
 
 
@@ -119,12 +119,12 @@ def _check_listed_files(manifest: Manifest) -> None:
             )
         is_sound = type(entry.size) is int and 0 <= entry.size <= _MAX_FILE_BYTES and isinstance(entry.sha256, str)
         if not is_sound or not _SHA256.fullmatch(entry.sha256):
-            raise IntegrityError(f"{MANIFEST_FILE}: size or digest of {name} is not one")
+            raise IntegrityError(f"{MANIFEST_FILE}: size or digest of {name} is invalid")
     absent = [name for name in REQUIRED_FILES if name not in manifest.files]
     if absent:
         raise IntegrityError(f"{MANIFEST_FILE}: does not list {', '.join(absent)}")
     if manifest.onnx.used is not ("model.onnx" in manifest.files):
-        raise IntegrityError(f"{MANIFEST_FILE}: says that ONNX is used where model.onnx is not listed, or the reverse")
+        raise IntegrityError(f"{MANIFEST_FILE}: `onnx.used` contradicts whether model.onnx is listed")
 
 
 def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
@@ -133,32 +133,32 @@ def list_files(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
 
 
 def verify_package(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the manifest of a package and the bytes of its files, each read once and found as listed.
+    """Return the manifest of a package and the bytes of its files, each read once and verified.
 
     Raises
     ------
     IntegrityError
-        When anything is missing, too much, not a plain file, of another size or of other bytes.
+        When a file is missing, unlisted, not a regular file, or differs in size or digest.
     """
     manifest = _read_manifest(folder)
     extra = sorted({path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST_FILE})
     if extra:
-        raise IntegrityError(f"{folder}: holds {', '.join(map(repr, extra[:3]))}, which the manifest does not list")
+        raise IntegrityError(f"{folder}: contains {', '.join(map(repr, extra[:3]))}, which the manifest does not list")
     return manifest, {name: _read_verified(folder / name, entry) for name, entry in manifest.files.items()}
 
 
 def verify_files(folder: Path, names: Iterable[str]) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the manifest and only the files called `names`; the others may be damaged or away.
+    """Return the manifest and only the files `names`; the others may be damaged or missing.
 
     Raises
     ------
     IntegrityError
-        When the manifest or one of these files is not as it was written.
+        When the manifest or one of these files is damaged.
     """
     manifest = _read_manifest(folder)
     absent = [name for name in names if name not in manifest.files]
     if absent:
-        raise IntegrityError(f"{folder}: the package holds no {', '.join(absent)}; train and register it again")
+        raise IntegrityError(f"{folder}: the package has no {', '.join(absent)}; train and register it again")
     return manifest, {name: _read_verified(folder / name, manifest.files[name]) for name in names}
 
 
@@ -169,14 +169,14 @@ def _read_manifest(folder: Path) -> Manifest:
             f"{folder}: no model package (there is no {MANIFEST_FILE}); run `dvc repro train` to make one"
         )
     if _regular_file_size(path) > _MAX_MANIFEST_BYTES:
-        raise IntegrityError(f"{path}: larger than any manifest; the package is damaged, restore it")
+        raise IntegrityError(f"{path}: too large for a manifest; the package is damaged, restore it")
     return Manifest.from_bytes(path.read_bytes())
 
 
 def _regular_file_size(path: Path) -> int:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise IntegrityError(f"{path}: is not a plain file")
+        raise IntegrityError(f"{path}: not a regular file; restore the package")
     return status.st_size
 
 
@@ -184,10 +184,10 @@ def _read_verified(path: Path, entry: FileEntry) -> bytes:
     try:
         size = _regular_file_size(path)
     except FileNotFoundError as error:
-        raise IntegrityError(f"{path}: is missing; the package is damaged, restore it") from error
+        raise IntegrityError(f"{path}: missing; restore the package") from error
     if size != entry.size:
-        raise IntegrityError(f"{path}: has {size} bytes where the manifest says {entry.size}; restore the package")
+        raise IntegrityError(f"{path}: has {size} bytes, the manifest lists {entry.size}; restore the package")
     data = path.read_bytes()
     if files.sha256(data) != entry.sha256:
-        raise IntegrityError(f"{path}: its bytes are not those that were written; restore the package")
+        raise IntegrityError(f"{path}: checksum mismatch; restore the package")
     return data

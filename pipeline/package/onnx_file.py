@@ -1,4 +1,4 @@
-"""Convert a fitted estimator to one ONNX file that serves without scikit-learn, and run it."""
+"""Convert a fitted estimator to one ONNX file that needs no scikit-learn, and run it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["NotConvertible", "OnnxModel", "convert_to_onnx"]
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _INPUT_NAME = "rows"
-# Sums over many products, of which a steep calibration would show the rounding of float32.
+# Their sums of many products would show float32 rounding after a steep calibration.
 _FLOAT64_ESTIMATORS = frozenset({"GaussianNB", "MLPClassifier"})
 
 
@@ -43,7 +43,7 @@ def convert_to_onnx(estimator: Any, n_columns: int) -> bytes:
     if package == "lightgbm":
         return convert_lightgbm(estimator, n_columns, input_name=_INPUT_NAME)
     if package in ("xgboost", "catboost"):
-        raise NotConvertible(f"there is no converter for {package}")
+        raise NotConvertible(f"no converter supports {package}")
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
@@ -74,7 +74,7 @@ def _converter_options(estimator: Any) -> dict[str, Any]:
 
 
 def _with_float32_input(model: Any) -> Any:
-    """Return a model of float64 input that takes float32, as all others do, and widens it first."""
+    """Return a model of float64 input with a float32 input, which it casts first."""
     from onnx import TensorProto, helper
 
     for node in model.graph.node:
@@ -87,13 +87,13 @@ def _with_float32_input(model: Any) -> Any:
 
 
 def _deterministic_bytes(model: Any) -> bytes:
-    """Return the bytes of a model without a word about who made it when."""
+    """Return the bytes of a model without producer and time, which would differ between runs."""
     model.producer_name = "declarative-mlops"
     model.producer_version = ""
     model.doc_string = ""
     model.domain = ""
     model.graph.doc_string = ""
-    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # a set's order, by the hash seed, before
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # skl2onnx orders them by the hash seed
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
@@ -149,12 +149,12 @@ class OnnxModel:
     data : bytes
         The ONNX file.
     classes : sequence of int
-        Codes of the classes that the estimator knows, in the order of its probabilities.
+        Codes of the classes of the estimator, in the order of its probabilities.
 
     Raises
     ------
     IntegrityError
-        When the bytes are no ONNX model, point to tensors in other files, or use operators of others.
+        When the bytes are no ONNX model, refer to external tensors, or use custom operators.
     """
 
     takes_float32 = True
@@ -172,14 +172,14 @@ class OnnxModel:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             (self._input,) = [node.name for node in self._session.get_inputs()]
             self._output = self._session.get_outputs()[-1].name
-        except Exception as error:  # onnxruntime raises classes of its own for every defect
+        except Exception as error:  # onnxruntime raises its own classes
             raise IntegrityError(f"model.onnx: cannot be loaded ({error})") from error
 
     def predict_proba(self, matrix: NDArray[Any]) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, len(classes_)), rows summing to 1; a row gets the same bits alone as among others."""
+        """Return probabilities, shape (n_rows, len(classes_)); a row gets the same bits alone as among others."""
         if len(matrix) == 0:
             return np.empty((0, len(self.classes_)))
-        # One row alone is multiplied by another kernel, whose sums differ in the last bit.
+        # A single row would be multiplied by another kernel, whose sums differ in the last bit.
         rows = np.repeat(matrix, 2, axis=0) if len(matrix) == 1 else matrix
         (probabilities,) = self._session.run([self._output], {self._input: rows.astype(np.float32, copy=False)})
         wide = np.asarray(probabilities, dtype=np.float64)[: len(matrix)]
@@ -190,23 +190,25 @@ def _check_model(data: bytes) -> None:
     messages = _onnx_protobuf()
     try:
         model = messages.ModelProto.FromString(data)
-    except Exception as error:  # protobuf raises classes of its own for every defect
-        raise IntegrityError(f"model.onnx: is no ONNX model ({error})") from error
+    except Exception as error:  # protobuf raises its own classes
+        raise IntegrityError(f"model.onnx: not an ONNX model ({error})") from error
     if len(model.functions) or any(one.domain not in _ALLOWED_DOMAINS for one in model.opset_import):
-        raise IntegrityError("model.onnx: uses operators that are not ONNX's own")
+        raise IntegrityError("model.onnx: uses custom operators")
     tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
     if any(one.data_location == messages.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
-        raise IntegrityError("model.onnx: points to tensors in another file; a package is whole in itself")
+        raise IntegrityError("model.onnx: refers to tensors in another file; a package must be self-contained")
 
 
 @cache
 def _onnx_protobuf() -> Any:
-    """Return the message types of ONNX alone; the rest of its package costs a server 9 MB and is not needed to read."""
+    """Return the protobuf messages of ONNX; importing the rest of its package would cost a server 9 MB."""
     package = importlib.util.find_spec("onnx")
     place = Path(str(None if package is None else package.origin)).with_name("onnx_ml_pb2.py")
     types = importlib.util.spec_from_file_location("onnx_ml_pb2", place)
     if types is None or types.loader is None or not place.exists():
-        raise ModuleNotFoundError(f"{place}: onnx is not installed whole; run `pip install onnx` again", name="onnx")
+        raise ModuleNotFoundError(
+            f"{place}: the installation of onnx is incomplete; run `pip install onnx` again", name="onnx"
+        )
     module = importlib.util.module_from_spec(types)
     types.loader.exec_module(module)
     return module

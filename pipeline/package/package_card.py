@@ -1,4 +1,4 @@
-"""Write the card that travels inside a package: what the model takes, gives and was made from."""
+"""Write the card inside a package: features, metrics, predictions and lineage of the model."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["package_card"]
 def package_card(
     classifier: Classifier, manifest: Manifest, *, n_rows: int, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
 ) -> str:
-    """Return the card in Markdown; it holds nothing that depends on the moment or the machine.
+    """Return the card in Markdown; it depends on neither the time nor the machine.
 
     Parameters
     ----------
     classifier : Classifier
-        What is packed.
+        The classifier in the package.
     manifest : Manifest
-        Its name, and whether its ONNX form agrees.
+        Names of model and dataset, and the proof of the ONNX form.
     n_rows : int
-        Training rows.
+        Number of train rows.
     metrics, lineage : mapping
-        Cross-validated figures, and what the model was made from.
+        Cross-validated metrics, and hashes of data and settings.
     """
     parts = (
         _header_section(classifier, manifest, n_rows),
@@ -47,29 +47,29 @@ def _header_section(classifier: Classifier, manifest: Manifest, n_rows: int) -> 
     yield f"# {manifest.model} for {classifier.schema.name}"
     yield ""
     classes = ", ".join(f"`{name}`" for name in target.classes)
-    yield f"Predicts `{target.column}` ({classes}) from the columns below; learned from {n_rows:,} rows."
+    yield f"Predicts `{target.column}` ({classes}) from the features below; trained on {n_rows:,} rows."
     if target.description is not None:
         yield ""
         yield _one_line(target.description) + "."
     yield ""
-    yield "Figures on rows that it never saw, slices and weaknesses are in the model card of the evaluation."
+    yield "Metrics on test rows, slices and caveats are in the model card of the evaluation."
 
 
 def _features_section(columns: Iterable[Column]) -> Iterator[str]:
-    yield "## Takes"
+    yield "## Features"
     yield ""
     rows = [
         (
             f"`{column.name}`",
             column.kind,
             _accepted_values(column),
-            "may be missing" if column.nullable else "needed",
+            "may be missing" if column.nullable else "required",
             _meaning(column),
         )
         for column in columns
         if column.role == "feature"
     ]
-    yield from _markdown_table(("column", "kind", "accepted", "", "meaning"), rows)
+    yield from _markdown_table(("feature", "kind", "accepted", "missing values", "meaning"), rows)
 
 
 def _accepted_values(column: Column) -> str:
@@ -87,17 +87,17 @@ def _meaning(column: Column) -> str:
 
 
 def _metrics_section(metrics: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Cross-validated on its training rows"
+    yield "## Cross-validated metrics"
     yield ""
     yield from _markdown_table(
-        ("figure", "mean over folds"), [(name, number(value)) for name, value in metrics.items()]
+        ("metric", "mean over folds"), [(name, number(value)) for name, value in metrics.items()]
     )
 
 
 def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator[str]:
-    yield "## Gives"
+    yield "## Predictions"
     yield ""
-    yield f"A probability for each class (calibration: {classifier.calibration.kind}), and a class:"
+    yield f"A probability of each class (calibration: {classifier.calibration.kind}), and a class:"
     if classifier.threshold is None:
         yield "the most probable one."
     else:
@@ -106,15 +106,15 @@ def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator
     proof = manifest.onnx
     if proof.used:
         yield (
-            f"`model.onnx` serves. On {proof.rows:,} rows, some of them with missing and unknown values, it gives the classes"
-            f" that scikit-learn gives, and probabilities within {proof.tolerance:g}."
+            f"The serving form is `model.onnx`. On {proof.rows:,} rows, some with missing and unknown values, it predicts the"
+            f" same classes as scikit-learn, and probabilities within {proof.tolerance:g}."
         )
     else:
-        yield f"scikit-learn serves (`model.skops`), since there is no ONNX form: {proof.reason}."
+        yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {proof.reason}."
 
 
 def _lineage_section(lineage: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Made from"
+    yield "## Lineage"
     yield ""
     for name, value in sorted(lineage.items()):
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Keep registered packages by their digest, so that what serves needs neither the graph nor MLflow."""
+"""Store registered packages by digest, so that servers need neither the graph nor MLflow."""
 
 from __future__ import annotations
 
@@ -19,41 +19,43 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageStore"]
 
-# Another process of this machine may be fetching the same one.
+# Another process on this machine may be fetching the same package.
 _FETCH_TIMEOUT_S = 60.0
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class PackageStore:
-    """A folder of packages; each lies below its digest and is never changed.
+    """A folder of packages, each in a subfolder named by its digest and never changed.
 
-    Where MLOPS_PACKAGES_URL names a shared store, the folder is this machine's copy of what was needed of it.
+    With MLOPS_PACKAGES_URL the folder is a local cache of the remote store.
     """
 
     folder: Path
 
     def path(self, digest: str) -> Path:
-        """Return where the package with this digest lies, or would lie.
+        """Return the folder of the package with this digest, whether or not it exists.
 
         Raises
         ------
         IntegrityError
-            When it is no digest: it may not lead out of the folder.
+            When `digest` is not a digest, which could lead out of the folder.
         """
         if not _DIGEST.fullmatch(digest):
-            raise IntegrityError(f"{digest!r}: is no digest of a package; the state database was changed by hand")
+            raise IntegrityError(
+                f"{digest!r}: not the digest of a package; the state database was edited outside of mlops"
+            )
         return self.folder / digest
 
     def add(self, source: Path) -> Package:
-        """Copy a package in, whole or not at all, and return it as it was read back; a known one is kept.
+        """Copy a package into the store, atomically, and return it as read back; an existing one is unchanged.
 
         Raises
         ------
         IntegrityError
-            When `source` is no sound package.
+            When `source` is damaged or no package.
         DependencyUnavailable
-            When the shared store cannot be had.
+            When the remote store is unavailable.
         """
         package = load_package(source)
         target = self.path(package.digest)
@@ -71,25 +73,27 @@ class PackageStore:
         Raises
         ------
         IntegrityError
-            When it is not there, damaged, or another one.
+            When the package is missing, damaged, or has another digest.
         DependencyUnavailable
-            When it would have to come from the shared store, which cannot be had.
+            When it must be fetched and the remote store is unavailable.
         """
         self._ensure_local(digest)
         return self._require_digest(load_package(self.path(digest)), digest)
 
     def load_rule_baseline(self, digest: str) -> Package:
-        """Return the rule baseline of the package with this digest; raises as `load` does."""
+        """Return the rule baseline of the package with this digest; raises the errors of `load`."""
         self._ensure_local(digest)
         return self._require_digest(load_rule_baseline(self.path(digest)), digest)
 
     def _require_digest(self, package: Package, digest: str) -> Package:
         if package.digest != digest:
-            raise IntegrityError(f"{self.path(digest)}: holds package {package.digest}; restore {digest} from a backup")
+            raise IntegrityError(
+                f"{self.path(digest)}: contains package {package.digest}; restore {digest} from a backup"
+            )
         return package
 
     def _ensure_local(self, digest: str) -> None:
-        """Fetch a package from the shared store when it is not in the folder."""
+        """Fetch a package from the remote store when the folder does not have it."""
         target, shared = self.path(digest), remote_package_store()
         if shared is None or target.exists():
             return

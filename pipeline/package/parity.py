@@ -1,4 +1,4 @@
-"""Prove that the ONNX form of a classifier answers as scikit-learn does, also on rows nobody has seen."""
+"""Check that the ONNX form of a classifier predicts what scikit-learn predicts, also on edge cases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def onnx_classifier(classifier: Classifier, model: OnnxModel) -> Classifier:
 
 
 def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFrame) -> OnnxProof:
-    """Compare both forms on `rows` and on `hard_rows` made of them, after calibration and threshold.
+    """Compare both forms on `rows` and on edge cases made of them, after calibration and threshold.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def check_onnx_parity(classifier: Classifier, model: OnnxModel, rows: pd.DataFra
 
 
 def edge_case_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return rows that `rows` may lack: each feature missing, not declared or out of range; then all missing."""
+    """Return edge cases of `rows`: each feature missing, undeclared or out of range; then all missing."""
     import pandas as pd
 
     names = list(schema.feature_names)

@@ -1,4 +1,4 @@
-"""Count rows in bins that the training rows fixed, so that drift is a comparison of counts."""
+"""Describe the train rows by counts in fixed bins, so that drift detection compares counts."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ __all__ = ["Reference", "build_reference"]
 _FORMAT_VERSION = 2
 _MAX_DISTINCT_VALUES = 32
 _TAIL_SHARE = 0.001
-# No bin of a grid holds more than a thousandth of the training rows unless they are equal: no more can be
-# lost of a Kolmogorov-Smirnov statistic. None is wider than a part of the deviation: so of a Wasserstein distance.
+# A grid bin holds at most a thousandth of the train rows unless they are equal, which bounds the error of a
+# Kolmogorov-Smirnov statistic, and its width is limited, which bounds that of a Wasserstein distance.
 _N_GRID_BINS = 1000
 _MAX_GRID_WIDTH = 0.04
-# Scores lie between 0 and 1: bins of equal width as well, so that expected figures can be read off any model's.
+# Scores are between 0 and 1: bins of equal width as well, for the estimated performance of any model.
 _N_SCORE_GRID_BINS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The bins of every feature and of what was predicted, with the training rows counted in them.
+    """The bins of every feature and of the predictions, with counts of the train rows.
 
-    `score` is the out-of-fold probability of the positive class, or of the predicted one where there are
-    more than two; `confidence` is the larger one of two probabilities, or the score where there are more;
-    `classes` counts what was predicted out of fold.
+    `score` is the out-of-fold probability of the positive class, or of the predicted one with more than two
+    classes; `confidence` is the largest probability of a row;
+    `classes` counts the out-of-fold predictions.
     """
 
     n_rows: int
@@ -48,11 +48,17 @@ class Reference:
     classes: Bins
 
     def column(self, name: str) -> Bins:
-        """Return the bins of one feature; KeyError when it has none."""
+        """Return the bins of one feature.
+
+        Raises
+        ------
+        KeyError
+            When the feature has no bins, as free text.
+        """
         return {bins.name: bins for bins in self.columns}[name]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain figures from which `from_dict` builds it again."""
+        """Return plain values from which `from_dict` builds an equal reference."""
         return {
             "format": _FORMAT_VERSION,
             "n_rows": self.n_rows,
@@ -80,7 +86,7 @@ class Reference:
             outputs = (_bins_from_dict(value[name]) for name in ("score", "confidence", "classes"))
             return cls(value["n_rows"], columns, *outputs)
         except (KeyError, TypeError, ValueError) as error:
-            raise IntegrityError(f"reference: not what a package writes ({error})") from error
+            raise IntegrityError(f"reference: invalid content ({error}); restore the package") from error
 
 
 def build_reference(
@@ -99,7 +105,7 @@ def build_reference(
     frame : DataFrame
         Training rows; every feature that is not free text gets bins.
     schema : Schema
-        Their declaration.
+        Declaration of the columns.
     score : float between 0 and 1, shape (n_rows,)
         Out-of-fold probability of the positive (or predicted) class.
     predicted : str, shape (n_rows,)
@@ -107,7 +113,7 @@ def build_reference(
     n_bins : int, at least 2
         Bins between the quantiles of a column with many values.
     threshold : float between 0 and 1, or None
-        Lowest score that is called positive; it is an edge of the score's grid.
+        Lowest score that is predicted as positive; it becomes an edge of the score's grid.
     """
     columns = tuple(
         _column_bins(column, frame[column.name], n_bins) for column in schema.features if column.kind != "text"
@@ -143,7 +149,7 @@ def _column_bins(column: Column, values: pd.Series, n_bins: int) -> Bins:
 
 
 def _without_tails(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the present numbers without the outermost thousandth on either side."""
+    """Return the non-missing numbers without the outermost thousandth on either side."""
     present = numbers[~np.isnan(numbers)]
     if len(present) == 0:
         return present
@@ -169,7 +175,7 @@ def _quantile_bins(
     bins = Bins(name, "quantiles", tuple(edges.tolist()), (), *_mean_and_deviation(inside))
     points = _grid_edges(present, edges, bins.deviation or 0.0, is_whole=is_whole)
     if extra_edges is not None:
-        # The outermost bins stay as they are, so that both forms count the same rows below and above.
+        # The outermost bins are unchanged, so both divisions count the same rows below and above.
         points = np.unique(np.concatenate([points, extra_edges[(extra_edges > edges[0]) & (extra_edges < edges[-1])]]))
     grid = _with_counts(Bins(name=name, kind="quantiles", points=tuple(points.tolist()), counts=()), numbers)
     return replace(_with_counts(bins, numbers), grid=grid)
@@ -190,7 +196,7 @@ def _grid_edges(
     points = np.unique(np.concatenate([edges, _quantiles(present, _N_GRID_BINS)]))
     held = np.diff(np.searchsorted(present, points, side="right"), prepend=0)
     frequent = points[held > 1.5 * len(present) / _N_GRID_BINS]
-    # The first bin holds its lower edge too, so that one is cut off from what lies above it.
+    # The first bin includes its lower edge, so that value gets a bin of its own.
     points = np.unique(np.concatenate([points, np.nextafter(frequent, -np.inf), [np.nextafter(low, np.inf)]]))
     if deviation > 0 and not is_whole:
         n = np.clip(np.ceil(np.diff(points) / (_MAX_GRID_WIDTH * deviation)), 1, _N_GRID_BINS).astype(int)
@@ -228,7 +234,7 @@ def _bins_to_dict(bins: Bins) -> dict[str, Any]:
 
 
 def _encode_numbers(numbers: Sequence[float], dtype: str) -> str:
-    """Return numbers as text, a quarter of their size as JSON."""
+    """Return numbers as text of a quarter of their size in JSON."""
     return base64.b64encode(np.array(numbers, dtype=dtype).tobytes()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Keep packages where every replica can fetch them: an object store or a shared folder, named by an address."""
+"""Store packages where every replica can fetch them: in an object store or a shared folder."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _SCHEMES = ("file", "s3", "gs", "abfss")
 
 @dataclass(frozen=True, slots=True)
 class RemotePackageStore:
-    """Packages below an address, each in a folder of its digest; what is read is checked by whoever loads it.
+    """Packages below an address, each in a folder named by its digest; loading verifies the checksums.
 
     Parameters
     ----------
     url : str
-        `s3://BUCKET/PREFIX`, `gs://...`, `abfss://...`, or `file:///FOLDER`. Credentials come from where the
-        kind of store looks for them (environment, files, the machine's role), or stand in the address.
+        `s3://BUCKET/PREFIX`, `gs://...`, `abfss://...`, or `file:///FOLDER`. Credentials come from the environment,
+        files or the role of the machine, as the store defines, or are part of the address.
     """
 
     url: str
 
     def put(self, folder: Path, digest: str) -> None:
-        """Write the package in `folder` there; one that is there already is left alone.
+        """Upload the package in `folder`; an existing one is unchanged.
 
         Raises
         ------
         DependencyUnavailable
-            When the store cannot be had.
+            When the store is unavailable.
         """
         with self._open_store() as (store, base):
             target = f"{base}/{digest}"
             if _exists(store, f"{target}/{MANIFEST_FILE}"):
                 return
             store.create_dir(target, recursive=True)
-            # The manifest goes last, so that a package is there as a whole or not at all.
+            # The manifest is written last, so that a package exists completely or not at all.
             members = sorted(path for path in folder.rglob("*") if path.is_file())
             for member in sorted(members, key=lambda path: path.name == MANIFEST_FILE):
                 name = f"{target}/{member.relative_to(folder).as_posix()}"
@@ -59,12 +59,12 @@ class RemotePackageStore:
                     shutil.copyfileobj(source, sink)
 
     def fetch(self, digest: str, target: Path) -> bool:
-        """Copy a package to `target`, whole or not at all; return whether the store has it.
+        """Download a package to `target`, atomically; return whether the store has it.
 
         Raises
         ------
         DependencyUnavailable
-            When the store cannot be had.
+            When the store is unavailable.
         """
         from pyarrow.fs import FileSelector, FileType
 
@@ -84,43 +84,43 @@ class RemotePackageStore:
 
     @contextmanager
     def _open_store(self) -> Iterator[tuple[Any, str]]:
-        """Yield the file system of the address and the path in it; what it raises about the world becomes ours."""
+        """Yield the file system of the address and the path in it; its errors become errors of this project."""
         from pyarrow import ArrowInvalid
         from pyarrow.fs import FileSystem
 
         try:
             store, base = FileSystem.from_uri(self.url)
         except ArrowInvalid as error:
-            raise ConfigError(f"{URL_ENV}: is no address of a store; accepted: s3://BUCKET/PREFIX, ...") from error
+            raise ConfigError(f"{URL_ENV}: not the address of a store; expected s3://BUCKET/PREFIX, ...") from error
         try:
             yield store, base.rstrip("/")
         except OSError as error:
             reason = str(error).partition("\n")[0]
             raise DependencyUnavailable(
-                f"{self._redacted_url}: the shared packages cannot be had ({reason}); see {URL_ENV}"
+                f"{self._redacted_url}: the remote package store is unavailable ({reason}); check {URL_ENV}"
             ) from error
 
     @property
     def _redacted_url(self) -> str:
-        """The address without what may be secret in it."""
+        """The address without credentials."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def remote_package_store() -> RemotePackageStore | None:
-    """Return the store that MLOPS_PACKAGES_URL names; None when it names none.
+    """Return the store of MLOPS_PACKAGES_URL; None when it is not set.
 
     Raises
     ------
     ConfigError
-        When it is no address of a known kind.
+        When the address has an unknown scheme.
     """
     url = os.environ.get(URL_ENV)
     if not url:
         return None
     kind = urlsplit(url).scheme
     if kind not in _SCHEMES:
-        raise ConfigError(f"{URL_ENV}: {kind or 'no kind'} is no store of packages; accepted: {', '.join(_SCHEMES)}")
+        raise ConfigError(f"{URL_ENV}: {kind or 'no scheme'} is not supported; expected one of {', '.join(_SCHEMES)}")
     return RemotePackageStore(url)
 
 

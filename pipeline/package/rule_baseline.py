@@ -1,7 +1,7 @@
-"""The package's rule baseline: a tree of two questions as plain figures, which answers where no model file can be read.
+"""The rule baseline of a package: a decision tree of depth 2 that serves when no model file can be read.
 
-It needs no library but numpy. Its file holds everything of its own (encoder, tree, threshold, golden rows), so that it
-can serve when every other file of the package but the schema and the reference is damaged.
+It needs only numpy. Its file holds its own encoder, tree, threshold and golden rows, so it can serve when all other
+files of the package except the schema and the reference are damaged.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _MAX_NODES = 7
 
 @dataclass(frozen=True, slots=True)
 class _DecisionTree:
-    """Questions and shares of the classes by node; a node whose `left` is -1 is a leaf."""
+    """Splits and class shares by node; a node whose `left` is -1 is a leaf."""
 
     feature: tuple[int, ...]
-    limit: tuple[float, ...]
+    threshold: tuple[float, ...]
     left: tuple[int, ...]
     right: tuple[int, ...]
     missing_goes_left: tuple[bool, ...]
@@ -47,11 +47,11 @@ class _DecisionTree:
     classes_: tuple[int, ...]
 
     def predict_proba(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the shares of the leaf of each row, shape (n_rows, len(classes_))."""
+        """Return the class shares of the leaf of each row, shape (n_rows, len(classes_))."""
         at = np.zeros(len(matrix), dtype=np.int64)
         rows = np.arange(len(matrix))
         feature, threshold, left, right = (
-            np.array(values) for values in (self.feature, self.limit, self.left, self.right)
+            np.array(values) for values in (self.feature, self.threshold, self.left, self.right)
         )
         by_gap = np.array(self.missing_goes_left)
         for _ in range(len(self.left)):
@@ -65,13 +65,13 @@ class _DecisionTree:
 
 
 def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
-    """Return the rule of the training rows as plain figures, with rows whose answers are recorded."""
+    """Fit the rule baseline to the train rows; return plain values, with golden rows and their predictions."""
     fitted = fit_baseline(_BASELINE, train, schema, seed=0)
     tree = fitted.estimator.tree_
     shares = tree.value[:, 0, :]
     plain = {
         "feature": tree.feature.tolist(),
-        "limit": tree.threshold.tolist(),
+        "threshold": tree.threshold.tolist(),
         "left": tree.children_left.tolist(),
         "right": tree.children_right.tolist(),
         "missing_goes_left": [bool(goes_left) for goes_left in tree.missing_go_to_left],
@@ -90,12 +90,12 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
 
 
 def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classifier:
-    """Return the rule as a classifier that gives its golden rows their recorded answers.
+    """Build the rule baseline and verify its predictions on its golden rows.
 
     Raises
     ------
     IntegrityError
-        When the figures are not what `fit_rule` writes.
+        When the values are not what `fit_rule_baseline` writes, or a prediction differs.
     """
     try:
         classifier = _build_classifier(
@@ -103,7 +103,7 @@ def rule_baseline_from_dict(plain: Mapping[str, Any], schema: Schema) -> Classif
         )
         golden = plain["golden"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{RULE_FILE}: not what a package writes ({error})") from error
+        raise IntegrityError(f"{RULE_FILE}: invalid content ({error}); restore the package") from error
     check_golden(golden, classifier.predict_proba)
     return classifier
 
@@ -116,9 +116,11 @@ def _build_classifier(
         shares=tuple(tuple(row) for row in plain["shares"]),
     )
     n_nodes = len(tree.left)
-    lengths = {len(values) for values in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
+    lengths = {
+        len(values) for values in (tree.feature, tree.threshold, tree.right, tree.missing_goes_left, tree.shares)
+    }
     if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
         raise ValueError("the tree's lists have different lengths")
     if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):
-        raise ValueError("the tree points beyond itself")
+        raise ValueError("the tree refers to a node or feature that does not exist")
     return Classifier(schema=schema, encoder=encoder, estimator=tree, calibration=Calibration(), threshold=threshold)

@@ -1,4 +1,4 @@
-"""Store a fitted estimator as skops bytes that are equal wherever they are written, and read no others."""
+"""Store a fitted estimator as canonical skops bytes, and refuse to read any others."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _MAX_MEMBERS = 200_000
 _MAX_DEPTH = 200
 _MEMBER = re.compile(r"[0-9]+\.(npy|npz|bin)")
 
-# Every way of building a value that a package may ask for. Methods, partial functions and operators
-# are skops' ways to call code of the file's choosing; no estimator of ours needs them.
+# All loaders that a package may use. Methods, partial functions and operators would let a file call code
+# of its choice; no estimator of ours needs them.
 _LOADERS = frozenset(
     {
         "BytearrayNode",
@@ -52,8 +52,8 @@ _LOADERS = frozenset(
     }
 )
 
-# Reviewed by hand: plain data holders whose state is numbers. skops trusts scikit-learn's estimators by
-# itself; these are the types inside of them. Never extended from what a file says.
+# Reviewed by hand: plain data holders whose state is numbers. skops itself trusts scikit-learn's estimators;
+# these are the types inside of them. A file never extends this list.
 _TRUSTED = (
     "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss._loss.CyHalfMultinomialLoss",
@@ -96,13 +96,13 @@ _GENERATORS = frozenset({"numpy.random._generator.Generator", "numpy.random._pcg
 def dump(estimator: Any) -> bytes:
     """Return the canonical skops file of `estimator`.
 
-    skops writes the moment, memory addresses and random names; here members are numbered in the order of
-    first use, keys are sorted, padding between the fields of records is zero, and nothing is compressed.
+    skops writes the time, memory addresses and random names. Here members are numbered in the order of first
+    use, keys are sorted, padding between the fields of records is zero, and members are not compressed.
 
     Raises
     ------
     ConfigError
-        When the estimator holds something that a package does not store.
+        When the estimator contains an object that a package cannot store.
     """
     import skops.io
 
@@ -124,19 +124,19 @@ def dump(estimator: Any) -> bytes:
 
 
 def load(data: bytes) -> Any:
-    """Return the estimator in canonical skops bytes, built from the types on our own list alone.
+    """Return the estimator in canonical skops bytes, built only from types on our own list.
 
     Raises
     ------
     IntegrityError
-        When the bytes are no such file, or ask for a type that is not on the list.
+        When the bytes are no canonical file, or name a type that is not on the list.
     """
     check_skops_file(data)
     import skops.io
 
     try:
         return skops.io.loads(data, trusted=list(_TRUSTED))
-    except Exception as error:  # whatever a crafted file makes skops raise, the answer is the same
+    except Exception as error:  # a crafted file can make skops raise anything
         raise IntegrityError(f"model.skops: cannot be read ({type(error).__name__}: {error})") from error
 
 
@@ -146,23 +146,23 @@ def check_skops_file(data: bytes) -> None:
     Raises
     ------
     IntegrityError
-        When it is no canonical file, or names a loader or type that no package needs.
+        When it is no canonical file, or names a loader or type that is not allowed.
     """
     members = _read_members(data)
     try:
         schema = json.loads(members[_SCHEMA])
         nodes = list(_nodes(schema, 0))
     except (KeyError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"model.skops: its schema is not one ({error})") from error
+        raise IntegrityError(f"model.skops: invalid schema ({error})") from error
     if not isinstance(schema, dict) or "__class__" not in schema:
-        raise IntegrityError("model.skops: its schema is not one (it describes no object)")
+        raise IntegrityError("model.skops: invalid schema (it describes no object)")
     for node in nodes:
         module, name, loader = node.get("__module__"), node.get("__class__"), node.get("__loader__")
         if loader not in _LOADERS:
-            raise IntegrityError(f"model.skops: asks for the loader {loader!r}, which no package needs")
+            raise IntegrityError(f"model.skops: names the loader {loader!r}, which is not allowed")
         if not _is_trusted(module, name):
             raise IntegrityError(
-                f"model.skops: asks for the type {module}.{name}, which is not on the list of trusted types"
+                f"model.skops: names the type {module}.{name}, which is not on the list of trusted types"
             )
 
 
@@ -178,7 +178,7 @@ def _is_trusted(module: object, name: object) -> bool:
 
 def _nodes(value: Any, depth: int) -> Iterator[dict[str, Any]]:
     if depth > _MAX_DEPTH:
-        raise IntegrityError("model.skops: its schema is nested too deep")
+        raise IntegrityError("model.skops: the schema is nested too deeply")
     if isinstance(value, dict):
         if "__class__" in value:
             yield value
@@ -190,26 +190,26 @@ def _nodes(value: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
-    """Return the members of an archive in which nothing is compressed, so that no bomb can hide."""
+    """Return the members of an uncompressed archive, which cannot be a decompression bomb."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if len(members) > _MAX_MEMBERS or len({member.filename for member in members}) != len(members):
-                raise IntegrityError("model.skops: has too many members, or one twice")
+                raise IntegrityError("model.skops: has too many members, or a duplicate")
             if sum(member.file_size for member in members) > len(data):
-                raise IntegrityError("model.skops: its members overlap, which no package does")
+                raise IntegrityError("model.skops: its members overlap")
             for member in members:
                 _check_member(member)
             return {member.filename: archive.read(member) for member in members}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
-        raise IntegrityError(f"model.skops: is no skops file ({error})") from error
+        raise IntegrityError(f"model.skops: not a skops file ({error})") from error
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-        raise IntegrityError(f"model.skops: member {member.filename!r} is compressed, which no package does")
+        raise IntegrityError(f"model.skops: member {member.filename!r} is compressed")
     if member.filename != _SCHEMA and not _MEMBER.fullmatch(member.filename):
-        raise IntegrityError(f"model.skops: member {member.filename!r} has no name that a package gives")
+        raise IntegrityError(f"model.skops: member {member.filename!r} has an unexpected name")
 
 
 def _canonical_archive(raw: bytes) -> bytes:
@@ -258,7 +258,7 @@ def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int]
 
 
 def _object_id(old: int, numbers: dict[int, int], last: list[int], *, is_shared: bool) -> int:
-    """Return the number of an object; words and numbers are never shared, since that differs by process."""
+    """Return the number of an object; strings and numbers are never shared, because that differs by process."""
     if is_shared and old in numbers:
         return numbers[old]
     last[0] += 1
@@ -268,7 +268,7 @@ def _object_id(old: int, numbers: dict[int, int], last: list[int], *, is_shared:
 
 
 def _key_order(node: dict[str, Any]) -> list[str]:
-    """Return the keys of a node in canonical order; those of a dictionary keep theirs, which pairs with its types."""
+    """Return the keys of a node in canonical order; a dictionary keeps its order, which pairs with its types."""
     return sorted(node) if "__class__" in node or "__loader__" in node else list(node)
 
 
@@ -283,7 +283,7 @@ def _without_ids(value: Any) -> str:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return an array file whose bytes between fields, which hold whatever the memory held, are zero."""
+    """Return an array file whose padding between fields is zero instead of old memory content."""
     array = np.load(io.BytesIO(data), allow_pickle=False)
     if array.dtype.names is None:
         return data

@@ -1,4 +1,4 @@
-"""Write a fitted classifier as a folder from which serving needs nothing else."""
+"""Write a fitted classifier as a package: a folder that is all a server needs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["write_package"]
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops")
 
 
-def write_package(  # noqa: PLR0913 - a package has this many parts, each given by name
+def write_package(  # noqa: PLR0913 - a package has this many parts, all passed by name
     path: Path,
     classifier: Classifier,
     *,
@@ -48,24 +48,24 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, each given 
     training: TrainingConfig,
     model: str,
 ) -> Manifest:
-    """Write the package of `classifier` to `path`, whole or not at all; equal inputs give equal bytes.
+    """Write the package of `classifier` to `path`, atomically; equal inputs give equal bytes.
 
     Parameters
     ----------
     path : Path
-        Folder to write; what stood there is replaced at the end.
+        Folder to write; an existing one is replaced at the end.
     classifier : Classifier
         Fitted, calibrated, with its threshold.
     train : DataFrame
         The rows that it was fitted to; they become the drift reference.
-    parity : DataFrame
+    parity_rows : DataFrame
         Rows on which the ONNX form must agree with scikit-learn, such as the test split.
     scores : float, shape (len(train), n_classes)
         Out-of-fold probabilities of the rows of `train`.
     metrics : mapping of str to number or None
-        Cross-validated figures.
+        Cross-validated metrics.
     lineage : mapping of str to plain values
-        What the model was made from, by content: hashes of data, params and code.
+        Hashes of data and settings, as `training_lineage` returns them.
     training : TrainingConfig
         `golden_rows` and `reference_bins` are read.
     model : str
@@ -78,7 +78,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, each given 
     DataError
         When `scores` do not belong to `train`.
     DependencyUnavailable
-        When the disk is full; whatever stood at `path` is still there.
+        When the disk is full; the old folder at `path` is unchanged.
     """
     if scores.shape != (len(train), len(classifier.classes)):
         raise DataError(f"scores: shape {scores.shape} where {len(train)} rows have {len(classifier.classes)} classes")
@@ -122,7 +122,7 @@ def _monitoring_files(
     scores: NDArray[np.float64],
     training: TrainingConfig,
 ) -> dict[str, Any]:
-    """Return what a live model is compared with: the reference of its rows and scores, and golden rows."""
+    """Return the files for monitoring: the reference of rows and scores, and the golden rows."""
     target = classifier.schema.target
     serving_classifier = (
         classifier if onnx is None else onnx_classifier(classifier, OnnxModel(onnx, _known_classes(classifier)))
@@ -138,7 +138,7 @@ def _monitoring_files(
 
 
 def _known_classes(classifier: Classifier) -> list[int]:
-    """Return the codes of the classes that the estimator met in training."""
+    """Return the codes of the classes in the estimator's train rows."""
     return [int(code) for code in classifier.estimator.classes_]
 
 
@@ -155,7 +155,7 @@ def _write_files(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
 
 
 def _convert_if_equal(classifier: Classifier, rows: pd.DataFrame) -> tuple[bytes | None, OnnxProof]:
-    """Return the ONNX form and its proof; None where there is none or where it answers otherwise."""
+    """Return the ONNX form and its proof; None where there is none or its predictions differ."""
     try:
         data = convert_to_onnx(classifier.estimator, len(classifier.encoder.feature_names_out_))
     except NotConvertible as reason:

@@ -1,4 +1,4 @@
-"""Know which outputs `dvc.lock` names, where DVC's cache keeps them, and bring back those that a stage failed to replace."""
+"""List the outputs of `dvc.lock`, locate them in the DVC cache, and restore them after a failed stage."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def _uncached_paths(declared: dict[str, Any]) -> Iterator[str]:
 
 
 def cache_object_path(root: Path, md5: str) -> Path:
-    """Return where the cache keeps the object with this hash."""
+    """Return the path of the object with this hash in the cache."""
     return root / _CACHE_FOLDER / md5[:2] / md5[2:]
 
 
 def cached_listing(root: Path, md5: str) -> dict[str, str] | None:
-    """Return the MD5 of each member of a cached folder; None when its listing is not there or damaged."""
+    """Return the MD5 of each member of a cached folder; None when its listing is missing or damaged."""
     try:
         entries = json.loads(cache_object_path(root, md5).read_bytes())
         return {entry["relpath"]: entry["md5"] for entry in entries}
@@ -88,7 +88,7 @@ def cached_listing(root: Path, md5: str) -> dict[str, str] | None:
 
 
 def file_md5(path: Path) -> str:
-    """Return the MD5 of a file, read in constant memory; DVC names content by it."""
+    """Return the MD5 of a file, as DVC computes it, in constant memory."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
@@ -104,20 +104,20 @@ def folder_listing(folder: Path) -> list[dict[str, str]]:
 
 
 def listing_md5(listing: list[dict[str, str]]) -> str:
-    """Return DVC's own hash of a folder: MD5 of the JSON listing of its members."""
+    """Return DVC's hash of a folder: the MD5 of the JSON listing of its members."""
     return hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def folder_md5(folder: Path) -> str:
-    """Return the hash by which DVC names a folder."""
+    """Return DVC's hash of a folder on disk."""
     return listing_md5(folder_listing(folder))
 
 
 def restore_outputs(root: Path, stage: str) -> list[str]:
     """Restore the outputs of `stage` that are missing, from the cache; return their paths.
 
-    DVC removes the outputs of a stage before it runs it. When the stage fails, what it has not written anew
-    comes back as `dvc.lock` names it. What the cache does not hold, or holds damaged, stays away.
+    DVC removes the outputs of a stage before it runs it. After a failure, outputs that were not written again are
+    restored as `dvc.lock` names them. Outputs that are missing or damaged in the cache are not restored.
     """
     try:
         missing = [

@@ -28,7 +28,8 @@ from pipeline.tracking.run_store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import PromotionConfig, TrackingConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.gates import GateInputs, GateReport
     from pipeline.package import Package
     from pipeline.registry.reproduction import ReproductionReport
@@ -122,7 +123,7 @@ class ModelRegistry:
             candidate = self.packages.add(folder)
             all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             gate_results = None if gates is None else gates.as_dict()
-            version, _ = stage_transitions.register(
+            registration = stage_transitions.register(
                 state,
                 self.packages,
                 name,
@@ -132,7 +133,7 @@ class ModelRegistry:
                 gates=gate_results,
             )
             self._mirror_best_effort(state)
-            return version
+            return registration.version
 
     def evaluate_candidate(
         self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int

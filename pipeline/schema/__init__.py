@@ -1,4 +1,4 @@
-"""One declaration of columns; reader, checks, encoder, API and pages are all derived from it."""
+"""The declaration of columns, from which the reader, checks, encoder, API and pages are derived."""
 
 from pipeline.schema.column_kinds import DTYPES, Kind
 from pipeline.schema.declaration import Column, Schema, Target

@@ -1,10 +1,10 @@
-"""The kinds of columns, and the dtype of each."""
+"""The kinds of columns and their dtypes."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["DTYPES", "Kind"]
+__all__ = ["DTYPES", "MAX_CATEGORIES", "Kind"]
 
 Kind = Literal["integer", "float", "boolean", "category", "text", "datetime"]
 
@@ -17,3 +17,6 @@ DTYPES: dict[Kind, str] = {
     "text": "string",
     "datetime": "datetime64[us]",
 }
+
+# A column of more distinct strings is inferred to be text.
+MAX_CATEGORIES = 50

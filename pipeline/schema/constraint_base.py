@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DeclaredCheck:
-    """One check of a column as its declaration has it: a mapping gives arguments by name, else there is one."""
+    """One check of a column, as declared: a mapping has arguments by name, any other value is the only argument."""
 
     column: str
     kind: Kind
@@ -46,11 +46,11 @@ class DeclaredCheck:
         """Key path of the declaration, for messages."""
         return f"data.columns.{self.column}.checks.{self.name}"
 
-    def call(self, function: Callable[..., Any], **more: Any) -> Any:
+    def call(self, function: Callable[..., Any]) -> Any:
         """Call `function` with the declared arguments."""
         if isinstance(self.arguments, dict):
-            return function(**self.arguments, **more)
-        return function(self.arguments, **more)
+            return function(**self.arguments)
+        return function(self.arguments)
 
 
 class Constraint(ABC):
@@ -65,13 +65,13 @@ class Constraint(ABC):
     has_arrow_form : bool
         Whether `violations` can be called.
     expected : str
-        The words that complete "expected a number ...".
+        The text that follows "expected a number" in an error.
     bounds : tuple of Bound
         The bounds that it declares.
     interval : Interval or None
         The values that it accepts, where they are all those between two of the column's type.
     literals : frozenset of str or None
-        The values that it accepts, where it lists the words of a category column.
+        The values that it accepts, where it lists those of a category column.
     """
 
     is_per_value: ClassVar[bool] = True

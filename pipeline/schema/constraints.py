@@ -63,7 +63,7 @@ def _build(declared: DeclaredCheck) -> Constraint:
 class _Range(Constraint):
     """Values within bounds: numbers, moments, or texts in the order of their code points."""
 
-    _wording: ClassVar[str] = ""
+    _phrase: ClassVar[str] = ""
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)
@@ -72,10 +72,10 @@ class _Range(Constraint):
             self.interval = closed_interval(declared.kind, self.bounds)
         elif not all(isinstance(bound.value, str) for bound in self.bounds):
             raise TypeError("a text is compared with a text")
-        self.expected = self._words()
+        self.expected = self._describe()
 
-    def _words(self) -> str:
-        return f"{self._wording} {format_value(self.bounds[0].value)}"
+    def _describe(self) -> str:
+        return f"{self._phrase} {format_value(self.bounds[0].value)}"
 
     @staticmethod
     @abstractmethod
@@ -116,7 +116,7 @@ class InRange(_Range):
     ) -> list[Bound]:
         return [Bound("lower", min_value, include_min), Bound("upper", max_value, include_max)]
 
-    def _words(self) -> str:
+    def _describe(self) -> str:
         low, high = (
             f"{format_value(bound.value)}{'' if bound.is_inclusive else ' (exclusive)'}" for bound in self.bounds
         )
@@ -127,7 +127,7 @@ class InRange(_Range):
 class AtLeast(_Range):
     """Values that are not below a bound."""
 
-    _wording = "of at least"
+    _phrase = "of at least"
 
     @staticmethod
     def _declared_bounds(min_value: Any) -> list[Bound]:
@@ -138,7 +138,7 @@ class AtLeast(_Range):
 class GreaterThan(_Range):
     """Values above a bound."""
 
-    _wording = "greater than"
+    _phrase = "greater than"
 
     @staticmethod
     def _declared_bounds(min_value: Any) -> list[Bound]:
@@ -149,7 +149,7 @@ class GreaterThan(_Range):
 class AtMost(_Range):
     """Values that are not above a bound."""
 
-    _wording = "of at most"
+    _phrase = "of at most"
 
     @staticmethod
     def _declared_bounds(max_value: Any) -> list[Bound]:
@@ -160,7 +160,7 @@ class AtMost(_Range):
 class LessThan(_Range):
     """Values below a bound."""
 
-    _wording = "less than"
+    _phrase = "less than"
 
     @staticmethod
     def _declared_bounds(max_value: Any) -> list[Bound]:
@@ -168,10 +168,10 @@ class LessThan(_Range):
 
 
 class _Membership(Constraint):
-    """Values that are, or are not, among those listed; a member of another type is equal to no value."""
+    """Values that are, or are not, listed; a member of another type equals no value."""
 
     _is_allowed: ClassVar[bool] = True
-    _wording: ClassVar[str] = "out of"
+    _phrase: ClassVar[str] = "out of"
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)
@@ -182,7 +182,7 @@ class _Membership(Constraint):
         self._members = list(dict.fromkeys(member for member in members if member is not None))
         self._member_set = frozenset(self._members)
         ending = ", ..." if len(self._listed) > _MAX_LISTED_MEMBERS else ""
-        self.expected = f"{self._wording} {', '.join(map(format_value, self._listed[:_MAX_LISTED_MEMBERS]))}{ending}"
+        self.expected = f"{self._phrase} {', '.join(map(format_value, self._listed[:_MAX_LISTED_MEMBERS]))}{ending}"
 
     @staticmethod
     @abstractmethod
@@ -230,7 +230,7 @@ class NotIn(_Membership):
     """Values that a list does not have."""
 
     _is_allowed = False
-    _wording = "other than"
+    _phrase = "other than"
 
     @staticmethod
     def _declared_members(forbidden_values: Any) -> Any:
@@ -241,7 +241,7 @@ class NotIn(_Membership):
 class EqualTo(_Membership):
     """One value."""
 
-    _wording = "equal to"
+    _phrase = "equal to"
 
     @staticmethod
     def _declared_members(value: Any) -> Any:
@@ -253,7 +253,7 @@ class NotEqualTo(EqualTo):
     """Every value but one."""
 
     _is_allowed = False
-    _wording = "other than"
+    _phrase = "other than"
 
 
 class _TextConstraint(Constraint):
@@ -269,12 +269,12 @@ class _TextConstraint(Constraint):
 class StrMatches(_TextConstraint):
     """Texts that begin with a match of a regular expression of Python."""
 
-    _wording = "that begins with a match of"
+    _phrase = "that begins with a match of"
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)
         self._pattern: re.Pattern[str] = declared.call(self._compile)
-        self.expected = f"{self._wording} {self._pattern.pattern!r}"
+        self.expected = f"{self._phrase} {self._pattern.pattern!r}"
 
     @staticmethod
     def _compile(pattern: str) -> re.Pattern[str]:
@@ -294,7 +294,7 @@ class StrMatches(_TextConstraint):
 class StrContains(StrMatches):
     """Texts in which a regular expression of Python matches somewhere."""
 
-    _wording = "that contains a match of"
+    _phrase = "that contains a match of"
 
     def accepts(self, value: Any) -> bool:
         """Whether a text contains a match."""
@@ -305,14 +305,14 @@ class StrContains(StrMatches):
 class StrStartsWith(_TextConstraint):
     """Texts that start with a text."""
 
-    _wording = "that starts with"
+    _phrase = "that starts with"
 
     def __init__(self, declared: DeclaredCheck) -> None:
         super().__init__(declared)
         self._part: str = declared.call(lambda string: string)
         if not isinstance(self._part, str):
             raise TypeError("a text starts with a text")
-        self.expected = f"{self._wording} {self._part!r}"
+        self.expected = f"{self._phrase} {self._part!r}"
 
     def accepts(self, value: Any) -> bool:
         """Whether a text starts with the declared one."""
@@ -323,7 +323,7 @@ class StrStartsWith(_TextConstraint):
 class StrEndsWith(StrStartsWith):
     """Texts that end with a text."""
 
-    _wording = "that ends with"
+    _phrase = "that ends with"
 
     def accepts(self, value: Any) -> bool:
         """Whether a text ends with the declared one."""

@@ -1,4 +1,4 @@
-"""What is declared about columns, in the one form that reader, checks, encoder and API share."""
+"""The declared columns and target, in the form that the reader, checks, encoder and API share."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ _KIND_BY_DTYPE: dict[str, Kind] = {
 class Column:
     """One declared column.
 
-    `categories` are the words of its `isin` check, in their declared order, for `category` (and
-    empty for other kinds); `minimum` and `maximum` are the bounds of its range checks, inclusive,
-    None where it has none.
+    `categories` are the members of its `isin` check in their declared order, empty unless it is a category
+    column. `minimum` and `maximum` are the narrowest bounds of its range checks, None where it has none.
     """
 
     name: str
@@ -109,7 +108,7 @@ class Schema:
         Raises
         ------
         ConfigError
-            When a feature column of words has no list of words, or one that it cannot have.
+            When a category column has no list of categories, or a bound is beyond the type of its column.
         """
         columns = tuple(_column_from_entry(name, entry) for name, entry in config.columns.items())
         target = config.target
@@ -129,7 +128,7 @@ class Schema:
         return cls(value["name"], columns, target, None if unique is None else tuple(unique))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values (dictionaries, lists, words, numbers) from which `from_dict` builds it again."""
+        """Return plain values (dictionaries, lists, strings, numbers) from which `from_dict` builds it again."""
         plain = asdict(self)
         plain["columns"] = [{**entry, "categories": list(entry["categories"])} for entry in plain["columns"]]
         plain["target"]["classes"] = list(self.target.classes)
@@ -148,7 +147,7 @@ class Schema:
 
     @property
     def drift_limits(self) -> dict[str, float]:
-        """Limit of the drift effect by column, of the columns that declare one of their own."""
+        """Limit of the drift effect by column, for the columns that declare one."""
         return {column.name: column.drift_limit for column in self.columns if column.drift_limit is not None}
 
     def column(self, name: str) -> Column:
@@ -163,28 +162,34 @@ def _column_from_entry(name: str, entry: ColumnConfig) -> Column:
     for bound in (minimum, maximum):
         if bound is not None and abs(bound) > _MAX_ABS_BOUND.get(kind, inf):
             raise ConfigError(
-                f"data.columns.{name}.checks: the bound {_format_bound(bound)} is beyond what a column of {entry.dtype} can"
-                f" hold (up to {_MAX_ABS_BOUND[kind]}, and as far below 0); write a nearer one, or leave it out"
+                f"data.columns.{name}.checks: the bound {_format_bound(bound)} exceeds the range of {entry.dtype}"
+                f" (from -{_MAX_ABS_BOUND[kind]} to {_MAX_ABS_BOUND[kind]}); write a smaller one, or leave it out"
             )
-    own = entry.model_dump(exclude={"checks"})
+    fields = entry.model_dump(exclude={"checks"})
     return Column(
-        name=name, kind=kind, categories=categories, minimum=minimum, maximum=maximum, checks=dict(entry.checks), **own
+        name=name,
+        kind=kind,
+        categories=categories,
+        minimum=minimum,
+        maximum=maximum,
+        checks=dict(entry.checks),
+        **fields,
     )
 
 
 def _declared_categories(name: str, entry: ColumnConfig) -> tuple[str, ...]:
     arguments = entry.checks.get("isin")
-    words = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+    categories = arguments.get("allowed_values") if isinstance(arguments, dict) else arguments
+    if not isinstance(categories, list) or not categories or not all(isinstance(name, str) for name in categories):
         raise ConfigError(
-            f"data.columns.{name}.checks.isin: a category column lists its words here, such as"
-            f" isin: [small, large]; found {arguments!r}. Quote yes, no, on and off."
+            f"data.columns.{name}.checks.isin: found {arguments!r}; list the categories of a category column, such as"
+            " isin: [small, large]. Quote yes, no, on and off."
         )
-    return tuple(str(word) for word in words)
+    return tuple(str(name) for name in categories)
 
 
 def _format_bound(bound: float) -> str:
-    """Return a number, or how many bits it has: Python writes no whole number of thousands of digits."""
+    """Return a number as text, or its number of bits: Python refuses to print an integer of thousands of digits."""
     if isinstance(bound, int) and bound.bit_length() > 128:
         return f"of {bound.bit_length()} bits"
     return str(bound)

@@ -1,4 +1,4 @@
-"""List the cells of a frame that break the declared rules, as Pandera finds them."""
+"""Find the cells of a frame that break declared rules, with Pandera."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RULE_NAMES = {"not_nullable": "missing", "field_uniqueness": "unique", "multipl
 
 @dataclass(frozen=True, slots=True)
 class CellFailure:
-    """One cell: the row (from 0) and column where it stands, the rule that it breaks, None where it is missing."""
+    """A cell that breaks a rule: its row (from 0), its column, the rule, its value (None where it is missing)."""
 
     row: int
     column: str
@@ -31,7 +31,7 @@ class CellFailure:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFailure:
-    """A column that breaks a rule as a whole, or on which a rule could not be tried, for a `reason`."""
+    """A column that breaks a rule as a whole, or for which a rule could not run, for a `reason`."""
 
     column: str
     rule: str
@@ -40,15 +40,15 @@ class ColumnFailure:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFailures:
-    """What of a frame breaks the declared rules.
+    """The cells and columns of a frame that break declared rules.
 
     Attributes
     ----------
     cells : DataFrame
         `row` (from 0; the index of the frame is ignored), `column`, `rule`, `value`; by row, column and rule.
         Rules have the names of the declaration, and `missing`, `unique` and `unique_together`; a row that
-        breaks the last is listed for each of the columns that it names. A key with a missing part is never
-        a repeated one, as in SQL.
+        breaks the last is listed for each column of the key. A key with a missing part is never a duplicate,
+        as in SQL.
     columns : tuple of ColumnFailure
     """
 
@@ -57,21 +57,21 @@ class SchemaFailures:
 
 
 def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> SchemaFailures:
-    """Return everything in `frame` that breaks a rule; a rule that cannot be tried hides no other."""
+    """Return the failures of `frame`; a rule that cannot run hides no other."""
     from pandera.errors import SchemaErrorReason, SchemaErrors
 
     try:
         pandera_schema(schema, with_target=with_target).validate(frame.reset_index(drop=True), lazy=True)
     except SchemaErrors as error:
         columns = tuple(
-            ColumnFailure(str(one.schema.name), str(one.check.error), _failure_reason(one))
-            for one in error.schema_errors
-            if one.reason_code in (SchemaErrorReason.CHECK_ERROR, SchemaErrorReason.DATAFRAME_CHECK)
-            and one.failure_cases is not None
-            and _has_no_row_index(one.failure_cases)
+            ColumnFailure(str(failure.schema.name), str(failure.check.error), _failure_reason(failure))
+            for failure in error.schema_errors
+            if failure.reason_code in (SchemaErrorReason.CHECK_ERROR, SchemaErrorReason.DATAFRAME_CHECK)
+            and failure.failure_cases is not None
+            and _has_no_row_index(failure.failure_cases)
         )
         cases = error.failure_cases.dropna(subset=["index"])
-        found = pd.DataFrame(
+        cells = pd.DataFrame(
             {
                 "row": cases["index"].astype("int64"),
                 "column": cases["column"].astype("object"),
@@ -79,8 +79,8 @@ def find_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = Tr
                 "value": cases["failure_case"].astype("object"),
             }
         )
-        found = _drop_partial_keys(found, schema)
-        return SchemaFailures(found.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True), columns)
+        cells = _drop_partial_keys(cells, schema)
+        return SchemaFailures(cells.sort_values(["row", "column", "rule"], kind="stable", ignore_index=True), columns)
     return SchemaFailures(pd.DataFrame({"row": pd.Series(dtype="int64"), "column": [], "rule": [], "value": []}), ())
 
 
@@ -97,7 +97,7 @@ def _failure_reason(error: SchemaError) -> str | None:
 
 
 def _drop_partial_keys(cells: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return `found` without rows whose key has a missing part: Pandera lists the parts that are there."""
+    """Return `cells` without the keys that have a missing part; Pandera lists their other parts."""
     is_key = cells["rule"] == "unique_together"
     n_parts = cells["row"].where(is_key).map(cells.loc[is_key, "row"].value_counts())
     return cells[~is_key | (n_parts == len(schema.unique or ()))]
@@ -106,11 +106,14 @@ def _drop_partial_keys(cells: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def list_failures(frame: pd.DataFrame, schema: Schema, *, with_target: bool = True) -> list[CellFailure]:
     """Return every cell of `frame` (its index is ignored) that breaks a rule, by row, column and rule.
 
-    What a column as a whole breaks, or a rule that cannot be tried on it, comes first and points to row 0.
+    Failures of whole columns come first and refer to row 0.
     """
-    found = find_failures(frame, schema, with_target=with_target)
-    whole = [CellFailure(0, one.column, one.rule, one.reason or "the column as a whole") for one in found.columns]
-    return whole + [
+    failures = find_failures(frame, schema, with_target=with_target)
+    of_columns = [
+        CellFailure(0, failure.column, failure.rule, failure.reason or "the column as a whole")
+        for failure in failures.columns
+    ]
+    return of_columns + [
         CellFailure(int(row), str(column), str(rule), None if pd.isna(value) else str(value))
-        for row, column, rule, value in found.cells.itertuples(index=False)
+        for row, column, rule, value in failures.cells.itertuples(index=False)
     ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pipeline.config.groups.monitoring_config import ServingConfig
+    from pipeline.config.groups.serving_config import ServingConfig
 
 __all__ = ["ModelServer"]
 

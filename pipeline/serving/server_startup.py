@@ -14,7 +14,7 @@ from pipeline.project.root import find_state_root
 from pipeline.serving.engine import Engine
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import ServingConfig
+    from pipeline.config.groups.serving_config import ServingConfig
 
 __all__ = ["AUTHENTICATION_MODES", "STAGES", "start_server"]
 

@@ -20,7 +20,7 @@ from pipeline.tracking.tracker import ExperimentTracker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
     from pipeline.tracking.projection import RunProjection
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pipeline.config.groups.monitoring_config import TrackingConfig
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.tracking.tracker import ExperimentTracker
 
 __all__ = ["SyncResult", "flush_outbox", "sync_runs"]

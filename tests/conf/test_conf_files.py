@@ -15,10 +15,7 @@ CONF = REPOSITORY / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 # Scenarios are read by `mlops simulate` alone and are no part of what is composed.
 CHOICES = [
-    (group, option)
-    for group, members in group_options(CONF).items()
-    for option in members
-    if not group.startswith(("hydra", "scenario"))
+    (group, option) for group, members in group_options(CONF).items() for option in members if group != "scenario"
 ]
 
 

@@ -62,7 +62,7 @@ def deploy_version(registry: ModelRegistry, server: RunningServer, *, version: i
         registry,
         MODEL_NAME,
         "production",
-        address=ServingEndpoint(server.address, success_threshold=3),
+        endpoint=ServingEndpoint(server.address, success_threshold=3),
         version=version,
         wait_s=wait_s,
     ).is_new
@@ -77,8 +77,8 @@ def test_repeated_deploys_of_a_version_deploy_it_once(registry: ModelRegistry, s
 
 
 def test_a_version_that_is_not_live_in_time_is_rolled_back(registry: ModelRegistry, server: RunningServer) -> None:
-    with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Production has version 1 again"):
-        deploy(registry, MODEL_NAME, "production", address=ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0)
+    with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Production has version 1 again"):
+        deploy(registry, MODEL_NAME, "production", endpoint=ServingEndpoint("http://127.0.0.1:1"), version=2, wait_s=0)
     entry = registry.history(MODEL_NAME)[-1]
     assert (registry.current_deployment(MODEL_NAME).version("Production"), entry.action) == (1, "rollback")
 
@@ -90,14 +90,16 @@ def test_predictions_that_differ_from_the_package_roll_a_version_back(
     # The address of another environment, in which version 2 is another model.
     make_project(tmp_path / "elsewhere", [packages[1]])
     elsewhere = register_approved(tmp_path / "elsewhere", packages[0])
-    with pytest.raises(GateRefused, match=r"golden rows are answered as packaged: a probability is off .*taken back"):
+    with pytest.raises(
+        GateRefused, match=r"golden rows give the packaged probabilities: a probability differs .*rolled back"
+    ):
         deploy_version(elsewhere, server)
     assert elsewhere.current_deployment(MODEL_NAME).version("Production") == 1
 
 
 def test_a_production_version_is_not_rolled_back_to_staging(registry: ModelRegistry, server: RunningServer) -> None:
     deploy_version(registry, server)
-    done = deploy(registry, MODEL_NAME, "staging", address=ServingEndpoint("http://127.0.0.1:1"))
+    done = deploy(registry, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"))
     assert (done.stage, done.is_new, registry.current_deployment(MODEL_NAME).versions) == (
         "production",
         False,
@@ -115,8 +117,8 @@ def two(packages: tuple[Path, Path], tmp_path: Path) -> ModelRegistry:
 def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry) -> None:
     two.promote_model(MODEL_NAME, 1, "Staging", force=True, reason="the one before")
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
-    with pytest.raises(DependencyUnavailable, match=r"does not answer .*taken back: Staging has version 1 again"):
-        deploy(two, MODEL_NAME, "staging", address=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
+    with pytest.raises(DependencyUnavailable, match=r"no response .*rolled back: Staging has version 1 again"):
+        deploy(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     entry = two.history(MODEL_NAME)[-1]
     assert (two.current_deployment(MODEL_NAME).versions, entry.reason) == (
         {"Staging": 1},
@@ -126,8 +128,8 @@ def test_a_failed_trial_restores_the_previous_staging_version(two: ModelRegistry
 
 def test_a_first_trial_that_fails_leaves_nothing_in_staging(two: ModelRegistry) -> None:
     two.promote_model(MODEL_NAME, 2, "Staging", reason="policy staging")
-    with pytest.raises(DependencyUnavailable, match="taken back: Staging has nothing again"):
-        deploy(two, MODEL_NAME, "staging", address=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
+    with pytest.raises(DependencyUnavailable, match="rolled back: Staging has no version again"):
+        deploy(two, MODEL_NAME, "staging", endpoint=ServingEndpoint("http://127.0.0.1:1"), wait_s=0)
     assert two.current_deployment(MODEL_NAME).versions == {"Production": 1}
 
 
@@ -140,10 +142,10 @@ def test_a_version_that_failed_its_gates_is_not_deployed(registry: ModelRegistry
 
 
 def test_production_takes_what_staging_tried(registry: ModelRegistry, server: RunningServer) -> None:
-    with pytest.raises(UsageError, match="--stage 'live': accepted is one of staging, production"):
-        deploy(registry, MODEL_NAME, "live", address=ServingEndpoint(server.address))
+    with pytest.raises(UsageError, match="--stage 'live': expected one of staging, production"):
+        deploy(registry, MODEL_NAME, "live", endpoint=ServingEndpoint(server.address))
     registry.promote_model(MODEL_NAME, 2, "Staging")
-    done = deploy(registry, MODEL_NAME, "production", address=ServingEndpoint(server.address, success_threshold=3))
+    done = deploy(registry, MODEL_NAME, "production", endpoint=ServingEndpoint(server.address, success_threshold=3))
     assert (done.version, done.n_tests) == (2, 6)
 
 

@@ -115,4 +115,4 @@ def test_a_model_with_a_planted_leak_is_stopped(tmp_path: Path) -> None:
     declared = replace(schema(), columns=(*schema().columns, Column("told_before", "float", "Float64", nullable=True)))
     report = evaluate_candidate_gates(tmp_path / "made", CASES["default"], (planted(learned), planted(test)), declared)
     assert {"validation", "leakage"} <= failed(report), report.as_text()
-    assert "told_before gives the label away" in [gate.reason for gate in report.unmet_gates]
+    assert "told_before reveals the label" in [gate.reason for gate in report.unmet_gates]

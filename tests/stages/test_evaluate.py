@@ -58,5 +58,5 @@ def test_a_damaged_package_ends_with_8_and_judges_nothing(project: Path, capsys:
         stream.write(b"\x00\xff")
     with pytest.raises(SystemExit, match="8"):
         evaluate.main()
-    assert "model.skops: its bytes are not those that were written" in capsys.readouterr().err
+    assert "model.skops: checksum mismatch" in capsys.readouterr().err
     assert not paths.EVALUATION_REPORT.exists()

@@ -1,4 +1,4 @@
-"""Sections of group `serving` about the engine: what it follows, how much it takes, how it logs."""
+"""Group `serving`: address, authentication, limits, engine and prediction log of the HTTP API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,36 @@ from typing import Literal
 
 from pipeline.config.groups.section import Positive, Section, Share, setting
 
-__all__ = ["EngineConfig", "PredictionLogConfig"]
+__all__ = ["EngineConfig", "HttpLimitsConfig", "OidcConfig", "PredictionLogConfig", "ServingConfig"]
+
+
+class HttpLimitsConfig(Section):
+    """What one client, and all of them together, may ask for."""
+
+    max_body_mb: Positive = setting("Largest body", unit="MB")
+    header_timeout_s: Positive = setting("How long the head of a request may take to arrive", unit="s")
+    body_timeout_s: Positive = setting("How long its body may take", unit="s")
+    response_timeout_s: Positive = setting("How long a client may leave an answer lying", unit="s")
+    keep_alive_timeout_s: Positive = setting("How long a connection may wait for its next request", unit="s")
+    max_connections: Positive = setting("Connections at once; above it only probes are answered", unit="connections")
+    max_concurrent_requests: Positive = setting(
+        "Requests that are answered at once; more are told to come back", unit="requests"
+    )
+    max_inflight_mb: Positive = setting("Bodies that are answered at once, together", unit="MB")
+    max_requests_per_s: float = setting("Requests of one credential; 0 for no limit", unit="requests/s", ge=0)
+    max_auth_failures_per_min: Positive = setting("Wrong credentials of one address", unit="requests/min")
+
+
+class OidcConfig(Section):
+    """Bearer tokens of an OpenID Connect issuer, beside API keys."""
+
+    issuer_env: str = setting("Environment variable with the issuer's address; no tokens when it is unset")
+    audience: str = setting("What a token must be meant for", min_length=1)
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], ...] = setting(
+        "Accepted signatures", min_length=1
+    )
+    roles_claim: str = setting("Claim with the list of roles", min_length=1)
+    leeway_s: int = setting("By how much clocks may differ", unit="s", ge=0, le=300)
 
 
 class EngineConfig(Section):
@@ -36,3 +65,22 @@ class PredictionLogConfig(Section):
         "Time that one partition of the log holds on PostgreSQL; it goes as a whole, up to so much later", unit="d"
     )
     idempotency_hours: Positive = setting("How long a retry with an idempotency key gets the stored answer", unit="h")
+
+
+class ServingConfig(Section):
+    """Where the HTTP API listens."""
+
+    host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
+    port: int = setting("Port to bind", ge=1, le=65535)
+    authentication: Literal["none", "required"] = setting("Whether callers need an API key or a token")
+    allowed_hosts: tuple[str, ...] = setting(
+        "Names that the server answers to besides its address; empty with credentials: all"
+    )
+    log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
+    trace_sample_rate: Share = setting(
+        "Requests without a trace of their caller that get one, where traces are asked for"
+    )
+    limits: HttpLimitsConfig
+    oidc: OidcConfig
+    engine: EngineConfig
+    log: PredictionLogConfig

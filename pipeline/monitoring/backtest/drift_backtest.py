@@ -1,9 +1,9 @@
-"""Replay the drift rules: over the past log, and over windows drawn from the reference with shifts of known size."""
+"""Backtest the drift rules on logged windows, and on windows simulated from the reference with known shifts."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from pipeline.simulation.row_sampler import sample_column
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
+    from pipeline.monitoring.drift.detection import ColumnTest
     from pipeline.package import Bins, Reference
     from pipeline.schema import Column, Schema
 
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _HOURS_PER_WEEK = 168
-_N_SHIFT_VALUES = 100_000  # values from which the shares of a moved column are taken
+_N_SHIFT_VALUES = 100_000  # values that give the shares of a shifted column
 _SHIFT_SIZES = (0.2, 0.3, 0.5)
 _CATEGORY_SHARE_DROPS = (0.05, 0.1)
 _MISSING_SHARE_INCREASE = 0.05
@@ -47,24 +48,24 @@ _MISSING_SHARE_INCREASE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class AlertBudget:
-    """How many alerts a person wants at most, for windows of a length."""
+    """The highest acceptable number of alerts, for windows of a length."""
 
     alerts_per_week: float
     window_hours: float
 
     @property
     def max_alert_share(self) -> float:
-        """Largest share of windows that may raise something, where each is an alert of its own."""
+        """Largest share of windows with an alert, when each alert counts by itself."""
         return min(1.0, self.alerts_per_week * self.window_hours / _HOURS_PER_WEEK)
 
     def max_alerts(self, n_windows: int) -> int:
-        """Return how many alerts so many windows in a row may hold; a part of one counts as one."""
+        """Return the number of alerts that so many consecutive windows may have; a fraction counts as one."""
         return math.ceil(round(self.alerts_per_week * n_windows * self.window_hours / _HOURS_PER_WEEK, 9))
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSampling:
-    """How many windows are drawn; `n_rows` is the size of each, that of the usual window of the log when None."""
+    """How many windows are simulated, of `n_rows` rows each; the median size of logged windows when None."""
 
     n_windows: int
     seed: int
@@ -73,7 +74,7 @@ class WindowSampling:
 
 @dataclass(frozen=True, slots=True)
 class LoggedWindow:
-    """One window of the log; `degraded` are figures that outcomes show to be worse, None where nobody looked."""
+    """One window of the log; `degraded_metrics` are those that outcomes show, None when they were not checked."""
 
     since: str
     until: str
@@ -83,17 +84,22 @@ class LoggedWindow:
 
 @dataclass(frozen=True, slots=True)
 class BacktestIncident:
-    """Windows in a row that raise something: columns with their largest value and its limit, the worst first."""
+    """Consecutive windows with drift, and (column, largest value, threshold) of the drifted columns, the worst first."""
 
     since: str
     until: str
     n_windows: int
     columns: tuple[tuple[str, float, float], ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        columns = [{"column": name, "value": value, "threshold": limit} for name, value, limit in self.columns]
+        return {"since": self.since, "until": self.until, "n_windows": self.n_windows, "columns": columns}
+
 
 @dataclass(frozen=True, slots=True)
 class DetectionPower:
-    """A change of known size that was put into drawn windows: the share of them in which its column was named."""
+    """The share of simulated windows with a shift of known size in which the shifted column drifts."""
 
     column: str
     change: str
@@ -103,10 +109,10 @@ class DetectionPower:
 
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
-    """What the rules would have raised and missed, and limits that keep the budget.
+    """Alerts that the rules would have raised and degradations they would have missed, and a proposal.
 
-    `false_alarms` is the share of drawn windows without drift that raise something, with a 95 % interval.
-    `proposal` has keys of conf/ with both values and is None where no limit that was tried keeps the budget.
+    `false_alarm_rate` is the share of simulated windows without drift that alert, with a 95 % interval.
+    `proposal` has keys of conf/ with both values; it is None when no tested threshold meets the budget.
     """
 
     budget: AlertBudget
@@ -126,43 +132,28 @@ class BacktestReport:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         changes = self.proposal or {}
+        missed = [
+            {"since": window.since, "until": window.until, "degraded_metrics": window.degraded_metrics}
+            for window in self.missed_degradations
+        ]
         return {
-            "budget": {"per_week": self.budget.alerts_per_week, "window_hours": self.budget.window_hours},
-            "past": {
+            "budget": asdict(self.budget),
+            "log": {
                 "n_windows": self.n_logged_windows,
-                "n_judged": self.n_evaluated_windows,
-                "allowed": self.budget.max_alerts(self.n_evaluated_windows),
-                "incidents": [
-                    {
-                        "since": one.since,
-                        "until": one.until,
-                        "n_windows": one.n_windows,
-                        "columns": [{"column": c, "value": v, "limit": limit} for c, v, limit in one.columns],
-                    }
-                    for one in self.incidents
-                ],
-                "missed": [
-                    {"since": one.since, "until": one.until, "degraded": one.degraded_metrics}
-                    for one in self.missed_degradations
-                ],
+                "n_evaluated_windows": self.n_evaluated_windows,
+                "max_alerts": self.budget.max_alerts(self.n_evaluated_windows),
+                "incidents": [incident.as_dict() for incident in self.incidents],
+                "missed_degradations": missed,
                 "n_incidents_with_proposal": self.n_incidents_with_proposal,
             },
-            "draws": {
+            "simulation": {
                 "n_windows": self.n_simulated_windows,
                 "n_rows": self.n_rows,
-                "false_alarms": list(self.false_alarm_rate),
-                "false_alarms_with_proposal": list(self.false_alarm_rate_with_proposal),
-                "found": [
-                    {
-                        "column": one.column,
-                        "change": one.change,
-                        "found": one.power,
-                        "with_proposal": one.power_with_proposal,
-                    }
-                    for one in self.detection_powers
-                ],
+                "false_alarm_rate": list(self.false_alarm_rate),
+                "false_alarm_rate_with_proposal": list(self.false_alarm_rate_with_proposal),
+                "detection_powers": [asdict(power) for power in self.detection_powers],
             },
-            "is_budget_kept": self.proposal is not None,
+            "meets_budget": self.proposal is not None,
             "proposal": [{"key": key, "before": before, "after": after} for key, (before, after) in changes.items()],
         }
 
@@ -177,116 +168,155 @@ def backtest_drift_rules(
     min_rows: int,
     sampling: WindowSampling,
 ) -> BacktestReport:
-    """Return what the rules raise and miss, and limits that keep the budget; equal inputs give equal results.
+    """Backtest the drift rules, and propose thresholds that meet the budget; equal inputs give equal results.
 
     Parameters
     ----------
     reference : Reference
-        As far as the log can be compared with it.
+        Limited to the columns that the log stores.
     schema : Schema
     config : DriftConfig
-    budget : Budget
-    past : sequence of Past
-        Windows of the log in a row, the earliest first; those with fewer than `min_rows` rows are not judged.
+    budget : AlertBudget
+    logged_windows : sequence of LoggedWindow
+        Consecutive windows of the log, the earliest first; those with fewer than `min_rows` rows are not evaluated.
     min_rows : int
-    draws : Draws
+    sampling : WindowSampling
 
     Notes
     -----
-    First, limits are widened or the chance of a false alarm is lowered until drawn windows without drift keep
-    the budget, whichever finds most of the shifts. Then limits of single columns are raised until the past log
-    keeps it too.
+    First, thresholds are widened or `alpha` is lowered until simulated windows without drift meet the budget; the
+    combination with the highest power wins. Then thresholds of single columns are raised until the log meets it too.
     """
-    judged = [one for one in logged_windows if one.counts.n_rows >= min_rows]
-    usual = int(np.median([one.counts.n_rows for one in judged])) if judged else 5 * min_rows
-    n_rows, n_draws = max(sampling.n_rows if sampling.n_rows is not None else usual, min_rows), sampling.n_windows
+    evaluated = [window for window in logged_windows if window.counts.n_rows >= min_rows]
+    median_rows = int(np.median([window.counts.n_rows for window in evaluated])) if evaluated else 5 * min_rows
+    n_rows = max(sampling.n_rows if sampling.n_rows is not None else median_rows, min_rows)
     before = DriftThresholds.from_config(config, schema.drift_limits)
+    simulator = _WindowSimulator(reference, schema, config, n_rows, sampling.n_windows)
     rng = np.random.default_rng(sampling.seed)
-    asking = _WindowSimulator(reference, schema, config)
-    calm = asking.simulate_without_drift(n_rows, n_draws, rng)
-    moved = asking.simulate_shifts(calm, n_rows, n_draws, rng)
-    log = WindowCollection.from_tests([asking.tests_of(one.counts) for one in judged])
-    after = search_wider_thresholds(
-        before, calm, [(windows, which) for _, _, windows, which in moved], budget.max_alert_share
-    )
-    if after is not None and judged:
-        after = raise_column_thresholds(after, log, budget.max_alerts(len(judged)))
-    ends = after if after is not None else before
-    raised = log.consecutive_drift_mask(before) if judged else np.zeros((0, 0), dtype=bool)
+    unshifted = simulator.simulate_without_drift(rng)
+    shifts = simulator.simulate_shifts(unshifted, rng)
+    log = WindowCollection.from_tests([simulator.tests_of(window.counts) for window in evaluated])
+    proposed = _propose_thresholds(before, budget, unshifted=unshifted, shifts=shifts, log=log)
+    after = proposed if proposed is not None else before
+    is_drift = log.consecutive_drift_mask(before) if evaluated else np.zeros((0, 0), dtype=bool)
     return BacktestReport(
-        budget, len(logged_windows), len(judged), _group_incidents(judged, log, raised, before), _missed_degradations(judged, raised),
-        n_rows, n_draws, _false_alarm_rate(calm, before),
-        tuple(
-            DetectionPower(name, change, *(float(windows.drift_mask(one)[:, which].any(axis=1).mean()) for one in (before, ends)))
-            for name, change, windows, which in moved
+        budget=budget,
+        n_logged_windows=len(logged_windows),
+        n_evaluated_windows=len(evaluated),
+        incidents=_group_incidents(evaluated, log, is_drift, before),
+        missed_degradations=_missed_degradations(evaluated, is_drift),
+        n_rows=n_rows,
+        n_simulated_windows=sampling.n_windows,
+        false_alarm_rate=_false_alarm_rate(unshifted, before),
+        detection_powers=tuple(
+            DetectionPower(shift.column, shift.change, shift.power(before), shift.power(after)) for shift in shifts
         ),
-        None if after is None else before.changes_to(after), _false_alarm_rate(calm, ends),
-        count_incidents(log.alert_mask(ends)) if judged else 0, ends,
-    )  # fmt: skip
+        proposal=None if proposed is None else before.changes_to(proposed),
+        false_alarm_rate_with_proposal=_false_alarm_rate(unshifted, after),
+        n_incidents_with_proposal=count_incidents(log.alert_mask(after)) if evaluated else 0,
+        thresholds=after,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ShiftedWindows:
+    """Simulated windows with one shifted column; `is_shifted` marks the tests of that column."""
+
+    column: str
+    change: str
+    windows: WindowCollection
+    is_shifted: Any
+
+    def power(self, thresholds: DriftThresholds) -> float:
+        """Return the share of windows in which the shifted column drifts."""
+        return float(self.windows.drift_mask(thresholds)[:, self.is_shifted].any(axis=1).mean())
 
 
 @dataclass(frozen=True, slots=True)
 class _WindowSimulator:
-    """Asks the questions of the rules of windows that are logged or drawn."""
+    """Simulates windows from the reference, and tests them as the rules do."""
 
     reference: Reference
     schema: Schema
     config: DriftConfig
+    n_rows: int
+    n_windows: int
 
-    def tests_of(self, counts: BinCounts, before: BinCounts | None = None) -> list[Any]:
+    def tests_of(self, counts: BinCounts, baseline: BinCounts | None = None) -> list[ColumnTest]:
         """Return the tests of one window, against the reference or another baseline."""
-        pairs = column_pairs(self.reference, before or reference_counts(self.reference), counts)
+        pairs = column_pairs(self.reference, baseline or reference_counts(self.reference), counts)
+        thresholds = self.schema.drift_limits
         return [
             test
             for pair in pairs
-            for test in column_tests(pair, self.config, self.config.alpha, column_thresholds=self.schema.drift_limits)
+            for test in column_tests(pair, self.config, self.config.alpha, column_thresholds=thresholds)
         ]
 
-    def simulate_without_drift(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> WindowCollection:
-        """Return windows without drift; columns are drawn independently of each other.
+    def simulate_without_drift(self, rng: np.random.Generator) -> WindowCollection:
+        """Return windows without drift; columns are sampled independently of each other.
 
-        The baseline of each is drawn as well: training rows were a sample too, and a small one is off by chance.
+        The baseline of each window is sampled as well, because training rows are a sample too.
         """
-        before, now = (self._simulate_counts(n, n_draws, rng) for n in (self.reference.n_rows, n_rows))
-        return WindowCollection.from_tests([self.tests_of(now[i], before[i]) for i in range(n_draws)])
+        baselines, windows = (self._simulate_counts(n, rng) for n in (self.reference.n_rows, self.n_rows))
+        tests = [self.tests_of(*pair) for pair in zip(windows, baselines, strict=True)]
+        return WindowCollection.from_tests(tests)
 
-    def _simulate_counts(self, n_rows: int, n_draws: int, rng: np.random.Generator) -> list[BinCounts]:
-        said = zip(OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True)
-        features = {
-            bins.name: _sample_counts(_bin_shares(bins), n_rows, n_draws, rng) for bins in self.reference.columns
+    def _simulate_counts(self, n_rows: int, rng: np.random.Generator) -> list[BinCounts]:
+        outputs = zip(OUTPUTS, (self.reference.score, self.reference.confidence, self.reference.classes), strict=True)
+        feature_counts = {
+            bins.name: self._sample_counts(_bin_shares(bins), n_rows, rng) for bins in self.reference.columns
         }
-        outputs = {name: _sample_counts(_bin_shares(bins), n_rows, n_draws, rng) for name, bins in said}
+        output_counts = {name: self._sample_counts(_bin_shares(bins), n_rows, rng) for name, bins in outputs}
         return [
             BinCounts(
                 n_rows,
-                {name: counts[i] for name, counts in features.items()},
-                {name: counts[i] for name, counts in outputs.items()},
+                {name: counts[i] for name, counts in feature_counts.items()},
+                {name: counts[i] for name, counts in output_counts.items()},
             )
-            for i in range(n_draws)
+            for i in range(self.n_windows)
         ]
 
-    def simulate_shifts(
-        self, calm: WindowCollection, n_rows: int, n_draws: int, rng: np.random.Generator
-    ) -> list[tuple[str, str, WindowCollection, Any]]:
-        """Return, for each column and change, the calm windows with that column moved."""
-        found = []
+    def simulate_shifts(self, unshifted: WindowCollection, rng: np.random.Generator) -> list[_ShiftedWindows]:
+        """Return, for each column and change, the windows without drift with that column shifted."""
+        shifts = []
         for bins in self.reference.columns:
             column = self.schema.column(bins.name)
             values = sample_column(bins, column, n_rows=_N_SHIFT_VALUES, rng=rng)
-            for words, change in _column_changes(column, bins):
-                movement = plan_drift_injections([change], self.schema, values.to_frame(column.name))[0]
-                counts = bins.finest.count(movement.apply(values, rng))
-                n_reference = self.reference.n_rows
-                before, now = (
-                    [BinCounts(n, {bins.name: one}) for one in _sample_counts(shares, n, n_draws, rng)]
-                    for n, shares in ((n_reference, _bin_shares(bins)), (n_rows, counts / counts.sum()))
+            for label, change in _column_changes(column, bins):
+                injection = plan_drift_injections([change], self.schema, values.to_frame(column.name))[0]
+                counts = bins.finest.count(injection.apply(values, rng))
+                baselines, windows = (
+                    [BinCounts(n, {bins.name: sample}) for sample in self._sample_counts(shares, n, rng)]
+                    for n, shares in (
+                        (self.reference.n_rows, _bin_shares(bins)),
+                        (self.n_rows, counts / counts.sum()),
+                    )
                 )
-                windows = calm.with_tests(
-                    WindowCollection.from_tests([self.tests_of(*both) for both in zip(now, before, strict=True)])
-                )
-                which = np.array([name[:2] == ("feature", bins.name) for name in windows.test_names])
-                found.append((bins.name, words, windows, which))
-        return found
+                tests = [self.tests_of(*pair) for pair in zip(windows, baselines, strict=True)]
+                collection = unshifted.with_tests(WindowCollection.from_tests(tests))
+                is_shifted = np.array([name[:2] == ("feature", bins.name) for name in collection.test_names])
+                shifts.append(_ShiftedWindows(bins.name, label, collection, is_shifted))
+        return shifts
+
+    def _sample_counts(self, shares: Any, n_rows: int, rng: np.random.Generator) -> Any:
+        return rng.multinomial(n_rows, shares, size=self.n_windows).astype(np.int64)
+
+
+def _propose_thresholds(
+    thresholds: DriftThresholds,
+    budget: AlertBudget,
+    *,
+    unshifted: WindowCollection,
+    shifts: Sequence[_ShiftedWindows],
+    log: WindowCollection,
+) -> DriftThresholds | None:
+    """Return thresholds that meet the budget on simulated windows and on the log, None when there are none."""
+    shifted = [(shift.windows, shift.is_shifted) for shift in shifts]
+    proposed = search_wider_thresholds(thresholds, unshifted, shifted, budget.max_alert_share)
+    n_logged = len(log.values)
+    if proposed is None or not n_logged:
+        return proposed
+    return raise_column_thresholds(proposed, log, budget.max_alerts(n_logged))
 
 
 def _column_changes(column: Column, bins: Bins) -> list[tuple[str, DriftInjectionConfig]]:
@@ -295,9 +325,9 @@ def _column_changes(column: Column, bins: Bins) -> list[tuple[str, DriftInjectio
         changes = [(f"shift {size}", DriftInjectionConfig(column=column.name, shift=size)) for size in _SHIFT_SIZES]
     elif column.kind in ("category", "boolean"):
         counts = np.array(bins.counts[:-2], dtype=np.float64)
-        share, word = float(counts.max() / max(counts.sum(), 1)), str(bins.points[int(counts.argmax())])
+        share, category = float(counts.max() / max(counts.sum(), 1)), str(bins.points[int(counts.argmax())])
         for size in _CATEGORY_SHARE_DROPS:
-            change = DriftInjectionConfig(column=column.name, word=word, share=max(share - size, 0.0))
+            change = DriftInjectionConfig(column=column.name, word=category, share=max(share - size, 0.0))
             changes.append((f"share -{size}", change))
     if column.nullable:
         missing = min(bins.counts[-1] / max(sum(bins.counts), 1) + _MISSING_SHARE_INCREASE, 1.0)
@@ -312,42 +342,41 @@ def _bin_shares(bins: Bins) -> Any:
     return counts / counts.sum()
 
 
-def _sample_counts(shares: Any, n_rows: int, n_draws: int, rng: np.random.Generator) -> Any:
-    return rng.multinomial(n_rows, shares, size=n_draws).astype(np.int64)
-
-
-def _false_alarm_rate(calm: WindowCollection, limits: DriftThresholds) -> tuple[float, float, float]:
-    """Return the share of windows that raise something, with its exact (Clopper-Pearson) 95 % interval."""
+def _false_alarm_rate(unshifted: WindowCollection, thresholds: DriftThresholds) -> tuple[float, float, float]:
+    """Return the share of windows with drift, and its exact (Clopper-Pearson) 95 % interval."""
     from scipy.special import betaincinv
 
-    raised = np.asarray(calm.drift_mask(limits).any(axis=1))
-    k, n = int(raised.sum()), len(raised)
+    is_alerting = np.asarray(unshifted.drift_mask(thresholds).any(axis=1))
+    k, n = int(is_alerting.sum()), len(is_alerting)
     low = float(betaincinv(k, n - k + 1, 0.025)) if k else 0.0
     high = float(betaincinv(k + 1, n - k, 0.975)) if k < n else 1.0
     return k / n, low, high
 
 
 def _group_incidents(
-    judged: Sequence[LoggedWindow], log: WindowCollection, raised: Any, limits: DriftThresholds
+    evaluated: Sequence[LoggedWindow], log: WindowCollection, is_drift: Any, thresholds: DriftThresholds
 ) -> tuple[BacktestIncident, ...]:
-    found, bounds = [], log.test_thresholds(limits)
+    """Return each run of windows with drift; `is_drift` has shape (n_windows, n_tests)."""
+    incidents, test_thresholds = [], log.test_thresholds(thresholds)
     start = None
-    for i, is_raised in enumerate([*raised.any(axis=1), False]):
-        if is_raised and start is None:
+    for i, is_alerting in enumerate([*is_drift.any(axis=1), False]):
+        if is_alerting and start is None:
             start = i
-        if not is_raised and start is not None:
-            some = slice(start, i)
+        if not is_alerting and start is not None:
+            run = slice(start, i)
             columns = [
-                (log.tests[t].column, float(log.values[some][raised[some, t], t].max()), float(bounds[t]))
-                for t in np.flatnonzero(raised[some].any(axis=0)).tolist()
+                (log.tests[t].column, float(log.values[run][is_drift[run, t], t].max()), float(test_thresholds[t]))
+                for t in np.flatnonzero(is_drift[run].any(axis=0)).tolist()
             ]
-            worst = tuple(sorted(columns, key=lambda one: -one[1] / one[2]))
-            found.append(BacktestIncident(judged[start].since, judged[i - 1].until, i - start, worst))
+            worst_first = tuple(sorted(columns, key=lambda column: -column[1] / column[2]))
+            incidents.append(BacktestIncident(evaluated[start].since, evaluated[i - 1].until, i - start, worst_first))
             start = None
-    return tuple(found)
+    return tuple(incidents)
 
 
-def _missed_degradations(judged: Sequence[LoggedWindow], raised: Any) -> tuple[LoggedWindow, ...]:
+def _missed_degradations(evaluated: Sequence[LoggedWindow], is_drift: Any) -> tuple[LoggedWindow, ...]:
     return tuple(
-        one for one, silent in zip(judged, ~raised.any(axis=1), strict=True) if silent and one.degraded_metrics
+        window
+        for window, is_silent in zip(evaluated, ~is_drift.any(axis=1), strict=True)
+        if is_silent and window.degraded_metrics
     )

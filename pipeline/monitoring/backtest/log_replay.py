@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.monitoring.backtest.drift_backtest import (
     AlertBudget,
     BacktestReport,
+    DetectionPower,
     LoggedWindow,
     WindowSampling,
     backtest_drift_rules,
@@ -17,7 +18,7 @@ from pipeline.monitoring.backtest.drift_backtest import (
 from pipeline.monitoring.log.log_batch import loggable_reference
 from pipeline.monitoring.log.log_window import window_by_time
 from pipeline.state import HOUR_US
-from pipeline.text import percent
+from pipeline.text import percent, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,22 +28,22 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_alert_budget", "proposal_lines", "replay_log", "report_lines"]
 
-_MIN_POWER_CHANGE = 0.01  # change of the share of windows in which a moved column is named
+_MIN_POWER_CHANGE = 0.01  # change of the share of windows in which a shifted column drifts
 _WEEKS_PER_UNIT = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 12 / 7, "year": 365.25 / 7}
 
 
 def parse_alert_budget(text: str, window_hours: float) -> AlertBudget:
-    """Return the budget that `2/week` means.
+    """Return the budget of a text such as `2/week`.
 
     Raises
     ------
     UsageError
-        When it is no number of alerts above 0 and a span of time.
+        When the text is not a number above 0 and a time unit.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)/(\w+)", text)
     if match is None or match[2] not in _WEEKS_PER_UNIT or float(match[1]) <= 0:
         raise UsageError(
-            f"--alert-budget {text!r}: accepted is a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
+            f"--alert-budget {text!r} is invalid; expected a number and one of {', '.join(_WEEKS_PER_UNIT)}, such as 1/week"
         )
     return AlertBudget(float(match[1]) / _WEEKS_PER_UNIT[match[2]], window_hours)
 
@@ -101,50 +102,64 @@ def _drop_leading_empty_windows(views: list[LogWindowView]) -> list[LogWindowVie
 
 
 def report_lines(report: BacktestReport) -> Iterator[str]:
-    """Yield what was found for a person, without the proposal."""
+    """Yield the result for people, without the proposal."""
     budget = report.budget
     yield f"windows of {budget.window_hours:g} h; budget {budget.alerts_per_week:.3g} alerts a week"
     if report.n_evaluated_windows:
+        n_skipped = report.n_logged_windows - report.n_evaluated_windows
         yield (
-            f"past log: {report.n_evaluated_windows} windows, {report.n_logged_windows - report.n_evaluated_windows} more with too few rows;"
-            f" {len(report.incidents)} alerts, the budget is {budget.max_alerts(report.n_evaluated_windows)}"
+            f"log: {pluralize(report.n_evaluated_windows, 'window')}, {n_skipped} more with too few rows; "
+            f"{pluralize(len(report.incidents), 'alert')}, budget {budget.max_alerts(report.n_evaluated_windows)}"
         )
         for incident in report.incidents:
-            said = ", ".join(f"{name} {value:.3g} (limit {limit:.3g})" for name, value, limit in incident.columns)
-            yield f"  {incident.since} to {incident.until}: {said}"
-        for one in report.missed_degradations:
-            yield f"  missed {one.since} to {one.until}: no column drifted, outcomes show worse {', '.join(one.degraded_metrics or ())}"
+            columns = ", ".join(
+                f"{name} {value:.3g} (threshold {threshold:.3g})" for name, value, threshold in incident.columns
+            )
+            yield f"  {incident.since} to {incident.until}: {columns}"
+        for window in report.missed_degradations:
+            degraded = ", ".join(window.degraded_metrics or ())
+            yield f"  missed {window.since} to {window.until}: no drift, but outcomes show degraded {degraded}"
     else:
-        yield f"past log: none of {report.n_logged_windows} windows has enough rows to be judged"
-    yield f"draws: {report.n_simulated_windows} windows of {report.n_rows:,} rows from the reference"
+        yield f"log: none of {pluralize(report.n_logged_windows, 'window')} has enough rows"
+    yield f"simulation: {report.n_simulated_windows} windows of {report.n_rows:,} rows from the reference"
     yield f"  {'without drift, alerts in':34} {_format_rate_interval(report.false_alarm_rate)} of windows"
-    yield "  of drawn windows with one column moved, it is named in"
-    for column in dict.fromkeys(one.column for one in report.detection_powers):
-        found_in = [f"{one.change} {percent(one.power)}" for one in report.detection_powers if one.column == column]
-        yield f"  {column:24} {' · '.join(found_in)}"
+    yield "  with one shifted column, that column drifts in"
+    for column, powers in _powers_by_column(report).items():
+        shares = " · ".join(f"{power.change} {percent(power.power)}" for power in powers)
+        yield f"  {column:24} {shares}"
 
 
-def _format_rate_interval(share: tuple[float, float, float]) -> str:
-    value, low, high = (percent(bound) for bound in share)
+def _powers_by_column(report: BacktestReport) -> dict[str, list[DetectionPower]]:
+    powers: dict[str, list[DetectionPower]] = {}
+    for power in report.detection_powers:
+        powers.setdefault(power.column, []).append(power)
+    return powers
+
+
+def _format_rate_interval(rate: tuple[float, float, float]) -> str:
+    value, low, high = (percent(share) for share in rate)
     return f"{value} ({low} to {high})"
 
 
 def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[str]:
-    """Yield what to change: a diff of keys, by file, and what it does.
+    """Yield the proposed change as a diff of keys by file, and its effect.
 
     Parameters
     ----------
-    found : Backtest
+    report : BacktestReport
     files : mapping of key to file
-        Where each key of the proposal is written down, or would be.
+        The file of each key of the proposal.
     """
     if report.proposal is None:
-        yield "no limit that was tried keeps the budget; judge longer windows (monitoring.window_hours), or allow more alerts"
+        yield (
+            "no tested threshold meets the budget; "
+            "use longer windows (monitoring.window_hours) or a larger --alert-budget"
+        )
         return
     if not report.proposal:
-        yield "the budget is kept: nothing to change"
+        yield "the thresholds meet the budget; nothing to change"
         return
-    yield "proposed, to keep the budget:"
+    yield "proposed thresholds that meet the budget:"
     for file in sorted({files[key] for key in report.proposal}):
         yield f"--- {file}"
         for key, (before, after) in report.proposal.items():
@@ -152,14 +167,18 @@ def proposal_lines(report: BacktestReport, files: dict[str, str]) -> Iterator[st
                 if before is not None:
                     yield f"- {key}: {before:.10g}"
                 yield f"+ {key}: {after:.10g}"
-    yield f"with it: {_format_rate_interval(report.false_alarm_rate_with_proposal)} of windows without drift raise an alert"
+    yield from _proposal_effect_lines(report)
+
+
+def _proposal_effect_lines(report: BacktestReport) -> Iterator[str]:
+    yield f"with the proposal: {_format_rate_interval(report.false_alarm_rate_with_proposal)} of windows without drift alert"
     if report.n_evaluated_windows:
-        yield f"with it: {report.n_incidents_with_proposal} alerts over the past log"
-    for column in dict.fromkeys(one.column for one in report.detection_powers):
-        said = [
-            f"{one.change} {percent(one.power_with_proposal)} (was {percent(one.power)})"
-            for one in report.detection_powers
-            if one.column == column and abs(one.power - one.power_with_proposal) >= _MIN_POWER_CHANGE
+        yield f"with the proposal: {pluralize(report.n_incidents_with_proposal, 'alert')} in the log"
+    for column, powers in _powers_by_column(report).items():
+        changes = [
+            f"{power.change} {percent(power.power_with_proposal)} (was {percent(power.power)})"
+            for power in powers
+            if abs(power.power - power.power_with_proposal) >= _MIN_POWER_CHANGE
         ]
-        if said:
-            yield f"with it: {column:24} {' · '.join(said)}"
+        if changes:
+            yield f"with the proposal: {column:24} {' · '.join(changes)}"

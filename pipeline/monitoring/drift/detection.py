@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import DriftConfig
+    from pipeline.config.groups.drift_config import DriftConfig
     from pipeline.config.root_config import Config
     from pipeline.monitoring.drift.drift_verdict import DriftVerdict
     from pipeline.package import Bins, Reference

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.groups.training_config import EstimatorInputsConfig, FeaturesConfig
+from pipeline.config.groups.features_config import FeaturesConfig
+from pipeline.config.groups.model_config import EstimatorInputsConfig
 from pipeline.modeling.encoder import make_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipeline.config.groups.monitoring_config import MultivariateDriftConfig
+    from pipeline.config.groups.drift_config import MultivariateDriftConfig
     from pipeline.monitoring.drift.drift_verdict import DriftVerdict
     from pipeline.schema import Schema
 

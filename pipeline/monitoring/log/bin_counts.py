@@ -26,12 +26,11 @@ OUTPUTS = ("score", "confidence", "class")
 
 @dataclass(frozen=True, slots=True)
 class BinCounts:
-    """Rows of a window by bin: all that drift and expected performance need to know of them.
+    """Rows of a window by bin, the input of drift detection and performance estimation.
 
-    Counts are whole numbers unless rows weigh differently (`pooled` says how those add up).
-
-    `features` and `outputs` hold one vector for each column, in the order of `Bins.finest.labels`; `outputs`
-    has some of `OUTPUTS`. `problems` says why a column has none.
+    `features` and `outputs` have one vector for each column, in the order of `Bins.finest.labels`; `outputs` has
+    some of `OUTPUTS`. `problems` has the reason for each column that could not be counted. Counts are whole
+    numbers unless rows have unequal sampling weights (see `effective_sample`).
     """
 
     n_rows: int
@@ -42,20 +41,20 @@ class BinCounts:
     def merge(self, other: BinCounts) -> BinCounts:
         """Return the counts of the rows of both; equal to counting all of them at once.
 
-        A column that one side could not count is counted by neither.
+        A column that one side could not count is left out.
         """
         return BinCounts(
             self.n_rows + other.n_rows,
-            _sum_common_features(self.features, other.features),
-            _sum_common_features(self.outputs, other.outputs),
+            _sum_common_columns(self.features, other.features),
+            _sum_common_columns(self.outputs, other.outputs),
             {**self.problems, **other.problems},
         )
 
     @property
     def n_bytes(self) -> int:
-        """How large the counts are with four bytes for each bin."""
+        """Size of the counts with four bytes for each bin."""
         vectors = [*self.features.values(), *self.outputs.values()]
-        return 4 * sum(len(one) for one in vectors)
+        return 4 * sum(len(vector) for vector in vectors)
 
 
 def count_frame(
@@ -72,9 +71,9 @@ def count_frame(
     Parameters
     ----------
     reference : Reference
-        Its bins.
+        Defines the bins.
     rows : DataFrame, or mapping of column names to values
-        A column that is not there, or holds values of another kind, is named in `Counts.problems`.
+        A missing column, or one with values of another kind, is listed in `BinCounts.problems`.
     n_rows : int
         Number of rows.
     score, confidence, predicted : shape (n_rows,), optional
@@ -109,15 +108,15 @@ def reference_counts(reference: Reference) -> BinCounts:
     )
 
 
-def _string_series(words: Sequence[str] | NDArray[np.str_]) -> pd.Series:
+def _string_series(values: Sequence[str] | NDArray[np.str_]) -> pd.Series:
     import pandas as pd
 
-    return pd.Series(words, dtype="string")
+    return pd.Series(values, dtype="string")
 
 
 def _training_counts(bins: Bins) -> Ints:
     return np.array(bins.finest.counts, dtype=np.int64)
 
 
-def _sum_common_features(one: Mapping[str, Ints], other: Mapping[str, Ints]) -> dict[str, Ints]:
-    return {name: counts + other[name] for name, counts in one.items() if name in other}
+def _sum_common_columns(left: Mapping[str, Ints], right: Mapping[str, Ints]) -> dict[str, Ints]:
+    return {name: counts + right[name] for name, counts in left.items() if name in right}

@@ -1,4 +1,4 @@
-"""Count logged predictions by hour in the bins of the package that gave them, each once, with the outcomes known so far."""
+"""Count logged predictions by hour in the bins of their package, each once, with the outcomes known so far."""
 
 from __future__ import annotations
 
@@ -36,83 +36,83 @@ _NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
 def roll_up(state: State, model: str, packages: PackageLookup) -> int:
-    """Count the predictions and outcomes that were logged since the last time; return how many predictions.
+    """Count the predictions and outcomes that were logged since the last call; return the number of predictions.
 
-    Rows are read and counted beside the writer and added in short transactions of their own, together with
-    how far they reach, so that each is counted once, whatever is killed in between. An outcome that says
-    something else than the one before takes its place; one whose prediction was not counted yet is counted with it.
+    Counts are added in short transactions of their own, together with the position in the log. So each row is
+    counted once, even when the process is killed. A changed outcome replaces the earlier one. An outcome whose
+    prediction is not counted yet is counted with it.
 
     Parameters
     ----------
     state : State
     model : str
     packages : callable
-        Returns the package with a digest; None where it is not to be had: of its rows only the number is kept.
+        Returns the package with a digest, None when it cannot be loaded; of its rows only the number is stored.
     """
     n_rows = 0
     while True:
         with state.reading() as connection:
             after = store.read_rollup_progress(connection, model)
-            # Outcomes first: one of a prediction that is still to be counted is counted with it, not afterwards.
+            # Outcomes first: the outcome of a prediction that is not counted yet is counted with it, not afterwards.
             changed, before, last = store.changed_outcomes(connection, model, after, limit=_BATCH_ROWS)
         if last != after.last_outcome_seq:
             _try_add(
                 state,
                 model,
                 _outcome_corrections(changed, before, packages),
-                after,
-                RollupProgress(after.last_prediction_seq, last),
+                after=after,
+                until=RollupProgress(after.last_prediction_seq, last),
             )
             continue
-        reached = after
-        for part in _prefetch(_read_chunks(state, model, after)):
-            until = RollupProgress(part.last_seq, after.last_outcome_seq)
-            if not _try_add(state, model, _tally_chunk(part, packages), reached, until):
+        progress = after
+        for chunk in _prefetch(_read_chunks(state, model, after)):
+            until = RollupProgress(chunk.last_seq, after.last_outcome_seq)
+            if not _try_add(state, model, _tally_chunk(chunk, packages), after=progress, until=until):
                 break
-            reached = until
-            n_rows += part.n_rows
+            progress = until
+            n_rows += chunk.n_rows
         else:
-            if reached == after:
+            if progress == after:
                 return n_rows
 
 
 def _read_chunks(state: State, model: str, after: RollupProgress) -> Iterator[LogChunk]:
-    """Yield the predictions beyond `after` in parts, with their outcomes within it, each read in a moment of its own."""
+    """Yield the predictions after `after` in chunks, with their outcomes up to it, each in its own transaction."""
     while True:
         with state.reading() as connection:
-            part = store.read_chunk_after(connection, model, after, limit=_BATCH_ROWS)
-        if part is None:
+            chunk = store.read_chunk_after(connection, model, after, limit=_BATCH_ROWS)
+        if chunk is None:
             return
-        yield part
-        after = RollupProgress(part.last_seq, after.last_outcome_seq)
+        yield chunk
+        after = RollupProgress(chunk.last_seq, after.last_outcome_seq)
 
 
-def _prefetch(parts: Iterator[LogChunk]) -> Iterator[LogChunk]:
-    """Yield parts; while one is counted the next is read in a thread, since databases do not hold the interpreter."""
+def _prefetch(chunks: Iterator[LogChunk]) -> Iterator[LogChunk]:
+    """Yield chunks; a thread reads the next one while the caller counts, because database drivers release the GIL."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="roll-up") as reader:
-        coming = reader.submit(next, parts, None)
-        while (part := coming.result()) is not None:
-            coming = reader.submit(next, parts, None)
-            yield part
+        pending = reader.submit(next, chunks, None)
+        while (chunk := pending.result()) is not None:
+            pending = reader.submit(next, chunks, None)
+            yield chunk
 
 
-def _try_add(state: State, model: str, changes: RollupChanges, after: RollupProgress, until: RollupProgress) -> bool:
-    """Add changes; false where somebody else was faster."""
+def _try_add(state: State, model: str, changes: RollupChanges, *, after: RollupProgress, until: RollupProgress) -> bool:
+    """Add changes; return False when another process has added them first."""
     try:
         with state.writing() as connection:
             store.add_rollups(connection, model, changes, after=after, until=until)
     except Conflict:
         with state.reading() as connection:
             if store.read_rollup_progress(connection, model) == after:
-                raise  # nobody was faster: the database itself is held
+                raise  # no other process added them: the database is locked
         return False
     return True
 
 
 def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
-    """Make the counts of a model anew from the log; return how many rows there were.
+    """Recount a model from the log; return the number of rows.
 
-    Hours before that of the oldest row that the log still has are left as they are; all of them where it has none.
+    Hours before the oldest row of the log do not change, and no hour changes when the log is empty.
     """
     with state.reading() as connection:
         oldest = store.oldest_prediction_at(connection, model)
@@ -124,18 +124,18 @@ def rebuild_rollups(state: State, model: str, packages: PackageLookup) -> int:
 
 
 def tally_rows(rows: Sequence[LoggedRow], packages: PackageLookup) -> RollupChanges:
-    """Return the tallies of rows of the log by part, package, source, hour and weight."""
+    """Return the tallies of logged rows by section, package, source, hour and sampling weight."""
     changes: RollupChanges = {}
     for digest, members in _group_by_digest(rows):
         changes |= _tally_columns(LogColumns.from_rows(members), digest, *_group_keys(members), packages)
     return changes
 
 
-def _tally_chunk(part: LogChunk, packages: PackageLookup) -> RollupChanges:
-    """Return the tallies of a part of the log as `count_rows` does."""
+def _tally_chunk(chunk: LogChunk, packages: PackageLookup) -> RollupChanges:
+    """Return the tallies of a chunk of the log, as `tally_rows` does."""
     changes: RollupChanges = {}
-    for rows in part.row_chunks:
-        columns = LogColumns.from_chunk(rows, part.outcome_chunk)
+    for rows in chunk.row_chunks:
+        columns = LogColumns.from_chunk(rows, chunk.outcome_chunk)
         hours, groups = np.unique(columns.predicted_at // HOUR_US, return_inverse=True)
         keys = [(rows.source, hour * HOUR_US, rows.weight) for hour in hours.tolist()]
         changes |= _tally_columns(columns, rows.digest, keys, groups, packages)
@@ -145,16 +145,16 @@ def _tally_chunk(part: LogChunk, packages: PackageLookup) -> RollupChanges:
 def _tally_columns(
     columns: LogColumns, digest: str, keys: Sequence[GroupKey], groups: Ints, packages: PackageLookup
 ) -> RollupChanges:
-    """Return the tallies of rows that one package gave; `groups` says which of `keys` each row belongs to."""
+    """Return the tallies of rows of one package; `groups` has the position of each row's key in `keys`."""
     package = packages(digest)
     if package is None:
         n_rows = np.bincount(groups, minlength=len(keys)).tolist()
-        total = np.bincount(groups, weights=columns.confidence, minlength=len(keys)).tolist()
-        tallies = [RollupCounts(n, confidence, _NO_COUNTS) for n, confidence in zip(n_rows, total, strict=True)]
-        return {RollupKey(UNCOUNTED, digest, *key): one for key, one in zip(keys, tallies, strict=True)}
+        sums = np.bincount(groups, weights=columns.confidence, minlength=len(keys)).tolist()
+        tallies = [RollupCounts(n, confidence_sum, _NO_COUNTS) for n, confidence_sum in zip(n_rows, sums, strict=True)]
+        return {RollupKey(UNCOUNTED, digest, *key): tally for key, tally in zip(keys, tallies, strict=True)}
     return {
-        RollupKey(part, digest, *key): tally
-        for part, tallies in RollupLayout(package).tally_by_section(columns, groups, len(keys)).items()
+        RollupKey(section, digest, *key): tally
+        for section, tallies in RollupLayout(package).tally_by_section(columns, groups, len(keys)).items()
         for key, tally in zip(keys, tallies, strict=True)
         if tally.n_rows
     }
@@ -163,7 +163,7 @@ def _tally_columns(
 def _outcome_corrections(
     rows: Sequence[LoggedRow], before: Sequence[str | None], packages: PackageLookup
 ) -> RollupChanges:
-    """Return what changes of the outcomes: those of `rows` come, those of `before` go."""
+    """Return the changes of the counts of outcomes: those of `rows` are added, those of `before` removed."""
     earlier = dict(zip((row.seq for row in rows), before, strict=True))
     changes: RollupChanges = {}
     for digest, members in _group_by_digest([row for row in rows if row.outcome != earlier[row.seq]]):
@@ -173,10 +173,10 @@ def _outcome_corrections(
         layout = RollupLayout(package)
         keys, groups = _group_keys(members)
         columns = LogColumns.from_rows(members)
-        came = layout.tally_outcomes(columns, groups, len(keys))
-        gone = DictionaryColumn.encode(earlier[row.seq] for row in members)
-        went = layout.tally_outcomes(replace(columns, outcome=gone), groups, len(keys))
-        for key, new, old in zip(keys, came, went, strict=True):
+        added = layout.tally_outcomes(columns, groups, len(keys))
+        earlier_outcomes = DictionaryColumn.encode(earlier[row.seq] for row in members)
+        removed = layout.tally_outcomes(replace(columns, outcome=earlier_outcomes), groups, len(keys))
+        for key, new, old in zip(keys, added, removed, strict=True):
             change = RollupCounts(new.n_rows - old.n_rows, 0.0, new.counts - old.counts)
             if change.n_rows or change.counts.any():
                 changes[RollupKey(OUTCOMES, digest, *key)] = change
@@ -191,10 +191,10 @@ def _group_by_digest(rows: Sequence[LoggedRow]) -> Iterable[tuple[str, list[Logg
 
 
 def _group_keys(rows: Sequence[LoggedRow]) -> tuple[list[GroupKey], Ints]:
-    """Return the sources, hours and weights among rows, and the position of each row's."""
+    """Return the distinct sources, hours and weights of rows, and the position of each row's key."""
     keys: dict[GroupKey, int] = {}
-    at = [
+    positions = [
         keys.setdefault((row.source, row.predicted_at - row.predicted_at % HOUR_US, row.weight), len(keys))
         for row in rows
     ]
-    return list(keys), np.array(at, dtype=np.int64)
+    return list(keys), np.array(positions, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Bring rows together that stand for different numbers of answers, because the log kept another share of them."""
+"""Combine logged rows with different sampling weights."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ __all__ = ["effective_sample", "row_weights", "thin_to_equal_weight", "weighted_
 
 
 def weighted_total(weighted_tallies: Iterable[tuple[float, RollupCounts]], empty: RollupCounts) -> RollupCounts:
-    """Return what tallies of rows, each with the weight of its rows, say of all answers, kept in the log or not."""
-    found = empty
+    """Estimate the tally of all predictions, logged or not, from tallies with the sampling weight of their rows."""
+    total = empty
     for weight, tally in weighted_tallies:
-        found += (
-            tally
-            if weight == 1.0
-            else RollupCounts(tally.n_rows * weight, tally.confidence_sum * weight, tally.counts * weight)
-        )
-    return found
+        if weight == 1.0:
+            total += tally
+        else:
+            total += RollupCounts(tally.n_rows * weight, tally.confidence_sum * weight, tally.counts * weight)
+    return total
 
 
 def effective_sample(weighted_tallies: Iterable[tuple[float, RollupCounts]], empty: RollupCounts) -> RollupCounts:
-    """Return tallies of rows, each with the weight of its rows, as one sample that tests can go by.
+    """Combine tallies, each with the sampling weight of its rows, into one sample for statistical tests.
 
-    `n_rows` is the number of rows. Rows of one weight count as one each, whatever it is: nobody knows more for
-    having kept fewer. Otherwise shares are those of all answers, and counts add up to as many rows of one weight
-    as would tell as much (Kish 1965).
+    `n_rows` is the number of logged rows. Rows of a single weight count once each, because sampling adds no
+    information. Otherwise shares are those of all predictions, and the counts add up to the effective sample size
+    (Kish 1965).
     """
     by_weight: dict[float, RollupCounts] = {}
     for weight, tally in weighted_tallies:
@@ -46,11 +45,11 @@ def effective_sample(weighted_tallies: Iterable[tuple[float, RollupCounts]], emp
     n = np.array([tally.n_rows for tally in rows.values()], dtype=np.float64)
     scales = _kish_scales(np.array(list(rows)), n)
     counts = sum(scale * tally.counts for scale, tally in zip(scales, rows.values(), strict=True))
-    return RollupCounts(int(n.sum()), sum(one.confidence_sum for one in rows.values()), np.asarray(counts))
+    return RollupCounts(int(n.sum()), sum(tally.confidence_sum for tally in rows.values()), np.asarray(counts))
 
 
 def row_weights(rows: Sequence[LoggedRow]) -> NDArray[np.float64] | None:
-    """Return for how many rows each row counts, as in `pooled`; None where all weigh the same."""
+    """Return for how many rows each row counts, as in `effective_sample`; None when all weights are equal."""
     weights = np.array([row.weight for row in rows], dtype=np.float64)
     if len(weights) == 0 or bool((weights == weights[0]).all()):
         return None
@@ -58,12 +57,12 @@ def row_weights(rows: Sequence[LoggedRow]) -> NDArray[np.float64] | None:
 
 
 def thin_to_equal_weight(rows: Sequence[LoggedRow], *, seed: int) -> list[LoggedRow]:
-    """Return rows that all stand for as many answers: those of smaller weight are thinned out by chance."""
+    """Return a random subset of rows with equal weights: rows of smaller weight are sampled."""
     shares = row_weights(rows)
     if shares is None:
         return list(rows)
-    is_kept = np.random.default_rng(seed).random(len(rows)) < shares / shares.max()
-    return [row for row, kept in zip(rows, is_kept.tolist(), strict=True) if kept]
+    is_sampled = np.random.default_rng(seed).random(len(rows)) < shares / shares.max()
+    return [row for row, is_in in zip(rows, is_sampled.tolist(), strict=True) if is_in]
 
 
 def _kish_scales(weights: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -108,7 +108,7 @@ def evaluate_window(tallies: WindowTallies, package: Package, *, intervals: Inte
         realized, estimated = evaluate_rows(rows, package, intervals=intervals)
     else:
         realized = samples.realized(layout, intervals)
-        scores = layout.split_section(PREDICTIONS, predictions.counts)["said"].reshape(-1, 2)
+        scores = layout.split_section(PREDICTIONS, predictions.counts)["score_by_class"].reshape(-1, 2)
         histogram = ScoreHistogram.from_counts(package.reference.score, scores, package.schema.target)
         estimated = estimate_performance(histogram, intervals=intervals)
     slices = _slice_performances(layout, samples.effective(layout, OUTCOMES), intervals.confidence_level)

@@ -114,7 +114,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
         self._application = application
         self._accept_tasks: set[asyncio.Future[Any]] = set()
-        application.connections = self.server_state.connections
+        application.server_status.connections = self.server_state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept all waiting connections at each turn of the event loop.
@@ -149,7 +149,7 @@ class HttpServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the requests that have started, with their timeouts in force."""
-        self._application.is_draining = True
+        self._application.server_status.is_draining = True
         for listening in sockets or ():
             asyncio.get_running_loop().remove_reader(listening.fileno())
             self._accept_all(listening)

@@ -1,1 +1,1 @@
-"""Decode and check the rows of a request."""
+"""Decode the rows of a request, and check them."""

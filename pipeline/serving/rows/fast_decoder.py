@@ -1,4 +1,4 @@
-"""Read rows that are right in one pass, by decoders made from the declaration; what needs a closer look is left alone."""
+"""Decode valid rows in one pass, with decoders compiled from the declaration; invalid rows are left to the parser."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class FastDecoder:
-    """Reads rows of these columns; each method returns None unless everything is right.
+    """Decodes rows of these columns; each method returns None unless all rows are valid.
 
-    A key that stands there twice is not seen by a decoder. So there must be one colon for each key: fewer keys than
-    colons means that one was given twice, or that a word has a colon.
+    A decoder does not detect duplicate keys. Therefore the colons of a body must equal its keys: more colons mean
+    that a key occurs twice, or that a text has a colon.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -39,10 +39,14 @@ class FastDecoder:
         self._constraints = [column.value_constraints for column in columns]
         self._checked_after_decoding = [at for at, column in enumerate(columns) if _needs_full_check(column)]
         self._decoder_types = [_decoder_type(column) for column in columns]
-        row, full = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
-        self._row_decoder: Any = msgspec.json.Decoder(_body_struct("One", "features", row))
-        self._batch_decoder: Any = msgspec.json.Decoder(_body_struct("Many", "instances", list[row]))  # type: ignore[valid-type]
-        self._complete_batch_decoder: Any = msgspec.json.Decoder(_body_struct("Full", "instances", list[full]))  # type: ignore[valid-type]
+        row, complete_row = self._row_struct(may_be_absent=True), self._row_struct(may_be_absent=False)
+        self._row_decoder: Any = msgspec.json.Decoder(_body_struct("RowBody", "features", row))
+        batch: Any = list[row]  # type: ignore[valid-type]  # the types are made at run time
+        complete_batch: Any = list[complete_row]  # type: ignore[valid-type]  # the same
+        self._batch_decoder: Any = msgspec.json.Decoder(_body_struct("BatchBody", "instances", batch))
+        self._complete_batch_decoder: Any = msgspec.json.Decoder(
+            _body_struct("CompleteBatchBody", "instances", complete_batch)
+        )
 
     def decode_row(self, body: bytes) -> Row | None:
         """Return the row of a body `{"features": {...}}`."""
@@ -50,45 +54,47 @@ class FastDecoder:
             row: Row = msgspec.structs.astuple(self._row_decoder.decode(body).features)
         except _DECODE_ERRORS:
             return None
-        n_given = len(row)
+        n_keys = len(row)
         if UNSET in row:
-            n_given -= row.count(UNSET)
+            n_keys -= row.count(UNSET)
             row = tuple(None if value is UNSET else value for value in row)
-        is_right = body.count(_COLON) == n_given + 1 and all(
+        is_valid = body.count(_COLON) == n_keys + 1 and all(
             self._passes_checks(at, row[at : at + 1]) for at in self._checked_after_decoding
         )
-        return row if is_right else None
+        return row if is_valid else None
 
     def decode_batch(self, body: bytes) -> list[Row] | None:
         """Return the rows of a body `{"instances": [{...}, ...]}`."""
         try:
-            found, is_full = self._complete_batch_decoder.decode(body).instances, True
+            structs, is_complete = self._complete_batch_decoder.decode(body).instances, True
         except _DECODE_ERRORS:
             try:
-                found, is_full = self._batch_decoder.decode(body).instances, False
+                structs, is_complete = self._batch_decoder.decode(body).instances, False
             except _DECODE_ERRORS:
                 return None
-        rows: list[Row] = list(map(msgspec.structs.astuple, found))
-        n_given = len(rows) * len(self._columns) + 1
-        if not is_full:
-            n_given -= sum(row.count(UNSET) for row in rows)
+        rows: list[Row] = list(map(msgspec.structs.astuple, structs))
+        n_keys = len(rows) * len(self._columns) + 1
+        if not is_complete:
+            n_keys -= sum(row.count(UNSET) for row in rows)
             rows = [tuple(None if value is UNSET else value for value in row) for row in rows]
-        is_right = body.count(_COLON) == n_given and all(
+        is_valid = body.count(_COLON) == n_keys and all(
             self._passes_checks(at, (row[at] for row in rows)) for at in self._checked_after_decoding
         )
-        return rows if is_right else None
+        return rows if is_valid else None
 
-    def decode_columns(self, given: Mapping[str, Sequence[Any]], n_rows: int) -> list[Row] | None:
-        """Return the rows of columns by name, each of `n_rows` values; None or NaN where one is missing."""
-        found: list[list[Any]] = []
+    def decode_columns(self, values_by_name: Mapping[str, Sequence[Any]], n_rows: int) -> list[Row] | None:
+        """Return the rows of columns by name, each of `n_rows` values; None or NaN where a value is missing."""
+        columns: list[list[Any]] = []
         for at, column in enumerate(self._columns):
             values = _convert_column(
-                given.get(column.name, [None] * n_rows), self._decoder_types[at], is_float=column.kind == "float"
+                values_by_name.get(column.name, [None] * n_rows),
+                self._decoder_types[at],
+                is_float=column.kind == "float",
             )
             if values is None or (at in self._checked_after_decoding and not self._passes_checks(at, values)):
                 return None
-            found.append(values)
-        return list(zip(*found, strict=True))
+            columns.append(values)
+        return list(zip(*columns, strict=True))
 
     def _row_struct(self, *, may_be_absent: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
@@ -109,31 +115,31 @@ def _body_struct(name: str, key: str, kind: Any) -> type[msgspec.Struct]:
 
 
 def _convert_column(values: Sequence[Any], kind: Any, *, is_float: bool) -> list[Any] | None:
-    """Return values as the declared type, NaN as None; None where one of them is another or not finite."""
-    found = _convert_values(values, kind, is_float=is_float)
-    if found is None:
+    """Return values of the declared type, NaN as None; None where a value has another type or is not finite."""
+    converted = _convert_values(values, kind, is_float=is_float)
+    if converted is None:
         return _convert_values([None if value != value else value for value in values], kind, is_float=is_float)  # noqa: PLR0124
-    return found
+    return converted
 
 
 def _convert_values(values: Sequence[Any], kind: Any, *, is_float: bool) -> list[Any] | None:
     try:
-        found: list[Any] = msgspec.convert(values, list[kind])
+        converted: list[Any] = msgspec.convert(values, list[kind])
     except (msgspec.ValidationError, TypeError, ValueError):
         return None
-    # The sum says it of all of them at once; it may be infinite by itself, and then others look more closely.
-    total = sum(filter(None, found)) if is_float else 0.0
-    return found if total - total == 0.0 else None
+    # A finite sum means that all values are finite; an infinite one may overflow, and the parser decides.
+    total = sum(filter(None, converted)) if is_float else 0.0
+    return converted if total - total == 0.0 else None
 
 
 def _needs_full_check(column: Column) -> bool:
-    """Whether the decoder alone cannot decide about a value."""
+    """Whether the decoder alone cannot check a value."""
     if column.kind in ("text", "datetime"):
         return True
-    return not all(_is_held_by_decoder(column, constraint) for constraint in column.value_constraints)
+    return not all(_is_checked_by_decoder(column, constraint) for constraint in column.value_constraints)
 
 
-def _is_held_by_decoder(column: Column, constraint: Constraint) -> bool:
+def _is_checked_by_decoder(column: Column, constraint: Constraint) -> bool:
     if column.kind == "category":
         return constraint.literals == frozenset(column.categories)
     return column.is_numeric and _has_finite_ends(constraint.interval)
@@ -146,7 +152,7 @@ def _has_finite_ends(interval: Interval | None) -> TypeGuard[Interval]:
 
 
 def _decoder_type(column: Column) -> Any:
-    """Return the type of the values that the decoder accepts: those of the column, and of no other check than its own."""
+    """Return the msgspec type of the values of a column, with the checks that a decoder can make."""
     decoded: Any
     if column.kind == "category":
         decoded = Literal[column.categories]

@@ -1,7 +1,7 @@
-"""Read rows from JSON, strictly: every value is of its declared kind and passes its checks, or the answer says why not.
+"""Parse rows from JSON strictly: each value has its declared kind and passes its checks, or an error names it.
 
-A body that is right is decoded and checked in one pass by a decoder made from the declaration. Anything
-else is read again slowly, to find everything that is wrong and say it well.
+`FastDecoder` decodes and checks a valid body in one pass. Every other body is parsed again, value by value, to
+list all of its errors.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.value_checks import check_value
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 __all__ = ["ParsedRows", "RowParser", "check_comma_count", "max_commas_per_row", "parse_json"]
 
-# Of a text, after the one that names the columns.
+# The line after the header of a CSV body.
 _FIRST_DATA_LINE = 2
-# Who sends one to the place of the other is told where it belongs.
+# The route of each body, for the error of a body that was sent to the other route.
 _ROUTES_BY_KEY = {"features": "POST /predict", "instances": "POST /predict/batch"}
-# Suggestions cost more than the check itself; as many are made as a refusal shows.
+# A suggestion costs more than the check; only the listed errors get one.
 _MAX_HINTS = 20
 _MAX_HINT_LENGTH = 60
-# A body of this size is weighed before it is decoded, others only when something is wrong with them.
+# The commas of larger bodies are counted before decoding, those of smaller ones after decoding fails.
 _LARGE_BODY_BYTES = 4_000_000
 _SPARE_COMMAS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRows:
-    """Rows that were accepted, each a tuple in the order of the features, with their positions among those given.
+    """The valid rows, each a tuple in the order of the features, with their positions in the request.
 
-    `places` has the position of the row that each of `problems` is about.
+    `error_positions` has the position of the row of each error.
     """
 
     rows: list[Row]
@@ -50,14 +50,14 @@ class ParsedRows:
 
 
 class RowParser:
-    """Reads the bodies of one schema.
+    """Parses the bodies of one schema.
 
     Parameters
     ----------
     schema : Schema
         Its features are the accepted fields: a nullable one may be null or absent.
     max_rows : int
-        Rows that one body may hold.
+        Maximum number of rows of a body.
     """
 
     def __init__(self, schema: Schema, *, max_rows: int) -> None:
@@ -74,18 +74,18 @@ class RowParser:
         Raises
         ------
         InvalidRequest
-            Naming each field that is wrong.
+            Naming each invalid field.
         """
         row = self._fast_decoder.decode_row(body)
         return self._parse_row_slowly(body) if row is None else row
 
     def parse_batch(self, body: bytes, *, partial: bool = False) -> ParsedRows:
-        """Return the rows of a body `{"instances": [{...}, ...]}`; with `partial`, those that are right.
+        """Return the rows of a body `{"instances": [{...}, ...]}`; with `partial`, the valid ones.
 
         Raises
         ------
         InvalidRequest
-            Naming each field of each row that is wrong; with `partial`, only when there is no list of rows.
+            Naming each invalid field of each row; with `partial`, only when the body has no list of rows.
         """
         if len(body) > _LARGE_BODY_BYTES:
             check_comma_count(body, self.max_rows * self._max_commas_per_row)
@@ -97,12 +97,12 @@ class RowParser:
     def parse_columns(
         self, columns: Mapping[str, Sequence[Any]], *, partial: bool = False, lines: LineMap | None = None
     ) -> ParsedRows:
-        """Return the rows of columns by name, None or NaN where a value is missing; `lines` says where in a text they stood.
+        """Return the rows of columns by name, None or NaN where a value is missing; `lines` has their lines in a CSV body.
 
         Raises
         ------
         InvalidRequest
-            Naming each value that is wrong.
+            Naming each invalid value.
         """
         lengths = {len(values) for values in columns.values()}
         if len(lengths) > 1:
@@ -112,21 +112,23 @@ class RowParser:
         unknown = self._unknown_feature_errors(columns, "")
         if unknown:
             raise InvalidRequest(unknown)
-        quick = self._fast_decoder.decode_columns(columns, n_rows) if lines is None or not lines.errors else None
-        if quick is not None:
-            places = list(range(n_rows)) if lines is None else [number - _FIRST_DATA_LINE for number in lines.row_lines]
-            return ParsedRows(quick, places)
-        given = [columns.get(name) for name in self.names]
-        raw = zip(*([None] * n_rows if values is None else values for values in given), strict=True)
-        plain = (tuple(None if value != value else value for value in row) for row in raw)  # noqa: PLR0124 - NaN
-        rows = [dict(zip(self.names, row, strict=True)) for row in plain]
+        decoded = self._fast_decoder.decode_columns(columns, n_rows) if lines is None or not lines.errors else None
+        if decoded is not None:
+            positions = (
+                list(range(n_rows)) if lines is None else [number - _FIRST_DATA_LINE for number in lines.row_lines]
+            )
+            return ParsedRows(decoded, positions)
+        present = [columns.get(name) for name in self.names]
+        raw_rows = zip(*([None] * n_rows if values is None else values for values in present), strict=True)
+        tuples = (tuple(None if value != value else value for value in row) for row in raw_rows)  # noqa: PLR0124 - NaN
+        rows = [dict(zip(self.names, row, strict=True)) for row in tuples]
         return self._validate_rows(rows, "rows", partial=partial, lines=lines)
 
     def _parse_row_slowly(self, body: bytes) -> Row:
-        inner = self._body_member(body, "features", dict, "an object of features by name", 1)
-        row, problems = self._validate_row(inner, "features")
-        if problems:
-            raise InvalidRequest(problems)
+        values = self._body_member(body, "features", dict, "an object of features by name", 1)
+        row, errors = self._validate_row(values, "features")
+        if errors:
+            raise InvalidRequest(errors)
         return row
 
     def _parse_batch_slowly(self, body: bytes, *, partial: bool) -> ParsedRows:
@@ -136,69 +138,71 @@ class RowParser:
 
     def _check_row_count(self, n_rows: int, path: str) -> None:
         if n_rows > self.max_rows:
-            said = f"has {n_rows} rows; at most {self.max_rows} are accepted in one request, send several"
-            raise BodyTooLarge.for_field(path, "max_rows", said)
+            message = f"has {n_rows} rows; a request accepts at most {self.max_rows}: split it"
+            raise BodyTooLarge.for_field(path, "max_rows", message)
         if n_rows == 0:
-            raise InvalidRequest.for_field(path, "min_rows", "has no rows; at least one is needed")
+            raise InvalidRequest.for_field(path, "min_rows", "has no rows; expected at least one")
 
     def _validate_rows(self, rows: list[Any], path: str, *, partial: bool, lines: LineMap | None = None) -> ParsedRows:
-        good: list[Row] = []
+        valid_rows: list[Row] = []
         positions: list[int] = []
-        problems: list[FieldError] = []
-        places: list[int] = []
+        errors: list[FieldError] = []
+        error_positions: list[int] = []
         if lines is not None:
-            problems.extend(lines.errors)
-            places.extend(number - _FIRST_DATA_LINE for number in lines.error_lines)
+            errors.extend(lines.errors)
+            error_positions.extend(number - _FIRST_DATA_LINE for number in lines.error_lines)
         for at, values in enumerate(rows):
             where = f"{path}[{at}]" if lines is None else f"line {lines.row_lines[at]}"
-            row, found = self._validate_row(values, where, n_hints=_MAX_HINTS - len(problems))
-            place = at if lines is None else lines.row_lines[at] - _FIRST_DATA_LINE
-            problems.extend(found)
-            places.extend([place] * len(found))
-            if not found:
-                good.append(row)
-                positions.append(place)
-        if problems and not partial:
-            raise InvalidRequest(problems)
-        return ParsedRows(good, positions, tuple(problems), tuple(places))
+            row, row_errors = self._validate_row(values, where, n_hints=_MAX_HINTS - len(errors))
+            position = at if lines is None else lines.row_lines[at] - _FIRST_DATA_LINE
+            errors.extend(row_errors)
+            error_positions.extend([position] * len(row_errors))
+            if not row_errors:
+                valid_rows.append(row)
+                positions.append(position)
+        if errors and not partial:
+            raise InvalidRequest(errors)
+        return ParsedRows(valid_rows, positions, tuple(errors), tuple(error_positions))
 
     def _body_member(self, body: bytes, key: str, kind: type, expected: str, max_rows: int) -> Any:
-        found = parse_json(body, max_commas=max_rows * self._max_commas_per_row)
-        if not isinstance(found, dict) or key not in found:
-            said = f'is missing; the body is {{"{key}": ...}} with {expected}'
-            elsewhere = next((one for one in _ROUTES_BY_KEY if isinstance(found, dict) and one in found), None)
-            if elsewhere is not None:
-                said += f"; {elsewhere} are for {_ROUTES_BY_KEY[elsewhere]}"
-            raise InvalidRequest.for_field(key, "missing", said)
-        others = [name for name in found if name != key]
-        if others:
+        content = parse_json(body, max_commas=max_rows * self._max_commas_per_row)
+        if not isinstance(content, dict) or key not in content:
+            message = f'is missing; the body is {{"{key}": ...}} with {expected}'
+            other_key = next((name for name in _ROUTES_BY_KEY if isinstance(content, dict) and name in content), None)
+            if other_key is not None:
+                message += f"; send {other_key} to {_ROUTES_BY_KEY[other_key]}"
+            raise InvalidRequest.for_field(key, "missing", message)
+        unknown = [name for name in content if name != key]
+        if unknown:
             raise InvalidRequest.for_field(
-                _to_printable(others[0]), "unknown", f"is not known here; the body has {key} only"
+                _to_printable(unknown[0]), "unknown", f"is an unknown key; the body has {key} only"
             )
-        if not isinstance(found[key], kind):
+        if not isinstance(content[key], kind):
             raise InvalidRequest.for_field(key, "type", f"expected {expected}")
-        return found[key]
+        return content[key]
 
     def _validate_row(self, values: Any, path: str, *, n_hints: int = _MAX_HINTS) -> tuple[Row, list[FieldError]]:
         if not isinstance(values, dict):
             return (), [FieldError(path, "type", "expected an object of features by name")]
-        problems = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)
+        errors = self._unknown_feature_errors(values, f"{path}.", n_hints=n_hints)
         row = []
         for column, constraints in zip(self.columns, self._constraints, strict=True):
-            value, problem = check_value(column, constraints, values.get(column.name), f"{path}.{column.name}")
+            value, error = check_value(column, constraints, values.get(column.name), f"{path}.{column.name}")
             row.append(value)
-            if problem is not None:
-                problems.append(problem)
-        return tuple(row), problems
+            if error is not None:
+                errors.append(error)
+        return tuple(row), errors
 
     def _unknown_feature_errors(
         self, given: Mapping[str, Any], prefix: str, *, n_hints: int = _MAX_HINTS
     ) -> list[FieldError]:
         known = set(self.names)
-        said = f"is no feature of this model; features: {', '.join(self.names)}"
+        message = f"is not a feature of this model; features: {', '.join(self.names)}"
         unknown = [name for name in given if name not in known]
         return [
-            FieldError(f"{prefix}{_to_printable(name)}", "unknown", f"{said}{self._hint(name) if at < n_hints else ''}")
+            FieldError(
+                f"{prefix}{_to_printable(name)}", "unknown", f"{message}{self._hint(name) if at < n_hints else ''}"
+            )
             for at, name in enumerate(unknown)
         ]
 
@@ -207,41 +211,41 @@ class RowParser:
 
 
 def _to_printable(name: str) -> str:
-    """Return a key that a stranger chose as a short plain word."""
+    """Return a key of the request as short ASCII text on one line."""
     return name[:60].encode("ascii", "backslashreplace").decode().replace("\n", " ")
 
 
 def max_commas_per_row(schema: Schema) -> int:
-    """Return how many commas a row of JSON may have on average, with room for those in words and texts."""
-    in_words = [max((word.count(",") for word in column.categories), default=0) for column in schema.features]
+    """Return the mean number of commas that a row of JSON may have, those inside categories and texts included."""
+    in_categories = [max((name.count(",") for name in column.categories), default=0) for column in schema.features]
     in_texts = 100 * sum(column.kind == "text" for column in schema.features)
-    return len(schema.features) + sum(in_words) + in_texts + 8
+    return len(schema.features) + sum(in_categories) + in_texts + 8
 
 
 def check_comma_count(body: bytes, max_commas: int) -> None:
-    """Refuse a body that would take long to read, only to be refused for having far too many values.
+    """Refuse a body with far too many values before the time to decode it is spent.
 
     Raises
     ------
     BodyTooLarge
-        When it has far more values.
+        When it has too many values.
     """
     if body.count(b",") > max_commas + _SPARE_COMMAS:
-        said = "has far more values than the rows that one request may have; send fewer at a time"
-        raise BodyTooLarge.for_field("", "max_values", f"the body {said}")
+        message = "the body has far more values than a request of the maximum number of rows; send fewer rows"
+        raise BodyTooLarge.for_field("", "max_values", message)
 
 
 def parse_json(body: bytes, *, max_commas: int) -> Any:
-    """Return the value of a JSON body: strict about what the standard forbids, with each key once.
+    """Return the value of a JSON body, strictly by the standard; each key occurs once.
 
-    `max_commas` is how many commas it has at most when it is what it should be.
+    `max_commas` is the maximum number of commas of a valid body.
 
     Raises
     ------
     MalformedBody
         When the bytes are not strict JSON.
     BodyTooLarge
-        When it has far more values than it may have.
+        When it has too many values.
     """
     check_comma_count(body, max_commas)
     if not body.strip():
@@ -259,24 +263,26 @@ def parse_json(body: bytes, *, max_commas: int) -> Any:
     except RecursionError as error:
         raise MalformedBody.for_field("", "json", "the body is nested too deeply") from error
     except json.JSONDecodeError as error:
-        said = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        raise MalformedBody.for_field("", "json", said) from error
-    except ValueError as error:  # UTF-8 as well
+        message = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise MalformedBody.for_field("", "json", message) from error
+    except ValueError as error:  # a UnicodeDecodeError
         raise MalformedBody.for_field("", "json", "the body is not UTF-8 text") from error
 
 
 def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedBody.for_field(_to_printable(twice), "duplicate", "is given twice; give each key once")
-    return found
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise MalformedBody.for_field(
+            _to_printable(duplicate), "duplicate", "occurs more than once; send each key once"
+        )
+    return members
 
 
-def _refuse_constant(_word: str) -> Any:
-    said = "NaN and Infinity are not JSON; give a number, or null for a missing value"
-    raise MalformedBody.for_field("", "json", said)
+def _refuse_constant(_name: str) -> Any:
+    message = "NaN and Infinity are not JSON; send a number, or null for a missing value"
+    raise MalformedBody.for_field("", "json", message)
 
 
 def _parse_finite_float(digits: str) -> float:

@@ -1,7 +1,6 @@
-"""What one value must be to be accepted: its kind, then each declared check that speaks of single values.
+"""Check one value of a request: its kind, then the declared checks of single values.
 
-Rules keep the names of their declaration. Checks of whole columns (no value twice, a share of missing
-values) cannot be asked of a single request; they are for data sets.
+Errors carry the declared names of checks. Checks of whole columns, such as `unique`, apply to data sets only.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.schema.constraint_base import format_value
 from pipeline.schema.intervals import MAX_INT64
-from pipeline.serving.errors import FieldError
+from pipeline.serving.serving_errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +26,8 @@ _EXPECTED = {
     "integer": "a whole number",
     "float": "a number",
     "boolean": "true or false, without quotes",
-    "category": "a word in quotes",
-    "text": "text in quotes",
+    "category": "a string in quotes",
+    "text": "a string in quotes",
     "datetime": 'a date or a moment in quotes such as "2026-01-31" or "2026-01-31T18:30:00", without a zone',
 }
 
@@ -51,7 +50,7 @@ def check_value(
     if value is None:
         if column.nullable:
             return None, None
-        message = f"is missing; it needs {_describe_expected(column, constraints)}, and null is not accepted here"
+        message = f"is missing; expected {_describe_expected(column, constraints)}, and not null"
         return None, FieldError(path, "missing", message)
     try:
         converted = _CONVERTERS[column.kind](value)
@@ -66,17 +65,17 @@ def check_value(
 
 
 def _describe_expected(column: Column, constraints: tuple[Constraint, ...]) -> str:
-    words = [_EXPECTED[column.kind], *(constraint.expected for constraint in constraints)]
+    phrases = [_EXPECTED[column.kind], *(constraint.expected for constraint in constraints)]
     unit = f" (unit: {column.unit})" if column.unit else ""
     example = f", such as {format_value(column.example)}" if column.example is not None else ""
     missing = ", or null" if column.nullable else ""
-    return f"{' '.join(words)}{unit}{example}{missing}"
+    return f"{' '.join(phrases)}{unit}{example}{missing}"
 
 
 def _describe_kind(value: Any) -> str:
     if type(value) is int and abs(value) > MAX_INT64:
         return "a number that 64 bits cannot hold"
-    names = {bool: "true or false", str: "text", dict: "an object", list: "a list", float: "a number with decimals"}
+    names = {bool: "true or false", str: "a string", dict: "an object", list: "a list", float: "a number with decimals"}
     return names.get(type(value), "a number")
 
 
@@ -106,7 +105,7 @@ def _boolean(value: Any) -> bool:
 def _text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError
-    value.encode()  # half of a surrogate pair is no text
+    value.encode()  # raises for half of a surrogate pair
     if "\0" in value:
         raise ValueError
     return str(value)

@@ -122,7 +122,7 @@ def test_log_lag_fires_when_the_log_cannot_be_written(monkeypatch: pytest.Monkey
 
 def test_server_metrics_are_fetched_below_a_proxy_path(monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_params(ROOT / "params.yaml")
-    with metrics_server(metrics_lines(good=9, bad=1, waiting=3), below="/models/personality") as address:
+    with metrics_server(metrics_lines(good=9, bad=1, waiting=3), path_prefix="/models/personality") as address:
         for written in (address, f"{address}/"):
             monkeypatch.setenv("MLOPS_SERVER_URL", written)
             assert fetch_server_metrics(config.alerts.server, config.serving) == ServerMetrics(

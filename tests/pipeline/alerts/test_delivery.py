@@ -39,11 +39,11 @@ _DELIVER_SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import state as store
-from pipeline.alerts.delivery import deliver
+from pipeline.alerts.delivery import deliver_due_messages
 from tests.pipeline.alerts.test_delivery import settings
 state = store.open_state(Path(sys.argv[1]))
 print("ready", flush=True)
-deliver(state, settings())
+deliver_due_messages(state, settings())
 """
 
 

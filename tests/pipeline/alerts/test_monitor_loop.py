@@ -35,7 +35,7 @@ def make_config(project: Path, monitoring: dict[str, Any] | None = None, **alert
 
 
 def utc_now_us() -> int:
-    return store.database.now()
+    return store.database.utc_now_us()
 
 
 def log_rows(project: Path, n: int = 600, *, is_shifted: bool, prefix: str) -> list[str]:

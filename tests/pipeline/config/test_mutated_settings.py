@@ -1,4 +1,4 @@
-"""2,000 ways to spoil the shipped configuration (MLOPS_MUTATIONS=8): each is valid, or refused with file and key path."""
+"""Mutated settings are valid, or refused with file and key path; `--proof=long` tries 2,000 mutations."""
 
 from __future__ import annotations
 
@@ -46,13 +46,12 @@ _values = (
 _words = st.sampled_from(
     ["on", "010", "1e-3", "2026-01-31", ".nan", "&a x", "*a", "!!int x", "[1", "{a: 1", "\t1", "'x", "%", "@", "${seed"]
 )
-# 250 ways at each run of the tests, and the long proof eight times as many.
-TIMES = proof_rounds(1, long=8)
+N_ROUNDS = proof_rounds(1, long=8)
 _relaxed: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @st.composite
-def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+def mutated_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A composed tree with one key dropped, renamed, retyped or filled with nonsense, and that key."""
     tree = copy.deepcopy(SHIPPED)
     path = draw(st.sampled_from(KEYS + BRANCHES))
@@ -74,30 +73,30 @@ def spoiled_trees(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return path, tree
 
 
-def _names_place(refusal: ConfigError, place: str) -> None:
-    """Assert that the letter has a match for `place`, is short and shows no trace."""
-    said = str(refusal)
-    assert re.search(place, said), said
-    assert "Traceback" not in said
-    assert len(said) < 20_000
+def _assert_names_place(error: ConfigError, place: str) -> None:
+    """Assert that the message matches `place`, is short and has no traceback."""
+    message = str(error)
+    assert re.search(place, message), message
+    assert "Traceback" not in message
+    assert len(message) < 20_000
 
 
-@settings(max_examples=125 * TIMES, **_relaxed)
-@given(spoiled=spoiled_trees())
-def test_a_spoiled_tree_is_valid_or_refused_with_its_section(spoiled: tuple[str, dict[str, Any]]) -> None:
-    path, tree = spoiled
+@settings(max_examples=125 * N_ROUNDS, **_relaxed)
+@given(mutated=mutated_trees())
+def test_a_mutated_tree_is_valid_or_refused_with_its_section(mutated: tuple[str, dict[str, Any]]) -> None:
+    path, tree = mutated
     try:
         config = build_config(tree, where="params.yaml")
-    except ConfigError as refusal:
-        _names_place(refusal, "params.yaml: ")
-        _names_place(refusal, re.escape(path.partition(".")[0]))
+    except ConfigError as error:
+        _assert_names_place(error, "params.yaml: ")
+        _assert_names_place(error, re.escape(path.partition(".")[0]))
     else:
         assert isinstance(config, Config)
 
 
 @st.composite
-def spoiled_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
-    """A file of settings with one line spoiled, and its name."""
+def mutated_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
+    """A file of settings with one mutated line, and its name."""
     name = draw(st.sampled_from(sorted(texts)))
     lines = texts[name].splitlines()
     number = draw(st.integers(0, len(lines) - 1))
@@ -121,26 +120,26 @@ def spoiled_texts(draw: st.DrawFn, texts: dict[str, str]) -> tuple[str, str]:
     return name, "\n".join(lines) + "\n"
 
 
-@settings(max_examples=75 * TIMES, **_relaxed)
-@given(spoiled=spoiled_texts({"params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8")}))
-def test_a_spoiled_composed_file_is_valid_or_refused_with_its_place(
-    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+@settings(max_examples=75 * N_ROUNDS, **_relaxed)
+@given(mutated=mutated_texts({"params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8")}))
+def test_a_mutated_composed_file_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, mutated: tuple[str, str]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "params.yaml"
-    path.write_text(spoiled[1], encoding="utf-8", newline="")
+    path.write_text(mutated[1], encoding="utf-8", newline="")
     try:
         assert isinstance(load_params(path), Config)
-    except ConfigError as refusal:
-        _names_place(refusal, "params.yaml")
+    except ConfigError as error:
+        _assert_names_place(error, "params.yaml")
 
 
-@settings(max_examples=15 * TIMES, **_relaxed)
-@given(spoiled=spoiled_texts({name: (CONF / name).read_text(encoding="utf-8") for name in FILES}))
-def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
-    tmp_path_factory: pytest.TempPathFactory, spoiled: tuple[str, str]
+@settings(max_examples=15 * N_ROUNDS, **_relaxed)
+@given(mutated=mutated_texts({name: (CONF / name).read_text(encoding="utf-8") for name in FILES}))
+def test_a_mutated_file_of_conf_is_valid_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, mutated: tuple[str, str]
 ) -> None:
-    name, text = spoiled
-    conf = tmp_path_factory.mktemp("spoiled") / "conf"
+    name, text = mutated
+    conf = tmp_path_factory.mktemp("mutated") / "conf"
     shutil.copytree(CONF, conf)
     (conf / name).write_text(text, encoding="utf-8", newline="")
     try:
@@ -148,8 +147,8 @@ def test_a_spoiled_file_of_conf_is_valid_or_refused_with_its_place(
         assert isinstance(
             build_config(composition.values, where=f"{conf}/config.yaml", origin=composition.origin), Config
         )
-    except ConfigError as refusal:
-        _names_place(refusal, r"\.yaml|^[a-z]+[\w.]*: ")
+    except ConfigError as error:
+        _assert_names_place(error, r"\.yaml|^[a-z]+[\w.]*: ")
 
 
 _overrides = st.builds(
@@ -163,14 +162,14 @@ _overrides = st.builds(
 ) | st.text(min_size=1, max_size=12)
 
 
-@settings(max_examples=35 * TIMES, **_relaxed)
+@settings(max_examples=35 * N_ROUNDS, **_relaxed)
 @given(override=_overrides)
 def test_an_odd_override_is_valid_or_refused_by_name(override: str) -> None:
     try:
         composition = compose([override], conf=CONF)
         assert isinstance(build_config(composition.values, where="conf/config.yaml", origin=composition.origin), Config)
-    except ConfigError as refusal:
-        _names_place(refusal, r"\.yaml|[\w.]+: |=")
+    except ConfigError as error:
+        _assert_names_place(error, r"\.yaml|[\w.]+: |=")
 
 
 def test_the_command_checks_many_files_at_once_and_exits_with_3(tmp_path: Path, run_cli: CliRunner) -> None:

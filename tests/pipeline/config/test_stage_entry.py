@@ -1,4 +1,4 @@
-"""One stage file, two callers: DVC with the composed file, a person with overrides or a sweep."""
+"""DVC runs a stage on the composed file; a person runs it with overrides or as a sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPOSITORY = Path(__file__).parents[3]
+starts_processes = pytest.mark.usefixtures("starts_processes")
 STAGE = """
 import sys, time
 from pathlib import Path
@@ -24,16 +25,16 @@ from pipeline.config.stage_entry import stage
 from pipeline.errors import DataError
 
 
-def by_hand(config):
-    print("by hand", config.seed, config.model.name)
+def trial(config):
+    print("trial", config.seed, config.model.name)
     if config.seed == 13:
         raise DataError("row 13: unlucky")
     return float(config.seed)
 
 
-@stage("demo", by_hand=by_hand)
+@stage("demo", manual_task=trial)
 def main(config):
-    print("by dvc", config.seed, "hydra" in sys.modules)
+    print("graph", config.seed, "hydra" in sys.modules)
     if config.seed == 7:
         Path("began").touch()
         time.sleep(60)
@@ -44,7 +45,7 @@ def main(config):
 if __name__ == "__main__":
     main()
 """
-BY_DVC = ("-cd", ".", "-cn", "params")
+DVC_ARGUMENTS = ("-cd", ".", "-cn", "params")
 
 
 @pytest.fixture
@@ -72,24 +73,44 @@ def _set_seed(project: Path, seed: int) -> None:
     params.write_text(params.read_text(encoding="utf-8").replace("seed: 42", f"seed: {seed}", 1), encoding="utf-8")
 
 
+@starts_processes
 def test_dvc_runs_the_stage_on_the_composed_file_without_hydra(demo: Path) -> None:
-    done = _run(demo, *BY_DVC)
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[:2] == ["[demo] starts", "by dvc 42 False"]
+    process = _run(demo, *DVC_ARGUMENTS)
+    assert process.returncode == 0
+    assert process.stdout.splitlines()[:2] == ["[demo] starts", "graph 42 False"]
 
 
-def test_a_person_runs_it_with_overrides(demo: Path) -> None:
-    assert _run(demo, "seed=3", "model=random_forest").stdout == "by hand 3 random_forest\n"
+@pytest.fixture
+def manual_call(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that calls the demo stage with arguments, in this process."""
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the stage sets it, and the test undoes it
+    namespace: dict[str, Any] = {"__name__": "demo"}
+    exec(STAGE, namespace)
+
+    def call(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["demo", *arguments])
+        namespace["main"]()
+
+    return call
 
 
-def test_a_sweep_runs_every_combination(demo: Path) -> None:
-    done = _run(demo, "-m", "model=random_forest,naive_bayes", "seed=1,2")
-    said = [line for line in done.stdout.splitlines() if line.startswith("by hand")]
-    assert said == [f"by hand {seed} {model}" for model in ("random_forest", "naive_bayes") for seed in (1, 2)]
+def test_a_person_runs_the_trial_with_overrides(
+    manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    manual_call("seed=3", "model=random_forest")
+    assert capsys.readouterr().out == "trial 3 random_forest\n"
+
+
+@pytest.mark.usefixtures("starts_processes")
+def test_a_sweep_runs_every_combination(manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    manual_call("-m", "model=random_forest,naive_bayes", "seed=1,2")
+    trials = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trial")]
+    assert trials == [f"trial {seed} {model}" for model in ("random_forest", "naive_bayes") for seed in (1, 2)]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("seed=abc",), 3, 'seed: found "abc"'),
         (("modle=x",), 3, "did you mean 'model'"),
@@ -100,36 +121,54 @@ def test_a_sweep_runs_every_combination(demo: Path) -> None:
     ],
     ids=str,
 )
-def test_a_refusal_is_a_letter_with_its_exit_code(demo: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
-    done = _run(demo, *arguments)
-    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False)
+def test_an_error_ends_with_its_message_and_exit_code(
+    manual_call: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit, match=f"^{code}$"):
+        manual_call(*arguments)
+    errors = capsys.readouterr().err
+    assert (message in errors, "Traceback" in errors) == (True, False)
 
 
+@starts_processes
+def test_an_error_of_a_process_prints_no_traceback(demo: Path) -> None:
+    process = _run(demo, "seed=13")
+    assert (process.returncode, "Traceback" in process.stderr) == (4, False)
+    assert process.stderr.endswith("row 13: unlucky\n")
+
+
+@starts_processes
 def test_a_bug_shows_its_trace_and_ends_with_70(demo: Path) -> None:
     _set_seed(demo, 99)
-    done = _run(demo, *BY_DVC)
-    assert (done.returncode, "ZeroDivisionError: oops" in done.stderr) == (70, True)
+    process = _run(demo, *DVC_ARGUMENTS)
+    assert (process.returncode, "ZeroDivisionError: oops" in process.stderr) == (70, True)
 
 
+@starts_processes
 def test_only_one_stage_at_a_time_holds_the_project(demo: Path) -> None:
     from pipeline.files import exclusive_lock
     from pipeline.project import paths
 
     with exclusive_lock(demo / paths.PROJECT_LOCK, operation="the test"):
-        waiting = subprocess.Popen(_command(*BY_DVC), cwd=demo, env=_environment(), stdout=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen(
+            _command(*DVC_ARGUMENTS), cwd=demo, env=_environment(), stdout=subprocess.PIPE, text=True
+        )
         time.sleep(2)
         assert waiting.poll() is None
     printed, _ = waiting.communicate(timeout=30)
     assert (waiting.returncode, printed.startswith("[demo] starts")) == (0, True)
 
 
+@starts_processes
 def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(demo: Path) -> None:
     _set_seed(demo, 7)
-    stands_for_dvc = demo / "dvc"
-    stands_for_dvc.write_text(
-        "import subprocess, sys; subprocess.run(' '.join(sys.argv[1:]), shell=True)", encoding="utf-8"
-    )
-    command = [sys.executable, str(stands_for_dvc), *_command(*BY_DVC)]
+    fake_dvc = demo / "dvc"
+    fake_dvc.write_text("import subprocess, sys; subprocess.run(' '.join(sys.argv[1:]), shell=True)", encoding="utf-8")
+    command = [sys.executable, str(fake_dvc), *_command(*DVC_ARGUMENTS)]
     parent = subprocess.Popen(command, cwd=demo, env=_environment(), start_new_session=True, stdout=subprocess.DEVNULL)
     _until((demo / "began").exists)
     stages = _running(demo)
@@ -140,14 +179,14 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(demo: Path) -> None
 
 
 def _running(project: Path) -> list[int]:
-    return [one.pid for one in psutil.process_iter() if _is_stage(one, project)]
+    return [process.pid for process in psutil.process_iter() if _is_stage(process, project)]
 
 
 def _is_stage(process: psutil.Process, folder: Path) -> bool:
     try:
         is_alive = process.status() != psutil.STATUS_ZOMBIE
         return is_alive and Path(process.cwd()) == folder and process.cmdline()[1:3] == ["-m", "demo"]
-    except (psutil.Error, OSError):  # it ended while it was looked at
+    except (psutil.Error, OSError):  # it ended meanwhile
         return False
 
 
@@ -158,19 +197,24 @@ def _until(is_true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_control_c_is_not_a_bug(demo: Path) -> None:
+@starts_processes
+def test_control_c_ends_with_130_and_one_line(demo: Path) -> None:
     _set_seed(demo, 7)
-    # As from a terminal: who runs the tests in the background may ignore the signal, and children would inherit that.
-    command = ["env", "--default-signal=INT", *_command(*BY_DVC)]
+    # As from a terminal: a background shell ignores the signal, and children inherit that.
+    command = ["env", "--default-signal=INT", *_command(*DVC_ARGUMENTS)]
     process = subprocess.Popen(command, cwd=demo, env=_environment(), stderr=subprocess.PIPE, text=True)
     _until((demo / "began").exists)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
-    assert (process.returncode, said) == (130, "stopped; earlier outputs are intact\n")
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "stopped; earlier outputs are intact\n")
 
 
-def test_the_help_page_shows_groups_defaults_types_and_units(demo: Path) -> None:
-    page = _run(demo, "--help").stdout
+@pytest.mark.usefixtures("starts_processes")
+def test_the_help_page_shows_groups_defaults_types_and_units(
+    manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    manual_call("--help")
+    page = capsys.readouterr().out
     assert "hist_gradient_boosting*" in page
     assert "training.folds = 5  (integer >= 2 <= 50, folds)" in page
     assert "data.source.rows = 18524  (integer > 0, rows)" in page

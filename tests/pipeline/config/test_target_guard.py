@@ -1,4 +1,4 @@
-"""Nothing that a setting names is ever run, unless it is an estimator where estimators stand."""
+"""No setting can name code that is built or run, except an estimator under `model.estimator`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ HOSTILE = [
 def _places(target: object) -> list[dict[str, Any]]:
     call = {"_target_": target, "_args_": ["touch ran"]}
     plain = {"_target_": target}
-    fine = {"_target_": "sklearn.ensemble.VotingClassifier"}
+    voting = {"_target_": "sklearn.ensemble.VotingClassifier"}
     return [
         {"model": {"estimator": plain}},
-        {"model": {"estimator": {**fine, "estimators": {"a": plain}}}},
-        {"model": {"estimator": {**fine, "estimators": [["a", plain]]}}},
+        {"model": {"estimator": {**voting, "estimators": {"a": plain}}}},
+        {"model": {"estimator": {**voting, "estimators": [["a", plain]]}}},
         {"model": {"estimator": {**plain, "_partial_": True}}},
         {"model": {"estimator": call}},
         {"data": {"source": plain}},
@@ -53,7 +53,7 @@ def _places(target: object) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("target", HOSTILE, ids=str)
 @pytest.mark.parametrize("place", range(8))
-def test_a_hostile_target_is_refused_wherever_it_stands(target: object, place: int) -> None:
+def test_a_hostile_target_is_refused_at_every_place(target: object, place: int) -> None:
     with pytest.raises(TargetRefused, match=r"^params\.yaml: (model|data|seed|training)[\w.]*\._"):
         check_targets(_places(target)[place], place="params.yaml")
 
@@ -94,7 +94,7 @@ def test_a_hostile_target_by_override_is_refused(override: str) -> None:
         "+hydra.job.env_set.PATH=/tmp",
     ],
 )
-def test_hydras_own_doors_are_shut(override: str) -> None:
+def test_the_settings_of_hydra_are_closed_to_overrides(override: str) -> None:
     with pytest.raises(ConfigError, match="is not open to overrides"):
         check_overrides([override])
 
@@ -116,10 +116,11 @@ def test_a_hostile_launcher_or_sweeper_is_refused(override: str) -> None:
 @pytest.mark.parametrize(
     "override", ["hydra/launcher=joblib", "hydra/sweeper=optuna", "hydra.sweep.dir=outputs/x", "seed=1,2"]
 )
-def test_hydras_own_launchers_and_sweepers_are_open(override: str) -> None:
+def test_the_launchers_and_sweepers_of_hydra_are_accepted(override: str) -> None:
     check_hydra_overrides([override], conf=REPOSITORY / "conf")
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path, run_cli: CliRunner) -> None:
     ran = tmp_path / "ran"
     words = [f"+model.estimator.x={{_target_: os.system, command: 'touch {ran}'}}"]
@@ -135,5 +136,5 @@ def test_a_secret_among_the_overrides_is_refused_and_not_repeated(key: str) -> N
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_name_of_an_environment_variable_is_no_secret() -> None:
+def test_the_name_of_an_environment_variable_is_accepted() -> None:
     check_overrides(["tracking.uri_env=OTHER", "data.source.url_env=ROWS"])

@@ -19,7 +19,7 @@ from tests.fixtures.small_packages import parts, write_small_package
 from tests.fixtures.toy_dataset import settings
 
 if TYPE_CHECKING:
-    from pipeline.config.groups.monitoring_config import PromotionConfig
+    from pipeline.config.groups.promotion_config import PromotionConfig
     from pipeline.package import Package
 
 N_ROWS = 3000
@@ -106,7 +106,7 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
     found = validate(leaking, planted, config.validation).as_dict()
     report = evaluate_candidate(packages["default"], leakage=found["leakage"])
-    assert ("leakage", "told_before gives the label away") in [(gate.name, gate.reason) for gate in report.unmet_gates]
+    assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
 

@@ -57,7 +57,7 @@ def test_a_stage_is_drawn_and_one_that_fails_still_says_why(
 
 
 def test_an_unknown_stage_names_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'trian' is no stage; accepted is serve, or one of compose, .*, train"):
+    with pytest.raises(UsageError, match=r"'trian' is not a stage; expected serve, or one of compose, .*, train"):
         profile_stage("trian", tmp_path / "out.svg")
 
 

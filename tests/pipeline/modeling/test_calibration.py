@@ -121,7 +121,7 @@ def test_a_missing_probability_is_refused() -> None:
 
 def test_a_class_without_rows_is_refused() -> None:
     probabilities, _ = problem()
-    with pytest.raises(DataError, match="no row is of class number 1"):
+    with pytest.raises(DataError, match="class number 1 has no rows"):
         fit_calibration("sigmoid", probabilities, np.zeros(len(probabilities), dtype=int))
 
 

@@ -75,7 +75,7 @@ def test_class_weights_move_probabilities_towards_the_rarer_class() -> None:
 
 
 def test_a_model_that_takes_no_weights_says_so() -> None:
-    with pytest.raises(ConfigError, match=r"training\.class_weight: knn takes no weights"):
+    with pytest.raises(ConfigError, match=r"training\.class_weight: knn does not support weights"):
         fitted(2, "model=knn", class_weight="balanced")
 
 
@@ -88,12 +88,12 @@ def test_rows_of_one_class_teach_nothing() -> None:
 def test_a_class_that_is_not_declared_is_named_with_its_row() -> None:
     frame = rows()
     frame.loc[7, "answer"] = "perhaps"
-    with pytest.raises(DataError, match="answer: row 7 holds 'perhaps'; accepted: no, yes"):
+    with pytest.raises(DataError, match="answer: row 7 contains 'perhaps'; expected one of no, yes"):
         encode_target(frame, schema().target)
 
 
 def test_rows_without_the_target_are_refused() -> None:
-    with pytest.raises(DataError, match="answer: the rows have no such column"):
+    with pytest.raises(DataError, match="answer: the rows have no target column"):
         encode_target(rows().drop(columns="answer"), schema().target)
 
 

@@ -159,7 +159,7 @@ def test_an_encoder_that_is_not_fitted_says_so() -> None:
 
 
 def test_a_declaration_without_a_feature_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no feature column"):
+    with pytest.raises(ConfigError, match="no feature is a number"):
         Encoder([Column("note", "text", "string")]).fit({"note": ["a"]})
 
 

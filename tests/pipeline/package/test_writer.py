@@ -112,19 +112,19 @@ def test_golden_rows_are_spread_over_the_scores(folder: Path) -> None:
     assert max(scores) - min(scores) > 0.7
 
 
-def test_the_card_names_every_column_and_figure(folder: Path) -> None:
+def test_the_card_lists_every_feature_and_metric(folder: Path) -> None:
     loaded = package.load_package(folder)
     for column in loaded.schema.features:
         assert f"`{column.name}`" in loaded.card
     for name in loaded.metrics:
         assert f"| {name} |" in loaded.card
-    assert "`model.onnx` serves" in loaded.card
+    assert "The serving form is `model.onnx`" in loaded.card
 
 
-def test_a_model_without_onnx_says_so_in_its_card(tmp_path: Path) -> None:
+def test_the_card_gives_the_reason_for_a_missing_onnx_form(tmp_path: Path) -> None:
     manifest = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
     loaded = package.load_package(tmp_path / "p")
     assert loaded.onnx_used is manifest.onnx.used
     if not manifest.onnx.used:
-        assert "scikit-learn serves" in loaded.card
+        assert "The serving form is scikit-learn" in loaded.card
         assert loaded.sklearn_classifier() is loaded.serving_classifier

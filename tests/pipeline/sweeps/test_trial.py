@@ -23,7 +23,7 @@ from tests.pipeline.tracking.graph_outputs import make_rows
 if TYPE_CHECKING:
     from pipeline.tracking import RecordedRun
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 EXPERIMENT = "personality_classification"
 N_CONFIGURATIONS = proof_rounds(8, long=20)
 

@@ -1,0 +1,30 @@
+"""Group `evaluation`: which metrics are computed on the test part, with which intervals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.config.groups.section import Positive, Section, setting
+
+__all__ = ["EvaluationConfig", "SliceConfig"]
+
+
+class SliceConfig(Section):
+    """Which parts of the test rows are judged on their own."""
+
+    quantiles: int = setting("Parts that a numeric column is cut into", unit="parts", ge=2, le=20)
+    min_rows: Positive = setting("Smaller slices are not judged", unit="rows")
+    metric: str = setting("Metric that orders slices, worst first")
+
+
+class EvaluationConfig(Section):
+    """Which figures are reported, and how certain they are."""
+
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)] = setting("Members of the metric table")
+    confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
+    bootstrap_samples: int = setting("Bootstrap resamples", unit="resamples", ge=100, le=100_000)
+    slices: SliceConfig
+    importance_repeats: Positive = setting("Permutations by column", unit="repeats")
+    calibration_bins: int = setting("Bins of the calibration curve and its error", unit="bins", ge=2, le=100)
