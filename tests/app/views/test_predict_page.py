@@ -77,7 +77,8 @@ def test_a_prediction_shows_contributions_and_what_if(project: Workspace) -> Non
         "What-if",
         "Record the actual outcome",
     ]
-    assert "the prediction" in text_of(at) and "flips" in text_of(at)
+    assert "the prediction" in text_of(at)
+    assert "flips" in text_of(at)
 
 
 @pytest.mark.parametrize(
