@@ -26,7 +26,7 @@ PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "expe
 
 def app_page(name: str) -> AppTest:
     """Return a page before its first run."""
-    return AppTest.from_string(f"from app.views import {name}\n{name}.render()", default_timeout=60)
+    return AppTest.from_string(f"from app.views import {name}_page\n{name}_page.render()", default_timeout=60)
 
 
 def text_of(at: AppTest) -> str:

@@ -7,7 +7,7 @@ from pipeline.project import paths
 from stages import evaluate, train
 from tests.stages.split_project import call_as_dvc, write_project
 
-# MLflow warns about a type hint of its own while it is imported.
+# MLflow warns about one of its own type hints at import.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
 
 OUTPUTS = (paths.EVALUATION_REPORT, paths.MODEL_CARD, paths.TEST_METRICS)
@@ -24,11 +24,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def output_digests() -> dict[str, str]:
-    found = [*OUTPUTS, *sorted(paths.PLOTS.iterdir())]
-    return {str(path): files.sha256_file(path) for path in found}
+    return {str(path): files.sha256_file(path) for path in (*OUTPUTS, *sorted(paths.PLOTS.iterdir()))}
 
 
-def test_everything_that_the_graph_promises_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_declared_output_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.main()
     report = files.read_json(paths.EVALUATION_REPORT)
     assert report["package"] == package.load_package(paths.CANDIDATE_PACKAGE).digest
@@ -46,13 +45,13 @@ def test_the_same_package_and_rows_give_the_same_bytes(project: Path) -> None:
     assert output_digests() == before
 
 
-def test_nothing_that_is_written_tells_where_it_was_made(project: Path) -> None:
+def test_no_output_contains_the_path_of_the_project(project: Path) -> None:
     evaluate.main()
     texts = [path.read_text(encoding="utf-8") for path in (*OUTPUTS, *paths.PLOTS.iterdir())]
     assert [text for text in texts if str(project) in text] == []
 
 
-def test_a_damaged_package_ends_with_8_and_judges_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_package_exits_with_8_without_a_report(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (paths.CANDIDATE_PACKAGE / "model.skops").open("r+b") as stream:
         stream.seek(40)
         stream.write(b"\x00\xff")
