@@ -46,7 +46,7 @@ def test_a_file_that_stands_in_place_already_is_left_alone(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["rows.xlsx", "rows", ".csv", ".rows.csv", "ro${ws}.csv"])
 def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"sources read \.csv|give the file a name"):
+    with pytest.raises(UsageError, match=r"sources read \.csv|rename the file"):
         import_file(write_source_file(tmp_path, name=name), root=root)
 
 
@@ -64,7 +64,7 @@ def test_imported_file_is_found_by_path_name_and_source(tmp_path: Path, root: Pa
 
 def test_outdated_copy_is_refused(tmp_path: Path, root: Path) -> None:
     import_file(write_source_file(tmp_path), root=root)
-    with pytest.raises(DataError, match=r"is not the same as .*--replace"):
+    with pytest.raises(DataError, match=r"differs from .*--replace"):
         find_imported_file(write_source_file(tmp_path, "a,b\n3,4\n"), root=root)
 
 
@@ -73,6 +73,7 @@ def test_file_never_imported_is_refused(tmp_path: Path, root: Path) -> None:
         find_imported_file(write_source_file(tmp_path), root=root)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_in_a_dvc_project_the_file_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=root, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})

@@ -103,7 +103,7 @@ def test_config_name_defaults_to_the_file_name(root: Path, tmp_path: Path) -> No
     file = write_and_import(root, tmp_path, make_people(), "My people (2).csv")
     assert scaffold_config(file, target="churned", root=root).name == "my_people_2"
     assert scaffold_config(file, target="churned", root=root, name="churn").path == "conf/data/churn.yaml"
-    with pytest.raises(UsageError, match="begins with a letter"):
+    with pytest.raises(UsageError, match="starts with a letter"):
         scaffold_config(file, target="churned", root=root, name="2b")
 
 

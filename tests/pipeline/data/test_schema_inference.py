@@ -106,7 +106,7 @@ def test_classes_are_sorted_and_the_positive_class_is_inferred(
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("anwser", "did you mean 'answer'"), ("same", "has 1 class"), ("number", "60 different values")],
+    [("anwser", "did you mean 'answer'"), ("same", "has 1 class"), ("number", "60 distinct values")],
 )
 def test_a_column_that_is_no_set_of_classes_is_refused(target: str, message: str) -> None:
     table = pa.table({"answer": ["a", "b"] * 30, "same": ["a"] * 60, "number": [str(number) for number in range(60)]})

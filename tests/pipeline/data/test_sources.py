@@ -156,10 +156,10 @@ def test_the_rows_of_a_query_are_fetched(database: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("DELETE FROM people", "is one SELECT"),
-        ("SELECT 1; DROP TABLE people", "is one SELECT"),
+        ("DELETE FROM people", "expected a single SELECT"),
+        ("SELECT 1; DROP TABLE people", "expected a single SELECT"),
         ("SELECT * FROM people", "has no ORDER BY"),
-        ("SELECT number, number FROM people ORDER BY number", "two columns of the answer have one name"),
+        ("SELECT number, number FROM people ORDER BY number", "two columns of the result have one name"),
     ],
 )
 def test_a_query_that_may_change_or_shuffle_rows_is_refused(database: Path, query: str, message: str) -> None:
@@ -177,7 +177,7 @@ def test_a_query_without_rows_is_refused(database: Path) -> None:
     ("url", "message"),
     [
         (None, "PEOPLE_URL is not set"),
-        ("nonsense", "not an address that SQLAlchemy reads"),
+        ("nonsense", "not an SQLAlchemy address"),
         ("postgresql+nodriver://me:secret@host/db", "no driver"),  # pragma: allowlist secret
         ("sqlite:////no/such/folder/secret.db", "unable to open database file"),
     ],

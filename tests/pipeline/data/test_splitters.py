@@ -103,7 +103,7 @@ def test_rows_that_cannot_be_divided_are_refused(rows: pd.DataFrame, chosen: Spl
 
 
 def test_by_time_requires_a_column() -> None:
-    with pytest.raises(ConfigError, match=r"data\.split\.column: by_time needs"):
+    with pytest.raises(ConfigError, match=r"data\.split\.column: is null; by_time needs"):
         split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("by_time"), seed=0)
 
 

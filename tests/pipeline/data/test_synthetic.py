@@ -105,18 +105,18 @@ def test_values_and_gaps_follow_the_declared_weights() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label": "maybe"}, r"only\.label: 'maybe' is none of no, yes"),
-        ({"missing_rate": {"length": 1.0}}, r"only\.missing_rate\.length: is no declared column; known: colour"),
+        ({"label": "maybe"}, r"only\.label: 'maybe' is not one of no, yes"),
+        ({"missing_rate": {"length": 1.0}}, r"only\.missing_rate\.length: is not a declared column; known: colour"),
         ({"weights": {"size": (1.0,)}}, r"only\.weights\.is_new: is missing"),
         (
             {"weights": {"size": (1.0,), "is_new": (1.0,), "colour": (1.0, 1.0), "weight": (1.0,)}},
             r"only\.weights\.is_new: has 1 weights, the column has 2 values",
         ),
-        ({"missing_count": (0.1, 0.1, 0.1, 0.1)}, r"only\.missing_count: more cells may go missing"),
-        ({"missing_count": ()}, r"only\.missing_count: weights are 0 or more"),
+        ({"missing_count": (0.1, 0.1, 0.1, 0.1)}, r"only\.missing_count: more values may be missing"),
+        ({"missing_count": ()}, r"only\.missing_count: expected weights of 0 or more"),
         (
             {"weights": {"size": (0.0, -1.0), "is_new": (1.0, 1.0), "colour": (1.0, 1.0), "weight": (1.0,)}},
-            r"only\.weights\.size: weights are 0 or more",
+            r"only\.weights\.size: expected weights of 0 or more",
         ),
     ],
 )

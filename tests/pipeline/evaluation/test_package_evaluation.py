@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from sklearn.metrics import confusion_matrix, log_loss, precision_score
@@ -15,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.errors import DataError, IntegrityError, UnknownOption
 from pipeline.evaluation import model_card
-from pipeline.evaluation.importance import permutation_importance
 from pipeline.evaluation.plots import PLOT_FUNCTIONS, draw_plot
 from pipeline.files import canonical_json
 from pipeline.metrics import METRICS
@@ -23,8 +20,6 @@ from pipeline.modeling.classifier import encode_target
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.pipeline.evaluation.conftest import PackagedProblem
 
 
@@ -56,32 +51,6 @@ def test_baselines_learn_from_train_and_are_compared_in_pairs(binary: PackagedPr
     assert found.difference["log_loss"].high < 0
     value = binary.report.metrics["log_loss"].value - found.metrics["log_loss"]
     assert found.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
-
-
-def test_the_column_that_tells_the_class_matters_most(binary: PackagedProblem) -> None:
-    first, *others = binary.report.importance
-    assert first.column == "size"
-    assert first.low > 0
-    assert first.low <= first.mean <= first.high
-    assert {one.column for one in others} == {"count", "colour", "is_new", "seen_at"}
-    assert max(abs(one.mean) for one in others) < first.mean
-
-
-@pytest.mark.parametrize("metric", ["roc_auc", "brier"])
-def test_importance_says_worse_whatever_the_direction(binary: PackagedProblem, metric: str) -> None:
-    codes = encode_target(binary.test, binary.package.schema.target)
-    found = permutation_importance(
-        binary.package.serving_classifier, binary.test, codes, metric=metric, repeats=2, seed=0
-    )
-    assert found[0].column == "size"
-    assert found[0].mean > 0
-
-
-def test_importance_of_many_rows_is_taken_from_some(binary: PackagedProblem) -> None:
-    many = pd.concat([binary.test] * 40, ignore_index=True)
-    codes = encode_target(many, binary.package.schema.target)
-    found = permutation_importance(binary.package.serving_classifier, many, codes, metric="log_loss", repeats=2, seed=0)
-    assert found[0].mean == pytest.approx(binary.report.importance[0].mean, rel=0.2)
 
 
 def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
@@ -129,21 +98,6 @@ def test_the_order_of_columns_changes_nothing(binary: PackagedProblem) -> None:
     assert turned.evaluate().as_dict() == binary.report.as_dict()
 
 
-def test_what_is_written_is_plain_json(binary: PackagedProblem, three_classes: PackagedProblem) -> None:
-    for problem in (binary, three_classes):
-        assert json.loads(canonical_json(problem.report.as_dict()))["rows"] == {"train": 400, "test": 300}
-        shown = json.loads(canonical_json(problem.report.dvc_metrics()))
-        assert set(shown) == {*METRICS, "baselines"}
-
-
-def test_tables_are_written_whole(binary: PackagedProblem, tmp_path: Path) -> None:
-    binary.report.write_tables(tmp_path / "plots")
-    found = {path.name: pd.read_csv(path) for path in sorted((tmp_path / "plots").iterdir())}
-    assert list(found) == ["calibration.csv", "confusion.csv", "importance.csv", "lift.csv", "pr.csv", "roc.csv"]
-    assert len(found["confusion.csv"]) == 300
-    assert b"\r" not in (tmp_path / "plots/roc.csv").read_bytes()
-
-
 def test_a_test_part_of_one_class_is_judged_as_far_as_it_goes(binary: PackagedProblem) -> None:
     one = replace(binary, test=binary.test[binary.test["answer"] == "yes"].reset_index(drop=True)).evaluate()
     assert one.metrics["roc_auc"].value is None
@@ -165,11 +119,6 @@ def test_an_unknown_metric_is_refused(binary: PackagedProblem) -> None:
 def test_an_unknown_metric_of_slices_names_its_key(binary: PackagedProblem) -> None:
     with pytest.raises(UnknownOption, match=r"^evaluation\.slices\.metric: 'auc'"):
         binary.evaluate(slices=binary.config.evaluation.slices.model_copy(update={"metric": "auc"}))
-
-
-def test_the_summary_is_one_line_for_people(binary: PackagedProblem) -> None:
-    assert "\n" not in binary.report.summary
-    assert "on 300 rows (majority 0.6931" in binary.report.summary
 
 
 def test_every_plot_of_the_graph_has_its_table_and_columns(binary: PackagedProblem) -> None:

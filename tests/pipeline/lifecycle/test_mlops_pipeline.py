@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,21 @@ def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipe
     assert registered.digest == trained.package.digest
 
 
+def test_the_commit_is_that_of_the_project_whatever_the_current_folder(
+    mlops: MLOpsPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+    for arguments in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "Start")):
+        subprocess.run([*git, *arguments], cwd=root, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
+    mlops.root = root
+    trained = train(mlops, LogisticRegression(), register_model=True)
+    (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})
+    assert run.tags["git.commit"] == trained.version.tags["git.commit"] == commit.stdout.strip()
+
+
 def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
     mlops.config = settings(*SETTINGS, "promotion.max_size_mb=0.001")
     trained = train(mlops, LogisticRegression(), register_model=True)
@@ -170,7 +186,7 @@ def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> N
 
 
 def test_a_function_among_the_arguments_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
+    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function cannot be stored"):
         estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 

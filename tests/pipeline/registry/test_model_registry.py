@@ -33,13 +33,6 @@ def stages(registry: ModelRegistry) -> list[str]:
     return [version.stage for version in registry.list_models(NAME)]
 
 
-@pytest.fixture
-def three(registry: ModelRegistry, packages: dict[str, Path]) -> ModelRegistry:
-    for folder in packages.values():
-        add(registry, folder)
-    return registry
-
-
 def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     first, again = add(registry, packages["first"]), add(registry, packages["first"])
     assert first == again

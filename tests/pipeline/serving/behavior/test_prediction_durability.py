@@ -1,4 +1,4 @@
-"""What was acknowledged is on the disk, and what cannot be written is not acknowledged."""
+"""Each acknowledged prediction is on the disk, and a prediction that cannot be written is not acknowledged."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A server syncs and fills disks of its own; test_breaking stops one.
-sqlite_only = pytest.mark.skipif(DATABASE_KIND != "sqlite", reason="is about the file of SQLite")
+# A database server syncs and fills disks of its own.
+sqlite_only = pytest.mark.skipif(DATABASE_KIND != "sqlite", reason="tests the file of SQLite")
 
 N_KILLS = proof_rounds(3, long=50)
 
-# Answers as many requests as it can, and prints the identifier of each answer when it has it.
+# Predicts as often as it can, and prints the identifier of each prediction when it has it.
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
 from tests.fixtures.registered_project import make_engine, row_body
 ROW = row_body(json.loads(sys.argv[2]))
 
-async def ask(engine, name):
-    for at in range(int(sys.argv[3])):
-        key = f"{sys.argv[4]}-{name}-{at}" if at % 2 else None
-        answer = json.loads(await engine.predict_row(ROW, key=key))
-        sys.stdout.write(answer["prediction_id"] + "\\n")
+async def predict(engine, name):
+    for number in range(int(sys.argv[3])):
+        key = f"{sys.argv[4]}-{name}-{number}" if number % 2 else None
+        prediction = json.loads(await engine.predict_row(ROW, key=key))
+        sys.stdout.write(prediction["prediction_id"] + "\\n")
         sys.stdout.flush()
 
 async def main():
@@ -54,7 +54,7 @@ async def main():
     assert engine.ready().is_ready, engine.ready()
     sys.stdout.write("ready\\n")
     sys.stdout.flush()
-    await asyncio.gather(*(ask(engine, name) for name in range(8)))
+    await asyncio.gather(*(predict(engine, name) for name in range(8)))
     await engine.close()
 
 asyncio.run(main())
@@ -72,34 +72,36 @@ def logged_ids(root: Path) -> list[str]:
     with state.reading() as connection:
         if state.is_file:
             assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
-        found = list(connection.execute(select(predictions.c.prediction_id)).scalars())
+        ids = list(connection.execute(select(predictions.c.prediction_id)).scalars())
     state.close()
-    return found
+    return ids
 
 
-def test_a_kill_under_load_loses_and_doubles_nothing_that_was_acknowledged(project: Path) -> None:
+@pytest.mark.usefixtures("starts_processes")
+def test_a_kill_under_load_neither_loses_nor_doubles_an_acknowledged_prediction(project: Path) -> None:
     acknowledged: list[str] = []
-    for at in range(N_KILLS):
+    for number in range(N_KILLS):
         started = time.monotonic()
-        process = start_server(project, 1_000_000, str(at))
+        process = start_server(project, 1_000_000, str(number))
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         assert time.monotonic() - started < 30
-        time.sleep(0.1 + 0.05 * at % 0.3)
+        time.sleep(0.1 + 0.05 * number % 0.3)
         process.kill()
         lines = process.stdout.read().split("\n")
         process.stdout.close()
         process.wait()
         acknowledged += [line for line in lines[:-1] if line]
-        found = logged_ids(project)
-        assert len(found) == len(set(found))
-        assert set(acknowledged) <= set(found)
+        ids = logged_ids(project)
+        assert len(ids) == len(set(ids))
+        assert set(acknowledged) <= set(ids)
     assert len(acknowledged) == len(set(acknowledged)) > N_KILLS
 
 
 @sqlite_only
+@pytest.mark.usefixtures("starts_processes")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-def test_the_log_is_synced_before_an_answer_is_given(project: Path, tmp_path: Path) -> None:
+def test_the_log_is_synced_before_a_response_is_returned(project: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     process = start_server(
         project, 25, "traced", "strace", "-f", "-s", "64", "-e", "trace=fdatasync,fsync,write", "-o", str(trace)
@@ -108,19 +110,19 @@ def test_the_log_is_synced_before_an_answer_is_given(project: Path, tmp_path: Pa
     assert process.returncode == 0
     assert len(out.split()) == 201
     calls = trace.read_text().splitlines()
-    answers = [at for at, line in enumerate(calls) if re.search(r'write\(1, "[0-9a-f]{8}-', line)]
+    responses = [at for at, line in enumerate(calls) if re.search(r'write\(1, "[0-9a-f]{8}-', line)]
     synced = [at for at, line in enumerate(calls) if re.search(r"f(data)?sync.* = 0$", line)]
-    assert len(answers) == 200
-    # A client asks again when it has its answer: between two answers to the same client lies a sync, so of
-    # eight clients at most eight answers stand between two syncs.
+    assert len(responses) == 200
+    # A client sends its next request after a response. So two responses to one client have a sync in between, and
+    # eight clients get at most eight responses between two syncs.
     for before, after in zip([0, *synced], [*synced, len(calls)], strict=True):
-        assert sum(before < at < after for at in answers) <= 8
-    assert synced[0] < answers[0]
+        assert sum(before < at < after for at in responses) <= 8
+    assert synced[0] < responses[0]
 
 
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """Let no file of this process grow beyond the size of a file: a full disk, as far as a database can tell."""
+    """Let no file of this process grow beyond the size of a file, which a database sees as a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 1, limits[1]))
@@ -131,34 +133,34 @@ def full_disk(path: Path) -> Iterator[None]:
 
 
 @sqlite_only
-def test_a_full_disk_gives_no_answer_without_a_row_and_is_survived(project: Path) -> None:
+def test_a_full_disk_refuses_predictions_until_there_is_space(project: Path) -> None:
     async def run() -> list[str]:
         engine = make_engine(project)
         await engine.start()
-        given = [json.loads(await engine.predict_row(row_body(row)))["prediction_id"] for row in make_rows(5)]
-        refused: list[int] = []
+        ids = [json.loads(await engine.predict_row(row_body(row)))["prediction_id"] for row in make_rows(5)]
+        retry_after: list[int] = []
         with full_disk(project / "state/state.db-shm"):
             for row in make_rows(40):
                 try:
-                    given.append(json.loads(await engine.predict_row(row_body(row)))["prediction_id"])
+                    ids.append(json.loads(await engine.predict_row(row_body(row)))["prediction_id"])
                 except NotReady as error:
-                    refused.append(error.retry_after_s)
+                    retry_after.append(error.retry_after_s)
             assert not engine.ready().is_ready
             assert "the log is unavailable" in engine.ready().reason
-        assert set(refused) == {2}
+        assert set(retry_after) == {2}
         await asyncio.sleep(1.1)
-        given.append(json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"])
+        ids.append(json.loads(await engine.predict_row(row_body(make_rows(1)[0])))["prediction_id"])
         assert engine.ready().is_ready
         await engine.close()
-        return given
+        return ids
 
-    given = asyncio.run(run())
-    assert sorted(given) == sorted(logged_ids(project))
-    assert 6 <= len(given) < 46
+    ids = asyncio.run(run())
+    assert sorted(ids) == sorted(logged_ids(project))
+    assert 6 <= len(ids) < 46
 
 
 @sqlite_only
-def test_where_it_is_allowed_answers_are_given_unlogged_and_counted(project: Path) -> None:
+def test_unlogged_predictions_are_counted_where_they_are_allowed(project: Path) -> None:
     async def run() -> None:
         engine = make_engine(project, on_log_failure="serve_unlogged")
         await engine.start()
@@ -175,19 +177,20 @@ def test_where_it_is_allowed_answers_are_given_unlogged_and_counted(project: Pat
     asyncio.run(run())
 
 
-def test_closing_answers_what_is_on_its_way(project: Path) -> None:
+def test_closing_completes_the_requests_in_progress(project: Path) -> None:
     async def run() -> list[str]:
         engine = make_engine(project)
         await engine.start()
-        asked = [asyncio.create_task(engine.predict_row(row_body(row))) for row in make_rows(200)]
+        tasks = [asyncio.create_task(engine.predict_row(row_body(row))) for row in make_rows(200)]
         await asyncio.sleep(0)
         await engine.close()
-        return [json.loads(body)["prediction_id"] for body in await asyncio.gather(*asked)]
+        return [json.loads(body)["prediction_id"] for body in await asyncio.gather(*tasks)]
 
     assert sorted(asyncio.run(run())) == sorted(logged_ids(project))
 
 
-def test_the_serving_process_loads_none_of_the_heavy_packages(project: Path) -> None:
+@pytest.mark.usefixtures("starts_processes")
+def test_the_serving_process_imports_no_training_package(project: Path) -> None:
     heavy = "{'mlflow', 'dvc', 'hydra', 'omegaconf', 'pandera', 'pandas', 'sklearn', 'matplotlib', 'alembic', 'scipy'}"
     code = SERVER + f"\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
     code = code.replace("from tests.fixtures.registered_project import make_engine, row_body", LIGHT)
