@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.http import open_inference
 from pipeline.serving.prediction_types import PredictionBatch
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 from tests.fixtures.toy_dataset import schema
 
 SIZE = {"name": "size", "shape": [2], "datatype": "FP64", "data": [1.5, None]}

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.http import tabular
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 from tests.fixtures.toy_dataset import schema
 
 if TYPE_CHECKING:
