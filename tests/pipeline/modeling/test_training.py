@@ -50,7 +50,7 @@ def test_the_number_of_threads_changes_nothing(model: str) -> None:
     assert one.as_dict() == three.as_dict()
 
 
-def test_baselines_are_judged_on_the_same_folds() -> None:
+def test_baselines_are_evaluated_on_the_same_folds() -> None:
     result = trained()
     assert result.baseline_metrics["majority"]["log_loss"] == pytest.approx(np.log(2), abs=1e-3)
     assert result.baseline_metrics["majority"]["roc_auc"] == 0.5
@@ -107,7 +107,7 @@ def test_three_classes_are_learned_without_a_threshold() -> None:
     assert result.as_dict()["threshold"] is None
 
 
-def test_a_rule_that_needs_two_classes_says_so() -> None:
+def test_a_rule_for_two_classes_is_refused_for_three() -> None:
     with pytest.raises(ConfigError, match=r"max_f1 needs two classes and answer has 3.*fixed"):
         trained("training.threshold.rule=max_f1", n_classes=3)
 
@@ -139,5 +139,5 @@ def test_what_dvc_compares_is_small_and_plain() -> None:
     assert set(shown["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
 
 
-def test_the_summary_is_one_line_for_people() -> None:
+def test_the_summary_is_one_line() -> None:
     assert "over 3 folds (majority 0.69" in trained().summary
