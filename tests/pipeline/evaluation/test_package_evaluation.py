@@ -33,14 +33,14 @@ def test_metrics_are_those_of_the_test_rows(binary: PackagedProblem) -> None:
 
 
 def test_the_confusion_matrix_is_that_of_scikit_learn(three_classes: PackagedProblem) -> None:
-    truth, said = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
-    expected = confusion_matrix(truth, said, labels=list(three_classes.package.classes))
+    truth, predicted = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
+    expected = confusion_matrix(truth, predicted, labels=list(three_classes.package.classes))
     assert np.array_equal(three_classes.report.confusion, expected)
 
 
 def test_each_class_is_evaluated_against_the_rest(three_classes: PackagedProblem) -> None:
-    truth, said = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
-    expected = precision_score(truth, said, labels=["kind 2"], average=None)[0]
+    truth, predicted = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
+    expected = precision_score(truth, predicted, labels=["kind 2"], average=None)[0]
     assert three_classes.report.by_class["kind 2"]["precision"] == pytest.approx(expected)
     assert three_classes.report.by_class["kind 2"]["rows"] == 100
 

@@ -43,25 +43,27 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
 _REPORTS: dict[str, dict[str, Any]] = {}
 
 
-def _cached_evaluation(judged: Package) -> dict[str, Any]:
-    if judged.digest not in _REPORTS:
-        _REPORTS[judged.digest] = _evaluate(judged)
-    return _REPORTS[judged.digest]
+def _cached_evaluation(candidate_package: Package) -> dict[str, Any]:
+    if candidate_package.digest not in _REPORTS:
+        _REPORTS[candidate_package.digest] = _evaluate(candidate_package)
+    return _REPORTS[candidate_package.digest]
 
 
-def _evaluate(judged: Package) -> dict[str, Any]:
+def _evaluate(candidate_package: Package) -> dict[str, Any]:
     rows, config = (
         parts("personality", N_ROWS),
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
-    return evaluate(judged, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1).as_dict()
+    return evaluate(
+        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+    ).as_dict()
 
 
 def evaluate_candidate(
     candidate: Package, champion: Package | None = None, *overrides: str, **validation: object
 ) -> GateReport:
-    evidence = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
-    return evaluate_gates(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
+    inputs = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
+    return evaluate_gates(candidate, inputs, settings(*overrides).promotion, champion=champion, seed=1)
 
 
 def results(report: GateReport) -> dict[str, str]:

@@ -26,9 +26,9 @@ def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops
     package = production_package(project)[0]
     recent, reference = live_rows(800, 1), live_rows(1_200, 2)
     number = next(one.name for one in package.schema.features if one.is_numeric)
-    moved = recent.assign(**{number: recent[number].max()})
+    shifted = recent.assign(**{number: recent[number].max()})
     calm = mlops.monitor_production_model(prediction_data=recent, reference_data=reference)
-    loud = mlops.monitor_production_model(moved)
+    loud = mlops.monitor_production_model(shifted)
     assert (calm["drift"]["drift_detected"], calm["drift"]["multivariate"]["verdict"]) == (False, "stable")
     assert number in loud["drift"]["drifted_features"]
     assert (loud["model"], loud["dashboard"]["total_predictions"]) == (MODEL_NAME, 800)

@@ -24,11 +24,11 @@ def titles(path: Path) -> str:
     return "\n".join(one.text or "" for one in tree.iter("{http://www.w3.org/2000/svg}title"))
 
 
-def write_fake_py_spy(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_fake_py_spy(folder: Path, stderr: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a program in py-spy's place that only complains; py-spy is not ours."""
     folder.mkdir()
     spy = folder / "py-spy"
-    spy.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n", encoding="utf-8")
+    spy.write_text(f"#!/bin/sh\necho '{stderr}' >&2\nexit 1\n", encoding="utf-8")
     spy.chmod(0o755)
     monkeypatch.setattr(cpu_profile.sysconfig, "get_path", lambda _: str(folder))
 
@@ -68,15 +68,15 @@ def test_a_missing_py_spy_is_refused_with_the_install_command(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("said", "match"),
+    ("stderr", "match"),
     [
         ("Permission Denied: Try running again with elevated permissions (Operation not permitted)", "SYS_PTRACE"),
         ("something else", r"py-spy wrote nothing \(exit code 1\): something else"),
     ],
 )
 def test_a_denied_permission_is_reported_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, match: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr: str, match: str
 ) -> None:
-    write_fake_py_spy(tmp_path / "bin", said, monkeypatch)
+    write_fake_py_spy(tmp_path / "bin", stderr, monkeypatch)
     with pytest.raises(DependencyUnavailable, match=match):
         profile_stage("train", tmp_path / "out.svg")

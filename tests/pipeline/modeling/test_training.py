@@ -25,9 +25,9 @@ def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
     config, frame, declared = settings(*FAST), rows(), schema()
     codes = encode_target(frame, declared.target)
     expected = np.empty((len(frame), 2))
-    for learn, judge in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
+    for learn, held_out in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
         fitted = fit_classifier(frame.iloc[learn], declared, config.features, model=config.model, seed=config.seed)
-        expected[judge] = fitted.predict_proba(frame.iloc[judge])
+        expected[held_out] = fitted.predict_proba(frame.iloc[held_out])
     assert np.array_equal(trained().out_of_fold, expected)
 
 
@@ -60,10 +60,10 @@ def test_baselines_are_evaluated_on_the_same_folds() -> None:
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
 def test_calibration_mends_a_model_that_is_not_certain_enough(kind: str) -> None:
     model = ("model=hist_gradient_boosting", "model.estimator.max_iter=10")
-    plain, mended = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
-    assert mended.classifier.calibration.kind == kind
-    assert mended.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
-    assert mended.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
+    plain, calibrated = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
+    assert calibrated.classifier.calibration.kind == kind
+    assert calibrated.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
+    assert calibrated.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
 
 
 @pytest.mark.parametrize("rule", ["fixed", "max_f1"])

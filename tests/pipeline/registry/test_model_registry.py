@@ -120,10 +120,10 @@ def test_the_policy_decides_the_stage(registry: ModelRegistry, packages: dict[st
     assert registry.submit(NAME, packages["first"], report(), config=manual, tags={}).stage is None
     registry.promote_model(NAME, 1, "Production")
     champion = registry.load_model(NAME).digest
-    judged = report(champion=champion)
-    assert registry.submit(NAME, packages["second"], judged, config=production, tags={}).stage == "Production"
+    gates = report(champion=champion)
+    assert registry.submit(NAME, packages["second"], gates, config=production, tags={}).stage == "Production"
     with pytest.raises(Conflict, match="another version was promoted to Production"):
-        registry.submit(NAME, packages["third"], judged, config=production, tags={})
+        registry.submit(NAME, packages["third"], gates, config=production, tags={})
 
 
 def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegistry) -> None:
@@ -141,13 +141,13 @@ def test_an_invalid_name_is_refused(registry: ModelRegistry, packages: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("version", "stage", "said"),
+    ("version", "stage", "message"),
     [("x", "Production", "a whole number"), (9, "Staging", "no version 9"), (1, "Prod", "is none")],
 )
 def test_an_unknown_version_or_stage_is_refused(
-    three: ModelRegistry, version: str | int, stage: str, said: str
+    three: ModelRegistry, version: str | int, stage: str, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         three.promote_model(NAME, version, stage)
 
 
