@@ -75,7 +75,7 @@ test-e2e: $(VENV)/.dev setup  ## Run the tests of the whole graph, the browser, 
 
 generated-client: $(VENV)/.dev setup  ## Generate a client from the OpenAPI document and call a server with it
 	@$(PYTHON) -m venv .venv-generator && .venv-generator/bin/pip install --quiet openapi-python-client ruff
-	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/test_generated_client.py
+	@MLOPS_CLIENT_GENERATOR=$(CURDIR)/.venv-generator/bin/openapi-python-client $(BIN)/python -m pytest -q -n 0 tests/pipeline/serving/http/behavior/test_generated_client.py
 
 check: $(VENV)/.dev setup  ## Check format, lint, types, import layers, prose, unsafe code and secrets
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
-"""Ask the package index for known holes of what is locked, and write down what is locked (`make audit`).
+"""Check the locked packages for known vulnerabilities, and write their list as an SBOM (`make audit`).
 
-A hole that cannot be mended yet is waived in `deploy/waivers.yaml`, by its id, with a reason and a last day; after that day
-it counts again.
+A vulnerability without a fix can be waived in `deploy/waivers.yaml` by its id, with a reason and a last day. After that
+day it counts again.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _EXIT_VULNERABLE, _EXIT_UNAVAILABLE, _EXIT_BAD_WAIVERS = 1, 7, 3
 
 
 def main(bin_dir: Path) -> int:
-    """Return 0 when nothing is known of what is locked, 1 with the holes, 7 when nothing could be asked, 3 for bad waivers."""
+    """Return the exit code: 0 without vulnerabilities, 1 with some, 7 without an answer of the index, 3 for bad waivers."""
     try:
         waived = active_waivers(yaml.safe_load(WAIVERS.read_text(encoding="utf-8")), today=datetime.now(UTC).date())
     except ValueError as error:
         sys.stderr.write(f"{WAIVERS.name}: {error}\n")
         return _EXIT_BAD_WAIVERS
     SBOM.parent.mkdir(exist_ok=True)
-    listed = [bin_dir / "cyclonedx-py", "requirements", LOCKS[0], "--output-reproducible", "-o", SBOM]
-    subprocess.run([str(word) for word in listed], cwd=ROOT, check=True)
+    command = [bin_dir / "cyclonedx-py", "requirements", LOCKS[0], "--output-reproducible", "-o", SBOM]
+    subprocess.run([str(argument) for argument in command], cwd=ROOT, check=True)
     print(f"{SBOM.relative_to(ROOT)}: {len(json.loads(SBOM.read_text(encoding='utf-8'))['components'])} packages")
     return max(_audit_lock(bin_dir, lock, waived) for lock in LOCKS)
 
 
 def active_waivers(waivers: Sequence[dict[str, Any]], *, today: date) -> list[str]:
-    """Return the ids that are waived today.
+    """Return the ids of the waivers that are in force today.
 
     Raises
     ------
@@ -51,32 +51,31 @@ def active_waivers(waivers: Sequence[dict[str, Any]], *, today: date) -> list[st
     for number, waiver in enumerate(waivers):
         if set(waiver) != {"id", "until", "reason"} or not isinstance(waiver["until"], date):
             raise ValueError(
-                f"waiver {number + 1} has an id, a reason and until (a day, 2026-01-31); found {sorted(waiver)}"
+                f"waiver {number + 1}: expected id, reason and until (a day, 2026-01-31), got {sorted(waiver)}"
             )
     return [waiver["id"] for waiver in waivers if today <= waiver["until"]]
 
 
 def _audit_lock(bin_dir: Path, lock: str, waived_ids: Sequence[str]) -> int:
-    words = ["--disable-pip", "--require-hashes", "-r", lock, "--format", "json", "--progress-spinner", "off"]
-    ignored = [word for one in waived_ids for word in ("--ignore-vuln", one)]
-    done = subprocess.run(
-        [str(bin_dir / "pip-audit"), *words, *ignored], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    options = ["--disable-pip", "--require-hashes", "-r", lock, "--format", "json", "--progress-spinner", "off"]
+    options += [argument for waived_id in waived_ids for argument in ("--ignore-vuln", waived_id)]
+    done = subprocess.run([str(bin_dir / "pip-audit"), *options], cwd=ROOT, capture_output=True, text=True, check=False)
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        sys.stderr.write(f"{lock}: pip-audit did not answer: {done.stderr.strip()[-500:]}\n")
+        sys.stderr.write(f"{lock}: pip-audit failed: {done.stderr.strip()[-500:]}\n")
         return _EXIT_UNAVAILABLE
-    asked = [one for one in packages if "skip_reason" not in one]
-    if not asked:
-        sys.stderr.write(f"{lock}: the package index in use tells nothing about holes; ask the public one\n")
+    checked = [package for package in packages if "skip_reason" not in package]
+    if not checked:
+        sys.stderr.write(f"{lock}: the package index has no vulnerability data; use the public index\n")
         return _EXIT_UNAVAILABLE
-    holes = [(one["name"], one["version"], hole) for one in asked for hole in one["vulns"]]
-    for name, version, hole in holes:
-        fixed = ", ".join(hole["fix_versions"]) or "no version yet"
-        print(f"{lock}: {name} {version}: {hole['id']}, mended in {fixed}")
-    print(f"{lock}: {len(asked)} packages asked for, {len(packages) - len(asked)} not known, {len(holes)} holes")
-    return _EXIT_VULNERABLE if holes else 0
+    found = [(package, vulnerability) for package in checked for vulnerability in package["vulns"]]
+    for package, vulnerability in found:
+        fixed_in = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+        print(f"{lock}: {package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed_in}")
+    n_unknown = len(packages) - len(checked)
+    print(f"{lock}: {len(checked)} packages checked, {n_unknown} unknown to the index, {len(found)} vulnerabilities")
+    return _EXIT_VULNERABLE if found else 0
 
 
 if __name__ == "__main__":

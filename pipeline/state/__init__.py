@@ -51,6 +51,7 @@ from pipeline.state.incidents import (
     read_incidents,
     update_incident,
 )
+from pipeline.state.logged_outcomes import add_outcomes, latest_outcomes
 from pipeline.state.mlflow_outbox import OutboxTask, enqueue_task, mark_task_done, mark_task_failed, read_pending_tasks
 from pipeline.state.monitor_runs import MonitorRun, add_monitor_run, last_monitor_run
 from pipeline.state.partitions import (
@@ -83,11 +84,9 @@ from pipeline.state.prediction_writer import (
     StoredResponse,
 )
 from pipeline.state.predictions import (
-    add_outcomes,
     erase_subject,
     existing_prediction_ids,
     iter_predictions,
-    latest_outcomes,
     remove_predictions,
     remove_stored_responses,
 )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, and_, cast, func, not_, select
 
-from pipeline.state.tables import outcomes, predictions
+from pipeline.state.logged_outcomes import latest_outcome
+from pipeline.state.tables import predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +44,9 @@ class RowChunk(NamedTuple):
 
 
 class OutcomeChunk(NamedTuple):
-    """Outcomes in any order: `numbers` are a text of those of their predictions and one of their own, which grow."""
+    """The last outcome of each prediction that has one, in any order; `sequence_text` numbers the predictions."""
 
-    sequence_texts: tuple[str, str]
+    sequence_text: str
     outcomes: str
 
 
@@ -116,16 +117,14 @@ def _read_row_chunk(connection: Connection, part: Any, kind: tuple[str, str, flo
 
 
 def _read_outcome_chunk(connection: Connection, part: Any, progress: RollupProgress) -> OutcomeChunk:
-    its = outcomes.c
-    # By the index of identifiers: an index of numbers would lead through all outcomes for each prediction.
-    is_known = and_(
-        its.prediction_id == predictions.c.prediction_id, func.coalesce(its.seq, 0) <= progress.last_outcome_seq
-    )
-    said = func.replace(its.outcome, TEXT_SEPARATOR, "\ufffd")  # what came true is told by others, in their words
-    texts = map(_joined_text, (cast(predictions.c.seq, Text), cast(its.seq, Text), said))
-    query = select(*texts).select_from(predictions.join(outcomes, is_known)).where(part)
-    of, seq, words = (one or "" for one in connection.execute(query).one())
-    return OutcomeChunk((of, seq), words)
+    outcome = latest_outcome(predictions.c.prediction_id, until_seq=progress.last_outcome_seq)
+    known = select(predictions.c.seq, outcome.label("outcome")).where(part).subquery()
+    # Callers choose the text of an outcome, so it may hold the separator.
+    label = func.replace(known.c.outcome, TEXT_SEPARATOR, "\ufffd")
+    texts = map(_joined_text, (cast(known.c.seq, Text), label))
+    query = select(*texts).where(known.c.outcome.is_not(None))
+    sequence_text, labels = (text or "" for text in connection.execute(query).one())
+    return OutcomeChunk(sequence_text, labels)
 
 
 def _is_of_model(model: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, func, literal, select
+from sqlalchemy import func, literal, select
 
+from pipeline.state.logged_outcomes import latest_outcome
 from pipeline.state.tables import outcomes, predictions
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def changed_outcomes(
         .distinct()
         .scalar_subquery()
     )
-    query = _select_rows(until=until).add_columns(_last_outcome(progress.last_outcome_seq))
+    query = _select_rows(until=until).add_columns(
+        latest_outcome(predictions.c.prediction_id, until_seq=progress.last_outcome_seq)
+    )
     where = (
         predictions.c.prediction_id.in_(fresh),
         _is_of_model(model),
@@ -133,14 +136,9 @@ def _is_of_model(model: str) -> Any:
 
 
 def _select_rows(*, until: int | None) -> Select[Any]:
-    return select(*(predictions.c[name] for name in _COLUMNS), _last_outcome(until))
-
-
-def _last_outcome(until: int | None) -> Any:
-    """Return the last outcome of a prediction, among those with numbers up to `until`; by index, one row at a time."""
-    is_its = outcomes.c.prediction_id == predictions.c.prediction_id
-    where = is_its if until is None else and_(is_its, outcomes.c.seq <= until)
-    return select(outcomes.c.outcome).where(where).order_by(outcomes.c.seq.desc()).limit(1).scalar_subquery()
+    return select(
+        *(predictions.c[name] for name in _COLUMNS), latest_outcome(predictions.c.prediction_id, until_seq=until)
+    )
 
 
 def _read_logged_rows(connection: Connection, query: Select[Any]) -> list[LoggedRow]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from pipeline.state.tables import outcomes, predictions
+from pipeline.state.logged_outcomes import latest_outcomes
+from pipeline.state.tables import predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def search_predictions(
         predictions.c.predicted_at.desc(), predictions.c.seq.desc()
     )
     rows = [row._asdict() for row in connection.execute(query.limit(limit).offset(offset))]
-    known = _latest_outcomes(connection, [row["prediction_id"] for row in rows])
+    known = latest_outcomes(connection, [row["prediction_id"] for row in rows])
     return [_logged_prediction(row, known.get(row["prediction_id"])) for row in rows]
 
 
@@ -90,11 +91,6 @@ def _apply_filters(query: Select[Any], search: PredictionQuery) -> Select[Any]:
         in_features = columns.features.contains(search.text, autoescape=True)
         query = query.where(in_features | columns.prediction_id.startswith(search.text, autoescape=True))
     return query
-
-
-def _latest_outcomes(connection: Connection, ids: list[str]) -> dict[str, str]:
-    query = select(outcomes).where(outcomes.c.prediction_id.in_(ids)).order_by(outcomes.c.seq)
-    return {row.prediction_id: row.outcome for row in connection.execute(query)}
 
 
 def _logged_prediction(row: Mapping[str, Any], outcome: str | None) -> LoggedPrediction:

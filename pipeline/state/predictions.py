@@ -1,12 +1,11 @@
-"""Read, outlive and erase logged predictions and their outcomes."""
+"""Read, remove and erase logged predictions with their outcomes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 
-from pipeline.state.sequence import next_number
 from pipeline.state.tables import idempotent_responses, outcomes, predictions
 
 if TYPE_CHECKING:
@@ -15,11 +14,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = [
-    "add_outcomes",
     "erase_subject",
     "existing_prediction_ids",
     "iter_predictions",
-    "latest_outcomes",
     "remove_predictions",
     "remove_stored_responses",
 ]
@@ -35,14 +32,6 @@ def existing_prediction_ids(connection: Connection, ids: Sequence[str]) -> set[s
         query = select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(part))
         found.update(connection.execute(query).scalars())
     return found
-
-
-def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
-    """Append outcomes: identifier of the prediction, moment, outcome, source."""
-    first = next_number(connection, "outcomes", n=len(rows))
-    names = ("prediction_id", "received_at", "outcome", "source")
-    values = [{"seq": first + at, **dict(zip(names, row, strict=True))} for at, row in enumerate(rows)]
-    connection.execute(insert(outcomes), values)
 
 
 def remove_predictions(connection: Connection, *, before: int, limit: int) -> int:
@@ -103,16 +92,6 @@ def iter_predictions(
             return
         last = rows[-1].seq
         yield rows
-
-
-def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Return the last outcome of each of these predictions that has any."""
-    found: dict[str, str] = {}
-    for at in range(0, len(ids), _IDS_PER_QUERY):
-        part = ids[at : at + _IDS_PER_QUERY]
-        query = select(outcomes).where(outcomes.c.prediction_id.in_(part)).order_by(outcomes.c.seq)
-        found.update({row.prediction_id: row.outcome for row in connection.execute(query)})
-    return found
 
 
 def _iter_models(connection: Connection) -> Iterator[str]:

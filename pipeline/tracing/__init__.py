@@ -1,6 +1,6 @@
-"""Say where the time of a request, a stage or a run of the monitor went, to a collector of OpenTelemetry.
+"""Export traces of requests, stages and monitor runs to an OpenTelemetry collector.
 
-Nothing of OpenTelemetry is imported unless the environment asks for it; then the extra `otel` must be installed.
+OpenTelemetry is imported only if the environment enables it; the extra `otel` must be installed then.
 """
 
 from pipeline.tracing.context import Trace, current_trace, current_trace_id, use_trace

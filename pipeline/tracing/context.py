@@ -1,4 +1,4 @@
-"""Know the trace that the present work belongs to."""
+"""Hold the current trace in a context variable."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ __all__ = ["Trace", "current_trace", "current_trace_id", "use_trace"]
 
 @dataclass(slots=True, eq=False)
 class Trace:
-    """One trace, as the work that belongs to it sees it.
+    """A trace and its current span.
 
-    `tracing` and `span` are None where the caller's trace is known and not recorded; `told` gathers what is learned
-    on the way (the operation, the status, moments) until the span ends.
+    Parameters
+    ----------
+    trace_id : str
+        32 hexadecimal digits.
+    span : Span or None
+        None for a trace of the caller that is not recorded here.
+    tracing : Tracing or None
+    attributes : dict
+        Attributes for the span, collected until it ends.
     """
 
     trace_id: str
@@ -31,19 +38,19 @@ _CURRENT_TRACE: ContextVar[Trace | None] = ContextVar("mlops_trace", default=Non
 
 
 def current_trace() -> Trace | None:
-    """Return the trace of the present work; None where there is none."""
+    """Return the current trace, or None."""
     return _CURRENT_TRACE.get()
 
 
 def current_trace_id() -> str | None:
-    """Return the id of the trace that the present work is recorded in, as 32 digits; None where it is not."""
+    """Return the id of the current trace, 32 hexadecimal digits; None if no trace is recorded."""
     trace = _CURRENT_TRACE.get()
     return trace.trace_id if trace is not None and trace.span is not None else None
 
 
 @contextmanager
 def use_trace(trace: Trace) -> Iterator[Trace]:
-    """Do what follows as part of a trace."""
+    """Make `trace` the current trace within a `with` block."""
     token = _CURRENT_TRACE.set(trace)
     try:
         yield trace

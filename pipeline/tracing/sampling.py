@@ -1,4 +1,4 @@
-"""Decide in less than a microsecond whether something is traced: by the caller's word, or by chance."""
+"""Decide whether a request or stage is traced: as its caller decided, or at random. Takes less than a microsecond."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SAMPLERS = (
     "parentbased_always_off",
     "parentbased_traceidratio",
 )
-# https://www.w3.org/TR/trace-context/: version, trace, span, flags; a later version may have more behind.
+# https://www.w3.org/TR/trace-context/: version, trace, span, flags; a later version may have further parts.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
 def is_tracing_enabled(environment: Mapping[str, str]) -> bool:
-    """Return whether the standard variables ask for traces: an exporter is named, or the address of a collector."""
+    """Return whether the standard variables name an exporter or the address of a collector."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip()
@@ -39,7 +39,7 @@ def is_tracing_enabled(environment: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TraceParent:
-    """The caller's span."""
+    """The span of the caller."""
 
     trace_id: str
     span_id: str
@@ -47,53 +47,61 @@ class TraceParent:
 
 
 def parse_traceparent(header: str) -> TraceParent | None:
-    """Return whose work this is part of, from a `traceparent`; None where it is not well formed, as W3C asks for."""
-    found = _TRACEPARENT.fullmatch(header.strip())
-    if found is None or (found[1] == "00" and found[5] is not None):
+    """Return the caller's span of a `traceparent` header; None if the header is malformed (W3C Trace Context)."""
+    match = _TRACEPARENT.fullmatch(header.strip())
+    if match is None or (match[1] == "00" and match[5] is not None):
         return None
-    return TraceParent(found[2], found[3], bool(int(found[4], 16) & 1))
+    return TraceParent(match[2], match[3], bool(int(match[4], 16) & 1))
 
 
 @dataclass(frozen=True, slots=True)
 class TraceSampler:
-    """Which work is traced: a share of what has no parent; what has one as its caller decided, or by chance too."""
+    """Selects what is traced.
+
+    Parameters
+    ----------
+    sample_rate : float, from 0 to 1
+        Share of the requests that are traced.
+    is_parent_based : bool
+        Whether a request with a caller's span follows the decision of the caller.
+    """
 
     sample_rate: float
     is_parent_based: bool = True
 
     def should_sample(self, parent: TraceParent | None) -> bool:
-        """Return whether to trace this one."""
+        """Return whether to trace a request with this parent."""
         if parent is not None and self.is_parent_based:
             return parent.is_sampled
-        return random.random() < self.sample_rate  # noqa: S311 - which are looked at is no secret
+        return random.random() < self.sample_rate  # noqa: S311 - the selection is no secret
 
 
 def sampler_from_environment(environment: Mapping[str, str], sample_rate: float) -> TraceSampler:
-    """Return the sampler that OTEL_TRACES_SAMPLER names; without it, `share` of the work without a parent.
+    """Return the sampler that OTEL_TRACES_SAMPLER names; without it, a parent-based one with `sample_rate`.
 
     Raises
     ------
     ConfigError
-        When the sampler is unknown, or its share is no number from 0 to 1.
+        When the sampler is unknown, or its rate is not a number from 0 to 1.
     """
-    word = environment.get("OTEL_TRACES_SAMPLER", "").strip()
-    if not word:
+    name = environment.get("OTEL_TRACES_SAMPLER", "").strip()
+    if not name:
         return TraceSampler(sample_rate)
-    if word not in _SAMPLERS:
+    if name not in _SAMPLERS:
         known = ", ".join(_SAMPLERS)
-        raise ConfigError(f"OTEL_TRACES_SAMPLER {word!r}: accepted is one of {known}{did_you_mean(word, _SAMPLERS)}")
-    heeds_parent = word.startswith("parentbased_")
-    kind = word.removeprefix("parentbased_")
+        raise ConfigError(f"OTEL_TRACES_SAMPLER {name!r}: expected one of {known}{did_you_mean(name, _SAMPLERS)}")
+    is_parent_based = name.startswith("parentbased_")
+    kind = name.removeprefix("parentbased_")
     if kind == "traceidratio":
-        return TraceSampler(_parse_rate(environment.get("OTEL_TRACES_SAMPLER_ARG", "")), heeds_parent)
-    return TraceSampler(1.0 if kind == "always_on" else 0.0, heeds_parent)
+        return TraceSampler(_parse_rate(environment.get("OTEL_TRACES_SAMPLER_ARG", "")), is_parent_based)
+    return TraceSampler(1.0 if kind == "always_on" else 0.0, is_parent_based)
 
 
 def _parse_rate(text: str) -> float:
     try:
-        share = float(text or 1)
+        rate = float(text or 1)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise ConfigError(f"OTEL_TRACES_SAMPLER_ARG {text!r}: accepted is a share from 0 to 1, such as 0.01")
-    return share
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        raise ConfigError(f"OTEL_TRACES_SAMPLER_ARG {text!r}: expected a rate from 0 to 1, such as 0.01")
+    return rate

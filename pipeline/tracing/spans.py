@@ -1,4 +1,4 @@
-"""Make spans and hand them to the exporter that the environment names. The only module that knows OpenTelemetry."""
+"""Create spans and export them as the environment configures. The only module that imports OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Tracing", "child_span", "open_tracing", "root_span", "tracing_with_e
 
 _EXPORTERS = ("otlp", "console", "none")
 _INSTRUMENTATION_SCOPE = "declarative-mlops"
-# A collector that is away holds up the end of a stage by so much, and no longer.
+# An unavailable collector delays the end of a stage by at most this time.
 _SHUTDOWN_TIMEOUT_S = 3.0
 
 
 @dataclass(slots=True, eq=False)
 class Tracing:
-    """Makes spans. `sampler` says which work gets some; everything here is for work that does."""
+    """Creates spans for the requests and stages that `sampler` has selected."""
 
     sampler: TraceSampler
     provider: Any
@@ -36,7 +36,7 @@ class Tracing:
     processor: Any
 
     def start_trace(self, name: str, parent: TraceParent | None = None, *, is_server: bool = False) -> Trace:
-        """Begin the first span of our part of a trace."""
+        """Start the first span of this process in a trace."""
         from opentelemetry.trace import SpanKind
 
         kind = SpanKind.SERVER if is_server else SpanKind.INTERNAL
@@ -44,7 +44,7 @@ class Tracing:
         return Trace(f"{span.get_span_context().trace_id:032x}", span, self)
 
     def add_span(self, trace: Trace, name: str, started_ns: int, ended_ns: int, **attributes: Any) -> None:
-        """Add a step that is over: moments are nanoseconds since 1970."""
+        """Add a child span of a step that has ended; times are nanoseconds since 1970, UTC."""
         from opentelemetry.trace import set_span_in_context
 
         context = set_span_in_context(trace.span)
@@ -52,7 +52,7 @@ class Tracing:
 
     @contextmanager
     def child_span(self, trace: Trace, name: str, **attributes: Any) -> Iterator[Trace]:
-        """Do what follows as a step of a trace."""
+        """Record a `with` block as a child span."""
         from opentelemetry.trace import set_span_in_context
 
         span = self.tracer.start_span(name, context=set_span_in_context(trace.span), attributes=attributes)
@@ -60,34 +60,34 @@ class Tracing:
             yield inner
 
     def set_error(self, trace: Trace, description: str) -> None:
-        """Mark the work as failed."""
+        """Set the status of the span to error."""
         from opentelemetry.trace import Status, StatusCode
 
         trace.span.set_status(Status(StatusCode.ERROR, description))
 
     def close(self) -> None:
-        """Send what waits, for three seconds at most."""
+        """Export the remaining spans, for at most three seconds."""
         sending = threading.Thread(target=self.processor.shutdown, name="last-spans", daemon=True)
         sending.start()
         sending.join(_SHUTDOWN_TIMEOUT_S)
 
 
 def open_tracing(environment: Mapping[str, str], service: str, *, sample_rate: float = 1.0) -> Tracing | None:
-    """Return what makes spans, or None where the environment asks for none.
+    """Return the tracing that the environment configures, or None if tracing is off.
 
     Parameters
     ----------
     environment : mapping
-        With the standard variables OTEL_*.
+        Environment variables; the standard ones begin with OTEL_.
     service : str
-        Name of the service where neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names one.
-    share : float, from 0 to 1
-        How much of the work without a parent is traced where OTEL_TRACES_SAMPLER says nothing.
+        Name of the service, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES has one.
+    sample_rate : float, from 0 to 1
+        Share of the requests without a caller's span that are traced, unless OTEL_TRACES_SAMPLER is set.
 
     Raises
     ------
     ConfigError
-        When a variable has a value that is not understood.
+        When a variable has an invalid value.
     DependencyUnavailable
         When the extra `otel` is not installed.
     """
@@ -98,7 +98,7 @@ def open_tracing(environment: Mapping[str, str], service: str, *, sample_rate: f
         return tracing_with_exporter(_create_exporter(environment), sampler, environment, service)
     except ImportError as error:
         raise DependencyUnavailable(
-            f"the environment (OTEL_...) asks for traces, and what sends them is not installed ({error});"
+            f"tracing is enabled by OTEL_... variables, and its packages are not installed ({error});"
             " run pip install 'declarative-mlops[otel]', or set OTEL_SDK_DISABLED=true"
         ) from error
 
@@ -106,7 +106,7 @@ def open_tracing(environment: Mapping[str, str], service: str, *, sample_rate: f
 def tracing_with_exporter(
     exporter: Any, sampler: TraceSampler, environment: Mapping[str, str], service: str
 ) -> Tracing:
-    """Return what makes spans for an exporter of OpenTelemetry."""
+    """Return the tracing that exports to an exporter of OpenTelemetry."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -114,7 +114,7 @@ def tracing_with_exporter(
 
     is_named = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
     resource = Resource.create({} if is_named else {"service.name": service})
-    # The choice is made by our sampler, before anything of OpenTelemetry is called.
+    # Our sampler decides before OpenTelemetry is called.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     processor = BatchSpanProcessor(exporter)
     provider.add_span_processor(processor)
@@ -122,20 +122,18 @@ def tracing_with_exporter(
 
 
 def _create_exporter(environment: Mapping[str, str]) -> Any:
-    word = environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
-    if word == "console":
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    if exporter == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         return ConsoleSpanExporter()
-    if word != "otlp":
-        known = ", ".join(_EXPORTERS)
-        raise ConfigError(f"OTEL_TRACES_EXPORTER {word!r}: accepted is one of {known}{did_you_mean(word, _EXPORTERS)}")
-    protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    name = next((one for one in protocols if environment.get(one)), None)
+    if exporter != "otlp":
+        suggestion = did_you_mean(exporter, _EXPORTERS)
+        raise ConfigError(f"OTEL_TRACES_EXPORTER {exporter!r}: expected one of {', '.join(_EXPORTERS)}{suggestion}")
+    variables = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    name = next((variable for variable in variables if environment.get(variable)), None)
     if name is not None and environment[name] != "http/protobuf":
-        raise ConfigError(
-            f"{name} {environment[name]!r}: accepted is http/protobuf, which collectors take at port 4318"
-        )
+        raise ConfigError(f"{name} {environment[name]!r}: expected http/protobuf, which collectors accept at port 4318")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter()
@@ -147,13 +145,14 @@ def _parent_context(parent: TraceParent | None) -> Any:
 
     if parent is None:
         return Context()
-    known = SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
-    return set_span_in_context(NonRecordingSpan(known), Context())
+    trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)
+    span_context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(1))
+    return set_span_in_context(NonRecordingSpan(span_context), Context())
 
 
 @contextmanager
 def _end_span(trace: Trace) -> Iterator[None]:
-    """End a span when the work is over; of an error it tells the kind alone, since messages may name values."""
+    """End the span after a `with` block; of an error it records the type only, since messages may contain values."""
     try:
         yield
     except BaseException as error:
@@ -167,7 +166,7 @@ def _end_span(trace: Trace) -> Iterator[None]:
 
 @contextmanager
 def root_span(name: str, service: str = "mlops") -> Iterator[Trace | None]:
-    """Do what follows as a trace of its own, or as part of that which TRACEPARENT names; None where none is asked for.
+    """Record a `with` block as a trace, or as part of the trace in TRACEPARENT; yield None if it is not traced.
 
     Raises
     ------
@@ -187,9 +186,9 @@ def root_span(name: str, service: str = "mlops") -> Iterator[Trace | None]:
 
 
 def child_span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
-    """Do what follows as a step of the present trace; where there is none, just do it."""
+    """Record a `with` block as a child span of the current trace, if there is one."""
     trace = current_trace()
     if trace is None or trace.tracing is None:
         return nullcontext()
-    within: AbstractContextManager[Any] = trace.tracing.child_span(trace, name, **attributes)
-    return within
+    span: AbstractContextManager[Any] = trace.tracing.child_span(trace, name, **attributes)
+    return span

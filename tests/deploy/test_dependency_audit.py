@@ -1,4 +1,4 @@
-"""A waiver of a known hole ends by itself, and has a reason."""
+"""A waiver of a vulnerability expires, and has a reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_waiver_holds_until_its_last_day() -> None:
 
 @pytest.mark.parametrize("wrong", [{"id": "X", "until": TODAY}, example_waiver(until="soon"), example_waiver(extra=1)])
 def test_a_waiver_without_a_reason_or_a_last_day_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="waiver 2 has an id, a reason and until"):
+    with pytest.raises(ValueError, match="waiver 2: expected id, reason and until"):
         dependency_audit.active_waivers([example_waiver(), wrong], today=TODAY)
 
 

@@ -45,9 +45,7 @@ class CsvDialect(Section):
     """Dialect of CSV text: UTF-8, a header line, quotes where needed, and these settings."""
 
     delimiter: str = setting("One ASCII character between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    null_values: tuple[str, ...] = setting(
-        "Texts that mark a missing value; numbers are not compared with them", default=("",)
-    )
+    null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
 
 
 class CsvSource(CsvDialect):

@@ -284,16 +284,15 @@ def _valid_codes(codes: Any, n: int) -> Ints:
 def _latest_outcomes(seq: Ints, outcomes: OutcomeChunk | None) -> DictionaryColumn:
     """Return the last outcome of each prediction."""
     indices = np.zeros(len(seq), dtype=np.int64)
-    if outcomes is None or not outcomes.sequence_texts[0]:
+    if outcomes is None or not outcomes.sequence_text:
         return DictionaryColumn((None,), indices)
-    prediction_seq, outcome_seq = map(_parse_integers, outcomes.sequence_texts)
+    prediction_seq = _parse_integers(outcomes.sequence_text)
     labels = DictionaryColumn.from_joined_text(outcomes.outcomes, len(prediction_seq))
     order = np.argsort(seq)
     places = np.minimum(np.searchsorted(seq, prediction_seq, sorter=order), len(seq) - 1)
     rows = order[places]
-    by_arrival = np.argsort(outcome_seq)
-    by_arrival = by_arrival[seq[rows[by_arrival]] == prediction_seq[by_arrival]]  # the others are of other rows
-    indices[rows[by_arrival]] = labels.indices[by_arrival] + 1  # the last assignment to a row stays
+    is_here = seq[rows] == prediction_seq  # the others belong to rows of another chunk
+    indices[rows[is_here]] = labels.indices[is_here] + 1
     return DictionaryColumn((None, *labels.dictionary), indices)
 
 

@@ -23,7 +23,7 @@ from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.protocol import CYCLE_KEY, take_complete_body, write_response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pipeline.serving.http.access_log import AccessLog
     from pipeline.serving.http.authentication import Authenticator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.serving.http.request_metrics import RequestMetrics
     from pipeline.serving.http.router import Route, Router
 
-__all__ = ["Application", "TrustedHosts"]
+__all__ = ["Application", "ServerStatus", "TrustedHosts"]
 
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _RESPONSE_HEAD = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n" + b"".join(
@@ -83,6 +83,14 @@ def _hostname(host: bytes) -> bytes:
 
 
 @dataclass(slots=True)
+class ServerStatus:
+    """The open connections of the server, and whether it is about to stop; the server updates both."""
+
+    connections: Collection[Any] = ()
+    is_draining: bool = False
+
+
+@dataclass(slots=True)
 class Application:
     """Handles requests: host, credentials, body, concurrency, handler, response, metrics and log.
 
@@ -98,10 +106,7 @@ class Application:
         Largest request body.
     max_connections : int
         With more open connections, only probes are handled.
-    connections : collection
-        The open connections; set by the server.
-    is_draining : bool
-        Whether the server is about to stop.
+    server_status : ServerStatus
     n_buffered_bytes : int
         Bytes of request bodies that have arrived in part.
     refusal_pacer : RefusalPacer
@@ -115,8 +120,7 @@ class Application:
     access_log: AccessLog
     max_body_bytes: int
     max_connections: int
-    connections: Any = ()
-    is_draining: bool = False
+    server_status: ServerStatus = field(default_factory=ServerStatus)
     n_buffered_bytes: int = 0
     refusal_pacer: RefusalPacer = field(default_factory=RefusalPacer)
 
@@ -170,7 +174,7 @@ class Application:
     ) -> HttpRequest:
         """Return the request of an authorized caller; its body is not read yet."""
         if not route.is_probe:
-            if len(self.connections) > self.max_connections:
+            if len(self.server_status.connections) > self.max_connections:
                 raise HttpProblem("overloaded", _OVERLOADED_DETAIL, headers={"Retry-After": "1", "Connection": "close"})
             self.trusted_hosts.check(headers)
         principal = (

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.errors import NotReady
 from pipeline.serving.http import docs_page, open_inference, tabular
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.messages import HttpResponse
@@ -18,11 +17,11 @@ from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
+from pipeline.serving.serving_errors import NotReady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.serving.engine import Engine
+    from pipeline.serving.http.application import ServerStatus
     from pipeline.serving.http.limits import ConcurrencyLimiter
     from pipeline.serving.http.messages import HttpRequest
     from pipeline.serving.http.monitor_metrics import MonitorMetrics
@@ -64,10 +63,7 @@ class Endpoints:
     concurrency_limiter : ConcurrencyLimiter
     max_rows : int
         Rows that one request may have.
-    gauges : callable
-        Returns the metrics of the server itself: its connections, and whether it is draining.
-    is_draining : callable
-        Returns True from the moment at which the server is told to stop.
+    server_status : ServerStatus
     has_docs_page : bool
         Whether `/docs` exists.
     monitor_metrics : MonitorMetrics
@@ -77,8 +73,7 @@ class Endpoints:
     request_metrics: RequestMetrics
     concurrency_limiter: ConcurrencyLimiter
     max_rows: int
-    gauges: Callable[[], dict[str, float]]
-    is_draining: Callable[[], bool]
+    server_status: ServerStatus
     has_docs_page: bool
     monitor_metrics: MonitorMetrics
     _cached_description: _Description | None = field(default=None)
@@ -89,14 +84,23 @@ class Endpoints:
 
     # Probes
 
-    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="The process responds")
-    @route("GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="The process responds")
+    @route("GET", "/livez", role=PUBLIC, is_probe=True, summary="Report that the process responds")
+    @route(
+        "GET", "/v2/health/live", name="v2_live", role=PUBLIC, is_probe=True, summary="Report that the process responds"
+    )
     async def live(self, _request: HttpRequest) -> HttpResponse:
         """Respond without calling the engine."""
         return HttpResponse(b'{"live":true}')
 
-    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="The server can predict")
-    @route("GET", "/v2/health/ready", name="v2_ready", role=PUBLIC, is_probe=True, summary="The server can predict")
+    @route("GET", "/readyz", role=PUBLIC, is_probe=True, summary="Report whether the server can predict")
+    @route(
+        "GET",
+        "/v2/health/ready",
+        name="v2_ready",
+        role=PUBLIC,
+        is_probe=True,
+        summary="Report whether the server can predict",
+    )
     async def ready(self, _request: HttpRequest) -> HttpResponse:
         """Report whether the server can predict."""
         return self._readiness_response({})
@@ -106,7 +110,7 @@ class Endpoints:
         "/health",
         role=PUBLIC,
         is_probe=True,
-        summary="Whether the server can predict, and with which model",
+        summary="Report whether the server can predict, and its model",
     )
     async def health(self, _request: HttpRequest) -> HttpResponse:
         """Report whether the server can predict, and the model that it has loaded."""
@@ -115,7 +119,7 @@ class Endpoints:
 
     def _readiness_response(self, details: dict[str, Any]) -> HttpResponse:
         readiness = self.engine.ready()
-        is_draining = self.is_draining()
+        is_draining = self.server_status.is_draining
         if readiness.is_ready and not is_draining:
             return HttpResponse(_to_json({"status": "ok", "ready": True, **details}))
         reason = "the server is stopping" if is_draining else readiness.reason
@@ -178,7 +182,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
-        summary="What each value contributes",
+        summary="Return the contribution of each feature",
     )
     async def explain(self, request: HttpRequest) -> HttpResponse:
         """Return the contribution of each value of a row."""
@@ -190,7 +194,7 @@ class Endpoints:
         role="predict",
         accepts=JSON_ONLY,
         request="Explanation",
-        summary="How the prediction changes with each value",
+        summary="Return how the prediction changes with each feature",
     )
     async def what_if(self, request: HttpRequest) -> HttpResponse:
         """Return how the prediction of a row changes with each of its values."""
@@ -203,13 +207,18 @@ class Endpoints:
 
     # Operation
 
-    @route("GET", "/v1/status", role="viewer", summary="The loaded model, the queue and counts since the start")
+    @route("GET", "/v1/status", role="viewer", summary="Report the loaded model, the queue and counts since the start")
     async def status(self, _request: HttpRequest) -> HttpResponse:
         """Report the state of engine and server."""
-        body = {**self.engine.status(), "http": self.gauges(), "shed": self.concurrency_limiter.n_shed}
+        body = {**self.engine.status(), "http": self._server_gauges(), "shed": self.concurrency_limiter.n_shed}
         return HttpResponse(_to_json(body))
 
-    @route("GET", "/v1/models", role="viewer", summary="The loaded and the previous model, with schema and card")
+    @route(
+        "GET",
+        "/v1/models",
+        role="viewer",
+        summary="Describe the loaded model, with schema and card; name the previous one",
+    )
     async def models(self, _request: HttpRequest) -> HttpResponse:
         """Describe the loaded model, and name the previous one."""
         active, previous = self.engine.loaded_model, self.engine.previous_model
@@ -226,15 +235,19 @@ class Endpoints:
         role="viewer",
         response="Text",
         response_media_type="text/plain",
-        summary="Metrics for Prometheus",
+        summary="Export metrics for Prometheus",
     )
     async def export_metrics(self, _request: HttpRequest) -> HttpResponse:
         """Export all metrics in the text format of Prometheus."""
         limiter = self.concurrency_limiter
-        gauges = {**self.gauges(), "http_requests_in_flight": float(limiter.n_requests)}
+        gauges = {**self._server_gauges(), "http_requests_in_flight": float(limiter.n_requests)}
         families = await self.monitor_metrics.families()
         text = self.request_metrics.to_prometheus(gauges, limiter.n_shed, self.engine.status(), families)
         return HttpResponse(text, media_type=METRICS_TYPE)
+
+    def _server_gauges(self) -> dict[str, float]:
+        status = self.server_status
+        return {"http_connections": float(len(status.connections)), "http_draining": float(status.is_draining)}
 
     @route("POST", "/v1/activate", role="operator", summary="Load a newly promoted version now")
     async def activate(self, _request: HttpRequest) -> HttpResponse:
@@ -243,21 +256,29 @@ class Endpoints:
 
     # The Open Inference Protocol
 
-    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Name and version of the server")
+    @route("GET", "/v2", name="v2_server", role=PUBLIC, summary="Return name and version of the server")
     async def v2_server_metadata(self, _request: HttpRequest) -> HttpResponse:
         """Name the server."""
         body = {"name": _PROJECT, "version": version(_PROJECT), "extensions": ["binary_tensor_data"]}
         return HttpResponse(_to_json(body))
 
-    @route("GET", _V2_MODEL, name="v2_model", role="viewer", summary="Inputs and outputs of the model")
-    @route("GET", _V2_VERSION, name="v2_version", role="viewer", summary="Inputs and outputs of the model")
+    @route("GET", _V2_MODEL, name="v2_model", role="viewer", summary="Return inputs and outputs of the model")
+    @route("GET", _V2_VERSION, name="v2_version", role="viewer", summary="Return inputs and outputs of the model")
     async def v2_model_metadata(self, request: HttpRequest) -> HttpResponse:
         """Describe the tensors of the model."""
         model = self._require_named_model(request)
         return HttpResponse(_to_json(open_inference.model_metadata(model.name, str(model.version), model.schema)))
 
-    @route("GET", f"{_V2_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="The model can predict")
-    @route("GET", f"{_V2_VERSION}/ready", name="v2_version_ready", role=PUBLIC, summary="The model can predict")
+    @route(
+        "GET", f"{_V2_MODEL}/ready", name="v2_model_ready", role=PUBLIC, summary="Report whether the model can predict"
+    )
+    @route(
+        "GET",
+        f"{_V2_VERSION}/ready",
+        name="v2_version_ready",
+        role=PUBLIC,
+        summary="Report whether the model can predict",
+    )
     async def v2_model_ready(self, request: HttpRequest) -> HttpResponse:
         """Report whether this model can predict."""
         model = self._require_named_model(request)
@@ -307,7 +328,12 @@ class Endpoints:
 
     # Descriptions
 
-    @route("GET", "/openapi.json", role="viewer", summary="This description")
+    @route(
+        "GET",
+        "/openapi.json",
+        role="viewer",
+        summary="Return the OpenAPI document, with types, bounds, units and examples",
+    )
     async def openapi(self, _request: HttpRequest) -> HttpResponse:
         """Return the OpenAPI document."""
         return HttpResponse(self._description().openapi_json)
@@ -318,7 +344,7 @@ class Endpoints:
         role="viewer",
         response="Text",
         response_media_type="text/html",
-        summary="This description, for people",
+        summary="Show the OpenAPI document as a page; on loopback only",
     )
     async def docs(self, _request: HttpRequest) -> HttpResponse:
         """Return the OpenAPI document as a page."""

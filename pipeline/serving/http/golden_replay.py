@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -26,7 +27,7 @@ from pipeline.serving.http.limits import ConcurrencyLimiter
 from pipeline.serving.http.messages import JSON, HttpResponse
 from pipeline.serving.http.protocol import DeadlineProtocol
 from pipeline.serving.http.request_metrics import RequestMetrics
-from pipeline.serving.http.router import Route, Router
+from pipeline.serving.http.router import JSON_ONLY, Router, bind_routes, route
 from pipeline.serving.rows.json_rows import ParsedRows
 
 if TYPE_CHECKING:
@@ -116,34 +117,38 @@ async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path
     return response
 
 
+@dataclass(frozen=True, slots=True)
+class _ReplayEndpoints:
+    """The two prediction endpoints of one model, without a log."""
+
+    model: LoadedModel
+    predictor: BatchPredictor
+
+    @route("POST", "/predict", role="predict", accepts=JSON_ONLY)
+    async def predict(self, request: HttpRequest) -> HttpResponse:
+        """Predict one row."""
+        return self._respond(ParsedRows([self.model.parser.parse_row(request.body)], [0]), "row")
+
+    @route("POST", "/predict/batch", role="predict", accepts=JSON_ONLY)
+    async def predict_batch(self, request: HttpRequest) -> HttpResponse:
+        """Predict many rows."""
+        return self._respond(self.model.parser.parse_batch(request.body, partial=True), "batch")
+
+    def _respond(self, rows: ParsedRows, kind: RequestKind) -> HttpResponse:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        (completed,) = self.predictor.predict([PendingRequest(self.model, rows, kind, future, 0)])
+        return HttpResponse(completed.body)
+
+
 def _prediction_application(model: LoadedModel) -> Application:
     """Return an application with the two prediction endpoints, without authentication and log."""
-    answerer = BatchPredictor(sample_rate=1.0)
-
-    def answered(rows: ParsedRows, kind: RequestKind) -> HttpResponse:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        (found,) = answerer.predict([PendingRequest(model, rows, kind, future, 0)])
-        return HttpResponse(found.body)
-
-    async def one(call: HttpRequest) -> HttpResponse:
-        return answered(ParsedRows([model.parser.parse_row(call.body)], [0]), "row")
-
-    async def many(call: HttpRequest) -> HttpResponse:
-        return answered(model.parser.parse_batch(call.body, partial=True), "batch")
-
-    accepts = (JSON.decode(),)
     return Application(
-        Router(
-            (
-                Route("predict", "POST", "/predict", "predict", one, accepts),
-                Route("predict_batch", "POST", "/predict/batch", "predict", many, accepts),
-            )
-        ),
+        Router(bind_routes(_ReplayEndpoints(model, BatchPredictor(sample_rate=1.0)))),
         Authenticator(is_required=False, verifiers=(), rate_limiter=None),
         TrustedHosts(frozenset()),
-        ConcurrencyLimiter(8, _MAX_BODY_BYTES),
-        RequestMetrics(),
-        access_log.AccessLog(access_log.null_logger(), logs_all=False),
+        concurrency_limiter=ConcurrencyLimiter(8, _MAX_BODY_BYTES),
+        request_metrics=RequestMetrics(),
+        access_log=access_log.AccessLog(access_log.null_logger(), logs_all=False),
         max_body_bytes=_MAX_BODY_BYTES,
         max_connections=8,
     )

@@ -1,4 +1,4 @@
-"""Show what the monitor last found as gauges: read from the state database beside the loop, and kept for some seconds."""
+"""Export the last monitor run, open incidents and pending notifications as Prometheus gauges."""
 
 from __future__ import annotations
 
@@ -24,16 +24,19 @@ _SEVERITIES = ("info", "warning", "critical")
 
 @dataclass(frozen=True, slots=True)
 class MonitorSnapshot:
-    """The last run of the monitor, open incidents by severity, and messages that wait."""
+    """The last monitor run, open incidents by severity, and the number of pending notifications."""
 
     run: MonitorRun | None
     n_open_incidents: dict[str, int]
-    n_pending_messages: int
+    n_pending_notifications: int
 
 
 @dataclass(slots=True)
 class MonitorMetrics:
-    """Reads what the monitor left in the state database; one that is away leaves the figures as they were."""
+    """Reads the results of the monitor from the state database, at most every ten seconds.
+
+    While the database is unavailable, the last values stay.
+    """
 
     model: str
     state: State | None = None
@@ -46,63 +49,67 @@ class MonitorMetrics:
             return []
         if time.monotonic() - self._read_at_s >= _CACHE_S:
             self._read_at_s = time.monotonic()
-            with suppress(MlopsError):  # it is away: readiness and the log's own figures say so
+            with suppress(MlopsError):  # readiness and the metrics of the log report the outage
                 self._snapshot = await asyncio.to_thread(self._read_snapshot, self.state)
         return [] if self._snapshot is None else list(monitor_gauges(self._snapshot))
 
     def _read_snapshot(self, state: State) -> MonitorSnapshot:
         with state.reading() as connection:
-            found = store.read_incidents(connection, self.model)
-            n_open = {name: sum(one.severity == name for one in found) for name in _SEVERITIES}
+            incidents = store.read_incidents(connection, self.model)
+            n_open = {name: sum(incident.severity == name for incident in incidents) for name in _SEVERITIES}
             return MonitorSnapshot(
                 store.last_monitor_run(connection, self.model), n_open, store.count_undelivered(connection)
             )
 
 
 def monitor_gauges(snapshot: MonitorSnapshot) -> Iterable[Any]:
-    """Yield one family for each kind of figure; columns are at most a hundred, the most worrying ones."""
+    """Yield the metric families of a snapshot; at most the hundred columns with the highest priority are labels."""
     from prometheus_client.core import GaugeMetricFamily
 
-    opened = GaugeMetricFamily("mlops_incidents_open", "Incidents that are not resolved.", labels=["severity"])
-    for severity, n in snapshot.n_open_incidents.items():
-        opened.add_metric([severity], n)
-    yield opened
-    yield GaugeMetricFamily(
-        "mlops_notifications_pending",
-        "Number of notifications that no receiver has accepted yet.",
-        value=snapshot.n_pending_messages,
-    )
+    incidents = GaugeMetricFamily("mlops_incidents_open", "Number of open incidents by severity.", labels=["severity"])
+    for severity, n_open in snapshot.n_open_incidents.items():
+        incidents.add_metric([severity], n_open)
+    yield incidents
     run = snapshot.run
-    last = 0.0 if run is None else run.recorded_at / 1_000_000
-    yield GaugeMetricFamily(
-        "mlops_monitor_last_run_timestamp_seconds", "When the monitor last ran; 0 for never.", value=last
-    )
-    if run is None:
-        return
-    yield GaugeMetricFamily("mlops_monitor_window_rows", "Predictions of its window.", value=run.summary["n_rows"])
-    yield GaugeMetricFamily(
-        "mlops_monitor_window_outcomes", "Outcomes known of its window.", value=run.summary["n_outcomes"]
-    )
-    yield from _drift_gauges(run.summary["columns"])
-    yield _performance_gauge(run.summary["metrics"])
+    gauges = {
+        "mlops_notifications_pending": (
+            "Number of notifications that no receiver has accepted yet.",
+            snapshot.n_pending_notifications,
+        ),
+        "mlops_monitor_last_run_timestamp_seconds": (
+            "Time of the last monitor run, in seconds since 1970; 0 without a run.",
+            0.0 if run is None else run.recorded_at / 1_000_000,
+        ),
+    }
+    if run is not None:
+        gauges |= {
+            "mlops_monitor_window_rows": ("Number of predictions in the monitored window.", run.summary["n_rows"]),
+            "mlops_monitor_window_outcomes": ("Number of outcomes in the monitored window.", run.summary["n_outcomes"]),
+        }
+    for name, (help_text, value) in gauges.items():
+        yield GaugeMetricFamily(name, help_text, value=value)
+    if run is not None:
+        yield from _drift_gauges(run.summary["columns"])
+        yield _performance_gauge(run.summary["metrics"])
 
 
 def _drift_gauges(columns: list[dict[str, Any]]) -> Iterable[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
-    value = GaugeMetricFamily(
-        "mlops_drift_statistic", "Distance from the reference.", labels=["column", "kind", "statistic"]
+    labels = ["column", "kind", "statistic"]
+    statistic = GaugeMetricFamily(
+        "mlops_drift_statistic", "Distance of a column's distribution from the reference.", labels=labels
     )
-    limit = GaugeMetricFamily(
-        "mlops_drift_threshold", "Threshold of the drift statistic.", labels=["column", "kind", "statistic"]
+    threshold = GaugeMetricFamily("mlops_drift_threshold", "Threshold of the drift statistic.", labels=labels)
+    detected = GaugeMetricFamily(
+        "mlops_drift_detected", "1 if the column has drifted, otherwise 0.", labels=["column", "kind"]
     )
-    verdict = GaugeMetricFamily("mlops_drift_detected", "1 where the verdict is drift.", labels=["column", "kind"])
-    for one in columns:
-        verdict.add_metric([one["column"], one["kind"]], float(one["verdict"] == "drift"))
-        for family, key in ((value, "value"), (limit, "threshold")):
-            if one[key] is not None:
-                family.add_metric([one["column"], one["kind"], one["statistic"]], one[key])
-    return value, limit, verdict
+    for column in columns:
+        detected.add_metric([column["column"], column["kind"]], float(column["verdict"] == "drift"))
+        for family, key in ((statistic, "value"), (threshold, "threshold")):
+            if column[key] is not None:
+                family.add_metric([column["column"], column["kind"], column["statistic"]], column[key])
+    yield from (statistic, threshold, detected)
 
 
 def _performance_gauge(metrics: dict[str, dict[str, Any]]) -> Any:
@@ -110,11 +117,11 @@ def _performance_gauge(metrics: dict[str, dict[str, Any]]) -> Any:
 
     family = GaugeMetricFamily(
         "mlops_performance",
-        "Performance in the window: realized, estimated, and the baseline.",
+        "Performance metric in the monitored window: realized, estimated, or of the baseline.",
         labels=["metric", "kind"],
     )
-    for name, one in metrics.items():
+    for name, values in metrics.items():
         for kind in ("realized", "estimated", "baseline"):
-            if one[kind] is not None:
-                family.add_metric([name, kind], one[kind])
+            if values[kind] is not None:
+                family.add_metric([name, kind], values[kind])
     return family

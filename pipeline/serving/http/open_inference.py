@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2: one tensor for each feature, as JSON or with binary tensors behind it."""
+"""The Open Inference Protocol, version 2: a tensor for each feature, in JSON or as binary data after the JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.rows.json_rows import check_comma_count, max_commas_per_row, parse_json
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ class _RequestBody(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class InferenceRequest:
-    """What a request asks: columns of plain values, and which outputs in which form (True: binary)."""
+    """A parsed request: columns of Python values, and the requested outputs (True: as binary data)."""
 
     id: str | None
     columns: Mapping[str, Sequence[Any]]
@@ -66,7 +66,7 @@ class InferenceRequest:
 
 
 def model_metadata(name: str, version: str, schema: Schema) -> dict[str, Any]:
-    """Return what the protocol says of a model."""
+    """Return the metadata of a model, as the protocol defines them."""
     inputs = [{"name": column.name, "datatype": _DATATYPES[column.kind], "shape": [-1]} for column in schema.features]
     shapes = {"probabilities": [-1, len(schema.target.classes)]}
     outputs = [
@@ -77,12 +77,16 @@ def model_metadata(name: str, version: str, schema: Schema) -> dict[str, Any]:
 
 
 def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, max_rows: int) -> InferenceRequest:
-    """Return what a body asks.
+    """Return the parsed body of a request.
 
     Raises
     ------
-    BodyRefused
-        When it is no request of the protocol, or its tensors are not the features.
+    MalformedBody
+        When the body is not JSON, or its binary part does not match the JSON.
+    InvalidRequest
+        When it is not a request of the protocol, or its tensors are not the features.
+    BodyTooLarge
+        When it has too many rows or values.
     """
     head, tail = _split_binary(body, header_length)
     max_commas = max_rows * max_commas_per_row(schema)
@@ -93,13 +97,15 @@ def parse_request(body: bytes, header_length: bytes | None, schema: Schema, *, m
     except msgspec.ValidationError as error:
         raise InvalidRequest.for_field("body", "type", str(error)) from error
     except UnicodeError as error:
-        raise MalformedBody.for_field("body", "utf-8", "half of a surrogate pair is no text") from error
+        raise MalformedBody.for_field(
+            "body", "utf-8", "contains half of a surrogate pair; expected text in UTF-8"
+        ) from error
     columns = _feature_columns(request.inputs, tail, schema, max_rows)
     return InferenceRequest(request.id, columns, _requested_outputs(request))
 
 
 def _parse_fast(head: bytes) -> _RequestBody | None:
-    """Return the request of a body in which nothing is wrong and no key stands twice, which a colon for each says."""
+    """Return the request of a valid body; None if a key may be repeated, because there is more than a colon for each."""
     try:
         plain = msgspec.json.decode(head)
         request = msgspec.convert(plain, _RequestBody)
@@ -140,40 +146,38 @@ def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_ro
         where = f"inputs[{number}]"
         column = kinds.get(tensor.name)
         if column is None:
-            raise InvalidRequest.for_field(where, "unknown", f"no such feature; known: {', '.join(kinds)}")
+            raise InvalidRequest.for_field(
+                where, "unknown", f"is not a feature of this model; known: {', '.join(kinds)}"
+            )
         if tensor.name in columns:
-            raise InvalidRequest.for_field(where, "duplicate", f"{column.name} stands there twice")
+            raise InvalidRequest.for_field(where, "duplicate", f"{column.name} is given twice")
         n = _count_rows(tensor, where)
         if n_rows is not None and n != n_rows:
-            raise InvalidRequest.for_field(
-                f"{where}.shape", "shape", f"all tensors have as many rows; the first has {n_rows}"
-            )
+            raise InvalidRequest.for_field(f"{where}.shape", "shape", f"has {n} rows; the first tensor has {n_rows}")
         n_rows = n
         columns[tensor.name], at = _tensor_values(tensor, column, n, where, tail, at)
     if n_rows is not None and n_rows > max_rows:
         raise BodyTooLarge.for_field("inputs[0].shape", "rows", f"at most {max_rows:,} rows at a time")
     if at != len(tail):
-        raise MalformedBody.for_field("body", "binary", "the binary part is longer than its tensors say")
+        raise MalformedBody.for_field("body", "binary", "the binary part is longer than its tensors")
     return columns
 
 
 def _count_rows(tensor: _Tensor, location: str) -> int:
     shape = tensor.shape
     if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
-        raise InvalidRequest.for_field(
-            f"{location}.shape", "shape", "accepted are [n] and [n, 1], with n of at least 1"
-        )
+        raise InvalidRequest.for_field(f"{location}.shape", "shape", "expected [n] or [n, 1] with n of at least 1")
     return shape[0]
 
 
 def _tensor_values(
     tensor: _Tensor, column: Column, n_rows: int, location: str, tail: bytes, offset: int
 ) -> tuple[list[Any], int]:
-    """Return the values of a tensor and where the next one begins in the binary part."""
+    """Return the values of a tensor, and the offset of the next tensor in the binary part."""
     wants_number = _DATATYPES[column.kind] != "BYTES"
     if tensor.datatype not in _NUMPY_TYPES and tensor.datatype != "BYTES":
         accepted = ", ".join([*_NUMPY_TYPES, "BYTES"])
-        raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"accepted is one of {accepted}")
+        raise InvalidRequest.for_field(f"{location}.datatype", "datatype", f"expected one of {accepted}")
     if wants_number is (tensor.datatype == "BYTES"):
         raise InvalidRequest.for_field(
             f"{location}.datatype", "datatype", f"{column.name} is {_DATATYPES[column.kind]}"
@@ -184,14 +188,14 @@ def _tensor_values(
             raise InvalidRequest.for_field(location, "missing", "data is missing")
         values = tensor.data
         if len(tensor.shape) == 2 and list in set(map(type, values)):
-            values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in values]
+            values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
     else:
         if type(size) is not int or not 0 <= size <= len(tail) - offset:
             raise MalformedBody.for_field(location, "binary", "binary_data_size is the number of bytes of the tensor")
         values = _decode_binary(tensor.datatype, tail[offset : offset + size], n_rows, location)
         offset += size
     if len(values) != n_rows:
-        raise InvalidRequest.for_field(location, "shape", f"its shape says {n_rows} values")
+        raise InvalidRequest.for_field(location, "shape", f"has {len(values)} values; its shape has {n_rows}")
     return values, offset
 
 
@@ -200,7 +204,7 @@ def _decode_binary(datatype: str, data: bytes, n_rows: int, location: str) -> li
         return _decode_strings(data, location)
     kind = np.dtype(_NUMPY_TYPES[datatype])
     if len(data) != n_rows * kind.itemsize:
-        raise MalformedBody.for_field(location, "binary", "its bytes are not as many as shape and datatype say")
+        raise MalformedBody.for_field(location, "binary", "its number of bytes does not match shape and datatype")
     values: list[Any] = np.frombuffer(data, kind).tolist()
     return values
 
@@ -211,12 +215,12 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
         end = at + 4 + int.from_bytes(data[at : at + 4], "little")
         if end > len(data):
             raise MalformedBody.for_field(
-                location, "binary", "each word is its length in 4 bytes, little end first, and its bytes"
+                location, "binary", "expected for each string its length in 4 bytes, little-endian, and its bytes"
             )
         try:
             words.append(data[at + 4 : end].decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise MalformedBody.for_field(location, "utf-8", "words are UTF-8") from error
+            raise MalformedBody.for_field(location, "utf-8", "expected strings in UTF-8") from error
         at = end
     return words
 
@@ -224,8 +228,8 @@ def _decode_strings(data: bytes, location: str) -> list[Any]:
 def build_response(
     request: InferenceRequest, predictions: PredictionBatch, *, name: str, version: str
 ) -> tuple[bytes, int | None]:
-    """Return the body of an answer, and the length of its JSON part where binary tensors follow."""
-    found: dict[str, Sequence[Any]] = {
+    """Return the body of a response, and the length of its JSON part if binary data follow, otherwise None."""
+    values_by_output: dict[str, Sequence[Any]] = {
         "prediction": predictions.predictions,
         "probabilities": predictions.probabilities,
         "confidence": predictions.confidences,
@@ -234,19 +238,19 @@ def build_response(
     outputs: list[dict[str, Any]] = []
     tail: list[bytes] = []
     for output, is_binary in request.outputs.items():
-        values = found[output]
-        told: dict[str, Any] = {"name": output, "datatype": _OUTPUT_DATATYPES[output], "shape": _output_shape(values)}
+        values = values_by_output[output]
+        tensor: dict[str, Any] = {"name": output, "datatype": _OUTPUT_DATATYPES[output], "shape": _output_shape(values)}
         if is_binary:
-            packed = _encode_binary(values, _OUTPUT_DATATYPES[output])
-            told["parameters"] = {"binary_data_size": len(packed)}
-            tail.append(packed)
+            data = _encode_binary(values, _OUTPUT_DATATYPES[output])
+            tensor["parameters"] = {"binary_data_size": len(data)}
+            tail.append(data)
         else:
-            told["data"] = _flatten(values)
-        outputs.append(told)
-    whole: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+            tensor["data"] = _flatten(values)
+        outputs.append(tensor)
+    body: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
     if request.id is not None:
-        whole["id"] = request.id
-    head = msgspec.json.encode(whole)
+        body["id"] = request.id
+    head = msgspec.json.encode(body)
     return head + b"".join(tail), len(head) if tail else None
 
 
@@ -255,11 +259,11 @@ def _output_shape(values: Sequence[Any]) -> list[int]:
 
 
 def _flatten(values: Sequence[Any]) -> list[Any]:
-    return [one for row in values for one in row] if values and isinstance(values[0], list) else list(values)
+    return [value for row in values for value in row] if values and isinstance(values[0], list) else list(values)
 
 
 def _encode_binary(values: Sequence[Any], datatype: str) -> bytes:
     if datatype == "BYTES":
-        words = [str(one).encode() for one in values]
-        return b"".join([len(word).to_bytes(4, "little") + word for word in words])
+        strings = [str(value).encode() for value in values]
+        return b"".join([len(string).to_bytes(4, "little") + string for string in strings])
     return np.asarray(_flatten(values), "<f8").tobytes()

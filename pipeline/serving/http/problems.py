@@ -1,4 +1,4 @@
-"""Say what is wrong with a request as an RFC 9457 problem document that teaches its reader."""
+"""Turn errors into problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
-from pipeline.serving import errors
+from pipeline.serving import serving_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,34 +28,36 @@ class _ProblemType(NamedTuple):
 
 # The kind ends the `type` of the document.
 _PROBLEM_TYPES: dict[str, _ProblemType] = {
-    "bad-request": _ProblemType(400, "The request cannot be read"),
-    "invalid-json": _ProblemType(400, "The body is not strict JSON", (errors.MalformedBody,)),
-    "credential-missing": _ProblemType(401, "A credential is needed"),
-    "credential-refused": _ProblemType(401, "The credential is not accepted"),
+    "bad-request": _ProblemType(400, "The request is malformed"),
+    "invalid-json": _ProblemType(400, "The body is not strict JSON", (serving_errors.MalformedBody,)),
+    "credential-missing": _ProblemType(401, "A credential is required"),
+    "credential-refused": _ProblemType(401, "The credential is not valid"),
     "role-missing": _ProblemType(403, "The credential lacks the role"),
-    "host-refused": _ProblemType(403, "The request is meant for another host"),
+    "host-refused": _ProblemType(403, "The request is addressed to another host"),
     "origin-refused": _ProblemType(403, "The request comes from another site"),
-    "not-found": _ProblemType(404, "Nothing is here"),
-    "unknown-prediction": _ProblemType(404, "No such prediction is in the log", (errors.UnknownPrediction,)),
-    "method-not-allowed": _ProblemType(405, "The method is not the one of this path"),
+    "not-found": _ProblemType(404, "The path does not exist"),
+    "unknown-prediction": _ProblemType(404, "The prediction is not in the log", (serving_errors.UnknownPrediction,)),
+    "method-not-allowed": _ProblemType(405, "The path does not accept this method"),
     "too-slow": _ProblemType(408, "The request did not arrive in time"),
-    "conflict": _ProblemType(409, "Something else was first", (Conflict,)),
-    "key-conflict": _ProblemType(409, "The idempotency key belongs to another request", (errors.IdempotencyConflict,)),
-    "too-large": _ProblemType(413, "The body is too large", (errors.BodyTooLarge,)),
-    "unsupported-media-type": _ProblemType(415, "The body is of another kind"),
-    "invalid-rows": _ProblemType(422, "The rows are not what the schema declares", (errors.InvalidRequest,)),
+    "conflict": _ProblemType(409, "Another request was first", (Conflict,)),
+    "key-conflict": _ProblemType(
+        409, "The idempotency key belongs to another request", (serving_errors.IdempotencyConflict,)
+    ),
+    "too-large": _ProblemType(413, "The body is too large", (serving_errors.BodyTooLarge,)),
+    "unsupported-media-type": _ProblemType(415, "The media type is not accepted"),
+    "invalid-rows": _ProblemType(422, "The rows do not match the schema", (serving_errors.InvalidRequest,)),
     "too-many-requests": _ProblemType(429, "Too many requests"),
-    "head-too-large": _ProblemType(431, "The head of the request is too large"),
-    "bug": _ProblemType(500, "A bug of ours", (MlopsError,)),
-    "overloaded": _ProblemType(503, "The server has more work than it can do"),
+    "head-too-large": _ProblemType(431, "The headers are too large"),
+    "bug": _ProblemType(500, "Internal error", (MlopsError,)),
+    "overloaded": _ProblemType(503, "The server is overloaded"),
     "not-ready": _ProblemType(
         503,
-        "The server cannot answer now",
+        "The server is not ready",
         (
-            errors.NotReady,
-            errors.LogQueueFull,
-            errors.LogUnavailable,
-            errors.StateUnavailable,
+            serving_errors.NotReady,
+            serving_errors.LogQueueFull,
+            serving_errors.LogUnavailable,
+            serving_errors.StateUnavailable,
             DependencyUnavailable,
         ),
     ),
@@ -65,18 +67,20 @@ _DEPENDENCY_RETRY_AFTER_S = 2
 
 
 class HttpProblem(Exception):
-    """A request that gets a problem document for an answer.
+    """An error whose response is a problem document.
 
     Parameters
     ----------
     kind : str
-        A word of the table of problems; it decides status, type and title.
+        A key of the table of problem types, which has its status and title.
     detail : str
-        What was expected and what to do; never what was sent.
+        What was expected and what to do next; never a value that was sent.
     headers : mapping
-        Header fields to add, such as Retry-After.
+        Further response headers, such as Retry-After.
     problems : sequence of mappings
-        One entry for each place, with `path`, `rule` and `message`.
+        One entry for each invalid field, with `path`, `rule` and `message`.
+    n_problems : int
+        Number of all invalid fields; that of `problems` when 0.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class HttpProblem(Exception):
 
 
 def problem_document(problem: HttpProblem, *, request_id: str, is_inference: bool = False) -> bytes:
-    """Return the body of the answer; clients of the Open Inference Protocol look for the member `error`."""
+    """Return the response body; clients of the Open Inference Protocol read its member `error`."""
     status, title, _ = _PROBLEM_TYPES[problem.kind]
     document: dict[str, Any] = {
         "type": f"urn:mlops:problem:{problem.kind}",
@@ -116,14 +120,14 @@ def problem_document(problem: HttpProblem, *, request_id: str, is_inference: boo
 
 
 def problem_from_error(error: Exception) -> HttpProblem:
-    """Return the problem of an error, by the table above; the details of a fault of ours stay in the server's log."""
+    """Return the problem of an error, by its class; the details of an internal error stay in the server's log."""
     kind = next((_KIND_BY_ERROR[base] for base in type(error).__mro__ if base in _KIND_BY_ERROR), "bug")
     if kind == "bug":
-        return HttpProblem(kind, "this is a bug of ours; the server's log has it under the request_id")
-    if isinstance(error, errors.InvalidRequest):
+        return HttpProblem(kind, "internal error; the server's log has the traceback under this request_id")
+    if isinstance(error, serving_errors.InvalidRequest):
         faults = [{"path": fault.path, "rule": fault.rule, "message": fault.message} for fault in error.errors]
         return HttpProblem(kind, str(error), problems=faults, n_problems=error.n_errors)
-    if isinstance(error, errors.NotReady):
+    if isinstance(error, serving_errors.NotReady):
         return HttpProblem(kind, str(error), headers={"Retry-After": str(error.retry_after_s)})
     if isinstance(error, DependencyUnavailable):
         retry_after = {"Retry-After": str(_DEPENDENCY_RETRY_AFTER_S)}
@@ -132,5 +136,5 @@ def problem_from_error(error: Exception) -> HttpProblem:
 
 
 def problem_types() -> dict[str, tuple[HTTPStatus, str]]:
-    """Return the status and title of each kind; the table of the documentation is held to it."""
+    """Return the status and title of each kind; a test compares them with docs/serving.md."""
     return {kind: (HTTPStatus(row.status), row.title) for kind, row in _PROBLEM_TYPES.items()}

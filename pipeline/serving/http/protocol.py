@@ -5,7 +5,7 @@ uvicorn waits for a slow client without end and accepts headers of any size. Eac
 at once, and gets a task only when it waits for something.
 
 The parts of uvicorn that this module uses are private: `test_uvicorn_internals.py` names each of them, and
-pyproject.toml has an upper bound. docs/decisions/deadline-protocol-over-uvicorn.md says why.
+pyproject.toml has an upper bound. docs/decisions/0026-deadline-protocol-over-uvicorn.md says why.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # Declared above a method it takes (self, request); in the router it is bound and takes the request alone.
     Handler = Callable[..., Awaitable[HttpResponse]]
 
-__all__ = ["JSON_ONLY", "Route", "Router", "bind_routes", "route"]
+__all__ = ["JSON_ONLY", "Route", "Router", "bind_routes", "declared_routes", "route"]
 
 JSON_ONLY = ("application/json",)
 _ROUTES_ATTRIBUTE = "declared_routes"
@@ -95,12 +95,16 @@ def route(
     return declare
 
 
+def declared_routes(endpoints: type) -> tuple[Route, ...]:
+    """Return the routes that the methods of a class declare, in the order of the source."""
+    return tuple(declared for member in vars(endpoints).values() for declared in getattr(member, _ROUTES_ATTRIBUTE, ()))
+
+
 def bind_routes(endpoints: object) -> tuple[Route, ...]:
-    """Return the routes that the methods of an object declare, in the order of the source, bound to that object."""
+    """Return the routes that the class of an object declares, with handlers bound to that object."""
     return tuple(
-        replace(declared, handler=getattr(endpoints, name))
-        for name, member in vars(type(endpoints)).items()
-        for declared in getattr(member, _ROUTES_ATTRIBUTE, ())
+        replace(declared, handler=getattr(endpoints, declared.handler.__name__))
+        for declared in declared_routes(type(endpoints))
     )
 
 

@@ -63,10 +63,13 @@ def bind_socket(host: str, port: int) -> socket.socket:
     try:
         family, socket_type, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket_type, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
-        listening.settimeout(0)
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(listening.close)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+            listening.settimeout(0)
+            cleanup.pop_all()
     except OSError as error:
         raise DependencyUnavailable(
             f"{host}:{port}: the server cannot listen ({error.strerror}); stop the program that does, or choose another --port"
@@ -114,7 +117,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
         self._application = application
         self._accept_tasks: set[asyncio.Future[Any]] = set()
-        application.connections = self.server_state.connections
+        application.server_status.connections = self.server_state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept all waiting connections at each turn of the event loop.
@@ -149,7 +152,7 @@ class HttpServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the requests that have started, with their timeouts in force."""
-        self._application.is_draining = True
+        self._application.server_status.is_draining = True
         for listening in sockets or ():
             asyncio.get_running_loop().remove_reader(listening.fileno())
             self._accept_all(listening)

@@ -14,7 +14,7 @@ import uvloop
 from pipeline.errors import MlopsError
 from pipeline.serving.http import access_log
 from pipeline.serving.http.api_key_verifier import ApiKeyVerifier
-from pipeline.serving.http.application import Application, TrustedHosts
+from pipeline.serving.http.application import Application, ServerStatus, TrustedHosts
 from pipeline.serving.http.authentication import Authenticator
 from pipeline.serving.http.endpoints import Endpoints
 from pipeline.serving.http.golden_replay import replay_golden_rows
@@ -109,30 +109,31 @@ def serve(
     """
     is_protected = config.authentication == "required"
     check_bind_address(config.host, is_protected=is_protected)
-    known = os.environ if environment is None else environment
-    tracing = open_tracing(known, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
+    variables = os.environ if environment is None else environment
+    tracing = open_tracing(variables, _SERVICE_NAME, sample_rate=config.trace_sample_rate)
     logger = access_log.configure_logging() if tracing is None else access_log.configure_logging(add_trace_ids)
     engine.verify = replay_golden_rows
-    keys = ApiKeyVerifier()
+    api_keys = ApiKeyVerifier()
     monitor_metrics = MonitorMetrics(engine.model)
     application = _create_application(
         engine,
-        keys,
         config,
-        logger,
-        known,
+        _create_authenticator(api_keys, config, variables),
+        logger=logger,
         monitor_metrics=monitor_metrics,
         request_metrics=RequestMetrics() if tracing is None else TracedRequestMetrics(),
     )
     limits = config.limits
-    deadlines = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
-    listening = bind_socket(config.host, config.port)
-    front = None
+    timeouts = Timeouts(limits.header_timeout_s, limits.body_timeout_s, limits.response_timeout_s)
+    listening_socket = bind_socket(config.host, config.port)
+    traced = None
     if tracing is not None:
         engine.observer = CommitTracer()
-        front = TracedApplication(application, tracing)
-    server = HttpServer(application, timeouts=deadlines, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=front)
-    service = HttpService(engine, application, server, keys, monitor_metrics, listening, logger, started_at_s)
+        traced = TracedApplication(application, tracing)
+    server = HttpServer(application, timeouts=timeouts, keep_alive_s=limits.keep_alive_timeout_s, asgi_app=traced)
+    service = HttpService(
+        engine, application, server, api_keys, monitor_metrics, listening_socket, logger, started_at_s
+    )
     try:
         uvloop.run(service.run())
     finally:
@@ -142,57 +143,52 @@ def serve(
 
 def _create_application(
     engine: Engine,
-    api_keys: ApiKeyVerifier,
     config: ServingConfig,
-    logger: Any,
-    environment: Mapping[str, str],
+    authenticator: Authenticator,
     *,
+    logger: Any,
     monitor_metrics: MonitorMetrics,
     request_metrics: RequestMetrics,
 ) -> Application:
     limits = config.limits
-    admission = ConcurrencyLimiter(limits.max_concurrent_requests, limits.max_inflight_mb * _BYTES_PER_MB)
-    made: list[Application] = []
-    api = Endpoints(
+    limiter = ConcurrencyLimiter(limits.max_concurrent_requests, limits.max_inflight_mb * _BYTES_PER_MB)
+    server_status = ServerStatus()
+    endpoints = Endpoints(
         engine,
         request_metrics,
-        admission,
-        config.engine.max_rows,
-        gauges=lambda: {
-            "http_connections": float(len(made[0].connections)),
-            "http_draining": float(made[0].is_draining),
-        },
-        is_draining=lambda: made[0].is_draining,
+        limiter,
+        max_rows=config.engine.max_rows,
+        server_status=server_status,
         has_docs_page=is_loopback(config.host),
         monitor_metrics=monitor_metrics,
     )
-    application = Application(
-        Router(api.routes()),
-        _create_authenticator(api_keys, config, environment),
+    return Application(
+        Router(endpoints.routes()),
+        authenticator,
         _create_trusted_hosts(config),
-        admission,
-        request_metrics,
-        access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
+        concurrency_limiter=limiter,
+        request_metrics=request_metrics,
+        access_log=access_log.AccessLog(logger, logs_all=config.log_requests == "all"),
         max_body_bytes=limits.max_body_mb * _BYTES_PER_MB,
         max_connections=limits.max_connections,
+        server_status=server_status,
     )
-    made.append(application)
-    return application
 
 
 def _create_authenticator(
     api_keys: ApiKeyVerifier, config: ServingConfig, environment: Mapping[str, str]
 ) -> Authenticator:
-    limits = config.limits
-    per_s = limits.max_requests_per_s
-    requests = RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None
-    per_min = limits.max_auth_failures_per_min
+    per_s, failures_per_min = config.limits.max_requests_per_s, config.limits.max_auth_failures_per_min
     verifiers: list[CredentialVerifier] = [api_keys]
     issuer = environment.get(config.oidc.issuer_env)
     if issuer:
         verifiers.append(_create_oidc_verifier(issuer, config.oidc))
-    is_required = config.authentication == "required"
-    return Authenticator(is_required, tuple(verifiers), requests, RateLimiter(per_min / 60, float(per_min)))
+    return Authenticator(
+        config.authentication == "required",
+        tuple(verifiers),
+        rate_limiter=RateLimiter(per_s, max(1.0, 2 * per_s)) if per_s else None,
+        failure_limiter=RateLimiter(failures_per_min / 60, float(failures_per_min)),
+    )
 
 
 def _create_oidc_verifier(issuer: str, config: OidcConfig) -> OidcVerifier:
@@ -202,5 +198,6 @@ def _create_oidc_verifier(issuer: str, config: OidcConfig) -> OidcVerifier:
 def _create_trusted_hosts(config: ServingConfig) -> TrustedHosts:
     if not config.allowed_hosts and config.authentication == "required":
         return TrustedHosts(frozenset())
-    own = f"[{config.host}]" if ":" in config.host else config.host
-    return TrustedHosts(frozenset(name.lower().encode() for name in (*config.allowed_hosts, *_LOCAL_HOSTS, own)))
+    bound_host = f"[{config.host}]" if ":" in config.host else config.host
+    names = (*config.allowed_hosts, *_LOCAL_HOSTS, bound_host)
+    return TrustedHosts(frozenset(name.lower().encode() for name in names))

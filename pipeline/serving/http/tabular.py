@@ -1,4 +1,4 @@
-"""Read a batch that comes as CSV, Parquet or Arrow into columns of plain values, without a frame."""
+"""Read a batch of CSV, Parquet or Arrow into columns of Python values, without pandas."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.prediction_types import LineMap
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ __all__ = ["MEDIA_TYPES", "TabularBody", "read_tabular_body"]
 
 @dataclass(frozen=True, slots=True)
 class TabularBody:
-    """The columns of a body, by name, with None for a missing value; and of a text its lines."""
+    """The columns of a body by name; a missing value is None. For CSV also the lines of its rows."""
 
     columns: dict[str, list[Any]]
     lines: LineMap | None = None
@@ -33,12 +33,16 @@ class TabularBody:
 def read_tabular_body(
     media_type: str, body: bytes, schema: Schema, *, max_rows: int, allows_partial: bool = False
 ) -> TabularBody:
-    """Return what a body holds; with `partial`, lines of CSV that cannot be read are named and left out.
+    """Return the columns of a body; with `allows_partial`, invalid CSV lines are reported and skipped.
 
     Raises
     ------
-    BodyRefused
-        When it cannot be read, has other columns than the features, or too many rows.
+    MalformedBody
+        When the body is not Parquet or Arrow.
+    InvalidRequest
+        When a CSV line is invalid, or a column is not a feature.
+    BodyTooLarge
+        When it has too many rows.
     """
     lines = None
     if media_type == _CSV_MEDIA_TYPE:
@@ -47,15 +51,15 @@ def read_tabular_body(
         table = _READERS[media_type](body)
     if table.num_rows > max_rows:
         raise BodyTooLarge.for_field(
-            "body", "rows", f"at most {max_rows:,} rows at a time; this has {table.num_rows:,}"
+            "body", "rows", f"has {table.num_rows:,} rows; at most {max_rows:,} are accepted at a time"
         )
     _check_column_names(table.column_names, schema, "")
-    given = [name for name in schema.feature_names if name in table.column_names]
-    return TabularBody({name: _to_python_values(table.column(name)) for name in given}, lines)
+    given_names = [name for name in schema.feature_names if name in table.column_names]
+    return TabularBody({name: _to_python_values(table.column(name)) for name in given_names}, lines)
 
 
 def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.Table, LineMap]:
-    """Return the rows that can be read, and where they stood; all of them, unless `max_rows` bounds what may be wrong."""
+    """Return the valid rows with their lines; None for `max_rows` refuses the body at the first invalid line."""
     import numpy as np
 
     from pipeline.config.groups.data_config import CsvDialect
@@ -63,19 +67,21 @@ def _read_csv(body: bytes, schema: Schema, *, max_rows: int | None) -> tuple[pa.
     from pipeline.data.input_problems import MAX_INPUT_PROBLEMS
 
     kinds = {column.name: column.kind for column in schema.features}
-    named = _header_names(body)
-    if named:
-        _check_column_names(named, schema, "line 1.")
-        kinds = {name: kinds[name] for name in named}
+    column_names = _header_names(body)
+    if column_names:
+        _check_column_names(column_names, schema, "line 1.")
+        kinds = {name: kinds[name] for name in column_names}
     limit = MAX_INPUT_PROBLEMS if max_rows is None else max_rows * len(kinds)
-    read = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
-    problems = tuple(FieldError(f"line {one.line}.{one.column}", one.rule, one.hint) for one in read.problems)
-    unread = tuple(one.line for one in read.problems)
-    # Nothing can be told of rows whose columns have no names, or of lines that were not looked at any more.
-    if problems and (max_rows is None or unread[0] == 1 or len(problems) >= limit):
-        raise InvalidRequest(problems)
-    is_read = ~np.isin(read.line_numbers, unread)
-    return read.table.filter(is_read), LineMap(read.line_numbers[is_read].tolist(), problems, unread)
+    parsed = parse_csv_stream(io.BytesIO(body), kinds, CsvDialect(), where="body", limit=limit)
+    errors = tuple(
+        FieldError(f"line {problem.line}.{problem.column}", problem.rule, problem.hint) for problem in parsed.problems
+    )
+    error_lines = tuple(problem.line for problem in parsed.problems)
+    # Without a valid header, or beyond the limit of errors, no row is known to be valid.
+    if errors and (max_rows is None or error_lines[0] == 1 or len(errors) >= limit):
+        raise InvalidRequest(errors)
+    is_valid = ~np.isin(parsed.line_numbers, error_lines)
+    return parsed.table.filter(is_valid), LineMap(parsed.line_numbers[is_valid].tolist(), errors, error_lines)
 
 
 def _read_parquet(body: bytes) -> pa.Table:
@@ -83,22 +89,22 @@ def _read_parquet(body: bytes) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        found = parquet.ParquetFile(pa.BufferReader(body))
-        _check_table_size(found.metadata.num_rows, found.metadata.num_columns)
-        return found.read(use_threads=False)
+        file = parquet.ParquetFile(pa.BufferReader(body))
+        _check_table_size(file.metadata.num_rows, file.metadata.num_columns)
+        return file.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise MalformedBody.for_field("body", "parquet", "this is no Parquet file that can be read") from error
+        raise MalformedBody.for_field("body", "parquet", "is not a valid Parquet file") from error
 
 
 def _read_arrow(body: bytes) -> pa.Table:
     import pyarrow as pa
 
-    open_it = pa.ipc.open_file if body.startswith(b"ARROW1") else pa.ipc.open_stream
+    open_reader = pa.ipc.open_file if body.startswith(b"ARROW1") else pa.ipc.open_stream
     try:
-        table = open_it(pa.BufferReader(body)).read_all()
+        table = open_reader(pa.BufferReader(body)).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise MalformedBody.for_field("body", "arrow", "this is no Arrow stream or file that can be read") from error
+        raise MalformedBody.for_field("body", "arrow", "is not a valid Arrow stream or file") from error
     return table
 
 
@@ -116,13 +122,15 @@ _MAX_COLUMNS = 1_000
 
 
 def _check_table_size(n_rows: int, n_columns: int) -> None:
-    """Refuse what a small packed file would grow to, before it grows."""
+    """Refuse a small compressed file with too many values before it is decompressed."""
     if n_rows * n_columns > _MAX_CELLS:
-        raise BodyTooLarge.for_field("body", "rows", f"at most {_MAX_CELLS:,} cells, once it is unpacked")
+        raise BodyTooLarge.for_field(
+            "body", "rows", f"has more than {_MAX_CELLS:,} values after decompression; send fewer rows"
+        )
 
 
 def _header_names(body: bytes) -> list[str]:
-    """Return the names of the columns of a text; none where the reader has to say what is wrong with them."""
+    """Return the column names of a CSV body; empty if the CSV reader must report what is wrong with them."""
     line = body[:_MAX_LINE_BYTES].partition(b"\n")[0].removesuffix(b"\r").decode("utf-8", "replace")
     try:
         names = next(csv.reader([line.removeprefix("\ufeff")]), [])
@@ -133,18 +141,16 @@ def _header_names(body: bytes) -> list[str]:
 
 def _check_column_names(names: list[str], schema: Schema, prefix: str) -> None:
     known = schema.feature_names
-    said = f"no such feature; known: {', '.join(known)}"
-    problems = [
-        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{said}{did_you_mean(name[:64], known)}")
+    message = f"is not a feature of this model; known: {', '.join(known)}"
+    errors = [
+        FieldError(f"{prefix}{_shorten_name(name)}", "unknown", f"{message}{did_you_mean(name[:64], known)}")
         for name in names
         if name not in known
     ]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    problems += [
-        FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "a column stands there once") for name in twice
-    ]
-    if problems:
-        raise InvalidRequest(problems)
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    errors += [FieldError(f"{prefix}{_shorten_name(name)}", "duplicate", "is given twice") for name in repeated]
+    if errors:
+        raise InvalidRequest(errors)
 
 
 def _shorten_name(name: str) -> str:
@@ -161,6 +167,6 @@ def _to_python_values(column: pa.ChunkedArray) -> list[Any]:
         column = pc.strftime(pc.cast(column, pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%S")
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
-        # Frames write a missing number as NaN.
+        # pandas writes a missing number as NaN.
         return [None if value is not None and value != value else value for value in values]  # noqa: PLR0124
     return values

@@ -1,4 +1,4 @@
-"""A collector of OTLP over HTTP in a process of its own: what it is sent lies in a folder, one file for each request."""
+"""A collector of OTLP over HTTP in a process of its own; it stores each request as a file in a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CollectedSpan", "OtlpCollector", "run_collector"]
 
 
 class CollectedSpan(NamedTuple):
-    """One span that arrived."""
+    """A received span."""
 
     service: str
     name: str
@@ -31,28 +31,35 @@ class CollectedSpan(NamedTuple):
 
 
 class OtlpCollector(NamedTuple):
-    """Where it listens, and what it got."""
+    """The address of the collector, and its stored requests."""
 
     address: str
     folder: Path
 
     def spans(self) -> list[CollectedSpan]:
-        return [one for path in sorted(self.folder.glob("*.otlp")) for one in _parse_spans(path.read_bytes())]
+        return [span for path in sorted(self.folder.glob("*.otlp")) for span in _parse_spans(path.read_bytes())]
 
 
 def _parse_spans(body: bytes) -> Iterator[CollectedSpan]:
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-        about = {one.key: one.value.string_value for one in resource.resource.attributes}
+        resource_attributes = {
+            attribute.key: attribute.value.string_value for attribute in resource.resource.attributes
+        }
         for span in (span for scope in resource.scope_spans for span in scope.spans):
-            told = {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in span.attributes}
+            attributes = {
+                attribute.key: getattr(attribute.value, str(attribute.value.WhichOneof("value")))
+                for attribute in span.attributes
+            }
             seconds = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
             ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-            yield CollectedSpan(about["service.name"], span.name, *ids, seconds, told, span.status.code == 2)
+            yield CollectedSpan(
+                resource_attributes["service.name"], span.name, *ids, seconds, attributes, span.status.code == 2
+            )
 
 
 @contextmanager
 def run_collector(folder: Path) -> Iterator[OtlpCollector]:
-    """Yield a collector that runs."""
+    """Yield a running collector."""
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen([sys.executable, __file__, folder], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -80,7 +87,7 @@ class _ExportHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether something is traced, by the standard variables and by the caller's word."""
+"""Sampling by the standard variables and by the decision of the caller."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_traces_are_made_where_an_exporter_or_a_collector_is_named(environment: 
         (f"00-{TRACE}-{SPAN}-01", TraceParent(TRACE, SPAN, is_sampled=True)),
         (f"00-{TRACE}-{SPAN}-00", TraceParent(TRACE, SPAN, is_sampled=False)),
         (f"00-{TRACE}-{SPAN}-03", TraceParent(TRACE, SPAN, is_sampled=True)),
-        # A version of the future may say more behind what we know.
+        # A later version may have further parts.
         (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like", TraceParent(TRACE, SPAN, is_sampled=True)),
         (f"00-{TRACE}-{SPAN}-01-more", None),
         (f"ff-{TRACE}-{SPAN}-01", None),
@@ -71,7 +71,7 @@ def test_the_sampler_is_that_of_the_environment(word: str, argument: str, expect
 def test_an_unknown_sampler_or_share_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER 'traceidration': .*did you mean 'traceidratio'"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidration"}, 1.0)
-    with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': accepted is a share from 0 to 1"):
+    with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': expected a rate from 0 to 1"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, 1.0)
 
 

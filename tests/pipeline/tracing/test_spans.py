@@ -1,4 +1,4 @@
-"""Spans of stages and of the monitor: who is whose parent, what they tell of errors, and where they go."""
+"""Spans of stages and of the monitor: their parents, their errors, and their export."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ HEADER = f"00-{PARENT.trace_id}-{PARENT.span_id}-01"
 
 
 def test_steps_hang_below_the_work_that_they_are_part_of() -> None:
-    kept = InMemorySpanExporter()
-    tracing = tracing_with_exporter(kept, TraceSampler(1.0), {}, "tried")
+    exporter = InMemorySpanExporter()
+    tracing = tracing_with_exporter(exporter, TraceSampler(1.0), {}, "tried")
     trace = tracing.start_trace("the whole", PARENT)
     with use_trace(trace), child_span("one", rows=3), child_span("inner"):
         assert current_trace_id() == PARENT.trace_id
     trace.span.end()
     tracing.close()
-    found = {span.name: span for span in kept.get_finished_spans()}
-    ids = {f"{span.context.span_id:016x}": name for name, span in found.items()} | {PARENT.span_id: "caller"}
-    parents = {name: ids[f"{span.parent.span_id:016x}"] for name, span in found.items()}
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    ids = {f"{span.context.span_id:016x}": name for name, span in spans.items()} | {PARENT.span_id: "caller"}
+    parents = {name: ids[f"{span.parent.span_id:016x}"] for name, span in spans.items()}
     assert parents == {"the whole": "caller", "one": "the whole", "inner": "one"}
-    assert {f"{span.context.trace_id:032x}" for span in found.values()} == {PARENT.trace_id}
-    assert dict(found["one"].attributes or {}) == {"rows": 3}
-    assert found["one"].resource.attributes["service.name"] == "tried"
+    assert {f"{span.context.trace_id:032x}" for span in spans.values()} == {PARENT.trace_id}
+    assert dict(spans["one"].attributes or {}) == {"rows": 3}
+    assert spans["one"].resource.attributes["service.name"] == "tried"
 
 
 def test_a_failed_span_records_the_error_type_without_the_message() -> None:
-    kept = InMemorySpanExporter()
-    tracing = tracing_with_exporter(kept, TraceSampler(1.0), {}, "tried")
+    exporter = InMemorySpanExporter()
+    tracing = tracing_with_exporter(exporter, TraceSampler(1.0), {}, "tried")
     trace = tracing.start_trace("the whole")
     with pytest.raises(DataError, match="a value of a person"), use_trace(trace), child_span("one"):
         raise DataError("a value of a person")
     trace.span.end()
     tracing.close()
-    failed = kept.get_finished_spans()[0]
+    failed = exporter.get_finished_spans()[0]
     assert (failed.status.is_ok, failed.status.description) == (False, "DataError")
     assert "person" not in failed.to_json()
 
@@ -64,6 +64,7 @@ def test_without_a_trace_a_step_is_just_done(monkeypatch: pytest.MonkeyPatch) ->
         assert (trace, current_trace_id()) == (None, None)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
     code = (
         "import sys, pipeline.config.stage_entry, pipeline.serving.http.service\n"
@@ -76,18 +77,19 @@ def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "word", "said"),
+    ("name", "word", "message"),
     [
-        ("OTEL_TRACES_EXPORTER", "oltp", "accepted is one of otlp, console, none; did you mean 'otlp'"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "accepted is http/protobuf"),
+        ("OTEL_TRACES_EXPORTER", "oltp", "expected one of otlp, console, none; did you mean 'otlp'"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "expected http/protobuf"),
     ],
 )
-def test_an_unknown_setting_is_refused_with_a_message(name: str, word: str, said: str) -> None:
+def test_an_unknown_setting_is_refused_with_a_message(name: str, word: str, message: str) -> None:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: word}
-    with pytest.raises(ConfigError, match=f"{name} '{word}': {said}"):
+    with pytest.raises(ConfigError, match=f"{name} '{word}': {message}"):
         open_tracing(environment, "tried")
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,10 +99,10 @@ def test_a_trace_reaches_the_collector_and_the_run_that_mlflow_shows(
         tracker = ExperimentTracker("traced", "http://127.0.0.1:1", tmp_path)
         with root_span("stage tried", "mlops-stages"), child_span("one"), pytest.warns(TrackingWarning):
             tracker.start_run("a run").end()
-        found = {one.name: one for one in collector.spans()}
-    assert found["stage tried"].parent_id == PARENT.span_id
-    assert found["one"].parent_id == found["stage tried"].span_id
-    assert {(one.service, one.trace_id) for one in found.values()} == {("mlops-stages", PARENT.trace_id)}
+        spans = {span.name: span for span in collector.spans()}
+    assert spans["stage tried"].parent_id == PARENT.span_id
+    assert spans["one"].parent_id == spans["stage tried"].span_id
+    assert {(span.service, span.trace_id) for span in spans.values()} == {("mlops-stages", PARENT.trace_id)}
     [letter] = (tmp_path / paths.RUN_OUTBOX).iterdir()
     assert PendingRun(letter).header().tags["mlops.trace_id"] == PARENT.trace_id
 

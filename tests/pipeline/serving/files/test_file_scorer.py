@@ -1,4 +1,4 @@
-"""A file is scored as a request is, whatever its form and the pieces it is scored in, and a kill costs no work."""
+"""A file gets the scores of requests in any format and chunk size, and a killed run resumes."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def write_frame(path: Path, frame: pd.DataFrame) -> Path:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_file_gets_the_same_bits_as_requests(package: Package, suffix: str, tmp_path: Path) -> None:
-    given = make_rows(1000)
-    done = score_file(package, write_frame(tmp_path / f"in{suffix}", make_frame(1000)), tmp_path / "out.parquet")
-    scored = RowScorer(package, many_missing=0.5, hash_key=b"").score([tuple(row.values()) for row in given])
-    found = pd.read_parquet(tmp_path / "out.parquet")
-    assert done.n_rows == 1000
-    assert found["prediction"].tolist() == [one.label for one in scored]
-    shares = found[[f"probability_{name}" for name in package.classes]].to_numpy()
-    assert np.array_equal(shares, np.array([one.probabilities for one in scored]))
-    assert found["confidence"].tolist() == [one.confidence for one in scored]
+    features = make_rows(1000)
+    result = score_file(package, write_frame(tmp_path / f"in{suffix}", make_frame(1000)), tmp_path / "out.parquet")
+    scored = RowScorer(package, many_missing=0.5, hash_key=b"").score([tuple(row.values()) for row in features])
+    output = pd.read_parquet(tmp_path / "out.parquet")
+    assert result.n_rows == 1000
+    assert output["prediction"].tolist() == [row.label for row in scored]
+    probabilities = output[[f"probability_{name}" for name in package.classes]].to_numpy()
+    assert np.array_equal(probabilities, np.array([row.probabilities for row in scored]))
+    assert output["confidence"].tolist() == [row.confidence for row in scored]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_the_output_is_the_same_whatever_the_pieces(
+def test_the_output_does_not_depend_on_the_chunk_size(
     package: Package, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_scorer, "PART_ROWS", 100)
@@ -77,13 +77,14 @@ def test_the_output_is_the_same_whatever_the_pieces(
     assert len(outputs) == 1
 
 
-def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("starts_processes")
+def test_a_killed_run_resumes_at_its_last_part(packages: dict[str, Path], tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.parquet", make_frame(6_000))
     code = (
         "import sys; from pathlib import Path; from pipeline.package import load_package;"
         "from pipeline.serving.files import file_scorer as s; s.PART_ROWS = 200;"
-        "done = s.score_file(load_package(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
-        "print(done.n_rows, done.n_resumed)"
+        "result = s.score_file(load_package(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), chunk_rows=10);"
+        "print(result.n_rows, result.n_resumed)"
     )
     target = tmp_path / "out.csv"
     command = [sys.executable, "-c", code, str(packages["linear"]), str(source), str(target)]
@@ -96,8 +97,8 @@ def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_pa
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not target.exists()
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    n_rows, n_resumed = map(int, again.stdout.split())
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    n_rows, n_resumed = map(int, second.stdout.split())
     assert n_rows == 6_000
     assert n_resumed >= 600
     score_file(load_package(packages["linear"]), source, tmp_path / "whole.csv")
@@ -105,16 +106,16 @@ def test_a_killed_run_is_taken_up_where_it_was(packages: dict[str, Path], tmp_pa
     assert not parts.exists()
 
 
-def test_another_source_takes_up_nothing(package: Package, tmp_path: Path) -> None:
+def test_parts_of_another_source_are_discarded(package: Package, tmp_path: Path) -> None:
     parts = tmp_path / ".out.csv.parts"
     parts.mkdir()
     (parts / "000000.arrow").write_bytes(b"of another run")
     (parts / "plan.json").write_text(json.dumps({"source": "another"}), encoding="utf-8")
-    done = score_file(package, write_frame(tmp_path / "in.csv", make_frame(10)), tmp_path / "out.csv")
-    assert (done.n_rows, done.n_resumed) == (10, 0)
+    result = score_file(package, write_frame(tmp_path / "in.csv", make_frame(10)), tmp_path / "out.csv")
+    assert (result.n_rows, result.n_resumed) == (10, 0)
 
 
-def test_a_wrong_value_is_named_by_its_row_and_nothing_is_written(package: Package, tmp_path: Path) -> None:
+def test_an_invalid_value_is_named_by_its_row_and_nothing_is_written(package: Package, tmp_path: Path) -> None:
     frame = make_frame(50)
     frame.loc[30, "Going_outside"] = 70
     frame.loc[40, "Stage_fear"] = "Maybe"
@@ -126,7 +127,7 @@ def test_a_wrong_value_is_named_by_its_row_and_nothing_is_written(package: Packa
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_column_that_is_not_there_is_named(package: Package, tmp_path: Path) -> None:
+def test_a_missing_column_is_named(package: Package, tmp_path: Path) -> None:
     source = write_frame(tmp_path / "in.csv", make_frame(5).drop(columns="Stage_fear"))
     with pytest.raises(DataError, match="Stage_fear"):
         score_file(package, source, tmp_path / "out.csv")
@@ -140,14 +141,12 @@ def test_columns_beyond_the_features_are_left_out(package: Package, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out"])
-def test_other_forms_are_refused(package: Package, tmp_path: Path, name: str) -> None:
+def test_other_formats_are_refused(package: Package, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="accepted are files that end with"):
         score_file(package, write_frame(tmp_path / "in.csv", make_frame(5)), tmp_path / name)
 
 
-def test_a_file_is_logged_once_however_often_it_is_scored(
-    project: Path, packages: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_file_that_is_scored_twice_is_logged_once(project: Path, packages: dict[str, Path], tmp_path: Path) -> None:
     package = load_package(packages["linear"])
     source = write_frame(tmp_path / "in.parquet", make_frame(700))
     state = open_state(project)
@@ -155,11 +154,11 @@ def test_a_file_is_logged_once_however_often_it_is_scored(
     for name in ("first.parquet", "second.parquet"):
         score_file(package, source, tmp_path / name, log=log)
     with state.reading() as connection:
-        kept = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
+        logged = list(connection.execute(select(predictions).order_by(predictions.c.seq)))
     state.close()
-    found = pd.read_parquet(tmp_path / "second.parquet")
-    assert [row.prediction_id for row in kept] == found["prediction_id"].tolist()
-    assert [row.prediction for row in kept] == found["prediction"].tolist()
-    assert [row.confidence for row in kept] == found["confidence"].tolist()
-    assert [json.loads(row.features) for row in kept] == make_rows(700)
-    assert {(row.source, row.digest) for row in kept} == {("file", package.digest)}
+    output = pd.read_parquet(tmp_path / "second.parquet")
+    assert [row.prediction_id for row in logged] == output["prediction_id"].tolist()
+    assert [row.prediction for row in logged] == output["prediction"].tolist()
+    assert [row.confidence for row in logged] == output["confidence"].tolist()
+    assert [json.loads(row.features) for row in logged] == make_rows(700)
+    assert {(row.source, row.digest) for row in logged} == {("file", package.digest)}

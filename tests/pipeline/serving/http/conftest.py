@@ -1,4 +1,4 @@
-"""A trained package, a project that serves it, and a server that runs while the tests of a module talk to it."""
+"""A trained package, and a server with it in production for the tests of a module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _own_database(
     request: pytest.FixtureRequest, databases: ProjectDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Give a test a database of its own, unless it talks to the server of its module, which has one."""
+    """Give each test its own database, unless it uses the server of its module."""
     if "server" not in request.fixturenames:
         databases.use_for(monkeypatch, tmp_path)
 
@@ -39,16 +39,16 @@ def _own_database(
 def server(
     databases: ProjectDatabases, package: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    """A server on loopback that asks for no credentials."""
+    """A server on loopback without authentication."""
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         databases.use_for(patch, root)
         make_project(root, [package])
-        with run_server(root) as one:
-            yield one
+        with run_server(root) as running_server:
+            yield running_server
 
 
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with server.client() as one:
-        yield one
+    with server.client() as http_client:
+        yield http_client

@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer on loopback: it publishes its keys and signs what it is asked to."""
+"""An OpenID Connect issuer on loopback that publishes its keys and signs any claims."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class OidcIssuer:
         self.keys[kid] = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
 
     def public_keys(self) -> dict[str, Any]:
-        found = []
+        public_keys = []
         for kid, key in self.keys.items():
             algorithm: Any = (
                 jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
             )
-            found.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"})
-        return {"keys": found}
+            public_keys.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"})
+        return {"keys": public_keys}
 
     def claims(self, **other: Any) -> dict[str, Any]:
         now = int(time.time())
-        own = {"iss": self.address, "aud": "mlops", "sub": "ada", "exp": now + 300, "roles": ["predict"]}
-        return {name: value for name, value in {**own, **other}.items() if value is not None}
+        defaults = {"iss": self.address, "aud": "mlops", "sub": "ada", "exp": now + 300, "roles": ["predict"]}
+        return {name: value for name, value in {**defaults, **other}.items() if value is not None}
 
     def token(self, kid: str = "k1", algorithm: str = "RS256", **claims: Any) -> str:
         return jwt.encode(self.claims(**claims), self.keys[kid], algorithm=algorithm, headers={"kid": kid})

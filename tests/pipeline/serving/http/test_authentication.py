@@ -1,4 +1,4 @@
-"""Every operation with every credential: nobody gets more than the role allows, and nobody less."""
+"""Every endpoint with every credential: a role grants what it declares, no more and no less."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ AUTH_OVERRIDES = ("serving.authentication=required", "serving.limits.max_auth_fa
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[OidcIssuer]:
-    with run_issuer() as one:
-        yield one
+    with run_issuer() as running_issuer:
+        yield running_issuer
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +46,28 @@ def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(project: Path) -> dict[str, str]:
     """A key of each role, and some that open nothing."""
     state = store.open_state(project)
-    made = {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ROLES}
+    keys_by_name = {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ROLES}
     past = state.clock() - 1
-    made["expired"] = store.create_api_key(state, "admin", name="", actor="ada", expires_at=past)[0]
+    keys_by_name["expired"] = store.create_api_key(state, "admin", name="", actor="ada", expires_at=past)[0]
     revoked, record = store.create_api_key(state, "admin", name="", actor="ada")
     store.revoke_api_key(state, record.id, actor="ada")
-    made["revoked"] = revoked
+    keys_by_name["revoked"] = revoked
     state.close()
-    return made
+    return keys_by_name
 
 
 @pytest.fixture(scope="module")
 def server(project: Path, keys: dict[str, str], issuer: OidcIssuer) -> Iterator[RunningServer]:
-    with run_server(project, MLOPS_OIDC_ISSUER=issuer.address) as one:
-        yield one
+    with run_server(project, MLOPS_OIDC_ISSUER=issuer.address) as running_server:
+        yield running_server
 
 
 def credentials(keys: dict[str, str], issuer: OidcIssuer) -> dict[str, tuple[str | None, set[str]]]:
     """Return each credential with the roles that it has, by name."""
-    own: dict[str, tuple[str | None, set[str]]] = {
+    credentials: dict[str, tuple[str | None, set[str]]] = {
         f"key of {role}": (f"Bearer {keys[role]}", set(Principal.from_roles("", (role,)).roles)) for role in ROLES
     }
-    own |= {
+    credentials |= {
         f"token of {role}": (f"Bearer {issuer.token(roles=[role])}", set(Principal.from_roles("", (role,)).roles))
         for role in ROLES
     }
@@ -90,7 +90,7 @@ def credentials(keys: dict[str, str], issuer: OidcIssuer) -> dict[str, tuple[str
         "token without roles": f"Bearer {issuer.token(roles=[])}",
         "8 kB": f"Bearer mlops_{'a' * 8200}",
     }
-    return own | {name: (sent, set()) for name, sent in nothing.items()}
+    return credentials | {name: (sent, set()) for name, sent in nothing.items()}
 
 
 def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
@@ -100,15 +100,15 @@ def test_the_matrix_of_operations_and_credentials_has_no_mismatch(
     with server.client() as client:
         document = client.get("/openapi.json", headers={"Authorization": f"Bearer {keys['viewer']}"}).json()
         for path, methods in document["paths"].items():
-            for method, told in methods.items():
+            for method, operation in methods.items():
                 for name, (sent, roles) in credentials(keys, issuer).items():
-                    answer = _send(client, method, path, told, sent)
-                    role = told["x-required-role"]
+                    response = _send(client, method, path, operation, sent)
+                    role = operation["x-required-role"]
                     n_cells += 1
-                    if answer.status_code not in _expected_statuses(
+                    if response.status_code not in _expected_statuses(
                         role, roles, is_token=name == "token without roles"
                     ):
-                        mismatches.append((method, path, role, name, answer.status_code))
+                        mismatches.append((method, path, role, name, response.status_code))
     assert mismatches == []
     assert n_cells > 500
 
@@ -123,7 +123,7 @@ def _send(
 
 
 def _expected_statuses(role: str, roles: set[str], *, is_token: bool) -> set[int]:
-    """Return the statuses that are right: what the operation says of the body is not our question here."""
+    """Return the expected statuses; those of an invalid body are accepted too."""
     if role == PUBLIC or role in roles:
         return {200, 422}
     return {403} if roles or is_token else {401}
@@ -143,6 +143,7 @@ def test_a_refused_credential_gets_a_challenge_without_details(server: RunningSe
     assert {**expired.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path, run_cli: CliRunner) -> None:
     done = run_cli("keys", "create", "--role", "predict", "--name", "shop", "--json", cwd=project)
     key = json.loads(done.out)["key"]
@@ -157,11 +158,11 @@ def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path, run_cl
 def test_a_revoked_key_is_refused_within_three_seconds(
     server: RunningServer, project: Path, run_cli: CliRunner
 ) -> None:
-    made = json.loads(run_cli("keys", "create", "--role", "predict", "--json", cwd=project).out)
-    headers = {"Authorization": f"Bearer {made['key']}"}
+    created = json.loads(run_cli("keys", "create", "--role", "predict", "--json", cwd=project).out)
+    headers = {"Authorization": f"Bearer {created['key']}"}
     with server.client() as client:
         assert _reaches_status(client, headers, 200)
-        assert run_cli("keys", "revoke", made["id"], "--reason", "lost", cwd=project).exit_code == 0
+        assert run_cli("keys", "revoke", created["id"], "--reason", "lost", cwd=project).exit_code == 0
         assert _reaches_status(client, headers, 401)
 
 
@@ -174,40 +175,43 @@ def _reaches_status(client: httpx.Client, headers: dict[str, str], status: int) 
     return False
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_key_changes_are_in_the_audit_log(project: Path, run_cli: CliRunner) -> None:
     run_cli("keys", "create", "--role", "viewer", cwd=project)
     trail = json.loads(run_cli("audit", "list", "--json", cwd=project).out)
-    made = [entry for entry in trail if entry["action"] == "create key"]
-    assert made[-1]["after"]["role"] == "viewer"
-    assert "digest" not in json.dumps(made)
-    told = made[-1]["after"]
-    assert f"create key {told['id']} ({told['name']}, viewer)" in run_cli("audit", "list", cwd=project).out
+    entries = [entry for entry in trail if entry["action"] == "create key"]
+    assert entries[-1]["after"]["role"] == "viewer"
+    assert "digest" not in json.dumps(entries)
+    created = entries[-1]["after"]
+    assert f"create key {created['id']} ({created['name']}, viewer)" in run_cli("audit", "list", cwd=project).out
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("create", "--role", "root"), "expected one of predict, feedback, viewer, operator, admin"),
         (("revoke", "nobody"), "no key has the id 'nobody'"),
     ],
 )
 def test_a_wrong_argument_of_keys_is_a_usage_error(
-    project: Path, words: tuple[str, ...], said: str, run_cli: CliRunner
+    project: Path, words: tuple[str, ...], message: str, run_cli: CliRunner
 ) -> None:
     done = run_cli("keys", *words, cwd=project)
-    assert (done.exit_code, said in done.err) == (2, True)
+    assert (done.exit_code, message in done.err) == (2, True)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_wrong_credentials_from_an_address_are_rate_limited(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_auth_failures_per_min=5")
     with run_server(tmp_path) as server, server.client() as client:
         wrong = {"Authorization": "Bearer mlops_000000000000_abc"}
         statuses = [client.get("/v1/status", headers=wrong) for _ in range(7)]
-        assert [one.status_code for one in statuses] == [401] * 5 + [429] * 2
+        assert [response.status_code for response in statuses] == [401] * 5 + [429] * 2
         assert int(statuses[-1].headers["retry-after"]) in range(1, 13)
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.authentication=required", "serving.limits.max_requests_per_s=2.0")
     state = store.open_state(tmp_path)
@@ -222,6 +226,7 @@ def test_each_credential_has_a_separate_rate_limit(package: Path, tmp_path: Path
         assert client.get("/v1/status", headers=second).status_code == 200
 
 
+@pytest.mark.usefixtures("starts_processes")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_an_open_address_without_credentials_is_refused(host: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())

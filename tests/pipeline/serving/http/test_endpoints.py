@@ -1,4 +1,4 @@
-"""What the API of the specification promises, asked over real HTTP of a real server."""
+"""The behavior of each endpoint over HTTP of a running server."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def rows(n: int) -> list[dict[str, Any]]:
 
 
 def without_ids(response: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: one[key] for key in ("prediction", "confidence", "probabilities")} for one in response["predictions"]]
+    return [
+        {key: item[key] for key in ("prediction", "confidence", "probabilities")} for item in response["predictions"]
+    ]
 
 
 def test_a_prediction_identifies_its_model(client: httpx.Client) -> None:
-    answer = client.post("/predict", json={"features": ROW}).json()
-    assert set(answer) == {
+    response = client.post("/predict", json={"features": ROW}).json()
+    assert set(response) == {
         "prediction",
         "confidence",
         "probabilities",
@@ -48,16 +50,16 @@ def test_a_prediction_identifies_its_model(client: httpx.Client) -> None:
         "generation",
         "served_by",
     }
-    assert answer["probabilities"][answer["prediction"]] == answer["confidence"]
-    assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    assert (answer["model_name"], answer["model_version"], answer["served_by"]) == (MODEL_NAME, 1, "production")
+    assert response["probabilities"][response["prediction"]] == response["confidence"]
+    assert sum(response["probabilities"].values()) == pytest.approx(1)
+    assert (response["model_name"], response["model_version"], response["served_by"]) == (MODEL_NAME, 1, "production")
 
 
 def test_a_batch_is_predicted_in_order_with_an_id_for_each_row(client: httpx.Client) -> None:
-    answer = client.post("/predict/batch", json={"instances": rows(10)}).json()
+    response = client.post("/predict/batch", json={"instances": rows(10)}).json()
     singles = [client.post("/predict", json={"features": row}).json()["confidence"] for row in (OTHER_ROW, ROW)]
-    assert [one["confidence"] for one in answer["predictions"]] == singles * 5
-    assert len({one["prediction_id"] for one in answer["predictions"]}) == 10
+    assert [item["confidence"] for item in response["predictions"]] == singles * 5
+    assert len({item["prediction_id"] for item in response["predictions"]}) == 10
 
 
 def _csv(table: pa.Table) -> bytes:
@@ -97,37 +99,37 @@ ENCODERS: dict[str, Callable[[pa.Table], bytes]] = {
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_a_batch_in_another_format_gets_the_same_predictions(client: httpx.Client, kind: str) -> None:
     table = pa.Table.from_pylist(rows(20))
-    answer = client.post("/predict/batch", content=ENCODERS[kind](table), headers={"Content-Type": kind})
+    response = client.post("/predict/batch", content=ENCODERS[kind](table), headers={"Content-Type": kind})
     expected = client.post("/predict/batch", json={"instances": rows(20)}).json()
-    assert without_ids(answer.json()) == without_ids(expected)
+    assert without_ids(response.json()) == without_ids(expected)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("body", [b"", b"\x00" * 100, b"nonsense", b"PAR1nonsensePAR1", b"ARROW1\x00\x00nonsense"])
 def test_nonsense_in_another_form_is_refused(client: httpx.Client, kind: str, body: bytes) -> None:
-    answer = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
-    assert (answer.status_code, answer.headers["content-type"]) in [
+    response = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
+    assert (response.status_code, response.headers["content-type"]) in [
         (status, "application/problem+json") for status in (400, 422)
     ]
 
 
 def test_a_bad_cell_of_csv_is_named_by_its_line(client: httpx.Client) -> None:
     text = _csv(pa.Table.from_pylist(rows(3))).decode().replace("\n4,", "\nfour,", 1)
-    answer = client.post("/predict/batch", content=text.encode(), headers={"Content-Type": "text/csv"}).json()
-    assert answer["problems"][0]["path"] == "line 3.Time_spent_Alone"
+    response = client.post("/predict/batch", content=text.encode(), headers={"Content-Type": "text/csv"}).json()
+    assert response["problems"][0]["path"] == "line 3.Time_spent_Alone"
 
 
 def test_a_bad_row_refuses_the_batch_and_is_named(client: httpx.Client) -> None:
     bad = [*rows(17), {**ROW, "Time_spent_Alone": 99}]
-    answer = client.post("/predict/batch", json={"instances": bad})
-    assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "instances[17].Time_spent_Alone")
+    response = client.post("/predict/batch", json={"instances": bad})
+    assert (response.status_code, response.json()["problems"][0]["path"]) == (422, "instances[17].Time_spent_Alone")
 
 
 def test_with_partial_valid_rows_are_predicted_and_bad_rows_are_named(client: httpx.Client) -> None:
     bad = [ROW, {**ROW, "Time_spent_Alone": 99}, ROW]
-    answer = client.post("/predict/batch?on_error=partial", json={"instances": bad}).json()
-    assert ["prediction" in one for one in answer["predictions"]] == [True, False, True]
-    assert answer["predictions"][1]["problems"][0]["path"] == "instances[1].Time_spent_Alone"
+    response = client.post("/predict/batch?on_error=partial", json={"instances": bad}).json()
+    assert ["prediction" in item for item in response["predictions"]] == [True, False, True]
+    assert response["predictions"][1]["problems"][0]["path"] == "instances[1].Time_spent_Alone"
 
 
 def test_with_partial_bad_csv_lines_are_named_and_the_others_predicted(
@@ -137,16 +139,16 @@ def test_with_partial_bad_csv_lines_are_named_and_the_others_predicted(
     cells = good[0].split(",")
     unread, far = (",".join([word, *cells[1:]]) for word in ("four", "99"))
     body = "\n".join([header, good[0], unread, good[1], "1,2", far, good[2]]).encode()
-    answer = client.post("/predict/batch?on_error=partial", content=body, headers={"Content-Type": "text/csv"}).json()
+    response = client.post("/predict/batch?on_error=partial", content=body, headers={"Content-Type": "text/csv"}).json()
     expected = client.post("/predict/batch", json={"instances": rows(3)}).json()["predictions"]
-    items = answer["predictions"]
-    assert [items[at]["confidence"] for at in (0, 2, 5)] == [one["confidence"] for one in expected]
+    items = response["predictions"]
+    assert [items[at]["confidence"] for at in (0, 2, 5)] == [item["confidence"] for item in expected]
     assert [items[at]["problems"][0]["path"] for at in (1, 3, 4)] == [
         "line 3.Time_spent_Alone",
         "line 5.2",
         "line 6.Time_spent_Alone",
     ]
-    assert (len(items), answer["n_refused"]) == (6, 3)
+    assert (len(items), response["n_refused"]) == (6, 3)
 
 
 @pytest.mark.parametrize("body", ["Time_spent_Alone,other\n4,4\n", "{header}\n{bad}\n", "{header}\n"])
@@ -154,22 +156,22 @@ def test_partial_csv_without_a_valid_row_is_refused(client: httpx.Client, body: 
     header, line = _csv(pa.Table.from_pylist(rows(1))).decode().splitlines()
     text = body.format(header=header, bad=f"four,{line.partition(',')[2]}")
     headers = {"Content-Type": "text/csv"}
-    answer = client.post("/predict/batch?on_error=partial", content=text.encode(), headers=headers)
-    assert (answer.status_code, answer.json()["problems"][0]["path"][:5]) == (422, "line ")
+    response = client.post("/predict/batch?on_error=partial", content=text.encode(), headers=headers)
+    assert (response.status_code, response.json()["problems"][0]["path"][:5]) == (422, "line ")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ENCODERS if kind != "text/csv"])
 def test_with_partial_bad_table_rows_are_named_and_the_others_predicted(client: httpx.Client, kind: str) -> None:
     table = pa.Table.from_pylist([ROW, {**ROW, "Time_spent_Alone": 99}, ROW])
     headers = {"Content-Type": kind}
-    answer = client.post("/predict/batch?on_error=partial", content=ENCODERS[kind](table), headers=headers).json()
-    assert ["prediction" in one for one in answer["predictions"]] == [True, False, True]
-    assert answer["predictions"][1]["problems"][0]["path"] == "rows[1].Time_spent_Alone"
+    response = client.post("/predict/batch?on_error=partial", content=ENCODERS[kind](table), headers=headers).json()
+    assert ["prediction" in item for item in response["predictions"]] == [True, False, True]
+    assert response["predictions"][1]["problems"][0]["path"] == "rows[1].Time_spent_Alone"
 
 
 def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.Client) -> None:
-    answer = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
-    assert (answer.status_code, answer.json()["detail"]) == (
+    response = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
+    assert (response.status_code, response.json()["detail"]) == (
         400,
         "query parameter on_error: expected one of refuse, partial",
     )
@@ -186,12 +188,12 @@ def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.C
     ],
 )
 def test_a_misspelled_parameter_is_refused(client: httpx.Client, path: str, detail: str) -> None:
-    answer = client.post(path, json={"instances": [ROW]})
-    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+    response = client.post(path, json={"instances": [ROW]})
+    assert (response.status_code, response.json()["detail"]) == (400, detail)
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "said"),
+    ("path", "body", "message"),
     [
         ("/predict", {"instances": [ROW]}, "instances are for POST /predict/batch"),
         ("/predict/batch", {"features": ROW}, "features are for POST /predict"),
@@ -200,14 +202,14 @@ def test_a_misspelled_parameter_is_refused(client: httpx.Client, path: str, deta
     ],
 )
 def test_a_body_for_another_path_is_refused_with_the_right_path(
-    client: httpx.Client, path: str, body: Any, said: str
+    client: httpx.Client, path: str, body: Any, message: str
 ) -> None:
-    assert said in client.post(path, json=body).json()["detail"]
+    assert message in client.post(path, json=body).json()["detail"]
 
 
 def test_an_empty_body_is_refused_with_an_example(client: httpx.Client) -> None:
-    answer = client.post("/predict", headers={"Content-Type": "application/json"})
-    assert (answer.status_code, "the body is empty; with curl, send it with -d" in answer.json()["detail"]) == (
+    response = client.post("/predict", headers={"Content-Type": "application/json"})
+    assert (response.status_code, "the body is empty; with curl, send it with -d" in response.json()["detail"]) == (
         400,
         True,
     )
@@ -217,25 +219,25 @@ def test_an_empty_body_is_refused_with_an_example(client: httpx.Client) -> None:
 def test_columns_of_csv_that_are_absent_are_missing_values(client: httpx.Client, names: list[str]) -> None:
     some = [{name: row[name] for name in names} for row in rows(4)]
     body = _csv(pa.Table.from_pylist(some))
-    answer = client.post("/predict/batch", content=body, headers={"Content-Type": "text/csv"})
+    response = client.post("/predict/batch", content=body, headers={"Content-Type": "text/csv"})
     expected = client.post("/predict/batch", json={"instances": some})
-    assert without_ids(answer.json()) == without_ids(expected.json())
+    assert without_ids(response.json()) == without_ids(expected.json())
 
 
 def test_a_misspelled_csv_column_is_named_with_a_suggestion(client: httpx.Client) -> None:
-    answer = client.post("/predict/batch", content=b"Stage_fears,x\nNo,1\n", headers={"Content-Type": "text/csv"})
-    first = answer.json()["problems"][0]
-    assert (answer.status_code, first["path"]) == (422, "line 1.Stage_fears")
+    response = client.post("/predict/batch", content=b"Stage_fears,x\nNo,1\n", headers={"Content-Type": "text/csv"})
+    first = response.json()["problems"][0]
+    assert (response.status_code, first["path"]) == (422, "line 1.Stage_fears")
     assert "did you mean 'Stage_fear'?" in first["message"]
 
 
 def test_a_missing_value_is_null_or_absent(client: httpx.Client) -> None:
     absent = {name: value for name, value in ROW.items() if name != "Stage_fear"}
-    answers = [
+    responses = [
         client.post("/predict", json={"features": row}).json()["confidence"]
         for row in (absent, {**ROW, "Stage_fear": None})
     ]
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
 
 
 def test_a_wrong_field_from_curl_gets_an_actionable_problem(server: RunningServer) -> None:
@@ -271,9 +273,9 @@ def test_a_retry_with_its_key_gets_the_stored_response(client: httpx.Client) -> 
 
 def test_a_key_in_quotes_is_the_key_and_quotes_alone_are_a_key_too(client: httpx.Client) -> None:
     def ask(key: str) -> Any:
-        answer = client.post("/predict", json={"features": ROW}, headers={"Idempotency-Key": key})
-        assert answer.status_code == 200
-        return answer.json()["prediction_id"]
+        response = client.post("/predict", json={"features": ROW}, headers={"Idempotency-Key": key})
+        assert response.status_code == 200
+        return response.json()["prediction_id"]
 
     assert ask('"order-67"') == ask("order-67")
     assert len({ask(key) for key in ('"', '""', '"order-67', "order-67")}) == 4
@@ -284,21 +286,21 @@ def test_feedback_is_accepted_for_a_known_prediction_only(client: httpx.Client) 
     outcome = {"prediction_id": known, "outcome": "Extrovert"}
     assert client.post("/feedback", json=outcome).json() == {"stored": 1}
     assert client.post("/feedback", json={"outcomes": [outcome, outcome]}).json() == {"stored": 2}
-    answer = client.post("/feedback", json={"prediction_id": "nobody", "outcome": "Extrovert"})
-    assert (answer.status_code, answer.json()["problems"][0]) == (
+    response = client.post("/feedback", json={"prediction_id": "nobody", "outcome": "Extrovert"})
+    assert (response.status_code, response.json()["problems"][0]) == (
         404,
         {"path": "prediction_id", "rule": "unknown", "message": "no such prediction is in the log"},
     )
 
 
 def test_a_misspelled_feedback_field_is_named_with_a_suggestion(client: httpx.Client) -> None:
-    answer = client.post("/feedback", json={"predictionid": "nobody", "outcome": "Extrovert"}).json()
-    assert "did you mean 'prediction_id'?" in answer["detail"]
+    response = client.post("/feedback", json={"predictionid": "nobody", "outcome": "Extrovert"}).json()
+    assert "did you mean 'prediction_id'?" in response["detail"]
 
 
 def test_an_explanation_has_a_contribution_of_each_feature(client: httpx.Client) -> None:
-    answer = client.post("/v1/explain", json={"features": ROW}).json()
-    assert {one["feature"] for one in answer["contributions"]} == set(ROW)
+    response = client.post("/v1/explain", json={"features": ROW}).json()
+    assert {item["feature"] for item in response["contributions"]} == set(ROW)
 
 
 def test_probes_name_the_production_model(client: httpx.Client) -> None:
@@ -310,22 +312,22 @@ def test_probes_name_the_production_model(client: httpx.Client) -> None:
 
 def test_the_models_endpoint_returns_schema_and_card(client: httpx.Client) -> None:
     active = client.get("/v1/models").json()["active"]
-    assert [one["name"] for one in active["schema"]["columns"]] == list(ROW)
+    assert [item["name"] for item in active["schema"]["columns"]] == list(ROW)
     assert active["card"].startswith("#")
 
 
 def test_responses_have_a_request_id_and_no_server_version(client: httpx.Client) -> None:
-    own = client.get("/livez", headers={"X-Request-Id": "abc-1"})
-    other = client.get("/livez", headers={"X-Request-Id": "a b<script>"})
-    assert own.headers["x-request-id"] == "abc-1"
-    assert "script" not in other.headers["x-request-id"]
-    assert "server" not in own.headers
-    assert (own.headers["x-content-type-options"], own.headers["cache-control"]) == ("nosniff", "no-store")
+    with_id = client.get("/livez", headers={"X-Request-Id": "abc-1"})
+    with_invalid_id = client.get("/livez", headers={"X-Request-Id": "a b<script>"})
+    assert with_id.headers["x-request-id"] == "abc-1"
+    assert "script" not in with_invalid_id.headers["x-request-id"]
+    assert "server" not in with_id.headers
+    assert (with_id.headers["x-content-type-options"], with_id.headers["cache-control"]) == ("nosniff", "no-store")
 
 
 def test_head_is_get_without_a_body(client: httpx.Client) -> None:
-    answer = client.head("/health")
-    assert (answer.status_code, answer.content, int(answer.headers["content-length"]) > 10) == (200, b"", True)
+    response = client.head("/health")
+    assert (response.status_code, response.content, int(response.headers["content-length"]) > 10) == (200, b"", True)
 
 
 @pytest.mark.parametrize(
@@ -351,8 +353,8 @@ def test_the_page_for_people_loads_nothing_from_elsewhere(client: httpx.Client) 
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: RunningServer, client: httpx.Client) -> None:
-    answer = client.post("/predict/batch", content=b" " * 32_000_001, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, "at most 32,000,000 bytes" in answer.json()["detail"]) == (413, True)
+    response = client.post("/predict/batch", content=b" " * 32_000_001, headers={"Content-Type": "application/json"})
+    assert (response.status_code, "at most 32,000,000 bytes" in response.json()["detail"]) == (413, True)
 
 
 def test_too_many_rows_are_refused_in_every_format(client: httpx.Client) -> None:

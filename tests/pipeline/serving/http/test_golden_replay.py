@@ -1,4 +1,4 @@
-"""A server is ready only when its golden rows get their recorded answers over the path of a real request."""
+"""A server is ready only when its golden rows get their recorded responses over the path of a real request."""
 
 from __future__ import annotations
 
@@ -61,11 +61,12 @@ def test_a_row_that_is_refused_now_is_named_with_the_reason(package: Path, tmp_p
         replay_golden_rows(bundle)
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_library_with_other_predictions_blocks_readiness_and_names_the_row(package: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     make_project(root, [package])
     patch = tmp_path / "sitecustomize.py"
-    # What an upgrade of the library that scores might do, put underneath a process of its own.
+    # As an upgrade of the library could do, in a process of its own.
     patch.write_text(
         "import onnxruntime\n"
         "class Session(onnxruntime.InferenceSession):\n"
@@ -78,12 +79,13 @@ def test_a_library_with_other_predictions_blocks_readiness_and_names_the_row(pac
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     with run_server(root, PYTHONPATH=path) as server, server.client() as client:
-        answer = client.get("/readyz")
-        assert answer.status_code == 503
-        assert "row 0" in answer.json()["reason"]
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert "row 0" in response.json()["reason"]
         assert client.post("/predict", json={"features": ROW}).status_code == 503
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_replay_is_not_counted_and_logs_no_row(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path / "project", [package])
     with run_server(tmp_path / "project") as server, server.client() as client:

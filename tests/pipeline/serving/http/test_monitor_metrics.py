@@ -1,4 +1,4 @@
-"""What the monitor found stands on /metrics, and rules and dashboards ask for figures that are there."""
+"""Results of the monitor are in /metrics, and rules and dashboards use existing metrics and labels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def drift_report(n_columns: int) -> dict[str, Any]:
 
 
 def promql_expressions() -> list[str]:
-    found = [
+    expressions = [
         rule["expr"]
         for path in RULES
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
@@ -55,8 +55,8 @@ def promql_expressions() -> list[str]:
     ]
     for path in DASHBOARDS:
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-            found += [target["expr"] for target in panel["targets"]]
-    return found
+            expressions += [target["expr"] for target in panel["targets"]]
+    return expressions
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def samples(server: RunningServer) -> dict[str, list[tuple[dict[str, str], float
     with server.client() as client:
         client.post("/predict", json={"features": ROW})
         text = client.get("/metrics").text
-    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    samples_by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in text_string_to_metric_families(text):
-        for one in family.samples:
-            found.setdefault(one.name, []).append((dict(one.labels), one.value))
-    return found
+        for sample in family.samples:
+            samples_by_name.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
+    return samples_by_name
 
 
 def test_the_monitor_reads_server_metrics(
@@ -87,9 +87,13 @@ def test_the_monitor_reads_server_metrics(
 ) -> None:
     config = load_params(server.root / "params.yaml")
     monkeypatch.setenv(config.alerts.server.url_env, server.address)
-    said = fetch_server_metrics(config.alerts.server, config.serving)
-    assert said is not None
-    assert (said.n_responses >= 1, said.n_errors, said.is_log_failing) == (bool(samples), 0, False)
+    server_metrics = fetch_server_metrics(config.alerts.server, config.serving)
+    assert server_metrics is not None
+    assert (server_metrics.n_responses >= 1, server_metrics.n_errors, server_metrics.is_log_failing) == (
+        bool(samples),
+        0,
+        False,
+    )
 
 
 def test_drift_and_performance_are_gauges_by_a_bounded_number_of_columns(samples: dict[str, Any]) -> None:
@@ -109,8 +113,8 @@ def test_an_expression_uses_existing_metrics_and_labels(expression: str, samples
     assert named
     for name, chosen in named:
         assert name in samples
-        asked = set(re.findall(r"(\w+)\s*[=!]~?", chosen))
-        assert asked <= set(samples[name][0][0])
+        label_names = set(re.findall(r"(\w+)\s*[=!]~?", chosen))
+        assert label_names <= set(samples[name][0][0])
 
 
 def test_rules_pass_promtool() -> None:
@@ -123,7 +127,7 @@ def test_rules_pass_promtool() -> None:
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_has_an_address_and_panels_that_do_not_overlap(path: Any) -> None:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    assert found["uid"] == f"mlops-{path.stem}"
-    places = [(one["gridPos"]["x"], one["gridPos"]["y"]) for one in found["panels"]]
-    assert len(set(places)) == len(places) == len({one["id"] for one in found["panels"]})
+    dashboard = json.loads(path.read_text(encoding="utf-8"))
+    assert dashboard["uid"] == f"mlops-{path.stem}"
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places) == len({panel["id"] for panel in dashboard["panels"]})

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[OidcIssuer]:
-    with run_issuer() as one:
-        yield one
+    with run_issuer() as running_issuer:
+        yield running_issuer
 
 
 def verify(issuer: OidcIssuer, token: str, **settings: Any) -> Principal | None:
@@ -29,15 +29,15 @@ def verify(issuer: OidcIssuer, token: str, **settings: Any) -> Principal | None:
 
 
 def test_a_good_token_gives_its_caller_and_roles(issuer: OidcIssuer) -> None:
-    found = verify(issuer, issuer.token(roles=["operator"]))
-    assert found is not None
-    assert (found.id, found.roles) == ("oidc:ada", {"operator", "viewer"})
+    principal = verify(issuer, issuer.token(roles=["operator"]))
+    assert principal is not None
+    assert (principal.id, principal.roles) == ("oidc:ada", {"operator", "viewer"})
 
 
 def test_roles_may_be_a_single_string(issuer: OidcIssuer) -> None:
-    found = verify(issuer, issuer.token(roles="predict feedback"))
-    assert found is not None
-    assert found.roles == {"predict", "feedback"}
+    principal = verify(issuer, issuer.token(roles="predict feedback"))
+    assert principal is not None
+    assert principal.roles == {"predict", "feedback"}
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_token_with_a_wrong_claim_opens_nothing(issuer: OidcIssuer, claims: di
 
 @pytest.mark.parametrize("roles", [None, "root", ["root"], 7, [["admin"]], {"admin": True}])
 def test_unknown_roles_give_no_right(issuer: OidcIssuer, roles: Any) -> None:
-    found = verify(issuer, issuer.token(roles=roles))
-    assert found is not None
-    assert found.roles == set()
+    principal = verify(issuer, issuer.token(roles=roles))
+    assert principal is not None
+    assert principal.roles == set()
 
 
 def test_a_token_without_a_signature_opens_nothing(issuer: OidcIssuer) -> None:
@@ -82,8 +82,8 @@ def test_another_signature_than_those_listed_opens_nothing(issuer: OidcIssuer) -
 
 def test_a_key_that_does_not_match_the_algorithm_is_refused(issuer: OidcIssuer) -> None:
     issuer.add_key("e1", "ES256")
-    found = verify(issuer, issuer.token(kid="e1", algorithm="ES256"))
-    assert found is not None
+    principal = verify(issuer, issuer.token(kid="e1", algorithm="ES256"))
+    assert principal is not None
     token = jwt.encode(issuer.claims(), issuer.keys["e1"], algorithm="ES256", headers={"kid": "k1"})
     assert verify(issuer, token) is None
 

@@ -1,4 +1,4 @@
-"""What a Prometheus server reads from the server under test."""
+"""The metrics of a running server, as Prometheus parses them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.xdist_group("serving")
 def test_metrics_are_parsed_by_prometheus_and_count_the_requests(client: httpx.Client) -> None:
     def value(name: str, **labels: str) -> float:
         families = text_string_to_metric_families(client.get("/metrics").text)
-        found = [
+        values = [
             sample.value
             for family in families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         ]
-        return sum(found)
+        return sum(values)
 
     before = value("mlops_http_requests_total", operation="predict", status="200")
     rows_before = value("mlops_predictions_total")
@@ -40,5 +40,5 @@ def test_labels_are_bounded_for_any_request(client: httpx.Client) -> None:
     for number in range(200):
         client.get(f"/nowhere/{number}")
     operations = set(re.findall(r'operation="([^"]+)"', client.get("/metrics").text))
-    assert not [one for one in operations if "nowhere" in one]
+    assert not [operation for operation in operations if "nowhere" in operation]
     assert "unmatched" in operations

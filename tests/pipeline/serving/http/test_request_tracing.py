@@ -1,4 +1,4 @@
-"""Traces of a server that runs: what a collector gets of a request, and what the lines of the log say."""
+"""Traces of a running server: the spans that a collector receives, and the trace ids in the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.pipeline.tracing.otlp_collector import run_collector
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.usefixtures("starts_processes")]
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
 
@@ -39,20 +39,20 @@ def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: P
             )
         assert recorded.status_code == 200
         spans = collector.spans()
-    of_trace = {one.name: one for one in spans if one.trace_id == TRACE}
+    of_trace = {span.name: span for span in spans if span.trace_id == TRACE}
     whole = of_trace.pop("POST predict")
     assert (whole.service, whole.parent_id, whole.attributes["http.response.status_code"]) == ("mlops-api", SPAN, 200)
     assert set(of_trace) == {"wait for the worker", "predict", "commit to the log"}
-    assert {one.parent_id for one in of_trace.values()} == {whole.span_id}
-    assert 0 < sum(one.duration_s for one in of_trace.values()) <= whole.duration_s
-    refused = [one for one in spans if one.trace_id == "2" * 32]
-    assert [(one.name, one.attributes["http.response.status_code"], one.is_failed) for one in refused] == [
+    assert {span.parent_id for span in of_trace.values()} == {whole.span_id}
+    assert 0 < sum(span.duration_s for span in of_trace.values()) <= whole.duration_s
+    refused = [span for span in spans if span.trace_id == "2" * 32]
+    assert [(span.name, span.attributes["http.response.status_code"], span.is_failed) for span in refused] == [
         ("POST predict", 422, False)
     ]
-    assert {one.trace_id for one in spans} == {TRACE, "2" * 32}
+    assert {span.trace_id for span in spans} == {TRACE, "2" * 32}
     lines = [json.loads(line) for line in (tmp_path / "server.log").read_text(encoding="utf-8").splitlines()]
-    told = [(one.get("trace_id"), one.get("span_id")) for one in lines if one.get("operation") == "predict"]
-    assert told == [(TRACE, whole.span_id), ("1" * 32, None), (None, None), ("2" * 32, refused[0].span_id)]
+    ids = [(line.get("trace_id"), line.get("span_id")) for line in lines if line.get("operation") == "predict"]
+    assert ids == [(TRACE, whole.span_id), ("1" * 32, None), (None, None), ("2" * 32, refused[0].span_id)]
 
 
 def test_of_requests_without_a_caller_s_trace_the_declared_share_is_followed(package: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_of_requests_without_a_caller_s_trace_the_declared_share_is_followed(pac
         with run_server(tmp_path, **asks) as server, server.client() as client:
             for _ in range(400):
                 client.get("/livez")
-        picked = [one for one in collector.spans() if one.name == "GET live"]
+        picked = [span for span in collector.spans() if span.name == "GET live"]
     # Six standard deviations of 400 fair coins.
     assert 140 <= len(picked) <= 260
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.serving.http.problems import HttpProblem
-from pipeline.serving.http.router import Route, Router
+from pipeline.serving.http.router import JSON_ONLY, Route, Router, bind_routes, route
 
 
 async def no_op_handler(_call: Any) -> Any:
@@ -49,3 +50,54 @@ def test_parts_of_a_path_have_names() -> None:
 
 def test_head_is_routed_as_get() -> None:
     assert Router((example_route(),)).find("HEAD", "/a")[0].name == "one"
+
+
+class ExampleEndpoints:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @route("GET", "/first", role="public", summary="The first")
+    @route("GET", "/v2/first", name="v2_first", role="viewer")
+    async def first(self, request: Any) -> Any:
+        return self.name, request
+
+    @route("POST", "/second", role="predict", accepts=JSON_ONLY)
+    async def second(self, _request: Any) -> Any:
+        raise AssertionError
+
+    async def without_a_route(self, _request: Any) -> Any:
+        raise AssertionError
+
+
+class EndpointsWithoutARole:
+    @route("GET", "/first", summary="Nobody decided who may call it")
+    async def first(self, _request: Any) -> Any:
+        raise AssertionError
+
+
+def test_routes_are_declared_above_their_handler_in_the_order_of_the_source() -> None:
+    routes = bind_routes(ExampleEndpoints("a"))
+    assert [(declared.name, declared.path, declared.role) for declared in routes] == [
+        ("first", "/first", "public"),
+        ("v2_first", "/v2/first", "viewer"),
+        ("second", "/second", "predict"),
+    ]
+    assert (routes[0].summary, routes[2].accepts) == ("The first", ("application/json",))
+
+
+def test_a_bound_handler_takes_the_request_alone() -> None:
+    first, second = (bind_routes(ExampleEndpoints(name))[0] for name in ("a", "b"))
+    assert [asyncio.run(declared.handler("request")) for declared in (first, second)] == [
+        ("a", "request"),
+        ("b", "request"),
+    ]
+
+
+def test_a_declaration_without_a_role_stops_the_start() -> None:
+    with pytest.raises(ConfigError, match="GET /first: declares no role; expected one of public, predict"):
+        Router(bind_routes(EndpointsWithoutARole()))
+
+
+def test_a_declaration_with_an_unknown_option_fails_at_import() -> None:
+    with pytest.raises(TypeError, match="acepts"):
+        route("GET", "/first", role="public", acepts=JSON_ONLY)(no_op_handler)

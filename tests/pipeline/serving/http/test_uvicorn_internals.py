@@ -109,15 +109,15 @@ def test_the_upper_bound_admits_the_installed_version() -> None:
 
 def used_names(module: Any, *roots: str) -> set[str]:
     """Return the attributes that a module reads or sets on variables or attributes of these names."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Attribute):
             value = node.value
             is_super = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "super"
             root = "super" if is_super else getattr(value, "id", getattr(value, "attr", ""))
             if root in roots:
-                found.add(node.attr)
-    return found
+                names.add(node.attr)
+    return names
 
 
 def test_each_internal_that_we_use_is_listed_here() -> None:

@@ -1,0 +1,60 @@
+"""Store outcomes of predictions, and read the one that counts: the last that arrived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select
+
+from pipeline.state.sequence import next_number
+from pipeline.state.tables import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, ScalarSelect
+
+__all__ = ["add_outcomes", "latest_outcome", "latest_outcomes"]
+
+_IDS_PER_QUERY = 500
+
+
+def add_outcomes(connection: Connection, rows: Sequence[tuple[str, int, str, str]]) -> None:
+    """Append outcomes: identifier of the prediction, moment, outcome, source."""
+    first = next_number(connection, "outcomes", n=len(rows))
+    names = ("prediction_id", "received_at", "outcome", "source")
+    values = [{"seq": first + offset, **dict(zip(names, row, strict=True))} for offset, row in enumerate(rows)]
+    connection.execute(insert(outcomes), values)
+
+
+def latest_outcome(prediction_id: ColumnElement[str], *, until_seq: int | None = None) -> ScalarSelect[Any]:
+    """Return the SQL expression of the outcome that counts for a prediction; NULL when there is none.
+
+    Parameters
+    ----------
+    prediction_id : ColumnElement of str
+        The column of the enclosing query that identifies the prediction.
+    until_seq : int or None
+        The number of the last outcome that counts; None for all.
+    """
+    columns = outcomes.c
+    query = select(columns.outcome).where(columns.prediction_id == prediction_id)
+    if until_seq is not None:
+        # Without the function, SQLite walks the primary key through all outcomes for each prediction.
+        query = query.where(func.coalesce(columns.seq, 0) <= until_seq)
+    return query.order_by(columns.seq.desc()).limit(1).scalar_subquery()
+
+
+def latest_outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return the last outcome of each of these predictions that has any."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        known = (
+            select(outcomes.c.prediction_id)
+            .where(outcomes.c.prediction_id.in_(ids[start : start + _IDS_PER_QUERY]))
+            .distinct()
+            .subquery()
+        )
+        query = select(known.c.prediction_id, latest_outcome(known.c.prediction_id).label("outcome"))
+        found |= {row.prediction_id: row.outcome for row in connection.execute(query)}
+    return found

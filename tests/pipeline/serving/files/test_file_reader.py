@@ -1,0 +1,94 @@
+"""Files are read in batches with their declared types, and invalid values are named by row and column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import DataError, UsageError
+from pipeline.schema import Column, Schema, Target
+from pipeline.serving.files.file_reader import TableValidator, parquet_row_count, read_column_names, read_file_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = Schema(
+    "small",
+    (
+        Column("size", "float", "Float64", nullable=True, checks={"gt": 0}, minimum=0),
+        Column("color", "category", "category", categories=("blue", "red"), checks={"isin": ["blue", "red"]}),
+        Column("row", "integer", "Int64", role="id"),
+    ),
+    Target("answer", ("no", "yes"), "yes"),
+)
+VALUES: dict[str, list[Any]] = {"size": [1.5, None], "color": ["blue", "red"], "row": [1, 2], "extra": [0, 0]}
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file with both features, an identifier and an extra column."""
+    file = tmp_path / f"in.{request.param}"
+    if request.param == "csv":
+        file.write_text("size,color,row,extra\n1.5,blue,1,0\n,red,2,0\n", encoding="utf-8")
+    else:
+        pq.write_table(pa.table(VALUES), file)
+    return file
+
+
+def features_table(**changes: list[Any]) -> pa.Table:
+    return pa.table({"size": [1.5, 2.5], "color": ["blue", "red"], **changes})
+
+
+def test_both_formats_give_the_same_columns(path: Path) -> None:
+    table = pa.concat_tables(read_file_tables(path, SCHEMA, ("row",)))
+    assert {name: table.column(name).to_pylist() for name in ("size", "color", "row")} == {
+        name: VALUES[name] for name in ("size", "color", "row")
+    }
+
+
+def test_both_formats_give_their_column_names(path: Path) -> None:
+    assert read_column_names(path) == list(VALUES)
+
+
+def test_only_parquet_counts_its_rows(path: Path) -> None:
+    assert parquet_row_count(path) == (2 if path.suffix == ".parquet" else None)
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=name):
+        read_column_names(tmp_path / name)
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"accepted are files that end with \.csv or \.parquet"):
+        list(read_file_tables(tmp_path / "in.xlsx", SCHEMA, ()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": [1.5, 0.0]}, r"in\.csv: row 12: size: expected a number greater than 0"),
+        ({"color": ["green", "red"]}, r"in\.csv: row 11: color: expected a string in quotes out of"),
+        ({"color": [None, "red"]}, r"in\.csv: row 11: color: is missing"),
+    ],
+)
+def test_an_invalid_value_is_named_by_row_and_column(changes: dict[str, list[Any]], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        TableValidator(SCHEMA, where="in.csv").check(features_table(**changes), first_row=11)
+
+
+def test_at_most_twenty_values_are_listed_and_all_are_counted() -> None:
+    table = pa.table({"size": [0.0] * 30, "color": ["blue"] * 30})
+    with pytest.raises(DataError, match="30 invalid values in this batch; correct the file and try again") as caught:
+        TableValidator(SCHEMA, where="in.csv").check(table, first_row=1)
+    assert len(str(caught.value).splitlines()) == 21
+
+
+def test_valid_batches_pass() -> None:
+    validator = TableValidator(SCHEMA, where="in.csv")
+    for first_row in (1, 3):
+        validator.check(features_table(), first_row=first_row)

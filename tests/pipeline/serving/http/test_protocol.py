@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from pipeline.serving.http.protocol import (
+    CYCLE_KEY,
+    DeadlineProtocol,
+    Timeouts,
+    close_expired,
+    take_complete_body,
+    write_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADERS = b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
+REQUEST = HEADERS + b"body"
+
+
+class RecordingTransport(asyncio.Transport):
+    """Records what a protocol writes, and whether it closes the connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_closed = False
+        self.is_aborted = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = self.is_aborted = True
+
+    def pause_reading(self) -> None:
+        """Accept more data than a socket would."""
+
+    def resume_reading(self) -> None:
+        """Do nothing: reading never pauses."""
+
+
+class ProtocolTimeouts(DeadlineProtocol):
+    """The protocol with timeouts of its own: those of DeadlineProtocol belong to a running server."""
+
+    timeouts = Timeouts(header_s=5, body_s=9, response_s=7)
+
+
+async def respond(scope: Any, _receive: Any, _send: Any) -> None:
+    """Write the body back at once, if it is complete."""
+    cycle = scope.pop(CYCLE_KEY)
+    body = take_complete_body(cycle)
+    if body is not None:
+        head = b"content-type: text/plain\r\ncontent-length: %d\r\n" % len(body)
+        write_response(cycle, 200, head, body, closes_connection=False)
+
+
+async def respond_later(scope: Any, _receive: Any, _send: Any) -> None:
+    cycle = scope.pop(CYCLE_KEY)
+    await asyncio.sleep(0)
+    write_response(cycle, 200, b"content-length: 0\r\n", b"", closes_connection=False)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+def connect(loop: asyncio.AbstractEventLoop, application: Any = respond) -> tuple[DeadlineProtocol, RecordingTransport]:
+    config = uvicorn.Config(
+        application, interface="asgi3", http=ProtocolTimeouts, ws="none", lifespan="off", log_config=None,
+        access_log=False, proxy_headers=False, timeout_keep_alive=60,
+    )  # fmt: skip
+    connection = ProtocolTimeouts(config=config, server_state=ServerState(), app_state={}, _loop=loop)
+    transport = RecordingTransport()
+    connection.connection_made(transport)
+    return connection, transport
+
+
+def problem(transport: RecordingTransport) -> str:
+    return str(json.loads(transport.written.partition(b"\r\n\r\n")[2])["type"].rpartition(":")[2])
+
+
+@pytest.mark.parametrize(
+    ("received", "timeout_s", "late_part"),
+    [
+        (b"", 5, "headers"),
+        (b"POST /a HTTP/1.1\r\nHost: a\r\n", 5, "headers"),
+        (HEADERS, 9, "body"),
+        (HEADERS + b"bo", 9, "body"),
+    ],
+)
+def test_a_late_request_gets_408_after_its_timeout(
+    loop: asyncio.AbstractEventLoop, received: bytes, timeout_s: int, late_part: str
+) -> None:
+    connection, transport = connect(loop, respond_later)
+    if received:
+        connection.data_received(received)
+    connection.close_expired(loop.time() + timeout_s - 0.5)
+    assert not transport.is_closed
+    connection.close_expired(loop.time() + timeout_s + 0.1)
+    if late_part == "headers":
+        assert (transport.written[:13], problem(transport)) == (b"HTTP/1.1 408 ", "too-slow")
+        assert f"the {late_part} of the request" in transport.written.decode()
+    assert transport.is_closed
+
+
+def test_a_complete_request_has_no_deadline(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop, respond_later)
+    connection.data_received(REQUEST)
+    connection.close_expired(loop.time() + 1000)
+    assert not transport.is_closed
+
+
+def test_an_idle_connection_is_closed_without_a_response(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(REQUEST)
+    written = transport.written
+    connection.close_expired(loop.time() + 59)
+    assert not transport.is_closed
+    connection.close_expired(loop.time() + 60.1)
+    assert (transport.is_closed, transport.written) == (True, written)
+
+
+def test_a_client_that_does_not_read_is_disconnected(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.pause_writing()
+    connection.close_expired(loop.time() + 4)
+    assert not transport.is_aborted
+    connection.close_expired(loop.time() + 7.1)
+    assert transport.is_aborted
+
+
+def test_a_client_that_reads_again_stays_connected(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(REQUEST)
+    connection.pause_writing()
+    connection.resume_writing()
+    connection.close_expired(loop.time() + 8)
+    assert not transport.is_closed
+
+
+@pytest.mark.parametrize(("n_bytes", "is_refused"), [(60_000, False), (70_000, True)])
+def test_headers_above_64_kb_are_refused(loop: asyncio.AbstractEventLoop, n_bytes: int, is_refused: bool) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(b"GET /a HTTP/1.1\r\nX-A: ")
+    connection.data_received(b"a" * n_bytes)
+    assert transport.written[:13] == (b"HTTP/1.1 431 " if is_refused else b"")
+
+
+def test_bytes_that_are_not_http_get_a_problem(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(b"\x16\x03\x01 TLS\r\n\r\n")
+    assert (transport.written[:13], problem(transport), transport.is_closed) == (b"HTTP/1.1 400 ", "bad-request", True)
+
+
+def test_a_complete_request_gets_its_response_without_a_task(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(REQUEST)
+    assert transport.written.endswith(b"content-type: text/plain\r\ncontent-length: 4\r\n\r\nbody")
+    assert asyncio.all_tasks(loop) == set()
+
+
+def test_a_request_that_waits_continues_as_a_task(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop, respond_later)
+    connection.data_received(REQUEST)
+    assert (transport.written, len(connection.tasks)) == (b"", 1)
+    loop.run_until_complete(asyncio.wait(connection.tasks))
+    assert transport.written.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_pipelined_requests_get_their_responses_in_order(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(REQUEST + REQUEST.replace(b"body", b"next"))
+    loop.run_until_complete(asyncio.sleep(0.01))
+    first, second = transport.written.index(b"body"), transport.written.index(b"next")
+    assert first < second
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "end"),
+    [
+        (b"HEAD", b"1.1", b"content-length: 4\r\n\r\n"),
+        (b"POST", b"1.0", b"content-length: 4\r\nconnection: close\r\n\r\nbody"),
+    ],
+)
+def test_a_response_follows_method_and_version(
+    loop: asyncio.AbstractEventLoop, method: bytes, version: bytes, end: bytes
+) -> None:
+    connection, transport = connect(loop)
+    connection.data_received(REQUEST.replace(b"POST", method).replace(b"1.1", version))
+    assert transport.written.endswith(end)
+    assert transport.is_closed is (version == b"1.0")
+
+
+def test_shutdown_closes_after_the_response_in_progress(loop: asyncio.AbstractEventLoop) -> None:
+    connection, transport = connect(loop, respond_later)
+    connection.data_received(REQUEST)
+    connection.shutdown()
+    assert not transport.is_closed
+    loop.run_until_complete(asyncio.wait(connection.tasks))
+    assert b"connection: close\r\n" in transport.written
+    assert transport.is_closed
+
+
+def test_one_call_closes_every_expired_connection(loop: asyncio.AbstractEventLoop) -> None:
+    transports = []
+    connections = set()
+    for _ in range(3):
+        connection, transport = connect(loop)
+        connections.add(connection)
+        transports.append(transport)
+    close_expired(connections, loop.time() + 6)
+    assert [transport.is_closed for transport in transports] == [True] * 3
