@@ -73,7 +73,7 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert lines[3].startswith(f"2. {numbers[0]}: mean rose from ")
     assert len(incident.details["causes"]) <= 3
     assert 0.3 < incident.details["affected_share"] <= 1
-    assert "wrong answers than usual among 600 (accuracy expected" in incident.message
+    assert "wrong predictions than usual among 600 (accuracy estimated" in incident.message
     assert lines[-1].startswith("Next: mlops monitor report")
     assert [one.receiver for one in read_all_deliveries(project)] == ["log"] * len(found.incidents)
 
