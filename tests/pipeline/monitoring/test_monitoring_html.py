@@ -1,4 +1,4 @@
-"""What was found is told to people, to programs and to the shell, and all are told the same."""
+"""The report is the same as text, as HTML, as JSON and on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ import pytest
 from pipeline.files import write_json
 from pipeline.monitoring.monitoring_html import has_no_findings, headline, render_html, text_lines
 from tests.fixtures.toy_dataset import ROOT
-from tests.pipeline.monitoring.log_fixtures import NOW, hours_us, live_rows, make_monitor, production_package, write_log
+from tests.pipeline.monitoring.log_fixtures import (
+    NOW,
+    hours_us,
+    live_rows,
+    make_monitor,
+    numeric_feature,
+    production_package,
+    write_log,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +31,9 @@ if TYPE_CHECKING:
 
 
 def log_drifted_rows(project: Path, *, n: int = 600) -> str:
-    """Log rows one of whose columns moved, and return its name."""
+    """Log rows with one shifted column, and return its name."""
     frame = live_rows(n)
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    number = numeric_feature(production_package(project)[0])
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
     return number

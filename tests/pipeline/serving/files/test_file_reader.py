@@ -72,7 +72,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"size": [1.5, 0.0]}, r"in\.csv: row 12: size: expected a number greater than 0"),
-        ({"color": ["green", "red"]}, r"in\.csv: row 11: color: expected a word in quotes out of"),
+        ({"color": ["green", "red"]}, r"in\.csv: row 11: color: expected a string in quotes out of"),
         ({"color": [None, "red"]}, r"in\.csv: row 11: color: is missing"),
     ],
 )
