@@ -153,6 +153,6 @@ def _show_split() -> None:
     page.show_table(balance, column_config=percent_columns)
     if report["drift"]:
         st.caption("Distance between train and test by column; drift is significant and exceeds its threshold")
-        keys = ("column", "distance", "limit", "p_value", "drifted")
+        keys = ("column", "distance", "threshold", "p_value", "drifted")
         rows = [{key: column[key] for key in keys} for column in report["drift"]]
         page.show_table(pd.DataFrame(rows).rename(columns=lambda key: formatting.humanize(key).capitalize()))

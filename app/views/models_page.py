@@ -114,7 +114,7 @@ def _show_gates(version: ModelVersion) -> None:
             "Gate": gate["name"],
             "Reason": gate["reason"],
             "Value": formatting.format_number(gate["value"]),
-            "Threshold": _threshold_text(gate["limit"], gate["fails_when"]),
+            "Threshold": _threshold_text(gate["threshold"], gate["fails_when"]),
             "Unit": gate["unit"],
         }
         for gate in sorted(gates["gates"], key=lambda gate: ("fail", "hold", "pass").index(gate["result"]))

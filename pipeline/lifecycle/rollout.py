@@ -134,15 +134,7 @@ def deploy(
     target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
     if stage == "staging" and current.version("Production") == target:
         # A version has one stage, and Production is never emptied for a trial in Staging.
-        return Rollout(
-            model=model,
-            version=target,
-            stage="production",
-            generation=current.generation,
-            is_new=False,
-            n_tests=0,
-            waited_s=0.0,
-        )
+        return _unchanged_production(current, target)
     change = None
     if current.version(STAGES[stage]) != target:
         full_reason = f"deploy to {stage}" + (f": {reason}" if reason else "")
@@ -156,13 +148,12 @@ def deploy(
         n_tests = _run_smoke_tests(endpoint, golden, target)
     except MlopsError as error:
         earlier = (
-            change.before.versions if change is not None else _previous_deployment(registry, model, target, stage=stage)
+            _previous_deployment(registry, model, target, stage=stage) if change is None else change.before.versions
         )
         if earlier is None:
             raise
-        raise type(error)(
-            f"{error}; {_undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])}"
-        ) from error
+        outcome = _undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])
+        raise type(error)(f"{error}; {outcome}") from error
     return Rollout(
         model=model,
         version=target,
@@ -171,6 +162,18 @@ def deploy(
         is_new=change is not None,
         n_tests=n_tests,
         waited_s=round(waited_s, 3),
+    )
+
+
+def _unchanged_production(deployment: Deployment, version: int) -> Rollout:
+    return Rollout(
+        model=deployment.model,
+        version=version,
+        stage="production",
+        generation=deployment.generation,
+        is_new=False,
+        n_tests=0,
+        waited_s=0.0,
     )
 
 

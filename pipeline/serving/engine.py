@@ -248,7 +248,7 @@ class Engine:
         return await asyncio.to_thread(lambda: explain(model, model.parser.parse_row(body)))
 
     async def what_if(self, body: bytes) -> bytes:
-        """Return what-if predictions for a body `{"features": {...}}`: one feature changes at a time; nothing is logged."""
+        """Return what-if predictions for a body `{"features": {...}}`, one changed feature each; nothing is logged."""
         model = self._require_model()
         return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body)))
 

@@ -93,7 +93,7 @@ def test_a_token_without_the_role_is_reported(
     at = app_page("predict").run()
     at.button[0].click().run()
     assert "Not allowed" in at.error[0].value
-    assert any("this needs the role predict" in code.value for code in at.code)
+    assert any("needs the role predict" in code.value for code in at.code)
 
 
 @pytest.mark.parametrize("name", ["overview", "predict"])

@@ -86,7 +86,7 @@ def test_an_app_that_other_machines_can_reach_is_read_only(project: Workspace) -
     st.config.set_option("server.address", "0.0.0.0")
     models, predict = app_page("models").run(), app_page("predict").run()
     assert [button.key for button in (*models.button, *predict.button)] == []
-    assert "read-only" in text_of(models)
+    assert "reachable from other machines" in text_of(models)
 
 
 @pytest.mark.parametrize("problem", ["wine", "breast_cancer"])

@@ -27,7 +27,7 @@ def test_a_package_and_its_metrics_are_written(project: Path, capsys: pytest.Cap
     assert f"package {candidate.digest[:12]}" in capsys.readouterr().out
 
 
-def test_the_lineage_of_the_package_names_its_data(project: Path) -> None:
+def test_the_package_records_its_inputs(project: Path) -> None:
     train.main()
     lineage = package.load_package(paths.CANDIDATE_PACKAGE).lineage
     assert lineage["data_sha256"] == {

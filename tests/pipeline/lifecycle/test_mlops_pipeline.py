@@ -138,7 +138,7 @@ def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) 
     assert mlops.promote_model(1, "Production", force=True, reason="a demonstration").after.version("Production") == 1
 
 
-def test_frames_that_nobody_declared_are_learned_from_as_they_are(mlops: MLOpsPipeline) -> None:
+def test_undeclared_frames_get_an_inferred_schema(mlops: MLOpsPipeline) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"amount": rng.normal(size=400), "plan": rng.choice(["basic", "pro"], 400), 7: rng.random(400)}
@@ -190,7 +190,7 @@ def test_a_function_among_the_arguments_is_refused() -> None:
         estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 
-def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_of_the_documentation_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
     X_train, y_train, X_test, y_test = train_and_test_arguments()
     rows = parts("personality", N_ROWS)

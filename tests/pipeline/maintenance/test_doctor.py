@@ -74,7 +74,7 @@ def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
         assert path.exists()
 
 
-def test_unfinished_files_are_removed_and_finished_ones_kept(tmp_path: Path) -> None:
+def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / "models/.candidate.abc.tmp").mkdir(parents=True)
     (tmp_path / "models/candidate").mkdir()
     (tmp_path / "data").mkdir()
@@ -114,7 +114,7 @@ def registered(tmp_path: Path) -> ModelRegistry:
     return registry
 
 
-def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: ModelRegistry, tmp_path: Path) -> None:
+def test_a_changed_alias_is_reported_then_set_back(registered: ModelRegistry, tmp_path: Path) -> None:
     assert by_check(tmp_path, repair=False)["mlflow aliases"].state == "ok"
     RunStore(tmp_path).client().delete_registered_model_alias("m", "production")
     named = by_check(tmp_path, repair=False)["mlflow aliases"]

@@ -76,12 +76,12 @@ def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
     good = binary_predictions(y.tolist(), p.tolist())
     worse = binary_predictions(y.tolist(), (0.5 + (p - 0.5) * 0.9).tolist())
     options = {"confidence_level": 0.95, "n_resamples": 300, "seed": 0}
-    apart = compare_paired(good, worse, ["brier"], **options)["brier"]
+    difference = compare_paired(good, worse, ["brier"], **options)["brier"]
     one, other = (
         estimate_metrics(good, ["brier"], **options)["brier"],
         estimate_metrics(worse, ["brier"], **options)["brier"],
     )
-    assert apart.low > 0 or apart.high < 0
+    assert difference.low > 0 or difference.high < 0
     assert one.low < other.high
     assert other.low < one.high
 

@@ -33,7 +33,7 @@ def placed(version: int) -> dict[str, Any]:
     return {"version": version, "digest": str(version) * 64}
 
 
-def test_what_served_is_told_with_the_decision_that_put_it_there() -> None:
+def test_a_past_deployment_has_the_decision_behind_it() -> None:
     history = [
         entry(1, {}),
         entry(2, {"Production": placed(1)}, 1),
@@ -47,7 +47,7 @@ def test_what_served_is_told_with_the_decision_that_put_it_there() -> None:
     assert deployments_after(history[:1]) == []
 
 
-def test_the_past_is_asked_by_moment(three: ModelRegistry) -> None:
+def test_past_deployments_are_read_by_time(three: ModelRegistry) -> None:
     first = three.promote_model(NAME, 1, "Production").audit_entry.recorded_at
     second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.recorded_at
     assert [one.version for one in three.deployments_at(second - 1)] == [1]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
 
 
-def test_where_no_commit_names_a_package_lineage_says_so_and_nothing_is_made_again(three: ModelRegistry) -> None:
+def test_a_package_without_a_commit_has_no_lineage_and_no_reproduction(three: ModelRegistry) -> None:
     found = three.lineage(NAME, 1)
     assert (found.commit, found.data_md5) == (None, {})
     assert "none; commit dvc.lock" in found.as_text()
