@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError, DependencyUnavailable, NotAllowed
 from pipeline.serving import InvalidRequest, NotReady, PredictionBatch
-from pipeline.serving.errors import BodyTooLarge, FieldError, MalformedBody
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

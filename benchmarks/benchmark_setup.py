@@ -1,4 +1,4 @@
-"""What benchmarks start from: a trained package, a project in which it is live, a log of its answers."""
+"""Prepare benchmarks: a trained package, a project with it in Production, a log of its predictions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _N_TRAINING_ROWS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """What a package in a folder was written from: the model's name, the classifier, the rows it saw and those it did not."""
+    """The contents of a written package: model name, classifier, train rows and test rows."""
 
     name: str
     classifier: Classifier
@@ -53,7 +53,7 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class PackagedModel:
-    """A package of the default problem, the model's name, and the rows that it learned from."""
+    """A package of the default problem, its model name and its train rows."""
 
     name: str
     package: Package
@@ -70,8 +70,8 @@ def train_package(folder: Path, overrides: tuple[str, ...]) -> TrainedModel:
     from pipeline.modeling.training import train_classifier
     from pipeline.schema import Schema
 
-    words = (*overrides, "training.folds=2", f"data.source.rows={_N_TRAINING_ROWS}")
-    config = build_config(compose(words, conf=ROOT / "conf").values, where="conf")
+    settings = (*overrides, "training.folds=2", f"data.source.rows={_N_TRAINING_ROWS}")
+    config = build_config(compose(settings, conf=ROOT / "conf").values, where="conf")
     schema = Schema.from_config(config.data)
     parts = split_train_test(
         sources.fetch_rows(config.data, root=ROOT).frame, schema, config.data.split, seed=config.seed
@@ -103,17 +103,17 @@ def make_package(folder: Path) -> PackagedModel:
 
 
 def promote_package(state: State, model: PackagedModel, root: Path) -> None:
-    """Put a package into Production."""
+    """Promote a package to Production."""
     from pipeline.gates import Gate, GateReport
     from pipeline.package import PackageStore
     from pipeline.registry import stage_transitions
 
     passed = GateReport("0" * 64, None, (Gate("benchmark", "pass", "none"),)).as_dict()
     store = PackageStore(root / "state/packages")
-    version, _ = stage_transitions.register(
+    registration = stage_transitions.register(
         state, store, model.name, candidate=model.package, tags={}, gates=passed, description=""
     )
-    stage_transitions.promote(state, model.name, version.version, stage="Production")
+    stage_transitions.promote(state, model.name, registration.version.version, stage="Production")
 
 
 def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: float) -> float:
@@ -122,25 +122,27 @@ def log_rows(state: State, model: PackagedModel, n: int, *, until: int, days: fl
 
     frame, package, started = model.train, model.package, time.perf_counter()
     names = list(package.schema.feature_names)
-    features = [json.dumps(one) for one in json.loads(frame[names].to_json(orient="records"))]
-    shares = [dict(zip(package.classes, one, strict=True)) for one in package.predict_proba(frame).tolist()]
-    said, truth = package.predict(frame).tolist(), frame[package.schema.target.column].astype(str).tolist()
-    probabilities = [json.dumps(one) for one in shares]
-    at = np.linspace(until - days * DAY_US, until, n, endpoint=False).astype(np.int64).tolist()
-    journal = store.PredictionWriter(state)
+    features = [json.dumps(record) for record in json.loads(frame[names].to_json(orient="records"))]
+    shares = [dict(zip(package.classes, row, strict=True)) for row in package.predict_proba(frame).tolist()]
+    predicted, outcomes = package.predict(frame).tolist(), frame[package.schema.target.column].astype(str).tolist()
+    probabilities = [json.dumps(row) for row in shares]
+    predicted_at = np.linspace(until - days * DAY_US, until, n, endpoint=False).astype(np.int64).tolist()
+    writer = store.PredictionWriter(state)
     for start in range(0, n, _BATCH_ROWS):
         rows = []
         for i in range(start, min(start + _BATCH_ROWS, n)):
             j = i % len(frame)
             rows.append(
                 store.PredictionRow(
-                    f"p{i}", at[i], model.name, 1, package.digest, 1, features[j], said[j], probabilities[j],
-                    shares[j][said[j]], "production", "api", 900 + j, 1.0, None, None,
+                    f"p{i}", predicted_at[i], model.name, 1, package.digest, 1, features[j], predicted[j],
+                    probabilities[j], shares[j][predicted[j]], "production", "api", 900 + j, 1.0, None, None,
                 )
             )  # fmt: skip
-        journal.write(rows)
+        writer.write(rows)
         with state.writing() as connection:
-            known = range(start, min(start + _BATCH_ROWS, n), 2)
-            store.add_outcomes(connection, [(f"p{i}", at[i], truth[i % len(frame)], "bench") for i in known])
-    journal.close()
+            with_outcome = range(start, min(start + _BATCH_ROWS, n), 2)
+            store.add_outcomes(
+                connection, [(f"p{i}", predicted_at[i], outcomes[i % len(frame)], "bench") for i in with_outcome]
+            )
+    writer.close()
     return time.perf_counter() - started

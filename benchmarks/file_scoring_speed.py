@@ -1,9 +1,9 @@
-"""Time and memory of `mlops predict` on a Parquet file, beside onnxruntime alone on the same arrays in the same run.
+"""Measure time and memory of `mlops predict` on a Parquet file, and of onnxruntime alone on the same arrays.
 
     python benchmarks/file_scoring_speed.py --rows 10000000
 
-onnxruntime gets the rows encoded already, in memory, in pieces of 131,072, on as many threads as ours: one. Ours
-reads, checks, encodes, infers and writes Parquet; other parts of it go on beside the inference, in threads.
+onnxruntime gets encoded rows in memory, in batches of 131,072, and both use one inference thread. `mlops predict` also
+reads, checks, encodes and writes the rows, in threads beside the inference.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _BATCH_ROWS = 131_072
 
 
 def prepare_package(folder: Path, overrides: tuple[str, ...]) -> None:
-    """Write the package of a model, and the rows that it did not learn from."""
+    """Write the package of a model, and its test rows."""
     trained = train_package(folder / "package", overrides)
-    trained.test[trained.features].to_parquet(folder / "some.parquet")
+    trained.test[trained.features].to_parquet(folder / "test.parquet")
 
 
 def write_rows(folder: Path, n_rows: int) -> None:
-    """Write `n_rows` rows, drawn from those that the model did not learn from."""
+    """Write `n_rows` rows that are sampled from the test rows."""
     import numpy as np
     import pyarrow.parquet as pq
 
-    some = pq.read_table(folder / "some.parquet")
-    chance = np.random.default_rng(0)
-    with pq.ParquetWriter(folder / "rows.parquet", some.schema) as writer:
+    test_rows = pq.read_table(folder / "test.parquet")
+    generator = np.random.default_rng(0)
+    with pq.ParquetWriter(folder / "rows.parquet", test_rows.schema) as writer:
         for start in range(0, n_rows, _BATCH_ROWS):
-            writer.write_table(some.take(chance.integers(0, len(some), min(_BATCH_ROWS, n_rows - start))))
+            writer.write_table(test_rows.take(generator.integers(0, len(test_rows), min(_BATCH_ROWS, n_rows - start))))
 
 
 def ours(folder: Path) -> None:
-    """Print the seconds of scoring the file, and the process's peak in megabytes."""
+    """Print the seconds of scoring the file, and the peak memory of the process in megabytes."""
     from pipeline.package import load_package
     from pipeline.serving.files.file_scorer import score_file
 
     package = load_package(folder / "package")
-    started, used = time.perf_counter(), time.process_time()
+    started, cpu_started = time.perf_counter(), time.process_time()
     score_file(package, folder / "rows.parquet", folder / "scored.parquet")
-    print(time.perf_counter() - started, time.process_time() - used, _peak_mb())
+    print(time.perf_counter() - started, time.process_time() - cpu_started, _peak_mb())
 
 
 def alone(folder: Path) -> None:
@@ -62,16 +62,16 @@ def alone(folder: Path) -> None:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(folder / "package/model.onnx", options, providers=["CPUExecutionProvider"])
-    (name,) = [one.name for one in session.get_inputs()]
+    (name,) = [node.name for node in session.get_inputs()]
     file = pq.ParquetFile(folder / "rows.parquet")
-    pieces = [
+    matrices = [
         encoder.transform({column: batch.column(column) for column in batch.schema.names})
         for batch in file.iter_batches(batch_size=_BATCH_ROWS)
     ]
-    started, used = time.perf_counter(), time.process_time()
-    for piece in pieces:
-        session.run([session.get_outputs()[-1].name], {name: piece})
-    print(time.perf_counter() - started, time.process_time() - used, _peak_mb())
+    started, cpu_started = time.perf_counter(), time.process_time()
+    for matrix in matrices:
+        session.run([session.get_outputs()[-1].name], {name: matrix})
+    print(time.perf_counter() - started, time.process_time() - cpu_started, _peak_mb())
 
 
 def _peak_mb() -> float:
@@ -79,34 +79,35 @@ def _peak_mb() -> float:
 
 
 def run_step(step: str, folder: Path) -> tuple[float, ...]:
-    """Return the figures that a step prints in a process of its own."""
-    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; sys.path.append({str(ROOT / 'benchmarks')!r}); import runpy, pathlib; "
+    """Run a step in a process of its own and return the numbers that it prints."""
+    code = (
+        f"import runpy, pathlib, sys; sys.path[:0] = [{str(ROOT)!r}]; sys.path.append({str(ROOT / 'benchmarks')!r}); "
+    )
     code += f"runpy.run_path({__file__!r}, run_name='step')[{step!r}](pathlib.Path({str(folder)!r}))"
-    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return tuple(map(float, said.split()))
+    output = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return tuple(map(float, output.split()))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--models", default=",".join(MODELS))
-    words = parser.parse_args()
-    sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
+    args = parser.parse_args()
+    sys.path.remove(str(Path(__file__).parent))  # a script in this folder has the name of a library
     sys.path.insert(0, str(ROOT))
-    print(
-        f"{words.rows:,} rows{'':18} {'ours':>9} {'of it CPU':>9} {'alone':>9} {'of it CPU':>9} {'ratio':>6} {'peak':>8}"
-    )
-    for model in words.models.split(","):
+    print(f"{args.rows:,} rows{'':18} {'ours':>9} {'CPU':>9} {'onnxruntime':>11} {'CPU':>9} {'ratio':>6} {'peak':>8}")
+    for model in args.models.split(","):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare_package(folder, MODELS[model])
-            write_rows(folder, words.rows)
-            seconds, used, peak = run_step("ours", folder)
-            bare, bare_used, _ = run_step("alone", folder)
-            figures = (
-                f"{seconds:8.2f}s {used:8.2f}s {bare:8.2f}s {bare_used:8.2f}s {seconds / bare:6.2f} {peak:5.0f} MB"
+            write_rows(folder, args.rows)
+            seconds, cpu_s, peak_mb = run_step("ours", folder)
+            alone_s, alone_cpu_s, _ = run_step("alone", folder)
+            print(
+                f"{model:28} {seconds:8.2f}s {cpu_s:8.2f}s {alone_s:10.2f}s {alone_cpu_s:8.2f}s {seconds / alone_s:6.2f}"
+                f" {peak_mb:5.0f} MB",
+                flush=True,
             )
-            print(f"{model:28} {figures}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Ten times as many clients as are welcome, none of which waits when told to: what becomes of those who are let in.
+"""Measure the latency of admitted requests while ten times the usual number of clients overloads the server.
 
     python benchmarks/overload.py --seconds 60
 
-Needs `wrk`. The server is full but sheds nobody with `--connections` clients that ask without a pause, and is asked
-by ten times as many after that. Visitors of their own, who come back every 20 ms, are timed in both cases, and a probe
-that opens a connection for each `/livez`.
+Needs `wrk`. `--connections` clients that send requests without a pause fill the server, and it sheds none of them. Then
+ten times as many clients do the same, and ignore Retry-After. In both cases paced clients send a request every 20 ms,
+and a probe opens a connection for each `/livez`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ end
 
 @dataclass(slots=True)
 class OverloadResult:
-    """What visitors and probes met, times in milliseconds, and what the crowd was told, by number of answers."""
+    """Latencies of paced clients and probes in milliseconds, their statuses, and the counts of the load clients."""
 
     admitted_ms: list[float] = field(default_factory=list)
     probe_ms: list[float] = field(default_factory=list)
@@ -62,69 +62,71 @@ class OverloadResult:
     load_counts: dict[str, int] = field(default_factory=dict)
 
 
-def send_paced_requests(port: int, body: bytes, result: OverloadResult, is_over: threading.Event) -> None:
-    """Ask for a prediction again and again, with a pause."""
+def send_paced_requests(port: int, body: bytes, result: OverloadResult, stop_event: threading.Event) -> None:
+    """Send prediction requests with a pause in between."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    while not is_over.is_set():
-        began = time.perf_counter()
+    while not stop_event.is_set():
+        started = time.perf_counter()
         connection.request("POST", "/predict", body, _JSON_HEADERS)
-        answer = connection.getresponse()
-        answer.read()
-        took = (time.perf_counter() - began) * 1000
-        if answer.status == 200:
-            result.admitted_ms.append(took)
-        elif answer.headers["Retry-After"] is None:
-            raise SystemExit(f"{answer.status} without Retry-After")
-        result.statuses[answer.status] = result.statuses.get(answer.status, 0) + 1
-        is_over.wait(_PAUSE_S)
+        response = connection.getresponse()
+        response.read()
+        latency_ms = (time.perf_counter() - started) * 1000
+        if response.status == 200:
+            result.admitted_ms.append(latency_ms)
+        elif response.headers["Retry-After"] is None:
+            raise SystemExit(f"{response.status} without Retry-After")
+        result.statuses[response.status] = result.statuses.get(response.status, 0) + 1
+        stop_event.wait(_PAUSE_S)
     connection.close()
 
 
-def probe_liveness(port: int, result: OverloadResult, is_over: threading.Event) -> None:
-    """Ask whether the server lives, each time on a new connection."""
-    while not is_over.is_set():
-        began = time.perf_counter()
+def probe_liveness(port: int, result: OverloadResult, stop_event: threading.Event) -> None:
+    """Send liveness probes, each on a new connection."""
+    while not stop_event.is_set():
+        started = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", "/livez")
         if connection.getresponse().status != 200:
-            raise SystemExit("/livez was not answered with 200")
+            raise SystemExit("/livez did not return 200")
         connection.close()
-        result.probe_ms.append((time.perf_counter() - began) * 1000)
-        is_over.wait(_PAUSE_S)
+        result.probe_ms.append((time.perf_counter() - started) * 1000)
+        stop_event.wait(_PAUSE_S)
 
 
 def run_overload(port: int, body: bytes, connections: int, seconds: int, folder: Path) -> OverloadResult:
-    """Let a crowd ask without a pause, and visitors beside it."""
-    seen, is_over = OverloadResult(), threading.Event()
+    """Send requests without a pause from many connections, with paced clients and a probe beside them."""
+    result, stop_event = OverloadResult(), threading.Event()
     (folder / "body").write_bytes(body)
-    (folder / "crowd.lua").write_text(_WRK_SCRIPT.replace("BODY", str(folder / "body")), encoding="utf-8")
-    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(folder / "crowd.lua")]
-    command = ["wrk", *words, f"http://127.0.0.1:{port}"]
-    crowd = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    (folder / "load.lua").write_text(_WRK_SCRIPT.replace("BODY", str(folder / "body")), encoding="utf-8")
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(folder / "load.lua")]
+    command = ["wrk", *options, f"http://127.0.0.1:{port}"]
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(0.5)
     threads = [
-        threading.Thread(target=send_paced_requests, args=(port, body, seen, is_over)) for _ in range(_N_PACED_CLIENTS)
+        threading.Thread(target=send_paced_requests, args=(port, body, result, stop_event))
+        for _ in range(_N_PACED_CLIENTS)
     ]
-    threads.append(threading.Thread(target=probe_liveness, args=(port, seen, is_over)))
+    threads.append(threading.Thread(target=probe_liveness, args=(port, result, stop_event)))
     for thread in threads:
         thread.start()
     time.sleep(seconds - 1)
-    is_over.set()
+    stop_event.set()
     for thread in threads:
         thread.join()
-    said = crowd.communicate()[0]
-    seen.load_counts = {word.lower(): int(count) for word, count in re.findall(r"([A-Z]+) (\d+)", said)}
-    return seen
+    output = load.communicate()[0]
+    result.load_counts = {word.lower(): int(count) for word, count in re.findall(r"([A-Z]+) (\d+)", output)}
+    return result
 
 
 def print_result(name: str, result: OverloadResult, seconds: int) -> float:
-    """Print what was seen and return the 99th percentile of admitted visitors."""
+    """Print the result and return the 99th percentile of the admitted paced requests."""
     admitted, probes = (statistics.quantiles(times, n=100) for times in (result.admitted_ms, result.probe_ms))
-    crowd = result.load_counts
-    answered = crowd["all"] - crowd["shed"] - crowd["other"]
+    counts = result.load_counts
+    n_completed = counts["all"] - counts["shed"] - counts["other"]
     print(
-        f"{name:12} crowd: {answered / seconds:,.0f} answered/s, {crowd['shed'] / seconds:,.0f} shed/s, {crowd['other']} other,"
-        f" {crowd['lost']} lost; visitors {result.statuses}: p50 {admitted[49]:.1f}, p99 {admitted[98]:.1f} ms;"
+        f"{name:12} load: {n_completed / seconds:,.0f} completed/s, {counts['shed'] / seconds:,.0f} shed/s,"
+        f" {counts['other']} other,"
+        f" {counts['lost']} lost; paced clients {result.statuses}: p50 {admitted[49]:.1f}, p99 {admitted[98]:.1f} ms;"
         f" livez p50 {probes[49]:.1f}, p99 {probes[98]:.1f} ms",
         flush=True,
     )
@@ -132,18 +134,23 @@ def print_result(name: str, result: OverloadResult, seconds: int) -> float:
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """Return the resident memory of a process now and at its highest."""
+    """Return the present and the peak resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    now, highest = (int(re.findall(rf"{word}:\s+(\d+)", status)[0]) / 1024 for word in ("VmRSS", "VmHWM"))
-    return now, highest
+    present, peak = (int(re.findall(rf"{name}:\s+(\d+)", status)[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return present, peak
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60, help="of overload; half of it before and after as usual")
-    parser.add_argument("--connections", type=int, default=96, help="of the usual crowd")
-    words = parser.parse_args()
-    sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=60,
+        help="duration of the overload; the usual load runs half as long before and after it",
+    )
+    parser.add_argument("--connections", type=int, default=96, help="connections of the usual load")
+    args = parser.parse_args()
+    sys.path.remove(str(Path(__file__).parent))  # a script in this folder has the name of a library
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
         _, rows = make_project(home, MODELS["logistic regression"])
@@ -151,12 +158,13 @@ def main() -> None:
         body, port = json.dumps({"features": rows[0]}).encode(), free_port()
         command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
         with running_server(command, port, home, RequestBodies("/predict", [body])) as (pid, _):
-            usual, times = words.seconds // 2, []
-            for kind, factor, seconds in (("usual", 1, usual), ("10 times", 10, words.seconds), ("usual", 1, usual)):
-                seen = run_overload(port, body, words.connections * factor, seconds, home)
-                times.append(print_result(kind, seen, seconds))
-                print("             resident {:.0f} MB, at the highest {:.0f} MB".format(*memory_mb(pid)), flush=True)
-    print(f"admitted p99 under overload / usual: {times[1] / statistics.mean([times[0], times[2]]):.2f}")
+            usual_s, latencies_ms = args.seconds // 2, []
+            for kind, factor, seconds in (("usual", 1, usual_s), ("10 times", 10, args.seconds), ("usual", 1, usual_s)):
+                result = run_overload(port, body, args.connections * factor, seconds, home)
+                latencies_ms.append(print_result(kind, result, seconds))
+                print("             resident {:.0f} MB, peak {:.0f} MB".format(*memory_mb(pid)), flush=True)
+    ratio = latencies_ms[1] / statistics.mean([latencies_ms[0], latencies_ms[2]])
+    print(f"admitted p99 under overload / usual: {ratio:.2f}")
 
 
 if __name__ == "__main__":

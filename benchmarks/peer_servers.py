@@ -1,6 +1,6 @@
-"""Other servers for `serving.py`: installed in environments of their own, given the same estimator, asked as they like.
+"""Other model servers for `serving_load.py`, each in its own environment, with the same estimator and their own API.
 
-What they serve is a scikit-learn pipeline fitted to the same rows: medians and one-hot columns, then our estimator with
+They serve a scikit-learn pipeline that is fitted to the same rows: medians and one-hot columns, then our estimator with
 the same parameters. They log nothing.
 """
 
@@ -29,17 +29,17 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "decla
 
 @dataclass(frozen=True, slots=True)
 class PeerServer:
-    """How a server is installed, started and asked; `{port}` and `{bin}` in a command are filled in."""
+    """The packages, commands and requests of a server; `{port}` and `{bin}` in a command are replaced."""
 
     name: str
     packages: tuple[str, ...]
     command: tuple[str, ...]
-    one: tuple[str, Callable[[dict[str, Any]], Any]]
-    many: tuple[str, Callable[[list[dict[str, Any]]], Any]]
+    row_request: tuple[str, Callable[[dict[str, Any]], Any]]
+    batch_request: tuple[str, Callable[[list[dict[str, Any]]], Any]]
     setup_command: tuple[str, ...] = ()
 
     def start_command(self, folder: Path, port: int) -> list[str]:
-        """Return the command that serves the pipeline in `folder` after everything was put there."""
+        """Copy scripts and settings to `folder`, and return the command that serves the pipeline there."""
         for script in _SCRIPTS.iterdir():
             if script.is_file():
                 shutil.copy(script, folder / script.name)
@@ -47,42 +47,48 @@ class PeerServer:
         (folder / "model-settings.json").write_text(json.dumps({**settings, "parameters": {"uri": "./model.joblib"}}))
         ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "host": "127.0.0.1"}
         (folder / "settings.json").write_text(json.dumps({**ports, "parallel_workers": 0}))
-        own = str(_CACHE / self.name / "bin")
+        bin_folder = str(_CACHE / self.name / "bin")
         if self.setup_command:
             subprocess.run(
-                [word.format(bin=own) for word in self.setup_command], cwd=folder, check=True, capture_output=True
+                [word.format(bin=bin_folder) for word in self.setup_command],
+                cwd=folder,
+                check=True,
+                capture_output=True,
             )
-        return [word.format(bin=own, port=port) for word in self.command]
+        return [word.format(bin=bin_folder, port=port) for word in self.command]
 
 
 def install_peer(peer: PeerServer) -> str:
-    """Install a peer by pip unless it is there; return why it cannot be had, or nothing."""
+    """Install a peer by pip unless it is installed; return the reason of a failure, otherwise an empty text."""
     home = _CACHE / peer.name
-    wanted = (*peer.packages, *(f"{one}=={version(one)}" for one in ("scikit-learn", "pandas", "numpy", "joblib")))
+    requirements = (
+        *peer.packages,
+        *(f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy", "joblib")),
+    )
     marker = home / "installed.json"
-    if marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == list(wanted):
+    if marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == list(requirements):
         return ""
     try:
         if not (home / "bin/pip").exists():
             subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True, text=True)
-        command = [str(home / "bin/pip"), "install", "--quiet", *wanted]
+        command = [str(home / "bin/pip"), "install", "--quiet", *requirements]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        return said[-1] if said else "pip failed"
-    marker.write_text(json.dumps(wanted), encoding="utf-8")
+        lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        return lines[-1] if lines else "pip failed"
+    marker.write_text(json.dumps(requirements), encoding="utf-8")
     return ""
 
 
 def installed_version(peer: PeerServer) -> str:
-    """Return the release of a peer that is installed."""
+    """Return the installed release of a peer."""
     code = f"from importlib.metadata import version; print(version({peer.packages[0].partition('[')[0]!r}))"
     command = [str(_CACHE / peer.name / "bin/python"), "-c", code]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def save_pipeline(path: Path, estimator: Any, train: pd.DataFrame, target: str) -> None:
-    """Fit what people serve: medians and one-hot columns ahead of the estimator, on the same rows."""
+    """Fit and save a usual pipeline: medians and one-hot columns before the estimator, on the same rows."""
     import joblib
     from sklearn.base import clone
     from sklearn.compose import ColumnTransformer
@@ -91,18 +97,18 @@ def save_pipeline(path: Path, estimator: Any, train: pd.DataFrame, target: str) 
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     rows = train.drop(columns=target)
-    numbers = [name for name in rows if rows[name].dtype.kind in "iuf"]
-    words = [name for name in rows if name not in numbers]
-    plain = rows.astype({**dict.fromkeys(numbers, float), **dict.fromkeys(words, object)})
-    plain[words] = plain[words].where(plain[words].notna(), "missing")
-    prepared = ColumnTransformer(
+    numeric = [name for name in rows if rows[name].dtype.kind in "iuf"]
+    categorical = [name for name in rows if name not in numeric]
+    inputs = rows.astype({**dict.fromkeys(numeric, float), **dict.fromkeys(categorical, object)})
+    inputs[categorical] = inputs[categorical].where(inputs[categorical].notna(), "missing")
+    preprocessing = ColumnTransformer(
         [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
-            ("words", OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+            ("numeric", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numeric),
+            ("categorical", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categorical),
         ]
     )
-    pipeline = make_pipeline(prepared, clone(estimator))
-    joblib.dump(pipeline.fit(plain, train[target].astype(str).to_numpy()), path)
+    pipeline = make_pipeline(preprocessing, clone(estimator))
+    joblib.dump(pipeline.fit(inputs, train[target].astype(str).to_numpy()), path)
 
 
 def open_inference_body(rows: list[dict[str, Any]], output: str = "predict_proba") -> dict[str, Any]:
@@ -125,15 +131,15 @@ def _instances_body(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _same_request(path: str, body: Callable[[list[dict[str, Any]]], Any]) -> dict[str, Any]:
-    return {"one": (path, lambda row: body([row])), "many": (path, body)}
+    return {"row_request": (path, lambda row: body([row])), "batch_request": (path, body)}
 
 
 _UVICORN = ("{bin}/uvicorn", "fastapi_server:app", "--port", "{port}", "--no-access-log", "--log-level", "error")
 _MLFLOW = ("{bin}/mlflow", "models", "serve", "-m", "mlflow_model", "--env-manager", "local", "-p", "{port}", "-w", "1")
 
 PEERS = {
-    one.name: one
-    for one in (
+    peer.name: peer
+    for peer in (
         PeerServer(
             "fastapi",
             ("fastapi", "uvicorn[standard]"),

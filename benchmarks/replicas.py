@@ -1,6 +1,6 @@
-"""What does an answer cost the processor with the log on: one to three servers, on one PostgreSQL, or one on SQLite?
+"""Measure the processor time of a prediction with the log on: one to three servers on PostgreSQL, or one on SQLite.
 
-Time of the processor rather than of the clock, so that a machine that others use as well gives the same figures. PostgreSQL syncs each commit.
+Processor time is independent of other load on the machine. PostgreSQL syncs each commit.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ N_CLIENTS = 8
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the seconds of the processor that a process has used."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time of a process in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def backend_pids(address: str) -> list[int]:
-    """Return the processes of a PostgreSQL that work for servers."""
+    """Return the ids of the PostgreSQL processes that serve clients."""
     query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     with psycopg.connect(f"{address}/postgres") as connection:
         return [int(row[0]) for row in connection.execute(query)]
@@ -45,46 +45,50 @@ def send_predictions(port: int, n: int, failed: list[int]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(n):
         connection.request("POST", "/predict", BODY, HEADERS)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            failed.append(answer.status)
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            failed.append(response.status)
     connection.close()
 
 
 def measure_replicas(root: Path, address: str | None, n_servers: int, n: int) -> str:
     with ExitStack() as stack:
-        started = [stack.enter_context(run_server(root)) for _ in range(n_servers)]
-        for one in started:
-            send_predictions(one.port, 50, [])
-        pids, failed = [one.process.pid for one in started], list[int]()
-        of_database = [] if address is None else backend_pids(address)
-        before, below = sum(map(cpu_seconds, pids)), sum(map(cpu_seconds, of_database))
-        callers = [
-            threading.Thread(target=send_predictions, args=(one.port, n // N_CLIENTS, failed))
-            for one in started
+        servers = [stack.enter_context(run_server(root)) for _ in range(n_servers)]
+        for server in servers:
+            send_predictions(server.port, 50, [])
+        server_pids, failed = [server.process.pid for server in servers], list[int]()
+        database_pids = [] if address is None else backend_pids(address)
+        servers_before, database_before = (sum(map(cpu_seconds, pids)) for pids in (server_pids, database_pids))
+        clients = [
+            threading.Thread(target=send_predictions, args=(server.port, n // N_CLIENTS, failed))
+            for server in servers
             for _ in range(N_CLIENTS)
         ]
-        for one in callers:
-            one.start()
-        for one in callers:
-            one.join()
-        spent, below = sum(map(cpu_seconds, pids)) - before, sum(map(cpu_seconds, of_database)) - below
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        servers_s = sum(map(cpu_seconds, server_pids)) - servers_before
+        database_s = sum(map(cpu_seconds, database_pids)) - database_before
     if failed:
         sys.exit(f"{len(failed)} requests failed, the first with {failed[0]}")
     n *= n_servers
-    told = f"{1e6 * spent / n:4.0f} microseconds in servers, {1e6 * below / n:4.0f} in the database for each answer"
-    return f"{n_servers} server(s): {told}; at most {n_servers * n / spent:,.0f} answers/s with a core for each server"
+    rate = n_servers * n / servers_s
+    return (
+        f"{n_servers} server(s): {1e6 * servers_s / n:4.0f} microseconds in servers, {1e6 * database_s / n:4.0f} in the"
+        f" database per prediction; at most {rate:,.0f} predictions/s with a core for each server"
+    )
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--requests", type=int, default=8_000, help="of each server, by eight connections")
-    n, folder = arguments.parse_args().requests, postgresql_server.find_server_programs()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=8_000, help="requests to each server, over eight connections")
+    n, folder = parser.parse_args().requests, postgresql_server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")
     with tempfile.TemporaryDirectory() as base, postgresql_server.running_server(folder, is_durable=True) as address:
-        package = Path(base) / "made"
+        package = Path(base) / "package"
         train_package(package, MODELS["logistic regression"])
         make_project(Path(base) / "file", [package])
         print("SQLite,", measure_replicas(Path(base) / "file", None, 1, n), flush=True)

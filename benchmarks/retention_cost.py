@@ -1,7 +1,7 @@
-"""What does it cost that old predictions leave: a partition at once, or row by row?
+"""Measure the removal of old predictions: by partition, or row by row.
 
-A log of the given number of rows, an outcome for every tenth, in a PostgreSQL of its own (fsync on); all of it is old.
-A writer commits single predictions meanwhile, and says how long it had to wait at most.
+All rows of the log are old, and every tenth has an outcome. They are in a PostgreSQL server of their own (fsync on). A
+writer commits single predictions during the removal, and its longest wait is printed.
 """
 
 from __future__ import annotations
@@ -27,31 +27,33 @@ BATCH_ROWS = 10_000
 FIRST_ROW_US = 1_770_000_000_000_000
 
 
-def make_row(number: int, at: int) -> store.PredictionRow:
+def make_row(number: int, predicted_at: int) -> store.PredictionRow:
     return store.PredictionRow(
-        f"{number:036d}", at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "production", "api", 900,
-        1.0, None, None,
+        f"{number:036d}", predicted_at, "m", 1, "d" * 64, 3, FEATURES, "Extrovert", PROBABILITIES, 0.981, "production",
+        "api", 900, 1.0, None, None,
     )  # fmt: skip
 
 
 def fill_log(state: store.State, n: int) -> None:
-    journal = store.PredictionWriter(state)
+    writer = store.PredictionWriter(state)
     for first in range(0, n, BATCH_ROWS):
-        journal.write([make_row(at, FIRST_ROW_US + at) for at in range(first, min(first + BATCH_ROWS, n))])
+        writer.write([make_row(number, FIRST_ROW_US + number) for number in range(first, min(first + BATCH_ROWS, n))])
         with state.writing() as connection:
-            told = range(first, min(first + BATCH_ROWS, n), 10)
-            store.add_outcomes(connection, [(f"{at:036d}", FIRST_ROW_US + at, "Extrovert", "api") for at in told])
-    journal.close()
+            numbers = range(first, min(first + BATCH_ROWS, n), 10)
+            store.add_outcomes(
+                connection, [(f"{number:036d}", FIRST_ROW_US + number, "Extrovert", "api") for number in numbers]
+            )
+    writer.close()
 
 
-def write_until(state: store.State, is_over: threading.Event, waits: list[float]) -> None:
-    journal = store.PredictionWriter(state)
-    while not is_over.is_set():
-        began = time.perf_counter()
-        journal.write([make_row(10**9 + len(waits), state.clock())])
-        waits.append(time.perf_counter() - began)
+def write_until(state: store.State, stop_event: threading.Event, waits_s: list[float]) -> None:
+    writer = store.PredictionWriter(state)
+    while not stop_event.is_set():
+        started = time.perf_counter()
+        writer.write([make_row(10**9 + len(waits_s), state.clock())])
+        waits_s.append(time.perf_counter() - started)
         time.sleep(0.002)
-    journal.close()
+    writer.close()
 
 
 def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
@@ -67,32 +69,32 @@ def measure_removal(address: str, n: int, *, has_partitions: bool) -> str:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
     later = FIRST_ROW_US + (config.retention_days + 2 * config.partition_days) * store.DAY_US
-    old = replace(state, clock=lambda: later)
-    prepare_partitions(old, config)
-    is_over, waits = threading.Event(), list[float]()
-    writer = threading.Thread(target=write_until, args=(old, is_over, waits))
+    old_state = replace(state, clock=lambda: later)
+    prepare_partitions(old_state, config)
+    stop_event, waits_s = threading.Event(), list[float]()
+    writer = threading.Thread(target=write_until, args=(old_state, stop_event, waits_s))
     writer.start()
     time.sleep(1)
-    quiet, began = sorted(waits), time.perf_counter()
-    n_before = len(waits)
-    n_removed = prune(old, config)
-    spent = time.perf_counter() - began
-    during = sorted(waits[n_before:]) or [spent]
-    is_over.set()
+    before, started = sorted(waits_s), time.perf_counter()
+    n_before = len(waits_s)
+    n_removed = prune(old_state, config)
+    seconds = time.perf_counter() - started
+    during = sorted(waits_s[n_before:]) or [seconds]
+    stop_event.set()
     writer.join()
     state.close()
     if n_removed != n:
-        sys.exit(f"{n_removed} rows were removed of {n}")
+        sys.exit(f"{n_removed} of {n} rows were removed")
     return (
-        f"{spent:6.2f} s; a commit beside it took {1000 * during[len(during) // 2]:.1f} ms (median), "
-        f"{1000 * during[-1]:.0f} ms at most; before {1000 * quiet[len(quiet) // 2]:.1f} and {1000 * quiet[-1]:.0f}"
+        f"{seconds:6.2f} s; a commit during it took {1000 * during[len(during) // 2]:.1f} ms (median), "
+        f"{1000 * during[-1]:.0f} ms at most; before {1000 * before[len(before) // 2]:.1f} and {1000 * before[-1]:.0f}"
     )
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rows", type=int, default=1_000_000)
-    n = arguments.parse_args().rows
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    n = parser.parse_args().rows
     folder = postgresql_server.find_server_programs()
     if folder is None:
         sys.exit("PostgreSQL's server is not installed (Debian: apt install postgresql)")

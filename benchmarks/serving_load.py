@@ -1,10 +1,10 @@
-"""Our server with the log on and off beside a bare echo and other servers, in one run, and what became of the bars.
+"""Measure our server with the log on and off, a bare echo and other servers in one run, and compare with the targets.
 
     python benchmarks/serving_load.py --seconds 5
     python benchmarks/serving_load.py --peers mlflow,fastapi --models boosting --seconds 2
 
-Needs `wrk`. For each model a project is made in a temporary folder: trained, registered, put into Production. Peers are
-installed by pip below `~/.cache/declarative-mlops/peers/`; one that cannot be had is left out with the reason.
+Needs `wrk`. For each model a project is made in a temporary folder: trained, registered, promoted to Production. Peers
+are installed by pip below `~/.cache/declarative-mlops/peers/`; a peer that cannot be installed is left out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from serving_targets import COLUMN_BATCH, CONNECTIONS, compare_with_targets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from serving_peers import PeerServer
+    from peer_servers import PeerServer
 
 ROOT = Path(__file__).parents[1]
 ECHO_APP = """
@@ -52,17 +52,17 @@ async def app(scope, receive, send):
 
 
 def make_project(folder: Path, overrides: tuple[str, ...]) -> tuple[str, list[dict[str, Any]]]:
-    """Put a model into Production in a fresh project and return its name and rows that it did not learn from."""
+    """Promote a model to Production in a new project, and return its name and rows outside its training."""
     from pipeline.package import PackageStore
     from pipeline.state import open_state
 
     trained = train_package(folder / "candidate", overrides)
     save_pipeline(folder / "model.joblib", trained.classifier.estimator, trained.train, trained.target)
-    found = PackageStore(folder / "state/packages").add(folder / "candidate")
+    package = PackageStore(folder / "state/packages").add(folder / "candidate")
     state = open_state(folder)
-    promote_package(state, PackagedModel(trained.name, found, trained.train), folder)
+    promote_package(state, PackagedModel(trained.name, package, trained.train), folder)
     state.close()
-    features = trained.test.drop(columns=trained.target).dropna()  # not every peer takes a missing value
+    features = trained.test.drop(columns=trained.target).dropna()  # some peers refuse missing values
     rows: list[dict[str, Any]] = json.loads(features.to_json(orient="records"))
     return trained.name, rows
 
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class RequestBodies:
-    """A path and the bodies that are sent to it in turn, as many as there are."""
+    """A path and the bodies that are sent to it in turn."""
 
     path: str
     bodies: list[bytes]
@@ -83,7 +83,7 @@ class RequestBodies:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What `wrk` saw: answers a second, median and 99th percentile in milliseconds, answers that were no 2xx."""
+    """The result of `wrk`: responses per second, median and 99th percentile in milliseconds, responses without 2xx."""
 
     rate: float
     p50_ms: float
@@ -93,7 +93,7 @@ class LoadResult:
 
 @dataclass(slots=True)
 class ServerResults:
-    """Everything that was measured of one server with one model; `figures` by load and connections."""
+    """All measurements of one server with one model; `load_results` by load and connections."""
 
     name: str
     load_results: dict[tuple[str, int], LoadResult] = field(default_factory=dict)
@@ -103,17 +103,17 @@ class ServerResults:
 
 @contextmanager
 def running_server(command: list[str], port: int, folder: Path, first: RequestBodies) -> Iterator[tuple[int, float]]:
-    """Yield the process's id and how long it took until it answered the first body."""
+    """Yield the process id and the seconds until the first response."""
     started = time.perf_counter()
-    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # a peer may call programs beside its own
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # a peer may call programs in its folder
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         while not _accepts_requests(port, first):
             if process.poll() is not None or time.perf_counter() - started > 90:
-                said = (folder / "server.log").read_text(errors="replace")[-600:]
-                raise RuntimeError(f"{' '.join(command)}: does not answer\n{said}")
+                output = (folder / "server.log").read_text(errors="replace")[-600:]
+                raise RuntimeError(f"{' '.join(command)} does not respond\n{output}")
             time.sleep(0.02)
         yield process.pid, time.perf_counter() - started
     finally:
@@ -141,26 +141,27 @@ def _accepts_requests(port: int, first: RequestBodies) -> bool:
 
 
 def resident_mb(pid: int) -> float:
-    """Return what a process and all that it started hold together."""
-    parents: dict[int, list[int]] = {}
-    held: dict[int, int] = {}
+    """Return the resident memory of a process and its descendants."""
+    children: dict[int, list[int]] = {}
+    resident_kb: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             status = (folder / "status").read_text(encoding="ascii", errors="replace")
-            parents.setdefault(int(_first_match(r"PPid:\s+(\d+)", status)), []).append(int(folder.name))
-            held[int(folder.name)] = int(found[1]) if (found := re.search(r"VmRSS:\s+(\d+)", status)) else 0
-    todo, total = [pid], 0
-    while todo:
-        one = todo.pop()
-        total += held.get(one, 0)
-        todo += parents.get(one, [])
-    return total / 1024
+            children.setdefault(int(_first_match(r"PPid:\s+(\d+)", status)), []).append(int(folder.name))
+            match = re.search(r"VmRSS:\s+(\d+)", status)
+            resident_kb[int(folder.name)] = int(match[1]) if match else 0
+    pending, total_kb = [pid], 0
+    while pending:
+        process = pending.pop()
+        total_kb += resident_kb.get(process, 0)
+        pending += children.get(process, [])
+    return total_kb / 1024
 
 
 def run_load(port: int, requests: RequestBodies, connections: int, seconds: int, folder: Path) -> LoadResult:
     """Send bodies in turn by `wrk`."""
-    for at, body in enumerate(requests.bodies):
-        (folder / f"body{at}").write_bytes(body)
+    for number, body in enumerate(requests.bodies):
+        (folder / f"body{number}").write_bytes(body)
     script = folder / "post.lua"
     script.write_text(
         f"""local made, at = {{}}, 0
@@ -174,48 +175,52 @@ def run_load(port: int, requests: RequestBodies, connections: int, seconds: int,
         function request() at = (at + 1) % {len(requests.bodies)}; return made[at] end""",
         encoding="utf-8",
     )
-    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script)]
-    said = subprocess.run(
-        ["wrk", *words, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script)]
+    output = subprocess.run(
+        ["wrk", *options, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
     ).stdout
     errors = (
-        said.partition("Non-2xx or 3xx responses: ")[2].split("\n")[0]
-        or said.partition("Socket errors: ")[2].split("\n")[0]
+        output.partition("Non-2xx or 3xx responses: ")[2].split("\n")[0]
+        or output.partition("Socket errors: ")[2].split("\n")[0]
     )
     return LoadResult(
-        float(_first_match(r"Requests/sec:\s+(\S+)", said)), _latency_ms("50%", said), _latency_ms("99%", said), errors
+        float(_first_match(r"Requests/sec:\s+(\S+)", output)),
+        _latency_ms("50%", output),
+        _latency_ms("99%", output),
+        errors,
     )
 
 
 def _first_match(pattern: str, output: str) -> str:
-    found = re.search(pattern, output)
-    return found[1] if found else "nan"
+    match = re.search(pattern, output)
+    return match[1] if match else "nan"
 
 
 def _latency_ms(share: str, output: str) -> float:
-    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s|m)\b", output)
-    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]] if found else float("nan")
+    match = re.search(rf"{share}\s+([\d.]+)(us|ms|s|m)\b", output)
+    return float(match[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[match[2]] if match else float("nan")
 
 
 def measure_server(
     name: str, start: list[str], port: int, folder: Path, requests: dict[str, RequestBodies], seconds: int
 ) -> ServerResults:
-    """Start a server, load it in every way of `asked` (bodies by load), and stop it."""
-    found = ServerResults(name)
+    """Start a server, measure each load of `requests`, and stop the server."""
+    results = ServerResults(name)
     with running_server(start, port, folder, requests["1"]) as (pid, ready_s):
-        found.ready_s = ready_s
+        results.ready_s = ready_s
         for load, bodies in requests.items():
             for connections in CONNECTIONS[load]:
-                told = run_load(port, bodies, connections, seconds, folder)
-                found.load_results[load, connections] = told
+                result = run_load(port, bodies, connections, seconds, folder)
+                results.load_results[load, connections] = result
                 print(
-                    f"{name:18} {load:>17} rows, {connections:2} connections {told.rate:10,.1f}/s"
-                    f"   p50 {told.p50_ms:9.2f} ms   p99 {told.p99_ms:9.2f} ms{told.errors and '   ERRORS: ' + told.errors}",
+                    f"{name:18} {load:>17} rows, {connections:2} connections {result.rate:10,.1f}/s"
+                    f"   p50 {result.p50_ms:9.2f} ms   p99 {result.p99_ms:9.2f} ms"
+                    f"{result.errors and '   ERRORS: ' + result.errors}",
                     flush=True,
                 )
-        found.resident_mb = resident_mb(pid)
-    print(f"{name:24} ready after {found.ready_s:.2f} s, {found.resident_mb:.0f} MB resident", flush=True)
-    return found
+        results.resident_mb = resident_mb(pid)
+    print(f"{name:24} ready after {results.ready_s:.2f} s, {results.resident_mb:.0f} MB resident", flush=True)
+    return results
 
 
 def request_bodies(
@@ -223,14 +228,18 @@ def request_bodies(
     row_request: tuple[str, Callable[[Any], Any]],
     batch_request: tuple[str, Callable[[Any], Any]],
 ) -> dict[str, RequestBodies]:
-    """Return what a server is asked: 500 different rows in turn, and batches."""
-    asked = {"1": RequestBodies(row_request[0], [json.dumps(row_request[1](row)).encode() for row in rows[:500]])}
-    return {**asked, "100": batch_bodies(rows, 100, batch_request), "10,000": batch_bodies(rows, 10_000, batch_request)}
+    """Return the bodies by load: 500 different rows in turn, and batches."""
+    single_rows = {"1": RequestBodies(row_request[0], [json.dumps(row_request[1](row)).encode() for row in rows[:500]])}
+    return {
+        **single_rows,
+        "100": batch_bodies(rows, 100, batch_request),
+        "10,000": batch_bodies(rows, 10_000, batch_request),
+    }
 
 
 def batch_bodies(rows: list[dict[str, Any]], n: int, batch_request: tuple[str, Callable[[Any], Any]]) -> RequestBodies:
-    parts = [[rows[(start + at) % len(rows)] for at in range(n)] for start in range(4)]
-    return RequestBodies(batch_request[0], [json.dumps(batch_request[1](part)).encode() for part in parts])
+    batches = [[rows[(start + offset) % len(rows)] for offset in range(n)] for start in range(4)]
+    return RequestBodies(batch_request[0], [json.dumps(batch_request[1](batch)).encode() for batch in batches])
 
 
 def write_settings(folder: Path, mode: str, cached_rows: int) -> None:
@@ -241,33 +250,38 @@ def write_settings(folder: Path, mode: str, cached_rows: int) -> None:
 
 
 def measure_engine(
-    home: Path, model: str, rows: list[dict[str, Any]], words: argparse.Namespace
+    home: Path, model: str, rows: list[dict[str, Any]], args: argparse.Namespace
 ) -> dict[str, ServerResults]:
-    """Measure the echo and ourselves with the log on and off, large batches also in the protocol and form of MLServer."""
-    asked = request_bodies(
-        rows, ("/predict", lambda row: {"features": row}), ("/predict/batch", lambda many: {"instances": many})
+    """Measure the echo, and our server with the log on and off; large batches also in the Open Inference Protocol."""
+    requests = request_bodies(
+        rows, ("/predict", lambda row: {"features": row}), ("/predict/batch", lambda batch: {"instances": batch})
     )
-    asked[COLUMN_BATCH] = batch_bodies(
+    requests[COLUMN_BATCH] = batch_bodies(
         rows, 10_000, (f"/v2/models/{model}/infer", partial(open_inference_body, output="probabilities"))
     )
     port = free_port()
     echo = [sys.executable, "-m", "uvicorn", "echo:app", "--port", str(port), "--no-access-log", "--log-level", "error"]
     (home / "echo.py").write_text(ECHO_APP, encoding="utf-8")
-    found = {"echo": measure_server("bare echo", echo, port, home, {"1": asked["1"]}, words.seconds)}
+    results = {"echo": measure_server("bare echo", echo, port, home, {"1": requests["1"]}, args.seconds)}
     for mode, name in (("durable", "log on"), ("none", "log off")):
-        write_settings(home, mode, words.cached_rows)
+        write_settings(home, mode, args.cached_rows)
         port = free_port()
         command = [sys.executable, "-m", "pipeline.serving", "--state", str(home), "--port", str(port)]
-        found[name] = measure_server(f"ours, {name}", command, port, home, asked, words.seconds)
-    return found
+        results[name] = measure_server(f"ours, {name}", command, port, home, requests, args.seconds)
+    return results
 
 
 def measure_peer(peer: PeerServer, home: Path, rows: list[dict[str, Any]], seconds: int) -> ServerResults | None:
-    """Measure a peer; None, and the reason on the screen, when it does not come up."""
+    """Measure a peer; print the reason and return None when it does not start."""
     port = free_port()
     try:
         return measure_server(
-            peer.name, peer.start_command(home, port), port, home, request_bodies(rows, peer.one, peer.many), seconds
+            peer.name,
+            peer.start_command(home, port),
+            port,
+            home,
+            request_bodies(rows, peer.row_request, peer.batch_request),
+            seconds,
         )
     except (RuntimeError, subprocess.CalledProcessError) as error:
         print(f"{peer.name}: left out ({error}) {getattr(error, 'stderr', b'') or b''!r}", flush=True)
@@ -276,28 +290,31 @@ def measure_peer(peer: PeerServer, home: Path, rows: list[dict[str, Any]], secon
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
-    parser.add_argument("--models", default=",".join(MODELS), help="by comma")
-    parser.add_argument("--peers", default=",".join(PEERS), help="by comma; empty for none")
+    parser.add_argument("--seconds", type=int, default=5, help="duration of each measurement")
+    parser.add_argument("--models", default=",".join(MODELS), help="names, separated by commas")
+    parser.add_argument("--peers", default=",".join(PEERS), help="names, separated by commas; empty for none")
     parser.add_argument(
-        "--cached-rows", type=int, default=10_000, help="our serving.engine.prediction_cache_rows; 0 keeps none"
+        "--cached-rows",
+        type=int,
+        default=10_000,
+        help="serving.engine.prediction_cache_rows of our server; 0 for no cache",
     )
-    words = parser.parse_args()
-    sys.path.remove(str(Path(__file__).parent))  # a script beside this one is called as the library is
-    peers = [PEERS[name] for name in words.peers.split(",") if name]
+    args = parser.parse_args()
+    sys.path.remove(str(Path(__file__).parent))  # a script in this folder has the name of a library
+    peers = [PEERS[name] for name in args.peers.split(",") if name]
     for peer in list(peers):
         if reason := install_peer(peer):
-            print(f"{peer.name}: left out, it cannot be installed ({reason})")
+            print(f"{peer.name}: left out, the installation failed ({reason})")
             peers.remove(peer)
     print("; ".join(f"{peer.name} {installed_version(peer)}" for peer in peers))
     with tempfile.TemporaryDirectory() as name:
-        for model in words.models.split(","):
+        for model in args.models.split(","):
             print(f"\n{model}", flush=True)
             home = Path(name) / model.replace(" ", "_")
-            served, rows = make_project(home, MODELS[model])
-            ours = measure_engine(home, served, rows, words)
-            others = [measure_peer(peer, home, rows, words.seconds) for peer in peers]
-            for line in compare_with_targets(ours, [one for one in others if one is not None]):
+            model_name, rows = make_project(home, MODELS[model])
+            ours = measure_engine(home, model_name, rows, args)
+            peer_results = [measure_peer(peer, home, rows, args.seconds) for peer in peers]
+            for line in compare_with_targets(ours, [results for results in peer_results if results is not None]):
                 print(line, flush=True)
 
 

@@ -45,7 +45,7 @@ def doctor(
     """Diagnose the project and fix what can be fixed."""
     from pipeline.maintenance.doctor import run_diagnostics
 
-    diagnoses = run_diagnostics(Path(), heal=not dry_run)
+    diagnoses = run_diagnostics(Path(), repair=not dry_run)
     if as_json:
         typer.echo(canonical_json([diagnosis.as_dict() for diagnosis in diagnoses]), nl=False)
     else:

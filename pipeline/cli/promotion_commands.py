@@ -96,7 +96,7 @@ def deploy(
         registry,
         resolve_model(registry, model),
         stage,
-        address=endpoint,
+        endpoint=endpoint,
         version=version,
         wait_s=wait_s,
         reason=reason,

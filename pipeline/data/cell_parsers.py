@@ -1,4 +1,4 @@
-"""Turn columns of words into typed columns by one strict grammar for each kind, and name the cells that break it."""
+"""Parse columns of texts into typed columns, by a strict grammar for each kind."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _INVALID_AFTER_LEADING_ZERO = _IS_DIGIT | np.isin(np.arange(256), list(b"xX"))
 
 @dataclass(frozen=True, slots=True)
 class CellGrammar:
-    """How a kind of value is written, and how it becomes one.
+    """The text form of a kind of value, and its conversion.
 
-    `pattern` is a regular expression that a whole cell matches, None where any text will do;
-    `convert` takes an Arrow array of words that match.
+    `pattern` is a regular expression that the whole cell matches, None where any text is valid. `convert` takes
+    an Arrow array of matching texts.
     """
 
     expected: str
@@ -40,28 +40,28 @@ class CellGrammar:
     is_number: bool = False
 
 
-def _convert_integers(words: pa.Array) -> pa.Array:
-    has_points = pc.any(pc.match_substring(words, ".")).as_py()
-    return pc.cast(pc.replace_substring_regex(words, r"\.0+$", "") if has_points else words, pa.int64())
+def _convert_integers(texts: pa.Array) -> pa.Array:
+    has_points = pc.any(pc.match_substring(texts, ".")).as_py()
+    return pc.cast(pc.replace_substring_regex(texts, r"\.0+$", "") if has_points else texts, pa.int64())
 
 
-def _convert_floats(words: pa.Array) -> pa.Array:
-    numbers = pc.cast(words, pa.float64())
+def _convert_floats(texts: pa.Array) -> pa.Array:
+    numbers = pc.cast(texts, pa.float64())
     if pc.any(pc.is_inf(numbers)).as_py():
         raise pa.ArrowInvalid("beyond the range of a double")
     return numbers
 
 
-def _convert_booleans(words: pa.Array) -> pa.Array:
-    return pc.equal(pc.utf8_lower(words), "true")
+def _convert_booleans(texts: pa.Array) -> pa.Array:
+    return pc.equal(pc.utf8_lower(texts), "true")
 
 
-def _convert_datetimes(words: pa.Array) -> pa.Array:
-    return pc.cast(words, pa.timestamp("us"))
+def _convert_datetimes(texts: pa.Array) -> pa.Array:
+    return pc.cast(texts, pa.timestamp("us"))
 
 
-def _keep_text(words: pa.Array) -> pa.Array:
-    return words
+def _keep_text(texts: pa.Array) -> pa.Array:
+    return texts
 
 
 _TEXT_GRAMMAR = CellGrammar("any text", None, pa.string(), _keep_text)
@@ -93,79 +93,79 @@ CELL_GRAMMARS: dict[Kind, CellGrammar] = {
 }
 
 
-def parse_column(words: pa.Array, kind: Kind) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return the values of a column and the positions of the cells that are not written as its kind asks.
+def parse_column(texts: pa.Array, kind: Kind) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of a column, and the positions of the cells that are not valid texts of its kind.
 
     Parameters
     ----------
-    words : Arrow array of strings, shape (n,)
+    texts : Arrow array of strings, shape (n,)
         Null where a value is missing.
     kind : str
-        A key of `GRAMMARS`.
+        A key of `CELL_GRAMMARS`.
 
     Returns
     -------
     values : Arrow array of the kind's type, shape (n,)
-        Null where a value is missing or refused.
-    refused : ndarray of int64
+        Null where a value is missing or invalid.
+    invalid : ndarray of int64
         Positions, ascending.
     """
     grammar = CELL_GRAMMARS[kind]
     if grammar.pattern is None:
-        return words, np.empty(0, np.int64)
-    if not _has_many_duplicates(words):
-        return _parse_words(words, grammar)
-    encoded = words.dictionary_encode()
-    values, refused = _parse_words(encoded.dictionary, grammar)
-    rows = _rows_with_codes(refused, encoded) if refused.size else refused
+        return texts, np.empty(0, np.int64)
+    if not _has_many_duplicates(texts):
+        return _parse_texts(texts, grammar)
+    encoded = texts.dictionary_encode()
+    values, invalid = _parse_texts(encoded.dictionary, grammar)
+    rows = _rows_with_codes(invalid, encoded) if invalid.size else invalid
     return pc.take(values, encoded.indices), rows
 
 
-def _has_many_duplicates(words: pa.Array) -> bool:
-    """Whether looking at each distinct word once is worth the trouble of finding them."""
-    sample = words.slice(0, _SAMPLE_ROWS)
+def _has_many_duplicates(texts: pa.Array) -> bool:
+    """Whether parsing each distinct text once is faster than parsing every text."""
+    sample = texts.slice(0, _SAMPLE_ROWS)
     n_distinct: int = pc.count_distinct(sample).as_py()
     return n_distinct < len(sample) / 4
 
 
-def _rows_with_codes(refused: NDArray[np.int64], encoded: pa.DictionaryArray) -> NDArray[np.int64]:
+def _rows_with_codes(invalid_codes: NDArray[np.int64], encoded: pa.DictionaryArray) -> NDArray[np.int64]:
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return np.flatnonzero(np.isin(codes, refused))
+    return np.flatnonzero(np.isin(codes, invalid_codes))
 
 
-def _parse_words(words: pa.Array, grammar: CellGrammar) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return the values of `words`, null where one does not fit, and the positions of these."""
-    if grammar.is_number and _have_plain_number_form(words) and (values := _try_convert(words, grammar)) is not None:
+def _parse_texts(texts: pa.Array, grammar: CellGrammar) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the values of `texts`, null where a text is invalid, and the positions of the invalid ones."""
+    if grammar.is_number and _have_plain_number_form(texts) and (values := _try_convert(texts, grammar)) is not None:
         return values, np.empty(0, np.int64)
-    fits = pc.match_substring_regex(words, f"^(?:{grammar.pattern})$")
-    if _try_convert(pc.if_else(fits, words, None), grammar) is None:
-        # Well written and still no value: 2026-02-30, 1e999, a whole number beyond 64 bits. Find it one by one.
-        fits = _convertible_mask(words, fits, grammar)
-    refused = np.flatnonzero(~pc.fill_null(fits, fill_value=True).to_numpy(zero_copy_only=False))
-    return grammar.convert(pc.if_else(fits, words, None)), refused
+    fits = pc.match_substring_regex(texts, f"^(?:{grammar.pattern})$")
+    if _try_convert(pc.if_else(fits, texts, None), grammar) is None:
+        # A text matches and has no value: 2026-02-30, 1e999, an integer beyond 64 bits. Convert one by one.
+        fits = _convertible_mask(texts, fits, grammar)
+    invalid = np.flatnonzero(~pc.fill_null(fits, fill_value=True).to_numpy(zero_copy_only=False))
+    return grammar.convert(pc.if_else(fits, texts, None)), invalid
 
 
-def _convertible_mask(words: pa.Array, fits: pa.Array, grammar: CellGrammar) -> pa.Array:
-    known = pc.if_else(fits, words, None).dictionary_encode()
-    words_one_by_one = (known.dictionary.slice(i, 1) for i in range(len(known.dictionary)))
-    is_value = pa.array([_try_convert(word, grammar) is not None for word in words_one_by_one], pa.bool_())
-    return pc.and_(fits, pc.take(is_value, known.indices))
+def _convertible_mask(texts: pa.Array, fits: pa.Array, grammar: CellGrammar) -> pa.Array:
+    distinct = pc.if_else(fits, texts, None).dictionary_encode()
+    single_texts = (distinct.dictionary.slice(i, 1) for i in range(len(distinct.dictionary)))
+    is_value = pa.array([_try_convert(text, grammar) is not None for text in single_texts], pa.bool_())
+    return pc.and_(fits, pc.take(is_value, distinct.indices))
 
 
-def _try_convert(words: pa.Array, grammar: CellGrammar) -> pa.Array | None:
+def _try_convert(texts: pa.Array, grammar: CellGrammar) -> pa.Array | None:
     try:
-        return grammar.convert(words)
+        return grammar.convert(texts)
     except pa.ArrowInvalid:
         return None
 
 
-def _have_plain_number_form(words: pa.Array) -> bool:
-    """Say whether words begin and end as numbers do, so that Arrow's own conversion is as strict as the grammar.
+def _have_plain_number_form(texts: pa.Array) -> bool:
+    """Whether texts begin and end as numbers do, so that Arrow's own conversion is as strict as the grammar.
 
-    Arrow reads kindly `007`, `0x1F`, `5.`, `.5`, `5.e3`, `nan` and blanks around. Looking at the edges of all
-    words at once costs a tenth of the regular expression, which then only judges what is not plain.
+    Arrow also accepts `007`, `0x1F`, `5.`, `.5`, `5.e3`, `nan` and surrounding blanks. Testing the first and last
+    characters of all texts takes a tenth of the time of the regular expression, which then tests the others.
     """
-    present = words.drop_null()
+    present = texts.drop_null()
     if not len(present):
         return True
     _, offsets, content = present.buffers()
@@ -181,14 +181,14 @@ def _have_plain_number_form(words: pa.Array) -> bool:
         first = data.take(starts)
     if not (_IS_DIGIT.take(first).all() and _IS_DIGIT.take(data.take(last)).all()):
         return False
-    led_by_zero = np.flatnonzero((first == _ZERO) & (starts < last))
+    has_leading_zero = np.flatnonzero((first == _ZERO) & (starts < last))
     text = data[edges[0] : edges[-1]].tobytes()
     is_cut_at_point = (b"e" in text and b".e" in text) or (b"E" in text and b".E" in text)
-    return not (is_cut_at_point or _INVALID_AFTER_LEADING_ZERO.take(data.take(starts[led_by_zero] + 1)).any())
+    return not (is_cut_at_point or _INVALID_AFTER_LEADING_ZERO.take(data.take(starts[has_leading_zero] + 1)).any())
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a frame whose columns keep missing values as such (Int64, Float64, boolean, string)."""
+    """Return an Arrow table as a frame of nullable dtypes (Int64, Float64, boolean, string)."""
     import pandas as pd
 
     types = {

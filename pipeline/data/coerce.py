@@ -1,4 +1,4 @@
-"""Bring rows of a source that has types of its own (Parquet, SQL, a library) into the declared form, or refuse them."""
+"""Convert rows of a typed source (Parquet, SQL, a library) to the declared types without loss, or refuse them."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ __all__ = ["coerce_table", "coerce_to_schema"]
 
 
 def coerce_to_schema(table: pa.Table, schema: Schema, *, where: str) -> pd.DataFrame:
-    """Return a typed table as declared: its columns in the declared order with their dtypes.
+    """Return a typed table as a frame of the declared columns, in their order, with their dtypes.
 
-    Columns that are not declared are left out. A value is converted only where nothing is lost: 4.0
-    becomes 4, 4.5 does not; words become numbers never.
+    Columns that are not declared are left out. A value is converted only without loss: 4.0 becomes 4, 4.5 does
+    not, and a text never becomes a number.
 
     Parameters
     ----------
     table : Arrow table
     schema : Schema
     where : str
-        What errors call the source.
+        Name of the source in errors.
 
     Raises
     ------
     DataError
         When a column is missing, or one of them has values of another type: one line for each.
     """
-    conformed = coerce_table(table, column_kinds(schema), where=where)
+    coerced = coerce_table(table, column_kinds(schema), where=where)
     if not table.num_rows:
-        raise DataError(f"{where}: has no rows; look at its query or file")
-    return to_frame(conformed)
+        raise DataError(f"{where}: has no rows; check its query or file")
+    return to_frame(coerced)
 
 
 def coerce_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> pa.Table:
-    """Return the columns of `kinds` in their types; raises as `conform` does, but for a table without rows."""
+    """Return the columns of `kinds` with their types; raises as `coerce_to_schema` does, but accepts an empty table."""
     columns: dict[str, pa.Array] = {}
     problems: list[str] = []
     for name, kind in kinds.items():
@@ -58,10 +58,10 @@ def coerce_table(table: pa.Table, kinds: Mapping[str, Kind], *, where: str) -> p
         try:
             columns[name] = _coerce_column(column, kind)
         except pa.ArrowException as error:
-            said = f"{CELL_GRAMMARS[kind].arrow_type} is declared, the source has {column.type}"
-            problems.append(f"{where}: {name}: {kind}: {said}: {' '.join(str(error).split())[:200]}")
+            types = f"{CELL_GRAMMARS[kind].arrow_type} is declared, the source has {column.type}"
+            problems.append(f"{where}: {name}: {kind}: {types}: {' '.join(str(error).split())[:200]}")
     if problems:
-        raise DataError("\n".join([*problems, f"{where}: refused; mend the source, or its declaration"]))
+        raise DataError("\n".join([*problems, f"{where}: nothing was read; correct the source or its declaration"]))
     return pa.table(columns)
 
 
@@ -74,7 +74,7 @@ def _coerce_column(column: pa.Array, kind: Kind) -> pa.Array:
     if pa.types.is_null(column.type):
         return column.cast(grammar.arrow_type)
     if not _is_convertible(column.type, kind):
-        raise pa.ArrowInvalid("no conversion keeps the values as they are")
+        raise pa.ArrowInvalid("there is no conversion without loss")
     if kind == "datetime" and pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp("us", tz="UTC"))
     if kind == "integer" and pa.types.is_decimal(column.type):
@@ -95,7 +95,7 @@ def _is_convertible(arrow_type: pa.DataType, kind: Kind) -> bool:
         "float": is_number,
         "boolean": pa.types.is_boolean(arrow_type),
         "datetime": pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type),
-        # Words for classes are often stored as small whole numbers.
+        # Categories are often stored as small integers.
         "category": is_text or pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type),
         "text": is_text,
     }

@@ -1,4 +1,4 @@
-"""Say everything that is wrong with a CSV file: how it is written, and what its values are."""
+"""Find all problems of a CSV file: of its format and of its values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["check_csv"]
 def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> list[InputProblem]:
     """Return the problems of a file in the order of its lines, at most 100.
 
-    The strict reader speaks first. What it could read is then held against the declared rules
-    (ranges, words, missing, unique), and each failure gets the line that it stands in.
+    The problems of the strict reader come first. The rows that it read are then checked against the declared
+    rules, and each failure gets its line.
 
     Raises
     ------
@@ -31,12 +31,10 @@ def check_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: b
     parsed = parse_csv(path, schema, dialect, with_target=with_target)
     problems = InputProblems(str(path), items=list(parsed.problems))
     if len(parsed.frame) and not problems.is_full:
-        refused = {(problem.line, problem.column) for problem in parsed.problems}
+        invalid_cells = {(problem.line, problem.column) for problem in parsed.problems}
         for failure in list_failures(parsed.frame, schema, with_target=with_target):
             line = int(parsed.line_numbers[failure.row])
-            if (line, failure.column) not in refused:
+            if (line, failure.column) not in invalid_cells:
                 value = "an empty cell" if failure.value is None else quote_shortened(failure.value)
-                problems.add(
-                    line, failure.column, failure.rule, value, "the declaration of the column does not allow it"
-                )
+                problems.add(line, failure.column, failure.rule, value, "the value breaks a declared check")
     return problems.sorted_by_line()

@@ -1,9 +1,8 @@
-"""Cut a CSV file into blocks of sound lines, and tell the place of every line that is not.
+"""Split a CSV file into blocks of valid lines, and report the place of each invalid line.
 
-A line is sound when it is UTF-8 without NUL, no longer than `MAX_LINE_BYTES`, closes its quotes where
-a field ends, and has as many fields as the header. Nothing is guessed: quoted line breaks, a byte order
-mark and lone carriage returns are refused, so that a record is a line. Blocks are looked at with numpy,
-and memory is bounded by one block whatever the file holds.
+A line is valid when it is UTF-8 without NUL, no longer than `MAX_LINE_BYTES`, closes its quotes where
+a field ends, and has as many fields as the header. Quoted line breaks, a byte order mark and lone carriage
+returns are refused, so that a record is a line. numpy checks whole blocks, and memory is bounded by one block.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ _LONG_LINE_HINT = f"a line has at most {MAX_LINE_BYTES:,} bytes; is a line break
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
-    """Sound lines of a file, each ended by a line feed, and the number of each (from 1)."""
+    """Valid lines of a file, each ended by a line feed, and their numbers (from 1)."""
 
     content: bytes
     line_numbers: NDArray[np.int64]
 
 
 class LineReader:
-    """Reads one CSV file from its start: `header` once, then `blocks`.
+    """Reads a CSV file from its start: `read_header` once, then `read_blocks`.
 
     Parameters
     ----------
@@ -53,8 +52,8 @@ class LineReader:
         At its start.
     delimiter : str
         One ASCII character between fields.
-    problems : Problems
-        Takes up what is wrong.
+    problems : InputProblems
+        Collects the problems.
     """
 
     def __init__(self, stream: IO[bytes], *, delimiter: str, problems: InputProblems) -> None:
@@ -65,7 +64,7 @@ class LineReader:
         self._line_number = 1
 
     def read_header(self) -> list[str]:
-        """Return the fields of the first line; empty, with a problem noted, when there is no sound one."""
+        """Return the fields of the first line; empty, with a problem added, when it is invalid."""
         self._buffer = self._stream.read(_BLOCK_BYTES)
         mark = next((name for start, name in _BYTE_ORDER_MARKS.items() if self._buffer.startswith(start)), None)
         if mark is not None:
@@ -74,12 +73,12 @@ class LineReader:
         if not self._buffer:
             self._problems.add(1, 1, "header", "the file is empty", "its first line names the columns")
             return []
-        line, _, rest = self._buffer.partition(b"\n")
+        line, _, remaining = self._buffer.partition(b"\n")
         if len(line) > MAX_LINE_BYTES:
             self._report_long_line(line)
             return []
         block = self._validate_block(line + b"\n", n_fields=None).valid_lines()
-        self._buffer = rest
+        self._buffer = remaining
         self._line_number = 2
         if not block.line_numbers.size:
             return []
@@ -91,27 +90,27 @@ class LineReader:
             return []
 
     def read_blocks(self, n_fields: int) -> Iterator[LineBlock]:
-        """Yield the rest of the file as sound lines of `n_fields` fields, until it ends or problems are full."""
+        """Yield the remaining valid lines of `n_fields` fields, until the file ends or the problems reach their limit."""
         chunk = self._buffer
         is_at_end = False
         while not self._problems.is_full and not is_at_end:
-            more = self._stream.read(_BLOCK_BYTES)
-            is_at_end = not more
-            chunk += more
-            cut = len(chunk) if is_at_end else chunk.rfind(b"\n") + 1
-            whole, chunk = chunk[:cut], chunk[cut:]
-            if whole:
-                ended = whole if whole.endswith(b"\n") else whole + b"\n"
-                look = self._validate_block(ended, n_fields=n_fields)
-                self._line_number += look.n_lines
-                yield look.valid_lines()
+            data = self._stream.read(_BLOCK_BYTES)
+            is_at_end = not data
+            chunk += data
+            end = len(chunk) if is_at_end else chunk.rfind(b"\n") + 1
+            lines, chunk = chunk[:end], chunk[end:]
+            if lines:
+                terminated = lines if lines.endswith(b"\n") else lines + b"\n"
+                validator = self._validate_block(terminated, n_fields=n_fields)
+                self._line_number += validator.n_lines
+                yield validator.valid_lines()
             if len(chunk) > MAX_LINE_BYTES:
                 self._report_long_line(chunk)
                 chunk = self._skip_to_next_line()
                 self._line_number += 1
 
     def _skip_to_next_line(self) -> bytes:
-        """Read on to the end of a line that is too long, and return what was read behind it."""
+        """Skip to the end of a line that is too long, and return the bytes that were read after it."""
         while chunk := self._stream.read(_BLOCK_BYTES):
             end = chunk.find(b"\n")
             if end >= 0:
@@ -123,17 +122,17 @@ class LineReader:
         self._problems.add(self._line_number, field, "length", quote_shortened(line[:200]), _LONG_LINE_HINT)
 
     def _validate_block(self, content: bytes, *, n_fields: int | None) -> _BlockValidator:
-        look = _BlockValidator(content, self._line_number, self._delimiter, self._problems)
-        look.check_length()
-        look.check_bytes()
-        look.check_quotes()
+        validator = _BlockValidator(content, self._line_number, self._delimiter, self._problems)
+        validator.check_length()
+        validator.check_bytes()
+        validator.check_quotes()
         if n_fields is not None:
-            look.check_fields(n_fields)
-        return look
+            validator.check_fields(n_fields)
+        return validator
 
 
 class _BlockValidator:
-    """One block under examination: each check notes problems and sets their lines aside."""
+    """The checks of one block: each adds problems and marks their lines as invalid."""
 
     def __init__(self, content: bytes, first: int, delimiter: str, problems: InputProblems) -> None:
         self._content = content
@@ -150,25 +149,25 @@ class _BlockValidator:
 
     @property
     def n_lines(self) -> int:
-        """How many lines the block has, sound or not."""
+        """The number of lines of the block, valid or not."""
         return len(self._ends)
 
     def valid_lines(self) -> LineBlock:
-        """Return the lines that no check set aside."""
+        """Return the lines that passed all checks."""
         numbers = np.arange(self._first_line_number, self._first_line_number + len(self._ends), dtype=np.int64)
         if not self._is_invalid.any():
             return LineBlock(self._content, numbers)
-        good = np.flatnonzero(~self._is_invalid)
-        lines = (self._content[self._starts[i] : self._ends[i] + 1] for i in good)
-        return LineBlock(b"".join(lines), numbers[good])
+        valid = np.flatnonzero(~self._is_invalid)
+        lines = (self._content[self._starts[i] : self._ends[i] + 1] for i in valid)
+        return LineBlock(b"".join(lines), numbers[valid])
 
     def check_length(self) -> None:
-        """Refuse lines that are too long, so that nothing later meets a field of any size."""
+        """Refuse lines that are too long, so that the size of a field is bounded."""
         for line in np.flatnonzero(self._ends - self._starts > MAX_LINE_BYTES):
             self._report(line, self._starts[line] + MAX_LINE_BYTES, "length", self._line_bytes(line), _LONG_LINE_HINT)
 
     def check_bytes(self) -> None:
-        """Refuse NUL, what is not UTF-8, and carriage returns that no line feed follows."""
+        """Refuse NUL, bytes that are not UTF-8, and carriage returns without a line feed."""
         if b"\0" in self._content:
             self._report_first_per_line(
                 np.flatnonzero(self._data == 0), "nul", "a NUL byte", "a CSV file is text; is it UTF-16 or binary?"
@@ -176,9 +175,7 @@ class _BlockValidator:
         if b"\r" in self._content:
             returns = np.flatnonzero(self._data == _CARRIAGE_RETURN)
             lone = returns[self._data[returns + 1] != _NEWLINE]
-            self._report_first_per_line(
-                lone, "line end", "a lone carriage return", "end lines with a line feed, with or without one"
-            )
+            self._report_first_per_line(lone, "line end", "a lone carriage return", "end lines with LF or CRLF")
         if not self._content.isascii():
             self._check_utf8()
 
@@ -194,24 +191,22 @@ class _BlockValidator:
                     self._report(line, self._starts[line] + error.start, "encoding", value, f"not UTF-8; {_UTF8_HINT}")
 
     def check_quotes(self) -> None:
-        """Refuse quotes that are not closed in their line, or stand inside a field without being doubled."""
+        """Refuse quotes that are not closed in their line, or that occur inside a field and are not doubled."""
         if b'"' not in self._content:
             return
         quotes = np.flatnonzero(self._data == _QUOTE)
         before_line = np.searchsorted(quotes, self._starts)
         per_line = np.diff(before_line, append=len(quotes))
-        hint = "close it in its line; line breaks inside of quotes are not read"
+        hint = "close it in its line; line breaks inside quotes are not supported"
         open_lines = np.flatnonzero(per_line % 2)
         self._report_first_per_line(quotes[(before_line + per_line - 1)[open_lines]], "quote", "open", hint)
         closes = (np.arange(len(quotes)) - np.repeat(before_line, per_line)) % 2 == 1
-        neighbour = quotes + np.where(closes, 1, -1)
-        beside = self._data[neighbour]
-        beside[0] = beside[0] if neighbour[0] >= 0 else _NEWLINE
+        neighbor = quotes + np.where(closes, 1, -1)
+        beside = self._data[neighbor]
+        beside[0] = beside[0] if neighbor[0] >= 0 else _NEWLINE
         is_doubled = (beside == _QUOTE) & (closes | np.append(False, closes[:-1]))
         stray = quotes[~(self._is_field_boundary[beside] | is_doubled | (closes & (beside == _CARRIAGE_RETURN)))]
-        self._report_first_per_line(
-            stray, "quote", "stray", "put the whole field into quotes and double those inside of it"
-        )
+        self._report_first_per_line(stray, "quote", "stray", "quote the whole field and double the quotes inside it")
         self._quotes = quotes
 
     def check_fields(self, n_fields: int) -> None:
@@ -220,7 +215,7 @@ class _BlockValidator:
         if self._quotes.size:
             inside = np.searchsorted(self._quotes, separators)
             if self._is_invalid.any():
-                # A quote that stays open must not turn the lines behind it inside out.
+                # An open quote must not invert the quoting of the lines after it.
                 inside -= np.searchsorted(self._quotes, self._starts)[self._line_indices(separators)]
             separators = separators[inside % 2 == 0]
         counts = np.diff(np.searchsorted(separators, np.append(self._starts, len(self._data)))) + 1
@@ -232,7 +227,7 @@ class _BlockValidator:
                 if count > 1
                 else "an empty line, or another delimiter"
             )
-            hint = f"found {count} field(s), the header has {n_fields}"
+            hint = f"found {count} field(s); the header has {n_fields}"
             self._problems.add(self._first_line_number + line, min(count, n_fields + 1), "fields", value, hint)
             if self._problems.is_full:
                 return
@@ -244,16 +239,18 @@ class _BlockValidator:
         return self._content[self._starts[line] : self._ends[line]]
 
     def _report_first_per_line(self, positions: Positions, rule: str, value: str, hint: str) -> None:
-        """Note the first of `positions` in each line."""
+        """Add a problem for the first of `positions` in each line."""
         lines, first = np.unique(self._line_indices(positions), return_index=True)
         for line, position in zip(lines, positions[first], strict=True):
-            near = self._content[max(int(self._starts[line]), position - 8) : min(int(self._ends[line]), position + 9)]
-            self._report(line, position, rule, f"{value} near {quote_shortened(near)}", hint)
+            context = self._content[
+                max(int(self._starts[line]), position - 8) : min(int(self._ends[line]), position + 9)
+            ]
+            self._report(line, position, rule, f"{value} near {quote_shortened(context)}", hint)
 
     def _report(self, line: int | np.int64, position: int | np.int64, rule: str, value: str | bytes, hint: str) -> None:
         if self._is_invalid[line] or self._problems.is_full:
             return
         self._is_invalid[line] = True
         field = self._content.count(bytes([self._delimiter]), self._starts[line], position) + 1
-        said = quote_shortened(value[:200]) if isinstance(value, bytes) else value
-        self._problems.add(self._first_line_number + int(line), field, rule, said, hint)
+        shown = quote_shortened(value[:200]) if isinstance(value, bytes) else value
+        self._problems.add(self._first_line_number + int(line), field, rule, shown, hint)

@@ -1,4 +1,4 @@
-"""Read a CSV file exactly as it is declared, or say at which places it is something else."""
+"""Read a CSV file strictly as declared, or report the places where it differs."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ __all__ = [
     "read_csv_as_text",
 ]
 
-# Columns are judged side by side: Arrow and numpy work without the interpreter's lock.
+# Columns are parsed in parallel: Arrow and numpy release the interpreter's lock.
 _N_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What could be read of a file: `frame` (row i stands in line `numbers[i]`), and what was wrong with it.
+    """The valid part of a file as `frame`, the line of each row, and the problems of the file.
 
-    Cells that were refused are missing in `frame`; lines that were refused are not in it.
+    Invalid cells are missing in `frame`; invalid lines are not in it.
     """
 
     frame: pd.DataFrame
@@ -56,7 +56,7 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedStream:
-    """The same of a stream, as a table."""
+    """The valid part of a stream as `table`, the line of each row, and the problems of the stream."""
 
     table: pa.Table
     line_numbers: NDArray[np.int64]
@@ -66,15 +66,15 @@ class ParsedStream:
 def read_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> pd.DataFrame:
     """Return the rows of a file, typed, in the declared order of columns.
 
-    The file may have its columns in another order, and whole numbers may be written as 4.0; nothing
-    else is read kindly. Rules about values (ranges, lists of words, missing) are not asked here.
+    The file may have its columns in another order, and integers may be written as 4.0; no other deviation is
+    accepted. Declared checks of values (ranges, categories, missing) do not run here.
 
     Parameters
     ----------
     path : Path
         A UTF-8 file.
     schema : Schema
-        What is declared.
+        The declared columns.
     dialect : CsvDialect
         Delimiter, and the words that mark a missing value.
     with_target : bool
@@ -97,7 +97,7 @@ def read_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bo
 
 
 def parse_csv(path: Path, schema: Schema, dialect: CsvDialect, *, with_target: bool = True) -> ParsedFile:
-    """Return what can be read of a file and its problems (at most 100), instead of refusing it.
+    """Return the valid part of a file and its problems (at most 100), instead of raising them.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def column_kinds(schema: Schema, *, with_target: bool = True) -> dict[str, Kind]
 
 
 def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[InputProblem]]:
-    """Return every column of a file whose columns nobody has declared yet, as words; and its problems."""
+    """Return every column of an undeclared file as texts, and the problems of the file."""
     problems = InputProblems(str(path))
     with _open_binary(path) as stream:
         lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
@@ -129,9 +129,9 @@ def read_csv_as_text(path: Path, dialect: CsvDialect) -> tuple[pa.Table, list[In
 def parse_csv_stream(
     stream: IO[bytes], kinds: Mapping[str, Kind], dialect: CsvDialect, *, where: str, limit: int = MAX_INPUT_PROBLEMS
 ) -> ParsedStream:
-    """Return what can be read of CSV that is no file, such as the body of a request, and its problems up to a limit.
+    """Return the valid part of a CSV stream, such as the body of a request, and its problems up to a limit.
 
-    Columns have the kinds that `kinds` names, in its order; `where` is what problems call the stream.
+    Columns have the kinds of `kinds`, in its order; `where` is the name of the stream in problems.
     """
     return ParsedStream(*_parse_csv_blocks(stream, kinds, dialect, InputProblems(where, limit)))
 
@@ -163,21 +163,21 @@ def _parse_csv_blocks(
 
 
 def iter_csv_tables(path: Path, kinds: Mapping[str, Kind], dialect: CsvDialect) -> Iterator[pa.Table]:
-    """Yield a file block by block as typed tables with the columns of `kinds`; others in the file are left out.
+    """Yield a file block by block as typed tables with the columns of `kinds`; other columns are left out.
 
-    Memory is bounded by one block (8 MB of text), whatever the file holds.
+    Memory is bounded by one block (8 MB of text).
 
     Raises
     ------
     DataError
-        When a column is not in the file, or at the first block with a line or a cell that is not as declared.
+        When the file lacks a column, or at the first block with an invalid line or cell.
     """
     problems = InputProblems(str(path))
     with _open_binary(path) as stream, ThreadPoolExecutor(_N_THREADS) as pool:
         lines = LineReader(stream, delimiter=dialect.delimiter, problems=problems)
         header = _check_header_names(lines.read_header(), problems)
         for name in [name for name in kinds if header and name not in header]:
-            problems.add(1, name, "header", "missing", f"needed, but not in the file, which has: {_join_names(header)}")
+            problems.add(1, name, "header", "missing", f"not in the file, which has: {_join_names(header)}")
         for block in lines.read_blocks(len(header)) if header and not problems.items else ():
             table = _parse_block(_block_as_text(block, header, dialect), block.line_numbers, kinds, problems, pool)
             if problems.items:
@@ -200,40 +200,42 @@ def _empty_table(kinds: Mapping[str, Kind]) -> pa.Table:
 
 def _report_missing_rows(problems: InputProblems) -> None:
     if not problems.items:
-        problems.add(2, 1, "rows", "none", "the header alone is no data")
+        problems.add(2, 1, "rows", "none", "the file has a header only")
 
 
 def _check_header_names(header: list[str], problems: InputProblems) -> list[str]:
-    """Return the header when every field of it is a name of its own, else nothing."""
+    """Return the header when its names are valid and unique, else an empty list."""
     for number, name in enumerate(header, start=1):
         if name.strip() != name or not name:
             problems.add(
-                1, number, "header", quote_shortened(name), "a column's name is not empty and has no blanks around it"
+                1, number, "header", quote_shortened(name), "a column name is not empty and has no surrounding blanks"
             )
         elif name in header[: number - 1]:
             first = header.index(name) + 1
-            problems.add(1, number, "header", quote_shortened(name), f"the name of field {first} already; names differ")
+            problems.add(1, number, "header", quote_shortened(name), f"duplicates the name of field {first}")
     return [] if problems.items else header
 
 
 def _match_header(header: list[str], kinds: Mapping[str, Kind], problems: InputProblems) -> list[str]:
-    """Return the header when it names exactly the declared columns, in any order, else nothing."""
+    """Return the header when it names exactly the declared columns, in any order, else an empty list."""
     if not header:
         return []
     if len(header) == 1 and header[0] not in kinds:
-        other = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
+        delimiter = next((mark for mark in (";", "\t", "|", ",") if mark in header[0]), None)
         hint = (
-            f"data.source.delimiter: is it {other!r}?" if other else f"declared are {len(kinds)}: {_join_names(kinds)}"
+            f"data.source.delimiter: is it {delimiter!r}?"
+            if delimiter
+            else f"declared are {len(kinds)}: {_join_names(kinds)}"
         )
         problems.add(1, 1, "delimiter", f"one field, {quote_shortened(header[0])}", hint)
         return []
     for number, name in enumerate(header, start=1):
         if name not in kinds:
-            hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore leaves it out) or drop it"
+            hint = f"not declared{did_you_mean(name, kinds)}; declare it (role: ignore to leave it out) or drop it"
             problems.add(1, number, "header", quote_shortened(name), hint)
     for name in kinds:
         if name not in header:
-            hint = f"declared, but not in the file, which has: {_join_names(header)}"
+            hint = f"declared, not in the file, which has: {_join_names(header)}"
             problems.add(1, name, "header", "missing", hint)
     return [] if problems.items else header
 
@@ -260,25 +262,25 @@ def _block_as_text(block: LineBlock, header: list[str], dialect: CsvDialect) -> 
 
 
 def _parse_block(
-    words: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: InputProblems, pool: Executor
+    texts: pa.Table, numbers: NDArray[np.int64], kinds: Mapping[str, Kind], problems: InputProblems, pool: Executor
 ) -> pa.Table:
     columns: dict[str, pa.Array] = {}
-    refused: list[tuple[int, int, str]] = []
-    results = pool.map(parse_column, (words.column(name).chunk(0) for name in kinds), kinds.values())
+    invalid: list[tuple[int, int, str]] = []
+    results = pool.map(parse_column, (texts.column(name).chunk(0) for name in kinds), kinds.values())
     for name, (values, positions) in zip(kinds, results, strict=True):
         columns[name] = values
-        place = words.column_names.index(name)
-        refused += [(int(position), place, name) for position in positions[: problems.limit]]
-    for position, _, name in _take_until_full(sorted(refused), problems):
-        kind, value = kinds[name], words.column(name)[position].as_py()
+        index = texts.column_names.index(name)
+        invalid += [(int(position), index, name) for position in positions[: problems.limit]]
+    for position, _, name in _take_until_full(sorted(invalid), problems):
+        kind, value = kinds[name], texts.column(name)[position].as_py()
         problems.add(
             int(numbers[position]), name, kind, quote_shortened(value), f"expected {CELL_GRAMMARS[kind].expected}"
         )
     return pa.table(columns)
 
 
-def _take_until_full(refused: list[tuple[int, int, str]], problems: InputProblems) -> Iterator[tuple[int, int, str]]:
-    for entry in refused:
+def _take_until_full(cells: list[tuple[int, int, str]], problems: InputProblems) -> Iterator[tuple[int, int, str]]:
+    for cell in cells:
         if problems.is_full:
             return
-        yield entry
+        yield cell

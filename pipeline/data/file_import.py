@@ -1,7 +1,7 @@
-"""Put a person's files where the graph looks for them, whole and never over something else by accident.
+"""Copy files of a user into data/external/, atomically, and track them with DVC.
 
-DVC keeps a copy and a small pointer file for git, so that queued experiments (which run in a folder of their
-own) and colleagues find the rows as well.
+DVC stores a copy and writes a small pointer file for git, so that queued experiments, which run in folders of
+their own, and other clones find the rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """Where a file stands now and the pointer to it for git (None outside of a DVC project), and what was done."""
+    """The path of an imported file, its status, and its pointer for git (None outside a DVC project)."""
 
     path: str
     sha256: str
@@ -45,45 +45,43 @@ def import_file(file: Path, *, root: Path, replace: bool = False) -> ImportedFil
     Raises
     ------
     UsageError
-        When it is no readable file, or of a kind that no source reads.
+        When the file cannot be read, or no source reads its format.
     Conflict
-        When another file of its name stands there already and `replace` is false.
+        When another file has its name and `replace` is false.
     DependencyUnavailable
-        When the disk is full; nothing is changed then.
+        When the disk is full; nothing changes then.
     """
     _check_file_name(file)
     relative = paths.EXTERNAL / file.name
     target = root / relative
     digest = _source_sha256(file)
     if not target.exists():
-        done: Literal["added", "replaced", "unchanged"] = "added"
+        status: Literal["added", "replaced", "unchanged"] = "added"
     elif sha256_file(target) == digest:
-        done = "unchanged"
+        status = "unchanged"
     elif replace:
-        done = "replaced"
+        status = "replaced"
     else:
-        raise Conflict(f"{relative}: stands there already with other content; take --replace, or another file name")
-    if done != "unchanged":
+        raise Conflict(f"{relative}: exists with other content; use --replace or another file name")
+    if status != "unchanged":
         _copy_verified(file, target, digest)
-    return ImportedFile(relative.as_posix(), digest, done, _track_with_dvc(relative.as_posix(), root))
+    return ImportedFile(relative.as_posix(), digest, status, _track_with_dvc(relative.as_posix(), root))
 
 
 def find_imported_file(file: Path, *, root: Path) -> str:
-    """Return where below `root` the graph has `file`: itself, or the copy that `add` made of it.
+    """Return the path below `root` of `file` itself, or of the copy that `import_file` made of it.
 
     Raises
     ------
     DataError
-        When it is not there, or the copy has other content.
+        When there is none, or the copy has other content.
     """
     relative = paths.EXTERNAL / file.name
     target = root / relative
     if not target.is_file():
-        raise DataError(f"{relative}: is not there; put it there with `mlops data add {file}`")
+        raise DataError(f"{relative}: not found; import it with `mlops data add {file}`")
     if file.is_file() and not file.samefile(target) and sha256_file(file) != sha256_file(target):
-        raise DataError(
-            f"{relative}: is not the same as {file}; bring it up to date: `mlops data add {file} --replace`"
-        )
+        raise DataError(f"{relative}: differs from {file}; update it with `mlops data add {file} --replace`")
     return relative.as_posix()
 
 
@@ -95,22 +93,24 @@ def _copy_verified(file: Path, target: Path, digest: str) -> None:
 
 
 def _track_with_dvc(relative: str, root: Path) -> str | None:
-    """Let DVC keep the file; return the path of its pointer."""
+    """Track the file with DVC; return the path of its pointer."""
     if not (root / ".dvc").is_dir():
         return None
     command = [sys.executable, "-m", "dvc", "add", "--quiet", relative]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, our words
-    if answer.returncode != 0:
-        said = " ".join(answer.stderr.split())[-300:]
-        raise DependencyUnavailable(f"{relative}: is in place, but `dvc add {relative}` failed: {said}; run it again")
+    completed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, fixed arguments
+    if completed.returncode != 0:
+        message = " ".join(completed.stderr.split())[-300:]
+        raise DependencyUnavailable(f"{relative}: copied, but `dvc add {relative}` failed: {message}; run it again")
     return f"{relative}.dvc"
 
 
 def _check_file_name(file: Path) -> None:
     if file.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{file}: sources read {', '.join(_SUFFIXES)}; write the rows as one of them")
+        raise UsageError(f"{file}: sources read {', '.join(_SUFFIXES)}; convert the file to one of them")
     if not re.fullmatch(r"[^.\s/\\$][^/\\$\n]*", file.name):
-        raise UsageError(f"{file}: give the file a name that does not begin with a dot or a blank and has no $ in it")
+        raise UsageError(
+            f"{file}: rename the file; its name must not begin with a dot or a blank, and must not contain $"
+        )
 
 
 def _source_sha256(file: Path) -> str:

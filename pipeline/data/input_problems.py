@@ -1,4 +1,4 @@
-"""Collect what is wrong with a file, with its place, up to a limit."""
+"""Collect the problems of a file with their places, up to a limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_QUOTED_CHARS = 60
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
-    """One thing that is wrong: `str()` of it is ``file:line:column: rule: value (hint)``.
+    """One problem of a file; `str()` of it is ``file:line:column: rule: value (hint)``.
 
     `line` counts from 1; `column` is the name of the column, or the number of the field (from 1)
     where it has no name.
@@ -37,7 +37,7 @@ class InputProblem:
 
 @dataclass(slots=True)
 class InputProblems:
-    """The problems of one file; what is added beyond the limit only sets `is_cut`."""
+    """The problems of one file; beyond the limit, adding one only sets `is_truncated`."""
 
     path: str
     limit: int = MAX_INPUT_PROBLEMS
@@ -45,7 +45,7 @@ class InputProblems:
     is_truncated: bool = False
 
     def add(self, line: int, column: str | int, rule: str, value: str, hint: str) -> None:
-        """Keep one problem, or only note that there are more."""
+        """Add a problem; at the limit, only record that there are more."""
         if len(self.items) < self.limit:
             self.items.append(InputProblem(self.path, line, str(column), rule, value, hint))
         else:
@@ -53,28 +53,28 @@ class InputProblems:
 
     @property
     def is_full(self) -> bool:
-        """Whether reading on can add nothing."""
+        """Whether the limit is reached."""
         return len(self.items) >= self.limit
 
     def sorted_by_line(self) -> list[InputProblem]:
-        """Return the problems by line, those of a line in the order in which they were found."""
+        """Return the problems by line, those of a line in the order in which they were added."""
         return sorted(self.items, key=lambda problem: problem.line)
 
 
 def to_data_error(problems: Sequence[InputProblem]) -> DataError:
-    """Return the error that lists `problems` and says what to do."""
+    """Return the error that lists `problems` and the next step."""
     path = problems[0].path
     count = (
         f"the first {len(problems)} problems" if len(problems) >= MAX_INPUT_PROBLEMS else f"{len(problems)} problem(s)"
     )
     listed = "\n".join(str(problem) for problem in problems)
     return DataError(
-        f"{listed}\n{path}: refused for {count} above; nothing was read. Mend the file, or its declaration"
+        f"{listed}\n{path}: refused for {count} above; nothing was read. Correct the file or its declaration"
     )
 
 
 def quote_shortened(value: str | bytes) -> str:
-    """Return `value` in quotes and on one line, cut to a length that people read."""
+    """Return `value` in quotes and on one line, at most 60 characters of it."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
     return (
         repr(text) if len(text) <= _MAX_QUOTED_CHARS else f"{text[:_MAX_QUOTED_CHARS]!r}... ({len(text):,} characters)"

@@ -1,4 +1,4 @@
-"""Write the first conf/data/<name>.yaml for a file, readable enough to be corrected by hand."""
+"""Generate conf/data/<name>.yaml for a file, as a draft for the user to correct."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _AMBIGUOUS_SCALARS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "fal
 
 @dataclass(frozen=True, slots=True)
 class ScaffoldedConfig:
-    """The file that was written, and what it sets aside."""
+    """The generated file, and the role of each column in it."""
 
     path: str
     name: str
@@ -60,9 +60,9 @@ class ScaffoldedConfig:
 
 @dataclass(frozen=True, slots=True)
 class _RawFile:
-    """A file as words, with the kinds that are certain, and the YAML that says how it is read."""
+    """A file as texts, the kinds that its format declares, and the YAML of its source."""
 
-    words: pa.Table
+    texts: pa.Table
     known_kinds: dict[str, Kind | None]
     source_yaml: str
 
@@ -75,7 +75,7 @@ def scaffold_config(
     Parameters
     ----------
     file : Path
-        The file, or the one that it was copied from.
+        The imported file, or the file that it was copied from.
     target : str
         Column to predict.
     root : Path
@@ -83,69 +83,76 @@ def scaffold_config(
     name : str, optional
         Name of the problem; by default that of the file.
     replace : bool
-        Whether a declaration of this name may be overwritten.
+        Whether to overwrite a declaration of this name.
 
     Raises
     ------
     DataError
-        When the file cannot be read strictly, or the target is no set of classes.
+        When the file cannot be read strictly, or the target has no classes.
     Conflict
         When there is a declaration of this name.
     ConfigError
-        When a name in the file cannot stand in settings; nothing is written then.
+        When a name of the file is not valid in settings; nothing is written then.
     """
     relative = find_imported_file(file, root=root)
-    chosen = _check_config_name(
+    config_name = _check_config_name(
         name if name is not None else re.sub(r"\W+", "_", file.stem, flags=re.ASCII).strip("_").lower()
     )
-    path = root / paths.CONF / "data" / f"{chosen}.yaml"
+    path = root / paths.CONF / "data" / f"{config_name}.yaml"
     if path.exists() and not replace:
-        raise Conflict(f"{paths.CONF}/data/{chosen}.yaml: is there already; take --replace, or another --name")
-    read = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
-    answer = infer_target(read.words, target)
-    columns = infer_columns(read.words, target=target, known=read.known_kinds)
+        raise Conflict(f"{paths.CONF}/data/{config_name}.yaml: exists already; use --replace or another --name")
+    raw_file = _read_parquet(root, relative) if relative.endswith(".parquet") else _read_csv(root, relative)
+    inferred_target = infer_target(raw_file.texts, target)
+    columns = infer_columns(raw_file.texts, target=target, known=raw_file.known_kinds)
     if not any(column.role == "feature" for column in columns):
         raise DataError(f"{relative}: no column besides {target} looks like a feature")
-    _write_and_validate(path, _render_config(chosen, relative, read, answer, columns), chosen, root)
-    names = {role: tuple(c.name for c in columns if c.role == role) for role in ("feature", "id", "time", "ignore")}
+    _write_and_validate(
+        path, _render_config(config_name, relative, raw_file, inferred_target, columns), config_name, root
+    )
+    names = {
+        role: tuple(column.name for column in columns if column.role == role)
+        for role in ("feature", "id", "time", "ignore")
+    }
     return ScaffoldedConfig(
         path.relative_to(root).as_posix(),
-        chosen,
-        read.words.num_rows,
+        config_name,
+        raw_file.texts.num_rows,
         names["feature"],
         names["id"],
         names["time"],
         names["ignore"],
-        answer.classes,
+        inferred_target.classes,
     )
 
 
 def _check_config_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise UsageError(f"--name {name!r}: a name begins with a letter and has letters, digits and underscores")
+        raise UsageError(
+            f"--name {name!r}: a name starts with a letter and contains letters, digits and underscores only"
+        )
     return name
 
 
 def _read_csv(root: Path, relative: str) -> _RawFile:
     path = root / relative
     delimiter = _detect_delimiter(path)
-    words, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
+    texts, problems = read_csv_as_text(path, CsvDialect(delimiter=delimiter, null_values=("",)))
     if problems:
         raise to_data_error(problems)
-    missing = infer_missing_values(words)
-    as_missing = pa.array(missing, pa.string())
-    cleaned = [pc.if_else(pc.is_in(column, value_set=as_missing), None, column) for column in words.columns]
+    missing = infer_missing_values(texts)
+    null_values = pa.array(missing, pa.string())
+    cleaned = [pc.if_else(pc.is_in(column, value_set=null_values), None, column) for column in texts.columns]
     parts = ["kind: csv", f"path: {_render_scalar(relative)}"]
     parts += [f"delimiter: {json.dumps(delimiter)}"] if delimiter != "," else []
     parts += [f"null_values: [{', '.join(map(json.dumps, missing))}]"] if missing != ("",) else []
-    return _RawFile(pa.table(dict(zip(words.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
+    return _RawFile(pa.table(dict(zip(texts.column_names, cleaned, strict=True))), {}, f"{{{', '.join(parts)}}}")
 
 
 def _detect_delimiter(path: Path) -> str:
-    """Return the sign that the first line holds most often; a comma when it holds none."""
+    """Return the most frequent delimiter of the first line; a comma when it has none."""
     with path.open("rb") as stream:
         line = stream.readline(1 << 16)
-    return max((",", ";", "\t", "|"), key=lambda sign: line.count(sign.encode()))
+    return max((",", ";", "\t", "|"), key=lambda delimiter: line.count(delimiter.encode()))
 
 
 def _read_parquet(root: Path, relative: str) -> _RawFile:
@@ -153,29 +160,29 @@ def _read_parquet(root: Path, relative: str) -> _RawFile:
         table = pq.read_table(root / relative)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{relative}: not a readable Parquet file: {error}") from error
-    words: dict[str, pa.ChunkedArray] = {}
+    texts: dict[str, pa.ChunkedArray] = {}
     known: dict[str, Kind | None] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-        known[name] = kind_of_arrow_type(plain.type)
-        moments = plain.cast(pa.timestamp("us")) if known[name] == "datetime" else plain
-        words[name] = (
-            pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else plain.cast(pa.string())
+        values = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        known[name] = kind_of_arrow_type(values.type)
+        moments = values.cast(pa.timestamp("us")) if known[name] == "datetime" else values
+        texts[name] = (
+            pc.strftime(moments, "%Y-%m-%dT%H:%M:%S") if known[name] == "datetime" else values.cast(pa.string())
         )
-    return _RawFile(pa.table(words), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
+    return _RawFile(pa.table(texts), known, f"{{kind: parquet, path: {_render_scalar(relative)}}}")
 
 
 def _write_and_validate(path: Path, text: str, name: str, root: Path) -> None:
-    before = path.read_text(encoding="utf-8") if path.exists() else None
+    previous = path.read_text(encoding="utf-8") if path.exists() else None
     write_text(path, text)
     try:
         composition = compose([f"data={name}"], conf=root / paths.CONF)
         build_config(composition.values, where=str(path), origin=composition.origin)
     except ConfigError:
-        if before is None:
+        if previous is None:
             path.unlink()
         else:
-            write_text(path, before)
+            write_text(path, previous)
         raise
 
 
@@ -183,12 +190,12 @@ def _render_config(
     name: str, relative: str, raw_file: _RawFile, target: InferredTarget, columns: list[InferredColumn]
 ) -> str:
     positive = "null" if target.positive is None else _render_scalar(target.positive)
-    meaning = "" if target.positive is None else "    # the class that scores speak of"
+    comment = "" if target.positive is None else "    # the class whose probability the scores are"
     times = [column.name for column in columns if column.role == "time" and not column.nullable]
-    other = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
+    alternative = f"  # or {{kind: by_time, test_share: 0.2, column: {_render_scalar(times[0])}}}" if times else ""
     lines = [
         f"# Which {_collapse_whitespace(target.column)} does a row of {_collapse_whitespace(relative)} have?",
-        "# A first guess from the file: correct types, ranges, words and roles, and say what columns mean",
+        "# Inferred from the file: correct types, ranges, categories and roles, and describe the columns",
         f"# (title, description, unit). Then: dvc exp run -S data={name}",
         f"name: {name}",
         f"source: {raw_file.source_yaml}",
@@ -196,10 +203,10 @@ def _render_config(
         "target:",
         f"  column: {_render_scalar(target.column)}",
         f"  classes: [{', '.join(map(_render_scalar, target.classes))}]",
-        f"  positive: {positive}{meaning}",
+        f"  positive: {positive}{comment}",
         "columns:",
         *(_render_column(column) for column in columns),
-        f"split: {{kind: stratified, test_share: 0.2}}{other}",
+        f"split: {{kind: stratified, test_share: 0.2}}{alternative}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -224,7 +231,7 @@ def _render_dtype(dtype: str) -> str:
 
 
 def _render_flow_value(value: Any) -> str:
-    """Return `value` in YAML's one-line form, as every reader of YAML understands it."""
+    """Return `value` in the flow style of YAML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_render_flow_value(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list):
@@ -232,14 +239,14 @@ def _render_flow_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        mantissa, mark, exponent = repr(value).partition("e")
+        mantissa, separator, exponent = repr(value).partition("e")
         sign = "" if exponent[:1] in ("", "-", "+") else "+"
-        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{mark}{sign}{exponent}"
+        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{separator}{sign}{exponent}"
     return _render_scalar(value) if isinstance(value, str) else str(value)
 
 
 def _render_scalar(text: str) -> str:
     if "${" in text:
-        raise ConfigError(f"{text!r}: a name with ${{ in it cannot stand in settings; rename it in the file")
+        raise ConfigError(f"{text!r}: a name with ${{ is not valid in settings; rename it in the file")
     is_bare = _PLAIN_SCALAR.fullmatch(text) and text.lower() not in _AMBIGUOUS_SCALARS
     return text if is_bare else json.dumps(text, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""Guess what the columns of a file are, for a person to correct: types, ranges, words, missing values, ids.
+"""Infer the columns of a file for a draft declaration: types, ranges, categories, missing values, ids.
 
-Words are judged by the grammar of the strict reader, not by what pandas makes of them: `007` is a word, and
-a column of whole numbers with gaps stays one of whole numbers.
+Types follow the grammar of the strict reader, not pandas: `007` is a text, and a column of integers with missing
+values stays one of integers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipeline.data.cell_parsers import parse_column
 from pipeline.errors import DataError, did_you_mean
 from pipeline.schema import DTYPES
+from pipeline.schema.column_kinds import MAX_CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,6 @@ __all__ = [
     "kind_of_arrow_type",
 ]
 
-_MAX_CATEGORIES = 50
 _MIN_ROWS_FOR_ID = 20
 _ALWAYS_MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _MISSING_AMONG_NUMBERS = (*_ALWAYS_MISSING, "None", "none", "?", "-", ".")
@@ -43,7 +43,7 @@ _LIKELY_POSITIVE = {"1", "yes", "true", "y", "positive", "pos", "1.0", "churned"
 
 @dataclass(frozen=True, slots=True)
 class InferredColumn:
-    """What a column seems to be; `note` tells a person why, where it is not plain."""
+    """The inferred declaration of a column; `note` explains a role other than feature."""
 
     name: str
     dtype: str
@@ -57,28 +57,32 @@ class InferredColumn:
 
 @dataclass(frozen=True, slots=True)
 class InferredTarget:
-    """The classes of the target, and the one that scores would speak of (None where there are more than two)."""
+    """The classes of the target, and the positive class (None where there are more than two)."""
 
     column: str
     classes: tuple[str, ...]
     positive: str | None
 
 
-def infer_missing_values(words: pa.Table) -> tuple[str, ...]:
-    """Return the words that stand for a missing value somewhere in `words`, the empty one first."""
-    found: set[str] = set()
-    for name in words.column_names:
-        distinct = _distinct_values(words.column(name))
-        found |= set(_ALWAYS_MISSING) & distinct
-        odd = set(_MISSING_AMONG_NUMBERS) & distinct
-        rest = pa.array(sorted(distinct - odd), pa.string())
-        if odd and len(rest) and any(not parse_column(rest, kind)[1].size for kind in ("integer", "float", "datetime")):
-            found |= odd
-    return ("", *sorted(found))
+def infer_missing_values(texts: pa.Table) -> tuple[str, ...]:
+    """Return the texts that mark a missing value somewhere in `texts`, the empty text first."""
+    null_values: set[str] = set()
+    for name in texts.column_names:
+        distinct = _distinct_values(texts.column(name))
+        null_values |= set(_ALWAYS_MISSING) & distinct
+        candidates = set(_MISSING_AMONG_NUMBERS) & distinct
+        others = pa.array(sorted(distinct - candidates), pa.string())
+        if candidates and len(others) and any(_is_of_kind(others, kind) for kind in ("integer", "float", "datetime")):
+            null_values |= candidates
+    return ("", *sorted(null_values))
+
+
+def _is_of_kind(texts: pa.Array, kind: Kind) -> bool:
+    return not parse_column(texts, kind)[1].size
 
 
 def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
-    """Return the kind of a column that has a type already; None where its words decide."""
+    """Return the kind of a typed column; None where its values decide."""
     if pa.types.is_boolean(arrow_type):
         return "boolean"
     if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
@@ -90,61 +94,63 @@ def kind_of_arrow_type(arrow_type: pa.DataType) -> Kind | None:
     return None if pa.types.is_null(arrow_type) else "text"
 
 
-def infer_columns(words: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[InferredColumn]:
-    """Return a guess for every column besides the target, in their order.
+def infer_columns(texts: pa.Table, *, target: str, known: Mapping[str, Kind | None]) -> list[InferredColumn]:
+    """Return the inferred declaration of each column besides the target, in their order.
 
     Parameters
     ----------
-    words : Arrow table of strings, shape (n_rows, n_columns)
+    texts : Arrow table of strings, shape (n_rows, n_columns)
         Null where a value is missing.
     target : str
         Name of the column to predict.
     known : mapping
-        Kind of each column whose type is certain, None or no entry for the others.
+        Kind of each typed column; None or no entry for the others.
 
     Raises
     ------
     DataError
         When numbers are written with a decimal comma.
     """
-    names = [name for name in words.column_names if name != target]
-    return [_infer_column(name, words.column(name), known.get(name), is_first=name == names[0]) for name in names]
+    names = [name for name in texts.column_names if name != target]
+    return [_infer_column(name, texts.column(name), known.get(name), is_first=name == names[0]) for name in names]
 
 
-def infer_target(words: pa.Table, target: str) -> InferredTarget:
+def infer_target(texts: pa.Table, target: str) -> InferredTarget:
     """Return the classes of `target`, in order.
 
     Raises
     ------
     DataError
-        When there is no such column, or it does not look like classes.
+        When there is no such column, or it has no classes.
     """
-    if target not in words.column_names:
-        known = words.column_names
+    if target not in texts.column_names:
+        known = texts.column_names
         raise DataError(
             f"--target: no column is named {target!r}; there are: {', '.join(known)}{did_you_mean(target, known)}"
         )
     counts = {
-        entry["values"]: entry["counts"] for entry in pc.value_counts(words.column(target).drop_null()).to_pylist()
+        entry["values"]: entry["counts"] for entry in pc.value_counts(texts.column(target).drop_null()).to_pylist()
     }
     if len(counts) < 2:
-        raise DataError(f"--target {target}: has {len(counts)} class(es); two or more are needed")
-    if len(counts) > _MAX_CATEGORIES:
+        raise DataError(f"--target {target}: has {len(counts)} class(es); expected two or more")
+    if len(counts) > MAX_CATEGORIES:
         raise DataError(
-            f"--target {target}: has {len(counts):,} different values, which is no set of classes (at most {_MAX_CATEGORIES})"
+            f"--target {target}: has {len(counts):,} distinct values; expected at most {MAX_CATEGORIES} classes"
         )
     classes = tuple(_sorted_classes(list(counts)))
-    likely = [word for word in classes if word.lower() in _LIKELY_POSITIVE]
-    rarest = min(reversed(classes), key=lambda word: counts[word])
-    return InferredTarget(target, classes, None if len(classes) > 2 else (likely[0] if len(likely) == 1 else rarest))
+    if len(classes) > 2:
+        return InferredTarget(target, classes, None)
+    likely = [name for name in classes if name.lower() in _LIKELY_POSITIVE]
+    rarest = min(reversed(classes), key=lambda name: counts[name])
+    return InferredTarget(target, classes, likely[0] if len(likely) == 1 else rarest)
 
 
-def _sorted_classes(words: Sequence[str]) -> list[str]:
-    values, refused = parse_column(pa.array(words, pa.string()), "float")
-    if refused.size:
-        return sorted(words)
-    numbers = dict(zip(words, values.to_pylist(), strict=True))
-    return sorted(words, key=lambda word: (numbers[word], word))
+def _sorted_classes(texts: Sequence[str]) -> list[str]:
+    values, invalid = parse_column(pa.array(texts, pa.string()), "float")
+    if invalid.size:
+        return sorted(texts)
+    numbers = dict(zip(texts, values.to_pylist(), strict=True))
+    return sorted(texts, key=lambda text: (numbers[text], text))
 
 
 def _distinct_values(column: pa.ChunkedArray) -> set[str]:
@@ -165,9 +171,9 @@ def _infer_column(name: str, column: pa.ChunkedArray, known: Kind | None, *, is_
         return InferredColumn(name, DTYPES[kind], nullable=False, role="id", unique=True)
     if len(distinct) == 1:
         dtype = "string" if kind == "category" else DTYPES[kind]
-        return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has one value only")
+        return InferredColumn(name, dtype, nullable=nullable, role="ignore", note="has a single value")
     if kind == "text":
-        note = f"{len(distinct):,} different texts; features are numbers, dates and short lists of words"
+        note = f"{len(distinct):,} distinct texts; a feature is a number, a date or one of few categories"
         return InferredColumn(name, "string", nullable=nullable, role="ignore", note=note)
     role: Literal["feature", "time"] = "time" if kind == "datetime" else "feature"
     return InferredColumn(
@@ -179,17 +185,17 @@ def _infer_kind(name: str, distinct: pa.Array, known: Kind | None) -> Kind:
     order: tuple[Kind, ...] = ("boolean", "integer", "float", "datetime")
     candidates = order if known is None else ("integer", "float") if known in ("integer", "float") else (known,)
     for kind in candidates:
-        if kind in order and not parse_column(distinct, kind)[1].size:
+        if kind in order and _is_of_kind(distinct, kind):
             return kind
     if pc.all(pc.match_substring_regex(distinct, r"^-?[0-9.]*[0-9],[0-9]+$")).as_py():
         raise DataError(
-            f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a point"
+            f"{name}: numbers with a decimal comma, such as {distinct[0].as_py()!r}; write them with a decimal point"
         )
-    return "category" if len(distinct) <= _MAX_CATEGORIES else "text"
+    return "category" if len(distinct) <= MAX_CATEGORIES else "text"
 
 
 def _looks_like_id(name: str, kind: Kind, values: pa.Array, *, is_first: bool) -> bool:
-    """Say whether values that never repeat name a row: by their name, as a running number, or as the first words."""
+    """Whether unique values identify rows: by the name of the column, as a sequence, or as texts of the first column."""
     if kind not in ("integer", "category", "text"):
         return False
     if _ID_NAME.fullmatch(name):
@@ -217,7 +223,7 @@ def _infer_checks(kind: Kind, values: pa.Array) -> dict[str, Any]:
 
 
 def _round_outward(value: float, *, up: bool) -> float:
-    """Round a bound outward to two digits, so that it reads like one; whole numbers up to 100 stay."""
+    """Round a bound outward to two digits; integers up to 100 stay."""
     if value == 0 or (isinstance(value, int) and abs(value) <= 100):
         return value
     if not up and value > 0:
@@ -237,5 +243,5 @@ def _example_value(kind: Kind, values: pa.Array) -> Any:
 
 def _most_frequent(values: pa.Array) -> str:
     counts = pc.value_counts(values).to_pylist()
-    word: str = min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"]
-    return word
+    value: str = min(counts, key=lambda entry: (-entry["counts"], entry["values"]))["values"]
+    return value

@@ -1,4 +1,4 @@
-"""Read rows that ask for a prediction: features are needed, other declared columns may come along."""
+"""Read rows to score: features are required, other declared columns are optional."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _MAX_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class ScoringRows:
-    """Rows to predict, or what is wrong with their file: one of the two is empty."""
+    """Rows to score, or the problems of their file; one of the two is empty."""
 
     frame: pd.DataFrame | None
     problems: tuple[InputProblem, ...] = ()
 
 
 def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> ScoringRows:
-    """Return the rows of a CSV or Parquet file (by its ending) with every feature in its declared form.
+    """Return the rows of a CSV or Parquet file (by its suffix) with every feature in its declared type.
 
-    A column that is declared and no feature (an id, a time, the target) may be in the file or not, with any
-    values; it is kept as it is. Declared rules about single values are held against features.
+    The file may have the other declared columns (an id, a time, the target) with any values; they are returned
+    unchanged. The declared checks of single values apply to features.
 
     Raises
     ------
@@ -48,61 +48,62 @@ def read_scoring_file(path: Path, schema: Schema, dialect: CsvDialect) -> Scorin
     """
     if path.suffix == ".parquet":
         return _read_parquet(path, schema)
-    wanted = _file_schema(schema, _read_header_names(path, dialect.delimiter))
-    problems = tuple(check_csv(path, wanted, dialect, with_target=False))
-    return ScoringRows(None, problems) if problems else ScoringRows(read_csv(path, wanted, dialect, with_target=False))
+    file_schema = _file_schema(schema, _read_header_names(path, dialect.delimiter))
+    problems = tuple(check_csv(path, file_schema, dialect, with_target=False))
+    if problems:
+        return ScoringRows(None, problems)
+    return ScoringRows(read_csv(path, file_schema, dialect, with_target=False))
 
 
 def _file_schema(schema: Schema, present: set[str]) -> Schema:
     """Return the declaration of the file: each feature, and the other declared columns that it has."""
     target = Column(schema.target.column, "text", "string", nullable=True, role="ignore")
-    others = [one for one in (*schema.columns, target) if one.role != "feature" and one.name in present]
-    kept = {one.name: Column(one.name, "text", "string", nullable=True, role="ignore") for one in others}
-    features = tuple(replace(one, unique=False) for one in schema.features)
-    return Schema(schema.name, (*features, *kept.values()), schema.target)
+    names = [column.name for column in (*schema.columns, target) if column.role != "feature"]
+    others = {name: Column(name, "text", "string", nullable=True, role="ignore") for name in names if name in present}
+    features = tuple(replace(column, unique=False) for column in schema.features)
+    return Schema(schema.name, (*features, *others.values()), schema.target)
 
 
 def _read_header_names(path: Path, delimiter: str) -> set[str]:
     try:
         with path.open("rb") as stream:
-            first = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
+            header = stream.readline(_MAX_HEADER_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise DataError(f"{path.name}: cannot be read: {error.strerror}") from error
-    return {name.strip('"') for name in first.lstrip("\ufeff").rstrip("\r\n").split(delimiter)}
+    return {name.strip('"') for name in header.lstrip("\ufeff").rstrip("\r\n").split(delimiter)}
 
 
 def _read_parquet(path: Path, schema: Schema) -> ScoringRows:
     table = _read_parquet_table(path)
-    features = Schema(schema.name, tuple(replace(one, unique=False) for one in schema.features), schema.target)
-    rest = [name for name in table.column_names if name not in schema.feature_names]
-    given = _with_empty_target(table, schema)
-    frame = coerce_to_schema(given, features, where=path.name).drop(columns=[schema.target.column])
-    found = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
-    if found:
-        said = "the declaration of the column does not allow it"
+    features = Schema(schema.name, tuple(replace(column, unique=False) for column in schema.features), schema.target)
+    other_names = [name for name in table.column_names if name not in schema.feature_names]
+    completed = _with_empty_target(table, schema)
+    frame = coerce_to_schema(completed, features, where=path.name).drop(columns=[schema.target.column])
+    failures = list_failures(frame, features, with_target=False)[:_MAX_PROBLEMS]
+    if failures:
         return ScoringRows(
             None,
             tuple(
                 InputProblem(
                     path.name,
-                    one.row + 1,
-                    one.column,
-                    one.rule,
-                    "an empty cell" if one.value is None else quote_shortened(one.value),
-                    said,
+                    failure.row + 1,
+                    failure.column,
+                    failure.rule,
+                    "an empty cell" if failure.value is None else quote_shortened(failure.value),
+                    "the value breaks a declared check",
                 )
-                for one in found
+                for failure in failures
             ),
         )
-    return ScoringRows(frame.assign(**{name: table.column(name).to_pandas() for name in rest}))
+    return ScoringRows(frame.assign(**{name: table.column(name).to_pandas() for name in other_names}))
 
 
 def _with_empty_target(table: pa.Table, schema: Schema) -> pa.Table:
-    """Return the features of a table and an empty target, which `conform` asks for."""
+    """Return the features of a table and an empty target, which `coerce_to_schema` requires."""
     import pyarrow as pa
 
-    kept = table.select([name for name in schema.feature_names if name in table.column_names])
-    return kept.append_column(schema.target.column, pa.nulls(table.num_rows, pa.string()))
+    features = table.select([name for name in schema.feature_names if name in table.column_names])
+    return features.append_column(schema.target.column, pa.nulls(table.num_rows, pa.string()))
 
 
 def _read_parquet_table(path: Path) -> pa.Table:

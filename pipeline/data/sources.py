@@ -1,4 +1,4 @@
-"""Fetch the declared rows, wherever they are, with a fingerprint that says which ones they were."""
+"""Fetch the rows of the declared source, with a fingerprint that identifies them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["SOURCES", "FetchedRows", "content_hash", "fetch_rows"]
 
 @dataclass(frozen=True, slots=True)
 class FetchedRows:
-    """Rows as declared, and what tells them apart from others.
+    """Rows as declared, and their fingerprint.
 
     `fingerprint` holds `kind`, `rows`, `columns`, `rows_sha256` (over the typed values) and, for files,
-    `path` and `file_sha256`; no moment and no machine.
+    `path` and `file_sha256`; it does not depend on time or machine.
     """
 
     frame: pd.DataFrame
@@ -57,17 +57,17 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
 
     Returns
     -------
-    Sourced
+    FetchedRows
         Its frame has nullable dtypes; declared columns in their order, then the target.
 
     Raises
     ------
     DataError
-        When rows or files are not what is declared, with every place.
+        When rows or files differ from the declaration, with each place.
     ConfigError
-        When the declaration does not fit itself (a profile, a query).
+        When the declaration contradicts itself (a profile, a query).
     DependencyUnavailable
-        When a database or its driver is not to be had.
+        When a database or its driver is unavailable.
     """
     schema = Schema.from_config(config)
     source = config.source
@@ -84,7 +84,7 @@ def fetch_rows(config: DataConfig, *, root: Path) -> FetchedRows:
 
 
 def content_hash(frame: pd.DataFrame) -> str:
-    """Return the SHA-256 of names, dtypes and values of `frame`, whatever file they came in."""
+    """Return the SHA-256 of names, dtypes and values of `frame`, whatever its file format."""
     import pandas as pd
 
     digest = hashlib.sha256()
@@ -98,8 +98,8 @@ def content_hash(frame: pd.DataFrame) -> str:
 def _fetch_synthetic(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFrame:  # noqa: ARG001 - reads no file
     from pipeline.data.synthetic import generate_rows
 
-    assert config.source.kind == "synthetic"  # noqa: S101 - narrows the type; the table has looked already
-    assert config.profile is not None  # noqa: S101 - DataConfig has looked already
+    assert config.source.kind == "synthetic"  # noqa: S101 - narrows the type; the table selected it
+    assert config.profile is not None  # noqa: S101 - DataConfig checks it
     return generate_rows(config.profile, schema, n_rows=config.source.rows, seed=config.source.seed)
 
 
@@ -130,7 +130,7 @@ def _fetch_parquet(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
 
 def _require_file(root: Path, path: str) -> Path:
     if not (root / path).is_file():
-        raise DataError(f"data.source.path: there is no file {path}; put one there with `mlops data add FILE`")
+        raise DataError(f"data.source.path: {path} not found; import it with `mlops data add FILE`")
     return root / path
 
 
@@ -144,8 +144,8 @@ def _fetch_bundled(config: DataConfig, schema: Schema, *, root: Path) -> pd.Data
     assert config.source.kind == "bundled"  # noqa: S101 - narrows the type
     bunch = getattr(datasets, f"load_{config.source.name}")()
     columns = {_to_identifier(name): pa.array(bunch.data[:, i]) for i, name in enumerate(bunch.feature_names)}
-    words = [_to_identifier(str(word)) for word in bunch.target_names]
-    columns[schema.target.column] = pa.array([words[code] for code in bunch.target], pa.string())
+    classes = [_to_identifier(str(name)) for name in bunch.target_names]
+    columns[schema.target.column] = pa.array([classes[code] for code in bunch.target], pa.string())
     return coerce_to_schema(pa.table(columns), schema, where=f"scikit-learn's {config.source.name}")
 
 
@@ -161,37 +161,37 @@ def _fetch_sql(config: DataConfig, schema: Schema, *, root: Path) -> pd.DataFram
     assert config.source.kind == "sql"  # noqa: S101 - narrows the type
     url_env = config.source.url_env
     table = _run_query(_check_query(config.source.query), _database_url(url_env), url_env)
-    return coerce_to_schema(table, schema, where=f"the query behind ${url_env}")
+    return coerce_to_schema(table, schema, where=f"the query of ${url_env}")
 
 
 def _check_query(text: str) -> str:
     query = text.strip().rstrip(";")
     if not re.match(r"(?i)(select|with)\b", query) or ";" in query:
-        raise ConfigError("data.source.query: is one SELECT; it reads, and changes nothing")
+        raise ConfigError("data.source.query: expected a single SELECT that changes nothing")
     if not re.search(r"(?i)\border\s+by\b", query):
-        raise ConfigError("data.source.query: has no ORDER BY; without it rows come in any order, and results differ")
+        raise ConfigError("data.source.query: has no ORDER BY; without it the order of rows, and results, may differ")
     return query
 
 
 def _database_url(url_env: str) -> str:
     if not os.environ.get(url_env):
         raise DependencyUnavailable(
-            f"data.source.url_env: the environment variable {url_env} is not set; give it an SQLAlchemy address,"
+            f"data.source.url_env: the environment variable {url_env} is not set; set it to an SQLAlchemy address,"
             " such as sqlite:////path/to/file.db or postgresql+psycopg://user@host/name"
         )
     return os.environ[url_env]
 
 
 def _run_query(query: str, url: str, url_env: str) -> pa.Table:
-    """Return what a query answers; errors name the variable, never the address with its password."""
+    """Return the result of a query; errors name the variable, never the address with its password."""
     import pyarrow as pa
     import sqlalchemy as sa
 
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError) as error:
-        said = error.name if isinstance(error, ImportError) else "not an address that SQLAlchemy reads"
-        raise DependencyUnavailable(f"${url_env}: no driver for it: {said}; install it or mend the address") from error
+        reason = error.name if isinstance(error, ImportError) else "not an SQLAlchemy address"
+        raise DependencyUnavailable(f"${url_env}: no driver ({reason}); install it or correct the address") from error
     try:
         with engine.connect() as connection:
             result = connection.execute(sa.text(query))
@@ -199,13 +199,13 @@ def _run_query(query: str, url: str, url_env: str) -> pa.Table:
             rows = result.fetchall()
             connection.rollback()
     except sa.exc.SQLAlchemyError as error:
-        said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())[:300]
-        raise DependencyUnavailable(f"the database behind ${url_env}: {said}") from error
+        message = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())[:300]
+        raise DependencyUnavailable(f"the database of ${url_env}: {message}") from error
     finally:
         engine.dispose()
     if len(set(names)) != len(names):
-        raise ConfigError(f"data.source.query: two columns of the answer have one name: {', '.join(names)}")
+        raise ConfigError(f"data.source.query: two columns of the result have one name: {', '.join(names)}")
     try:
         return pa.table({name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)})
     except pa.ArrowException as error:
-        raise DataError(f"the query behind ${url_env}: a column holds values of several types: {error}") from error
+        raise DataError(f"the query of ${url_env}: a column holds values of several types: {error}") from error

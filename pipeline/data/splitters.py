@@ -1,4 +1,4 @@
-"""Divide rows into a train and a test part."""
+"""Split rows into train and test rows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["SPLITTERS", "TrainTestSplit", "split_train_test"]
 
 @dataclass(frozen=True, slots=True)
 class TrainTestSplit:
-    """Two parts that share no row and leave none out; each keeps the order of the rows."""
+    """The two parts of a split, disjoint and complete; each preserves the order of the rows."""
 
     train: pd.DataFrame
     test: pd.DataFrame
 
 
 class Splitter(Protocol):
-    """Says of each row whether it goes to the test part."""
+    """Returns which rows go to the test part."""
 
     def __call__(self, frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask: ...
 
@@ -70,15 +70,15 @@ def split_stratified(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *
     """Give each class its share of the test part; every class has at least one row in both parts."""
     generator = np.random.default_rng(seed)
     target = frame[schema.target.column].fillna("")
-    rows = {word: np.flatnonzero((target == word).to_numpy(bool)) for word in schema.target.classes}
-    counts = np.array([len(own) for own in rows.values()])
-    if few := [f"{word} ({len(own)})" for word, own in rows.items() if len(own) < 2]:
-        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(few)}")
+    rows_by_class = {name: np.flatnonzero((target == name).to_numpy(bool)) for name in schema.target.classes}
+    counts = np.array([len(rows) for rows in rows_by_class.values()])
+    if too_small := [f"{name} ({len(rows)})" for name, rows in rows_by_class.items() if len(rows) < 2]:
+        raise DataError(f"split: classes with fewer than 2 rows cannot be in both parts: {', '.join(too_small)}")
     if counts.sum() != len(frame):
-        raise DataError(f"split: {len(frame) - counts.sum()} rows have no class; validation sets such rows aside")
+        raise DataError(f"split: {len(frame) - counts.sum()} rows have no class; enable quarantine in validation")
     is_test = np.zeros(len(frame), bool)
-    for own, size in zip(rows.values(), _test_sizes(counts, config.test_share), strict=True):
-        is_test[generator.permutation(own)[:size]] = True
+    for rows, size in zip(rows_by_class.values(), _test_sizes(counts, config.test_share), strict=True):
+        is_test[generator.permutation(rows)[:size]] = True
     return is_test
 
 
@@ -86,15 +86,15 @@ def _test_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     """Return how many rows of each class go to the test part: the largest remainders round up."""
     exact = counts * share
     sizes = np.floor(exact).astype(np.int64)
-    more = int(np.rint(exact.sum())) - int(sizes.sum())
-    sizes[np.argsort(sizes - exact, kind="stable")[:more]] += 1
+    n_rounded_up = int(np.rint(exact.sum())) - int(sizes.sum())
+    sizes[np.argsort(sizes - exact, kind="stable")[:n_rounded_up]] += 1
     clipped: NDArray[np.int64] = np.clip(sizes, 1, counts - 1)
     return clipped
 
 
 @SPLITTERS.add("random")
 def split_random(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
-    """Give any row the same chance of the test part."""
+    """Give each row the same probability of the test part."""
     is_test = np.zeros(len(frame), bool)
     order = np.random.default_rng(seed).permutation(len(frame))
     is_test[order[: int(np.rint(len(frame) * config.test_share))]] = True
@@ -105,10 +105,10 @@ def split_random(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, se
 def split_by_time(frame: pd.DataFrame, schema: Schema, config: SplitConfig, *, seed: int) -> Mask:  # noqa: ARG001 - a Splitter
     """Put the latest rows into the test part; rows of one moment stay together."""
     if config.column is None:
-        raise ConfigError("data.split.column: by_time needs the column whose order decides")
+        raise ConfigError("data.split.column: is null; by_time needs the column to sort by")
     values = frame[config.column]
     if values.isna().any():
-        raise DataError(f"split: {int(values.isna().sum())} rows have no {config.column}, so their time is not known")
+        raise DataError(f"split: {int(values.isna().sum())} rows have no {config.column}; by_time needs it in each row")
     in_order = values.sort_values(kind="stable", ignore_index=True)
     first = min(int(np.rint(len(frame) * (1 - config.test_share))), len(frame) - 1)
     is_test: Mask = (values >= in_order.iloc[first]).to_numpy(bool)

@@ -1,9 +1,8 @@
-"""Draw rows from the figures of a profile: equal for a seed on any machine and any numpy.
+"""Generate rows from the mixture model of a profile; equal seeds give equal rows on any machine and any numpy.
 
-A row is of one hidden kind (a cell of the profile); inside of it every column is drawn independently, and
-then some cells of the row go missing. All is decided by comparing uniform numbers of PCG64, whose stream
-numpy keeps stable, with sums of the declared weights. Row i has its own numbers, so that the first rows of
-a longer draw are those of a shorter one.
+A row belongs to one hidden component of the mixture. Inside a component every column is drawn independently, and
+then some values of the row become missing. Uniform numbers of PCG64, whose stream is stable in numpy, are compared
+with cumulative weights. Row i has its own numbers, so that a longer sample starts with the rows of a shorter one.
 """
 
 from __future__ import annotations
@@ -34,36 +33,36 @@ _CHUNK_ROWS = 1 << 17
 
 
 def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, seed: int) -> pd.DataFrame:
-    """Return `rows` rows of the declared columns and the target.
+    """Return `n_rows` rows of the declared columns and the target.
 
     Parameters
     ----------
-    profile : Profile
-        Shares of the cells, weights of the values, and how cells go missing. All are relative: they need
-        not add up to 1.
+    profile : SyntheticProfile
+        Shares of the components, weights of the values, and rates of missing values. All are relative: they
+        need not add up to 1.
     schema : Schema
-        Whole numbers, numbers, booleans and categories; the weight at position i is that of the number i,
-        or of word i of a category.
-    rows : int, 1 or more
+        Integers, floats, booleans and categories; the weight at position i is that of the number i, or of the
+        category at position i.
+    n_rows : int, 1 or more
     seed : int, 0 or more
 
     Returns
     -------
-    DataFrame, shape (rows, n_columns + 1)
+    DataFrame, shape (n_rows, n_columns + 1)
 
     Raises
     ------
     ConfigError
         When the profile and the declared columns do not fit together.
     """
-    cells = list(profile.components.items())
-    for name, cell in cells:
-        _check_cell_profile(f"data.profile.components.{name}", cell, schema)
-    n_missing = max(len(cell.missing_count) for _, cell in cells) - 1
+    components = list(profile.components.values())
+    for name, component in profile.components.items():
+        _check_component(f"data.profile.components.{name}", component, schema)
+    n_missing = max(len(component.missing_count) for component in components) - 1
     width = 2 + len(schema.columns) + n_missing
     generator = np.random.Generator(np.random.PCG64(seed))
     chunks = [
-        _draw_codes(generator.random((min(_CHUNK_ROWS, n_rows - start), width)), [cell for _, cell in cells], schema)
+        _draw_codes(generator.random((min(_CHUNK_ROWS, n_rows - start), width)), components, schema)
         for start in range(0, n_rows, _CHUNK_ROWS)
     ]
     codes = np.concatenate(chunks)
@@ -72,71 +71,73 @@ def generate_rows(profile: SyntheticProfile, schema: Schema, *, n_rows: int, see
     return to_frame(pa.table(columns))
 
 
-def _check_cell_profile(place: str, cell: MixtureComponent, schema: Schema) -> None:
-    """Refuse a cell that leaves a column out, names another, or gives a word no weight."""
+def _check_component(key: str, component: MixtureComponent, schema: Schema) -> None:
+    """Refuse a component that omits a column, names another, or omits the weight of a value."""
     names = {column.name for column in schema.columns}
-    if cell.label not in schema.target.classes:
-        raise ConfigError(f"{place}.label: {cell.label!r} is none of {', '.join(schema.target.classes)}")
-    for key, given in (("weights", cell.weights.keys()), ("missing_rate", cell.missing_rate.keys())):
-        if odd := sorted(given - names):
-            raise ConfigError(f"{place}.{key}.{odd[0]}: is no declared column; known: {', '.join(sorted(names))}")
+    if component.label not in schema.target.classes:
+        raise ConfigError(f"{key}.label: {component.label!r} is not one of {', '.join(schema.target.classes)}")
+    for setting, keys in (("weights", component.weights.keys()), ("missing_rate", component.missing_rate.keys())):
+        if unknown := sorted(keys - names):
+            raise ConfigError(
+                f"{key}.{setting}.{unknown[0]}: is not a declared column; known: {', '.join(sorted(names))}"
+            )
     for column in schema.columns:
-        if column.name not in cell.weights:
-            raise ConfigError(f"{place}.weights.{column.name}: is missing; give each declared column its weights")
-        _check_weights(f"{place}.weights.{column.name}", cell.weights[column.name], column)
-    if len(cell.missing_count) - 1 > sum(rate > 0 for rate in cell.missing_rate.values()):
-        raise ConfigError(f"{place}.missing_count: more cells may go missing than columns have a missing_rate")
-    _check_sum(f"{place}.missing_count", cell.missing_count)
+        if column.name not in component.weights:
+            raise ConfigError(f"{key}.weights.{column.name}: is missing; give each declared column its weights")
+        _check_weights(f"{key}.weights.{column.name}", component.weights[column.name], column)
+    if len(component.missing_count) - 1 > sum(rate > 0 for rate in component.missing_rate.values()):
+        raise ConfigError(f"{key}.missing_count: more values may be missing than columns have a missing_rate")
+    _check_sum(f"{key}.missing_count", component.missing_count)
 
 
-def _check_weights(place: str, weights: Sequence[float], column: Column) -> None:
+def _check_weights(key: str, weights: Sequence[float], column: Column) -> None:
     expected = {"category": len(column.categories), "boolean": 2}.get(column.kind)
     if column.kind in ("text", "datetime"):
-        raise ConfigError(f"{place}: a column of the dtype {column.dtype} cannot be drawn")
+        raise ConfigError(f"{key}: a column of dtype {column.dtype} cannot be generated")
     if expected is not None and len(weights) != expected:
-        raise ConfigError(f"{place}: has {len(weights)} weights, the column has {expected} values")
-    _check_sum(place, weights)
+        raise ConfigError(f"{key}: has {len(weights)} weights, the column has {expected} values")
+    _check_sum(key, weights)
 
 
-def _check_sum(place: str, weights: Sequence[float]) -> None:
+def _check_sum(key: str, weights: Sequence[float]) -> None:
     if min(weights, default=-1) < 0 or sum(weights) <= 0:
-        raise ConfigError(f"{place}: weights are 0 or more, and one of them above 0; found {list(weights)}")
+        raise ConfigError(f"{key}: expected weights of 0 or more, with a positive sum; found {list(weights)}")
 
 
-def _draw_codes(uniform: Floats, cells: list[MixtureComponent], schema: Schema) -> Codes:
+def _draw_codes(uniform: Floats, components: list[MixtureComponent], schema: Schema) -> Codes:
     """Return the code of every value, shape (n, n_columns + 1); -1 where it is missing, the class last."""
     codes = np.empty((len(uniform), len(schema.columns) + 1), np.int64)
-    drawn = _choose_by_weight(uniform[:, 0], [cell.share for cell in cells])
-    for number, cell in enumerate(cells):
-        rows = np.flatnonzero(drawn == number)
-        own = uniform[rows, 1:]
+    component_indices = _choose_by_weight(uniform[:, 0], [component.share for component in components])
+    for index, component in enumerate(components):
+        rows = np.flatnonzero(component_indices == index)
+        numbers = uniform[rows, 1:]
         for i, column in enumerate(schema.columns):
-            codes[rows, i] = _choose_by_weight(own[:, i], cell.weights[column.name])
-        codes[rows, -1] = schema.target.classes.index(cell.label)
-        rates = np.array([cell.missing_rate.get(column.name, 0.0) for column in schema.columns])
+            codes[rows, i] = _choose_by_weight(numbers[:, i], component.weights[column.name])
+        codes[rows, -1] = schema.target.classes.index(component.label)
+        rates = np.array([component.missing_rate.get(column.name, 0.0) for column in schema.columns])
         codes[rows, :-1] = np.where(
-            _draw_missing_mask(own[:, len(schema.columns) :], cell, rates), -1, codes[rows, :-1]
+            _draw_missing_mask(numbers[:, len(schema.columns) :], component, rates), -1, codes[rows, :-1]
         )
     return codes
 
 
 def _choose_by_weight(uniform: Floats, weights: Sequence[float]) -> Codes:
-    """Return the position in `weights` at which the share `uniform` of their sum is passed."""
+    """Return the position in `weights` at which their cumulative sum exceeds the share `uniform` of the total."""
     sums = np.cumsum(np.asarray(weights, np.float64))
     codes: Codes = np.searchsorted(sums, uniform * sums[-1], side="right")
     return codes
 
 
-def _draw_missing_mask(uniform: Floats, cell: MixtureComponent, rates: Floats) -> NDArray[np.bool_]:
-    """Return which cells go missing, shape (n, n_columns): a drawn count of them, one after another."""
-    counts = _choose_by_weight(uniform[:, 0], cell.missing_count)
-    gone = np.zeros((len(uniform), len(rates)), bool)
-    for turn in range(1, len(cell.missing_count)):
+def _draw_missing_mask(uniform: Floats, component: MixtureComponent, rates: Floats) -> NDArray[np.bool_]:
+    """Return which values are missing, shape (n, n_columns): a random number of them, drawn one after another."""
+    counts = _choose_by_weight(uniform[:, 0], component.missing_count)
+    is_missing = np.zeros((len(uniform), len(rates)), bool)
+    for turn in range(1, len(component.missing_count)):
         rows = np.flatnonzero(counts >= turn)
-        sums = np.cumsum(np.where(gone[rows], 0.0, rates), axis=1)
-        passed = sums > (uniform[rows, turn] * sums[:, -1])[:, None]
-        gone[rows, passed.argmax(axis=1)] = True
-    return gone
+        sums = np.cumsum(np.where(is_missing[rows], 0.0, rates), axis=1)
+        is_exceeded = sums > (uniform[rows, turn] * sums[:, -1])[:, None]
+        is_missing[rows, is_exceeded.argmax(axis=1)] = True
+    return is_missing
 
 
 def _decode_values(codes: Codes, column: Column) -> pa.Array:
@@ -146,5 +147,5 @@ def _decode_values(codes: Codes, column: Column) -> pa.Array:
     return values.cast({"integer": pa.int64(), "float": pa.float64(), "boolean": pa.bool_()}[column.kind])
 
 
-def _decode_categories(codes: Codes, words: Sequence[str]) -> pa.Array:
-    return pa.array(words, pa.string()).take(pa.array(codes, mask=codes < 0))
+def _decode_categories(codes: Codes, categories: Sequence[str]) -> pa.Array:
+    return pa.array(categories, pa.string()).take(pa.array(codes, mask=codes < 0))

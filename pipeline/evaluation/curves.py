@@ -83,13 +83,13 @@ def calibration_table(scored: LabeledPredictions) -> pd.DataFrame:
 
     Bins are of equal width; those without rows are left out.
     """
-    probability, came_true = scored.confidence_and_correctness
+    probability, is_true = scored.confidence_and_correctness
     at = bin_indices(probability, scored.n_bins)
     rows = np.bincount(at, minlength=scored.n_bins)
     used = rows > 0
     n = rows[used].astype(np.float64)
     predicted = np.bincount(at, weights=probability, minlength=scored.n_bins)[used] / n
-    observed = np.bincount(at, weights=came_true, minlength=scored.n_bins)[used] / n
+    observed = np.bincount(at, weights=is_true, minlength=scored.n_bins)[used] / n
     middle = (observed + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * np.sqrt(observed * (1 - observed) / n + _Z**2 / (4 * n**2))
     return pd.DataFrame(

@@ -19,7 +19,7 @@ _SIZE_INCH = (6.4, 4.8)
 _MAX_BARS = 20
 # Long names of features and classes need fitted margins, which cost a second drawing.
 _PLOTS_WITH_NAMES = {"confusion", "importance"}
-_BLUE, _GREY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
+_BLUE, _GRAY, _PALE = "#1f5fa8", "#8a8a8a", "#c9daee"
 
 PlotFunction = Callable[["pd.DataFrame", "Axes"], None]
 PLOT_FUNCTIONS: LookupTable[PlotFunction] = LookupTable("plots")
@@ -53,7 +53,7 @@ def draw_plot(name: str, table: pd.DataFrame) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if table.empty:
-        axes.text(0.5, 0.5, "not defined for these rows", ha="center", va="center", color=_GREY)
+        axes.text(0.5, 0.5, "not defined for these rows", ha="center", va="center", color=_GRAY)
         axes.set_axis_off()
         return figure
     drawing(table, axes)
@@ -86,7 +86,7 @@ def _plot_confusion(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("roc")
 def _plot_roc(table: pd.DataFrame, axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="by chance")
+    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label="by chance")
     axes.plot(table["false_positive_rate"], table["true_positive_rate"], color=_BLUE, label="model")
     _set_unit_limits(axes)
     axes.legend(loc="lower right")
@@ -102,7 +102,7 @@ def _plot_precision_recall(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("calibration")
 def _plot_calibration(table: pd.DataFrame, axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="as said")
+    axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label="as said")
     below, above = table["observed"] - table["low"], table["high"] - table["observed"]
     axes.errorbar(
         table["predicted"],
@@ -120,7 +120,7 @@ def _plot_calibration(table: pd.DataFrame, axes: Axes) -> None:
 
 @PLOT_FUNCTIONS.add("lift")
 def _plot_lift(table: pd.DataFrame, axes: Axes) -> None:
-    axes.axhline(1.0, color=_GREY, linestyle=":", label="by chance")
+    axes.axhline(1.0, color=_GRAY, linestyle=":", label="by chance")
     axes.plot(table["share_of_rows"], table["lift"], color=_BLUE, label="model")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

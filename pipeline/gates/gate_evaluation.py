@@ -125,7 +125,7 @@ def _metric_threshold_gates(context: _GateContext) -> list[Gate]:
 
 def _chance_level(context: _GateContext, name: str) -> float:
     """Return the value that chance alone gives a perfectly calibrated model on these rows."""
-    if not METRICS[name].has_floor:
+    if not METRICS[name].has_chance_level:
         return 0.0
     return expected_metric_if_calibrated(
         context.scored(context.candidate), name, n_resamples=_N_CHANCE_RESAMPLES, seed=context.seed

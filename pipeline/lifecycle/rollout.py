@@ -92,7 +92,7 @@ def deploy(
     model: str,
     stage: str,
     *,
-    address: ServingEndpoint,
+    endpoint: ServingEndpoint,
     version: int | None = None,
     wait_s: float = 60.0,
     reason: str = "",
@@ -105,7 +105,7 @@ def deploy(
     model : str
     stage : str
         `staging` or `production`.
-    address : ServingEndpoint
+    endpoint : ServingEndpoint
         Servers of that stage.
     version : int, optional
         When None: the newest version for staging, the one in Staging for production.
@@ -134,15 +134,7 @@ def deploy(
     target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
     if stage == "staging" and current.version("Production") == target:
         # A version has one stage, and Production is never emptied for a trial in Staging.
-        return Rollout(
-            model=model,
-            version=target,
-            stage="production",
-            generation=current.generation,
-            is_new=False,
-            n_tests=0,
-            waited_s=0.0,
-        )
+        return _unchanged_production(current, target)
     change = None
     if current.version(STAGES[stage]) != target:
         full_reason = f"deploy to {stage}" + (f": {reason}" if reason else "")
@@ -152,17 +144,16 @@ def deploy(
     deployment = change.after if change is not None else current
     golden = _load_golden_rows(registry, model, target)
     try:
-        waited_s = _wait_until_served(address, golden, target, generation=deployment.generation, wait_s=wait_s)
-        n_tests = _run_smoke_tests(address, golden, target)
+        waited_s = _wait_until_served(endpoint, golden, target, generation=deployment.generation, wait_s=wait_s)
+        n_tests = _run_smoke_tests(endpoint, golden, target)
     except MlopsError as error:
         earlier = (
-            change.before.versions if change is not None else _previous_deployment(registry, model, target, stage=stage)
+            _previous_deployment(registry, model, target, stage=stage) if change is None else change.before.versions
         )
         if earlier is None:
             raise
-        raise type(error)(
-            f"{error}; {_undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])}"
-        ) from error
+        outcome = _undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])
+        raise type(error)(f"{error}; {outcome}") from error
     return Rollout(
         model=model,
         version=target,
@@ -171,6 +162,18 @@ def deploy(
         is_new=change is not None,
         n_tests=n_tests,
         waited_s=round(waited_s, 3),
+    )
+
+
+def _unchanged_production(deployment: Deployment, version: int) -> Rollout:
+    return Rollout(
+        model=deployment.model,
+        version=version,
+        stage="production",
+        generation=deployment.generation,
+        is_new=False,
+        n_tests=0,
+        waited_s=0.0,
     )
 
 
@@ -201,73 +204,95 @@ def _golden_row_dicts(golden: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _wait_until_served(
-    address: ServingEndpoint, golden: Mapping[str, Any], version: int, *, generation: int, wait_s: float
+    endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int, *, generation: int, wait_s: float
 ) -> float:
     """Return the seconds until enough consecutive responses came from `version` at this generation or later."""
     body = json.dumps({"features": _golden_row_dicts(golden)[0]}).encode()
-    began, n_right, last = time.monotonic(), 0, "no response"
-    while n_right < address.success_threshold:
+    started_s, n_successes, last_seen = time.monotonic(), 0, "no response"
+    while n_successes < endpoint.success_threshold:
         try:
-            status, said = address.post("/predict", body)
-            found, by = (said.get("model_version"), said.get("generation", 0)) if isinstance(said, dict) else (None, 0)
-            last = f"version {found} at generation {by}" if found is not None else f"status {status}"
+            status, response = endpoint.post("/predict", body)
+            served = response if isinstance(response, dict) else {}
+            number, served_generation = served.get("model_version"), served.get("generation", 0)
+            last_seen = f"status {status}" if number is None else f"version {number} at generation {served_generation}"
             if status in (401, 403):
                 raise UsageError(
-                    f"{address.url}: refuses the key ({status}); set MLOPS_API_KEY to a key with role predict"
+                    f"{endpoint.url}: refuses the key ({status}); set MLOPS_API_KEY to a key with role predict"
                 )
-            n_right = n_right + 1 if status == 200 and found == version and by >= generation else 0
+            is_expected = status == 200 and number == version and served_generation >= generation
+            n_successes = n_successes + 1 if is_expected else 0
         except DependencyUnavailable as error:
-            n_right, last = 0, str(error)
-        if n_right == 0:
-            if time.monotonic() - began >= wait_s:
+            n_successes, last_seen = 0, str(error)
+        if n_successes == 0:
+            if time.monotonic() - started_s >= wait_s:
                 raise DependencyUnavailable(
-                    f"{address.url}: version {version} does not serve after {wait_s:g} s; last seen: {last}"
+                    f"{endpoint.url}: does not use version {version} after {wait_s:g} s; last seen: {last_seen}"
                 )
             time.sleep(_POLL_INTERVAL_S)
-    return time.monotonic() - began
+    return time.monotonic() - started_s
 
 
-def _run_smoke_tests(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
-    """Run the smoke tests against the address and return their number.
+def _run_smoke_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int) -> int:
+    """Run the smoke tests against the endpoint and return their number.
 
     Raises
     ------
     GateRefused
         When a test fails; the message lists each.
     """
-    checks = list(_smoke_test_results(address, golden, version))
-    failed = [f"{name}: {problem}" for name, problem in checks if problem]
+    results = [*_prediction_tests(endpoint, golden), *_protocol_tests(endpoint, golden, version)]
+    failed = [f"{result.name}: {result.problem}" for result in results if result.problem is not None]
     if failed:
-        raise GateRefused(f"{address.url}: {len(failed)} of {len(checks)} tests failed: {'; '.join(failed)}")
-    return len(checks)
+        raise GateRefused(f"{endpoint.url}: {len(failed)} of {len(results)} tests failed: {'; '.join(failed)}")
+    return len(results)
 
 
-def _smoke_test_results(address: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[tuple[str, str]]:
-    """Yield the name of each test and its problem, "" when it passes."""
-    rows = _golden_row_dicts(golden)
-    status, said = address.post("/predict/batch", json.dumps({"instances": rows}).encode())
-    answers = said.get("predictions", []) if isinstance(said, dict) else []
-    yield "golden rows are predicted", "" if status == 200 and len(answers) == len(rows) else f"status {status}"
-    expected = golden["probabilities"]
-    off = [
-        abs(float(found) - float(right))
-        for one, row in zip(answers, expected, strict=False)
-        for found, right in zip(one["probabilities"].values(), row, strict=True)
-    ]
-    yield "golden rows give the packaged probabilities", _tolerance_problem(max(off, default=float("inf")))
-    one, _ = address.post("/predict", json.dumps({"features": rows[0]}).encode())
-    yield "one row is predicted", "" if one == 200 else f"status {one}"
-    unknown, _ = address.post("/predict", json.dumps({"features": {**rows[0], "no such feature": 1}}).encode())
-    yield "an unknown feature is refused", "" if unknown == 422 else f"status {unknown} instead of 422"
-    broken, _ = address.post("/predict", b'{"features": {')
-    yield "broken JSON is refused", "" if broken == 400 else f"status {broken} instead of 400"
-    _, again = address.post("/predict", json.dumps({"features": rows[0]}).encode())
-    found = again.get("model_version") if isinstance(again, dict) else None
-    yield "the version is still the same", "" if found == version else f"version {found} instead of {version}"
+@dataclass(frozen=True, slots=True)
+class _SmokeTestResult:
+    """A smoke test and its problem; None when it passes."""
+
+    name: str
+    problem: str | None
 
 
-def _tolerance_problem(off: float) -> str:
-    return "" if off <= _PROBABILITY_TOLERANCE else f"a probability differs by {off:.3g}"
+def _expect_status(name: str, status: int, expected: int) -> _SmokeTestResult:
+    return _SmokeTestResult(name, None if status == expected else f"status {status} instead of {expected}")
+
+
+def _prediction_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any]) -> Iterator[_SmokeTestResult]:
+    """Compare the predictions of the golden rows with the packaged ones."""
+    rows, expected = _golden_row_dicts(golden), golden["probabilities"]
+    status, response = endpoint.post("/predict/batch", json.dumps({"instances": rows}).encode())
+    predictions = response.get("predictions", []) if isinstance(response, dict) else []
+    is_complete = status == 200 and len(predictions) == len(rows)
+    yield _SmokeTestResult("golden rows are predicted", None if is_complete else f"status {status}")
+    difference = max(
+        (
+            abs(float(probability) - float(packaged))
+            for prediction, packaged_row in zip(predictions, expected, strict=False)
+            for probability, packaged in zip(prediction["probabilities"].values(), packaged_row, strict=True)
+        ),
+        default=float("inf"),
+    )
+    is_close = difference <= _PROBABILITY_TOLERANCE
+    problem = None if is_close else f"a probability differs by {difference:.3g}"
+    yield _SmokeTestResult("golden rows give the packaged probabilities", problem)
+
+
+def _protocol_tests(endpoint: ServingEndpoint, golden: Mapping[str, Any], version: int) -> Iterator[_SmokeTestResult]:
+    """Send one valid row and two invalid requests, then check the version again."""
+    row = _golden_row_dicts(golden)[0]
+    body = json.dumps({"features": row}).encode()
+    status, _ = endpoint.post("/predict", body)
+    yield _expect_status("one row is predicted", status, 200)
+    status, _ = endpoint.post("/predict", json.dumps({"features": {**row, "no such feature": 1}}).encode())
+    yield _expect_status("an unknown feature is refused", status, 422)
+    status, _ = endpoint.post("/predict", b'{"features": {')
+    yield _expect_status("broken JSON is refused", status, 400)
+    _, response = endpoint.post("/predict", body)
+    number = response.get("model_version") if isinstance(response, dict) else None
+    problem = None if number == version else f"version {number} instead of {version}"
+    yield _SmokeTestResult("the version is still the same", problem)
 
 
 def _previous_deployment(registry: ModelRegistry, model: str, version: int, *, stage: str) -> Mapping[str, int] | None:

@@ -78,9 +78,9 @@ def profile_server(output: Path, seconds: float) -> float:
         body = json.dumps({"features": _first_golden_row(address)}).encode()
         spying = [*recording, "--duration", str(max(1, round(seconds))), "--pid", str(process.pid)]
         spy = subprocess.Popen(spying, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our command
-        n_answers, took_s, stderr = _generate_load(address, body, spy)
+        n_responses, took_s, stderr = _generate_load(address, body, spy)
     _check_recording(spy.returncode, stderr, output)
-    return n_answers / took_s
+    return n_responses / took_s
 
 
 def _record_command(output: Path) -> list[str]:

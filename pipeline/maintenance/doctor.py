@@ -30,7 +30,7 @@ class Diagnosis:
     """The result of one check."""
 
     check: str
-    state: Literal["ok", "healed", "problem"]
+    state: Literal["ok", "repaired", "problem"]
     detail: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -38,14 +38,14 @@ class Diagnosis:
         return asdict(self)
 
 
-def run_diagnostics(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
+def run_diagnostics(root: Path, *, repair: bool) -> tuple[Diagnosis, ...]:
     """Run all checks in a fixed order.
 
     Parameters
     ----------
     root : Path
         The project's folder.
-    heal : bool
+    repair : bool
         Whether to repair problems; otherwise they are only reported.
     """
     checks: tuple[Callable[..., Diagnosis], ...] = (
@@ -56,10 +56,10 @@ def run_diagnostics(root: Path, *, heal: bool) -> tuple[Diagnosis, ...]:
         _check_audit_trail,
         _check_aliases,
     )
-    return tuple(check(root, heal=heal) for check in checks)
+    return tuple(check(root, repair=repair) for check in checks)
 
 
-def _check_python(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+def _check_python(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Diagnosis("python", "ok", version)
@@ -68,7 +68,7 @@ def _check_python(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - all
     )
 
 
-def _check_git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+def _check_git(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
     git = shutil.which("git")
     if git is None:
         return Diagnosis("git", "problem", "git is not on the PATH; install it, lineage needs it")
@@ -82,7 +82,7 @@ def _check_git(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - all ch
     return Diagnosis("git", "ok", f"commit {completed.stdout.strip()}")
 
 
-def _check_dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
+def _check_dvc_lock(root: Path, *, repair: bool) -> Diagnosis:
     """Check DVC's lock file, which a killed process can leave empty or stale."""
     path = root / _RWLOCK
     if not path.exists():
@@ -91,10 +91,10 @@ def _check_dvc_lock(root: Path, *, heal: bool) -> Diagnosis:
         noted = json.loads(path.read_text(encoding="utf-8"))
         holders = {int(entry["pid"]): str(entry["cmd"]) for entry in _rwlock_entries(noted)}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _heal_lock(path, "the lock file is empty or damaged and blocks every DVC command", heal=heal)
+        return _repair_lock(path, "the lock file is empty or damaged and blocks every DVC command", repair=repair)
     dead = sorted(pid for pid in holders if not _is_dvc_process(pid))
     if dead:
-        return _heal_lock(path, f"held by processes that ended: {', '.join(map(str, dead))}", heal=heal)
+        return _repair_lock(path, f"held by processes that ended: {', '.join(map(str, dead))}", repair=repair)
     held = ", ".join(f"{pid} ({cmd})" for pid, cmd in sorted(holders.items()))
     return Diagnosis("dvc locks", "ok", f"held by {held}" if held else "none held")
 
@@ -114,14 +114,14 @@ def _is_dvc_process(pid: int) -> bool:
         return False
 
 
-def _heal_lock(path: Path, what: str, *, heal: bool) -> Diagnosis:
-    if not heal:
-        return Diagnosis("dvc locks", "problem", f"{what}; run `mlops doctor` without --dry-run to repair it")
+def _repair_lock(path: Path, problem: str, *, repair: bool) -> Diagnosis:
+    if not repair:
+        return Diagnosis("dvc locks", "problem", f"{problem}; run `mlops doctor` without --dry-run to repair it")
     path.unlink()
-    return Diagnosis("dvc locks", "healed", f"{what}; removed; DVC creates it again")
+    return Diagnosis("dvc locks", "repaired", f"{problem}; removed; DVC creates it again")
 
 
-def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
+def _check_leftovers(root: Path, *, repair: bool) -> Diagnosis:
     """Find unfinished files that a killed stage left beside its outputs."""
     leftovers = [
         path
@@ -132,7 +132,7 @@ def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
     if not leftovers:
         return Diagnosis("leftovers", "ok", "no unfinished files")
     names = ", ".join(str(path.relative_to(root)) for path in leftovers)
-    if not heal:
+    if not repair:
         return Diagnosis("leftovers", "problem", f"unfinished files of a killed stage: {names}; run `mlops doctor`")
     try:
         with exclusive_lock(root / paths.PROJECT_LOCK, operation="cleaning up"):
@@ -140,10 +140,10 @@ def _check_leftovers(root: Path, *, heal: bool) -> Diagnosis:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except Conflict:
         return Diagnosis("leftovers", "ok", f"a running stage writes {names}")
-    return Diagnosis("leftovers", "healed", f"removed unfinished files of a killed stage: {names}")
+    return Diagnosis("leftovers", "repaired", f"removed unfinished files of a killed stage: {names}")
 
 
-def _check_audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
+def _check_audit_trail(root: Path, *, repair: bool) -> Diagnosis:  # noqa: ARG001 - all checks share one signature
     registry = _open_registry(root)
     if registry is None:
         return Diagnosis("audit trail", "ok", "no version is registered yet")
@@ -157,13 +157,13 @@ def _check_audit_trail(root: Path, *, heal: bool) -> Diagnosis:  # noqa: ARG001 
     return Diagnosis("audit trail", "problem", f"{details}; restore a backup of the state database")
 
 
-def _check_aliases(root: Path, *, heal: bool) -> Diagnosis:
+def _check_aliases(root: Path, *, repair: bool) -> Diagnosis:
     """Compare the aliases in MLflow with the deployments; a changed alias affects no server."""
     registry = _open_registry(root)
     if registry is None:
         return Diagnosis("mlflow aliases", "ok", "no version is registered yet")
     try:
-        if heal:
+        if repair:
             done = registry.mirror()
             overridden, error = done.overridden_aliases, done.error
         else:
@@ -175,9 +175,9 @@ def _check_aliases(root: Path, *, heal: bool) -> Diagnosis:
     if not overridden:
         return Diagnosis("mlflow aliases", "ok", "equal to the deployments")
     detail = f"changed in MLflow, which affects no server: {', '.join(overridden)}"
-    if not heal:
+    if not repair:
         return Diagnosis("mlflow aliases", "problem", f"{detail}; run `mlops doctor` to set them back")
-    return Diagnosis("mlflow aliases", "healed", f"{detail}; set back, and recorded in the audit trail")
+    return Diagnosis("mlflow aliases", "repaired", f"{detail}; set back, and recorded in the audit trail")
 
 
 def _open_registry(root: Path) -> ModelRegistry | None:

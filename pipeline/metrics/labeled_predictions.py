@@ -90,7 +90,7 @@ class LabeledPredictions:
 
     @cached_property
     def row_log_losses(self) -> Floats:
-        """-ln(probability of the true class) of each row, probabilities kept inside of [eps, 1 - eps]."""
+        """-ln(probability of the true class) of each row, probabilities clipped to [eps, 1 - eps]."""
         predicted = self.probabilities[np.arange(self.n_rows), self.y] / self.probabilities.sum(axis=1)
         return np.asarray(-np.log(np.clip(predicted, _EPS, 1.0 - _EPS)))
 
@@ -104,9 +104,9 @@ class LabeledPredictions:
     @cached_property
     def binned_residuals(self) -> Floats:
         """Probability minus truth, in the column of its bin; shape (n_rows, bins)."""
-        probability, came_true = self.confidence_and_correctness
+        probability, is_true = self.confidence_and_correctness
         residuals = np.zeros((self.n_rows, self.n_bins))
-        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - came_true
+        residuals[np.arange(self.n_rows), bin_indices(probability, self.n_bins)] = probability - is_true
         return residuals
 
     @cached_property

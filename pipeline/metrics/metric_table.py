@@ -27,7 +27,7 @@ MetricFunction = Callable[[WeightedPredictions], "Floats"]
 class Metric:
     """One metric: function, unit and direction.
 
-    `needs` is the required input: predicted classes or probabilities. `has_floor` means that a perfectly
+    `needs` is the required input: predicted classes or probabilities. `has_chance_level` means that a perfectly
     calibrated model does not reach the best value on few rows, by chance alone.
     """
 
@@ -36,7 +36,7 @@ class Metric:
     higher_is_better: bool
     needs: Literal["labels", "scores"]
     function: MetricFunction
-    has_floor: bool = False
+    has_chance_level: bool = False
 
     def __call__(self, y: Codes, probabilities: Floats, predicted: Codes, *, positive: int | None = None) -> float:
         """Return the metric for rows of weight 1; NaN where it is not defined, as an AUC of one class.
@@ -63,11 +63,18 @@ METRICS: LookupTable[Metric] = LookupTable("evaluation.metrics")
 
 
 def _metric(
-    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, floor: bool = False
+    name: str, unit: str, needs: Literal["labels", "scores"], *, lower: bool = False, chance_level: bool = False
 ) -> Callable[[MetricFunction], MetricFunction]:
     def join(function: MetricFunction) -> MetricFunction:
         METRICS.add(name)(
-            Metric(name=name, unit=unit, higher_is_better=not lower, needs=needs, function=function, has_floor=floor)
+            Metric(
+                name=name,
+                unit=unit,
+                higher_is_better=not lower,
+                needs=needs,
+                function=function,
+                has_chance_level=chance_level,
+            )
         )
         return function
 
@@ -76,7 +83,7 @@ def _metric(
 
 @_metric("log_loss", "nats", "scores", lower=True)
 def _log_loss(rows: WeightedPredictions) -> Floats:
-    """Mean of -ln(probability of the true class), probabilities kept inside of [eps, 1 - eps]."""
+    """Mean of -ln(probability of the true class), probabilities clipped to [eps, 1 - eps]."""
     return rows.weighted_mean(rows.scored.row_log_losses)
 
 
@@ -113,7 +120,7 @@ def _binary_average_precision(hits: Floats, misses: Floats) -> Floats:
     return _ratio_or_nan((precision * rise).sum(axis=1), hits[:, -1])
 
 
-@_metric("ece", "probability", "scores", lower=True, floor=True)
+@_metric("ece", "probability", "scores", lower=True, chance_level=True)
 def _ece(rows: WeightedPredictions) -> Floats:
     """Mean distance (expected calibration error) of probability and share in bins of equal width (Naeini 2015)."""
     residuals = np.asarray(rows.weights @ rows.scored.binned_residuals)

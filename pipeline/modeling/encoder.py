@@ -37,7 +37,7 @@ class _ColumnEncoding:
 
     name: str
     kind: str
-    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     one_hot: bool = False
     missing_code: float | None = None
     fill: float | None = None
@@ -49,7 +49,7 @@ class _ColumnEncoding:
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of the matrix columns that encode this column."""
-        values = tuple(f"{self.name}={category}" for category in self.words) if self.one_hot else (self.name,)
+        values = tuple(f"{self.name}={category}" for category in self.categories) if self.one_hot else (self.name,)
         return (*values, f"{self.name}=missing") if self.indicator else values
 
 
@@ -184,7 +184,7 @@ class Encoder:
     def _fit_column(self, column: Column, values: Any) -> _ColumnEncoding:
         if column.kind == "category":
             plan = _ColumnEncoding(
-                column.name, column.kind, words=column.categories, one_hot=self.categories == "one_hot"
+                column.name, column.kind, categories=column.categories, one_hot=self.categories == "one_hot"
             )
         else:
             origin = _origin_us(column.name, values) if column.kind == "datetime" else None
@@ -225,7 +225,7 @@ class Encoder:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists) from which `from_dict` builds an equal encoder."""
-        plans = [{**asdict(plan), "words": list(plan.words)} for plan in self.encodings_]
+        plans = [{**asdict(plan), "categories": list(plan.categories)} for plan in self.encodings_]
         return {"format": _FORMAT, **{name: getattr(self, name) for name in _SETTINGS}, "columns": plans}
 
     @classmethod
@@ -240,7 +240,9 @@ class Encoder:
         try:
             if value["format"] != _FORMAT:
                 raise IntegrityError(f"encoder: format {value['format']!r} is not known; this version reads {_FORMAT}")
-            plans = tuple(_ColumnEncoding(**{**plan, "words": tuple(plan["words"])}) for plan in value["columns"])
+            plans = tuple(
+                _ColumnEncoding(**{**plan, "categories": tuple(plan["categories"])}) for plan in value["columns"]
+            )
             encoder = cls((), **{name: value[name] for name in _SETTINGS})
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"encoder: invalid content ({error}); restore the package") from error
@@ -271,10 +273,10 @@ def _column_values(frame: Any, name: str) -> Any:
 
 
 def _to_numbers(plan: _ColumnEncoding, values: Any) -> NDArray[np.float64]:
-    """Return one float64 for each value, NaN where it is missing; words become their codes."""
+    """Return one float64 for each value, NaN where it is missing; categories become their codes."""
     try:
         if plan.kind == "category":
-            return _category_codes(plan.words, values)
+            return _category_codes(plan.categories, values)
         if plan.kind == "datetime":
             return _days_since_origin(values, plan.origin_us or 0)
         return _to_float64(values)
@@ -345,10 +347,10 @@ def _write_encoded(plan: _ColumnEncoding, numbers: NDArray[np.float64], out: NDA
     if plan.indicator:
         out[:, -1] = is_missing
     if plan.one_hot:
-        for code in range(len(plan.words)):
+        for code in range(len(plan.categories)):
             out[:, code] = numbers == code
         if plan.missing_code is None:
-            out[is_missing, : len(plan.words)] = 0.0
+            out[is_missing, : len(plan.categories)] = 0.0
         return
     replacement = plan.missing_code if plan.fill is None else plan.fill
     settled = np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX).astype(np.float32)

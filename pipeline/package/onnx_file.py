@@ -1,4 +1,4 @@
-"""Convert a fitted estimator to one ONNX file that serves without scikit-learn, and run it."""
+"""Convert a fitted estimator to one ONNX file that needs no scikit-learn, and run it."""
 
 from __future__ import annotations
 

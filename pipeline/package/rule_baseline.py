@@ -39,7 +39,7 @@ class _DecisionTree:
     """Splits and class shares by node; a node whose `left` is -1 is a leaf."""
 
     feature: tuple[int, ...]
-    limit: tuple[float, ...]
+    threshold: tuple[float, ...]
     left: tuple[int, ...]
     right: tuple[int, ...]
     missing_goes_left: tuple[bool, ...]
@@ -51,7 +51,7 @@ class _DecisionTree:
         at = np.zeros(len(matrix), dtype=np.int64)
         rows = np.arange(len(matrix))
         feature, threshold, left, right = (
-            np.array(values) for values in (self.feature, self.limit, self.left, self.right)
+            np.array(values) for values in (self.feature, self.threshold, self.left, self.right)
         )
         by_gap = np.array(self.missing_goes_left)
         for _ in range(len(self.left)):
@@ -71,7 +71,7 @@ def fit_rule_baseline(train: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     shares = tree.value[:, 0, :]
     plain = {
         "feature": tree.feature.tolist(),
-        "limit": tree.threshold.tolist(),
+        "threshold": tree.threshold.tolist(),
         "left": tree.children_left.tolist(),
         "right": tree.children_right.tolist(),
         "missing_goes_left": [bool(goes_left) for goes_left in tree.missing_go_to_left],
@@ -116,7 +116,9 @@ def _build_classifier(
         shares=tuple(tuple(row) for row in plain["shares"]),
     )
     n_nodes = len(tree.left)
-    lengths = {len(values) for values in (tree.feature, tree.limit, tree.right, tree.missing_goes_left, tree.shares)}
+    lengths = {
+        len(values) for values in (tree.feature, tree.threshold, tree.right, tree.missing_goes_left, tree.shares)
+    }
     if lengths != {n_nodes} or not 0 < n_nodes <= _MAX_NODES:
         raise ValueError("the tree's lists have different lengths")
     if max((*tree.left, *tree.right)) >= n_nodes or max(tree.feature) >= len(encoder.feature_names_out_):

@@ -123,7 +123,7 @@ class ModelRegistry:
             candidate = self.packages.add(folder)
             all_tags = {**({"run_id": run_id} if run_id else {}), **(tags or {})}
             gate_results = None if gates is None else gates.as_dict()
-            version, _ = stage_transitions.register(
+            registration = stage_transitions.register(
                 state,
                 self.packages,
                 name,
@@ -133,7 +133,7 @@ class ModelRegistry:
                 gates=gate_results,
             )
             self._mirror_best_effort(state)
-            return version
+            return registration.version
 
     def evaluate_candidate(
         self, name: str, candidate: Package, inputs: GateInputs, *, config: PromotionConfig, seed: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
     from pipeline.schema import Schema
     from pipeline.state import AuditEntry, DeploymentChange, ModelVersion, State
 
-__all__ = ["current_actor", "promote", "register", "rollback"]
+__all__ = ["Registration", "current_actor", "promote", "register", "rollback"]
 
 _PASSING_VERDICT = "promote"
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A registered version, and whether this call created it."""
+
+    version: ModelVersion
+    is_new: bool
 
 
 def current_actor() -> str:
@@ -39,7 +48,7 @@ def register(
     description: str = "",
     tags: Mapping[str, Any] | None = None,
     gates: Mapping[str, Any] | None = None,
-) -> tuple[ModelVersion, bool]:
+) -> Registration:
     """Register a package of `packages`; a registered one keeps its version.
 
     The same package is always the same version. `gates` is the result of the gates (`GateReport.as_dict`);
@@ -55,7 +64,7 @@ def register(
     with state.writing() as connection:
         existing = store.version_by_digest(connection, model, candidate.digest)
         if existing is not None:
-            return existing, False
+            return Registration(existing, is_new=False)
         at = state.clock()
         versions = store.read_versions(connection, model)
         semver = _next_semver(versions, candidate, packages)
@@ -68,7 +77,7 @@ def register(
             connection, event, model=model, version=version.version, after={"digest": version.digest, "semver": semver}
         )
         store.enqueue_task(connection, "mirror", {"model": model}, at=at)
-        return version, True
+        return Registration(version, is_new=True)
 
 
 def _package_tags(candidate: Package) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def submit(
         When another version was promoted to Production since the gates were evaluated.
     """
     candidate = packages.add(source)
-    version, is_new = stage_transitions.register(
+    registration = stage_transitions.register(
         state,
         packages,
         model,
@@ -82,8 +82,9 @@ def submit(
         gates=report.as_dict(),
         description=_description(candidate),
     )
+    version, is_new = registration.version, registration.is_new
     if not is_new or config.policy == "manual" or report.verdict != "promote":
-        return Submission(version, is_new, None)
+        return Submission(version, is_new=is_new, stage=None)
     with state.reading() as connection:
         deployment = store.current_deployment(connection, model)
     if deployment.digests.get("Production") != report.champion:
@@ -97,7 +98,7 @@ def submit(
         reason=f"policy: {config.policy}",
         expected_generation=deployment.generation,
     )
-    return Submission(version, is_new, stage)
+    return Submission(version, is_new=is_new, stage=stage)
 
 
 def _description(candidate: Package) -> str:

@@ -1,4 +1,4 @@
-"""Predict for the requests of one process: each response comes from one model version and is logged before it is sent."""
+"""Predict for requests: each response comes from one model version, and is logged before it is sent."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.package import PackageStore
 from pipeline.project import paths
 from pipeline.serving.batch_predictor import PendingRequest, batch_from_json
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.explain import explain
 from pipeline.serving.outcomes import read_outcomes, store_outcomes
 from pipeline.serving.prediction_types import PredictionBatch, Readiness
 from pipeline.serving.reloader import ModelReloader
 from pipeline.serving.retention import RetentionWorker
 from pipeline.serving.rows.json_rows import ParsedRows, parse_json
+from pipeline.serving.serving_errors import IdempotencyConflict, InvalidRequest, NotReady, StateUnavailable
 from pipeline.serving.what_if import what_if_response
 from pipeline.serving.worker import PredictionWorker, ServingStats
 from pipeline.state import PredictionWriter, open_state
@@ -248,7 +248,7 @@ class Engine:
         return await asyncio.to_thread(lambda: explain(model, model.parser.parse_row(body)))
 
     async def what_if(self, body: bytes) -> bytes:
-        """Return the predictions for other values of each feature, for a body `{"features": {...}}`; nothing is logged."""
+        """Return what-if predictions for a body `{"features": {...}}`, one changed feature each; nothing is logged."""
         model = self._require_model()
         return await asyncio.to_thread(lambda: what_if_response(model, model.parser.parse_row(body)))
 

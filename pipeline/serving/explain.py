@@ -1,7 +1,7 @@
 """Explain one prediction by occlusion: the contribution of each feature against the training rows.
 
-The contribution of a feature is a difference of probabilities of the predicted class. From the probability of the row it
-subtracts the mean probability when the feature alone takes the values of the training rows, each with its frequency.
+The contribution of a feature is a difference of probabilities of the predicted class. From the probability of the row
+it subtracts the mean probability when the feature alone takes the values of the training rows, by their frequency.
 Each bin is represented by one value: a whole number or a category by itself, a range of decimals by its middle.
 A contribution above 0 means that the value supports the predicted class. Contributions need not add up.
 """

@@ -1,4 +1,4 @@
-"""Parse and store outcomes of earlier predictions; an outcome may arrive late, twice or never, and the last one counts."""
+"""Parse and store outcomes of earlier predictions; they may arrive late, twice or never, and the last one counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state as store
 from pipeline.errors import did_you_mean
-from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, UnknownPrediction
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, UnknownPrediction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

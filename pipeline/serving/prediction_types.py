@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.serving.errors import FieldError
+    from pipeline.serving.serving_errors import FieldError
 
 __all__ = [
     "LineMap",

@@ -116,7 +116,8 @@ class RowScorer:
         texts = [_number_texts(column) for column in probabilities.T.tolist()]
         probabilities_json = list(map(self._probabilities_template.__mod__, zip(*texts, strict=True)))
         prefixes = [
-            f'{{"prediction":{self._labels[code]},"confidence":{texts[code][position]},"probabilities":{members},"prediction_id":"'
+            f'{{"prediction":{self._labels[code]},"confidence":{texts[code][position]},'
+            f'"probabilities":{members},"prediction_id":"'
             for position, (code, members) in enumerate(zip(codes, probabilities_json, strict=True))
         ]
         labels = map(self._classes.__getitem__, codes)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import DependencyUnavailable
 from pipeline.serving.batch_predictor import BatchPredictor, CompletedRequest, PendingRequest
-from pipeline.serving.errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.serving.histogram import Histogram
+from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.state import IdempotencyKeyTaken, StoredResponse
 from pipeline.text import pluralize
 

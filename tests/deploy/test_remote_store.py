@@ -1,4 +1,4 @@
-"""Packages that several machines share: what one adds, every other one can load."""
+"""Several machines share packages: each can load what another has added."""
 
 from __future__ import annotations
 

@@ -110,11 +110,11 @@ def test_a_full_disk_is_named_and_earlier_outputs_stand(small: Workspace) -> Non
 
 
 @pytest.mark.parametrize("content", ["", '{"write": {}, "read": {"data": [{"pid": 4194303, "cmd": "dvc repro"}]}}'])
-def test_the_doctor_heals_what_stops_dvc(small: Workspace, content: str) -> None:
+def test_the_doctor_repairs_what_blocks_dvc(small: Workspace, content: str) -> None:
     lock = small.root / ".dvc/tmp/rwlock"
     lock.write_text(content, encoding="utf-8")
-    healed = json.loads(small.run("mlops", "doctor", "--json").stdout)
-    assert [d["state"] for d in healed if d["check"] == "dvc locks"] == ["healed"]
+    repaired = json.loads(small.run("mlops", "doctor", "--json").stdout)
+    assert [d["state"] for d in repaired if d["check"] == "dvc locks"] == ["repaired"]
     assert small.repro() == set()
 
 

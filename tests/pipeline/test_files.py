@@ -51,6 +51,7 @@ def test_the_rights_of_a_file_do_not_depend_on_the_umask(tmp_path: Path) -> None
     assert (tmp_path / "answer.json").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_second_holder_of_a_lock_is_told_who_to_wait_for(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     code = "import sys; from pathlib import Path; from pipeline import files\n"

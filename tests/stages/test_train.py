@@ -27,7 +27,7 @@ def test_a_package_and_its_figures_are_written(project: Path, capsys: pytest.Cap
     assert f"package {written.digest[:12]}" in capsys.readouterr().out
 
 
-def test_the_package_says_from_which_content_it_was_made(project: Path) -> None:
+def test_the_package_records_its_inputs(project: Path) -> None:
     train.main()
     lineage = package.load_package(paths.CANDIDATE_PACKAGE).lineage
     assert lineage["data_sha256"] == {

@@ -43,9 +43,7 @@ class CsvDialect(Section):
     """How CSV text is written: a header line, quotes where needed, UTF-8, and what is set here."""
 
     delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
-    null_values: tuple[str, ...] = setting(
-        "Texts that mark a missing value; a number is not compared with them", default=("",)
-    )
+    null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
 
 
 class CsvSource(CsvDialect):

@@ -196,11 +196,7 @@ def backtest_drift_rules(
     unshifted = simulator.simulate_without_drift(rng)
     shifts = simulator.simulate_shifts(unshifted, rng)
     log = WindowCollection.from_tests([simulator.tests_of(window.counts) for window in evaluated])
-    proposed = search_wider_thresholds(
-        before, unshifted, [(shift.windows, shift.is_shifted) for shift in shifts], budget.max_alert_share
-    )
-    if proposed is not None and evaluated:
-        proposed = raise_column_thresholds(proposed, log, budget.max_alerts(len(evaluated)))
+    proposed = _propose_thresholds(before, budget, unshifted=unshifted, shifts=shifts, log=log)
     after = proposed if proposed is not None else before
     is_drift = log.consecutive_drift_mask(before) if evaluated else np.zeros((0, 0), dtype=bool)
     return BacktestReport(
@@ -304,6 +300,23 @@ class _WindowSimulator:
 
     def _sample_counts(self, shares: Any, n_rows: int, rng: np.random.Generator) -> Any:
         return rng.multinomial(n_rows, shares, size=self.n_windows).astype(np.int64)
+
+
+def _propose_thresholds(
+    thresholds: DriftThresholds,
+    budget: AlertBudget,
+    *,
+    unshifted: WindowCollection,
+    shifts: Sequence[_ShiftedWindows],
+    log: WindowCollection,
+) -> DriftThresholds | None:
+    """Return thresholds that meet the budget on simulated windows and on the log, None when there are none."""
+    shifted = [(shift.windows, shift.is_shifted) for shift in shifts]
+    proposed = search_wider_thresholds(thresholds, unshifted, shifted, budget.max_alert_share)
+    n_logged = len(log.values)
+    if proposed is None or not n_logged:
+        return proposed
+    return raise_column_thresholds(proposed, log, budget.max_alerts(n_logged))
 
 
 def _column_changes(column: Column, bins: Bins) -> list[tuple[str, DriftInjectionConfig]]:

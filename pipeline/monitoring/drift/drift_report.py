@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.monitoring.drift.drift_verdict import most_severe_verdict
 from pipeline.text import pluralize
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["DriftFinding", "DriftReport"]
 
 _SORT_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_evaluated", "not_enough_data", "stable")
-_SEVERITY_ORDER: tuple[DriftVerdict, ...] = ("drift", "watch", "not_enough_data", "stable", "not_evaluated")
 _MAX_SUMMARY_COLUMNS = 3
 
 
@@ -99,7 +99,7 @@ class DriftReport:
         verdicts = [finding.verdict for finding in self.findings]
         if self.multivariate is not None:
             verdicts.append(self.multivariate.verdict)
-        return min(verdicts, key=_SEVERITY_ORDER.index, default="not_evaluated")
+        return most_severe_verdict(verdicts)
 
     @property
     def drifted_columns(self) -> tuple[str, ...]:

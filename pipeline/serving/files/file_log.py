@@ -22,7 +22,7 @@ _BATCH_ROWS = 10_000
 
 
 def derive_prediction_ids(source_digest: str, package_digest: str, first_row: int, n_rows: int) -> list[str]:
-    """Return the identifiers of `n_rows` rows from `first_row` (from 1); the same file and package give the same ones."""
+    """Return the identifiers of rows from `first_row` (from 1); the same file and package give the same ones."""
     digest = sha256(f"{source_digest} {package_digest}".encode())
     prefix = f"{digest[:8]}-{digest[8:12]}-8{digest[12:15]}-8{digest[15:18]}-"
     return [f"{prefix}{number:012x}" for number in range(first_row, first_row + n_rows)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.serving.concurrency import run_in_thread_if_large
-from pipeline.serving.errors import NotReady
 from pipeline.serving.http import docs_page, open_inference, tabular
 from pipeline.serving.http.authentication import PUBLIC
 from pipeline.serving.http.messages import HttpResponse
@@ -18,6 +17,7 @@ from pipeline.serving.http.openapi import openapi_document
 from pipeline.serving.http.problems import HttpProblem
 from pipeline.serving.http.request_metrics import MEDIA_TYPE as METRICS_TYPE
 from pipeline.serving.http.router import JSON_ONLY, bind_routes, route
+from pipeline.serving.serving_errors import NotReady
 
 if TYPE_CHECKING:
     from pipeline.serving.engine import Engine

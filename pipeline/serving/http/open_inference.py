@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.rows.json_rows import check_comma_count, max_commas_per_row, parse_json
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

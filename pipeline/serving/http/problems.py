@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from pipeline.errors import Conflict, DependencyUnavailable, MlopsError
-from pipeline.serving import errors
+from pipeline.serving import serving_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,21 +29,23 @@ class _ProblemType(NamedTuple):
 # The kind ends the `type` of the document.
 _PROBLEM_TYPES: dict[str, _ProblemType] = {
     "bad-request": _ProblemType(400, "The request is malformed"),
-    "invalid-json": _ProblemType(400, "The body is not strict JSON", (errors.MalformedBody,)),
+    "invalid-json": _ProblemType(400, "The body is not strict JSON", (serving_errors.MalformedBody,)),
     "credential-missing": _ProblemType(401, "A credential is required"),
     "credential-refused": _ProblemType(401, "The credential is not valid"),
     "role-missing": _ProblemType(403, "The credential lacks the role"),
     "host-refused": _ProblemType(403, "The request is addressed to another host"),
     "origin-refused": _ProblemType(403, "The request comes from another site"),
     "not-found": _ProblemType(404, "The path does not exist"),
-    "unknown-prediction": _ProblemType(404, "The prediction is not in the log", (errors.UnknownPrediction,)),
+    "unknown-prediction": _ProblemType(404, "The prediction is not in the log", (serving_errors.UnknownPrediction,)),
     "method-not-allowed": _ProblemType(405, "The path does not accept this method"),
     "too-slow": _ProblemType(408, "The request did not arrive in time"),
     "conflict": _ProblemType(409, "Another request was first", (Conflict,)),
-    "key-conflict": _ProblemType(409, "The idempotency key belongs to another request", (errors.IdempotencyConflict,)),
-    "too-large": _ProblemType(413, "The body is too large", (errors.BodyTooLarge,)),
+    "key-conflict": _ProblemType(
+        409, "The idempotency key belongs to another request", (serving_errors.IdempotencyConflict,)
+    ),
+    "too-large": _ProblemType(413, "The body is too large", (serving_errors.BodyTooLarge,)),
     "unsupported-media-type": _ProblemType(415, "The media type is not accepted"),
-    "invalid-rows": _ProblemType(422, "The rows do not match the schema", (errors.InvalidRequest,)),
+    "invalid-rows": _ProblemType(422, "The rows do not match the schema", (serving_errors.InvalidRequest,)),
     "too-many-requests": _ProblemType(429, "Too many requests"),
     "head-too-large": _ProblemType(431, "The headers are too large"),
     "bug": _ProblemType(500, "Internal error", (MlopsError,)),
@@ -52,10 +54,10 @@ _PROBLEM_TYPES: dict[str, _ProblemType] = {
         503,
         "The server is not ready",
         (
-            errors.NotReady,
-            errors.LogQueueFull,
-            errors.LogUnavailable,
-            errors.StateUnavailable,
+            serving_errors.NotReady,
+            serving_errors.LogQueueFull,
+            serving_errors.LogUnavailable,
+            serving_errors.StateUnavailable,
             DependencyUnavailable,
         ),
     ),
@@ -122,10 +124,10 @@ def problem_from_error(error: Exception) -> HttpProblem:
     kind = next((_KIND_BY_ERROR[base] for base in type(error).__mro__ if base in _KIND_BY_ERROR), "bug")
     if kind == "bug":
         return HttpProblem(kind, "internal error; the server's log has the traceback under this request_id")
-    if isinstance(error, errors.InvalidRequest):
+    if isinstance(error, serving_errors.InvalidRequest):
         faults = [{"path": fault.path, "rule": fault.rule, "message": fault.message} for fault in error.errors]
         return HttpProblem(kind, str(error), problems=faults, n_problems=error.n_errors)
-    if isinstance(error, errors.NotReady):
+    if isinstance(error, serving_errors.NotReady):
         return HttpProblem(kind, str(error), headers={"Retry-After": str(error.retry_after_s)})
     if isinstance(error, DependencyUnavailable):
         retry_after = {"Retry-After": str(_DEPENDENCY_RETRY_AFTER_S)}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.prediction_types import LineMap
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable

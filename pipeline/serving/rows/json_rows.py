@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import did_you_mean
-from pipeline.serving.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.value_checks import check_value
+from pipeline.serving.serving_errors import BodyTooLarge, FieldError, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.schema.constraint_base import format_value
 from pipeline.schema.intervals import MAX_INT64
-from pipeline.serving.errors import FieldError
+from pipeline.serving.serving_errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -102,6 +102,7 @@ def test_a_person_runs_the_trial_with_overrides(
     assert capsys.readouterr().out == "trial 3 random_forest\n"
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_sweep_runs_every_combination(manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     manual_call("-m", "model=random_forest,naive_bayes", "seed=1,2")
     trials = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trial")]
@@ -208,6 +209,7 @@ def test_control_c_ends_with_130_and_one_line(demo: Path) -> None:
     assert (process.returncode, errors) == (130, "stopped; earlier outputs are intact\n")
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_help_page_shows_groups_defaults_types_and_units(
     manual_call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:

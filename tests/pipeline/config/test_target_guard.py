@@ -120,6 +120,7 @@ def test_the_launchers_and_sweepers_of_hydra_are_accepted(override: str) -> None
     check_hydra_overrides([override], conf=REPOSITORY / "conf")
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_no_hostile_target_runs_from_the_command_line(tmp_path: Path, run_cli: CliRunner) -> None:
     ran = tmp_path / "ran"
     words = [f"+model.estimator.x={{_target_: os.system, command: 'touch {ran}'}}"]

@@ -1,4 +1,4 @@
-"""Good CSV files of a small declaration, and ways to break one whose place is known."""
+"""Valid CSV files of a small declaration, and ways to break them at a known place."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ DIALECT = CsvDialect()
 SCHEMA = Schema(
     name="rows",
     columns=(
-        Column("whole", "integer", "Int64", nullable=True, minimum=-1000, maximum=1000),
+        Column("integer_column", "integer", "Int64", nullable=True, minimum=-1000, maximum=1000),
         Column("real", "float", "Float64", nullable=True),
         Column("flag", "boolean", "boolean", nullable=True),
-        Column("word", "category", "category", nullable=True, categories=("No", "Yes"), checks={"isin": ["No", "Yes"]}),
+        Column(
+            "category_column",
+            "category",
+            "category",
+            nullable=True,
+            categories=("No", "Yes"),
+            checks={"isin": ["No", "Yes"]},
+        ),
         Column("free", "text", "string", nullable=True, role="ignore"),
         Column("day", "datetime", "datetime64[us]", nullable=True, role="time"),
     ),
-    target=Target("answer", ("a", "b"), "b"),
+    target=Target("outcome", ("a", "b"), "b"),
 )
-HEADER = ("whole", "real", "flag", "word", "free", "day", "answer")
+HEADER = ("integer_column", "real", "flag", "category_column", "free", "day", "outcome")
 
 Row = list[str]
 BreakFile = Callable[[list[Row], int], bytes]
@@ -38,12 +45,12 @@ def text_values() -> st.SearchStrategy[str]:
 
 
 def rows(min_size: int = 1, max_size: int = 12) -> st.SearchStrategy[list[Row]]:
-    """Return rows of well-written cells in the order of `HEADER`."""
-    whole = st.one_of(st.integers(-1000, 1000).map(str), st.integers(0, 99).map(lambda n: f"{n}.0"))
+    """Return rows of valid cells in the order of `HEADER`."""
+    integer = st.one_of(st.integers(-1000, 1000).map(str), st.integers(0, 99).map(lambda n: f"{n}.0"))
     real = st.floats(allow_nan=False, allow_infinity=False).map(repr)
     flag = st.sampled_from(["true", "false", "True", "FALSE"])
     day = st.dates().map(str)
-    cells: list[st.SearchStrategy[str]] = [whole, real, flag, st.sampled_from(["No", "Yes"]), text_values(), day]
+    cells: list[st.SearchStrategy[str]] = [integer, real, flag, st.sampled_from(["No", "Yes"]), text_values(), day]
     row = st.tuples(*(st.one_of(cell, st.just("")) for cell in cells), st.sampled_from("ab")).map(list)
     return st.lists(row, min_size=min_size, max_size=max_size)
 
@@ -85,7 +92,7 @@ def with_line(change: Callable[[str], str]) -> BreakFile:
 BROKEN_CELLS: dict[str, BreakFile] = {
     f"{column} {value!r}": with_cell(column, value)
     for column, values in {
-        "whole": (
+        "integer_column": (
             "007",
             "-01",
             "+7",
@@ -132,10 +139,10 @@ BROKEN_FILES: dict[str, Callable[[list[Row]], bytes]] = {
     "empty": lambda _: b"",
     "header only": lambda _: f"{','.join(HEADER)}\n".encode(),
     "header without a line end": lambda _: ",".join(HEADER).encode(),
-    "one column": lambda _: b"answer\na\nb\n",
-    "duplicate header": lambda table: to_csv_text(table, header=("whole", *HEADER[:-1])).encode(),
+    "one column": lambda _: b"outcome\na\nb\n",
+    "duplicate header": lambda table: to_csv_text(table, header=("integer_column", *HEADER[:-1])).encode(),
     "renamed header": lambda table: to_csv_text(table, header=("Whole", *HEADER[1:])).encode(),
-    "blank in the header": lambda table: to_csv_text(table, header=(" whole", *HEADER[1:])).encode(),
+    "blank in the header": lambda table: to_csv_text(table, header=(" integer", *HEADER[1:])).encode(),
     "no header": lambda table: to_csv_text(table).partition("\n")[2].encode(),
     "column more": lambda table: to_csv_text([[*r, "1"] for r in table], header=(*HEADER, "more")).encode(),
     "column less": lambda table: to_csv_text([r[1:] for r in table], header=HEADER[1:]).encode(),
@@ -149,6 +156,6 @@ BROKEN_FILES: dict[str, Callable[[list[Row]], bytes]] = {
     "UTF-32": lambda table: to_csv_text(table).encode("utf-32"),
     "old Mac line ends": lambda table: to_csv_text(table, end="\r").encode(),
     "zip": lambda _: b"PK\x03\x04" + bytes(60),
-    "JSON": lambda _: b'{"whole": 1}\n',
+    "JSON": lambda _: b'{"integer_column": 1}\n',
     "HTML": lambda _: b"<html><body>404, not found</body></html>\n",
 }

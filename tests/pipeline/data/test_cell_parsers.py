@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.cell_parsers import CELL_GRAMMARS, parse_column
 
-NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda word: int(word.split(".")[0]), "float": float}
+NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda text: int(text.split(".")[0]), "float": float}
 
 
 @pytest.mark.parametrize("kind", sorted(NUMBERS))
@@ -24,30 +24,31 @@ NUMBERS: dict[Any, Callable[[str], float]] = {"integer": lambda word: int(word.s
 @example(["-00.5"])
 @example(["1e999", "1e-999", "0e0"])
 @example(["9223372036854775807", "-9223372036854775808", "9223372036854775808"])
-def test_a_number_is_read_exactly_when_its_grammar_fits_the_whole_cell(kind: Any, words: list[str | None]) -> None:
-    values, refused = parse_column(pa.array(words, pa.string()), kind)
+def test_number_is_parsed_exactly_when_the_cell_matches_its_grammar(kind: Any, texts: list[str | None]) -> None:
+    values, invalid = parse_column(pa.array(texts, pa.string()), kind)
     fits = [
-        word is None or (re.fullmatch(CELL_GRAMMARS[kind].pattern or "", word) and is_parseable(word, kind))
-        for word in words
+        text is None or (re.fullmatch(CELL_GRAMMARS[kind].pattern or "", text) and is_parseable(text, kind))
+        for text in texts
     ]
-    assert refused.tolist() == [row for row, is_good in enumerate(fits) if not is_good]
+    assert invalid.tolist() == [row for row, is_valid in enumerate(fits) if not is_valid]
     assert values.to_pylist() == [
-        NUMBERS[kind](word) if word is not None and is_good else None for word, is_good in zip(words, fits, strict=True)
+        NUMBERS[kind](text) if text is not None and is_valid else None
+        for text, is_valid in zip(texts, fits, strict=True)
     ]
 
 
-def is_parseable(word: str, kind: str) -> bool:
-    value = NUMBERS[kind](word)
+def is_parseable(text: str, kind: str) -> bool:
+    value = NUMBERS[kind](text)
     return -(2**63) <= value < 2**63 if kind == "integer" else abs(value) != float("inf")
 
 
 @pytest.mark.parametrize("n", [1, 5000])
-def test_repeated_words_parse_like_distinct_words(n: int) -> None:
-    values, refused = parse_column(pa.array(["7", "007", None, "8.0"] * n, pa.string()), "integer")
+def test_repeated_texts_parse_like_distinct_texts(n: int) -> None:
+    values, invalid = parse_column(pa.array(["7", "007", None, "8.0"] * n, pa.string()), "integer")
     assert values.to_pylist() == [7, None, None, 8] * n
-    assert refused.tolist() == [1 + 4 * row for row in range(n)]
+    assert invalid.tolist() == [1 + 4 * row for row in range(n)]
 
 
 def test_array_slice_is_parsed_without_its_parent() -> None:
-    values, refused = parse_column(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), "integer")
-    assert (values.to_pylist(), refused.tolist()) == ([1, 2], [])
+    values, invalid = parse_column(pa.array(["007", "1", "2", "x"], pa.string()).slice(1, 2), "integer")
+    assert (values.to_pylist(), invalid.tolist()) == ([1, 2], [])

@@ -23,17 +23,17 @@ SCHEMA = Schema(
 def check_lines(tmp_path: Path, body: str, *, with_target: bool = True) -> list[str]:
     path = tmp_path / "rows.csv"
     path.write_text(f"id,age,plan{',churned' if with_target else ''}\n{body}")
-    found = check_csv(path, SCHEMA, DIALECT, with_target=with_target)
-    return [str(problem).removeprefix(f"{tmp_path}/") for problem in found]
+    problems = check_csv(path, SCHEMA, DIALECT, with_target=with_target)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in problems]
 
 
-def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
+def test_valid_file_has_no_problem(tmp_path: Path) -> None:
     assert check_lines(tmp_path, "1,30,a,no\n2,31,,yes\n") == []
 
 
 def test_syntax_and_rule_problems_are_listed_by_line(tmp_path: Path) -> None:
-    found = check_lines(tmp_path, "1,30,a,no\n1,007,a,yes\n3,200,c,no\n4,30\n5,,b,maybe\n")
-    assert [line.partition(" (")[0] for line in found] == [
+    problems = check_lines(tmp_path, "1,30,a,no\n1,007,a,yes\n3,200,c,no\n4,30\n5,,b,maybe\n")
+    assert [line.partition(" (")[0] for line in problems] == [
         "rows.csv:2:id: unique: '1'",
         "rows.csv:3:age: integer: '007'",
         "rows.csv:3:id: unique: '1'",
@@ -46,8 +46,8 @@ def test_syntax_and_rule_problems_are_listed_by_line(tmp_path: Path) -> None:
 
 
 def test_refused_lines_do_not_shift_later_line_numbers(tmp_path: Path) -> None:
-    found = check_lines(tmp_path, 'x\n1,30,a,no\n"open\n2,300,a,no\n')
-    assert [line.partition(" (")[0] for line in found] == [
+    problems = check_lines(tmp_path, 'x\n1,30,a,no\n"open\n2,300,a,no\n')
+    assert [line.partition(" (")[0] for line in problems] == [
         "rows.csv:2:1: fields: an empty line, or another delimiter",
         "rows.csv:4:1: quote: open near '\"open'",
         "rows.csv:5:age: in_range: '300'",
@@ -59,7 +59,7 @@ def test_at_most_a_hundred_problems_are_listed(tmp_path: Path) -> None:
     assert len(check_lines(tmp_path, "".join(f"{row},{500 + row},a,no\n" for row in range(500)))) == 100
 
 
-def test_rows_without_a_label_are_checked_too(tmp_path: Path) -> None:
+def test_rows_without_a_target_are_checked(tmp_path: Path) -> None:
     assert check_lines(tmp_path, "1,30,a\n", with_target=False) == []
 
 

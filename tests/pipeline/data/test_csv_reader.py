@@ -1,4 +1,4 @@
-"""No malformed file is read, and each is told where; good ones are read to the last bit."""
+"""Malformed files are refused with the place of each problem; valid ones are read exactly."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ def problem_places(content: bytes) -> list[tuple[int, str]]:
 
 @settings(max_examples=700, deadline=None, derandomize=True)
 @given(rows(), st.sampled_from(sorted(BROKEN_CELLS | BROKEN_LINES)), st.data())
-def test_a_broken_line_is_refused_with_its_number(table: list[Row], kind: str, data: st.DataObject) -> None:
+def test_invalid_line_is_refused_with_its_number(table: list[Row], kind: str, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(table) - 1))
-    found = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind](table, row))
-    assert row + 2 in [line for line, _ in found]
+    places = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind](table, row))
+    assert row + 2 in [line for line, _ in places]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(rows(), st.sampled_from(sorted(BROKEN_FILES)))
-def test_a_broken_file_is_refused_at_its_first_lines(table: list[Row], kind: str) -> None:
+def test_invalid_file_is_refused_at_its_first_lines(table: list[Row], kind: str) -> None:
     assert problem_places(BROKEN_FILES[kind](table))[0][0] in (1, 2)
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN_CELLS | BROKEN_LINES))
-def test_only_the_broken_line_of_a_plain_file_is_refused(kind: str) -> None:
-    found = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind]([GOOD_ROW] * 3, 1))
-    assert {line for line, _ in found} <= {3, 4}
-    assert 3 in {line for line, _ in found}
+def test_only_the_invalid_line_of_an_unquoted_file_is_refused(kind: str) -> None:
+    places = problem_places((BROKEN_CELLS | BROKEN_LINES)[kind]([GOOD_ROW] * 3, 1))
+    assert {line for line, _ in places} <= {3, 4}
+    assert 3 in {line for line, _ in places}
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN_FILES))
-def test_each_broken_file_is_refused(kind: str) -> None:
+def test_each_invalid_file_is_refused(kind: str) -> None:
     assert problem_places(BROKEN_FILES[kind]([GOOD_ROW] * 3)) != []
 
 
@@ -75,7 +75,7 @@ def test_each_broken_file_is_refused(kind: str) -> None:
     st.booleans(),
     st.permutations(range(len(HEADER))),
 )
-def test_a_good_file_is_read_to_the_last_bit(
+def test_valid_file_is_read_exactly(
     table: list[Row], end: str, quoting: int, ends_well: bool, order: list[int]
 ) -> None:
     text = to_csv_text(
@@ -92,11 +92,11 @@ def test_a_good_file_is_read_to_the_last_bit(
 
 
 def expected_value(cell: str, column: str) -> Any:
-    """Return what a well-written cell means, by Python's own readers."""
+    """Return the value of a valid cell, by Python's own readers."""
     if cell == "":
         return None
     read = {
-        "whole": lambda text: int(float(text)),
+        "integer_column": lambda text: int(float(text)),
         "real": float,
         "flag": lambda text: text.lower() == "true",
         "day": dt.datetime.fromisoformat,
@@ -106,7 +106,7 @@ def expected_value(cell: str, column: str) -> Any:
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.text(st.sampled_from('a7",\n\r \té'), max_size=40))
-def test_what_is_read_is_what_the_strict_reader_of_python_reads(body: str) -> None:
+def test_fields_equal_those_of_the_strict_reader_of_python(body: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(f"x,y\n{body}".encode())
@@ -129,10 +129,10 @@ def test_ten_megabyte_field_is_refused_and_later_lines_are_checked(tmp_path: Pat
     path = tmp_path / "rows.csv"
     long = [*GOOD_ROW[:4], "x" * 10_000_000, *GOOD_ROW[5:]]
     path.write_text(to_csv_text([GOOD_ROW, long, GOOD_ROW, ["007", *GOOD_ROW[1:]]]))
-    found = parse_csv(path, SCHEMA, DIALECT).problems
-    assert [(problem.line, problem.column, problem.rule) for problem in found] == [
+    problems = parse_csv(path, SCHEMA, DIALECT).problems
+    assert [(problem.line, problem.column, problem.rule) for problem in problems] == [
         (3, "5", "length"),
-        (5, "whole", "integer"),
+        (5, "integer_column", "integer"),
     ]
 
 

@@ -21,7 +21,7 @@ def write_source_file(tmp_path: Path, text: str = "a,b\n1,2\n", name: str = "row
     return path
 
 
-def test_a_file_is_copied_whole_and_a_second_time_nothing_is_done(tmp_path: Path, root: Path) -> None:
+def test_file_is_copied_once(tmp_path: Path, root: Path) -> None:
     file = write_source_file(tmp_path)
     first, second = import_file(file, root=root), import_file(file, root=root)
     assert (first.path, first.status, second.status) == ("data/external/rows.csv", "added", "unchanged")
@@ -39,18 +39,18 @@ def test_changed_content_is_refused_without_replace(tmp_path: Path, root: Path) 
     assert (root / "data/external/rows.csv").read_text() == "a,b\n3,4\n"
 
 
-def test_a_file_that_stands_in_place_already_is_left_alone(root: Path) -> None:
+def test_file_in_place_is_unchanged(root: Path) -> None:
     (root / "data/external").mkdir(parents=True)
     assert import_file(write_source_file(root / "data/external"), root=root).status == "unchanged"
 
 
 @pytest.mark.parametrize("name", ["rows.xlsx", "rows", ".csv", ".rows.csv", "ro${ws}.csv"])
 def test_a_file_that_no_source_reads_is_refused(tmp_path: Path, root: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"sources read \.csv|give the file a name"):
+    with pytest.raises(UsageError, match=r"sources read \.csv|rename the file"):
         import_file(write_source_file(tmp_path, name=name), root=root)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path, root: Path) -> None:
+def test_absent_file_is_refused(tmp_path: Path, root: Path) -> None:
     with pytest.raises(UsageError, match="there is no such file"):
         import_file(tmp_path / "nothing.csv", root=root)
 
@@ -58,13 +58,13 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, root: Path) -> None
 def test_imported_file_is_found_by_path_name_and_source(tmp_path: Path, root: Path) -> None:
     file = write_source_file(tmp_path)
     import_file(file, root=root)
-    for word in (file, Path("rows.csv"), root / "data/external/rows.csv"):
-        assert find_imported_file(word, root=root) == "data/external/rows.csv"
+    for path in (file, Path("rows.csv"), root / "data/external/rows.csv"):
+        assert find_imported_file(path, root=root) == "data/external/rows.csv"
 
 
 def test_outdated_copy_is_refused(tmp_path: Path, root: Path) -> None:
     import_file(write_source_file(tmp_path), root=root)
-    with pytest.raises(DataError, match=r"is not the same as .*--replace"):
+    with pytest.raises(DataError, match=r"differs from .*--replace"):
         find_imported_file(write_source_file(tmp_path, "a,b\n3,4\n"), root=root)
 
 
@@ -73,7 +73,8 @@ def test_file_never_imported_is_refused(tmp_path: Path, root: Path) -> None:
         find_imported_file(write_source_file(tmp_path), root=root)
 
 
-def test_in_a_dvc_project_the_file_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
+@pytest.mark.usefixtures("starts_processes")
+def test_dvc_project_gets_a_pointer_for_git(tmp_path: Path, root: Path) -> None:
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=root, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
     added = import_file(write_source_file(tmp_path), root=root)

@@ -54,7 +54,7 @@ def test_missing_cells_of_the_survey_are_as_published() -> None:
     [("personality", "s5e7_train.csv", True, 0.1315), ("personality_original", "personality_2900.csv", False, 0.2229)],
 )
 def test_model_of_synthetic_rows_scores_well_on_real_rows(data: str, name: str, with_id: bool, limit: float) -> None:
-    """The limits are the figures of the calibration, and the issue's bar."""
+    """The thresholds are the results of the calibration."""
     config = settings(f"data={data}")
     declared = Schema.from_config(config.data)
     learned = fit_classifier(

@@ -39,7 +39,7 @@ def make_people() -> pd.DataFrame:
             "Active now": chance.choice(["Yes", "No"], N),
             "postcode": [f"{number:05}" for number in chance.integers(0, 9999, N)],
             "is_new": chance.choice(["true", "false"], N),
-            "said": [f'words, "quoted" {number}' for number in range(N)],
+            "remark": [f'words, "quoted" {number}' for number in range(N)],
             "churned": chance.choice(["on", "off"], N),
         }
     )
@@ -73,7 +73,7 @@ def test_scaffolded_config_composes_and_reads_its_file(
     rows = fetch_rows(config, root=root).frame
     assert (declared.path, declared.n_rows, len(rows)) == ("conf/data/people.yaml", N, N)
     assert (declared.ids, declared.times) == (("customer_id",), ("joined",))
-    assert declared.ignored == ("postcode", "said")
+    assert declared.ignored == ("postcode", "remark")
     assert declared.features == ("visits", "spent (EUR)", "plan", "Active now", "is_new")
     assert rows["visits"].isna().sum() == frame["visits"].isna().sum()
     assert config.columns["visits"].dtype == "Int64"
@@ -82,7 +82,7 @@ def test_scaffolded_config_composes_and_reads_its_file(
     assert config.target.classes == ("off", "on")
 
 
-def test_the_file_is_written_for_people(root: Path, tmp_path: Path) -> None:
+def test_scaffolded_file_is_readable(root: Path, tmp_path: Path) -> None:
     scaffold_config(write_and_import(root, tmp_path, make_people()), target="churned", root=root)
     text = (root / "conf/data/people.yaml").read_text()
     assert text.startswith("# Which churned does a row of data/external/people.csv have?\n")
@@ -103,7 +103,7 @@ def test_config_name_defaults_to_the_file_name(root: Path, tmp_path: Path) -> No
     file = write_and_import(root, tmp_path, make_people(), "My people (2).csv")
     assert scaffold_config(file, target="churned", root=root).name == "my_people_2"
     assert scaffold_config(file, target="churned", root=root, name="churn").path == "conf/data/churn.yaml"
-    with pytest.raises(UsageError, match="begins with a letter"):
+    with pytest.raises(UsageError, match="starts with a letter"):
         scaffold_config(file, target="churned", root=root, name="2b")
 
 
@@ -130,12 +130,12 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_
 @hypothesis_settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.lists(NAMES, min_size=2, max_size=5, unique=True), st.lists(NAMES, min_size=2, max_size=4, unique=True))
 def test_any_column_names_and_categories_give_a_config_that_reads_its_file(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], words: list[str]
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], texts: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "conf", folder / "conf")
-    cells = {name: [words[(row * (i + 1)) % len(words)] for row in range(30)] for i, name in enumerate(names[:-1])}
-    frame = pd.DataFrame({"number": range(0, 60, 2), **cells, names[-1]: [words[row % 2] for row in range(30)]})
+    columns = {name: [texts[(row * (i + 1)) % len(texts)] for row in range(30)] for i, name in enumerate(names[:-1])}
+    frame = pd.DataFrame({"number": range(0, 60, 2), **columns, names[-1]: [texts[row % 2] for row in range(30)]})
     file = write_and_import(folder, folder, frame.loc[:, ~frame.columns.duplicated()], "rows.csv")
     try:
         scaffold_config(file, target=names[-1], root=folder)
@@ -147,7 +147,7 @@ def test_any_column_names_and_categories_give_a_config_that_reads_its_file(
 @pytest.mark.parametrize(
     ("value", "text"), [(1e-05, "1.0e-05"), (1e22, "1.0e+22"), (2.5, "2.5"), (3, "3"), ("1e-05", '"1e-05"')]
 )
-def test_numbers_are_written_as_every_reader_of_yaml_reads_them(value: object, text: str) -> None:
+def test_numbers_are_rendered_as_yaml_numbers(value: object, text: str) -> None:
     assert _render_flow_value(value) == text
 
 

@@ -29,7 +29,7 @@ SCHEMA = Schema(
         ),
         Column("row", "integer", "Int64", unique=True, role="id"),
     ),
-    Target("answer", ("no", "yes"), "yes"),
+    Target("outcome", ("no", "yes"), "yes"),
 )
 DIALECT = CsvDialect()
 
@@ -46,10 +46,10 @@ def write_csv(folder: Path, text: str) -> Path:
         "size,colour\n1.5,red\n2.0,\n",
         "colour,size\nred,1.5\n,2.0\n",
         "row,size,colour\n7,1.5,red\n7,2.0,\n",
-        "size,answer,colour\n1.5,,red\n2.0,perhaps,\n",
+        "size,outcome,colour\n1.5,,red\n2.0,perhaps,\n",
     ],
 )
-def test_features_are_read_with_whatever_declared_columns_come_along(text: str, tmp_path: Path) -> None:
+def test_features_are_read_with_any_other_declared_columns(text: str, tmp_path: Path) -> None:
     frame = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT).frame
     assert frame is not None
     assert frame["size"].tolist() == [1.5, 2.0]
@@ -68,23 +68,23 @@ def test_features_are_read_with_whatever_declared_columns_come_along(text: str, 
     ],
 )
 def test_problems_name_line_column_and_rule(text: str, places: list[tuple[int, str, str]], tmp_path: Path) -> None:
-    found = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT)
-    assert found.frame is None
-    assert [(one.line, one.column, one.rule) for one in found.problems][: len(places)] == places
+    rows = read_scoring_file(write_csv(tmp_path, text), SCHEMA, DIALECT)
+    assert rows.frame is None
+    assert [(problem.line, problem.column, problem.rule) for problem in rows.problems][: len(places)] == places
 
 
-def test_parquet_keeps_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:
+def test_parquet_preserves_other_columns_and_is_checked_by_the_same_rules(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", None], "other": [5, 6]}).to_parquet(path)
     frame = read_scoring_file(path, SCHEMA, DIALECT).frame
     assert frame is not None
-    assert (frame["size"].tolist(), frame["other"].tolist(), "answer" in frame) == ([1.0, 2.0], [5, 6], False)
+    assert (frame["size"].tolist(), frame["other"].tolist(), "outcome" in frame) == ([1.0, 2.0], [5, 6], False)
     pd.DataFrame({"size": [1.0, 99.0], "colour": ["red", "red"]}).to_parquet(path)
     problems = read_scoring_file(path, SCHEMA, DIALECT).problems
-    assert [(one.line, one.column, one.rule) for one in problems] == [(2, "size", "in_range")]
+    assert [(problem.line, problem.column, problem.rule) for problem in problems] == [(2, "size", "in_range")]
 
 
-def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"PAR1 but not really")
     with pytest.raises(DataError, match="not a readable Parquet file"):

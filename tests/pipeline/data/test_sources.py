@@ -14,12 +14,12 @@ from pipeline.errors import ConfigError, DataError, DependencyUnavailable
 from pipeline.files import sha256_file
 from tests.fixtures.toy_dataset import settings
 
-QUERY = "SELECT note, city, day, number, answer FROM people ORDER BY number"
+QUERY = "SELECT note, city, day, number, outcome FROM people ORDER BY number"
 ROWS = {
     "number": [1, 2, None],
     "city": ["Ulm", None, "Bonn"],
     "day": ["2026-01-01", "2026-01-02T03:04:05", None],
-    "answer": ["no", "yes", "no"],
+    "outcome": ["no", "yes", "no"],
 }
 
 
@@ -29,7 +29,7 @@ def data_config(**source: Any) -> DataConfig:
             {
                 "name": "people",
                 "source": source,
-                "target": {"column": "answer", "classes": ["no", "yes"], "positive": "yes"},
+                "target": {"column": "outcome", "classes": ["no", "yes"], "positive": "yes"},
                 "columns": {
                     "number": {"dtype": "Int64", "nullable": True},
                     "city": {"dtype": "category", "nullable": True, "checks": {"isin": ["Bonn", "Ulm"]}},
@@ -49,7 +49,7 @@ def expected_frame() -> pd.DataFrame:
             "day": pd.to_datetime(["2026-01-01", "2026-01-02T03:04:05", None], format="ISO8601").astype(
                 "datetime64[us]"
             ),
-            "answer": pd.array(["no", "yes", "no"], dtype="string"),
+            "outcome": pd.array(["no", "yes", "no"], dtype="string"),
         }
     )
 
@@ -75,20 +75,20 @@ def test_a_csv_file_is_fetched_with_its_fingerprint(tmp_path: Path) -> None:
 
 
 def test_delimiter_and_missing_values_follow_the_declaration(tmp_path: Path) -> None:
-    external_path(tmp_path, "people.csv").write_text("number;city;day;answer\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
+    external_path(tmp_path, "people.csv").write_text("number;city;day;outcome\n1;NA;-;no\n-;Ulm;2026-01-01;yes\n")
     source = {"kind": "csv", "path": "data/external/people.csv", "delimiter": ";", "null_values": ["NA", "-"]}
     frame = fetch_rows(data_config(**source), root=tmp_path).frame
     assert frame.isna().to_numpy().tolist() == [[False, True, True, False], [True, False, False, False]]
 
 
 @pytest.mark.parametrize("as_dictionary", [False, True])
-def test_a_parquet_file_is_fetched_whatever_its_kind_of_integers_and_words(tmp_path: Path, as_dictionary: bool) -> None:
-    words = pa.array(ROWS["city"], pa.large_string())
+def test_parquet_file_is_fetched_whatever_its_integer_and_text_types(tmp_path: Path, as_dictionary: bool) -> None:
+    cities = pa.array(ROWS["city"], pa.large_string())
     table = pa.table(
         {
-            "answer": pa.array(ROWS["answer"]).dictionary_encode(),
+            "outcome": pa.array(ROWS["outcome"]).dictionary_encode(),
             "day": datetime_array(),
-            "city": words.dictionary_encode() if as_dictionary else words,
+            "city": cities.dictionary_encode() if as_dictionary else cities,
             "number": pa.array([1.0, 2.0, float("nan")]) if as_dictionary else pa.array(ROWS["number"], pa.int8()),
             "more": pa.array([1, 2, 3]),
         }
@@ -111,19 +111,19 @@ def test_a_parquet_file_is_fetched_whatever_its_kind_of_integers_and_words(tmp_p
 def test_a_parquet_column_of_another_type_is_refused(
     tmp_path: Path, column: str, values: pa.Array, message: str
 ) -> None:
-    columns = {name: pa.array(cells) for name, cells in ROWS.items()} | {"day": datetime_array(), column: values}
+    columns = {name: pa.array(values) for name, values in ROWS.items()} | {"day": datetime_array(), column: values}
     pq.write_table(pa.table(columns), external_path(tmp_path, "people.parquet"))
     with pytest.raises(DataError, match=f"people.parquet: {message}"):
         fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
 def test_all_columns_that_a_source_lacks_are_named_at_once(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"numbers": [1], "answer": ["no"]}), external_path(tmp_path, "people.parquet"))
+    pq.write_table(pa.table({"numbers": [1], "outcome": ["no"]}), external_path(tmp_path, "people.parquet"))
     with pytest.raises(DataError, match=r"(?s)number: missing.*did you mean 'numbers'.*city: missing.*day: missing"):
         fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
 
 
-def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     external_path(tmp_path, "people.parquet").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         fetch_rows(data_config(kind="parquet", path="data/external/people.parquet"), root=tmp_path)
@@ -156,10 +156,10 @@ def test_the_rows_of_a_query_are_fetched(database: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("DELETE FROM people", "is one SELECT"),
-        ("SELECT 1; DROP TABLE people", "is one SELECT"),
+        ("DELETE FROM people", "expected a single SELECT"),
+        ("SELECT 1; DROP TABLE people", "expected a single SELECT"),
         ("SELECT * FROM people", "has no ORDER BY"),
-        ("SELECT number, number FROM people ORDER BY number", "two columns of the answer have one name"),
+        ("SELECT number, number FROM people ORDER BY number", "two columns of the result have one name"),
     ],
 )
 def test_a_query_that_may_change_or_shuffle_rows_is_refused(database: Path, query: str, message: str) -> None:
@@ -177,7 +177,7 @@ def test_a_query_without_rows_is_refused(database: Path) -> None:
     ("url", "message"),
     [
         (None, "PEOPLE_URL is not set"),
-        ("nonsense", "not an address that SQLAlchemy reads"),
+        ("nonsense", "not an SQLAlchemy address"),
         ("postgresql+nodriver://me:secret@host/db", "no driver"),  # pragma: allowlist secret
         ("sqlite:////no/such/folder/secret.db", "unable to open database file"),
     ],
@@ -194,7 +194,7 @@ def test_unavailable_database_is_reported_without_its_url(
 
 
 @pytest.mark.parametrize(("name", "shape"), [("breast_cancer", (569, 31)), ("wine", (178, 14)), ("iris", (150, 5))])
-def test_bundled_sets_are_as_they_are_declared(name: str, shape: tuple[int, int]) -> None:
+def test_bundled_datasets_match_their_declarations(name: str, shape: tuple[int, int]) -> None:
     config = settings(f"data={name}").data
     frame = fetch_rows(config, root=Path()).frame
     assert frame.shape == shape
@@ -202,13 +202,13 @@ def test_bundled_sets_are_as_they_are_declared(name: str, shape: tuple[int, int]
     assert frame.notna().all(axis=None)
 
 
-def test_every_kind_of_source_that_settings_know_can_be_fetched() -> None:
+def test_each_declared_kind_of_source_has_a_reader() -> None:
     assert sorted(SOURCES) == ["bundled", "csv", "parquet", "sql", "synthetic"]
 
 
 @pytest.mark.parametrize(
     "path", ["../x.csv", "data/x.csv", "/etc/passwd", "data/external/../x.csv", "data/external/.x"]
 )
-def test_a_file_outside_of_the_folder_that_the_graph_watches_is_refused(path: str) -> None:
+def test_file_outside_data_external_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         data_config(kind="csv", path=path)

@@ -10,20 +10,20 @@ from pipeline.errors import ConfigError, DataError, UnknownOption
 from pipeline.schema import Column, Schema, Target
 
 SCHEMA = Schema(
-    "few",
+    "splits",
     (Column("number", "integer", "Int64"), Column("day", "datetime", "datetime64[us]", role="time")),
-    Target("answer", ("a", "b", "c")),
+    Target("outcome", ("a", "b", "c")),
 )
 
 
 def make_frame(*counts: int) -> pd.DataFrame:
-    words = [word for word, count in zip("abc", counts, strict=True) for _ in range(count)]
-    n = len(words)
+    classes = [name for name, count in zip("abc", counts, strict=True) for _ in range(count)]
+    n = len(classes)
     return pd.DataFrame(
         {
             "number": pd.array(range(n), dtype="Int64"),
             "day": pd.date_range("2026-01-01", periods=n).astype("datetime64[us]"),
-            "answer": pd.array(words, dtype="string"),
+            "outcome": pd.array(classes, dtype="string"),
         }
     )
 
@@ -54,23 +54,23 @@ def test_each_row_is_in_a_single_part_in_its_original_order(
 
 def test_each_class_gives_its_share() -> None:
     parts = split_train_test(make_frame(100, 50, 10), SCHEMA, split_config(), seed=1)
-    assert parts.test["answer"].value_counts().to_dict() == {"a": 20, "b": 10, "c": 2}
+    assert parts.test["outcome"].value_counts().to_dict() == {"a": 20, "b": 10, "c": 2}
 
 
 def test_the_smallest_class_is_in_both_parts() -> None:
     parts = split_train_test(make_frame(100, 50, 2), SCHEMA, split_config(), seed=1)
-    assert ((parts.train["answer"] == "c").sum(), (parts.test["answer"] == "c").sum()) == (1, 1)
+    assert ((parts.train["outcome"] == "c").sum(), (parts.test["outcome"] == "c").sum()) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["stratified", "random"])
-def test_the_seed_decides_and_nothing_else(kind: str) -> None:
+def test_equal_seeds_give_equal_splits(kind: str) -> None:
     rows = make_frame(40, 40, 40)
     first, again, other = (split_train_test(rows, SCHEMA, split_config(kind), seed=seed).test for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert first["number"].tolist() != other["number"].tolist()
 
 
-def test_the_latest_rows_are_tested_and_a_moment_is_not_divided() -> None:
+def test_latest_rows_are_test_rows_and_equal_times_stay_together() -> None:
     rows = make_frame(4, 3, 3).assign(
         day=pd.to_datetime(["2026-01-01"] * 6 + ["2026-01-02"] * 4).astype("datetime64[us]")
     )
@@ -85,7 +85,7 @@ def test_the_latest_rows_are_tested_and_a_moment_is_not_divided() -> None:
     [
         (make_frame(9, 9, 1), split_config(), r"fewer than 2 rows .*: c \(1\)"),
         (
-            make_frame(3, 3, 3).assign(answer=pd.array(["a", "b", "c"] * 2 + ["a", "b", None], dtype="string")),
+            make_frame(3, 3, 3).assign(outcome=pd.array(["a", "b", "c"] * 2 + ["a", "b", None], dtype="string")),
             split_config(),
             "no class",
         ),
@@ -94,16 +94,16 @@ def test_the_latest_rows_are_tested_and_a_moment_is_not_divided() -> None:
         (make_frame(2, 2, 2).assign(number=1), split_config("by_time", column="number"), "leave the train part empty"),
     ],
 )
-def test_rows_that_cannot_be_divided_are_refused(rows: pd.DataFrame, chosen: SplitConfig, message: str) -> None:
+def test_rows_that_cannot_be_split_are_refused(rows: pd.DataFrame, chosen: SplitConfig, message: str) -> None:
     schema = (
-        SCHEMA if (rows["answer"] == "c").any() else Schema("two", SCHEMA.columns, Target("answer", ("a", "b"), "a"))
+        SCHEMA if (rows["outcome"] == "c").any() else Schema("two", SCHEMA.columns, Target("outcome", ("a", "b"), "a"))
     )
     with pytest.raises(DataError, match=message):
         split_train_test(rows, schema, chosen, seed=0)
 
 
 def test_by_time_requires_a_column() -> None:
-    with pytest.raises(ConfigError, match=r"data\.split\.column: by_time needs"):
+    with pytest.raises(ConfigError, match=r"data\.split\.column: is null; by_time needs"):
         split_train_test(make_frame(9, 9, 9), SCHEMA, split_config("by_time"), seed=0)
 
 

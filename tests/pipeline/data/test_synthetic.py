@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.schema import Column, Schema, Target
 from tests.fixtures.toy_dataset import settings
 
-# Shares of the real files, from their description beside the calibration figures.
+# Shares of the real files, from their description beside the calibration results.
 REAL = {
     "personality": {"introvert": 0.26047, "missing": [0.0642, 0.1022, 0.0637, 0.0791, 0.0620, 0.0569, 0.0682]},
     "personality_original": {"introvert": 0.48586, "missing": [0.0217, 0.0252, 0.0214, 0.0228, 0.0179, 0.0266, 0.0224]},
@@ -47,7 +47,7 @@ def synthetic_profile(**changes: object) -> SyntheticProfile:
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
-def test_shares_are_those_of_the_real_file(name: str) -> None:
+def test_shares_equal_those_of_the_real_file(name: str) -> None:
     config = settings(f"data={name}", "data.source.rows=200000").data
     frame = fetch_rows(config, root=Path()).frame
     target = config.target
@@ -68,8 +68,8 @@ def test_model_of_synthetic_rows_is_as_good_as_model_of_real_rows(name: str, exp
     assert log_loss(y, scores) == pytest.approx(expected, abs=0.012)
 
 
-def test_the_rows_of_a_seed_are_known() -> None:
-    """The figure was taken once; it changes only when rows of every project change, which is to be told."""
+def test_rows_of_a_seed_never_change() -> None:
+    """The hash was recorded once. A change alters the rows of every project and belongs into the changelog."""
     frame = fetch_rows(settings().data, root=Path()).frame
     assert content_hash(frame).startswith("d4335455e74b4c0b")
 
@@ -83,12 +83,12 @@ def test_shorter_dataset_is_a_prefix_of_a_longer_dataset(first: int, more: int, 
 
 
 def test_chunk_size_does_not_change_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1)
+    single_chunk = generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1)
     monkeypatch.setattr("pipeline.data.synthetic._CHUNK_ROWS", 7)
-    pd.testing.assert_frame_equal(whole, generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1))
+    pd.testing.assert_frame_equal(single_chunk, generate_rows(synthetic_profile(), SCHEMA, n_rows=100, seed=1))
 
 
-def test_values_and_gaps_follow_the_declared_weights() -> None:
+def test_values_and_missing_values_follow_the_declared_weights() -> None:
     frame = generate_rows(synthetic_profile(), SCHEMA, n_rows=60_000, seed=3)
     assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "boolean", "string", "Float64", "string"]
     assert frame["size"].value_counts(normalize=True).sort_index().tolist() == pytest.approx(
@@ -105,18 +105,18 @@ def test_values_and_gaps_follow_the_declared_weights() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label": "maybe"}, r"only\.label: 'maybe' is none of no, yes"),
-        ({"missing_rate": {"length": 1.0}}, r"only\.missing_rate\.length: is no declared column; known: colour"),
+        ({"label": "maybe"}, r"only\.label: 'maybe' is not one of no, yes"),
+        ({"missing_rate": {"length": 1.0}}, r"only\.missing_rate\.length: is not a declared column; known: colour"),
         ({"weights": {"size": (1.0,)}}, r"only\.weights\.is_new: is missing"),
         (
             {"weights": {"size": (1.0,), "is_new": (1.0,), "colour": (1.0, 1.0), "weight": (1.0,)}},
             r"only\.weights\.is_new: has 1 weights, the column has 2 values",
         ),
-        ({"missing_count": (0.1, 0.1, 0.1, 0.1)}, r"only\.missing_count: more cells may go missing"),
-        ({"missing_count": ()}, r"only\.missing_count: weights are 0 or more"),
+        ({"missing_count": (0.1, 0.1, 0.1, 0.1)}, r"only\.missing_count: more values may be missing"),
+        ({"missing_count": ()}, r"only\.missing_count: expected weights of 0 or more"),
         (
             {"weights": {"size": (0.0, -1.0), "is_new": (1.0, 1.0), "colour": (1.0, 1.0), "weight": (1.0,)}},
-            r"only\.weights\.size: weights are 0 or more",
+            r"only\.weights\.size: expected weights of 0 or more",
         ),
     ],
 )

@@ -38,18 +38,18 @@ def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
     assert len(np.unique(np.asarray(figure.canvas.buffer_rgba()).reshape(-1, 4), axis=0)) > 2
 
 
-def test_the_confusion_figure_shows_counts_and_shares() -> None:
+def test_the_confusion_plot_shows_counts_and_shares() -> None:
     shown = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
-    assert shown == ["1\n50.0%", "1\n50.0%", "0\n0.0%", "1\n100.0%"]
+    assert shown == ["1\n50%", "1\n50%", "0\n0%", "1\n100%"]
 
 
-def test_the_greatest_importance_stands_on_top() -> None:
+def test_the_greatest_importance_is_on_top() -> None:
     axes = draw_plot("importance", TABLES["importance"]).axes[0]
     assert axes.yaxis_inverted()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["x", "y"]
 
 
-def test_a_curve_that_is_not_defined_says_so() -> None:
+def test_an_undefined_curve_has_a_note() -> None:
     axes = draw_plot("roc", TABLES["roc"].head(0)).axes[0]
     assert [text.get_text() for text in axes.texts] == ["not defined for these rows"]
 

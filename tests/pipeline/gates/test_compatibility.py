@@ -39,10 +39,10 @@ def test_equal_declarations_have_no_change() -> None:
         ((replace(SIZE, kind="integer", dtype="Int64"), COLOR), "size is integer instead of float", True),
     ],
 )
-def test_a_change_is_named(columns: tuple[Column, ...], said: str, breaks: bool) -> None:
-    assert changed(*columns) == [(said, breaks)]
+def test_a_change_is_named(columns: tuple[Column, ...], description: str, breaks: bool) -> None:
+    assert changed(*columns) == [(description, breaks)]
 
 
 def test_other_classes_break_callers() -> None:
-    ((said, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
-    assert (said, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)
+    ((description, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
+    assert (description, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)

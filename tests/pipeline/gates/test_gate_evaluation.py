@@ -43,25 +43,27 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
 _REPORTS: dict[str, dict[str, Any]] = {}
 
 
-def _cached_evaluation(judged: Package) -> dict[str, Any]:
-    if judged.digest not in _REPORTS:
-        _REPORTS[judged.digest] = _evaluate(judged)
-    return _REPORTS[judged.digest]
+def _cached_evaluation(candidate_package: Package) -> dict[str, Any]:
+    if candidate_package.digest not in _REPORTS:
+        _REPORTS[candidate_package.digest] = _evaluate(candidate_package)
+    return _REPORTS[candidate_package.digest]
 
 
-def _evaluate(judged: Package) -> dict[str, Any]:
+def _evaluate(candidate_package: Package) -> dict[str, Any]:
     rows, config = (
         parts("personality", N_ROWS),
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
-    return evaluate(judged, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1).as_dict()
+    return evaluate(
+        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+    ).as_dict()
 
 
 def evaluate_candidate(
     candidate: Package, champion: Package | None = None, *overrides: str, **validation: object
 ) -> GateReport:
-    evidence = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
-    return evaluate_gates(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
+    inputs = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
+    return evaluate_gates(candidate, inputs, settings(*overrides).promotion, champion=champion, seed=1)
 
 
 def results(report: GateReport) -> dict[str, str]:
@@ -81,7 +83,7 @@ def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[
     assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
 
 
-def test_an_overfitted_model_is_no_better_than_one_rule_though_its_accuracy_is_near(
+def test_an_overfitted_model_is_not_better_than_a_tree_of_depth_2(
     packages: dict[str, Package],
 ) -> None:
     report = evaluate_candidate(packages["overfitted"], packages["default"])
@@ -122,14 +124,14 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
         ("+promotion.metric_limits.log_loss=0.01", "limit log_loss"),
     ],
 )
-def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
+def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
     (failed,) = [one for one in evaluate_candidate(packages["default"], None, override).unmet_gates if one.name == gate]
     assert failed.value is not None
     assert failed.threshold is not None
     assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
 
 
-def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages: dict[str, Package]) -> None:
+def test_a_calibration_error_at_chance_level_passes(packages: dict[str, Package]) -> None:
     few = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
     many = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(packages["default"]), SOUND)
     floors = [
@@ -146,7 +148,7 @@ def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages:
     assert floors[0] > floors[1] > declared
 
 
-def test_what_is_settled_is_the_same_whatever_serves_and_wherever(packages: dict[str, Package]) -> None:
+def test_reproducible_gates_are_equal_for_any_champion(packages: dict[str, Package]) -> None:
     alone, against = (
         evaluate_candidate(packages["default"]).only_reproducible(),
         evaluate_candidate(packages["default"], packages["weak"]).only_reproducible(),
@@ -196,14 +198,14 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
 
 
-def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
+def test_a_non_inferior_model_passes_the_non_inferiority_test() -> None:
     mine, theirs = _models_of_equal_worth(1, 20_000)
     found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
     assert _champion_test_gate(found, _promotion(test="non_inferiority", margin=0.05)).passed
     assert not _champion_test_gate(found, _promotion(test="superiority")).passed
 
 
-def test_where_more_is_better_the_sides_are_exchanged() -> None:
+def test_a_metric_with_higher_is_better_exchanges_the_sides() -> None:
     mine, theirs = _models_of_equal_worth(1)
     worse = LabeledPredictions(
         y=theirs.y, probabilities=theirs.probabilities[:, ::-1].copy(), predicted=1 - theirs.predicted, positive=1

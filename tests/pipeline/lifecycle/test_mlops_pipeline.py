@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,21 @@ def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipe
     assert registered.digest == trained.package.digest
 
 
+def test_the_commit_is_that_of_the_project_whatever_the_current_folder(
+    mlops: MLOpsPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+    for arguments in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "Start")):
+        subprocess.run([*git, *arguments], cwd=root, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True)
+    monkeypatch.chdir(tmp_path)
+    mlops.root = root
+    trained = train(mlops, LogisticRegression(), register_model=True)
+    (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})
+    assert run.tags["git.commit"] == trained.version.tags["git.commit"] == commit.stdout.strip()
+
+
 def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) -> None:
     mlops.config = settings(*SETTINGS, "promotion.max_size_mb=0.001")
     trained = train(mlops, LogisticRegression(), register_model=True)
@@ -122,7 +138,7 @@ def test_what_the_gates_reject_is_promoted_by_force_alone(mlops: MLOpsPipeline) 
     assert mlops.promote_model(1, "Production", force=True, reason="a demonstration").after.version("Production") == 1
 
 
-def test_frames_that_nobody_declared_are_learned_from_as_they_are(mlops: MLOpsPipeline) -> None:
+def test_undeclared_frames_get_an_inferred_schema(mlops: MLOpsPipeline) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"amount": rng.normal(size=400), "plan": rng.choice(["basic", "pro"], 400), 7: rng.random(400)}
@@ -170,11 +186,11 @@ def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> N
 
 
 def test_a_function_among_the_arguments_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function is nothing"):
+    with pytest.raises(ConfigError, match=r"HistGradientBoostingClassifier\.scoring: function cannot be stored"):
         estimator_to_config(HistGradientBoostingClassifier(scoring=lambda *_: 0.0))
 
 
-def test_the_examples_of_the_page_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_of_the_documentation_run(mlops: MLOpsPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     write_small_package(Path("models/candidate"), "personality", "model=naive_bayes", n_rows=400)
     X_train, y_train, X_test, y_test = train_and_test_arguments()
     rows = parts("personality", N_ROWS)

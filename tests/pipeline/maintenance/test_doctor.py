@@ -1,4 +1,4 @@
-"""What a kill leaves behind is found, healed on request, and never taken from a living process."""
+"""What a kill leaves behind is found, repaired on request, and never taken from a living process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def by_check(root: Path, *, heal: bool) -> dict[str, Diagnosis]:
-    return {diagnosis.check: diagnosis for diagnosis in run_diagnostics(root, heal=heal)}
+def by_check(root: Path, *, repair: bool) -> dict[str, Diagnosis]:
+    return {diagnosis.check: diagnosis for diagnosis in run_diagnostics(root, repair=repair)}
 
 
 def hold(root: Path, content: str) -> Path:
@@ -47,22 +47,22 @@ def noted(pid: int) -> str:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"read": {"data": [7]}}'])
-def test_a_damaged_lock_is_healed(tmp_path: Path, content: str) -> None:
+def test_a_damaged_lock_is_repaired(tmp_path: Path, content: str) -> None:
     path = hold(tmp_path, content)
-    assert by_check(tmp_path, heal=True)["dvc locks"].state == "healed"
+    assert by_check(tmp_path, repair=True)["dvc locks"].state == "repaired"
     assert not path.exists()
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_the_lock_of_a_dead_process_is_healed(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_process_is_repaired(tmp_path: Path) -> None:
     path = hold(tmp_path, noted(ended_process()))
-    assert by_check(tmp_path, heal=True)["dvc locks"].state == "healed"
+    assert by_check(tmp_path, repair=True)["dvc locks"].state == "repaired"
     assert not path.exists()
 
 
 def test_a_dry_run_only_names_the_problem(tmp_path: Path) -> None:
     path = hold(tmp_path, "")
-    assert by_check(tmp_path, heal=False)["dvc locks"].state == "problem"
+    assert by_check(tmp_path, repair=False)["dvc locks"].state == "problem"
     assert path.exists()
 
 
@@ -70,22 +70,22 @@ def test_a_dry_run_only_names_the_problem(tmp_path: Path) -> None:
 def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE) as dvc:
         path = hold(tmp_path, noted(dvc.pid))
-        assert by_check(tmp_path, heal=True)["dvc locks"].state == "ok"
+        assert by_check(tmp_path, repair=True)["dvc locks"].state == "ok"
         assert path.exists()
 
 
-def test_unfinished_files_are_removed_and_finished_ones_kept(tmp_path: Path) -> None:
+def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / "models/.candidate.abc.tmp").mkdir(parents=True)
     (tmp_path / "models/candidate").mkdir()
     (tmp_path / "data").mkdir()
     (tmp_path / "data/.raw.parquet.xyz.tmp").touch()
-    assert by_check(tmp_path, heal=True)["leftovers"].state == "healed"
+    assert by_check(tmp_path, repair=True)["leftovers"].state == "repaired"
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("[!.]*") if ".dvc" not in path.parts)
     assert left == ["data", "models", "models/candidate"]
 
 
 def test_a_folder_without_a_commit_is_a_problem(tmp_path: Path) -> None:
-    assert by_check(tmp_path, heal=True)["git"].state == "problem"
+    assert by_check(tmp_path, repair=True)["git"].state == "problem"
 
 
 def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
     unfinished.parent.mkdir()
     unfinished.touch()
     with exclusive_lock(tmp_path / paths.PROJECT_LOCK, operation="ingest"):
-        assert by_check(tmp_path, heal=True)["leftovers"].state == "ok"
+        assert by_check(tmp_path, repair=True)["leftovers"].state == "ok"
     assert unfinished.exists()
 
 
 def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> None:
-    found = by_check(tmp_path, heal=True)
+    found = by_check(tmp_path, repair=True)
     assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
     assert not (tmp_path / "state").exists()
 
@@ -114,22 +114,22 @@ def registered(tmp_path: Path) -> ModelRegistry:
     return registry
 
 
-def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: ModelRegistry, tmp_path: Path) -> None:
-    assert by_check(tmp_path, heal=False)["mlflow aliases"].state == "ok"
+def test_a_changed_alias_is_reported_then_set_back(registered: ModelRegistry, tmp_path: Path) -> None:
+    assert by_check(tmp_path, repair=False)["mlflow aliases"].state == "ok"
     RunStore(tmp_path).client().delete_registered_model_alias("m", "production")
-    named = by_check(tmp_path, heal=False)["mlflow aliases"]
+    named = by_check(tmp_path, repair=False)["mlflow aliases"]
     assert (named.state, "m@production" in named.detail) == ("problem", True)
-    assert by_check(tmp_path, heal=True)["mlflow aliases"].state == "healed"
-    assert by_check(tmp_path, heal=False)["mlflow aliases"].detail == "equal to the deployments"
+    assert by_check(tmp_path, repair=True)["mlflow aliases"].state == "repaired"
+    assert by_check(tmp_path, repair=False)["mlflow aliases"].detail == "equal to the deployments"
     assert registered.history("m")[-1].action == "alias put back"
 
 
 def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path: Path) -> None:
-    assert by_check(tmp_path, heal=True)["audit trail"].state == "ok"
+    assert by_check(tmp_path, repair=True)["audit trail"].state == "ok"
     with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER audit_delete")
         connection.execute("DELETE FROM audit WHERE seq = 1")
-    found = by_check(tmp_path, heal=True)["audit trail"]
+    found = by_check(tmp_path, repair=True)["audit trail"]
     assert (found.state, "entry 1 entries 1 to 1 are missing" in found.detail) == ("problem", True)
 
 
@@ -137,5 +137,5 @@ def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(
     registered: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    found = by_check(tmp_path, heal=True)["mlflow aliases"]
+    found = by_check(tmp_path, repair=True)["mlflow aliases"]
     assert (found.state, "not compared" in found.detail) == ("ok", True)

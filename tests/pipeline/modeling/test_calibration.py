@@ -100,7 +100,7 @@ def test_figures_are_plain_and_give_an_equal_map(kind: str, n_classes: int) -> N
     assert np.array_equal(again.apply(probabilities), fitted.apply(probabilities))
 
 
-def test_a_score_that_says_the_reverse_is_not_believed() -> None:
+def test_a_reversed_score_is_not_calibrated_to_a_falling_map() -> None:
     probabilities, y = problem()
     fitted = fit_calibration("sigmoid", probabilities[:, ::-1], y)
     assert fitted.apply(probabilities)[:, 1] == pytest.approx(np.full(len(y), 0.5), abs=1e-6)

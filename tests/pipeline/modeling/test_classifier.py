@@ -74,7 +74,7 @@ def test_class_weights_move_probabilities_towards_the_rarer_class() -> None:
     assert weighted[:, 1].mean() > plain[:, 1].mean() + 0.05
 
 
-def test_a_model_that_takes_no_weights_says_so() -> None:
+def test_a_model_without_weights_is_refused_for_class_weights() -> None:
     with pytest.raises(ConfigError, match=r"training\.class_weight: knn does not support weights"):
         fitted(2, "model=knn", class_weight="balanced")
 
@@ -97,7 +97,7 @@ def test_rows_without_the_target_are_refused() -> None:
         encode_target(rows().drop(columns="answer"), schema().target)
 
 
-def test_what_an_estimator_refuses_is_said_in_its_name() -> None:
+def test_an_error_of_the_estimator_names_the_model() -> None:
     config = settings("model=stacking", "model.estimator.cv=40")
     with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted to these rows"):
         fit_classifier(rows(40), schema(), config.features, model=config.model, seed=1)

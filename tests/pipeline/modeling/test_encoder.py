@@ -84,7 +84,7 @@ def small(values: list[object], kind: str = "float", **settings_: str) -> list[o
     return Encoder([column], **settings_).fit_transform(frame).tolist()
 
 
-def test_a_missing_number_is_filled_with_the_median_and_told() -> None:
+def test_a_missing_number_is_imputed_with_the_median_and_indicated() -> None:
     assert small([1.0, None, 2.0, 9.0], missing="impute") == [[1, 0], [2, 1], [2, 0], [9, 0]]
 
 
@@ -153,7 +153,7 @@ def test_a_value_of_another_kind_is_named_with_its_column() -> None:
         fitted().transform(rows().astype({"size": object}).assign(size="tall"))
 
 
-def test_an_encoder_that_is_not_fitted_says_so() -> None:
+def test_an_unfitted_encoder_is_refused() -> None:
     with pytest.raises(DataError, match="call fit first"):
         Encoder(FEATURES).transform(rows())
 

@@ -79,7 +79,7 @@ def test_a_target_that_is_no_word_is_refused(name: object) -> None:
     ],
     ids=["alone", "inside", "in a mapping", "in a pair", "as a number", "in a list", "deep"],
 )
-def test_a_target_is_refused_wherever_it_stands(place: object) -> None:
+def test_a_target_is_refused_at_any_depth(place: object) -> None:
     with pytest.raises(TargetRefused, match=r"_target_: os\.system is not on the allow-list"):
         build_estimator(model(place({"_target_": "os.system", "command": "touch ran"})), seed=0)
 
@@ -139,7 +139,7 @@ def test_class_weights_reach_the_members_that_know_them() -> None:
     assert supports_class_weight(built)
 
 
-def test_an_estimator_without_class_weights_says_so() -> None:
+def test_an_estimator_without_class_weights_is_recognized() -> None:
     assert not supports_class_weight(build_estimator(settings("model=naive_bayes").model, seed=7))
 
 

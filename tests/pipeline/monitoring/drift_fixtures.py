@@ -30,7 +30,7 @@ N_ROWS = 10_000
 
 
 def sample_rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06) -> pd.DataFrame:
-    """Return rows of the three columns; `shift` moves `size` by standard deviations, `missing` is a share of it."""
+    """Return rows of the three columns; `shift` shifts `size` by standard deviations, `missing` is its share of missing values."""
     rng = np.random.default_rng(seed)
     size = rng.normal(loc=shift, size=n)
     size[rng.random(n) < missing] = np.nan
@@ -44,7 +44,7 @@ def sample_rows(n: int, seed: int, *, shift: float = 0.0, missing: float = 0.06)
 
 
 def make_reference(frame: pd.DataFrame | None = None, schema: Schema = SCHEMA) -> Reference:
-    """Return the reference of training rows; its scores are uniform, its classes fall at 0.5."""
+    """Return the reference of training rows with uniform scores and a threshold of 0.5."""
     frame = sample_rows(N_ROWS, 0) if frame is None else frame
     score = np.random.default_rng(1).random(len(frame))
     return build_reference(
@@ -52,9 +52,9 @@ def make_reference(frame: pd.DataFrame | None = None, schema: Schema = SCHEMA) -
     )
 
 
-def count_rows(made: Reference, frame: pd.DataFrame) -> BinCounts:
+def count_rows(reference: Reference, frame: pd.DataFrame) -> BinCounts:
     """Return the counts of rows without predictions."""
-    return count_frame(made, frame, n_rows=len(frame))
+    return count_frame(reference, frame, n_rows=len(frame))
 
 
 def detect(frame: pd.DataFrame, reference: Reference | None = None, *, context: DriftContext = CONTEXT) -> DriftReport:

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.log.rollup_updates import HOUR_US
 from pipeline.package import PackageStore
+from pipeline.project import paths
 from pipeline.state import PredictionRow, PredictionWriter, add_outcomes, current_deployment, open_state
 from tests.fixtures.small_packages import parts
 from tests.fixtures.toy_dataset import ROOT
@@ -35,13 +36,14 @@ def make_monitor(root: Path) -> ModelMonitor:
 def production_package(root: Path) -> tuple[Package, int]:
     state = open_state(root)
     with state.reading() as connection:
-        found = current_deployment(connection, MODEL_NAME)
+        deployment = current_deployment(connection, MODEL_NAME)
     state.close()
-    return PackageStore(root / "state/packages").load(found.digests["Production"]), found.versions["Production"]
+    package = PackageStore(root / paths.PACKAGES).load(deployment.digests["Production"])
+    return package, deployment.versions["Production"]
 
 
 def live_rows(n: int, seed: int = 0) -> pd.DataFrame:
-    """Return rows of the generator that the package was trained on, with their true class."""
+    """Return rows of the generator of the training data, with their outcomes."""
     frame = parts("personality", 4_000).train
     return frame.sample(n, random_state=seed, replace=True).reset_index(drop=True)
 
@@ -55,41 +57,41 @@ def write_log(
     prefix: str = "p",
     weights: Sequence[float] | None = None,
 ) -> list[str]:
-    """Log rows evenly over [start, stop), in an order that is not that of their moments; return their identifiers."""
+    """Log rows evenly over [start, stop), not in the order of their moments; return their identifiers."""
     package, version = production_package(root)
     probabilities = package.predict_proba(frame)
-    said = package.predict(frame)
-    at = np.linspace(start, stop, len(frame), endpoint=False).astype(np.int64)
+    predicted = package.predict(frame)
+    moments = np.linspace(start, stop, len(frame), endpoint=False).astype(np.int64)
     names = list(package.schema.feature_names)
     ids = [f"{prefix}{i}" for i in range(len(frame))]
-    plain = json.loads(frame[names].to_json(orient="records"))
+    features = json.loads(frame[names].to_json(orient="records"))
     rows = []
     for i in np.random.default_rng(0).permutation(len(frame)).tolist():
-        shares = dict(zip(package.classes, probabilities[i].tolist(), strict=True))
+        by_class = dict(zip(package.classes, probabilities[i].tolist(), strict=True))
         rows.append(
             PredictionRow(
-                ids[i],
-                int(at[i]),
-                MODEL_NAME,
-                version,
-                package.digest,
-                1,
-                json.dumps(plain[i]),
-                str(said[i]),
-                json.dumps(shares),
-                shares[str(said[i])],
-                "production",
-                "api",
-                900,
-                1.0 if weights is None else weights[i],
-                None,
-                None,
+                prediction_id=ids[i],
+                predicted_at=int(moments[i]),
+                model=MODEL_NAME,
+                version=version,
+                digest=package.digest,
+                generation=1,
+                features=json.dumps(features[i]),
+                prediction=str(predicted[i]),
+                probabilities=json.dumps(by_class),
+                confidence=by_class[str(predicted[i])],
+                served_by="production",
+                source="api",
+                latency_us=900,
+                weight=1.0 if weights is None else weights[i],
+                idempotency_key=None,
+                subject=None,
             )
         )
     state = open_state(root)
-    journal = PredictionWriter(state)
-    journal.write(rows)
-    journal.close()
+    writer = PredictionWriter(state)
+    writer.write(rows)
+    writer.close()
     state.close()
     return ids
 
@@ -97,8 +99,12 @@ def write_log(
 def write_outcomes(root: Path, outcomes: list[tuple[str, str]]) -> None:
     state = open_state(root)
     with state.writing() as connection:
-        add_outcomes(connection, [(one, NOW, word, "test") for one, word in outcomes])
+        add_outcomes(connection, [(prediction_id, NOW, label, "test") for prediction_id, label in outcomes])
     state.close()
+
+
+def numeric_feature(package: Package) -> str:
+    return next(column.name for column in package.schema.features if column.is_numeric)
 
 
 def hours_us(n: float) -> int:
@@ -106,4 +112,4 @@ def hours_us(n: float) -> int:
 
 
 def plain_counts(counts: Any) -> dict[str, list[int]]:
-    return {name: one.tolist() for name, one in {**counts.features, **counts.outputs}.items()}
+    return {name: vector.tolist() for name, vector in {**counts.features, **counts.outputs}.items()}

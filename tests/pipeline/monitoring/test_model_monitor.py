@@ -1,4 +1,4 @@
-"""The monitor says of the log what pandas says of its rows, whatever the order in which they came."""
+"""The monitor gives the results of pandas for the logged rows, whatever their order."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.pipeline.monitoring.log_fixtures import (
     hours_us,
     live_rows,
     make_monitor,
+    numeric_feature,
     plain_counts,
     production_package,
     write_log,
@@ -56,11 +57,11 @@ def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: t
     package, _ = production_package(project)
     state = open_state(project)
     assert roll_up(state, MODEL_NAME, lambda _: package) == 1_200
-    since, until = (start + hours_us(one) for one in window)
-    found = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
+    since, until = (start + hours_us(bound) for bound in window)
+    counts = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
     state.close()
-    at = np.linspace(start, start + hours_us(6), 1_200, endpoint=False).astype(np.int64)
-    part = frame[(at >= since) & (at < until)].reset_index(drop=True)
+    moments = np.linspace(start, start + hours_us(6), 1_200, endpoint=False).astype(np.int64)
+    part = frame[(moments >= since) & (moments < until)].reset_index(drop=True)
     probabilities = package.predict_proba(part)
     positive = package.classes.index(package.schema.target.positive)
     expected = count_frame(
@@ -71,8 +72,8 @@ def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: t
         confidence=probabilities.max(axis=1),
         predicted=package.predict(part),
     )
-    assert found.n_rows == len(part)
-    assert plain_counts(found) == plain_counts(expected)
+    assert counts.n_rows == len(part)
+    assert plain_counts(counts) == plain_counts(expected)
 
 
 def test_rows_are_counted_once_also_when_they_come_late_and_after_a_rebuild(project: Path) -> None:
@@ -103,8 +104,8 @@ def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> 
         )
         raise KeyboardInterrupt
     assert roll_up(state, MODEL_NAME, lambda _: package) == 100
-    found = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
-    assert found.n_rows == 100
+    counts = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
+    assert counts.n_rows == 100
     state.close()
 
 
@@ -113,7 +114,7 @@ def test_two_processes_that_roll_up_at_once_count_each_row_once(project: Path) -
     package, _ = production_package(project)
     state, other = open_state(project), open_state(project)
 
-    def packages(_digest: str):  # the other one is faster, while this one counts
+    def packages(_digest: str) -> Package:  # the other roll-up finishes while this one counts
         roll_up(other, MODEL_NAME, lambda _: package)
         return package
 
@@ -127,20 +128,24 @@ def test_shifted_live_rows_drift_and_others_do_not(project: Path) -> None:
     monitor = make_monitor(project)
     frame = live_rows(1_500)
     write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
-    calm = monitor.detect_data_drift()
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
-    moved = frame.copy()
-    moved[number] = moved[number].max()
-    write_log(project, moved, start=NOW - hours_us(1), stop=NOW, prefix="moved")
+    stable = monitor.detect_data_drift()
+    number = numeric_feature(production_package(project)[0])
+    shifted = frame.copy()
+    shifted[number] = shifted[number].max()
+    write_log(project, shifted, start=NOW - hours_us(1), stop=NOW, prefix="shifted")
     drifted = monitor.detect_data_drift(window_hours=0.9)
-    assert (calm["drift_detected"], calm["verdict"] in ("stable", "watch"), calm["n_rows"]) == (False, True, 1_500)
+    assert (stable["drift_detected"], stable["verdict"] in ("stable", "watch"), stable["n_rows"]) == (
+        False,
+        True,
+        1_500,
+    )
     assert number in drifted["drifted_features"]
     assert drifted["findings"][0]["summary"]
 
 
 def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Path) -> None:
     frame = live_rows(600)
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    number = numeric_feature(production_package(project)[0])
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(2), stop=NOW)
     monitor = make_monitor(project)
@@ -151,21 +156,8 @@ def test_drift_in_a_single_window_gives_watch_when_two_are_required(project: Pat
     assert number in monitor.detect_data_drift(window_hours=1)["drifted_features"]
 
 
-def test_a_passed_frame_can_be_the_reference(project: Path) -> None:
-    monitor = make_monitor(project)
-    frame = live_rows(1_000)
-    write_log(project, frame, start=NOW - hours_us(5), stop=NOW)
-    same = monitor.detect_data_drift(live_rows(1_500, 9))
-    other = live_rows(1_500, 9)
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
-    other[number] = other[number].max()
-    differs = monitor.detect_data_drift(other, drift_threshold=0.1)
-    assert (same["drift_detected"], same["multivariate"]["verdict"]) == (False, "stable")
-    assert (differs["drift_detected"], differs["multivariate"]["value"] > 0.9) == (True, True)
-
-
 def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
-    """Duplicates, revisions, late ones, and ones for predictions that are not there."""
+    """With duplicates, revisions, late outcomes, and outcomes of unknown predictions."""
     frame = live_rows(2_000)
     ids = write_log(project, frame, start=NOW - hours_us(20), stop=NOW)
     package, _ = production_package(project)
@@ -176,17 +168,17 @@ def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
     known = rng.permutation(2_000)[:1_500]
     first = [(ids[i], other[truth[i]] if rng.random() < 0.05 else truth[i]) for i in known]
     again = [(ids[i], truth[i]) for i in known[:450]]
-    unknown = [(f"nobody{i}", target.classes[0]) for i in range(40)]
+    unknown = [(f"unknown{i}", target.classes[0]) for i in range(40)]
     write_outcomes(project, [*first, *unknown])
     write_outcomes(project, again)
     table = pd.DataFrame([*first, *again], columns=["id", "outcome"]).groupby("id").last()
-    said = pd.Series(package.predict(frame), index=ids).loc[table.index]
-    found = make_monitor(project).calculate_performance_metrics(window_hours=24)
-    assert (found["total_predictions"], found["n_outcomes"], found["coverage"]) == (2_000, 1_500, 0.75)
-    assert found["accuracy"] == pytest.approx(accuracy_score(table["outcome"], said), abs=1e-9)
-    assert found["f1_score"] == pytest.approx(f1_score(table["outcome"], said, average="weighted"), abs=1e-9)
-    assert found["intervals"]["accuracy"][0] < found["accuracy"] < found["intervals"]["accuracy"][1]
-    assert found["estimated"]["accuracy"]["value"] == pytest.approx(
+    predicted = pd.Series(package.predict(frame), index=ids).loc[table.index]
+    metrics = make_monitor(project).calculate_performance_metrics(window_hours=24)
+    assert (metrics["total_predictions"], metrics["n_outcomes"], metrics["coverage"]) == (2_000, 1_500, 0.75)
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(table["outcome"], predicted), abs=1e-9)
+    assert metrics["f1_score"] == pytest.approx(f1_score(table["outcome"], predicted, average="weighted"), abs=1e-9)
+    assert metrics["intervals"]["accuracy"][0] < metrics["accuracy"] < metrics["intervals"]["accuracy"][1]
+    assert metrics["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(frame).max(axis=1).mean(), abs=1e-6
     )
 
@@ -201,50 +193,14 @@ def test_an_outcome_that_comes_before_its_prediction_is_joined_later(project: Pa
     assert monitor.calculate_performance_metrics()["n_outcomes"] == 5
 
 
-def test_single_predictions_are_logged_as_in_the_examples(project: Path) -> None:
-    monitor = make_monitor(project)
-    package, version = production_package(project)
-    frame = live_rows(3)
-    names = list(package.schema.feature_names)
-    classes = package.classes
-    first = monitor.log_prediction(classes[0], frame[names].iloc[[0]], 0.8, classes[0])
-    monitor.log_prediction(classes[1], frame[names].iloc[1], np.float64(0.7), classes[0], "request-1")
-    monitor.log_prediction(prediction=classes[1], features={names[0]: None}, confidence=0.6)
-    found = monitor.get_monitoring_dashboard_data(hours=1)
-    assert len(first) == 36
-    assert (found["total_predictions"], found["n_outcomes"]) == (3, 2)
-    assert found["average_confidence"] == pytest.approx(0.7)
-    assert found["predictions_by_class"] == {classes[0]: 1, classes[1]: 2}
-    assert found["predictions_by_version"] == {str(version): 3}
-    assert monitor.calculate_performance_metrics(1)["accuracy"] == 0.5
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"prediction": "nobody"}, "prediction: 'nobody' is not a class; expected one of "),
-        ({"actual": "nobody"}, "actual: 'nobody' is not a class"),
-        ({"confidence": 1.2}, "confidence: 1.2 is not a probability"),
-        ({"features": [1, 2]}, "features: list is not supported; expected a mapping"),
-        ({"features": {"x": float("inf")}}, "features: x: inf cannot be logged"),
-        ({"request_id": "x" * 37}, "request_id: has 37 characters"),
-    ],
-)
-def test_unloggable_values_are_refused(project: Path, given: dict[str, object], message: str) -> None:
-    package, _ = production_package(project)
-    usual = {"prediction": package.classes[0], "features": {}, "confidence": 0.9}
-    with pytest.raises(DataError, match=message):
-        make_monitor(project).log_prediction(**{**usual, **given})
-
-
 def test_an_outcome_of_unknown_class_is_refused_and_not_stored(project: Path) -> None:
     monitor = make_monitor(project)
     package, _ = production_package(project)
-    one = monitor.log_prediction(package.classes[0], {}, 0.9)
+    prediction_id = monitor.log_prediction(package.classes[0], {}, 0.9)
     with pytest.raises(
-        DataError, match=f"actual: 'nobody' is not a class; expected one of {', '.join(package.classes)}"
+        DataError, match=f"actual: 'other' is not a class; expected one of {', '.join(package.classes)}"
     ):
-        monitor.log_outcome(one, "nobody")
+        monitor.log_outcome(prediction_id, "other")
     assert monitor.get_monitoring_dashboard_data(hours=1)["n_outcomes"] == 0
 
 
@@ -283,7 +239,9 @@ def test_degradation_reports_its_baseline(project: Path) -> None:
     assert monitor.detect_performance_degradation({"accuracy": 0.85})["findings"][0]["verdict"] == "not_enough_data"
     write_outcomes(project, list(zip(ids, truth, strict=True)))
     fine = monitor.detect_performance_degradation({"accuracy": 0.85, "f1_score": 0.83}, degradation_threshold=0.05)
-    write_outcomes(project, [(one, other[word]) for one, word in zip(ids[:400], truth[:400], strict=True)])
+    write_outcomes(
+        project, [(prediction_id, other[label]) for prediction_id, label in zip(ids[:400], truth[:400], strict=True)]
+    )
     worse = monitor.detect_performance_degradation({"accuracy": 0.85}, degradation_threshold=0.05)
     assert (fine["degradation_detected"], worse["degraded_metrics"]) == (False, ["accuracy"])
     assert monitor.calculate_performance_metrics()["estimates_agree"]["accuracy"] is False
@@ -298,5 +256,5 @@ def test_a_report_holds_everything_about_a_window(project: Path) -> None:
         300,
     )
     assert report["performance"]["estimated"]["accuracy"]["value"] > 0.8
-    assert {one["metric"] for one in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
+    assert {finding["metric"] for finding in report["degradation"]["findings"]} >= {"accuracy", "log_loss"}
     assert report["drift"]["window"]["until"] == "2026-02-02T02:40:00Z"

@@ -40,7 +40,7 @@ SMALLER = {
 
 @pytest.mark.parametrize("data", PROBLEMS)
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_serves_from_onnx_or_says_why_not(tmp_path: Path, model: str, data: str) -> None:
+def test_a_model_has_an_onnx_form_or_the_reason_why_not(tmp_path: Path, model: str, data: str) -> None:
     try:
         manifest = write_small_package(
             tmp_path / "package", data, f"model={model}", *SMALLER.get(model, ()), n_rows=PROBLEMS[data]
@@ -66,7 +66,7 @@ def test_a_calibrated_model_serves_from_onnx(tmp_path: Path, model: str, calibra
     assert package.load_package(tmp_path / "package").serving_classifier.calibration.kind == calibration
 
 
-def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
+def test_edge_cases_are_compared_too() -> None:
     config, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     schema = result.classifier.schema
     hard = edge_case_rows(parts("personality", N_ROWS).test, schema)
@@ -78,7 +78,7 @@ def test_rows_nobody_has_seen_are_among_those_that_are_compared() -> None:
     assert config.model.name == "logistic_regression"
 
 
-def test_a_form_that_answers_otherwise_is_not_used() -> None:
+def test_an_onnx_form_with_other_predictions_is_not_used() -> None:
     _, result = train_small_model("personality", "model=logistic_regression", n_rows=N_ROWS)
     classifier = result.classifier
     other = train_small_model("personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=N_ROWS)[

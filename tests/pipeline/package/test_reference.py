@@ -73,7 +73,7 @@ def test_small_whole_numbers_have_a_bin_each() -> None:
     assert bins.count([-1, 0, 1, 3, 5, 6, None, 2.5]).tolist() == [1, 1, 0, 1, 0, 1, 1, 1, 1, 1]
 
 
-def test_whole_numbers_far_apart_have_bins_where_they_occur() -> None:
+def test_sparse_integers_have_bins_where_they_occur() -> None:
     bins = reference([0, 100, 100, 5000], "integer")
     assert bins.labels == ("0", "100", "5000", "below", "above", "unseen", "missing")
     assert bins.count([-1, 0, 1, 5000, 5001, None]).tolist() == [1, 0, 1, 1, 1, 1, 1]

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_loaded_package_answers_as_the_classifier(folder: Path) -> None:
+def test_a_loaded_package_predicts_like_the_classifier(folder: Path) -> None:
     _, result = train_small_model("personality", "training.calibration=sigmoid", n_rows=N_ROWS)
     rows, loaded = unseen_rows("personality", N_ROWS), package.load_package(folder)
     assert np.abs(loaded.predict_proba(rows) - result.classifier.predict_proba(rows)).max() < 1e-5
@@ -97,7 +97,7 @@ def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
-def test_nothing_in_it_tells_where_or_when(folder: Path) -> None:
+def test_a_package_contains_neither_paths_nor_times(folder: Path) -> None:
     for path in folder.iterdir():
         data = path.read_bytes()
         assert str(ROOT).encode() not in data

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.gates import Gate, GateReport
 from pipeline.registry import ModelRegistry
 from pipeline.state import open_state
 from pipeline.tracking.run_store import RunStore
@@ -55,3 +56,12 @@ def registry(
     shutil.copy(empty_stores / "mlflow.db", tmp_path / "mlflow.db")
     shutil.copytree(empty_stores / "state", tmp_path / "state")
     return ModelRegistry(tmp_path)
+
+
+@pytest.fixture
+def three(registry: ModelRegistry, packages: dict[str, Path]) -> ModelRegistry:
+    """A registry with three versions that passed their gates."""
+    gates = GateReport("0" * 64, None, (Gate("limit ece", "pass", "0.02 of at most 0.015"),))
+    for folder in packages.values():
+        registry.register_model(folder, "personality_model", gates=gates)
+    return registry

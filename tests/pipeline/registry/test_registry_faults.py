@@ -91,10 +91,10 @@ class RegistryUnderTest:
     def register_and_promote(self, **tags: str) -> None:
         """What the register stage does with a candidate that passed."""
         candidate = self.packages.add(self.source)
-        made, _ = stage_transitions.register(
+        registration = stage_transitions.register(
             self.state, self.packages, NAME, candidate=candidate, gates=report().as_dict(), tags=tags
         )
-        stage_transitions.promote(self.state, NAME, made.version, stage="Production")
+        stage_transitions.promote(self.state, NAME, registration.version.version, stage="Production")
 
     def is_intact(self) -> bool:
         """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""

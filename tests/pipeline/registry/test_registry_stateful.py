@@ -62,17 +62,17 @@ class RegistryStateMachine(RuleBasedStateMachine):
     def register(self, name: str, result: str) -> None:
         folder, package = self.sources[name]
         self.packages.add(folder)
-        version, is_new = stage_transitions.register(
+        registration = stage_transitions.register(
             self.state, self.packages, NAME, candidate=package, gates=report(result).as_dict()
         )
-        assert is_new is (name not in self.registered)
-        if is_new:
+        assert registration.is_new is (name not in self.registered)
+        if registration.is_new:
             self.registered.append(name)
             self.verdicts.append(result)
             self.stages.append("None")
             self.n_entries += 1
             self.n_waiting += 1
-        assert version.version == self.registered.index(name) + 1
+        assert registration.version.version == self.registered.index(name) + 1
 
     @precondition(lambda self: self.registered)
     @rule(

@@ -17,9 +17,9 @@ from pipeline.errors import ConfigError
 from pipeline.schema import DTYPES, Column, Schema, Target
 from pipeline.schema.constraint_base import InapplicableConstraint, merge_json_schemas
 from pipeline.schema.failures import find_failures
-from pipeline.serving.errors import InvalidRequest
 from pipeline.serving.rows.fast_decoder import FastDecoder
 from pipeline.serving.rows.json_rows import RowParser
+from pipeline.serving.serving_errors import InvalidRequest
 
 if TYPE_CHECKING:
     from pipeline.schema import Kind

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from pipeline import state as store
 from pipeline.package import PackageStore
 from pipeline.serving import Engine, InvalidRequest, NotReady, Readiness
-from pipeline.serving.errors import IdempotencyConflict
+from pipeline.serving.serving_errors import IdempotencyConflict
 from pipeline.state import open_state
 from pipeline.state.tables import outcomes, predictions
 from tests.fixtures.registered_project import (

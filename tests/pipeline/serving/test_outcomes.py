@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline import state as store
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, UnknownPrediction
 from pipeline.serving.outcomes import Outcome, read_outcomes, store_outcomes
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, UnknownPrediction
 
 if TYPE_CHECKING:
     from pipeline.state import State

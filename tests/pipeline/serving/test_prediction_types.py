@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from pipeline.serving.errors import FieldError
 from pipeline.serving.prediction_types import LineMap, PredictionBatch
+from pipeline.serving.serving_errors import FieldError
 
 
 def test_lines_with_several_errors_are_counted_once() -> None:

@@ -1,4 +1,4 @@
-"""The reloader loads the deployed version once, keeps the current model on a failure, and falls back in a fixed order."""
+"""The reloader loads a deployed version once, keeps the current model on a failure, and falls back in a fixed order."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text
 
 from pipeline.serving.batch_predictor import PendingRequest, Response
-from pipeline.serving.errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.serving.rows.json_rows import ParsedRows
+from pipeline.serving.serving_errors import IdempotencyConflict, LogQueueFull, LogUnavailable
 from pipeline.serving.worker import PredictionWorker
 from pipeline.state import URL_ENV, PredictionWriter, open_state
 from pipeline.state.tables import predictions

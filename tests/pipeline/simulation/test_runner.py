@@ -133,6 +133,7 @@ def test_ctrl_c_ends_it_with_the_totals(server: RunningServer) -> None:
     assert "next: mlops monitor report" in said
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_scenario_runs_on_a_schema_without_categories(tmp_path: Path) -> None:
     write_small_package(tmp_path / "package", "wine", "model=logistic_regression")
     root = tmp_path / "project"

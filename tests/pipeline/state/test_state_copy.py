@@ -132,6 +132,7 @@ def read_all_rows(state: store.State, *, excluded_tables: tuple[str, ...] = ()) 
         }
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_every_table_survives_a_copy_in_both_directions(
     source: store.State, empty: store.State, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_target_with_rows_is_refused_and_unchanged(source: store.State, empty:
     assert read_all_rows(empty) == before
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_copy_is_rolled_back_when_the_source_grows(source: store.State, empty: store.State) -> None:
     def write(done: str, table: str, *_: int) -> None:
         if (done, table) == ("copied", "predictions"):

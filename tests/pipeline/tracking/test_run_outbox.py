@@ -86,6 +86,7 @@ def test_sending_to_a_store_that_is_still_down_keeps_everything(tmp_path: Path, 
     assert len(run_outbox.pending_runs(tmp_path)) == 2
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_server_that_dies_in_the_middle_of_a_run_loses_nothing(empty_store: Path, tmp_path: Path) -> None:
     port = free_port()
     tracker = ExperimentTracker("trials", f"http://127.0.0.1:{port}", tmp_path, timeout_s=5)
@@ -122,6 +123,7 @@ def test_a_run_that_has_not_ended_waits_for_its_process(root: Path, dead_address
     assert len(run_outbox.send_pending_runs(back.store, root, unfinished=True)) == 1
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_real_server_keeps_runs_models_and_files(tmp_path: Path, server_address: str) -> None:
     from sklearn.linear_model import LogisticRegression
 

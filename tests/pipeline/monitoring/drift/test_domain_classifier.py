@@ -1,4 +1,4 @@
-"""A model tells the sides apart exactly where their joint distribution differs."""
+"""The domain classifier separates the sides exactly where their joint distribution differs."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ def correlated_rows(n: int, seed: int, sign: int) -> pd.DataFrame:
 
 
 def test_rows_of_the_same_distribution_are_stable() -> None:
-    found = domain_auc(sample_rows(3_000, 0), sample_rows(2_000, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
-    assert (found.verdict, found.low <= 0.5 <= found.high) == ("stable", True)
+    result = domain_auc(sample_rows(3_000, 0), sample_rows(2_000, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
+    assert (result.verdict, result.low <= 0.5 <= result.high) == ("stable", True)
 
 
 def test_a_joint_shift_without_marginal_shift_drifts() -> None:
     before, after = correlated_rows(3_000, 0, 1), correlated_rows(2_000, 1, -1)
-    found = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **OPTIONS)
-    assert (found.verdict, found.value > 0.8) == ("drift", True)
-    assert "a model separates live rows from training rows with AUC" in found.summary
+    result = domain_auc(before, after, SCHEMA, CONFIG.multivariate, **OPTIONS)
+    assert (result.verdict, result.value > 0.8) == ("drift", True)
+    assert "a model separates live rows from training rows with AUC" in result.summary
     assert detect(after, reference=make_reference(before)).drifted_columns == ()
 
 
 def test_few_rows_give_not_enough_data() -> None:
-    found = domain_auc(sample_rows(3_000, 0), sample_rows(100, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
-    assert (found.verdict, found.value, found.as_dict()["value"]) == ("not_enough_data", None, None)
+    result = domain_auc(sample_rows(3_000, 0), sample_rows(100, 1), SCHEMA, CONFIG.multivariate, **OPTIONS)
+    assert (result.verdict, result.value, result.as_dict()["value"]) == ("not_enough_data", None, None)
 
 
 def test_auc_equals_scikit_learn_and_its_interval_covers_the_truth() -> None:
-    held = 0
+    n_covered = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        hit = np.repeat([True, False], [120, 200])
-        scores = rng.normal(size=320) + hit
-        value, low, high = auc_interval(scores.round(1), hit, 0.95)
-        assert value == pytest.approx(roc_auc_score(hit, scores.round(1)), abs=1e-12)
-        held += low <= 0.7602 <= high  # the normal distribution at 1 over the root of 2
-    assert held >= 52
+        is_positive = np.repeat([True, False], [120, 200])
+        scores = rng.normal(size=320) + is_positive
+        value, low, high = auc_interval(scores.round(1), is_positive, 0.95)
+        assert value == pytest.approx(roc_auc_score(is_positive, scores.round(1)), abs=1e-12)
+        n_covered += low <= 0.7602 <= high  # the normal distribution at 1 over the root of 2
+    assert n_covered >= 52

@@ -35,12 +35,12 @@ def make_bins(values: NDArray[np.float64], kind: str) -> Bins:
 def ours_and_scipy(
     before: NDArray[np.float64], after: NDArray[np.float64], kind: str
 ) -> tuple[list[float], list[float]]:
-    """Return KS and normalised Wasserstein from counts, and scipy's; beyond the points rows count as lying there."""
+    """Return KS and normalized Wasserstein from counts, and scipy's; beyond the points rows count as lying there."""
     bins = make_bins(before, kind)
-    both = drift_statistics.cumulative_shares(bins, np.array(bins.finest.counts), bins.finest.count(after))
-    assert both is not None
+    shares = drift_statistics.cumulative_shares(bins, np.array(bins.finest.counts), bins.finest.count(after))
+    assert shares is not None
     low, high = bins.finest.points[0], bins.finest.points[-1]
-    ours = [drift_statistics.kolmogorov_smirnov(both), drift_statistics.wasserstein(both) / bins.deviation]
+    ours = [drift_statistics.kolmogorov_smirnov(shares), drift_statistics.wasserstein(shares) / bins.deviation]
     theirs = [
         float(scipy.stats.ks_2samp(before, after, method="asymp").statistic),
         float(scipy.stats.wasserstein_distance(before.clip(low, high), after.clip(low, high))) / bins.deviation,
@@ -67,15 +67,15 @@ SAMPLERS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] =
 }
 
 
-@pytest.mark.parametrize("moved", [0.0, 0.3])
+@pytest.mark.parametrize("shift", [0.0, 0.3])
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
 @pytest.mark.parametrize("n", [200, 2_000, 100_000])
-def test_continuous_values_give_what_scipy_gives_within_a_thousandth(name: str, n: int, moved: float) -> None:
+def test_continuous_values_give_what_scipy_gives_within_a_thousandth(name: str, n: int, shift: float) -> None:
     rng = np.random.default_rng(n)
     before = SAMPLERS[name](rng, 18_000)
     after = SAMPLERS[name](rng, n)
     if name != "few values":
-        after = after * (1 + moved) + moved * (rng.random(n) < 0.5)
+        after = after * (1 + shift) + shift * (rng.random(n) < 0.5)
     ours, theirs = ours_and_scipy(before, after, "float")
     assert ours == pytest.approx(theirs, abs=0.001)
 

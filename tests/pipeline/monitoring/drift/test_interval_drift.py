@@ -10,6 +10,7 @@ from tests.pipeline.monitoring.log_fixtures import (
     hours_us,
     live_rows,
     make_monitor,
+    numeric_feature,
     production_package,
     write_log,
 )
@@ -22,7 +23,7 @@ START_US = NOW - NOW % hours_us(1)
 
 def test_shifted_rows_drift_in_their_hours_and_against_the_previous_window(project: Path) -> None:
     package, _ = production_package(project)
-    number = next(column.name for column in package.schema.features if column.is_numeric)
+    number = numeric_feature(package)
     shifted = live_rows(600, seed=1)
     shifted[number] = shifted[number].max()
     write_log(project, live_rows(600, seed=2), start=START_US - hours_us(3), stop=START_US - hours_us(2))

@@ -1,4 +1,4 @@
-"""Sums of hours and days say of any window what pandas says of its rows, whatever outcomes and processes did."""
+"""Roll-ups give the metrics of pandas for any window, whatever the order of outcomes and processes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss
 from pipeline import state as store
 from pipeline.config.config_loader import load_params
 from pipeline.monitoring.log import rollup_updates
-from pipeline.monitoring.log.log_batch import LogBatch, loggable_reference
-from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_rows, window_by_time
-from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS, latency_quantile
+from pipeline.monitoring.log.log_window import PredictionLog, WindowTallies, window_by_time
+from pipeline.monitoring.log.rollup_layout import OUTCOMES, PREDICTIONS
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups, roll_up
 from pipeline.monitoring.performance import performance_report
 from pipeline.state import open_state
@@ -27,6 +26,7 @@ from tests.pipeline.monitoring.log_fixtures import (
     hours_us,
     live_rows,
     make_monitor,
+    numeric_feature,
     production_package,
     write_log,
     write_outcomes,
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from pipeline.state import State
 
 
-def tallies_by_source(state: State, package: Package, part: str, since: int, until: int) -> dict[str, list[int]]:
+def tallies_by_source(state: State, package: Package, section: str, since: int, until: int) -> dict[str, list[int]]:
     log = PredictionLog(state, MODEL_NAME, lambda _: package)
-    found = WindowTallies(log, window_by_time(log, since=since, until=until)).section(part)
-    return {source: [one.n_rows, *one.counts.tolist()] for (_, source, _), one in sorted(found.items())}
+    tallies = WindowTallies(log, window_by_time(log, since=since, until=until)).section(section)
+    return {source: [tally.n_rows, *tally.counts.tolist()] for (_, source, _), tally in sorted(tallies.items())}
 
 
 def outcome_batches(
     ids: list[str], truth: np.ndarray[Any, Any], classes: tuple[str, ...]
 ) -> list[list[tuple[str, str]]]:
-    """Return outcomes in the batches in which they come: 30 % twice, 10 % late, 5 % in conflict, 2 % for nobody."""
+    """Return outcomes in batches: 30 % twice, 10 % late, 5 % conflicting, 2 % for unknown predictions."""
     rng = np.random.default_rng(5)
     other = dict(zip(classes, reversed(classes), strict=True))
     order = rng.permutation(len(ids)).tolist()
@@ -57,7 +57,7 @@ def outcome_batches(
     first = [(ids[i], truth[i]) for i in prompt]
     twice = [(ids[i], truth[i]) for i in prompt[: n * 3 // 10]]
     conflict = [(ids[i], other[truth[i]]) for i in prompt[-n // 20 :]]
-    unknown = [(f"nobody{i}", classes[0]) for i in range(n // 50)]
+    unknown = [(f"unknown{i}", classes[0]) for i in range(n // 50)]
     return [[*first[::2], *unknown], [*first[1::2], *twice], [*conflict, *((ids[i], truth[i]) for i in late)]]
 
 
@@ -73,25 +73,29 @@ def test_ten_thousand_outcomes_in_any_order_give_the_metrics_of_pandas(
     truth = frame[target.column].astype(str).to_numpy()
     monitor = make_monitor(project)
     batches = outcome_batches(ids, truth, target.classes)
-    for batch in batches:  # counted in between, as a monitor that runs every hour does
+    for batch in batches:  # counted in between, as by a monitor that runs every hour
         write_outcomes(project, batch)
-        found = monitor.calculate_performance_metrics(window_hours=24)
-    table = pd.DataFrame([one for batch in batches for one in batch], columns=["id", "outcome"]).groupby("id").last()
+        metrics = monitor.calculate_performance_metrics(window_hours=24)
+    table = (
+        pd.DataFrame([outcome for batch in batches for outcome in batch], columns=["id", "outcome"])
+        .groupby("id")
+        .last()
+    )
     table = table[table.index.isin(ids)]
     rows = frame.set_axis(ids).loc[table.index]
-    y, said = table["outcome"].to_numpy(), package.predict(rows)
+    y, predicted = table["outcome"].to_numpy(), package.predict(rows)
     score = package.predict_proba(rows)[:, target.classes.index(target.positive)]
     is_positive = y == target.positive
-    assert (found["n_outcomes"], found["total_predictions"]) == (len(table), 10_000)
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, said), abs=1e-9)
-    assert found["f1_score"] == pytest.approx(f1_score(y, said, average="weighted"), abs=1e-9)
-    within = 1e-9 if is_from_rows else 0.001
-    assert found["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=within)
-    assert found["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=within)
-    assert found["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=within)
-    assert found["by_source"]["api"]["metrics"]["accuracy"]["value"] == pytest.approx(found["accuracy"])
-    column = next(one for one in found["slices"] if one["n_outcomes"] < len(table))
-    assert 0 <= column["low"] <= column["accuracy"] <= column["high"] <= 1
+    assert (metrics["n_outcomes"], metrics["total_predictions"]) == (len(table), 10_000)
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(y, predicted), abs=1e-9)
+    assert metrics["f1_score"] == pytest.approx(f1_score(y, predicted, average="weighted"), abs=1e-9)
+    tolerance = 1e-9 if is_from_rows else 0.001
+    assert metrics["roc_auc"] == pytest.approx(roc_auc_score(is_positive, score), abs=tolerance)
+    assert metrics["log_loss"] == pytest.approx(log_loss(is_positive, score), abs=tolerance)
+    assert metrics["brier"] == pytest.approx(brier_score_loss(is_positive, score), abs=tolerance)
+    assert metrics["by_source"]["api"]["metrics"]["accuracy"]["value"] == pytest.approx(metrics["accuracy"])
+    part = next(part for part in metrics["slices"] if part["n_outcomes"] < len(table))
+    assert 0 <= part["low"] <= part["accuracy"] <= part["high"] <= 1
 
 
 def test_outcomes_counted_step_by_step_are_those_of_a_rebuild(project: Path) -> None:
@@ -123,10 +127,10 @@ def test_parts_read_ahead_by_two_at_once_are_each_counted_once(project: Path, mo
     with ThreadPoolExecutor(2) as both:
         n_rows = list(both.map(lambda state: roll_up(state, MODEL_NAME, lambda _: package), states))
     whole = (NOW - hours_us(60), NOW + hours_us(1))
-    found = [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
+    tallies = [tallies_by_source(states[0], package, section, *whole) for section in (PREDICTIONS, OUTCOMES)]
     monkeypatch.setattr(rollup_updates, "_BATCH_ROWS", 1_000)
-    assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == found[0]["api"][0] == 600
-    assert found == [tallies_by_source(states[0], package, part, *whole) for part in (PREDICTIONS, OUTCOMES)]
+    assert rebuild_rollups(states[0], MODEL_NAME, lambda _: package) == sum(n_rows) == tallies[0]["api"][0] == 600
+    assert tallies == [tallies_by_source(states[0], package, section, *whole) for section in (PREDICTIONS, OUTCOMES)]
     for state in states:
         state.close()
 
@@ -162,67 +166,37 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
     latency = np.exp(rng.normal(7, 1, 500)).astype(int) + 1
     rows = [
         store.PredictionRow(
-            f"v{i}", NOW - hours_us(3) + i, MODEL_NAME, version, package.digest, 1, "{}", package.classes[0],
-            json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}), 0.7, "production",
-            "api" if i % 4 else "file", int(latency[i]), 1.0, None, None,
+            prediction_id=f"v{i}",
+            predicted_at=NOW - hours_us(3) + i,
+            model=MODEL_NAME,
+            version=version,
+            digest=package.digest,
+            generation=1,
+            features="{}",
+            prediction=package.classes[0],
+            probabilities=json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}),
+            confidence=0.7,
+            served_by="production",
+            source="api" if i % 4 else "file",
+            latency_us=int(latency[i]),
+            weight=1.0,
+            idempotency_key=None,
+            subject=None,
         )
         for i in range(500)
-    ]  # fmt: skip
+    ]
     state = open_state(project)
-    journal = store.PredictionWriter(state)
-    journal.write(rows)
-    journal.close()
+    writer = store.PredictionWriter(state)
+    writer.write(rows)
+    writer.close()
     roll_up(state, MODEL_NAME, lambda _: package)
-    found = tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(4), NOW)
-    assert {name: one[0] for name, one in found.items()} == {"file": 125, "api": 375}
-    shown = make_monitor(project).get_monitoring_dashboard_data(4)
-    assert shown["predictions_by_source"] == {"file": 125, "api": 375}
+    tallies = tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(4), NOW)
+    assert {source: tally[0] for source, tally in tallies.items()} == {"file": 125, "api": 375}
+    traffic = make_monitor(project).get_monitoring_dashboard_data(4)
+    assert traffic["predictions_by_source"] == {"file": 125, "api": 375}
     for percent in (50, 95, 99):
         exact = np.percentile(latency, percent, method="inverted_cdf") / 1000
-        assert shown["latency_ms"][str(percent)] == pytest.approx(exact, rel=0.025)
-    state.close()
-
-
-def test_no_rows_have_no_latency() -> None:
-    assert latency_quantile(np.zeros(5, dtype=np.int64), 0.5) is None
-
-
-@pytest.mark.parametrize("n", [1, 37, 399, 400, 1_000])
-def test_a_window_of_rows_has_the_last_of_them(project: Path, n: int) -> None:
-    write_log(project, live_rows(400), start=NOW - hours_us(9), stop=NOW)
-    monitor = make_monitor(project)
-    assert monitor.get_monitoring_dashboard_data(window_rows=n)["total_predictions"] == min(n, 400)
-    assert monitor.detect_data_drift(window_rows=n)["n_rows"] == min(n, 400)
-
-
-def test_a_window_of_rows_looks_past_rows_of_the_future(project: Path) -> None:
-    """A clock that jumped back leaves rows that lie after this moment."""
-    write_log(project, live_rows(50), start=NOW - hours_us(3), stop=NOW)
-    write_log(project, live_rows(20), start=NOW + 10, stop=NOW + hours_us(2), prefix="future")
-    package, _ = production_package(project)
-    state = open_state(project)
-    roll_up(state, MODEL_NAME, lambda _: package)
-    window = window_by_rows(PredictionLog(state, MODEL_NAME, lambda _: package), 50, until=NOW + 1)
-    assert tallies_by_source(state, package, PREDICTIONS, window.since, window.until)["api"][0] == 50
-    state.close()
-
-
-def test_a_window_of_a_month_is_the_sum_of_its_days_and_hours(project: Path) -> None:
-    package, _ = production_package(project)
-    write_log(project, live_rows(900), start=NOW - hours_us(24 * 30), stop=NOW)
-    state = open_state(project)
-    roll_up(state, MODEL_NAME, lambda _: package)
-    at = np.linspace(NOW - hours_us(24 * 30), NOW, 900, endpoint=False).astype(np.int64)
-    for since, until in (
-        (NOW - hours_us(24 * 29.3), NOW - hours_us(24 * 2.7)),
-        (NOW - hours_us(47.5), NOW - hours_us(2.2)),
-    ):
-        window = window_by_time(PredictionLog(state, MODEL_NAME, lambda _: package), since=since, until=until)
-        assert (
-            tallies_by_source(state, package, PREDICTIONS, since, until)["api"][0]
-            == ((at >= window.since) & (at < until)).sum()
-        )
-        assert since - window.since < hours_us(1)
+        assert traffic["latency_ms"][str(percent)] == pytest.approx(exact, rel=0.025)
     state.close()
 
 
@@ -237,33 +211,36 @@ def test_metrics_are_provisional_until_the_label_delay_has_passed(project: Path)
         delayed = replace(monitor, config=config.model_copy(update={"monitoring": declared}))
         return bool(delayed.calculate_performance_metrics()["provisional"])
 
-    said = [is_provisional(24.0), is_provisional(0.0)]
+    without_outcomes = [is_provisional(24.0), is_provisional(0.0)]
     truth = frame[production_package(project)[0].schema.target.column].astype(str).tolist()
     write_outcomes(project, list(zip(ids, truth, strict=True)))
-    assert [*said, is_provisional(24.0)] == [True, False, False]
+    assert [*without_outcomes, is_provisional(24.0)] == [True, False, False]
 
 
 def test_an_earlier_window_can_be_the_baseline(project: Path) -> None:
     frame = live_rows(800)
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    number = numeric_feature(production_package(project)[0])
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
-    against = {one: monitor.detect_data_drift(window_hours=2, baseline=one) for one in ("training", "previous_window")}
-    assert number in against["training"]["drifted_features"]
-    assert against["previous_window"]["drifted_features"] == []
+    by_baseline = {
+        baseline: monitor.detect_data_drift(window_hours=2, baseline=baseline)
+        for baseline in ("training", "previous_window")
+    }
+    assert number in by_baseline["training"]["drifted_features"]
+    assert by_baseline["previous_window"]["drifted_features"] == []
 
 
 def test_the_baseline_is_chosen_by_override(project: Path) -> None:
     frame = live_rows(800)
-    number = next(one.name for one in production_package(project)[0].schema.features if one.is_numeric)
+    number = numeric_feature(production_package(project)[0])
     frame[number] = frame[number].max()
     write_log(project, frame, start=NOW - hours_us(4), stop=NOW)
     monitor = make_monitor(project)
     declared = monitor.resolved_config.monitoring.model_copy(update={"baseline": "previous_window"})
     relative = replace(monitor, config=monitor.resolved_config.model_copy(update={"monitoring": declared}))
-    found = [one.generate_monitoring_report(2)["drift"]["drifted_features"] for one in (monitor, relative)]
-    assert (number in found[0], found[1]) == (True, [])
+    drifted = [each.generate_monitoring_report(2)["drift"]["drifted_features"] for each in (monitor, relative)]
+    assert (number in drifted[0], drifted[1]) == (True, [])
 
 
 def test_a_rebuild_keeps_the_hours_that_have_left_the_log(project: Path) -> None:
@@ -283,42 +260,6 @@ def test_a_rebuild_keeps_the_hours_that_have_left_the_log(project: Path) -> None
     state.close()
 
 
-def test_values_of_another_type_are_left_out_of_the_counts(project: Path) -> None:
-    package, _ = production_package(project)
-    names = list(package.schema.feature_names)
-    plain = json.loads(live_rows(50)[names].to_json(orient="records"))
-    number = next(one.name for one in package.schema.features if one.is_numeric)
-    rows = [
-        store.LoggedRow(i, NOW, package.digest, "api", 1, json.dumps(one), package.classes[0], "{}", 0.5, 0, 1.0, None)
-        for i, one in enumerate(plain)
-    ]
-    reference = loggable_reference(package)
-    fast = LogBatch.from_rows(rows, package).feature_codes(reference)
-    odd = rows[0]._replace(features=json.dumps({**plain[0], number: {"not": "a number"}}))
-    slow = LogBatch.from_rows([odd, *rows[1:]], package).feature_codes(reference)
-    assert slow[number][0] == -1
-    slow[number][0] = fast[number][0]
-    assert {name: one.tolist() for name, one in slow.items()} == {name: one.tolist() for name, one in fast.items()}
-
-
-def test_binned_features_are_counted_equally_by_chunk_and_by_row(project: Path) -> None:
-    package, _ = production_package(project)
-    number = next(one.name for one in package.schema.features if one.is_numeric)
-    columns = tuple(replace(one, store="bin") if one.name == number else one for one in package.schema.columns)
-    binned = replace(package, schema=replace(package.schema, columns=columns))
-    texts = [json.dumps({number: {"bin": 2}}), json.dumps({number: None}), json.dumps({})]
-    rows = [
-        store.LoggedRow(i, NOW, package.digest, "api", 1, one, package.classes[0], "{}", 0.5, 0, 1.0, None)
-        for i, one in enumerate(texts)
-    ]
-    last = len(package.reference.column(number).labels) - 1
-    assert LogBatch.from_rows(rows, binned).feature_codes(loggable_reference(binned))[number].tolist() == [
-        2,
-        last,
-        last,
-    ]
-
-
 def test_rows_of_a_deleted_package_are_still_reported(project: Path) -> None:
     write_log(project, live_rows(30), start=NOW - hours_us(2), stop=NOW)
     package, _ = production_package(project)
@@ -326,7 +267,7 @@ def test_rows_of_a_deleted_package_are_still_reported(project: Path) -> None:
     assert roll_up(state, MODEL_NAME, lambda _: None) == 30
     log = PredictionLog(state, MODEL_NAME, lambda _: None)
     uncounted = WindowTallies(log, window_by_time(log, since=NOW - hours_us(3), until=NOW)).section("uncounted")
-    assert [one.n_rows for one in uncounted.values()] == [30]
+    assert [tally.n_rows for tally in uncounted.values()] == [30]
     assert rebuild_rollups(state, MODEL_NAME, lambda _: package) == 30
     assert tallies_by_source(state, package, PREDICTIONS, NOW - hours_us(3), NOW)["api"][0] == 30
     state.close()

@@ -1,21 +1,21 @@
-"""A log that keeps a share of the answers is counted for all of them: pandas with weights says the same."""
+"""A sampled log is counted for all predictions, with the results of pandas with weights."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 
 from pipeline import state as store
-from pipeline.monitoring import ModelMonitor, PredictionLog, outcomes_by_hour, predictions_by_hour, roll_up
+from pipeline.monitoring import ModelMonitor, PredictionLog, roll_up
 from pipeline.monitoring.log.log_window import WindowTallies, window_by_time
 from pipeline.monitoring.log.rollup_updates import rebuild_rollups
 from pipeline.monitoring.log.sampling_weights import effective_sample, thin_to_equal_weight
 from pipeline.monitoring.performance import performance_report
-from pipeline.state import HOUR_US, RollupCounts, open_state
+from pipeline.state import RollupCounts, open_state
 from tests.pipeline.monitoring.log_fixtures import (
     MODEL_NAME,
     NOW,
@@ -35,93 +35,24 @@ if TYPE_CHECKING:
 N_ROWS = 3_000
 
 
-@pytest.fixture
-def logged(project: Path) -> pd.DataFrame:
-    """Log rows of which the first half are one of three, all others one of eight; every second has its outcome."""
-    package, _ = production_package(project)
-    frame = live_rows(N_ROWS, seed=3)
-    weights = np.where(np.arange(N_ROWS) < N_ROWS // 2, 1 / 0.3, 8.0)
-    ids = write_log(project, frame, start=NOW - hours_us(30), stop=NOW, weights=weights.tolist())
-    at = np.linspace(NOW - hours_us(30), NOW, N_ROWS, endpoint=False).astype(np.int64)
-    probabilities = package.predict_proba(frame)
-    target = package.schema.target
-    truth = frame[target.column].astype(str).to_numpy()
-    write_outcomes(project, [(ids[i], truth[i]) for i in range(0, N_ROWS, 2)])
-    return frame.assign(
-        at=at,
-        hour=at - at % HOUR_US,
-        weight=weights,
-        said=package.predict(frame),
-        truth=truth,
-        confidence=probabilities.max(axis=1),
-        score=probabilities[:, target.classes.index(target.positive)],
-        is_known=np.arange(N_ROWS) % 2 == 0,
-    )
-
-
-def test_hourly_predictions_equal_weighted_pandas(project: Path, logged: pd.DataFrame) -> None:
-    package, _ = production_package(project)
-    state = open_state(project)
-    roll_up(state, MODEL_NAME, lambda _: package)
-    found = predictions_by_hour(
-        PredictionLog(state, MODEL_NAME, lambda _: package), since=NOW - hours_us(30), until=NOW
-    )
-    state.close()
-    by_hour = logged.groupby("hour")["weight"].sum()
-    assert [one.hour for one in found] == by_hour.index.tolist()
-    assert [one.n_predictions for one in found] == pytest.approx(by_hour.tolist(), rel=1e-12)
-    sure = (logged["confidence"] * logged["weight"]).groupby(logged["hour"]).sum() / by_hour
-    assert [one.mean_confidence for one in found] == pytest.approx(sure.tolist(), rel=1e-9)
-    by_class = logged.pivot_table(index="hour", columns="said", values="weight", aggfunc="sum", fill_value=0.0)
-    for name in package.classes:
-        assert [one.by_class.get(name, 0.0) for one in found] == pytest.approx(by_class[name].tolist(), rel=1e-12)
-
-
-def test_hourly_errors_equal_weighted_pandas(project: Path, logged: pd.DataFrame) -> None:
-    package, _ = production_package(project)
-    state = open_state(project)
-    roll_up(state, MODEL_NAME, lambda _: package)
-    asked: dict[str, Any] = {"since": NOW - hours_us(30), "until": NOW}
-    log = PredictionLog(state, MODEL_NAME, lambda _: package)
-    found = outcomes_by_hour(log, digest=package.digest, **asked)
-    assert outcomes_by_hour(log, digest="0" * 64, **asked) == ()
-    state.close()
-    known = logged[logged["is_known"]]
-    n_known = known.groupby("hour")["weight"].sum()
-    wrong = known["weight"].where(known["said"] != known["truth"], 0.0).groupby(known["hour"]).sum()
-    assert [one.hour for one in found] == n_known.index.tolist()
-    assert [one.n_outcomes for one in found] == pytest.approx(n_known.tolist(), rel=1e-12)
-    assert [one.n_errors for one in found] == pytest.approx(wrong.tolist(), rel=1e-12)
-
-
-def test_the_dashboard_counts_all_predictions_and_not_only_sampled_rows(project: Path, logged: pd.DataFrame) -> None:
-    shown = make_monitor(project).get_monitoring_dashboard_data(40)
-    assert shown["total_predictions"] == round(logged["weight"].sum())
-    assert shown["n_outcomes"] == round(logged.loc[logged["is_known"], "weight"].sum())
-    assert shown["average_confidence"] == pytest.approx(np.average(logged["confidence"], weights=logged["weight"]))
-    by_class = logged.groupby("said")["weight"].sum()
-    assert shown["predictions_by_class"] == {name: round(n) for name, n in by_class.items()}
-    assert sum(one["n"] for one in shown["predictions_by_hour"]) == pytest.approx(logged["weight"].sum(), abs=40)
-
-
 def test_shares_are_weighted_and_tests_use_the_number_of_logged_rows(project: Path, logged: pd.DataFrame) -> None:
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
     log = PredictionLog(state, MODEL_NAME, lambda _: package)
     window = window_by_time(log, since=NOW - hours_us(30), until=NOW + 1)
-    found = WindowTallies(log, window).bin_counts(package)
+    counts = WindowTallies(log, window).bin_counts(package)
     rebuild_rollups(state, MODEL_NAME, lambda _: package)
-    again = WindowTallies(log, window).bin_counts(package)
+    recounted = WindowTallies(log, window).bin_counts(package)
     state.close()
     weight = logged["weight"].to_numpy()
     effective = weight.sum() ** 2 / (weight**2).sum()
-    assert found.n_rows == N_ROWS
+    assert counts.n_rows == N_ROWS
     for bins in package.reference.columns:
         codes = bins.finest.codes(logged[bins.name])
         shares = np.bincount(codes, weights=weight, minlength=len(bins.finest.labels)) / weight.sum()
-        assert found.features[bins.name] == pytest.approx(shares * effective, rel=1e-9)
-        assert again.features[bins.name] == pytest.approx(found.features[bins.name], rel=1e-12)
+        assert counts.features[bins.name] == pytest.approx(shares * effective, rel=1e-9)
+        assert recounted.features[bins.name] == pytest.approx(counts.features[bins.name], rel=1e-12)
 
 
 @pytest.mark.parametrize("is_from_rows", [True, False])
@@ -129,22 +60,24 @@ def test_performance_equals_weighted_pandas(
     project: Path, logged: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
     monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
-    found = make_monitor(project).calculate_performance_metrics(window_hours=40)
+    metrics = make_monitor(project).calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]]
     target = production_package(project)[0].schema.target
-    y, said, weights = known["truth"], known["said"], known["weight"]
-    within = 1e-9 if is_from_rows else 0.001
+    y, predicted, weights = known["truth"], known["predicted"], known["weight"]
+    tolerance = 1e-9 if is_from_rows else 0.001
     is_positive = y == target.positive
-    assert (found["n_outcomes"], found["total_predictions"]) == (N_ROWS // 2, N_ROWS)
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, said, sample_weight=weights), abs=1e-9)
-    assert found["f1_score"] == pytest.approx(f1_score(y, said, average="weighted", sample_weight=weights), abs=1e-9)
+    assert (metrics["n_outcomes"], metrics["total_predictions"]) == (N_ROWS // 2, N_ROWS)
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(y, predicted, sample_weight=weights), abs=1e-9)
+    assert metrics["f1_score"] == pytest.approx(
+        f1_score(y, predicted, average="weighted", sample_weight=weights), abs=1e-9
+    )
     auc = roc_auc_score(is_positive, known["score"], sample_weight=weights)
-    assert found["roc_auc"] == pytest.approx(auc, abs=within)
+    assert metrics["roc_auc"] == pytest.approx(auc, abs=tolerance)
     brier = brier_score_loss(is_positive, known["score"], sample_weight=weights)
-    assert found["brier"] == pytest.approx(brier, abs=within)
-    low, high = found["intervals"]["accuracy"]
+    assert metrics["brier"] == pytest.approx(brier, abs=tolerance)
+    low, high = metrics["intervals"]["accuracy"]
     effective = weights.sum() ** 2 / (weights**2).sum()
-    wald = 3.92 * math.sqrt(found["accuracy"] * (1 - found["accuracy"]) / effective)
+    wald = 3.92 * math.sqrt(metrics["accuracy"] * (1 - metrics["accuracy"]) / effective)
     assert high - low == pytest.approx(wald, rel=0.25)
 
 
@@ -168,17 +101,17 @@ def test_a_corrected_outcome_keeps_its_row_weight(project: Path, logged: pd.Data
     monitor.calculate_performance_metrics(window_hours=40)
     other = dict(zip(package.classes, reversed(package.classes), strict=True))
     write_outcomes(project, [(f"p{i}", other[str(logged["truth"].iloc[i])]) for i in range(0, N_ROWS, 4)])
-    found = monitor.calculate_performance_metrics(window_hours=40)
+    metrics = monitor.calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]].copy()
     known["truth"] = [other[word] if i % 4 == 0 else word for i, word in zip(known.index, known["truth"], strict=True)]
-    exact = accuracy_score(known["truth"], known["said"], sample_weight=known["weight"])
-    assert found["accuracy"] == pytest.approx(exact, abs=1e-9)
+    exact = accuracy_score(known["truth"], known["predicted"], sample_weight=known["weight"])
+    assert metrics["accuracy"] == pytest.approx(exact, abs=1e-9)
 
 
 def test_rows_of_equal_weight_are_summed_unchanged() -> None:
-    one = RollupCounts(3, 1.5, np.array([1, 2], dtype=np.int64))
-    found = effective_sample([(4.0, one), (4.0, one)], RollupCounts(0, 0.0, np.zeros(2, dtype=np.int64)))
-    assert (found.n_rows, found.counts.tolist()) == (6, [2, 4])
+    tally = RollupCounts(3, 1.5, np.array([1, 2], dtype=np.int64))
+    sample = effective_sample([(4.0, tally), (4.0, tally)], RollupCounts(0, 0.0, np.zeros(2, dtype=np.int64)))
+    assert (sample.n_rows, sample.counts.tolist()) == (6, [2, 4])
 
 
 def test_rows_are_thinned_to_equal_weight() -> None:
@@ -186,22 +119,6 @@ def test_rows_are_thinned_to_equal_weight() -> None:
         store.LoggedRow(i, NOW, "d", "api", 1, "{}", "a", "{}", 0.5, 0, 8.0 if i % 2 else 2.0, None)
         for i in range(4_000)
     ]
-    kept = thin_to_equal_weight(rows, seed=0)
-    assert sum(row.weight == 8.0 for row in kept) == 2_000
-    assert sum(row.weight == 2.0 for row in kept) == pytest.approx(500, abs=60)
-
-
-def test_hours_of_a_deleted_package_have_no_classes(project: Path) -> None:
-    write_log(project, live_rows(40), start=NOW - hours_us(2), stop=NOW, weights=[2.5] * 40)
-    state = open_state(project)
-
-    def gone(_: str) -> Any:
-        return None
-
-    roll_up(state, MODEL_NAME, gone)
-    found = predictions_by_hour(PredictionLog(state, MODEL_NAME, gone), since=NOW - hours_us(2), until=NOW)
-    state.close()
-    assert (sum(one.n_predictions for one in found), [dict(one.by_class) for one in found]) == (
-        100.0,
-        [{}] * len(found),
-    )
+    thinned = thin_to_equal_weight(rows, seed=0)
+    assert sum(row.weight == 8.0 for row in thinned) == 2_000
+    assert sum(row.weight == 2.0 for row in thinned) == pytest.approx(500, abs=60)

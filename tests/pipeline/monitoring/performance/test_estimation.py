@@ -1,4 +1,4 @@
-"""Figures are those of the rows; before outcomes arrive they are what calibrated probabilities promise."""
+"""Realized metrics equal those of the rows; estimated metrics follow from calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
-from pipeline.errors import DataError, UnknownOption
+from pipeline.errors import UnknownOption
 from pipeline.metrics import MetricEstimate
 from pipeline.monitoring import (
     IntervalOptions,
@@ -20,7 +20,6 @@ from pipeline.monitoring import (
     estimates_agree,
 )
 from pipeline.schema import Target
-from tests.pipeline.monitoring.drift_fixtures import make_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +32,7 @@ NAMES = ("accuracy", "f1_weighted", "roc_auc", "log_loss", "brier")
 def sample_scores(
     n: int, seed: int, *, a: float = 1.0, b: float = 2.0
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return calibrated probabilities of "yes" and outcomes that keep them."""
+    """Return calibrated probabilities of "yes", and outcomes drawn from them."""
     rng = np.random.default_rng(seed)
     score = rng.beta(a, b, n)
     return score, (rng.random(n) < score).astype(np.int64)
@@ -46,105 +45,84 @@ def make_histogram(score: NDArray[np.float64], y: NDArray[np.int64] | None = Non
 
 def test_realized_metrics_equal_scikit_learn() -> None:
     score, y = sample_scores(20_000, 0)
-    found = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, intervals=INTERVALS)
-    said = score >= 0.5
+    realized = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, intervals=INTERVALS)
+    predicted = score >= 0.5
     expected = {
-        "accuracy": accuracy_score(y, said),
-        "f1_weighted": f1_score(y, said, average="weighted"),
+        "accuracy": accuracy_score(y, predicted),
+        "f1_weighted": f1_score(y, predicted, average="weighted"),
         "roc_auc": roc_auc_score(y, score),
         "log_loss": log_loss(y, score),
     }
-    assert found.metrics["accuracy"].value == pytest.approx(expected["accuracy"], abs=1e-12)
-    assert {name: found.metrics[name].value for name in expected} == pytest.approx(expected, abs=2e-4)
-    assert (found.n_outcomes, found.coverage, found.is_estimated) == (20_000, 0.8, False)
+    assert realized.metrics["accuracy"].value == pytest.approx(expected["accuracy"], abs=1e-12)
+    assert {name: realized.metrics[name].value for name in expected} == pytest.approx(expected, abs=2e-4)
+    assert (realized.n_outcomes, realized.coverage, realized.is_estimated) == (20_000, 0.8, False)
 
 
 def test_intervals_of_realized_metrics_have_nominal_coverage() -> None:
     big, y = sample_scores(2_000_000, 1)
     truth = accuracy_score(y, big >= 0.5)
-    held = 0
+    n_covered = 0
     for seed in range(60):
-        figure = calculate_realized_performance(
+        metric = calculate_realized_performance(
             make_histogram(*sample_scores(1_000, 100 + seed)), ["accuracy"], n_rows=1_000, intervals=INTERVALS
         ).metrics["accuracy"]
-        held += figure.low <= truth <= figure.high
-    assert held >= 52  # 57 expected of 60
+        n_covered += metric.low <= truth <= metric.high
+    assert n_covered >= 52  # 57 expected of 60
 
 
 @pytest.mark.parametrize("shape", [(1.0, 2.0), (0.3, 0.3), (5.0, 1.0)])
 def test_estimated_metrics_are_right_for_calibrated_probabilities(shape: tuple[float, float]) -> None:
     score, y = sample_scores(400_000, 2, a=shape[0], b=shape[1])
-    expected = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
-    measured = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=len(y), intervals=INTERVALS)
+    estimated = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
+    realized = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=len(y), intervals=INTERVALS)
     for name in NAMES:
-        assert expected.metrics[name].value == pytest.approx(measured.metrics[name].value, abs=0.003)
-    assert expected.is_estimated
+        assert estimated.metrics[name].value == pytest.approx(realized.metrics[name].value, abs=0.003)
+    assert estimated.is_estimated
 
 
 def test_intervals_of_estimated_metrics_have_nominal_coverage() -> None:
-    held = 0
+    n_covered = 0
     for seed in range(60):
         score, y = sample_scores(500, seed)
-        figure = estimate_performance(make_histogram(score), ["roc_auc"], intervals=INTERVALS).metrics["roc_auc"]
-        held += figure.low <= roc_auc_score(y, score) <= figure.high
-    assert held >= 52
-
-
-def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
-    made = make_reference()
-    score, _ = sample_scores(100_000, 3)
-    counts = made.score.finest.count(score)
-    from_counts = estimate_performance(
-        ScoreHistogram.from_histogram(made.score, counts, TARGET, threshold=0.5), NAMES, intervals=INTERVALS
-    )
-    from_rows = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
-    assert from_counts.n_rows == 100_000
-    for name in NAMES:
-        assert from_counts.metrics[name].value == pytest.approx(from_rows.metrics[name].value, abs=0.001)
-
-
-def test_a_histogram_of_three_classes_is_refused() -> None:
-    made = make_reference()
-    with pytest.raises(DataError, match="has 3 classes; a histogram of scores needs two classes; pass rows"):
-        ScoreHistogram.from_histogram(
-            made.score, made.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
-        )
+        metric = estimate_performance(make_histogram(score), ["roc_auc"], intervals=INTERVALS).metrics["roc_auc"]
+        n_covered += metric.low <= roc_auc_score(y, score) <= metric.high
+    assert n_covered >= 52
 
 
 def test_three_classes_are_expected_from_rows() -> None:
     rng = np.random.default_rng(4)
     probabilities = rng.dirichlet([1, 1, 1], 20_000)
     y = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    said = probabilities.argmax(axis=1)
-    found = estimate_performance(
-        ScoreHistogram.from_rows(probabilities, said, positive=None),
+    predicted = probabilities.argmax(axis=1)
+    estimated = estimate_performance(
+        ScoreHistogram.from_rows(probabilities, predicted, positive=None),
         ["accuracy", "log_loss"],
         intervals=IntervalOptions(confidence_level=0.95, bootstrap_samples=100, seed=0),
     )
-    assert found.metrics["accuracy"].value == pytest.approx(accuracy_score(y, said), abs=0.01)
-    assert found.metrics["log_loss"].value == pytest.approx(log_loss(y, probabilities), abs=0.01)
+    assert estimated.metrics["accuracy"].value == pytest.approx(accuracy_score(y, predicted), abs=0.01)
+    assert estimated.metrics["log_loss"].value == pytest.approx(log_loss(y, probabilities), abs=0.01)
 
 
 def test_an_estimate_disagrees_when_the_realized_metric_leaves_its_interval() -> None:
     score, y = sample_scores(5_000, 5)
-    expected = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
-    kept = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=5_000, intervals=INTERVALS)
-    turned = calculate_realized_performance(make_histogram(score, 1 - y), NAMES, n_rows=5_000, intervals=INTERVALS)
-    assert estimates_agree(expected, kept) == dict.fromkeys(NAMES, True)
-    assert estimates_agree(expected, turned) == dict.fromkeys(NAMES, False)
+    estimated = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
+    consistent = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=5_000, intervals=INTERVALS)
+    inverted = calculate_realized_performance(make_histogram(score, 1 - y), NAMES, n_rows=5_000, intervals=INTERVALS)
+    assert estimates_agree(estimated, consistent) == dict.fromkeys(NAMES, True)
+    assert estimates_agree(estimated, inverted) == dict.fromkeys(NAMES, False)
 
 
 def test_a_window_without_outcomes_has_no_realized_metrics() -> None:
-    found = calculate_realized_performance(
+    realized = calculate_realized_performance(
         make_histogram(sample_scores(100, 0)[0]), ["accuracy"], n_rows=100, intervals=INTERVALS
     )
-    assert (found.metrics["accuracy"], found.coverage) == (MetricEstimate(None, None, None), 0.0)
-    assert estimates_agree(found, found) == {}
+    assert (realized.metrics["accuracy"], realized.coverage) == (MetricEstimate(None, None, None), 0.0)
+    assert estimates_agree(realized, realized) == {}
 
 
 def test_an_empty_window_has_no_estimated_metrics() -> None:
-    found = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], intervals=INTERVALS)
-    assert (found.metrics["accuracy"].value, found.n_rows, found.coverage) == (None, 0, 0.0)
+    estimated = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], intervals=INTERVALS)
+    assert (estimated.metrics["accuracy"].value, estimated.n_rows, estimated.coverage) == (None, 0, 0.0)
 
 
 def make_performance(value: float, low: float | None, high: float | None, name: str = "accuracy") -> Performance:
@@ -165,27 +143,27 @@ def make_performance(value: float, low: float | None, high: float | None, name: 
 def test_a_metric_degrades_beyond_threshold_and_chance(
     value: float, low: float | None, high: float | None, expected: str
 ) -> None:
-    (found,) = detect_degradation(make_performance(value, low, high), {"accuracy": 0.90}, threshold=0.06)
-    assert found.verdict == expected
+    (degradation,) = detect_degradation(make_performance(value, low, high), {"accuracy": 0.90}, threshold=0.06)
+    assert degradation.verdict == expected
 
 
 def test_few_outcomes_give_neither_degradation_nor_disagreement() -> None:
-    """The bootstrap of three rows that are all wrong knows of no luck: its interval is a point."""
+    """The bootstrap of three rows that are all wrong has no variation: its interval is a point."""
     score = np.full(3, 0.9)
-    measured = calculate_realized_performance(
+    realized = calculate_realized_performance(
         make_histogram(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, intervals=INTERVALS
     )
-    expected = estimate_performance(make_histogram(score), ["accuracy"], intervals=INTERVALS)
-    (found,) = detect_degradation(measured, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
-    assert (measured.metrics["accuracy"].high, found.verdict) == (0.0, "not_enough_data")
-    assert estimates_agree(expected, measured, min_outcomes=200) == {}
+    estimated = estimate_performance(make_histogram(score), ["accuracy"], intervals=INTERVALS)
+    (degradation,) = detect_degradation(realized, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
+    assert (realized.metrics["accuracy"].high, degradation.verdict) == (0.0, "not_enough_data")
+    assert estimates_agree(estimated, realized, min_outcomes=200) == {}
 
 
 def test_a_larger_loss_is_worse() -> None:
-    (found,) = detect_degradation(
+    (degradation,) = detect_degradation(
         make_performance(0.5, 0.45, 0.55, "log_loss"), {"log_loss": 0.3}, threshold=0.1, kind="absolute"
     )
-    assert (found.verdict, found.worsening, found.worsening_lower_bound) == (
+    assert (degradation.verdict, degradation.worsening, degradation.worsening_lower_bound) == (
         "degraded",
         pytest.approx(0.2),
         pytest.approx(0.15),
@@ -193,8 +171,10 @@ def test_a_larger_loss_is_worse() -> None:
 
 
 def test_a_baseline_goes_by_the_names_that_scikit_learn_gives() -> None:
-    (found,) = detect_degradation(make_performance(0.5, 0.4, 0.6, "f1_weighted"), {"f1_score": 0.9}, threshold=0.05)
-    assert (found.metric, found.verdict) == ("f1_score", "degraded")
+    (degradation,) = detect_degradation(
+        make_performance(0.5, 0.4, 0.6, "f1_weighted"), {"f1_score": 0.9}, threshold=0.05
+    )
+    assert (degradation.metric, degradation.verdict) == ("f1_score", "degraded")
 
 
 def test_a_baseline_of_no_metric_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Where no model file can be loaded, the rule of the package predicts if the settings allow it; responses name their source."""
+"""Where no model can be loaded, the rule of the package predicts if the settings allow it, and responses name it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files, outcomes and the log, as a person meets them on the command line."""
+"""The commands that score files, import outcomes and manage the prediction log."""
 
 from __future__ import annotations
 

@@ -143,6 +143,7 @@ def test_a_refused_credential_gets_a_challenge_without_details(server: RunningSe
     assert {**expired.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_key_is_shown_once_and_only_its_digest_is_stored(project: Path, run_cli: CliRunner) -> None:
     done = run_cli("keys", "create", "--role", "predict", "--name", "shop", "--json", cwd=project)
     key = json.loads(done.out)["key"]
@@ -174,6 +175,7 @@ def _reaches_status(client: httpx.Client, headers: dict[str, str], status: int) 
     return False
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_key_changes_are_in_the_audit_log(project: Path, run_cli: CliRunner) -> None:
     run_cli("keys", "create", "--role", "viewer", cwd=project)
     trail = json.loads(run_cli("audit", "list", "--json", cwd=project).out)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import Conflict, DependencyUnavailable, IntegrityError, MlopsError
-from pipeline.serving import errors
-from pipeline.serving.errors import ServingError
+from pipeline.serving import serving_errors
 from pipeline.serving.http import problems
+from pipeline.serving.serving_errors import ServingError
 from tests.fixtures.toy_dataset import ROOT
 
 if TYPE_CHECKING:
@@ -56,11 +56,19 @@ def test_no_file_of_the_engine_contains_a_status() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "status"),
     [
-        (errors.MalformedBody.for_field("", "json", "the body is empty"), "invalid-json", 400),
-        (errors.BodyTooLarge.for_field("rows", "max_rows", "has 6 rows"), "too-large", 413),
-        (errors.InvalidRequest.for_field("rows[0]", "type", "expected an object"), "invalid-rows", 422),
-        (errors.IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", "taken"), "key-conflict", 409),
-        (errors.UnknownPrediction.for_field("prediction_id", "unknown", "no such id"), "unknown-prediction", 404),
+        (serving_errors.MalformedBody.for_field("", "json", "the body is empty"), "invalid-json", 400),
+        (serving_errors.BodyTooLarge.for_field("rows", "max_rows", "has 6 rows"), "too-large", 413),
+        (serving_errors.InvalidRequest.for_field("rows[0]", "type", "expected an object"), "invalid-rows", 422),
+        (
+            serving_errors.IdempotencyConflict.for_field("Idempotency-Key", "idempotency_key", "taken"),
+            "key-conflict",
+            409,
+        ),
+        (
+            serving_errors.UnknownPrediction.for_field("prediction_id", "unknown", "no such id"),
+            "unknown-prediction",
+            404,
+        ),
         (Conflict("another process holds the lock"), "conflict", 409),
         (IntegrityError("bytes differ"), "bug", 500),
         (MlopsError("a fault"), "bug", 500),
@@ -72,8 +80,8 @@ def test_an_error_becomes_the_problem_of_its_class(error: Exception, kind: str, 
     assert (problem.kind, problem.status) == (kind, status)
 
 
-@pytest.mark.parametrize("error_class", error_classes(errors.NotReady))
-def test_an_engine_that_is_not_ready_names_the_seconds_to_wait(error_class: type[errors.NotReady]) -> None:
+@pytest.mark.parametrize("error_class", error_classes(serving_errors.NotReady))
+def test_an_engine_that_is_not_ready_names_the_seconds_to_wait(error_class: type[serving_errors.NotReady]) -> None:
     problem = problems.problem_from_error(error_class("try again", retry_after_s=7))
     assert (problem.kind, problem.status, problem.headers) == ("not-ready", 503, {"Retry-After": "7"})
 
@@ -85,8 +93,8 @@ def test_the_message_of_a_dependency_stays_in_the_server() -> None:
 
 
 def test_a_document_lists_twenty_faults_and_counts_all() -> None:
-    faults = [errors.FieldError(f"rows[{at}]", "type", "expected a number") for at in range(30)]
-    problem = problems.problem_from_error(errors.InvalidRequest(faults))
+    faults = [serving_errors.FieldError(f"rows[{at}]", "type", "expected a number") for at in range(30)]
+    problem = problems.problem_from_error(serving_errors.InvalidRequest(faults))
     document = json.loads(problems.problem_document(problem, request_id="r1"))
     assert (len(document["problems"]), document["n_problems"], document["status"]) == (20, 30, 422)
     assert document["problems"][0] == {"path": "rows[0]", "rule": "type", "message": "expected a number"}

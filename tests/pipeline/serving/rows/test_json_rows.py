@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.schema import Column, Schema, Target
-from pipeline.serving.errors import BodyTooLarge, InvalidRequest, MalformedBody
 from pipeline.serving.http import json_schemas, open_inference
 from pipeline.serving.rows.json_rows import RowParser
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable

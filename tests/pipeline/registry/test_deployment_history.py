@@ -1,0 +1,55 @@
+"""Past deployments follow from the audit trail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.registry.deployment_history import deployments_after
+from pipeline.state import AuditEntry
+from tests.pipeline.registry.test_model_registry import NAME
+
+if TYPE_CHECKING:
+    from pipeline.registry import ModelRegistry
+
+
+def entry(seq: int, after: dict[str, Any], generation: int | None = None, model: str = NAME) -> AuditEntry:
+    return AuditEntry(
+        seq=seq,
+        recorded_at=seq,
+        actor="ada",
+        action="promote",
+        model=model,
+        version=1,
+        generation=generation,
+        before={},
+        after=after,
+        reason="",
+        evidence={},
+        hash="",
+    )
+
+
+def placed(version: int) -> dict[str, Any]:
+    return {"version": version, "digest": str(version) * 64}
+
+
+def test_a_past_deployment_has_the_decision_behind_it() -> None:
+    history = [
+        entry(1, {}),
+        entry(2, {"Production": placed(1)}, 1),
+        entry(3, {"Production": placed(1), "Staging": placed(2)}, 2),
+        entry(4, {"Production": placed(7)}, 1, model="another"),
+        entry(5, {"Production": placed(1)}, 3),
+    ]
+    found = [(one.model, one.stage, one.version, one.entry.seq) for one in deployments_after(history)]
+    assert found == [("another", "Production", 7, 4), (NAME, "Production", 1, 2)]
+    assert [one.stage for one in deployments_after(history[:3])] == ["Production", "Staging"]
+    assert deployments_after(history[:1]) == []
+
+
+def test_past_deployments_are_read_by_time(three: ModelRegistry) -> None:
+    first = three.promote_model(NAME, 1, "Production").audit_entry.recorded_at
+    second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.recorded_at
+    assert [one.version for one in three.deployments_at(second - 1)] == [1]
+    assert [(one.version, one.entry.reason) for one in three.deployments_at(second)] == [(3, "better")]
+    assert three.deployments_at(first - 1) == []
