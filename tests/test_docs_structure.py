@@ -170,9 +170,3 @@ def test_functions_and_attributes_that_the_pages_name_exist() -> None:
         named += re.findall(r"`(?:\w+\.)*([a-z_]+)\(", text)
         missing += [f"{name(path)}: {attribute}" for attribute in named if attribute not in defined]
     assert missing == []
-
-
-def test_labels_of_the_app_that_its_page_names_are_in_the_app() -> None:
-    labels = re.findall(r"\*\*([^*]+)\*\*", (ROOT / "docs/reference/app.md").read_text(encoding="utf-8"))
-    app_source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "app").rglob("*.py")))
-    assert [label for label in labels if label.replace("\n", " ") not in app_source] == []
