@@ -28,9 +28,9 @@ def register_approved(root: Path, package: Path) -> ModelRegistry:
     """Register a package that has passed its gates."""
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     state = open_state(root)
-    kept = registry.packages
+    packages = registry.packages
     stage_transitions.register(
-        state, kept, MODEL_NAME, candidate=kept.add(package), tags={}, gates=PASSED, description=""
+        state, packages, MODEL_NAME, candidate=packages.add(package), tags={}, gates=PASSED, description=""
     )
     state.close()
     return registry
