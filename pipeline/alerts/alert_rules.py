@@ -1,4 +1,4 @@
-"""Judge the rules of conf/alerts: each speaks, is calm, or cannot be judged."""
+"""Evaluate the rules of conf/alerts: each fires, does not fire, or cannot be evaluated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["SEVERITIES", "RuleResult", "evaluate_rules"]
 
 SEVERITIES = ("info", "warning", "critical")
 _US_PER_MINUTE = 60_000_000
-_SIGNIFICANCE_LEVEL = 0.001  # at which errors above the limit are taken for luck
+_SIGNIFICANCE_LEVEL = 0.001  # above it, errors beyond the threshold count as chance
 _US_PER_HOUR = 60 * _US_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """What one rule says.
+    """The result of one rule.
 
-    `speaks` is None where the rule could not be judged: what it said before stays as it is. `value` and
-    `limit` are in the unit of the rule; `words` is one clause; `next` is the command to type now.
+    `is_firing` is None where the rule could not be evaluated: its incident stays as it is. `value` and
+    `threshold` are in the unit of the rule; `summary` is one clause; `next_command` is the command to run next.
     """
 
     rule: str
@@ -63,35 +63,35 @@ _REPORT_COMMAND = "mlops monitor report"
 
 
 def evaluate_rules(rules: Mapping[str, AlertRuleConfig], inputs: RuleInputs) -> tuple[RuleResult, ...]:
-    """Return what each rule says of the facts, in the order of the rules."""
-    found = []
+    """Return the result of each rule, in the order of the rules."""
+    results = []
     for name, rule in rules.items():
-        kind, limit = CONDITIONS[rule.condition], rule.threshold if rule.threshold is not None else 0.0
-        said = kind.evaluate(inputs, limit)
-        found.append(
+        condition = CONDITIONS[rule.condition]
+        result = condition.evaluate(inputs, 0.0 if rule.threshold is None else rule.threshold)
+        results.append(
             RuleResult(
-                name,
-                rule.condition,
-                rule.group,
-                rule.severity,
-                said.is_firing,
-                said.summary,
-                said.value,
-                rule.threshold,
-                kind.next_command,
+                rule=name,
+                condition=rule.condition,
+                group=rule.group,
+                severity=rule.severity,
+                is_firing=result.is_firing,
+                summary=result.summary,
+                value=result.value,
+                threshold=rule.threshold,
+                next_command=condition.next_command,
             )
         )
-    return tuple(found)
+    return tuple(results)
 
 
 def _condition(
     name: str, command: str
 ) -> Callable[[Callable[[RuleInputs, float], _Result]], Callable[[RuleInputs, float], _Result]]:
-    def join(judge: Callable[[RuleInputs, float], _Result]) -> Callable[[RuleInputs, float], _Result]:
-        CONDITIONS.add(name)(_Condition(judge, command))
-        return judge
+    def register(evaluate: Callable[[RuleInputs, float], _Result]) -> Callable[[RuleInputs, float], _Result]:
+        CONDITIONS.add(name)(_Condition(evaluate, command))
+        return evaluate
 
-    return join
+    return register
 
 
 def _compare_to_threshold(value: float, threshold: float, summary: str) -> _Result:
@@ -99,7 +99,7 @@ def _compare_to_threshold(value: float, threshold: float, summary: str) -> _Resu
 
 
 @_condition("drift", _REPORT_COMMAND)
-def _drift(inputs: RuleInputs, _limit: float) -> _Result:
+def _drift(inputs: RuleInputs, _threshold: float) -> _Result:
     drift = inputs.report["drift"]
     if drift["verdict"] in ("not_enough_data", "not_evaluated"):
         return _Result(None, drift["summary"])
@@ -107,52 +107,50 @@ def _drift(inputs: RuleInputs, _limit: float) -> _Result:
     if not drift["drift_detected"]:
         return _Result(is_firing=False, summary=drift["summary"])
     if not names:
-        return _Result(is_firing=True, summary="columns moved together, none by itself")
+        return _Result(is_firing=True, summary="joint drift; no feature drifts by itself")
     n_columns = len(drift["findings"])
     return _compare_to_threshold(len(names), 0, f"{len(names)} of {pluralize(n_columns, 'distribution')} drifted")
 
 
 @_condition("degradation", _REPORT_COMMAND)
-def _degradation(inputs: RuleInputs, _limit: float) -> _Result:
-    found = inputs.report["degradation"]
+def _degradation(inputs: RuleInputs, _threshold: float) -> _Result:
+    degradation = inputs.report["degradation"]
     if inputs.report["performance"]["n_outcomes"] < inputs.min_rows:
-        return _Result(None, f"{pluralize(found['n_outcomes'], 'outcome')}: too few to judge")
-    worse = found["degraded_metrics"]
+        return _Result(None, f"{pluralize(degradation['n_outcomes'], 'outcome')}: too few to evaluate")
+    worse = degradation["degraded_metrics"]
     return _Result(
         bool(worse), f"worse than the baseline: {', '.join(worse)}" if worse else "no degradation", len(worse)
     )
 
 
 @_condition("not_trusted", _REPORT_COMMAND)
-def _not_trusted(inputs: RuleInputs, _limit: float) -> _Result:
+def _not_trusted(inputs: RuleInputs, _threshold: float) -> _Result:
     performance = inputs.report["performance"]
     if performance["n_outcomes"] < inputs.min_rows:
         return _Result(None, f"{pluralize(performance['n_outcomes'], 'outcome')}: too few to audit the estimate")
-    names = sorted(name for name, one in performance["estimates_agree"].items() if one is False)
-    words = f"estimates are off, as outcomes show: {', '.join(names)}" if names else "estimates hold"
-    return _Result(bool(names), words, len(names))
+    names = sorted(name for name, agrees in performance["estimates_agree"].items() if agrees is False)
+    summary = (
+        f"estimated metrics disagree with outcomes: {', '.join(names)}" if names else "estimates agree with outcomes"
+    )
+    return _Result(bool(names), summary, len(names))
 
 
 @_condition("error_rate", "curl -s localhost:5000/v1/status")
 def _error_rate(inputs: RuleInputs, threshold: float) -> _Result:
     since = inputs.responses_since_previous_run
     if since is None:
-        return _Result(None, "no answers of a server are known since the run before")
-    n_answers, n_errors = since
-    share = n_errors / n_answers
-    if share > threshold and _binomial_p_value(n_errors, n_answers, threshold) > _SIGNIFICANCE_LEVEL:
-        return _Result(
-            None, f"{pluralize(int(n_answers), 'answer')}: too few to tell {percent(share)} errors from luck"
-        )
-    return _compare_to_threshold(
-        share, threshold, f"{percent(share)} of {pluralize(int(n_answers), 'answer')} were errors of the server"
-    )
+        return _Result(None, "no server responses are known since the previous run")
+    n_responses, n_errors = since
+    share, responses = n_errors / n_responses, pluralize(int(n_responses), "response")
+    if share > threshold and _binomial_p_value(n_errors, n_responses, threshold) > _SIGNIFICANCE_LEVEL:
+        return _Result(None, f"{responses}: too few to distinguish {percent(share)} errors from chance")
+    return _compare_to_threshold(share, threshold, f"{percent(share)} of {responses} were server errors")
 
 
 @_condition("log_lag", "mlops doctor")
 def _log_lag(inputs: RuleInputs, threshold: float) -> _Result:
     if inputs.server_metrics is None:
-        return _Result(None, "no server answers with its figures")
+        return _Result(None, "no server responds with its metrics")
     if inputs.server_metrics.is_log_failing:
         return _Result(
             is_firing=True, summary="the prediction log cannot be written", value=inputs.server_metrics.n_queued_rows
@@ -166,7 +164,8 @@ def _log_lag(inputs: RuleInputs, threshold: float) -> _Result:
 
 @_condition("no_traffic", "curl -s localhost:5000/readyz")
 def _no_traffic(inputs: RuleInputs, threshold: float) -> _Result:
-    known = [one for one in (inputs.freshness.last_prediction_at, inputs.freshness.deployed_at) if one is not None]
+    moments = (inputs.freshness.last_prediction_at, inputs.freshness.deployed_at)
+    known = [moment for moment in moments if moment is not None]
     if not known:
         return _Result(None, "nothing is in production")
     minutes = (inputs.evaluated_at - max(known)) / _US_PER_MINUTE
@@ -178,19 +177,19 @@ def _stale_monitor(inputs: RuleInputs, threshold: float) -> _Result:
     if inputs.previous_run is None:
         return _Result(None, "this is the first run of the monitor")
     hours = (inputs.evaluated_at - inputs.previous_run.recorded_at) / _US_PER_HOUR
-    return _compare_to_threshold(hours, threshold, f"nobody had watched for {_duration(hours * _US_PER_HOUR)}")
+    return _compare_to_threshold(hours, threshold, f"the monitor had not run for {_duration(hours * _US_PER_HOUR)}")
 
 
 @_condition("stale_outcomes", "mlops feedback FILE")
 def _stale_outcomes(inputs: RuleInputs, threshold: float) -> _Result:
-    # Where none ever came they are waited for since the version is in production.
+    # Where none has ever arrived, the time counts from the deployment.
     last = (
         inputs.freshness.last_outcome_at
         if inputs.freshness.last_outcome_at is not None
         else inputs.freshness.deployed_at
     )
     if last is None or not inputs.report["dashboard"]["total_predictions"]:
-        return _Result(None, "there are no predictions that outcomes could come for")
+        return _Result(None, "there are no predictions that outcomes could arrive for")
     hours = (inputs.evaluated_at - last) / _US_PER_HOUR
     return _compare_to_threshold(hours, threshold, f"no outcome for {_duration(hours * _US_PER_HOUR)}")
 
@@ -201,15 +200,15 @@ def _stale_model(inputs: RuleInputs, threshold: float) -> _Result:
         return _Result(None, "nothing is in production")
     hours = (inputs.evaluated_at - inputs.freshness.deployed_at) / _US_PER_HOUR
     return _compare_to_threshold(
-        hours, threshold, f"the version in production has served for {_duration(hours * _US_PER_HOUR)}"
+        hours, threshold, f"the production version is in use for {_duration(hours * _US_PER_HOUR)}"
     )
 
 
-def _binomial_p_value(n_errors: float, n_answers: float, share: float) -> float:
-    """Return how likely so many errors, or more, are where `share` of the answers are errors."""
+def _binomial_p_value(n_errors: float, n_responses: float, share: float) -> float:
+    """Return how likely so many errors, or more, are where `share` of the responses are errors."""
     from scipy.special import bdtrc
 
-    return float(bdtrc(n_errors - 1, int(n_answers), share))
+    return float(bdtrc(n_errors - 1, int(n_responses), share))
 
 
 def _duration(us: float) -> str:

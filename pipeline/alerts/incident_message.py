@@ -1,4 +1,4 @@
-"""Say one incident in words: likeliest causes, share of rows, loss, window, and what to type next."""
+"""Describe an incident in text: most likely causes, affected share, loss, window, and the next command."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class IncidentMessage:
 
 def highest_severity(results: Sequence[RuleResult]) -> str:
     """Return the highest severity of some rules."""
-    return max((one.severity for one in results), key=SEVERITIES.index)
+    return max((result.severity for result in results), key=SEVERITIES.index)
 
 
 def compose_message(model: str, firing_results: Sequence[RuleResult], report: Mapping[str, Any]) -> IncidentMessage:
-    """Return the message about what the rules of one group say of a window; `said` are those that speak."""
-    ranked = sorted(firing_results, key=lambda one: -SEVERITIES.index(one.severity))
-    title = f"{model}: {'; '.join(one.summary for one in ranked)}"
-    is_about_rows = any(one.condition in ("drift", "degradation", "not_trusted") for one in firing_results)
+    """Return the message about the firing rules of one group in a window."""
+    ranked = sorted(firing_results, key=lambda result: -SEVERITIES.index(result.severity))
+    title = f"{model}: {'; '.join(result.summary for result in ranked)}"
+    is_about_rows = any(result.condition in ("drift", "degradation", "not_trusted") for result in firing_results)
     causes = _likeliest_causes(report) if is_about_rows else []
     details = {
-        "rules": [one.as_dict() for one in ranked],
+        "rules": [result.as_dict() for result in ranked],
         "causes": causes,
         "affected_share": _affected_row_share(report, ranked) if is_about_rows else _server_error_rate(ranked),
-        "affected": "rows" if is_about_rows else "answers",
+        "affected": "rows" if is_about_rows else "responses",
         "loss": _accuracy_loss(report) if is_about_rows else None,
         "window": dict(report["drift"]["window"]),
         "n_predictions": report["dashboard"]["total_predictions"],
@@ -54,62 +54,63 @@ def compose_message(model: str, firing_results: Sequence[RuleResult], report: Ma
 
 def _text_lines(details: Mapping[str, Any]) -> list[str]:
     window = details["window"]
-    found = [
+    lines = [
         f"Window: {window['since']} to {window['until']} ({pluralize(details['n_predictions'], 'prediction')})",
-        *(f"{number}. {cause['words']}" for number, cause in enumerate(details["causes"], start=1)),
+        *(f"{number}. {cause['summary']}" for number, cause in enumerate(details["causes"], start=1)),
     ]
     if details["causes"]:
-        found.insert(1, "Likeliest causes:" if len(details["causes"]) > 1 else "Likeliest cause:")
+        lines.insert(1, "Most likely causes:" if len(details["causes"]) > 1 else "Most likely cause:")
     if details["affected_share"] is not None:
         least = "at least " if details["affected"] == "rows" else ""
-        found.append(f"Affected: {least}{percent(details['affected_share'])} of {details['affected']}")
+        lines.append(f"Affected: {least}{percent(details['affected_share'])} of {details['affected']}")
     if details["loss"] is not None:
-        found.append(f"Estimated loss: {details['loss']['words']}")
-    return [*found, f"Next: {details['next']}"]
+        lines.append(f"Estimated loss: {details['loss']['summary']}")
+    return [*lines, f"Next: {details['next']}"]
 
 
 def _likeliest_causes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the three columns that worry most: how often each passes its limit, times what it is worth to the model.
+    """Return the three features of the highest priority: drift as a multiple of the threshold, times importance.
 
-    What the model says is no cause of what it is given: it counts only where no column drifted.
+    Drift of the prediction counts only where no feature drifted.
     """
-    drifted = [one for one in report["drift"]["findings"] if one["verdict"] == "drift"]
-    moved = [one for one in drifted if one["kind"] == "feature"] or drifted
-    ranked = sorted(moved, key=lambda one: (-(one["priority"] or 0.0), one["column"]))
-    total = sum(one["priority"] or 0.0 for one in moved)
+    drifted = [finding for finding in report["drift"]["findings"] if finding["verdict"] == "drift"]
+    candidates = [finding for finding in drifted if finding["kind"] == "feature"] or drifted
+    ranked = sorted(candidates, key=lambda finding: (-(finding["priority"] or 0.0), finding["column"]))
+    total = sum(finding["priority"] or 0.0 for finding in candidates)
     return [
         {
-            "column": one["column"],
-            "priority": one["priority"],
-            "priority_share": (one["priority"] or 0.0) / total if total else None,
-            "importance": one["importance"],
-            "words": _describe_cause(one, total),
+            "column": finding["column"],
+            "priority": finding["priority"],
+            "priority_share": (finding["priority"] or 0.0) / total if total else None,
+            "importance": finding["importance"],
+            "summary": _describe_cause(finding, total),
         }
-        for one in ranked[:_MAX_CAUSES]
+        for finding in ranked[:_MAX_CAUSES]
     ]
 
 
 def _describe_cause(finding: Mapping[str, Any], total: float) -> str:
-    share = f" ({percent((finding['priority'] or 0.0) / total)} of the concern)" if total else ""
+    share = f" ({percent((finding['priority'] or 0.0) / total)} of the drift impact)" if total else ""
     return f"{finding['column']}: {shorten(finding['summary'], _MAX_CAUSE_CHARS)}{share}"
 
 
 def _affected_row_share(report: Mapping[str, Any], results: Sequence[RuleResult]) -> float | None:
-    """Return the least share of rows that cannot be as in training: the total variation of the worst column."""
-    if not any(one.condition == "drift" for one in results):
+    """Return the lower bound of the share of drifted rows: the total variation of the worst column."""
+    if not any(result.condition == "drift" for result in results):
         return None
-    moved = [one["statistics"] for one in report["drift"]["findings"] if one["verdict"] == "drift"]
-    return max((float(one["total_variation"]) for one in moved if "total_variation" in one), default=None)
+    drifted = [finding["statistics"] for finding in report["drift"]["findings"] if finding["verdict"] == "drift"]
+    variations = [float(statistics["total_variation"]) for statistics in drifted if "total_variation" in statistics]
+    return max(variations, default=None)
 
 
 def _server_error_rate(results: Sequence[RuleResult]) -> float | None:
-    return next((one.value for one in results if one.condition == "error_rate"), None)
+    return next((result.value for result in results if result.condition == "error_rate"), None)
 
 
 def _accuracy_loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return by how many answers more than usual are wrong: measured where the rules could measure it, else as estimated."""
+    """Return how many more predictions than usual are wrong: measured with enough outcomes, otherwise estimated."""
     performance, n_rows = report["performance"], report["performance"]["total_predictions"]
-    known = {one["metric"]: one for one in report["degradation"]["findings"]}.get("accuracy")
+    known = {finding["metric"]: finding for finding in report["degradation"]["findings"]}.get("accuracy")
     expected = performance["estimated"].get("accuracy")
     if known is None or not n_rows:
         return None
@@ -119,12 +120,12 @@ def _accuracy_loss(report: Mapping[str, Any]) -> dict[str, Any] | None:
     if value is None or usual is None:
         return None
     n_lost = max(round((usual - value) * n_rows), 0)
-    how = "measured" if is_measured else "expected"
-    told = f"about {n_lost:,} more wrong answers than usual" if n_lost else "no more wrong answers than usual"
+    source = "measured" if is_measured else "estimated"
+    loss = f"about {n_lost:,} more wrong predictions" if n_lost else "no more wrong predictions"
     return {
         "n_wrong": n_lost,
         "is_measured": is_measured,
         "accuracy": value,
         "usual": usual,
-        "words": f"{told} among {n_rows:,} (accuracy {how} {value:.3g}, usual {usual:.3g})",
+        "summary": f"{loss} than usual among {n_rows:,} (accuracy {source} {value:.3g}, usual {usual:.3g})",
     }

@@ -1,4 +1,4 @@
-"""Turn what rules say into incidents: opened, seen again, made worse, ended; and write what receivers are to be told."""
+"""Update incidents from rule results: open, repeat, escalate, resolve; and enqueue notifications for receivers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MONITOR_ACTOR = "monitor"
 
 @dataclass(frozen=True, slots=True)
 class _RunContext:
-    """What stays the same while one run is written down."""
+    """Values that stay the same while one run is stored."""
 
     connection: Any
     config: AlertsConfig
@@ -43,56 +43,62 @@ def update_incidents(
     *,
     at: int,
 ) -> tuple[Incident, ...]:
-    """Write down what the rules say in the caller's transaction; return the incidents that it touched.
+    """Store the results of the rules in the caller's transaction; return the incidents that changed.
 
-    An incident is told when it opens, when it gets worse, when it still stands after the cool-down and nobody
-    acknowledged it, and when it ends. One that a silence covers is kept and not told, but for its end, which
-    those hear who know that it began.
+    Receivers are notified when an incident opens, escalates, stays unacknowledged past the cooldown, and resolves.
+    An incident under a silence is stored without a notification. Its resolution notifies whoever was notified before.
     """
-    moment = _RunContext(connection, config, store.read_active_silences(connection, at=at, model=model), at)
-    found = []
-    for group in dict.fromkeys(one.group for one in rule_results):
-        members = [one for one in rule_results if one.group == group]
-        speaking = [one for one in members if one.is_firing]
+    context = _RunContext(connection, config, store.read_active_silences(connection, at=at, model=model), at)
+    incidents = []
+    for group in dict.fromkeys(result.group for result in rule_results):
+        members = [result for result in rule_results if result.group == group]
+        firing = [result for result in members if result.is_firing]
         known = store.last_incident(connection, model, group)
-        if speaking:
-            found.append(_open_or_update(moment, known, members, compose_message(model, speaking, report), model))
+        if firing:
+            incidents.append(_open_or_update(context, known, members, compose_message(model, firing, report), model))
         elif known is not None and known.status != "resolved" and _has_cleared(known, members):
-            found.append(_resolve(moment, known))
-    return tuple(found)
+            incidents.append(_resolve(context, known))
+    return tuple(incidents)
 
 
 def _unresolved_rules(known: Incident | None) -> tuple[str, ...]:
-    """Return the rules that spoke of an incident that is not over."""
+    """Return the rules of an incident that is not resolved."""
     return known.rules if known is not None and known.status != "resolved" else ()
 
 
 def _has_cleared(known: Incident, members: Sequence[RuleResult]) -> bool:
-    """Whether each rule that spoke of an incident is calm now; one that cannot be judged leaves it open."""
-    return all(one.is_firing is False for one in members if one.rule in known.rules)
+    """Whether no rule of an incident fires now; a rule that cannot be evaluated leaves it open."""
+    return all(result.is_firing is False for result in members if result.rule in known.rules)
 
 
 def _open_or_update(
-    moment: _RunContext, known: Incident | None, members: Sequence[RuleResult], message: IncidentMessage, model: str
+    context: _RunContext, known: Incident | None, members: Sequence[RuleResult], message: IncidentMessage, model: str
 ) -> Incident:
-    severity, held = highest_severity([one for one in members if one.is_firing]), _unresolved_rules(known)
-    rules = sorted(one.rule for one in members if one.is_firing or (one.is_firing is None and one.rule in held))
-    fresh = store.Incident(
-        members[0].group,
-        model,
-        tuple(rules),
-        severity,
-        message.title,
-        message.text,
-        message.details,
-        moment.run_at,
-        moment.run_at,
+    severity, open_rules = (
+        highest_severity([result for result in members if result.is_firing]),
+        _unresolved_rules(known),
     )
-    if known is None or (known.status == "resolved" and not _in_cooldown(moment, known)):
-        made = replace(fresh, seq=store.add_incident(moment.connection, fresh))
-        return _save_and_notify(moment, made, "opened")
+    rules = sorted(
+        result.rule
+        for result in members
+        if result.is_firing or (result.is_firing is None and result.rule in open_rules)
+    )
+    fresh = store.Incident(
+        group_name=members[0].group,
+        model=model,
+        rules=tuple(rules),
+        severity=severity,
+        title=message.title,
+        message=message.text,
+        details=message.details,
+        opened_at=context.run_at,
+        last_seen_at=context.run_at,
+    )
+    if known is None or (known.status == "resolved" and not _in_cooldown(context, known)):
+        opened = replace(fresh, seq=store.add_incident(context.connection, fresh))
+        return _save_and_notify(context, opened, "opened")
     is_worse = SEVERITIES.index(severity) > SEVERITIES.index(known.severity)
-    lasting = (
+    unchanged = (
         "seq",
         "opened_at",
         "status",
@@ -102,41 +108,41 @@ def _open_or_update(
         "resolved_at",
         "resolved_by",
     )
-    seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in lasting})
-    if known.status == "resolved":  # it came back before its cool-down had passed
+    seen = replace(fresh, n_occurrences=known.n_occurrences + 1, **{name: getattr(known, name) for name in unchanged})
+    if known.status == "resolved":  # it fires again within its cooldown
         seen = replace(seen, status="open", resolved_at=None, resolved_by=None)
     if is_worse:
-        return _save_and_notify(moment, replace(seen, status="open"), "worse")
-    if seen.status == "open" and not _in_cooldown(moment, known):
-        return _save_and_notify(moment, seen, "still there" if seen.notified_at is not None else "opened")
-    store.update_incident(moment.connection, seen)
+        return _save_and_notify(context, replace(seen, status="open"), "escalated")
+    if seen.status == "open" and not _in_cooldown(context, known):
+        return _save_and_notify(context, seen, "still open" if seen.notified_at is not None else "opened")
+    store.update_incident(context.connection, seen)
     return seen
 
 
-def _in_cooldown(moment: _RunContext, known: Incident) -> bool:
-    """Whether somebody was told so shortly before that it is not told again."""
+def _in_cooldown(context: _RunContext, known: Incident) -> bool:
+    """Whether the last notification is so recent that no other is sent."""
     return (
         known.notified_at is not None
-        and moment.run_at - known.notified_at < moment.config.cooldown_minutes * _US_PER_MINUTE
+        and context.run_at - known.notified_at < context.config.cooldown_minutes * _US_PER_MINUTE
     )
 
 
-def _resolve(moment: _RunContext, known: Incident) -> Incident:
-    ended = replace(known, status="resolved", resolved_at=moment.run_at, resolved_by=_MONITOR_ACTOR)
-    store.update_incident(moment.connection, ended)
-    enqueue_resolution(moment.connection, ended, at=moment.run_at)
-    return ended
+def _resolve(context: _RunContext, known: Incident) -> Incident:
+    resolved = replace(known, status="resolved", resolved_at=context.run_at, resolved_by=_MONITOR_ACTOR)
+    store.update_incident(context.connection, resolved)
+    enqueue_resolution(context.connection, resolved, at=context.run_at)
+    return resolved
 
 
-def _save_and_notify(moment: _RunContext, incident: Incident, event: str) -> Incident:
-    """Write an incident with a message for each receiver; nothing is sent here."""
-    if any(one.covers(incident.group_name, moment.run_at) for one in moment.silences):
-        store.update_incident(moment.connection, incident)
+def _save_and_notify(context: _RunContext, incident: Incident, event: str) -> Incident:
+    """Store an incident with a message for each receiver; the delivery sends them later."""
+    if any(silence.covers(incident.group_name, context.run_at) for silence in context.silences):
+        store.update_incident(context.connection, incident)
         return incident
-    told = replace(incident, notified_at=moment.run_at)
-    store.update_incident(moment.connection, told)
-    for sink, declared in moment.config.receivers.items():
-        if SEVERITIES.index(told.severity) < SEVERITIES.index(declared.min_severity):
+    notified = replace(incident, notified_at=context.run_at)
+    store.update_incident(context.connection, notified)
+    for name, receiver in context.config.receivers.items():
+        if SEVERITIES.index(notified.severity) < SEVERITIES.index(receiver.min_severity):
             continue
-        enqueue_notification(moment.connection, told, event, sink, at=moment.run_at)
-    return told
+        enqueue_notification(context.connection, notified, event, name, at=context.run_at)
+    return notified

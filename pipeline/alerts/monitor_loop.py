@@ -1,4 +1,4 @@
-"""Run the monitor once or again and again: judge, write down, raise, tell, show."""
+"""Run the monitor once or periodically: evaluate, store, update incidents, notify, log to MLflow."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from pipeline.alerts.alert_rules import SEVERITIES, RuleResult, evaluate_rules
 from pipeline.alerts.delivery import DeliveryResult, deliver_due_messages, deliver_until_stopped
 from pipeline.alerts.incident_message import highest_severity
 from pipeline.alerts.incident_updates import update_incidents
-from pipeline.alerts.recording import log_monitor_run
 from pipeline.alerts.rule_inputs import RuleInputs, fetch_server_metrics
-from pipeline.alerts.run_summary import summarize_run
+from pipeline.alerts.run_summary import flatten_metrics, summarize_run
 from pipeline.errors import ConfigError, MlopsError
 from pipeline.monitoring import ModelMonitor
 from pipeline.monitoring.monitoring_html import headline, render_html
 from pipeline.project import paths
 from pipeline.text import pluralize
 from pipeline.tracing import child_span, root_span
+from pipeline.tracking import make_tracker, print_tracking_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pipeline.config.groups.tracking_config import TrackingConfig
     from pipeline.config.root_config import Config
     from pipeline.state import Incident, MonitorRun, State
 
@@ -39,7 +40,7 @@ __all__ = ["MonitorRunResult", "run_monitor", "run_monitor_once", "stop_on_signa
 
 @dataclass(frozen=True, slots=True)
 class MonitorRunResult:
-    """What one run of the monitor found, said and sent."""
+    """The report, rule results, incidents and deliveries of one run of the monitor."""
 
     report: dict[str, Any]
     rule_results: tuple[RuleResult, ...]
@@ -48,10 +49,10 @@ class MonitorRunResult:
     severity: str | None
 
     def exit_code(self, config: Config) -> int:
-        """Return the declared code when something of the declared severity was found, 0 otherwise."""
-        wanted = SEVERITIES.index(config.monitoring.exit_severity)
-        is_loud = self.severity is not None and SEVERITIES.index(self.severity) >= wanted
-        return config.monitoring.exit_code if is_loud else 0
+        """Return `monitoring.exit_code` when a rule of at least `monitoring.exit_severity` fires, 0 otherwise."""
+        threshold = SEVERITIES.index(config.monitoring.exit_severity)
+        is_severe = self.severity is not None and SEVERITIES.index(self.severity) >= threshold
+        return config.monitoring.exit_code if is_severe else 0
 
 
 def run_monitor(config: Config, root: Path) -> int:
@@ -60,7 +61,7 @@ def run_monitor(config: Config, root: Path) -> int:
     Raises
     ------
     Conflict
-        When another process watches this project.
+        When another monitor of this project is running.
     """
     with files.exclusive_lock(root / paths.MONITOR_LOCK, operation="the monitor"):
         if config.monitoring.interval_minutes == 0:
@@ -69,31 +70,31 @@ def run_monitor(config: Config, root: Path) -> int:
 
 
 def _run_periodically(config: Config, root: Path) -> int:
-    """Look again and again; messages that wait are sent all the while, beside the looking."""
+    """Run the monitor at its interval; a thread sends due messages meanwhile."""
     code, every_s = 0, 60 * config.monitoring.interval_minutes
     with stop_on_signal() as stop, _background_delivery(config, root, stop):
         while not stop.is_set():
-            began = time.monotonic()
+            started = time.monotonic()
             try:
                 code = _print_summary(run_monitor_once(config, root)).exit_code(config)
             except ConfigError:
                 raise
             except MlopsError as error:
-                sys.stderr.write(f"[monitor] {error}; looking again in {config.monitoring.interval_minutes:g} min\n")
-            stop.wait(max(every_s - (time.monotonic() - began), 0.0))
+                sys.stderr.write(f"[monitor] {error}; the next run is in {config.monitoring.interval_minutes:g} min\n")
+            stop.wait(max(every_s - (time.monotonic() - started), 0.0))
     return code
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM or Ctrl-C sets; afterwards signals do what they did before."""
+    """Yield an event that SIGTERM or Ctrl-C sets; restore the earlier handlers afterwards."""
     stop = threading.Event()
-    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def _background_delivery(config: Config, root: Path, stop: threading.Event) -> I
 
 
 def run_monitor_once(config: Config, root: Path) -> MonitorRunResult:
-    """Judge the window, write it down with its incidents in one transaction, send what is due, show it in MLflow."""
+    """Evaluate the window, store it with its incidents in one transaction, send due messages, log to MLflow."""
     with root_span("monitor run", "mlops-monitor"):
         return _run_traced(config, root)
 
@@ -119,43 +120,74 @@ def _run_traced(config: Config, root: Path) -> MonitorRunResult:
     with ModelMonitor(config.name, root=root, config=config).open_window() as view:
         with child_span("evaluate the window"):
             report = view.report()
-        drawn = render_html(report)
+        html = render_html(report)
         files.write_json(root / paths.MONITORING_REPORT, report)
-        files.write_text(root / paths.MONITORING_HTML, drawn)
-        with child_span("raise incidents"):
-            run, judged, incidents = _save_run(view.log.state, config, report)
+        files.write_text(root / paths.MONITORING_HTML, html)
+        with child_span("update incidents"):
+            saved = _save_run(view.log.state, config, report)
         with child_span("send messages"):
-            sent = deliver_due_messages(view.log.state, config.alerts)
-    if config.monitoring.mlflow_runs == "all" or (
-        config.monitoring.mlflow_runs == "findings" and run.severity is not None
-    ):
-        log_monitor_run(root, config.tracking, run, report, drawn)
-    return MonitorRunResult(report, judged, incidents, sent, run.severity)
+            delivery_result = deliver_due_messages(view.log.state, config.alerts)
+    severity = saved.run.severity
+    if config.monitoring.mlflow_runs == "all" or (config.monitoring.mlflow_runs == "findings" and severity is not None):
+        _log_to_mlflow(root, config.tracking, saved.run, report, html=html)
+    return MonitorRunResult(report, saved.rule_results, saved.incidents, delivery_result, severity)
 
 
-def _save_run(
-    state: State, config: Config, report: dict[str, Any]
-) -> tuple[MonitorRun, tuple[RuleResult, ...], tuple[Incident, ...]]:
+@dataclass(frozen=True, slots=True)
+class _SavedRun:
+    run: MonitorRun
+    rule_results: tuple[RuleResult, ...]
+    incidents: tuple[Incident, ...]
+
+
+def _save_run(state: State, config: Config, report: dict[str, Any]) -> _SavedRun:
     server = fetch_server_metrics(config.alerts.server, config.serving)
     with state.writing() as connection:
         at = state.clock()
-        fresh, before = store.read_freshness(connection, config.name), store.last_monitor_run(connection, config.name)
-        facts = RuleInputs(config.name, at, report, fresh, before, server, config.monitoring.min_rows)
-        judged = evaluate_rules(config.alerts.rules, facts)
-        speaking = [one for one in judged if one.is_firing]
+        inputs = RuleInputs(
+            model=config.name,
+            evaluated_at=at,
+            report=report,
+            freshness=store.read_freshness(connection, config.name),
+            previous_run=store.last_monitor_run(connection, config.name),
+            server_metrics=server,
+            min_rows=config.monitoring.min_rows,
+        )
+        results = evaluate_rules(config.alerts.rules, inputs)
+        firing = [result for result in results if result.is_firing]
         window = report["drift"]["window"]
         run = store.MonitorRun(
-            config.name,
-            store.current_deployment(connection, config.name).version("Production"),
-            at,
-            _to_microseconds(window["since"]),
-            _to_microseconds(window["until"]),
-            report["drift"]["verdict"],
-            highest_severity(speaking) if speaking else None,
-            summarize_run(report, judged, server),
+            model=config.name,
+            version=store.current_deployment(connection, config.name).version("Production"),
+            recorded_at=at,
+            since=_to_microseconds(window["since"]),
+            until=_to_microseconds(window["until"]),
+            verdict=report["drift"]["verdict"],
+            severity=highest_severity(firing) if firing else None,
+            summary=summarize_run(report, results, server),
         )
         store.add_monitor_run(connection, run)
-        return run, judged, update_incidents(connection, config.alerts, config.name, judged, report, at=at)
+        incidents = update_incidents(connection, config.alerts, config.name, results, report, at=at)
+        return _SavedRun(run, results, incidents)
+
+
+def _log_to_mlflow(
+    root: Path, config: TrackingConfig, run: MonitorRun, report: Mapping[str, Any], *, html: str
+) -> None:
+    """Log one run of the monitor as one run of MLflow; while the store is down, the run waits in the outbox."""
+    tracker = make_tracker(config, root)
+    tags = {
+        "mlops.kind": "monitoring",
+        "mlops.model": run.model,
+        "mlops.verdict": run.verdict,
+        "mlops.severity": run.severity or "none",
+        "mlops.window.since": report["drift"]["window"]["since"],
+        "mlops.window.until": report["drift"]["window"]["until"],
+    }
+    with print_tracking_warnings(), tracker.start_run(f"monitoring {run.model}", tags=tags):
+        tracker.log_metrics(flatten_metrics(run.summary))
+        tracker.log_dict(dict(report), "monitoring.json")
+        tracker.log_text(html, "monitoring.html")
 
 
 def _to_microseconds(moment: str) -> int:
@@ -163,17 +195,20 @@ def _to_microseconds(moment: str) -> int:
 
 
 def _print_summary(result: MonitorRunResult) -> MonitorRunResult:
-    """Say on the terminal what a run came to."""
+    """Print the result of a run."""
     lines = [headline(result.report)]
-    lines += [f"incident {one.seq} ({one.status}, {one.severity}): {one.title}" for one in result.incidents]
+    lines += [
+        f"incident {incident.seq} ({incident.status}, {incident.severity}): {incident.title}"
+        for incident in result.incidents
+    ]
     if result.delivery_result.n_sent or result.delivery_result.n_failed_receivers:
         lines.append(f"{pluralize(result.delivery_result.n_sent, 'message')} sent")
     if result.delivery_result.n_failed_receivers:
-        waits = pluralize(result.delivery_result.n_failed_receivers, "receiver")
+        receivers = pluralize(result.delivery_result.n_failed_receivers, "receiver")
         lines.append(
-            f"{waits} could not be told ({result.delivery_result.error}); `mlops alerts deliver --follow` goes on trying"
+            f"{receivers} unreachable ({result.delivery_result.error}); retry with `mlops alerts deliver --follow`"
         )
-    lines.append(f"{paths.MONITORING_HTML} has the pictures")
+    lines.append(f"{paths.MONITORING_HTML} shows the charts")
     sys.stdout.write("".join(f"[monitor] {line}\n" for line in lines))
     sys.stdout.flush()
     return result

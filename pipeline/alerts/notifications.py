@@ -1,4 +1,4 @@
-"""Write messages about an incident for its receivers, in the transaction that changes it; nothing is sent here."""
+"""Enqueue messages about an incident in the transaction that changes it; the delivery sends them later."""
 
 from __future__ import annotations
 
@@ -14,26 +14,36 @@ __all__ = ["enqueue_notification", "enqueue_resolution"]
 
 
 def enqueue_notification(connection: Any, incident: Incident, event: str, receiver: str, *, at: int) -> None:
-    """Write a message for one receiver."""
+    """Enqueue a message for one receiver."""
     key = sha256(canonical_json([incident.seq, incident.opened_at, event, at, receiver]).encode())
     store.add_delivery(connection, incident.seq, receiver, key, _notification_payload(incident, event, key), at=at)
 
 
 def enqueue_resolution(connection: Any, incident: Incident, *, at: int) -> None:
-    """Write for each receiver that takes an incident for open that it is over, whoever ended it, silence or not."""
-    for sink, last in store.last_notifications(connection, incident.seq).items():
-        if last["event"] != "resolved":  # one that came back within its cool-down was not told to be there again
-            enqueue_notification(connection, incident, "resolved", sink, at=at)
+    """Enqueue the resolution for each receiver that was notified of the incident, even under a silence."""
+    for receiver, last in store.last_notifications(connection, incident.seq).items():
+        if last["event"] != "resolved":  # a receiver of a resolution was not notified again within the cooldown
+            enqueue_notification(connection, incident, "resolved", receiver, at=at)
 
 
 def _notification_payload(incident: Incident, event: str, key: str) -> dict[str, Any]:
-    kept = ("model", "severity", "status", "title", "message", "details", "opened_at", "last_seen_at", "n_occurrences")
+    copied = (
+        "model",
+        "severity",
+        "status",
+        "title",
+        "message",
+        "details",
+        "opened_at",
+        "last_seen_at",
+        "n_occurrences",
+    )
     return {
         "key": key,
         "event": event,
         "number": incident.seq,
         "group": incident.group_name,
         "rules": list(incident.rules),
-        **{name: getattr(incident, name) for name in kept},
+        **{name: getattr(incident, name) for name in copied},
         "acknowledge": f"mlops alerts ack {incident.seq}",
     }

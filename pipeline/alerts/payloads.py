@@ -1,4 +1,4 @@
-"""Write one message in the forms that receivers know: ours, Slack's, Alertmanager's."""
+"""Format one message for receivers: generic JSON, Slack, Alertmanager."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 __all__ = ["PAYLOAD_FORMATS", "body_text", "subject_line"]
 
 PAYLOAD_FORMATS: LookupTable[Callable[[Mapping[str, Any]], dict[str, Any]]] = LookupTable("alerts.receivers.body")
-_MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 signs
+_MAX_SLACK_CHARS = 2900  # a block of Slack takes 3,000 characters
 
 
 def subject_line(payload: Mapping[str, Any]) -> str:
-    """Return the line that a person sees first."""
-    word = "resolved" if payload["event"] == "resolved" else payload["severity"]
-    again = " (still there)" if payload["event"] == "still there" else ""
-    return f"[{word}] {payload['title']}{again}"
+    """Return the subject of a message."""
+    status = "resolved" if payload["event"] == "resolved" else payload["severity"]
+    suffix = " (still open)" if payload["event"] == "still open" else ""
+    return f"[{status}] {payload['title']}{suffix}"
 
 
 def body_text(payload: Mapping[str, Any]) -> str:
-    """Return what stands below the subject."""
+    """Return the text below the subject."""
     if payload["event"] == "resolved":
-        return f"Incident {payload['number']} is over.\n{payload['message']}"
-    return f"{payload['message']}\nWhen somebody looks at it: {payload['acknowledge']}"
+        return f"Incident {payload['number']} is resolved.\n{payload['message']}"
+    return f"{payload['message']}\nAcknowledge with: {payload['acknowledge']}"
 
 
 @PAYLOAD_FORMATS.add("json")
@@ -38,13 +38,12 @@ def _json_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 @PAYLOAD_FORMATS.add("slack")
 def _slack_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
-    head, below = _escape_mrkdwn(subject_line(payload)), _escape_mrkdwn(body_text(payload))
-    said = f"*{head[:_MAX_SLACK_CHARS]}*"
+    subject, body = _escape_mrkdwn(subject_line(payload)), _escape_mrkdwn(body_text(payload))
     return {
-        "text": head,
+        "text": subject,
         "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": said}},
-            {"type": "section", "text": {"type": "mrkdwn", "text": below[:_MAX_SLACK_CHARS]}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": f"*{subject[:_MAX_SLACK_CHARS]}*"}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": body[:_MAX_SLACK_CHARS]}},
         ],
     }
 
@@ -58,15 +57,15 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "group": payload["group"],
         "severity": payload["severity"],
     }
-    notes = {"summary": payload["title"], "description": body_text(payload)}
-    ended = payload["last_seen_at"] if status == "resolved" else None
+    annotations = {"summary": payload["title"], "description": body_text(payload)}
+    ended_at = payload["last_seen_at"] if status == "resolved" else None
     group_key = f'{{}}:{{model="{payload["model"]}", group="{payload["group"]}"}}'
     alert = {
         "status": status,
         "labels": labels,
-        "annotations": notes,
+        "annotations": annotations,
         "startsAt": iso_timestamp(payload["opened_at"]),
-        "endsAt": "0001-01-01T00:00:00Z" if ended is None else iso_timestamp(ended),
+        "endsAt": "0001-01-01T00:00:00Z" if ended_at is None else iso_timestamp(ended_at),
         "generatorURL": "",
         "fingerprint": sha256(group_key.encode())[:16],
     }
@@ -78,11 +77,11 @@ def _alertmanager_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "receiver": "mlops",
         "groupLabels": {"model": payload["model"], "group": payload["group"]},
         "commonLabels": labels,
-        "commonAnnotations": notes,
+        "commonAnnotations": annotations,
         "externalURL": "",
         "alerts": [alert],
     }
 
 
-def _escape_mrkdwn(words: str) -> str:
-    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _escape_mrkdwn(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""Keep of a report what other processes show of it: a few figures for each column and metric."""
+"""Summarize a monitoring report for other processes: a few values for each column and metric."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ _MAX_COLUMNS = 100  # each is a label of Prometheus
 def summarize_run(
     report: Mapping[str, Any], rule_results: Sequence[RuleResult], server: ServerMetrics | None
 ) -> dict[str, Any]:
-    """Return the figures of one run of the monitor, the most worrying columns first."""
-    kept = ("column", "kind", "verdict", "statistic", "value", "threshold", "priority")
+    """Return the summary of one run of the monitor, the columns of the highest priority first."""
+    copied = ("column", "kind", "verdict", "statistic", "value", "threshold", "priority")
     performance = report["performance"]
-    against = {one["metric"]: one for one in report["degradation"]["findings"]}
+    degradations = {finding["metric"]: finding for finding in report["degradation"]["findings"]}
     metrics = {}
-    for name, expected in performance["estimated"].items():
-        known = against.get(name, against.get("f1_weighted" if name == "f1_score" else name))
+    for name, estimate in performance["estimated"].items():
+        known = degradations.get(name, degradations.get("f1_weighted" if name == "f1_score" else name))
         metrics[name] = {
             "realized": performance.get(name),
-            "estimated": expected["value"],
+            "estimated": estimate["value"],
             "baseline": None if known is None else known["baseline"],
             "verdict": None if known is None else known["verdict"],
         }
     return {
-        "columns": [{name: one[name] for name in kept} for one in report["drift"]["findings"][:_MAX_COLUMNS]],
+        "columns": [{name: finding[name] for name in copied} for finding in report["drift"]["findings"][:_MAX_COLUMNS]],
         "metrics": metrics,
         "n_rows": performance["total_predictions"],
         "n_outcomes": performance["n_outcomes"],
         "coverage": performance["coverage"],
-        "rules": [one.as_dict() for one in rule_results],
+        "rules": [result.as_dict() for result in rule_results],
         "server": None if server is None else server.as_dict(),
     }
 
 
-def flatten_metrics(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Return the same as metrics by name, without those that are not known."""
-    return dict(_iter_metrics(figures))
+def flatten_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return the known values of a summary as metrics by name."""
+    return dict(_iter_metrics(summary))
 
 
-def _iter_metrics(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    yield "rows", float(figures["n_rows"])
-    yield "outcomes", float(figures["n_outcomes"])
-    yield "columns_drifted", float(sum(one["verdict"] == "drift" for one in figures["columns"]))
-    for one in figures["columns"]:
-        if one["value"] is not None:
-            yield f"drift.{one['column']}", one["value"]
-    for name, one in figures["metrics"].items():
-        for how in ("realized", "estimated", "baseline"):
-            if one[how] is not None:
-                yield f"{how}.{name}", one[how]
+def _iter_metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    yield "rows", float(summary["n_rows"])
+    yield "outcomes", float(summary["n_outcomes"])
+    yield "columns_drifted", float(sum(column["verdict"] == "drift" for column in summary["columns"]))
+    for column in summary["columns"]:
+        if column["value"] is not None:
+            yield f"drift.{column['column']}", column["value"]
+    for name, metric in summary["metrics"].items():
+        for source in ("realized", "estimated", "baseline"):
+            if metric[source] is not None:
+                yield f"{source}.{name}", metric[source]

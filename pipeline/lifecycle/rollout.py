@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.registry import ModelRegistry
-    from pipeline.state import Deployment
+    from pipeline.state import Deployment, DeploymentChange
 
 __all__ = ["Rollout", "ServingEndpoint", "deploy"]
 
@@ -134,21 +134,8 @@ def deploy(
     target = version if version is not None else _default_version(registry, current, model, stage=STAGES[stage])
     if stage == "staging" and current.version("Production") == target:
         # A version has one stage, and Production is never emptied for a trial in Staging.
-        return Rollout(
-            model=model,
-            version=target,
-            stage="production",
-            generation=current.generation,
-            is_new=False,
-            n_tests=0,
-            waited_s=0.0,
-        )
-    change = None
-    if current.version(STAGES[stage]) != target:
-        full_reason = f"deploy to {stage}" + (f": {reason}" if reason else "")
-        change = registry.promote_model(
-            model, target, STAGES[stage], reason=full_reason, expected_generation=current.generation or None
-        )
+        return _unchanged_production(current, target)
+    change = _promote_if_needed(registry, current, target, stage=stage, reason=reason)
     deployment = change.after if change is not None else current
     golden = _load_golden_rows(registry, model, target)
     try:
@@ -156,13 +143,12 @@ def deploy(
         n_tests = _run_smoke_tests(endpoint, golden, target)
     except MlopsError as error:
         earlier = (
-            change.before.versions if change is not None else _previous_deployment(registry, model, target, stage=stage)
+            _previous_deployment(registry, model, target, stage=stage) if change is None else change.before.versions
         )
         if earlier is None:
             raise
-        raise type(error)(
-            f"{error}; {_undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])}"
-        ) from error
+        outcome = _undo_rollout(registry, deployment, earlier, version=target, stage=STAGES[stage])
+        raise type(error)(f"{error}; {outcome}") from error
     return Rollout(
         model=model,
         version=target,
@@ -171,6 +157,33 @@ def deploy(
         is_new=change is not None,
         n_tests=n_tests,
         waited_s=round(waited_s, 3),
+    )
+
+
+def _promote_if_needed(
+    registry: ModelRegistry, current: Deployment, version: int, *, stage: str, reason: str
+) -> DeploymentChange | None:
+    """Promote a version unless it is in the stage already; return the change, None without one."""
+    if current.version(STAGES[stage]) == version:
+        return None
+    return registry.promote_model(
+        current.model,
+        version,
+        STAGES[stage],
+        reason=f"deploy to {stage}" + (f": {reason}" if reason else ""),
+        expected_generation=current.generation or None,
+    )
+
+
+def _unchanged_production(deployment: Deployment, version: int) -> Rollout:
+    return Rollout(
+        model=deployment.model,
+        version=version,
+        stage="production",
+        generation=deployment.generation,
+        is_new=False,
+        n_tests=0,
+        waited_s=0.0,
     )
 
 

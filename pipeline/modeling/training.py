@@ -6,7 +6,7 @@ threshold of the other folds, so no row influences its own evaluation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,26 +137,16 @@ def train_classifier(
         fitted = _fit_final_and_folds(frame, schema, fit, fold_of=fold_of, training=training, seed=seed)
         evaluation = _FoldEvaluation(schema.target, codes, fold_of)
         out_of_fold, fold_metrics = evaluation.cross_calibrate(fitted.raw_scores, training)
-        calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
-        threshold = choose_threshold(
-            calibration.apply(fitted.raw_scores), codes, schema.target, config=training.threshold
-        )
+        classifier = _calibrated(fitted, codes, training)
         baseline_metrics = {
             name: _aggregate_folds(evaluation.metrics_by_fold(scores), np.mean)
             for name, scores in fitted.baseline_scores.items()
         }
-    final = Classifier(
-        schema=schema,
-        encoder=fitted.classifier.encoder,
-        estimator=fitted.classifier.estimator,
-        calibration=calibration,
-        threshold=threshold,
-    )
     objective_value = _aggregate_folds(fold_metrics, np.mean)[objective]
     if objective_value is None:
         raise ConfigError(f"training.selection_metric: {objective} is not defined in any fold; choose another")
     return TrainResult(
-        classifier=final,
+        classifier=classifier,
         out_of_fold=out_of_fold,
         fold_metrics=fold_metrics,
         baseline_metrics=baseline_metrics,
@@ -205,6 +195,14 @@ def _fit_final_and_folds(
             scores[name][fold_of == fold] = values
     raw_scores = scores.pop("model")
     return _FittedFolds(classifier=classifier, raw_scores=raw_scores, baseline_scores=scores)
+
+
+def _calibrated(fitted: _FittedFolds, codes: NDArray[np.int64], training: TrainingConfig) -> Classifier:
+    """Return the classifier of all rows with calibration and threshold of the out-of-fold scores."""
+    calibration = fit_calibration(training.calibration, fitted.raw_scores, codes)
+    target = fitted.classifier.schema.target
+    threshold = choose_threshold(calibration.apply(fitted.raw_scores), codes, target, config=training.threshold)
+    return replace(fitted.classifier, calibration=calibration, threshold=threshold)
 
 
 @dataclass(frozen=True, slots=True)

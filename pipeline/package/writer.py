@@ -91,12 +91,7 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
         libraries={library: version(library) for library in _LIBRARIES},
     )
     plain = {
-        "decision.json": {
-            "calibration": classifier.calibration.as_dict(),
-            "known_classes": _known_classes(classifier),
-            "threshold": classifier.threshold,
-        },
-        "encoder.json": classifier.encoder.as_dict(),
+        **_model_files(classifier),
         "lineage.json": dict(lineage),
         "metrics.json": dict(metrics),
         RULE_FILE: fit_rule_baseline(train, classifier.schema),
@@ -112,6 +107,16 @@ def write_package(  # noqa: PLR0913 - a package has this many parts, all passed 
     if onnx is not None:
         contents["model.onnx"] = onnx
     return _write_files(path, manifest, contents)
+
+
+def _model_files(classifier: Classifier) -> dict[str, Any]:
+    """Return the files of the steps before and after the estimator: encoder, calibration and threshold."""
+    decision = {
+        "calibration": classifier.calibration.as_dict(),
+        "known_classes": _known_classes(classifier),
+        "threshold": classifier.threshold,
+    }
+    return {"decision.json": decision, "encoder.json": classifier.encoder.as_dict()}
 
 
 def _monitoring_files(

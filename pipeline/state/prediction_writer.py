@@ -16,7 +16,7 @@ from pipeline.state.database import WRITER_LOCK_KEY
 from pipeline.state.wal_checkpoints import WalCheckpointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipeline.state.database import State
 
@@ -261,15 +261,21 @@ class PredictionWriter:
 
     def _translate_error(self, error: BaseException) -> BaseException:
         original = error.orig if isinstance(error, exc.DBAPIError) else error
-        names = {one.__name__ for one in type(original).__mro__}
-        if ("IntegrityError" in names and "idempotency_key" in str(original)) or "pk_idempotent_responses" in str(
-            original
-        ):
+        driver = self.state.engine.dialect.loaded_dbapi
+        violates_key = _VIOLATES_IDEMPOTENCY_KEY[self.state.engine.dialect.name]
+        if isinstance(original, driver.IntegrityError) and violates_key(original):
             return IdempotencyKeyTaken(str(original))
-        if isinstance(error, exc.SQLAlchemyError) or "DatabaseError" in names or "InterfaceError" in names:
+        if isinstance(error, exc.SQLAlchemyError) or isinstance(original, driver.Error):
             reason = str(original).strip().partition("\n")[0]
             return DependencyUnavailable(f"{self.state.address}: the prediction log cannot be written ({reason})")
         return error
+
+
+# SQLite names the column in its text; PostgreSQL sends the name of the constraint with the error.
+_VIOLATES_IDEMPOTENCY_KEY: dict[str, Callable[[Any], bool]] = {
+    "sqlite": lambda error: "idempotent_responses.idempotency_key" in str(error),
+    "postgresql": lambda error: bool(error.diag.constraint_name == "pk_idempotent_responses"),
+}
 
 
 def _insert_request_rows(cursor: Any, group: RequestRows, first: int) -> None:

@@ -26,13 +26,13 @@ class BuildStage:
     steps: list[tuple[str, str]] = field(default_factory=list)
 
     def last_instruction(self, instruction: str) -> str:
-        """Return what the last instruction of a kind says."""
-        return [said for kind, said in self.steps if kind == instruction][-1]
+        """Return the argument of the last instruction of a kind."""
+        return [argument for kind, argument in self.steps if kind == instruction][-1]
 
     def exec_form(self, instruction: str) -> list[str]:
         """Return an instruction in exec form as its words; a shell form is refused."""
-        found: list[str] = json.loads(self.last_instruction(instruction))
-        return found
+        words: list[str] = json.loads(self.last_instruction(instruction))
+        return words
 
 
 def read_stages(path: Path = DOCKERFILE) -> dict[str, BuildStage]:
@@ -40,28 +40,30 @@ def read_stages(path: Path = DOCKERFILE) -> dict[str, BuildStage]:
     text = re.sub(r"^\s*#.*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     stages: dict[str, BuildStage] = {}
     for line in text.replace("\\\n", " ").splitlines():
-        word, _, said = line.strip().partition(" ")
+        word, _, argument = line.strip().partition(" ")
         if word == "FROM":
-            base, name = re.fullmatch(r"(\S+) AS (\S+)", said).groups()  # type: ignore[union-attr]
+            base, name = re.fullmatch(r"(\S+) AS (\S+)", argument).groups()  # type: ignore[union-attr]
             stages[name] = BuildStage(name, base)
         elif word and stages:
-            list(stages.values())[-1].steps.append((word, " ".join(said.split())))
+            list(stages.values())[-1].steps.append((word, " ".join(argument.split())))
     return stages
 
 
 def required_stages(stages: dict[str, BuildStage], target: str) -> list[BuildStage]:
-    """Return the stages that `target` is made of, in the order of the file."""
-    wanted, queue = {target}, [target]
+    """Return the stages that `target` needs, in the order of the file."""
+    needed, queue = {target}, [target]
     while queue:
         stage = stages[queue.pop()]
-        more = {stage.base, *re.findall(r"--from=(\S+)", " ".join(said for _, said in stage.steps))} & set(stages)
-        queue += more - wanted
-        wanted |= more
-    return [stage for name, stage in stages.items() if name in wanted]
+        sources = {stage.base, *re.findall(r"--from=(\S+)", " ".join(argument for _, argument in stage.steps))} & set(
+            stages
+        )
+        queue += sources - needed
+        needed |= sources
+    return [stage for name, stage in stages.items() if name in needed]
 
 
 def build_script(stages: dict[str, BuildStage], target: str, output_dir: Path, *, is_full: bool) -> str:
-    """Return shell lines that make `place/TARGET/root`; they belong into a mount namespace of their own."""
+    """Return shell lines that build `output_dir/TARGET/root`; they need a mount namespace of their own."""
     lines = ["set -eu", f"mount -t tmpfs -o size=4g tmpfs {output_dir}"]
     for stage in required_stages(stages, target):
         lines += _stage_script(stages, stage, output_dir, is_full=is_full)
@@ -70,19 +72,19 @@ def build_script(stages: dict[str, BuildStage], target: str, output_dir: Path, *
 
 def stage_environment(stages: dict[str, BuildStage], stage: BuildStage) -> dict[str, str]:
     """Return the variables that a stage sets, with those that it inherits."""
-    own: dict[str, str] = {}
-    for kind, said in stage.steps:
+    variables: dict[str, str] = {}
+    for kind, argument in stage.steps:
         if kind == "ENV":
-            own.update(word.split("=", 1) for word in shlex.split(said))
+            variables.update(word.split("=", 1) for word in shlex.split(argument))
     inherited = stage_environment(stages, stages[stage.base]) if stage.base in stages else {"PATH": _base_image_path()}
-    return inherited | own
+    return inherited | variables
 
 
 def stage_workdir(stages: dict[str, BuildStage], stage: BuildStage) -> str:
     """Return the folder in which a stage ends."""
-    found = [said for kind, said in stage.steps if kind == "WORKDIR"]
-    if found:
-        return found[-1]
+    folders = [argument for kind, argument in stage.steps if kind == "WORKDIR"]
+    if folders:
+        return folders[-1]
     return stage_workdir(stages, stages[stage.base]) if stage.base in stages else "/"
 
 
@@ -93,31 +95,31 @@ def _base_image_path() -> str:
 
 def _stage_script(stages: dict[str, BuildStage], stage: BuildStage, output_dir: Path, *, is_full: bool) -> list[str]:
     home = output_dir / stage.name
-    lower = [str(output_dir / one.name / "up") for one in _base_stages(stages, stage)]
+    lower = [str(output_dir / base.name / "up") for base in _base_stages(stages, stage)]
     options = f"lowerdir={':'.join([*lower, '/'])},upperdir={home}/up,workdir={home}/work"
     lines = [f"mkdir -p {home}/up {home}/work {home}/root", f"mount -t overlay overlay -o {options} {home}/root"]
-    lines += [f"mount --rbind /{one} {home}/root/{one}" for one in ("proc", "dev")]
+    lines += [f"mount --rbind /{mount} {home}/root/{mount}" for mount in ("proc", "dev")]
     variables = " ".join(shlex.quote(f"{key}={value}") for key, value in stage_environment(stages, stage).items())
     folder = stage_workdir(stages, stages[stage.base]) if stage.base in stages else "/"
-    for kind, said in stage.steps:
+    for kind, argument in stage.steps:
         if kind == "WORKDIR":
-            folder = said
+            folder = argument
             lines.append(f"mkdir -p {home}/root{folder}")
         elif kind == "RUN":
-            command = said if is_full else _link_instead_of_install(said)
+            command = argument if is_full else _link_instead_of_install(argument)
             run = shlex.quote(f"cd {folder} && {command}")
             lines.append(f"env -i {variables} chroot {home}/root sh -euc {run} >&2")
         elif kind == "COPY":
-            lines += _copy_command(said, home / "root", folder, output_dir)
+            lines += _copy_command(argument, home / "root", folder, output_dir)
     return lines
 
 
 def _base_stages(stages: dict[str, BuildStage], stage: BuildStage) -> list[BuildStage]:
-    found = []
+    base_stages = []
     while stage.base in stages:
         stage = stages[stage.base]
-        found.append(stage)
-    return found
+        base_stages.append(stage)
+    return base_stages
 
 
 def _copy_command(instruction: str, root: Path, folder: str, output_dir: Path) -> list[str]:
@@ -125,17 +127,17 @@ def _copy_command(instruction: str, root: Path, folder: str, output_dir: Path) -
     source = ROOT
     if words[0].startswith("--from="):
         source = output_dir / words.pop(0).removeprefix("--from=") / "root"
-    *what, to = words
+    *paths, to = words
     target = f"{root}{PurePosixPath(folder) / to}"
     if to.endswith("/"):
-        return [f"mkdir -p {target}", *[f"cp -r {source / one.lstrip('/')} {target}" for one in what]]
+        return [f"mkdir -p {target}", *[f"cp -r {source / path.lstrip('/')} {target}" for path in paths]]
     # A folder is copied as its contents, as COPY does.
-    made = f"mkdir -p $(dirname {target})"
+    make_folder = f"mkdir -p $(dirname {target})"
     return [
-        made,
+        make_folder,
         *[
             f"if [ -d {p} ]; then mkdir -p {target}; cp -a {p}/. {target}; else cp {p} {target}; fi"
-            for p in (source / one.lstrip("/") for one in what)
+            for p in (source / path.lstrip("/") for path in paths)
         ],
     ]
 

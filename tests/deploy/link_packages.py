@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 def locked_requirements(lock: Path) -> list[Requirement]:
     """Return the packages of a lock that are for this Python."""
     lines = [line.removesuffix("\\").strip() for line in lock.read_text(encoding="utf-8").splitlines()]
-    found = [Requirement(line) for line in lines if line and not line.startswith(("#", "--hash"))]
-    return [one for one in found if one.marker is None or one.marker.evaluate()]
+    requirements = [Requirement(line) for line in lines if line and not line.startswith(("#", "--hash"))]
+    return [requirement for requirement in requirements if requirement.marker is None or requirement.marker.evaluate()]
 
 
 def link_package(requirement: Requirement, target: Path) -> None:
@@ -40,8 +40,8 @@ def main() -> None:
     if Path(python).parents[1].name == "tools":
         link_package(Requirement("pip"), target)
     for lock in locks:
-        for one in locked_requirements(Path(lock)):
-            link_package(one, target)
+        for requirement in locked_requirements(Path(lock)):
+            link_package(requirement, target)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A small TCP proxy before several servers: new connections go to those that say that they are ready, in turn."""
+"""A small TCP proxy in front of several servers: new connections go to the ready servers in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PROBE_INTERVAL_S = 0.05
 
 @dataclass
 class LoadBalancer:
-    """What a Service and its readiness probes do: who is not ready gets no new connection; open ones are left alone."""
+    """Acts as a Service with readiness probes: a server that is not ready gets no new connection and keeps its open ones."""
 
     ports: list[int]
     ready_ports: set[int] = field(default_factory=set)
@@ -59,15 +59,15 @@ class LoadBalancer:
 
 
 async def send_request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
-    """Send one request on a connection of its own; 0 when there was no answer."""
+    """Send a request on a new connection; return the status and body, or 0 without a response."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         raw = await asyncio.wait_for(reader.read(), 15)
         writer.close()
-        head_bytes, _, said = raw.partition(b"\r\n\r\n")
-        return int(head_bytes[9:12]), json.loads(said) if said else {}
+        head_bytes, _, response_body = raw.partition(b"\r\n\r\n")
+        return int(head_bytes[9:12]), json.loads(response_body) if response_body else {}
     except (OSError, ValueError, TimeoutError):
         return 0, {}
 

@@ -24,7 +24,7 @@ def documented_commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith("mlops ")]
 
 
-@pytest.mark.parametrize("command", [one for page in GUIDES for one in documented_commands(page)])
+@pytest.mark.parametrize("command", [command for page in GUIDES for command in documented_commands(page)])
 def test_documented_commands_and_options_exist(command: str) -> None:
     words, now = shlex.split(command)[1:], typer.main.get_command(app)
     while hasattr(now, "commands"):
@@ -41,8 +41,8 @@ def test_files_named_in_the_guide_exist(page: str) -> None:
     named = re.findall(r"`((?:deploy|tests|\.github)/[\w./-]+)`", text) + re.findall(r"\]\(([\w./-]+)\)", text)
     made_later = {"deploy/docker/.env", "deploy/docker/viewer.key"}
     missing = [
-        one
-        for one in set(named) - made_later
-        if not any((base / one).exists() for base in (ROOT, ROOT / "docs/how-to"))
+        path
+        for path in set(named) - made_later
+        if not any((base / path).exists() for base in (ROOT, ROOT / "docs/how-to"))
     ]
     assert missing == []

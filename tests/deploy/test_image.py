@@ -49,14 +49,14 @@ def _can_mount() -> bool:
 
 @pytest.fixture(scope="module")
 def image(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    """The API's image, built and started in a mount namespace of its own."""
+    """The image of the API, built and started in its own mount namespace."""
     if not _can_mount():
         pytest.skip("mounting needs root; buildah builds the same file: docs/how-to/deploy.md")
     base = tmp_path_factory.mktemp("image")
     make_project(base / "project", [packages[0]])
     state = base / "project/state"
-    for one in (state, *state.rglob("*")):
-        shutil.chown(one, USER, USER)
+    for path in (state, *state.rglob("*")):
+        shutil.chown(path, USER, USER)
     place = base / "build"
     place.mkdir()
     program = (
@@ -80,7 +80,7 @@ def _start_script(root: Path, state: Path) -> str:
     stage = STAGES["api"]
     variables = " ".join(f"{key}='{value}'" for key, value in dockerfile.stage_environment(STAGES, stage).items())
     words = [*stage.exec_form("ENTRYPOINT"), "--host", "127.0.0.1", "--port", "0"]
-    # The interpreter that stands in for the base image's lies where only root may go; its packages, beside the tests.
+    # Only root can read the interpreter that replaces the one of the base image; its packages are beside the tests.
     gates = {str(p) for place in (sys.base_prefix, sys.prefix) for p in Path(place).parents if p != Path("/")}
     hidden = [place for place in {sys.base_prefix, sys.prefix} if place.startswith("/tmp/")]  # by the tmpfs below
     shown = "\n".join(f"mkdir -p {root}{one}\nmount --bind {one} {root}{one}" for one in hidden)
@@ -101,9 +101,9 @@ def test_the_image_predicts_as_an_unprivileged_user(image: subprocess.Popen[str]
     assert image.stdout is not None
     inside = json.loads(image.stdout.readline())
     with httpx.Client(base_url=started["address"], timeout=10) as client:
-        ready, answer = client.get("/readyz"), client.post("/predict", json={"features": ROW})
+        ready, prediction = client.get("/readyz"), client.post("/predict", json={"features": ROW})
     image.send_signal(signal.SIGTERM)
-    assert (ready.status_code, answer.status_code, image.wait(timeout=20)) == (200, 200, 0)
+    assert (ready.status_code, prediction.status_code, image.wait(timeout=20)) == (200, 200, 0)
     assert inside == {"found": [], "uid": USER, "groups": [USER], "writable": ["/app/state", "/tmp"], "build": False}
 
 
@@ -124,10 +124,14 @@ def test_build_tools_are_not_in_the_final_image(target: str) -> None:
 
 def test_every_package_is_installed_by_its_hash() -> None:
     commands = [
-        one for stage in STAGES.values() for kind, said in stage.steps if kind == "RUN" for one in said.split("&&")
+        command
+        for stage in STAGES.values()
+        for kind, argument in stage.steps
+        if kind == "RUN"
+        for command in argument.split("&&")
     ]
-    installs = [one for one in commands if re.search(r"pip\S*( --python \S+)? install", one)]
-    assert [one for one in installs if "--require-hashes" not in one and "--no-deps --no-index" not in one] == []
+    installs = [command for command in commands if re.search(r"pip\S*( --python \S+)? install", command)]
+    assert [line for line in installs if "--require-hashes" not in line and "--no-deps --no-index" not in line] == []
     assert len(installs) >= 5
 
 
@@ -139,7 +143,7 @@ def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
     assert lines("requirements/serving.lock") - lines("requirements/run.lock") - lines("requirements/dev.lock") == set()
 
 
-def test_the_dockerfile_pleases_the_linter() -> None:
+def test_the_dockerfile_passes_the_linter() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [linter, "-c", "deploy/docker/hadolint.yaml", dockerfile.DOCKERFILE],

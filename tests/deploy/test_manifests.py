@@ -49,23 +49,23 @@ def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def pod_templates(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each template of pods with the labels that its pods get."""
-    for one in manifests:
-        spec = one.get("spec", {})
-        if one["kind"] == "CronJob":
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "CronJob":
             spec = spec["jobTemplate"]["spec"]
-        if one["kind"] == "InferenceService":
+        if manifest["kind"] == "InferenceService":
             yield (
-                one["metadata"]["name"],
+                manifest["metadata"]["name"],
                 {"spec": spec["predictor"], "metadata": {"labels": spec["predictor"]["labels"]}},
             )
         elif "template" in spec:
-            yield one["metadata"]["name"], spec["template"]
+            yield manifest["metadata"]["name"], spec["template"]
 
 
 def restricted_policy_violations(pod: dict[str, Any]) -> list[str]:
     """Return what the Pod Security Standard `restricted` refuses of a pod."""
-    own = pod["spec"].get("securityContext", {})
-    found = [f"host: {key}" for key in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(key)]
+    pod_context = pod["spec"].get("securityContext", {})
+    violations = [f"host: {key}" for key in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(key)]
     allowed = {
         "emptyDir",
         "secret",
@@ -76,114 +76,126 @@ def restricted_policy_violations(pod: dict[str, Any]) -> list[str]:
         "csi",
         "ephemeral",
     }
-    found += [f"volume {v['name']}" for v in pod["spec"].get("volumes", []) if not (set(v) - {"name"}) <= allowed]
-    for one in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
-        context = own | one.get("securityContext", {})
-        asked = {
+    violations += [f"volume {v['name']}" for v in pod["spec"].get("volumes", []) if not (set(v) - {"name"}) <= allowed]
+    for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+        context = pod_context | container.get("securityContext", {})
+        requirements = {
             "runAsNonRoot": context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
             "allowPrivilegeEscalation": context.get("allowPrivilegeEscalation") is False,
             "capabilities": context.get("capabilities") == {"drop": ["ALL"]},
             "seccompProfile": context.get("seccompProfile", {}).get("type") == "RuntimeDefault",
             "privileged": not context.get("privileged"),
-            "hostPort": not any("hostPort" in port for port in one.get("ports", [])),
+            "hostPort": not any("hostPort" in port for port in container.get("ports", [])),
         }
-        found += [f"{one['name']}: {key}" for key, holds in asked.items() if not holds]
-    return found
+        violations += [f"{container['name']}: {key}" for key, holds in requirements.items() if not holds]
+    return violations
 
 
 @pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
 def test_the_cluster_accepts_every_field(manifests: tuple[dict[str, Any], ...], version: str) -> None:
-    own = [one for one in manifests if not one["apiVersion"].startswith(CUSTOM_RESOURCE_GROUPS)]
-    for one in own:
-        kubernetes_validate.validate(one, version, strict=True)
-    assert len(own) >= 12
+    core_manifests = [
+        manifest for manifest in manifests if not manifest["apiVersion"].startswith(CUSTOM_RESOURCE_GROUPS)
+    ]
+    for manifest in core_manifests:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    assert len(core_manifests) >= 12
 
 
 def test_every_pod_is_allowed_by_the_restricted_policy(manifests: tuple[dict[str, Any], ...]) -> None:
-    found = {name: restricted_policy_violations(pod) for name, pod in pod_templates(manifests)}
-    assert (len(found) >= 3, {name: said for name, said in found.items() if said}) == (True, {})
+    violations = {name: restricted_policy_violations(pod) for name, pod in pod_templates(manifests)}
+    assert (len(violations) >= 3, {name: names for name, names in violations.items() if names}) == (True, {})
 
 
 def test_the_policy_of_these_tests_refuses_what_is_not_restricted() -> None:
     pod = {
         "spec": {"hostNetwork": True, "volumes": [{"name": "disk", "hostPath": {}}], "containers": [{"name": "one"}]}
     }
-    said = restricted_policy_violations(pod)
-    assert said[:2] == ["host: hostNetwork", "volume disk"]
-    assert len(said) == 6
+    violations = restricted_policy_violations(pod)
+    assert violations[:2] == ["host: hostNetwork", "volume disk"]
+    assert len(violations) == 6
 
 
 def test_every_pod_has_a_read_only_root_no_token_and_limits(manifests: tuple[dict[str, Any], ...]) -> None:
     for name, pod in pod_templates(manifests):
         assert pod["spec"]["automountServiceAccountToken"] is False, name
-        for one in pod["spec"]["containers"]:
-            assert one["securityContext"]["readOnlyRootFilesystem"] is True, name
-            assert {"cpu", "memory"} <= set(one["resources"]["requests"]), name
-            assert "memory" in one["resources"]["limits"], name
+        for container in pod["spec"]["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
+            assert "memory" in container["resources"]["limits"], name
 
 
-def test_nothing_secret_stands_in_a_manifest(manifests: tuple[dict[str, Any], ...]) -> None:
-    kinds = Counter(one["kind"] for one in manifests)
+def test_no_manifest_contains_a_secret(manifests: tuple[dict[str, Any], ...]) -> None:
+    kinds = Counter(manifest["kind"] for manifest in manifests)
     literal = [
         variable["name"]
         for _, pod in pod_templates(manifests)
-        for one in pod["spec"]["containers"]
-        for variable in one.get("env", [])
+        for container in pod["spec"]["containers"]
+        for variable in container.get("env", [])
         if "PASSWORD" in variable["name"] and "value" in variable
     ]
     assert (kinds["Secret"], literal) == (0, [])
 
 
 def test_traffic_is_refused_unless_a_policy_allows_it(manifests: tuple[dict[str, Any], ...]) -> None:
-    policies = [one["spec"] for one in manifests if one["kind"] == "NetworkPolicy"]
+    policies = [manifest["spec"] for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
     named = [pod["metadata"]["labels"] for _, pod in pod_templates(manifests)]
     for policy in policies:
         labels = policy["podSelector"].get("matchLabels", {}).items()
-        assert any(labels <= one.items() for one in named), f"{labels} selects nobody"
+        assert any(labels <= labels_of_pod.items() for labels_of_pod in named), f"{labels} selects nobody"
 
 
-def test_a_service_a_budget_and_a_scaler_mean_pods_that_exist(manifests: tuple[dict[str, Any], ...]) -> None:
+def test_services_budgets_and_scalers_select_existing_pods(manifests: tuple[dict[str, Any], ...]) -> None:
     named = [pod["metadata"]["labels"] for _, pod in pod_templates(manifests)]
-    for one in manifests:
-        if one["kind"] in {"Service", "PodDisruptionBudget"}:
-            selector = one["spec"]["selector"]
-            wanted = selector.get("matchLabels", selector).items()
-            assert any(wanted <= labels.items() for labels in named), one["metadata"]["name"]
+    for manifest in manifests:
+        if manifest["kind"] in {"Service", "PodDisruptionBudget"}:
+            selector = manifest["spec"]["selector"]
+            selected = selector.get("matchLabels", selector).items()
+            assert any(selected <= labels.items() for labels in named), manifest["metadata"]["name"]
 
 
 @pytest.mark.parametrize("form", ["local", "production"])
 def test_a_rollout_never_reduces_the_ready_replicas(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = render_overlay(form, tmp_path_factory.getbasetemp() / "kustomize")
-    spec = next(one["spec"] for one in found if (one["kind"], one["metadata"]["name"]) == ("Deployment", "api"))
+    manifests = render_overlay(form, tmp_path_factory.getbasetemp() / "kustomize")
+    spec = next(
+        manifest["spec"]
+        for manifest in manifests
+        if (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "api")
+    )
     container = spec["template"]["spec"]["containers"][0]
     rolling = (spec["replicas"], spec["strategy"]["rollingUpdate"])
     assert rolling == (3, {"maxUnavailable": 0, "maxSurge": 1})
     assert {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle"} <= set(container)
     wait_s = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    # Endpoints forget the pod while it still answers, and ten seconds are left to end what has begun.
+    # The pod leaves the endpoints while it still responds, and ten seconds are left for the requests in flight.
     assert wait_s + 10 < spec["template"]["spec"]["terminationGracePeriodSeconds"]
     assert len(spec["template"]["spec"]["topologySpreadConstraints"]) == 2
 
 
 def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
-    images = {one["image"] for _, pod in pod_templates(found) for one in pod["spec"]["containers"]}
-    assert {one.removeprefix("mlops-") for one in images if one.startswith("mlops-")} <= set(dockerfile.read_stages())
+    manifests = render_overlay("local", tmp_path_factory.getbasetemp() / "kustomize")
+    images = {container["image"] for _, pod in pod_templates(manifests) for container in pod["spec"]["containers"]}
+    assert {image.removeprefix("mlops-") for image in images if image.startswith("mlops-")} <= set(
+        dockerfile.read_stages()
+    )
 
 
-def test_compose_starts_every_part_without_rights() -> None:
+def test_compose_starts_every_service_without_privileges() -> None:
     services = yaml.safe_load((MANIFESTS_DIR.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
-    ours = {name: one for name, one in services.items() if "build" in one}
+    built_services = {name: service for name, service in services.items() if "build" in service}
     assert set(services) == {"postgres", "migrate", "api", "app", "monitor", "mlflow", "prometheus", "grafana"}
     targets = set(dockerfile.read_stages())
-    for name, one in ours.items():
-        assert (one["read_only"], one["cap_drop"], one["build"]["target"] in targets) == (True, ["ALL"], True), name
-    published = [port for one in services.values() for port in one.get("ports", [])]
+    for name, service in built_services.items():
+        assert (service["read_only"], service["cap_drop"], service["build"]["target"] in targets) == (
+            True,
+            ["ALL"],
+            True,
+        ), name
+    published = [port for service in services.values() for port in service.get("ports", [])]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
 def test_the_operator_uses_the_same_alert_rules_as_a_standalone_server() -> None:
-    own = yaml.safe_load((MANIFESTS_DIR.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
+    rules = yaml.safe_load((MANIFESTS_DIR.parent / "prometheus/mlops.yaml").read_text(encoding="utf-8"))
     rule = yaml.safe_load((MANIFESTS_DIR / "components/prometheus/rules.yaml").read_text(encoding="utf-8"))
-    assert rule["spec"] == own
+    assert rule["spec"] == rules

@@ -40,7 +40,7 @@ MAX_CONVERGENCE_S = proof_rounds(6, long=2)
 
 @dataclass
 class ReplicaSet:
-    """The servers that run, each with a state folder of its own as a pod has."""
+    """The running servers, each with its own state folder, as a pod has."""
 
     base_dir: Path
     servers: list[tuple[RunningServer, ExitStack]] = field(default_factory=list)
@@ -53,14 +53,14 @@ class ReplicaSet:
         for name in ("params.yaml", "state/log.key"):
             shutil.copy(self.base_dir / "project" / name, root / name)
         stack = ExitStack()
-        one = stack.enter_context(run_server(root))
-        self.servers.append((one, stack))
-        return one.port
+        server = stack.enter_context(run_server(root))
+        self.servers.append((server, stack))
+        return server.port
 
     def stop_oldest(self) -> int:
         """Ask the oldest server to stop, and return its exit code."""
-        one, stack = self.servers.pop(0)
-        code = one.stop()
+        server, stack = self.servers.pop(0)
+        code = server.stop()
         stack.close()
         return code
 
@@ -86,7 +86,7 @@ def replicas(
 
 @dataclass
 class RolloutLoad:
-    """Callers that send one request after the other, each on a new connection, until they are told to end."""
+    """Clients that send requests one after another, each on a new connection, until they are stopped."""
 
     port: int
     statuses: Counter[int] = field(default_factory=Counter)
@@ -96,25 +96,25 @@ class RolloutLoad:
     async def run(self) -> None:
         body = json.dumps({"features": ROW}).encode()
         while not self.is_stopped:
-            status, said = await send_request(self.port, "POST", "/predict", body)
+            status, prediction = await send_request(self.port, "POST", "/predict", body)
             self.statuses[status] += 1
-            self.prediction_ids.add(str(said.get("prediction_id")))
+            self.prediction_ids.add(str(prediction.get("prediction_id")))
             await asyncio.sleep(0.01)
 
 
 async def wait_until_converged(ports: list[int], version: int) -> float:
-    """Return how many seconds pass until every server answers with a version."""
+    """Return the seconds until every server predicts with a version."""
     body, began = json.dumps({"features": ROW}).encode(), time.monotonic()
     while time.monotonic() - began < 10:
-        said = [await send_request(port, "POST", "/predict", body) for port in ports]
-        if {one.get("model_version") for _, one in said} == {version}:
+        responses = [await send_request(port, "POST", "/predict", body) for port in ports]
+        if {prediction.get("model_version") for _, prediction in responses} == {version}:
             return time.monotonic() - began
         await asyncio.sleep(0.05)
-    raise AssertionError(f"not all serve version {version} after 10 s")
+    raise AssertionError(f"not all servers predict with version {version} after 10 s")
 
 
 async def replace_replicas(replicas: ReplicaSet, balancer: LoadBalancer) -> list[int]:
-    """Replace every server as a Deployment with maxUnavailable 0 does: a new one is ready before an old one goes."""
+    """Replace each server as a Deployment with maxUnavailable 0 does: the new one is ready before the old one stops."""
     codes = []
     for _ in range(N_REPLACED):
         balancer.ports.append(await asyncio.to_thread(replicas.start))
@@ -161,4 +161,4 @@ def test_replicas_are_replaced_and_a_model_is_promoted_without_a_failed_request(
     assert load.statuses.total() > 20 * N_ROLLOUTS
     assert max(seconds) < MAX_CONVERGENCE_S
     assert codes == [0] * N_REPLACED * N_ROLLOUTS
-    assert load.prediction_ids <= {str(one) for one in logged}
+    assert load.prediction_ids <= {str(prediction_id) for prediction_id in logged}

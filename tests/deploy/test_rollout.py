@@ -28,9 +28,9 @@ def register_approved(root: Path, package: Path) -> ModelRegistry:
     """Register a package that has passed its gates."""
     registry = ModelRegistry(root, tracking_uri="http://127.0.0.1:1")
     state = open_state(root)
-    kept = registry.packages
+    packages = registry.packages
     stage_transitions.register(
-        state, kept, MODEL_NAME, candidate=kept.add(package), tags={}, gates=PASSED, description=""
+        state, packages, MODEL_NAME, candidate=packages.add(package), tags={}, gates=PASSED, description=""
     )
     state.close()
     return registry
@@ -44,17 +44,17 @@ def server(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLOPS_STATE_URL", raising=False)
         register_approved(root, packages[1])
-        with run_server(root) as one:
-            yield one
+        with run_server(root) as running_server:
+            yield running_server
 
 
 @pytest.fixture
 def registry(server: RunningServer) -> Iterator[ModelRegistry]:
     """The registry of the running project, put back to version 1 at the end."""
-    one = ModelRegistry(server.root, tracking_uri="http://127.0.0.1:1")
-    yield one
-    if one.current_deployment(MODEL_NAME).version("Production") != 1:
-        one.rollback_model(MODEL_NAME, to=1, reason="the next test")
+    registry = ModelRegistry(server.root, tracking_uri="http://127.0.0.1:1")
+    yield registry
+    if registry.current_deployment(MODEL_NAME).version("Production") != 1:
+        registry.rollback_model(MODEL_NAME, to=1, reason="the next test")
 
 
 def deploy_version(registry: ModelRegistry, server: RunningServer, *, version: int = 2, wait_s: float = 10.0) -> bool:

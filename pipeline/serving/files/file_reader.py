@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -120,8 +121,8 @@ class TableValidator:
         if not column.nullable and values.null_count:
             error = check_value(column, constraints, None, "")[1]
             yield None, "" if error is None else error.message
-        if column.kind == "datetime":
-            return  # the reader converts it; its declared checks apply to data sets only
+        if column.kind == "datetime" and not constraints:
+            return
         if column.is_numeric and all(constraint.interval is not None for constraint in constraints):
             extremes = pc.min_max(values).as_py()
             if all(
@@ -132,7 +133,8 @@ class TableValidator:
         for value in pc.unique(values).to_pylist():
             if value is None or value in valid_values:
                 continue
-            error = check_value(column, constraints, value, "")[1]
+            given = value.isoformat() if isinstance(value, datetime) else value
+            error = check_value(column, constraints, given, "")[1]
             if error is not None:
                 yield value, error.message
             elif len(valid_values) < _MAX_CACHED_VALUES:

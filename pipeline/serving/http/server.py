@@ -63,10 +63,13 @@ def bind_socket(host: str, port: int) -> socket.socket:
     try:
         family, socket_type, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket_type, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
-        listening.settimeout(0)
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(listening.close)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+            listening.settimeout(0)
+            cleanup.pop_all()
     except OSError as error:
         raise DependencyUnavailable(
             f"{host}:{port}: the server cannot listen ({error.strerror}); stop the program that does, or choose another --port"

@@ -83,13 +83,13 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     }  # fmt: skip
     words = {one.rule: one.summary for one in after.rule_results if one.is_firing}
     assert set(words) == set(RULES)
-    assert words["errors"] == "10% of 100 answers were errors of the server"
+    assert words["errors"] == "10% of 100 responses were server errors"
     assert words["log_lag"] == "101 rows wait for the log"
     assert words["degradation"].startswith("worse than the baseline: ")
-    assert words["not_trusted"].startswith("estimates are off, as outcomes show: accuracy")
+    assert words["not_trusted"].startswith("estimated metrics disagree with outcomes: accuracy")
     assert words["stale_outcomes"].startswith("no outcome for ")
     (service,) = (one for one in after.incidents if one.group_name == "service")
-    assert "Affected: 10% of answers" in service.message
+    assert "Affected: 10% of responses" in service.message
 
 
 def test_a_rule_without_a_result_leaves_its_incident_open(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

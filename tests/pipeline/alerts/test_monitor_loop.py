@@ -68,12 +68,12 @@ def test_many_drifted_columns_make_a_single_incident_with_ranked_causes(project:
     assert "drift" in incident.rules
     assert incident.title.startswith(f"{MODEL_NAME}: ")
     assert lines[0].endswith("(600 predictions)")
-    assert lines[1] == "Likeliest causes:"
+    assert lines[1] == "Most likely causes:"
     assert lines[2].startswith(f"1. {numbers[1]}: mean rose from ")
     assert lines[3].startswith(f"2. {numbers[0]}: mean rose from ")
     assert len(incident.details["causes"]) <= 3
     assert 0.3 < incident.details["affected_share"] <= 1
-    assert "wrong answers than usual among 600 (accuracy expected" in incident.message
+    assert "wrong predictions than usual among 600 (accuracy estimated" in incident.message
     assert lines[-1].startswith("Next: mlops monitor report")
     assert [one.receiver for one in read_all_deliveries(project)] == ["log"] * len(found.incidents)
 
@@ -146,7 +146,7 @@ def test_an_acknowledged_incident_is_notified_again_only_on_escalation(project: 
     assert (worse.severity, worse.status, read_all_deliveries(project)[0].payload["event"]) == (
         "critical",
         "open",
-        "worse",
+        "escalated",
     )
     state.close()
 
@@ -195,9 +195,9 @@ def test_missing_traffic_and_age_fire_their_rules(project: Path) -> None:
     said = {one.rule: (one.is_firing, one.summary) for one in second.rule_results}
     assert {one.rule: one.is_firing for one in first.rule_results}["stale_monitor"] is None
     assert said["no_traffic"] == (True, "no prediction for 7 hours")
-    assert said["stale_model"] == (True, "the version in production has served for 8 hours")
+    assert said["stale_model"] == (True, "the production version is in use for 8 hours")
     assert said["stale_monitor"][0] is True
-    assert said["errors"] == (None, "no answers of a server are known since the run before")
+    assert said["errors"] == (None, "no server responses are known since the previous run")
 
 
 def test_the_run_summary_is_stored(project: Path) -> None:

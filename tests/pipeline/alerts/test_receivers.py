@@ -54,7 +54,7 @@ def test_a_webhook_gets_the_message_with_an_idempotency_key(monkeypatch: pytest.
         send_notification(make_webhook(token_env="MLOPS_TEST_TOKEN"), PAYLOAD, settings())
     (body,), (head,) = receiver.bodies, receiver.request_headers
     assert (body["key"], head["Idempotency-Key"], head["Authorization"]) == ("k" * 64, "k" * 64, "Bearer secret")
-    assert (body["number"], body["text"].splitlines()[-1]) == (3, "When somebody looks at it: mlops alerts ack 3")
+    assert (body["number"], body["text"].splitlines()[-1]) == (3, "Acknowledge with: mlops alerts ack 3")
 
 
 def test_slack_text_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ class PackagedProblem:
 
 def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedProblem:
     config, declared = settings(*FAST), schema(n_classes)
-    learn, judge = rows(400, n_classes), rows(300, n_classes, seed=1)
+    learn, test = rows(400, n_classes), rows(300, n_classes, seed=1)
     result = train_classifier(
         learn, declared, config.features, model=config.model, training=config.training, seed=config.seed
     )
@@ -48,14 +48,14 @@ def _make(tmp_path_factory: pytest.TempPathFactory, n_classes: int) -> PackagedP
         folder,
         result.classifier,
         train=learn,
-        parity_rows=judge,
+        parity_rows=test,
         scores=result.out_of_fold,
         metrics=result.mean_metrics,
         lineage={"data": "small"},
         training=config.training,
         model=config.model.name,
     )
-    return PackagedProblem(package.load_package(folder), learn, judge, config)
+    return PackagedProblem(package.load_package(folder), learn, test, config)
 
 
 @pytest.fixture(scope="session")

@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from tests.pipeline.evaluation.conftest import PackagedProblem
 
 
-def test_figures_are_those_of_the_test_rows(binary: PackagedProblem) -> None:
+def test_metrics_are_those_of_the_test_rows(binary: PackagedProblem) -> None:
     codes = encode_target(binary.test, binary.package.schema.target)
     served = binary.package.predict_proba(binary.test)
-    found = binary.report.metrics["log_loss"]
-    assert found.value == pytest.approx(log_loss(codes, served))
-    assert found.low < found.value < found.high
+    estimate = binary.report.metrics["log_loss"]
+    assert estimate.value == pytest.approx(log_loss(codes, served))
+    assert estimate.low < estimate.value < estimate.high
     assert set(binary.report.metrics) == set(METRICS)
 
 
 def test_the_confusion_matrix_is_that_of_scikit_learn(three_classes: PackagedProblem) -> None:
-    truth, said = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
-    expected = confusion_matrix(truth, said, labels=list(three_classes.package.classes))
+    truth, predicted = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
+    expected = confusion_matrix(truth, predicted, labels=list(three_classes.package.classes))
     assert np.array_equal(three_classes.report.confusion, expected)
 
 
-def test_each_class_is_judged_against_the_rest(three_classes: PackagedProblem) -> None:
-    truth, said = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
-    expected = precision_score(truth, said, labels=["kind 2"], average=None)[0]
+def test_each_class_is_evaluated_against_the_rest(three_classes: PackagedProblem) -> None:
+    truth, predicted = three_classes.test["answer"], three_classes.package.predict(three_classes.test)
+    expected = precision_score(truth, predicted, labels=["kind 2"], average=None)[0]
     assert three_classes.report.by_class["kind 2"]["precision"] == pytest.approx(expected)
     assert three_classes.report.by_class["kind 2"]["rows"] == 100
 
 
-def test_baselines_learn_from_train_and_are_compared_in_pairs(binary: PackagedProblem) -> None:
-    found = binary.report.baselines["majority"]
-    assert found.metrics["log_loss"] == pytest.approx(np.log(2))
-    assert found.difference["log_loss"].high < 0
-    value = binary.report.metrics["log_loss"].value - found.metrics["log_loss"]
-    assert found.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
+def test_baselines_are_fitted_to_train_rows_and_compared_in_pairs(binary: PackagedProblem) -> None:
+    baseline = binary.report.baselines["majority"]
+    assert baseline.metrics["log_loss"] == pytest.approx(np.log(2))
+    assert baseline.difference["log_loss"].high < 0
+    value = binary.report.metrics["log_loss"].value - baseline.metrics["log_loss"]
+    assert baseline.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
 
 
 def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
@@ -64,12 +64,12 @@ def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
     }
 
 
-def test_onnx_is_proved_once_more(binary: PackagedProblem) -> None:
+def test_onnx_parity_is_checked_on_the_test_rows(binary: PackagedProblem) -> None:
     assert binary.report.parity.onnx_used
     assert binary.report.parity.rows == len(binary.test)
 
 
-def test_a_served_form_that_answers_otherwise_is_refused(binary: PackagedProblem) -> None:
+def test_a_serving_form_with_other_predictions_is_refused(binary: PackagedProblem) -> None:
     served = binary.package.serving_classifier
     other = replace(binary.package, serving_classifier=replace(served, estimator=_ReversedEstimator(served.estimator)))
     with pytest.raises(IntegrityError, match=r"differ from scikit-learn's on 300 test rows"):
@@ -98,16 +98,16 @@ def test_the_order_of_columns_changes_nothing(binary: PackagedProblem) -> None:
     assert turned.evaluate().as_dict() == binary.report.as_dict()
 
 
-def test_a_test_part_of_one_class_is_judged_as_far_as_it_goes(binary: PackagedProblem) -> None:
-    one = replace(binary, test=binary.test[binary.test["answer"] == "yes"].reset_index(drop=True)).evaluate()
-    assert one.metrics["roc_auc"].value is None
-    assert one.metrics["log_loss"].value is not None
-    assert one.tables["roc"].empty
-    assert "not defined" in model_card(one, binary.config)
+def test_undefined_metrics_of_one_class_are_none(binary: PackagedProblem) -> None:
+    one_class = replace(binary, test=binary.test[binary.test["answer"] == "yes"].reset_index(drop=True)).evaluate()
+    assert one_class.metrics["roc_auc"].value is None
+    assert one_class.metrics["log_loss"].value is not None
+    assert one_class.tables["roc"].empty
+    assert "not defined" in model_card(one_class, binary.config)
 
 
-def test_rows_without_the_answer_are_refused(binary: PackagedProblem) -> None:
-    with pytest.raises(DataError, match="answer: the rows have no such column"):
+def test_rows_without_the_target_are_refused(binary: PackagedProblem) -> None:
+    with pytest.raises(DataError, match="answer: the rows have no target column"):
         replace(binary, test=binary.test.drop(columns="answer")).evaluate()
 
 
@@ -124,7 +124,7 @@ def test_an_unknown_metric_of_slices_names_its_key(binary: PackagedProblem) -> N
 def test_every_plot_of_the_graph_has_its_table_and_columns(binary: PackagedProblem) -> None:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
     drawn = set()
-    for (plot,) in (one.values() for one in declared):
+    for (plot,) in (entry.values() for entry in declared):
         ((file, y),) = plot["y"].items()
         table = binary.report.tables[file.removeprefix("plots/").removesuffix(".csv")]
         assert {plot["x"], y} <= set(table.columns)
@@ -132,6 +132,6 @@ def test_every_plot_of_the_graph_has_its_table_and_columns(binary: PackagedProbl
     assert drawn == {f"plots/{name}.csv" for name in binary.report.tables}
 
 
-def test_every_table_has_a_figure_and_every_figure_a_table(binary: PackagedProblem) -> None:
+def test_every_table_has_a_plot_and_every_plot_a_table(binary: PackagedProblem) -> None:
     assert set(PLOT_FUNCTIONS) == set(binary.report.tables)
     assert all(draw_plot(name, table).axes for name, table in binary.report.tables.items())

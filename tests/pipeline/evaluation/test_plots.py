@@ -38,18 +38,18 @@ def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
     assert len(np.unique(np.asarray(figure.canvas.buffer_rgba()).reshape(-1, 4), axis=0)) > 2
 
 
-def test_the_confusion_figure_shows_counts_and_shares() -> None:
-    shown = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
-    assert shown == ["1\n50.0%", "1\n50.0%", "0\n0.0%", "1\n100.0%"]
+def test_the_confusion_plot_shows_counts_and_shares() -> None:
+    texts = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
+    assert texts == ["1\n50%", "1\n50%", "0\n0%", "1\n100%"]
 
 
-def test_the_greatest_importance_stands_on_top() -> None:
+def test_the_greatest_importance_is_on_top() -> None:
     axes = draw_plot("importance", TABLES["importance"]).axes[0]
     assert axes.yaxis_inverted()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["x", "y"]
 
 
-def test_a_curve_that_is_not_defined_says_so() -> None:
+def test_an_undefined_curve_has_a_note() -> None:
     axes = draw_plot("roc", TABLES["roc"].head(0)).axes[0]
     assert [text.get_text() for text in axes.texts] == ["not defined for these rows"]
 
@@ -63,7 +63,8 @@ def test_an_unknown_figure_names_those_that_there_are() -> None:
 def test_drawing_needs_neither_pyplot_nor_a_screen() -> None:
     code = (
         "import sys, pandas as pd; from pipeline.evaluation.plots import draw_plot;"
-        "draw_plot('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]})); print('matplotlib.pyplot' in sys.modules)"
+        "draw_plot('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]}));"
+        "print('matplotlib.pyplot' in sys.modules)"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "False"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "False"

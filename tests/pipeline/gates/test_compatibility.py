@@ -16,7 +16,7 @@ OLD = Schema("small", (SIZE, COLOR), TARGET)
 
 
 def changed(*columns: Column, target: Target = TARGET) -> list[tuple[str, bool]]:
-    return [(str(one), one.is_breaking) for one in compare_schemas(OLD, Schema("small", columns, target))]
+    return [(str(change), change.is_breaking) for change in compare_schemas(OLD, Schema("small", columns, target))]
 
 
 def test_equal_declarations_have_no_change() -> None:
@@ -24,7 +24,7 @@ def test_equal_declarations_have_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "said", "breaks"),
+    ("columns", "description", "breaks"),
     [
         ((SIZE,), "colour was removed", True),
         ((SIZE, COLOR, Column("new", "float", "Float64")), "new was added and is required", True),
@@ -39,10 +39,10 @@ def test_equal_declarations_have_no_change() -> None:
         ((replace(SIZE, kind="integer", dtype="Int64"), COLOR), "size is integer instead of float", True),
     ],
 )
-def test_a_change_is_named(columns: tuple[Column, ...], said: str, breaks: bool) -> None:
-    assert changed(*columns) == [(said, breaks)]
+def test_a_change_is_named(columns: tuple[Column, ...], description: str, breaks: bool) -> None:
+    assert changed(*columns) == [(description, breaks)]
 
 
 def test_other_classes_break_callers() -> None:
-    ((said, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
-    assert (said, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)
+    ((description, breaks),) = changed(SIZE, COLOR, target=Target("answer", ("no", "perhaps", "yes"), None))
+    assert (description, breaks) == ("answer has the classes no, perhaps, yes instead of no, yes", True)

@@ -43,25 +43,27 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
 _REPORTS: dict[str, dict[str, Any]] = {}
 
 
-def _cached_evaluation(judged: Package) -> dict[str, Any]:
-    if judged.digest not in _REPORTS:
-        _REPORTS[judged.digest] = _evaluate(judged)
-    return _REPORTS[judged.digest]
+def _cached_evaluation(candidate_package: Package) -> dict[str, Any]:
+    if candidate_package.digest not in _REPORTS:
+        _REPORTS[candidate_package.digest] = _evaluate(candidate_package)
+    return _REPORTS[candidate_package.digest]
 
 
-def _evaluate(judged: Package) -> dict[str, Any]:
+def _evaluate(candidate_package: Package) -> dict[str, Any]:
     rows, config = (
         parts("personality", N_ROWS),
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
-    return evaluate(judged, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1).as_dict()
+    return evaluate(
+        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+    ).as_dict()
 
 
 def evaluate_candidate(
     candidate: Package, champion: Package | None = None, *overrides: str, **validation: object
 ) -> GateReport:
-    evidence = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
-    return evaluate_gates(candidate, evidence, settings(*overrides).promotion, champion=champion, seed=1)
+    inputs = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(candidate), {**SOUND, **validation})
+    return evaluate_gates(candidate, inputs, settings(*overrides).promotion, champion=champion, seed=1)
 
 
 def results(report: GateReport) -> dict[str, str]:
@@ -69,8 +71,8 @@ def results(report: GateReport) -> dict[str, str]:
 
 
 def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
-    found = results(evaluate_candidate(packages["default"]))
-    assert {found[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
+    result_of = results(evaluate_candidate(packages["default"]))
+    assert {result_of[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
         "pass"
     }
 
@@ -81,7 +83,7 @@ def test_a_much_worse_model_is_rejected_and_the_reverse_promoted(packages: dict[
     assert results(evaluate_candidate(packages["default"], packages["weak"]))["champion"] == "pass"
 
 
-def test_an_overfitted_model_is_no_better_than_one_rule_though_its_accuracy_is_near(
+def test_an_overfitted_model_is_not_better_than_a_tree_of_depth_2(
     packages: dict[str, Package],
 ) -> None:
     report = evaluate_candidate(packages["overfitted"], packages["default"])
@@ -104,8 +106,8 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     declared = Schema.from_config(config.data)
     planted = replace(declared, columns=(*declared.columns, leak))
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
-    found = validate(leaking, planted, config.validation).as_dict()
-    report = evaluate_candidate(packages["default"], leakage=found["leakage"])
+    validation = validate(leaking, planted, config.validation).as_dict()
+    report = evaluate_candidate(packages["default"], leakage=validation["leakage"])
     assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
@@ -122,15 +124,16 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
         ("+promotion.metric_limits.log_loss=0.01", "limit log_loss"),
     ],
 )
-def test_a_limit_that_is_missed_says_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
-    (failed,) = [one for one in evaluate_candidate(packages["default"], None, override).unmet_gates if one.name == gate]
+def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
+    report = evaluate_candidate(packages["default"], None, override)
+    (failed,) = [unmet for unmet in report.unmet_gates if unmet.name == gate]
     assert failed.value is not None
     assert failed.threshold is not None
     assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
 
 
-def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages: dict[str, Package]) -> None:
-    few = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
+def test_a_calibration_error_at_chance_level_passes(packages: dict[str, Package]) -> None:
+    few_rows = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
     many = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(packages["default"]), SOUND)
     floors = [
         next(
@@ -138,7 +141,7 @@ def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages:
             for gate in evaluate_gates(packages["default"], rows, settings().promotion, seed=1).gates
             if "ece" in gate.name
         )
-        for rows in (few, many)
+        for rows in (few_rows, many)
     ]
     declared = settings().promotion.metric_limits["ece"]
     assert floors[0] is not None
@@ -146,7 +149,7 @@ def test_a_calibration_error_that_few_rows_show_by_chance_stops_nobody(packages:
     assert floors[0] > floors[1] > declared
 
 
-def test_what_is_settled_is_the_same_whatever_serves_and_wherever(packages: dict[str, Package]) -> None:
+def test_reproducible_gates_are_equal_for_any_champion(packages: dict[str, Package]) -> None:
     alone, against = (
         evaluate_candidate(packages["default"]).only_reproducible(),
         evaluate_candidate(packages["default"], packages["weak"]).only_reproducible(),
@@ -187,29 +190,41 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     config, n = _promotion(), 400
     promoted = 0
     for seed in range(n):
-        mine, theirs = _models_of_equal_worth(seed)
-        found = compare_paired(
-            mine, theirs, ["log_loss"], confidence_level=config.confidence_level, n_resamples=500, seed=seed
+        candidate_rows, champion_rows = _models_of_equal_worth(seed)
+        differences = compare_paired(
+            candidate_rows,
+            champion_rows,
+            ["log_loss"],
+            confidence_level=config.confidence_level,
+            n_resamples=500,
+            seed=seed,
         )["log_loss"]
-        promoted += _champion_test_gate(found, config).passed
+        promoted += _champion_test_gate(differences, config).passed
     declared = (1 - config.confidence_level) / 2
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
 
 
-def test_a_model_that_is_not_worse_by_the_margin_passes_where_that_is_asked_for() -> None:
-    mine, theirs = _models_of_equal_worth(1, 20_000)
-    found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
-    assert _champion_test_gate(found, _promotion(test="non_inferiority", margin=0.05)).passed
-    assert not _champion_test_gate(found, _promotion(test="superiority")).passed
+def test_a_non_inferior_model_passes_the_non_inferiority_test() -> None:
+    candidate_rows, champion_rows = _models_of_equal_worth(1, 20_000)
+    differences = compare_paired(
+        candidate_rows, champion_rows, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1
+    )["log_loss"]
+    assert _champion_test_gate(differences, _promotion(test="non_inferiority", margin=0.05)).passed
+    assert not _champion_test_gate(differences, _promotion(test="superiority")).passed
 
 
-def test_where_more_is_better_the_sides_are_exchanged() -> None:
-    mine, theirs = _models_of_equal_worth(1)
+def test_a_metric_with_higher_is_better_exchanges_the_sides() -> None:
+    candidate_rows, champion_rows = _models_of_equal_worth(1)
     worse = LabeledPredictions(
-        y=theirs.y, probabilities=theirs.probabilities[:, ::-1].copy(), predicted=1 - theirs.predicted, positive=1
+        y=champion_rows.y,
+        probabilities=champion_rows.probabilities[:, ::-1].copy(),
+        predicted=1 - champion_rows.predicted,
+        positive=1,
     )
-    found = compare_paired(mine, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
-    gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
+    differences = compare_paired(candidate_rows, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)[
+        "roc_auc"
+    ]
+    gate = _champion_test_gate(differences, _promotion(metric="roc_auc"))
     assert (gate.result, gate.fails_when) == ("pass", "below")
-    back = compare_paired(worse, mine, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
+    back = compare_paired(worse, candidate_rows, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
     assert _champion_test_gate(back, _promotion(metric="roc_auc")).result == "fail"

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 def titles(path: Path) -> str:
     tree = ET.parse(path)
-    return "\n".join(one.text or "" for one in tree.iter("{http://www.w3.org/2000/svg}title"))
+    return "\n".join(title.text or "" for title in tree.iter("{http://www.w3.org/2000/svg}title"))
 
 
-def write_fake_py_spy(folder: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_fake_py_spy(folder: Path, stderr: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a program in py-spy's place that only complains; py-spy is not ours."""
     folder.mkdir()
     spy = folder / "py-spy"
-    spy.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n", encoding="utf-8")
+    spy.write_text(f"#!/bin/sh\necho '{stderr}' >&2\nexit 1\n", encoding="utf-8")
     spy.chmod(0o755)
     monkeypatch.setattr(cpu_profile.sysconfig, "get_path", lambda _: str(folder))
 
@@ -43,7 +43,7 @@ def test_a_server_under_load_is_drawn(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_stage_is_drawn_and_one_that_fails_still_says_why(
+def test_a_failed_stage_has_a_profile_and_its_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("conf", "dvc.yaml"):
@@ -61,22 +61,22 @@ def test_an_unknown_stage_names_those_that_are_known(tmp_path: Path) -> None:
         profile_stage("trian", tmp_path / "out.svg")
 
 
-def test_without_py_spy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_py_spy_is_refused_with_the_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_profile.sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(DependencyUnavailable, match=r"py-spy is not installed; run pip install .*\[profile\]"):
         profile_stage("train", tmp_path / "out.svg")
 
 
 @pytest.mark.parametrize(
-    ("said", "match"),
+    ("stderr", "match"),
     [
         ("Permission Denied: Try running again with elevated permissions (Operation not permitted)", "SYS_PTRACE"),
         ("something else", r"py-spy wrote nothing \(exit code 1\): something else"),
     ],
 )
-def test_a_kernel_that_says_no_is_told_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, match: str
+def test_a_denied_permission_is_reported_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr: str, match: str
 ) -> None:
-    write_fake_py_spy(tmp_path / "bin", said, monkeypatch)
+    write_fake_py_spy(tmp_path / "bin", stderr, monkeypatch)
     with pytest.raises(DependencyUnavailable, match=match):
         profile_stage("train", tmp_path / "out.svg")

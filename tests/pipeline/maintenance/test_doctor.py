@@ -74,7 +74,7 @@ def test_the_lock_of_a_living_dvc_is_left_alone(tmp_path: Path) -> None:
         assert path.exists()
 
 
-def test_unfinished_files_are_removed_and_finished_ones_kept(tmp_path: Path) -> None:
+def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / "models/.candidate.abc.tmp").mkdir(parents=True)
     (tmp_path / "models/candidate").mkdir()
     (tmp_path / "data").mkdir()
@@ -98,8 +98,8 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
 
 
 def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> None:
-    found = by_check(tmp_path, repair=True)
-    assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
+    diagnoses = by_check(tmp_path, repair=True)
+    assert {diagnoses[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
     assert not (tmp_path / "state").exists()
 
 
@@ -114,7 +114,7 @@ def registered(tmp_path: Path) -> ModelRegistry:
     return registry
 
 
-def test_an_alias_that_was_moved_by_hand_is_named_then_put_back(registered: ModelRegistry, tmp_path: Path) -> None:
+def test_a_changed_alias_is_reported_then_set_back(registered: ModelRegistry, tmp_path: Path) -> None:
     assert by_check(tmp_path, repair=False)["mlflow aliases"].state == "ok"
     RunStore(tmp_path).client().delete_registered_model_alias("m", "production")
     named = by_check(tmp_path, repair=False)["mlflow aliases"]
@@ -129,13 +129,13 @@ def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path:
     with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER audit_delete")
         connection.execute("DELETE FROM audit WHERE seq = 1")
-    found = by_check(tmp_path, repair=True)["audit trail"]
-    assert (found.state, "entry 1 entries 1 to 1 are missing" in found.detail) == ("problem", True)
+    diagnosis = by_check(tmp_path, repair=True)["audit trail"]
+    assert (diagnosis.state, "entry 1 entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
 
 
 def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(
     registered: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    found = by_check(tmp_path, repair=True)["mlflow aliases"]
-    assert (found.state, "not compared" in found.detail) == ("ok", True)
+    diagnosis = by_check(tmp_path, repair=True)["mlflow aliases"]
+    assert (diagnosis.state, "not compared" in diagnosis.detail) == ("ok", True)

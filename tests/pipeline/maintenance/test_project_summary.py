@@ -38,11 +38,11 @@ def test_the_text_names_rows_figures_and_what_to_do_next() -> None:
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in text
 
 
-def test_the_text_says_what_serves() -> None:
+def test_the_text_names_the_serving_form() -> None:
     assert "served by ONNX" in _summary().as_text()
     assert "served by scikit-learn" in _summary(onnx=False).as_text()
 
 
-def test_a_project_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+def test_a_project_without_a_run_is_refused_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="run `make run` or `dvc repro`"):
         summarize_project(tmp_path)

@@ -55,8 +55,8 @@ def cached(project: Workspace, content: bytes) -> Path:
 
 
 def test_a_sound_project_has_no_findings(project: Workspace) -> None:
-    found = verify_project(project.root)
-    assert (found.n_outputs, found.n_cached, found.findings) == (3, 4, ())
+    verification = verify_project(project.root)
+    assert (verification.n_outputs, verification.n_cached, verification.findings) == (3, 4, ())
 
 
 @pytest.mark.parametrize("path", ["file", "folder/a", "folder/deep/b", "plain"])
@@ -80,12 +80,12 @@ def test_a_missing_member_of_a_folder_is_found(project: Workspace) -> None:
     assert [(f.path, f.problem) for f in verify_project(project.root).findings] == [("folder/a", "missing")]
 
 
-def test_a_project_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_lock_is_refused_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"dvc\.lock: no such file; run `dvc repro` first"):
         verify_project(tmp_path)
 
 
-def test_a_damaged_lock_says_what_to_do(project: Workspace) -> None:
+def test_a_damaged_lock_is_refused_with_the_command(project: Workspace) -> None:
     (project.root / "dvc.lock").write_text("stages: [", encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"git checkout dvc\.lock"):
         verify_project(project.root)

@@ -40,19 +40,19 @@ def test_without_a_threshold_the_most_probable_class_is_predicted() -> None:
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_probabilities_stand_in_the_order_of_the_classes(n_classes: int) -> None:
     frame = rows(n_classes=n_classes)
-    found = fitted(n_classes).predict_proba(frame)
+    probabilities = fitted(n_classes).predict_proba(frame)
     codes = encode_target(frame, schema(n_classes).target)
-    assert found.shape == (len(frame), n_classes)
-    assert found.sum(axis=1) == pytest.approx(np.ones(len(frame)))
-    assert [found[codes == code].mean(axis=0).argmax() for code in range(n_classes)] == list(range(n_classes))
+    assert probabilities.shape == (len(frame), n_classes)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(frame)))
+    assert [probabilities[codes == code].mean(axis=0).argmax() for code in range(n_classes)] == list(range(n_classes))
 
 
 def test_a_class_without_training_rows_has_probability_zero() -> None:
     config, frame = settings("model=logistic_regression"), rows(n_classes=3)
     part = frame[frame["answer"] != "kind 1"]
-    found = fit_classifier(part, schema(3), config.features, model=config.model, seed=1).predict_proba(frame)
-    assert (found[:, 1] == 0).all()
-    assert found[:, [0, 2]].min() > 0
+    probabilities = fit_classifier(part, schema(3), config.features, model=config.model, seed=1).predict_proba(frame)
+    assert (probabilities[:, 1] == 0).all()
+    assert probabilities[:, [0, 2]].min() > 0
 
 
 def test_unknown_words_and_missing_values_get_probabilities() -> None:
@@ -74,7 +74,7 @@ def test_class_weights_move_probabilities_towards_the_rarer_class() -> None:
     assert weighted[:, 1].mean() > plain[:, 1].mean() + 0.05
 
 
-def test_a_model_that_takes_no_weights_says_so() -> None:
+def test_a_model_without_weights_is_refused_for_class_weights() -> None:
     with pytest.raises(ConfigError, match=r"training\.class_weight: knn does not support weights"):
         fitted(2, "model=knn", class_weight="balanced")
 
@@ -97,7 +97,7 @@ def test_rows_without_the_target_are_refused() -> None:
         encode_target(rows().drop(columns="answer"), schema().target)
 
 
-def test_what_an_estimator_refuses_is_said_in_its_name() -> None:
+def test_an_error_of_the_estimator_names_the_model() -> None:
     config = settings("model=stacking", "model.estimator.cv=40")
     with pytest.raises(ConfigError, match=r"model\.estimator: stacking cannot be fitted to these rows"):
         fit_classifier(rows(40), schema(), config.features, model=config.model, seed=1)

@@ -39,7 +39,9 @@ RECORD = st.fixed_dictionaries(
 
 def typed(records: list[dict[str, object]]) -> pd.DataFrame:
     kinds = {"size": "Float64", "count": "Int64", "colour": "string", "is_new": "boolean", "seen_at": "datetime64[us]"}
-    return pd.DataFrame({name: pd.Series([one[name] for one in records], dtype=kind) for name, kind in kinds.items()})
+    return pd.DataFrame(
+        {name: pd.Series([record[name] for record in records], dtype=kind) for name, kind in kinds.items()}
+    )
 
 
 @cache
@@ -54,9 +56,9 @@ def test_a_row_gets_the_same_bits_in_any_order_alone_and_as_plain_values(records
     matrix = encoder.transform(typed(records))
     order = data.draw(st.permutations(range(len(records))))
     assert np.array_equal(encoder.transform(typed([records[at] for at in order])), matrix[list(order)], equal_nan=True)
-    alone = np.concatenate([encoder.transform(typed([one])) for one in records])
+    alone = np.concatenate([encoder.transform(typed([record])) for record in records])
     assert np.array_equal(alone, matrix, equal_nan=True)
-    plain = {name: [one[name] for one in records] for name in records[0]}
+    plain = {name: [record[name] for record in records] for name in records[0]}
     assert np.array_equal(encoder.transform(plain), matrix, equal_nan=True)
 
 
@@ -84,7 +86,7 @@ def small(values: list[object], kind: str = "float", **settings_: str) -> list[o
     return Encoder([column], **settings_).fit_transform(frame).tolist()
 
 
-def test_a_missing_number_is_filled_with_the_median_and_told() -> None:
+def test_a_missing_number_is_imputed_with_the_median_and_indicated() -> None:
     assert small([1.0, None, 2.0, 9.0], missing="impute") == [[1, 0], [2, 1], [2, 0], [9, 0]]
 
 
@@ -110,8 +112,8 @@ def test_words_are_their_positions_and_others_stand_behind_the_last() -> None:
 
 
 def test_words_are_columns_and_others_are_zeros() -> None:
-    found = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
-    assert found == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
+    matrix = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
+    assert matrix == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
 
 
 def test_a_column_that_was_never_seen_is_filled_with_zero() -> None:
@@ -153,7 +155,7 @@ def test_a_value_of_another_kind_is_named_with_its_column() -> None:
         fitted().transform(rows().astype({"size": object}).assign(size="tall"))
 
 
-def test_an_encoder_that_is_not_fitted_says_so() -> None:
+def test_an_unfitted_encoder_is_refused() -> None:
     with pytest.raises(DataError, match="call fit first"):
         Encoder(FEATURES).transform(rows())
 

@@ -25,9 +25,9 @@ def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
     config, frame, declared = settings(*FAST), rows(), schema()
     codes = encode_target(frame, declared.target)
     expected = np.empty((len(frame), 2))
-    for learn, judge in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
+    for learn, held_out in StratifiedKFold(3, shuffle=True, random_state=config.seed).split(codes, codes):
         fitted = fit_classifier(frame.iloc[learn], declared, config.features, model=config.model, seed=config.seed)
-        expected[judge] = fitted.predict_proba(frame.iloc[judge])
+        expected[held_out] = fitted.predict_proba(frame.iloc[held_out])
     assert np.array_equal(trained().out_of_fold, expected)
 
 
@@ -44,13 +44,13 @@ def test_the_figures_are_means_over_folds() -> None:
 
 @pytest.mark.parametrize("model", ["hist_gradient_boosting", "extra_trees", "mlp"])
 def test_the_number_of_threads_changes_nothing(model: str) -> None:
-    one, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
-    assert np.array_equal(one.out_of_fold, three.out_of_fold)
-    assert np.array_equal(one.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
-    assert one.as_dict() == three.as_dict()
+    single, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
+    assert np.array_equal(single.out_of_fold, three.out_of_fold)
+    assert np.array_equal(single.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
+    assert single.as_dict() == three.as_dict()
 
 
-def test_baselines_are_judged_on_the_same_folds() -> None:
+def test_baselines_are_evaluated_on_the_same_folds() -> None:
     result = trained()
     assert result.baseline_metrics["majority"]["log_loss"] == pytest.approx(np.log(2), abs=1e-3)
     assert result.baseline_metrics["majority"]["roc_auc"] == 0.5
@@ -58,12 +58,14 @@ def test_baselines_are_judged_on_the_same_folds() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
-def test_calibration_mends_a_model_that_is_not_certain_enough(kind: str) -> None:
+def test_calibration_improves_an_underconfident_model(kind: str) -> None:
     model = ("model=hist_gradient_boosting", "model.estimator.max_iter=10")
-    plain, mended = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
-    assert mended.classifier.calibration.kind == kind
-    assert mended.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
-    assert mended.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
+    plain, calibrated = (
+        trained(*model, f"training.calibration={calibration}", n=600) for calibration in ("none", kind)
+    )
+    assert calibrated.classifier.calibration.kind == kind
+    assert calibrated.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
+    assert calibrated.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
 
 
 @pytest.mark.parametrize("rule", ["fixed", "max_f1"])
@@ -107,7 +109,7 @@ def test_three_classes_are_learned_without_a_threshold() -> None:
     assert result.as_dict()["threshold"] is None
 
 
-def test_a_rule_that_needs_two_classes_says_so() -> None:
+def test_a_rule_for_two_classes_is_refused_for_three() -> None:
     with pytest.raises(ConfigError, match=r"max_f1 needs two classes and answer has 3.*fixed"):
         trained("training.threshold.rule=max_f1", n_classes=3)
 
@@ -134,10 +136,10 @@ def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
 
 
 def test_what_dvc_compares_is_small_and_plain() -> None:
-    shown = trained().as_dict()
-    assert set(shown) == {*METRICS, "threshold", "baselines"}
-    assert set(shown["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
+    values = trained().as_dict()
+    assert set(values) == {*METRICS, "threshold", "baselines"}
+    assert set(values["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
 
 
-def test_the_summary_is_one_line_for_people() -> None:
+def test_the_summary_is_one_line() -> None:
     assert "over 3 folds (majority 0.69" in trained().summary

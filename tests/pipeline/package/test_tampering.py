@@ -50,7 +50,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return shutil.copytree(whole, tmp_path / "candidate")
 
 
-def test_the_files_are_those_that_are_spoiled_here(whole: Path) -> None:
+def test_these_tests_cover_all_files(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == sorted(FILES)
 
 
@@ -64,7 +64,7 @@ def test_a_flipped_byte_is_found(folder: Path, name: str, share: float) -> None:
         package.load_package(folder)
 
 
-def test_a_manifest_that_says_something_else_names_another_package(whole: Path, folder: Path) -> None:
+def test_a_changed_manifest_has_another_digest(whole: Path, folder: Path) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"numpy": "', '"numpy": "9'), encoding="utf-8")
     assert package.load_package(folder).digest != package.load_package(whole).digest
@@ -179,14 +179,14 @@ def test_an_onnx_file_that_reads_another_file_is_refused(folder: Path) -> None:
         package.load_package(folder)
 
 
-def test_an_onnx_file_with_operators_of_others_is_refused(folder: Path) -> None:
+def test_an_onnx_file_with_custom_operators_is_refused(folder: Path) -> None:
     model = onnx.load_model_from_string((folder / "model.onnx").read_bytes())
     model.opset_import.add(domain="com.example", version=1)
     with pytest.raises(IntegrityError, match="uses custom operators"):
         OnnxModel(model.SerializeToString(), [0, 1])
 
 
-def test_a_model_that_answers_otherwise_is_found_by_its_golden_rows(folder: Path, tmp_path: Path) -> None:
+def test_changed_predictions_are_found_by_the_golden_rows(folder: Path, tmp_path: Path) -> None:
     write_small_package(
         tmp_path / "other", "personality", "model=logistic_regression", "model.estimator.C=0.001", n_rows=400
     )
@@ -213,6 +213,6 @@ def test_a_manifest_of_another_form_is_refused(folder: Path, change: dict[str, o
         package.load_package(folder)
 
 
-def test_a_folder_without_a_package_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_folder_without_a_package_is_refused_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"no model package.*run `dvc repro train`"):
         package.load_package(tmp_path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.registry import ModelRegistry
 
 
-def test_versions_lie_side_by_side(three: ModelRegistry) -> None:
+def test_versions_are_compared_row_by_row(three: ModelRegistry) -> None:
     rows = three.compare(NAME)
     assert [(row["version"], row["semver"], row["model"]) for row in rows] == [
         (1, "1.0.0", "logistic_regression"),
@@ -26,11 +26,13 @@ def test_versions_lie_side_by_side(three: ModelRegistry) -> None:
     assert [row["log_loss"] for row in three.compare(NAME, [3, 1])] == [rows[2]["log_loss"], rows[0]["log_loss"]]
 
 
-def test_a_diff_names_facts_and_figures_and_says_which_are_better(three: ModelRegistry) -> None:
+def test_a_diff_has_properties_and_metrics_with_their_direction(three: ModelRegistry) -> None:
     there, back = three.diff(NAME, 1, 3), three.diff(NAME, 3, 1)
-    assert ("model", "logistic_regression", "naive_bayes") in [(one.name, one.old, one.new) for one in there.properties]
-    (loss,) = [one for one in there.metrics if one.name == "log_loss"]
-    (reverse,) = [one for one in back.metrics if one.name == "log_loss"]
+    assert ("model", "logistic_regression", "naive_bayes") in [
+        (difference.name, difference.old, difference.new) for difference in there.properties
+    ]
+    (loss,) = [difference for difference in there.metrics if difference.name == "log_loss"]
+    (reverse,) = [difference for difference in back.metrics if difference.name == "log_loss"]
     assert (loss.old, loss.new) == (reverse.new, reverse.old)
     better = "better" if loss.new < loss.old else "worse"
     assert f"{loss} ({better})" in there.as_text()

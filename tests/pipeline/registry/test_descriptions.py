@@ -20,30 +20,30 @@ def page(root: Path, number: str) -> Any:
     return RunStore(root).client().get_model_version(NAME, number)
 
 
-def test_the_page_in_mlflow_tells_what_it_is_made_from_and_what_the_gates_said(
+def test_the_mlflow_page_shows_lineage_and_gates(
     registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     tags = {"git.commit": "c0ffee", "git.dirty": "false"}
-    made = registry.register_model(packages["first"], NAME, "A first try", tags=tags, gates=report())
-    shown = page(tmp_path, "1")
-    assert shown.tags["git.commit"] == "c0ffee"
-    assert shown.tags["mlops.package"] == made.digest
-    assert shown.tags["mlops.gates"] == "promote"
-    assert shown.tags["mlops.params_sha256"] == "0" * 64
-    assert float(shown.tags["mlops.metrics.log_loss"]) > 0
-    for said in ("A first try", "`c0ffee`", made.digest[:12], "| log_loss |", "| limit ece | pass |", "reproduce"):
-        assert said in shown.description
+    version = registry.register_model(packages["first"], NAME, "A first try", tags=tags, gates=report())
+    mlflow_version = page(tmp_path, "1")
+    assert mlflow_version.tags["git.commit"] == "c0ffee"
+    assert mlflow_version.tags["mlops.package"] == version.digest
+    assert mlflow_version.tags["mlops.gates"] == "promote"
+    assert mlflow_version.tags["mlops.params_sha256"] == "0" * 64
+    assert float(mlflow_version.tags["mlops.metrics.log_loss"]) > 0
+    for text in ("A first try", "`c0ffee`", version.digest[:12], "| log_loss |", "| limit ece | pass |", "reproduce"):
+        assert text in mlflow_version.description
 
 
-def test_the_page_in_mlflow_tells_who_deployed_it_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:
+def test_the_mlflow_page_shows_who_deployed_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:
     at = three.promote_model(NAME, 2, "Production", reason="the fair is tomorrow").audit_entry.recorded_at
     tags = page(tmp_path, "2").tags
-    told = (tags["deployed.by"], tags["deployed.because"], tags["deployed.generation"])
-    assert told == ("ada", "the fair is tomorrow", "1")
+    values = (tags["deployed.by"], tags["deployed.because"], tags["deployed.generation"])
+    assert values == ("ada", "the fair is tomorrow", "1")
     assert datetime.fromisoformat(tags["deployed.at"]).timestamp() == at // 1_000_000
 
 
-def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
+def test_a_long_description_is_cut_to_the_limit_of_mlflow() -> None:
     version = ModelVersion(
         model="m",
         version=1,
@@ -58,17 +58,17 @@ def test_a_long_story_is_cut_to_what_mlflow_keeps() -> None:
 
 
 def test_the_card_ends_with_the_gates(three: ModelRegistry, packages: dict[str, Path]) -> None:
-    told = three.model_card(NAME, 1)
-    assert told.startswith((packages["first"] / "card.md").read_text(encoding="utf-8").rstrip())
-    assert told.endswith("| limit ece | pass |  | 0.02 of at most 0.015 |\n")
+    values = three.model_card(NAME, 1)
+    assert values.startswith((packages["first"] / "card.md").read_text(encoding="utf-8").rstrip())
+    assert values.endswith("| limit ece | pass |  | 0.02 of at most 0.015 |\n")
 
 
-def test_the_card_of_what_was_never_judged_says_so(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+def test_the_card_of_a_version_without_gates_has_a_note(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     registry.register_model(packages["first"], NAME)
     assert registry.model_card(NAME, 1).endswith("The gates were never evaluated.\n")
 
 
-def test_aliases_that_were_moved_by_hand_are_named_and_nothing_is_written(three: ModelRegistry, tmp_path: Path) -> None:
+def test_changed_aliases_are_listed_and_nothing_is_written(three: ModelRegistry, tmp_path: Path) -> None:
     assert three.overridden_aliases() == ()
     three.promote_model(NAME, 1, "Production")
     client = RunStore(tmp_path).client()

@@ -22,7 +22,7 @@ def shown(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     client: Any = RunStore(root).client()
     versions = client.search_model_versions(f"name = '{NAME}'")
     aliases = {alias: str(number) for alias, number in client.get_registered_model(NAME).aliases.items()}
-    return aliases, {str(one.version): one.tags["stage"] for one in versions}
+    return aliases, {str(version.version): version.tags["stage"] for version in versions}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_versions_stages_and_aliases_are_shown(
     assert shown(tmp_path) == ({"production": "2"}, {"1": "Archived", "2": "Production"})
 
 
-def test_an_alias_that_was_moved_by_hand_never_serves_and_is_put_back(
+def test_a_changed_alias_is_set_back_and_audited(
     registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     add(registry, packages["first"])
@@ -60,7 +60,7 @@ def test_an_alias_that_was_moved_by_hand_never_serves_and_is_put_back(
 
 
 @pytest.mark.parametrize("how", ["dead", "silent"])
-def test_without_mlflow_a_decision_stands_within_two_seconds_and_is_shown_later(
+def test_without_mlflow_a_decision_takes_two_seconds_and_is_mirrored_later(
     packages: dict[str, Path], tmp_path: Path, silent: str, how: str
 ) -> None:
     away = ModelRegistry(tmp_path, "http://127.0.0.1:1" if how == "dead" else silent)

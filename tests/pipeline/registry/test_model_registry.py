@@ -40,11 +40,11 @@ def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages:
 
 
 def test_semantic_versions_say_what_changed(three: ModelRegistry) -> None:
-    assert [one.semver for one in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
+    assert [version.semver for version in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
     assert three.get_latest_model_version(NAME).version == 3
 
 
-def test_a_new_production_archives_the_old_one_and_is_what_is_loaded(three: ModelRegistry) -> None:
+def test_a_new_production_version_archives_the_old_one_and_is_loaded(three: ModelRegistry) -> None:
     three.promote_model(NAME, "1", "Production")
     three.promote_model(NAME, 3, "Production")
     assert stages(three) == ["Archived", "None", "Production"]
@@ -54,7 +54,7 @@ def test_a_new_production_archives_the_old_one_and_is_what_is_loaded(three: Mode
 
 
 @pytest.mark.parametrize("result", ["fail", "hold"])
-def test_what_its_gates_do_not_let_through_stays_unless_forced_with_a_reason(
+def test_failed_gates_refuse_a_promotion_without_force(
     registry: ModelRegistry, packages: dict[str, Path], result: str
 ) -> None:
     add(registry, packages["first"], result)
@@ -68,7 +68,7 @@ def test_what_its_gates_do_not_let_through_stays_unless_forced_with_a_reason(
     assert entry.evidence["verdict"] == ("reject" if result == "fail" else "hold")
 
 
-def test_what_was_never_judged_goes_nowhere(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+def test_a_version_without_gates_is_not_promoted(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     registry.register_model(packages["first"], NAME, "Random Forest classifier")
     with pytest.raises(GateRefused, match="never evaluated"):
         registry.promote_model(NAME, 1, "Staging")
@@ -87,7 +87,7 @@ def test_rollback_goes_back_step_by_step(three: ModelRegistry) -> None:
     assert three.verify_history() == []
 
 
-def test_rollback_goes_to_nothing_that_never_served(three: ModelRegistry) -> None:
+def test_rollback_refuses_a_version_that_was_never_in_production(three: ModelRegistry) -> None:
     three.promote_model(NAME, 1, "Production")
     with pytest.raises(UsageError, match="version 2 was never in Production"):
         three.rollback_model(NAME, to=2)
@@ -115,15 +115,15 @@ def test_the_first_to_pass_goes_to_production_and_later_ones_to_staging(
     assert stages(registry) == ["Production", "Staging", "None"]
 
 
-def test_the_policy_says_how_far(registry: ModelRegistry, packages: dict[str, Path]) -> None:
+def test_the_policy_decides_the_stage(registry: ModelRegistry, packages: dict[str, Path]) -> None:
     manual, production = (settings(f"promotion.policy={word}").promotion for word in ("manual", "production"))
     assert registry.submit(NAME, packages["first"], report(), config=manual, tags={}).stage is None
     registry.promote_model(NAME, 1, "Production")
     champion = registry.load_model(NAME).digest
-    judged = report(champion=champion)
-    assert registry.submit(NAME, packages["second"], judged, config=production, tags={}).stage == "Production"
+    gates = report(champion=champion)
+    assert registry.submit(NAME, packages["second"], gates, config=production, tags={}).stage == "Production"
     with pytest.raises(Conflict, match="another version was promoted to Production"):
-        registry.submit(NAME, packages["third"], judged, config=production, tags={})
+        registry.submit(NAME, packages["third"], gates, config=production, tags={})
 
 
 def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegistry) -> None:
@@ -135,27 +135,29 @@ def test_a_package_that_was_changed_in_the_store_is_not_loaded(three: ModelRegis
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", "x" * 201])
-def test_a_name_that_is_none_is_refused(registry: ModelRegistry, packages: dict[str, Path], name: str) -> None:
+def test_an_invalid_name_is_refused(registry: ModelRegistry, packages: dict[str, Path], name: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"model name {name!r}")):
         registry.register_model(packages["first"], name)
 
 
 @pytest.mark.parametrize(
-    ("version", "stage", "said"),
+    ("version", "stage", "message"),
     [("x", "Production", "a whole number"), (9, "Staging", "no version 9"), (1, "Prod", "is none")],
 )
-def test_a_wrong_word_is_answered(three: ModelRegistry, version: str | int, stage: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_an_unknown_version_or_stage_is_refused(
+    three: ModelRegistry, version: str | int, stage: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
         three.promote_model(NAME, version, stage)
 
 
-def test_an_empty_stage_says_what_there_is(three: ModelRegistry) -> None:
+def test_the_error_of_an_empty_stage_lists_the_other_stages(three: ModelRegistry) -> None:
     three.promote_model(NAME, 2, "Staging")
     with pytest.raises(UsageError, match="no version is in Production; Staging has version 2"):
         three.load_model(NAME)
 
 
-def test_the_actor_is_the_user_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_actor_is_the_user_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLOPS_ACTOR", "deploy-bot")
     assert current_actor() == "deploy-bot"
     monkeypatch.delenv("MLOPS_ACTOR")

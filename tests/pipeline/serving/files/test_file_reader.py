@@ -81,6 +81,15 @@ def test_an_invalid_value_is_named_by_row_and_column(changes: dict[str, list[Any
         TableValidator(SCHEMA, where="in.csv").check(features_table(**changes), first_row=11)
 
 
+def test_moments_of_files_and_of_requests_pass_the_same_checks() -> None:
+    column = Column("seen_at", "datetime", "datetime64[us]", checks={"le": "2026-01-31"})
+    schema = Schema("moments", (column,), SCHEMA.target)
+    table = pa.table({"seen_at": pa.array(["2026-01-31", "2026-01-31T01:00:00"]).cast(pa.timestamp("us"))})
+    with pytest.raises(DataError, match=r"in\.csv: row 2: seen_at: expected .* of at most \"2026-01-31\""):
+        TableValidator(schema, where="in.csv").check(table, first_row=1)
+    TableValidator(schema, where="in.csv").check(table.slice(0, 1), first_row=1)
+
+
 def test_at_most_twenty_values_are_listed_and_all_are_counted() -> None:
     table = pa.table({"size": [0.0] * 30, "color": ["blue"] * 30})
     with pytest.raises(DataError, match="30 invalid values in this batch; correct the file and try again") as caught:

@@ -25,5 +25,6 @@ def test_requests_leave_no_cycles_of_objects(package: Path, tmp_path: Path) -> N
     (tmp_path / "counting/sitecustomize.py").write_text(COUNT_GARBAGE_SCRIPT)
     with run_server(tmp_path, PYTHONPATH=str(tmp_path / "counting")) as server, server.client() as client:
         for _ in range(N_REQUESTS):
-            assert client.post("/predict", json={"features": ROW}).status_code == 200
+            response = client.post("/predict", json={"features": ROW})
+            assert response.status_code == 200, response.text
     assert int((tmp_path / "garbage.txt").read_text()) < N_REQUESTS

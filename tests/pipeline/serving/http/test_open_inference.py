@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.serving.http import open_inference
+from pipeline.serving.prediction_types import PredictionBatch
+from pipeline.serving.serving_errors import BodyTooLarge, InvalidRequest, MalformedBody
+from tests.fixtures.toy_dataset import schema
+
+SIZE = {"name": "size", "shape": [2], "datatype": "FP64", "data": [1.5, None]}
+
+
+def parse(
+    inputs: list[dict[str, Any]], *, tail: bytes = b"", max_rows: int = 10, **members: Any
+) -> open_inference.InferenceRequest:
+    head = json.dumps({"inputs": inputs, **members}).encode()
+    length = str(len(head)).encode() if tail else None
+    return open_inference.parse_request(head + tail, length, schema(), max_rows=max_rows)
+
+
+def batch() -> PredictionBatch:
+    return PredictionBatch(["no", "yes"], [0.9, 0.8], [[0.9, 0.1], [0.2, 0.8]], ["p1", "p2"], [0, 1], (), lambda: b"")
+
+
+def test_json_tensors_become_columns() -> None:
+    colour = {"name": "colour", "shape": [2, 1], "datatype": "BYTES", "data": [["red"], ["blue"]]}
+    request = parse([SIZE, colour], id="7")
+    assert (request.id, request.columns) == ("7", {"size": [1.5, None], "colour": ["red", "blue"]})
+    assert request.outputs == dict.fromkeys(["prediction", "probabilities", "confidence", "prediction_id"], False)
+
+
+def test_binary_tensors_become_columns() -> None:
+    numbers = np.array([1.5, 2.5], dtype="<f4").tobytes()
+    words = b"".join(struct.pack("<I", len(word)) + word for word in (b"red", b"blue"))
+    inputs = [
+        {"name": "size", "shape": [2], "datatype": "FP32", "parameters": {"binary_data_size": len(numbers)}},
+        {"name": "colour", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(words)}},
+    ]
+    assert parse(inputs, tail=numbers + words).columns == {"size": [1.5, 2.5], "colour": ["red", "blue"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "sise"}, r"inputs\[0\]: is not a feature of this model"),
+        ({"shape": [0]}, r"inputs\[0\].shape: expected \[n\] or \[n, 1\]"),
+        ({"shape": [2, 2]}, r"inputs\[0\].shape: expected \[n\] or \[n, 1\]"),
+        ({"shape": [3]}, r"inputs\[0\]: has 2 values; its shape has 3"),
+        ({"datatype": "FP128"}, r"inputs\[0\].datatype: expected one of BOOL"),
+        ({"datatype": "BYTES"}, r"inputs\[0\].datatype: size is FP64"),
+        ({"data": None}, r"inputs\[0\]: data is missing"),
+    ],
+)
+def test_an_invalid_tensor_is_refused_with_its_place(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        parse([{**SIZE, **change}])
+
+
+def test_tensors_must_have_the_same_number_of_rows() -> None:
+    with pytest.raises(InvalidRequest, match=r"inputs\[1\].shape: has 1 rows; the first tensor has 2"):
+        parse([SIZE, {"name": "count", "shape": [1], "datatype": "INT64", "data": [1]}])
+
+
+def test_a_feature_may_be_given_once() -> None:
+    with pytest.raises(InvalidRequest, match=r"inputs\[1\]: size is given twice"):
+        parse([SIZE, SIZE])
+
+
+def test_the_number_of_rows_is_bounded() -> None:
+    with pytest.raises(BodyTooLarge, match="at most 1 rows"):
+        parse([SIZE], max_rows=1)
+
+
+@pytest.mark.parametrize(
+    ("tail", "size", "message"),
+    [
+        (b"1234567", 7, "its number of bytes does not match shape and datatype"),
+        (b"12345678" * 3, 16, "the binary part is longer than its tensors"),
+        (b"12345678", 16, "binary_data_size is the number of bytes of the tensor"),
+    ],
+)
+def test_a_binary_part_must_match_its_tensors(tail: bytes, size: int, message: str) -> None:
+    tensor = {"name": "size", "shape": [2], "datatype": "FP64", "parameters": {"binary_data_size": size}}
+    with pytest.raises(MalformedBody, match=message):
+        parse([tensor], tail=tail)
+
+
+def test_an_unknown_output_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="outputs are prediction, probabilities"):
+        parse([SIZE], outputs=[{"name": "logits"}])
+
+
+def test_a_json_response_has_the_requested_outputs() -> None:
+    request = parse([SIZE], id="7", outputs=[{"name": "prediction"}, {"name": "probabilities"}])
+    body, json_length = open_inference.build_response(request, batch(), name="m", version="1")
+    assert json_length is None
+    assert json.loads(body) == {
+        "model_name": "m",
+        "model_version": "1",
+        "id": "7",
+        "outputs": [
+            {"name": "prediction", "datatype": "BYTES", "shape": [2], "data": ["no", "yes"]},
+            {"name": "probabilities", "datatype": "FP64", "shape": [2, 2], "data": [0.9, 0.1, 0.2, 0.8]},
+        ],
+    }
+
+
+def test_a_binary_response_has_its_data_after_the_json() -> None:
+    request = parse([SIZE], outputs=[{"name": "confidence", "parameters": {"binary_data": True}}])
+    body, json_length = open_inference.build_response(request, batch(), name="m", version="1")
+    assert json_length is not None
+    [output] = json.loads(body[:json_length])["outputs"]
+    assert output["parameters"] == {"binary_data_size": 16}
+    assert np.frombuffer(body[json_length:], "<f8").tolist() == [0.9, 0.8]
+
+
+def test_metadata_names_each_feature_and_output() -> None:
+    metadata = open_inference.model_metadata("m", "1", schema())
+    assert [(tensor["name"], tensor["datatype"]) for tensor in metadata["inputs"]] == [
+        ("size", "FP64"), ("count", "INT64"), ("colour", "BYTES"), ("is_new", "BOOL"), ("seen_at", "BYTES"),
+        ("note", "BYTES"),
+    ]  # fmt: skip
+    assert {tensor["name"]: tensor["shape"] for tensor in metadata["outputs"]}["probabilities"] == [-1, 2]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import DependencyUnavailable, NotAllowed
+from pipeline.serving.http.server import bind_socket, check_bind_address, is_loopback
+
+HOSTS = [
+    ("localhost", True),
+    ("127.0.0.1", True),
+    ("127.8.8.8", True),
+    ("::1", True),
+    ("0.0.0.0", False),
+    ("::", False),
+    ("192.0.2.1", False),
+    ("example.org", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("host", "expected"), HOSTS)
+def test_only_loopback_addresses_are_private_to_the_machine(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(("host", "is_private"), HOSTS)
+def test_a_public_address_requires_credentials(host: str, is_private: bool) -> None:
+    check_bind_address(host, is_protected=True)
+    if is_private:
+        check_bind_address(host, is_protected=False)
+        return
+    with pytest.raises(NotAllowed, match=r"other machines can reach this address.*--authentication required"):
+        check_bind_address(host, is_protected=False)
+
+
+def test_port_0_selects_a_free_port_and_a_taken_port_is_refused() -> None:
+    with bind_socket("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        assert port > 0
+        with pytest.raises(
+            DependencyUnavailable, match=rf"127\.0\.0\.1:{port}: the server cannot listen .*another --port"
+        ):
+            bind_socket("127.0.0.1", port)
+
+
+def test_an_address_that_is_not_of_this_machine_is_refused() -> None:
+    with pytest.raises(DependencyUnavailable, match="the server cannot listen"):
+        bind_socket("192.0.2.1", 0)
