@@ -7,7 +7,7 @@ from pipeline.project import paths
 from stages import evaluate, train
 from tests.stages.split_project import call_as_dvc, write_project
 
-# MLflow warns about one of its own type hints at import.
+# MLflow warns about a type hint of its own while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
 
 OUTPUTS = (paths.EVALUATION_REPORT, paths.MODEL_CARD, paths.TEST_METRICS)
@@ -24,10 +24,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def output_digests() -> dict[str, str]:
-    return {str(path): files.sha256_file(path) for path in (*OUTPUTS, *sorted(paths.PLOTS.iterdir()))}
+    outputs = [*OUTPUTS, *sorted(paths.PLOTS.iterdir())]
+    return {str(path): files.sha256_file(path) for path in outputs}
 
 
-def test_every_declared_output_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_that_the_graph_promises_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.main()
     report = files.read_json(paths.EVALUATION_REPORT)
     assert report["package"] == package.load_package(paths.CANDIDATE_PACKAGE).digest
@@ -51,7 +52,7 @@ def test_no_output_contains_a_path(project: Path) -> None:
     assert [text for text in texts if str(project) in text] == []
 
 
-def test_a_damaged_package_exits_with_8_without_a_report(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_package_ends_with_8_and_judges_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (paths.CANDIDATE_PACKAGE / "model.skops").open("r+b") as stream:
         stream.seek(40)
         stream.write(b"\x00\xff")

@@ -19,12 +19,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_package_and_its_metrics_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train.main()
-    candidate = package.load_package(paths.CANDIDATE_PACKAGE)
+    written = package.load_package(paths.CANDIDATE_PACKAGE)
     metrics = files.read_json(paths.TRAIN_METRICS)
     assert set(metrics) == {*METRICS, "threshold", "baselines"}
-    assert candidate.metrics["log_loss"] == metrics["log_loss"]
-    assert candidate.manifest.model == "logistic_regression"
-    assert f"package {candidate.digest[:12]}" in capsys.readouterr().out
+    assert written.metrics["log_loss"] == metrics["log_loss"]
+    assert written.manifest.model == "logistic_regression"
+    assert f"package {written.digest[:12]}" in capsys.readouterr().out
 
 
 def test_the_package_records_its_inputs(project: Path) -> None:
@@ -46,14 +46,14 @@ def test_the_same_rows_and_settings_give_the_same_bytes(project: Path) -> None:
     assert len(digests) == 1
 
 
-def test_missing_rows_exit_with_4_and_name_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_rows_end_with_4_and_say_what_to_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths.TRAIN_ROWS.unlink()
     with pytest.raises(SystemExit, match="4"):
         train.main()
     assert "data/train.parquet: no such file; run `dvc repro`" in capsys.readouterr().err
 
 
-def test_a_model_of_three_classes_is_trained(project: Path) -> None:
+def test_three_classes_of_real_rows_are_learned(project: Path) -> None:
     write_project("wine")
     train.main()
     assert package.load_package(paths.CANDIDATE_PACKAGE).threshold is None
