@@ -67,7 +67,7 @@ def _show_metrics(report: dict[str, Any]) -> None:
 
 
 def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
+    metric = formatting.humanize(report["selection_metric"])
     st.markdown("**What it looks at**", help=f"How much the {metric} worsens when a column is shuffled")
     rows = [
         (formatting.shorten(titles[one["column"]]), one["mean"], one["low"], one["high"])
@@ -84,7 +84,7 @@ def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
 
 
 def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
+    metric = formatting.humanize(report["selection_metric"])
     st.markdown("**Where it is weakest**", help="Parts of the test rows, worst first; the dashed line is all rows")
     rows = [
         (formatting.shorten(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
