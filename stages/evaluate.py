@@ -1,4 +1,4 @@
-"""Evaluate the package on the test rows, and record the run."""
+"""Evaluate the package on the test rows, and record the run in MLflow."""
 
 from __future__ import annotations
 
