@@ -75,5 +75,5 @@ def test_an_address_that_is_not_a_store_is_refused(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_PACKAGES_URL", address)
-    with pytest.raises(ConfigError, match="accepted: file, s3"):
+    with pytest.raises(ConfigError, match="expected one of file, s3"):
         PackageStore(tmp_path).load("0" * 64)
