@@ -58,7 +58,7 @@ def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: t
     state = open_state(project)
     assert roll_up(state, MODEL_NAME, lambda _: package) == 1_200
     since, until = (start + hours_us(bound) for bound in window)
-    found = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
+    counts = window_bin_counts(state, MODEL_NAME, package, since=since, until=until)
     state.close()
     moments = np.linspace(start, start + hours_us(6), 1_200, endpoint=False).astype(np.int64)
     part = frame[(moments >= since) & (moments < until)].reset_index(drop=True)
@@ -72,8 +72,8 @@ def test_counts_of_any_window_are_those_of_its_raw_rows(project: Path, window: t
         confidence=probabilities.max(axis=1),
         predicted=package.predict(part),
     )
-    assert found.n_rows == len(part)
-    assert plain_counts(found) == plain_counts(expected)
+    assert counts.n_rows == len(part)
+    assert plain_counts(counts) == plain_counts(expected)
 
 
 def test_rows_are_counted_once_also_when_they_come_late_and_after_a_rebuild(project: Path) -> None:
@@ -104,8 +104,8 @@ def test_a_kill_between_tally_and_commit_counts_nothing_twice(project: Path) -> 
         )
         raise KeyboardInterrupt
     assert roll_up(state, MODEL_NAME, lambda _: package) == 100
-    found = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
-    assert found.n_rows == 100
+    counts = window_bin_counts(state, MODEL_NAME, package, since=0, until=NOW + hours_us(1))
+    assert counts.n_rows == 100
     state.close()
 
 
@@ -173,12 +173,12 @@ def test_metrics_equal_pandas_for_any_order_of_outcomes(project: Path) -> None:
     write_outcomes(project, again)
     table = pd.DataFrame([*first, *again], columns=["id", "outcome"]).groupby("id").last()
     predicted = pd.Series(package.predict(frame), index=ids).loc[table.index]
-    found = make_monitor(project).calculate_performance_metrics(window_hours=24)
-    assert (found["total_predictions"], found["n_outcomes"], found["coverage"]) == (2_000, 1_500, 0.75)
-    assert found["accuracy"] == pytest.approx(accuracy_score(table["outcome"], predicted), abs=1e-9)
-    assert found["f1_score"] == pytest.approx(f1_score(table["outcome"], predicted, average="weighted"), abs=1e-9)
-    assert found["intervals"]["accuracy"][0] < found["accuracy"] < found["intervals"]["accuracy"][1]
-    assert found["estimated"]["accuracy"]["value"] == pytest.approx(
+    metrics = make_monitor(project).calculate_performance_metrics(window_hours=24)
+    assert (metrics["total_predictions"], metrics["n_outcomes"], metrics["coverage"]) == (2_000, 1_500, 0.75)
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(table["outcome"], predicted), abs=1e-9)
+    assert metrics["f1_score"] == pytest.approx(f1_score(table["outcome"], predicted, average="weighted"), abs=1e-9)
+    assert metrics["intervals"]["accuracy"][0] < metrics["accuracy"] < metrics["intervals"]["accuracy"][1]
+    assert metrics["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(frame).max(axis=1).mean(), abs=1e-6
     )
 

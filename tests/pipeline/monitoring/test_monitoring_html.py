@@ -42,10 +42,10 @@ def log_drifted_rows(project: Path, *, n: int = 600) -> str:
 def test_the_page_shows_every_column_and_needs_no_network(project: Path) -> None:
     number = log_drifted_rows(project)
     report = make_monitor(project).generate_monitoring_report()
-    drawn = render_html(report)
-    assert not re.search(r"(src|href)=|url\(|@import", drawn)
-    assert all(name in drawn for name in production_package(project)[0].schema.feature_names)
-    assert drawn.count("<svg") == len(report["drift"]["findings"])
+    page = render_html(report)
+    assert not re.search(r"(src|href)=|url\(|@import", page)
+    assert all(name in page for name in production_package(project)[0].schema.feature_names)
+    assert page.count("<svg") == len(report["drift"]["findings"])
     assert (has_no_findings(report), number in headline(report)) == (False, True)
     assert any(line.startswith(f"  drift            {number}: mean rose") for line in text_lines(report))
 
@@ -69,10 +69,10 @@ def test_findings_are_ordered_by_evaluated_importance(project: Path) -> None:
     digest = production_package(project)[0].digest
     importance = [{"column": number, "mean": 0.3}, {"column": "another", "mean": 0.1}]
     write_json(project / "reports/evaluation.json", {"package": digest, "importance": importance})
-    found = monitor.detect_data_drift()["findings"]
-    assert {one["column"]: one["importance"] for one in found}[number] == pytest.approx(0.75)
+    findings = monitor.detect_data_drift()["findings"]
+    assert {finding["column"]: finding["importance"] for finding in findings}[number] == pytest.approx(0.75)
     write_json(project / "reports/evaluation.json", {"package": "another", "importance": importance})
-    assert {one["importance"] for one in monitor.detect_data_drift()["findings"]} == {None}
+    assert {finding["importance"] for finding in monitor.detect_data_drift()["findings"]} == {None}
 
 
 def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -89,11 +89,11 @@ def run_command(project: Path, *command: str) -> subprocess.CompletedProcess[str
 @pytest.mark.usefixtures("starts_processes")
 def test_the_stage_writes_both_reports_and_exits_as_declared(project: Path) -> None:
     make_monitor(project)
-    done = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
-    assert done.returncode == 0, done.stderr
-    assert "personality_model: not enough data: 0 rows" in done.stdout
-    found = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
-    assert found["dashboard"]["total_predictions"] == 0
+    process = run_command(project, sys.executable, "-m", "stages.monitor", "-cd", ".", "-cn", "params")
+    assert process.returncode == 0, process.stderr
+    assert "personality_model: not enough data: 0 rows" in process.stdout
+    report = json.loads((project / "reports/monitoring.json").read_text(encoding="utf-8"))
+    assert report["dashboard"]["total_predictions"] == 0
     assert (project / "reports/monitoring.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

@@ -50,8 +50,8 @@ def test_equal_seeds_give_equal_backtests() -> None:
     assert first != other
 
 
-def _proposed_config(found: BacktestReport) -> Any:
-    values = found.thresholds.values
+def _proposed_config(report: BacktestReport) -> Any:
+    values = report.thresholds.values
     numeric = {"wasserstein": values["drift.numeric.wasserstein"], "missing": values["drift.numeric.missing"]}
     return LOOSE_CONFIG.model_copy(
         update={
@@ -65,11 +65,11 @@ def _proposed_config(found: BacktestReport) -> Any:
 
 
 def test_a_met_budget_proposes_nothing_and_power_grows_with_the_shift() -> None:
-    found = run_backtest(AlertBudget(1.0, 24.0), seed=3, config=CONFIG)
-    assert found.proposal == {}
-    assert "the thresholds meet the budget; nothing to change" in list(proposal_lines(found, {}))
+    report = run_backtest(AlertBudget(1.0, 24.0), seed=3, config=CONFIG)
+    assert report.proposal == {}
+    assert "the thresholds meet the budget; nothing to change" in list(proposal_lines(report, {}))
     shifts = [
-        power.power for power in found.detection_powers if power.column == "size" and power.change.startswith("shift")
+        power.power for power in report.detection_powers if power.column == "size" and power.change.startswith("shift")
     ]
     assert shifts == sorted(shifts)
     assert shifts[-1] > 0.95 > shifts[0]
@@ -78,26 +78,26 @@ def test_a_met_budget_proposes_nothing_and_power_grows_with_the_shift() -> None:
 def test_backtest_verdicts_equal_those_of_the_monitor() -> None:
     frames = [sample_rows(300, seed, shift=0.1 * (seed % 5), missing=0.06 + 0.01 * (seed % 7)) for seed in range(30)]
     past = [LoggedWindow(str(i), str(i + 1), count_rows(REFERENCE, frame)) for i, frame in enumerate(frames)]
-    found = run_backtest(AlertBudget(1000.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
+    report = run_backtest(AlertBudget(1000.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
     is_drift = [detect(frame, REFERENCE).verdict == "drift" for frame in frames]
-    assert sum(incident.n_windows for incident in found.incidents) == sum(is_drift)
-    assert len(found.incidents) == count_incidents(np.array(is_drift))
+    assert sum(incident.n_windows for incident in report.incidents) == sum(is_drift)
+    assert len(report.incidents) == count_incidents(np.array(is_drift))
 
 
 def test_thresholds_of_the_noisiest_column_are_raised_until_the_log_meets_the_budget() -> None:
     shifted = {2, 5, 8, 11}
     frames = [sample_rows(2_000, i, shift=0.2 + 0.01 * i if i in shifted else 0.0) for i in range(14)]
     past = [LoggedWindow(str(i), str(i + 1), count_rows(REFERENCE, frame)) for i, frame in enumerate(frames)]
-    found = run_backtest(AlertBudget(1.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
-    assert (len(found.incidents), found.n_incidents_with_proposal) == (4, 2)
-    assert found.proposal is not None
-    assert list(found.proposal) == ["data.columns.size.drift_limit"]
-    before, after = found.proposal["data.columns.size.drift_limit"]
+    report = run_backtest(AlertBudget(1.0, 24.0), seed=0, config=CONFIG, past=past, n=40)
+    assert (len(report.incidents), report.n_incidents_with_proposal) == (4, 2)
+    assert report.proposal is not None
+    assert list(report.proposal) == ["data.columns.size.drift_limit"]
+    before, after = report.proposal["data.columns.size.drift_limit"]
     assert before is None
     context = DriftContext(CONFIG, 200, {"size": after})
     verdicts = [detect_drift(REFERENCE, window.counts, context).verdict for window in past]
     assert verdicts.count("drift") == 2
-    text = list(proposal_lines(found, {"data.columns.size.drift_limit": "conf/data/x.yaml"}))
+    text = list(proposal_lines(report, {"data.columns.size.drift_limit": "conf/data/x.yaml"}))
     assert f"+ data.columns.size.drift_limit: {after:g}" in text
 
 
@@ -105,5 +105,5 @@ def test_drift_needs_consecutive_windows() -> None:
     counts = [count_rows(REFERENCE, sample_rows(2_000, i, shift=0.5 if i in (1, 4, 5, 6) else 0.0)) for i in range(8)]
     config = CONFIG.model_copy(update={"consecutive_windows": 2})
     past = [LoggedWindow(str(i), str(i + 1), one) for i, one in enumerate(counts)]
-    found = run_backtest(AlertBudget(100.0, 24.0), seed=0, config=config, past=past, n=40)
-    assert [(incident.since, incident.until) for incident in found.incidents] == [("5", "7")]
+    report = run_backtest(AlertBudget(100.0, 24.0), seed=0, config=config, past=past, n=40)
+    assert [(incident.since, incident.until) for incident in report.incidents] == [("5", "7")]

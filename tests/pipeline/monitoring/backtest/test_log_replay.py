@@ -58,12 +58,12 @@ def test_replay_lists_degradations_without_drift(project: Path) -> None:
         project,
         [(prediction_id, wrong[label]) for prediction_id, label in zip(ids, unshifted[target.column], strict=True)],
     )
-    found = replay_log(monitor, AlertBudget(7.0, 1.0), n_windows=6, sampling=WindowSampling(100, 0))
+    report = replay_log(monitor, AlertBudget(7.0, 1.0), n_windows=6, sampling=WindowSampling(100, 0))
     assert [
-        (incident.n_windows, name in [column for column, _, _ in incident.columns]) for incident in found.incidents
+        (incident.n_windows, name in [column for column, _, _ in incident.columns]) for incident in report.incidents
     ] == [(1, True)]
-    assert len(found.missed_degradations) == 1
-    assert any("no drift, but outcomes show degraded" in line for line in report_lines(found))
+    assert len(report.missed_degradations) == 1
+    assert any("no drift, but outcomes show degraded" in line for line in report_lines(report))
 
 
 def test_the_command_prints_a_diff_of_keys_by_file_and_json(project: Path, run_cli: CliRunner) -> None:

@@ -178,7 +178,7 @@ def with_consecutive_windows(windows: int) -> DriftConfig:
 
 
 @pytest.mark.parametrize(
-    "case", [one for one in drift_rules.CASES if one.n in (200, 1_000_000) or one.is_drifted], ids=str
+    "case", [case for case in drift_rules.CASES if case.n in (200, 1_000_000) or case.is_drifted], ids=str
 )
 def test_error_rates_of_the_drift_rule_are_within_bounds(case: drift_rules.DriftCase) -> None:
     """The full number of draws is run by benchmarks/drift_rules.py; docs/explanation/drift-detection.md has its table."""

@@ -17,9 +17,9 @@ from tests.pipeline.monitoring.drift_fixtures import (
 
 
 def test_a_report_is_plain_values() -> None:
-    plain = detect(sample_rows(2_000, 7, shift=0.3)).as_dict()
-    assert (plain["verdict"], plain["drifted"], plain["findings"][0]["column"]) == ("drift", ["size"], "size")
-    assert plain["summary"].startswith("1 of 3 drifted (2,000 rows against 10,000). size: mean rose from")
+    values = detect(sample_rows(2_000, 7, shift=0.3)).as_dict()
+    assert (values["verdict"], values["drifted"], values["findings"][0]["column"]) == ("drift", ["size"], "size")
+    assert values["summary"].startswith("1 of 3 drifted (2,000 rows against 10,000). size: mean rose from")
 
 
 def test_nothing_counted_gives_no_verdict() -> None:

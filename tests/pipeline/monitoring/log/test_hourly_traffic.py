@@ -29,18 +29,18 @@ def test_hourly_predictions_equal_weighted_pandas(project: Path, logged: pd.Data
     package, _ = production_package(project)
     state = open_state(project)
     roll_up(state, MODEL_NAME, lambda _: package)
-    found = predictions_by_hour(
+    hours = predictions_by_hour(
         PredictionLog(state, MODEL_NAME, lambda _: package), since=NOW - hours_us(30), until=NOW
     )
     state.close()
     by_hour = logged.groupby("hour")["weight"].sum()
-    assert [hourly.hour for hourly in found] == by_hour.index.tolist()
-    assert [hourly.n_predictions for hourly in found] == pytest.approx(by_hour.tolist(), rel=1e-12)
+    assert [hourly.hour for hourly in hours] == by_hour.index.tolist()
+    assert [hourly.n_predictions for hourly in hours] == pytest.approx(by_hour.tolist(), rel=1e-12)
     mean_confidence = (logged["confidence"] * logged["weight"]).groupby(logged["hour"]).sum() / by_hour
-    assert [hourly.mean_confidence for hourly in found] == pytest.approx(mean_confidence.tolist(), rel=1e-9)
+    assert [hourly.mean_confidence for hourly in hours] == pytest.approx(mean_confidence.tolist(), rel=1e-9)
     by_class = logged.pivot_table(index="hour", columns="predicted", values="weight", aggfunc="sum", fill_value=0.0)
     for name in package.classes:
-        assert [hourly.by_class.get(name, 0.0) for hourly in found] == pytest.approx(by_class[name].tolist(), rel=1e-12)
+        assert [hourly.by_class.get(name, 0.0) for hourly in hours] == pytest.approx(by_class[name].tolist(), rel=1e-12)
 
 
 def test_hourly_errors_equal_weighted_pandas(project: Path, logged: pd.DataFrame) -> None:
@@ -49,15 +49,15 @@ def test_hourly_errors_equal_weighted_pandas(project: Path, logged: pd.DataFrame
     roll_up(state, MODEL_NAME, lambda _: package)
     bounds: dict[str, Any] = {"since": NOW - hours_us(30), "until": NOW}
     log = PredictionLog(state, MODEL_NAME, lambda _: package)
-    found = outcomes_by_hour(log, digest=package.digest, **bounds)
+    hours = outcomes_by_hour(log, digest=package.digest, **bounds)
     assert outcomes_by_hour(log, digest="0" * 64, **bounds) == ()
     state.close()
     known = logged[logged["is_known"]]
     n_known = known.groupby("hour")["weight"].sum()
     n_errors = known["weight"].where(known["predicted"] != known["truth"], 0.0).groupby(known["hour"]).sum()
-    assert [hourly.hour for hourly in found] == n_known.index.tolist()
-    assert [hourly.n_outcomes for hourly in found] == pytest.approx(n_known.tolist(), rel=1e-12)
-    assert [hourly.n_errors for hourly in found] == pytest.approx(n_errors.tolist(), rel=1e-12)
+    assert [hourly.hour for hourly in hours] == n_known.index.tolist()
+    assert [hourly.n_outcomes for hourly in hours] == pytest.approx(n_known.tolist(), rel=1e-12)
+    assert [hourly.n_errors for hourly in hours] == pytest.approx(n_errors.tolist(), rel=1e-12)
 
 
 def test_the_dashboard_counts_all_predictions_and_not_only_sampled_rows(project: Path, logged: pd.DataFrame) -> None:
@@ -78,9 +78,9 @@ def test_hours_of_a_deleted_package_have_no_classes(project: Path) -> None:
         return None
 
     roll_up(state, MODEL_NAME, no_package)
-    found = predictions_by_hour(PredictionLog(state, MODEL_NAME, no_package), since=NOW - hours_us(2), until=NOW)
+    hours = predictions_by_hour(PredictionLog(state, MODEL_NAME, no_package), since=NOW - hours_us(2), until=NOW)
     state.close()
-    assert (sum(hourly.n_predictions for hourly in found), [dict(hourly.by_class) for hourly in found]) == (
+    assert (sum(hourly.n_predictions for hourly in hours), [dict(hourly.by_class) for hourly in hours]) == (
         100.0,
-        [{}] * len(found),
+        [{}] * len(hours),
     )

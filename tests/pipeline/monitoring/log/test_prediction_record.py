@@ -42,13 +42,13 @@ def test_single_predictions_are_logged_as_in_the_examples(project: Path) -> None
     frame = live_rows(3)
     names = list(package.schema.feature_names)
     classes = package.classes
-    first = monitor.log_prediction(classes[0], frame[names].iloc[[0]], 0.8, classes[0])
+    prediction_id = monitor.log_prediction(classes[0], frame[names].iloc[[0]], 0.8, classes[0])
     monitor.log_prediction(classes[1], frame[names].iloc[1], np.float64(0.7), classes[0], "request-1")
     monitor.log_prediction(prediction=classes[1], features={names[0]: None}, confidence=0.6)
-    found = monitor.get_monitoring_dashboard_data(hours=1)
-    assert len(first) == 36
-    assert (found["total_predictions"], found["n_outcomes"]) == (3, 2)
-    assert found["average_confidence"] == pytest.approx(0.7)
-    assert found["predictions_by_class"] == {classes[0]: 1, classes[1]: 2}
-    assert found["predictions_by_version"] == {str(version): 3}
+    traffic = monitor.get_monitoring_dashboard_data(hours=1)
+    assert len(prediction_id) == 36
+    assert (traffic["total_predictions"], traffic["n_outcomes"]) == (3, 2)
+    assert traffic["average_confidence"] == pytest.approx(0.7)
+    assert traffic["predictions_by_class"] == {classes[0]: 1, classes[1]: 2}
+    assert traffic["predictions_by_version"] == {str(version): 3}
     assert monitor.calculate_performance_metrics(1)["accuracy"] == 0.5

@@ -166,12 +166,25 @@ def test_latency_and_variants_are_counted_as_pandas_counts_them(project: Path) -
     latency = np.exp(rng.normal(7, 1, 500)).astype(int) + 1
     rows = [
         store.PredictionRow(
-            f"v{i}", NOW - hours_us(3) + i, MODEL_NAME, version, package.digest, 1, "{}", package.classes[0],
-            json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}), 0.7, "production",
-            "api" if i % 4 else "file", int(latency[i]), 1.0, None, None,
+            prediction_id=f"v{i}",
+            predicted_at=NOW - hours_us(3) + i,
+            model=MODEL_NAME,
+            version=version,
+            digest=package.digest,
+            generation=1,
+            features="{}",
+            prediction=package.classes[0],
+            probabilities=json.dumps({package.classes[0]: 0.7, package.classes[1]: 0.3}),
+            confidence=0.7,
+            served_by="production",
+            source="api" if i % 4 else "file",
+            latency_us=int(latency[i]),
+            weight=1.0,
+            idempotency_key=None,
+            subject=None,
         )
         for i in range(500)
-    ]  # fmt: skip
+    ]
     state = open_state(project)
     writer = store.PredictionWriter(state)
     writer.write(rows)

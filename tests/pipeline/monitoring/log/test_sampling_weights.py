@@ -41,18 +41,18 @@ def test_shares_are_weighted_and_tests_use_the_number_of_logged_rows(project: Pa
     roll_up(state, MODEL_NAME, lambda _: package)
     log = PredictionLog(state, MODEL_NAME, lambda _: package)
     window = window_by_time(log, since=NOW - hours_us(30), until=NOW + 1)
-    found = WindowTallies(log, window).bin_counts(package)
+    counts = WindowTallies(log, window).bin_counts(package)
     rebuild_rollups(state, MODEL_NAME, lambda _: package)
-    again = WindowTallies(log, window).bin_counts(package)
+    recounted = WindowTallies(log, window).bin_counts(package)
     state.close()
     weight = logged["weight"].to_numpy()
     effective = weight.sum() ** 2 / (weight**2).sum()
-    assert found.n_rows == N_ROWS
+    assert counts.n_rows == N_ROWS
     for bins in package.reference.columns:
         codes = bins.finest.codes(logged[bins.name])
         shares = np.bincount(codes, weights=weight, minlength=len(bins.finest.labels)) / weight.sum()
-        assert found.features[bins.name] == pytest.approx(shares * effective, rel=1e-9)
-        assert again.features[bins.name] == pytest.approx(found.features[bins.name], rel=1e-12)
+        assert counts.features[bins.name] == pytest.approx(shares * effective, rel=1e-9)
+        assert recounted.features[bins.name] == pytest.approx(counts.features[bins.name], rel=1e-12)
 
 
 @pytest.mark.parametrize("is_from_rows", [True, False])
@@ -60,24 +60,24 @@ def test_performance_equals_weighted_pandas(
     project: Path, logged: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, is_from_rows: bool
 ) -> None:
     monkeypatch.setattr(performance_report, "_MAX_EXACT_ROWS", 20_000 if is_from_rows else 0)
-    found = make_monitor(project).calculate_performance_metrics(window_hours=40)
+    metrics = make_monitor(project).calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]]
     target = production_package(project)[0].schema.target
     y, predicted, weights = known["truth"], known["predicted"], known["weight"]
     tolerance = 1e-9 if is_from_rows else 0.001
     is_positive = y == target.positive
-    assert (found["n_outcomes"], found["total_predictions"]) == (N_ROWS // 2, N_ROWS)
-    assert found["accuracy"] == pytest.approx(accuracy_score(y, predicted, sample_weight=weights), abs=1e-9)
-    assert found["f1_score"] == pytest.approx(
+    assert (metrics["n_outcomes"], metrics["total_predictions"]) == (N_ROWS // 2, N_ROWS)
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(y, predicted, sample_weight=weights), abs=1e-9)
+    assert metrics["f1_score"] == pytest.approx(
         f1_score(y, predicted, average="weighted", sample_weight=weights), abs=1e-9
     )
     auc = roc_auc_score(is_positive, known["score"], sample_weight=weights)
-    assert found["roc_auc"] == pytest.approx(auc, abs=tolerance)
+    assert metrics["roc_auc"] == pytest.approx(auc, abs=tolerance)
     brier = brier_score_loss(is_positive, known["score"], sample_weight=weights)
-    assert found["brier"] == pytest.approx(brier, abs=tolerance)
-    low, high = found["intervals"]["accuracy"]
+    assert metrics["brier"] == pytest.approx(brier, abs=tolerance)
+    low, high = metrics["intervals"]["accuracy"]
     effective = weights.sum() ** 2 / (weights**2).sum()
-    wald = 3.92 * math.sqrt(found["accuracy"] * (1 - found["accuracy"]) / effective)
+    wald = 3.92 * math.sqrt(metrics["accuracy"] * (1 - metrics["accuracy"]) / effective)
     assert high - low == pytest.approx(wald, rel=0.25)
 
 
@@ -101,17 +101,17 @@ def test_a_corrected_outcome_keeps_its_row_weight(project: Path, logged: pd.Data
     monitor.calculate_performance_metrics(window_hours=40)
     other = dict(zip(package.classes, reversed(package.classes), strict=True))
     write_outcomes(project, [(f"p{i}", other[str(logged["truth"].iloc[i])]) for i in range(0, N_ROWS, 4)])
-    found = monitor.calculate_performance_metrics(window_hours=40)
+    metrics = monitor.calculate_performance_metrics(window_hours=40)
     known = logged[logged["is_known"]].copy()
     known["truth"] = [other[word] if i % 4 == 0 else word for i, word in zip(known.index, known["truth"], strict=True)]
     exact = accuracy_score(known["truth"], known["predicted"], sample_weight=known["weight"])
-    assert found["accuracy"] == pytest.approx(exact, abs=1e-9)
+    assert metrics["accuracy"] == pytest.approx(exact, abs=1e-9)
 
 
 def test_rows_of_equal_weight_are_summed_unchanged() -> None:
     tally = RollupCounts(3, 1.5, np.array([1, 2], dtype=np.int64))
-    found = effective_sample([(4.0, tally), (4.0, tally)], RollupCounts(0, 0.0, np.zeros(2, dtype=np.int64)))
-    assert (found.n_rows, found.counts.tolist()) == (6, [2, 4])
+    sample = effective_sample([(4.0, tally), (4.0, tally)], RollupCounts(0, 0.0, np.zeros(2, dtype=np.int64)))
+    assert (sample.n_rows, sample.counts.tolist()) == (6, [2, 4])
 
 
 def test_rows_are_thinned_to_equal_weight() -> None:

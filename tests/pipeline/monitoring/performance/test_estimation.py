@@ -45,7 +45,7 @@ def make_histogram(score: NDArray[np.float64], y: NDArray[np.int64] | None = Non
 
 def test_realized_metrics_equal_scikit_learn() -> None:
     score, y = sample_scores(20_000, 0)
-    found = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, intervals=INTERVALS)
+    realized = calculate_realized_performance(make_histogram(score, y), NAMES, n_rows=25_000, intervals=INTERVALS)
     predicted = score >= 0.5
     expected = {
         "accuracy": accuracy_score(y, predicted),
@@ -53,9 +53,9 @@ def test_realized_metrics_equal_scikit_learn() -> None:
         "roc_auc": roc_auc_score(y, score),
         "log_loss": log_loss(y, score),
     }
-    assert found.metrics["accuracy"].value == pytest.approx(expected["accuracy"], abs=1e-12)
-    assert {name: found.metrics[name].value for name in expected} == pytest.approx(expected, abs=2e-4)
-    assert (found.n_outcomes, found.coverage, found.is_estimated) == (20_000, 0.8, False)
+    assert realized.metrics["accuracy"].value == pytest.approx(expected["accuracy"], abs=1e-12)
+    assert {name: realized.metrics[name].value for name in expected} == pytest.approx(expected, abs=2e-4)
+    assert (realized.n_outcomes, realized.coverage, realized.is_estimated) == (20_000, 0.8, False)
 
 
 def test_intervals_of_realized_metrics_have_nominal_coverage() -> None:
@@ -94,13 +94,13 @@ def test_three_classes_are_expected_from_rows() -> None:
     probabilities = rng.dirichlet([1, 1, 1], 20_000)
     y = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
     predicted = probabilities.argmax(axis=1)
-    found = estimate_performance(
+    estimated = estimate_performance(
         ScoreHistogram.from_rows(probabilities, predicted, positive=None),
         ["accuracy", "log_loss"],
         intervals=IntervalOptions(confidence_level=0.95, bootstrap_samples=100, seed=0),
     )
-    assert found.metrics["accuracy"].value == pytest.approx(accuracy_score(y, predicted), abs=0.01)
-    assert found.metrics["log_loss"].value == pytest.approx(log_loss(y, probabilities), abs=0.01)
+    assert estimated.metrics["accuracy"].value == pytest.approx(accuracy_score(y, predicted), abs=0.01)
+    assert estimated.metrics["log_loss"].value == pytest.approx(log_loss(y, probabilities), abs=0.01)
 
 
 def test_an_estimate_disagrees_when_the_realized_metric_leaves_its_interval() -> None:
@@ -113,16 +113,16 @@ def test_an_estimate_disagrees_when_the_realized_metric_leaves_its_interval() ->
 
 
 def test_a_window_without_outcomes_has_no_realized_metrics() -> None:
-    found = calculate_realized_performance(
+    realized = calculate_realized_performance(
         make_histogram(sample_scores(100, 0)[0]), ["accuracy"], n_rows=100, intervals=INTERVALS
     )
-    assert (found.metrics["accuracy"], found.coverage) == (MetricEstimate(None, None, None), 0.0)
-    assert estimates_agree(found, found) == {}
+    assert (realized.metrics["accuracy"], realized.coverage) == (MetricEstimate(None, None, None), 0.0)
+    assert estimates_agree(realized, realized) == {}
 
 
 def test_an_empty_window_has_no_estimated_metrics() -> None:
-    found = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], intervals=INTERVALS)
-    assert (found.metrics["accuracy"].value, found.n_rows, found.coverage) == (None, 0, 0.0)
+    estimated = estimate_performance(make_histogram(np.empty(0)), ["accuracy"], intervals=INTERVALS)
+    assert (estimated.metrics["accuracy"].value, estimated.n_rows, estimated.coverage) == (None, 0, 0.0)
 
 
 def make_performance(value: float, low: float | None, high: float | None, name: str = "accuracy") -> Performance:
@@ -143,8 +143,8 @@ def make_performance(value: float, low: float | None, high: float | None, name: 
 def test_a_metric_degrades_beyond_threshold_and_chance(
     value: float, low: float | None, high: float | None, expected: str
 ) -> None:
-    (found,) = detect_degradation(make_performance(value, low, high), {"accuracy": 0.90}, threshold=0.06)
-    assert found.verdict == expected
+    (degradation,) = detect_degradation(make_performance(value, low, high), {"accuracy": 0.90}, threshold=0.06)
+    assert degradation.verdict == expected
 
 
 def test_few_outcomes_give_neither_degradation_nor_disagreement() -> None:
@@ -154,16 +154,16 @@ def test_few_outcomes_give_neither_degradation_nor_disagreement() -> None:
         make_histogram(score, np.zeros(3, dtype=np.int64)), ["accuracy"], n_rows=900, intervals=INTERVALS
     )
     estimated = estimate_performance(make_histogram(score), ["accuracy"], intervals=INTERVALS)
-    (found,) = detect_degradation(realized, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
-    assert (realized.metrics["accuracy"].high, found.verdict) == (0.0, "not_enough_data")
+    (degradation,) = detect_degradation(realized, {"accuracy": 0.9}, threshold=0.05, min_outcomes=200)
+    assert (realized.metrics["accuracy"].high, degradation.verdict) == (0.0, "not_enough_data")
     assert estimates_agree(estimated, realized, min_outcomes=200) == {}
 
 
 def test_a_larger_loss_is_worse() -> None:
-    (found,) = detect_degradation(
+    (degradation,) = detect_degradation(
         make_performance(0.5, 0.45, 0.55, "log_loss"), {"log_loss": 0.3}, threshold=0.1, kind="absolute"
     )
-    assert (found.verdict, found.worsening, found.worsening_lower_bound) == (
+    assert (degradation.verdict, degradation.worsening, degradation.worsening_lower_bound) == (
         "degraded",
         pytest.approx(0.2),
         pytest.approx(0.15),
@@ -171,8 +171,10 @@ def test_a_larger_loss_is_worse() -> None:
 
 
 def test_a_baseline_goes_by_the_names_that_scikit_learn_gives() -> None:
-    (found,) = detect_degradation(make_performance(0.5, 0.4, 0.6, "f1_weighted"), {"f1_score": 0.9}, threshold=0.05)
-    assert (found.metric, found.verdict) == ("f1_score", "degraded")
+    (degradation,) = detect_degradation(
+        make_performance(0.5, 0.4, 0.6, "f1_weighted"), {"f1_score": 0.9}, threshold=0.05
+    )
+    assert (degradation.metric, degradation.verdict) == ("f1_score", "degraded")
 
 
 def test_a_baseline_of_no_metric_is_refused() -> None:

@@ -45,11 +45,11 @@ def make_histogram(score: NDArray[np.float64], y: NDArray[np.int64] | None = Non
 
 
 def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
-    made = make_reference()
+    reference = make_reference()
     score, _ = sample_scores(100_000, 3)
-    counts = made.score.finest.count(score)
+    counts = reference.score.finest.count(score)
     from_counts = estimate_performance(
-        ScoreHistogram.from_histogram(made.score, counts, TARGET, threshold=0.5), NAMES, intervals=INTERVALS
+        ScoreHistogram.from_histogram(reference.score, counts, TARGET, threshold=0.5), NAMES, intervals=INTERVALS
     )
     from_rows = estimate_performance(make_histogram(score), NAMES, intervals=INTERVALS)
     assert from_counts.n_rows == 100_000
@@ -58,10 +58,10 @@ def test_the_histogram_of_scores_gives_what_the_rows_give() -> None:
 
 
 def test_a_histogram_of_three_classes_is_refused() -> None:
-    made = make_reference()
+    reference = make_reference()
     with pytest.raises(DataError, match="has 3 classes; a histogram of scores needs two classes; pass rows"):
         ScoreHistogram.from_histogram(
-            made.score, made.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
+            reference.score, reference.score.finest.count([0.5]), Target("y", ("a", "b", "c")), threshold=None
         )
 
 
