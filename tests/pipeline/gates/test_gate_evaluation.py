@@ -55,7 +55,7 @@ def _evaluate(candidate_package: Package) -> dict[str, Any]:
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
     return evaluate(
-        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+        candidate_package, rows.train, rows.test, config=config.evaluation, selection_metric="log_loss", seed=1
     ).as_dict()
 
 

@@ -38,7 +38,7 @@ def test_the_figures_are_means_over_folds() -> None:
     assert result.std_metrics["log_loss"] == pytest.approx(
         np.std([fold["log_loss"] for fold in result.fold_metrics], ddof=1)
     )
-    assert result.objective_value == result.mean_metrics["log_loss"]
+    assert result.selection_value == result.mean_metrics["log_loss"]
     assert set(result.mean_metrics) == set(METRICS)
 
 
@@ -121,7 +121,7 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
         trained("training.threshold.rule=best")
 
 
-def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
+def test_an_unknown_selection_metric_names_its_key_and_the_nearest() -> None:
     with pytest.raises(
         UnknownOption, match=r"^training\.selection_metric: 'logloss' is not known.*did you mean 'log_loss'"
     ):
