@@ -1,17 +1,17 @@
-"""Everything we raise on purpose, and the exit code that each kind ends a program with.
+"""Error classes of the project, each with its exit code.
 
 ::
 
-    MlopsError                70  base; never raised itself
-    |-- UsageError             2  the call's words are off
-    |-- ConfigError            3  a setting was refused
-    |   |-- UnknownKind            a word that is in no table
-    |   `-- TargetRefused          a `_target_` that we do not build
-    |-- DataError              4  rows or files are not what was declared
-    |-- GateRefused            5  a candidate did not pass
-    |-- Conflict               6  somebody else holds it, or was first
-    |-- DependencyUnavailable  7  a server or a file system said no
-    |-- IntegrityError         8  bytes are not those that were written
+    MlopsError                70  base class; never raised directly
+    |-- UsageError             2  invalid command-line arguments
+    |-- ConfigError            3  invalid configuration
+    |   |-- UnknownOption          the option is in no lookup table
+    |   `-- TargetRefused          a `_target_` that is not allowed
+    |-- DataError              4  rows or files do not match their declaration
+    |-- GateRefused            5  a candidate failed its gates
+    |-- Conflict               6  another process holds a lock or changed the state first
+    |-- DependencyUnavailable  7  a server, disk or package is unavailable
+    |-- IntegrityError         8  checksum mismatch
     `-- NotAllowed             9  the caller lacks the role
 """
 
@@ -52,56 +52,56 @@ class UsageError(MlopsError):
 
 
 class ConfigError(MlopsError):
-    """A setting is unknown, of the wrong type, out of range or impossible with another."""
+    """A setting is unknown, of the wrong type, out of range or inconsistent with another."""
 
     exit_code = 3
 
 
 class UnknownOption(ConfigError):
-    """A word in YAML names no member of its table."""
+    """An option in YAML is not in its lookup table."""
 
 
 class TargetRefused(ConfigError):
-    """A `_target_` names something that we do not build."""
+    """A `_target_` is not allowed."""
 
 
 class DataError(MlopsError):
-    """Rows or files are not what the declaration says."""
+    """Rows or files do not match their declaration."""
 
     exit_code = 4
 
 
 class GateRefused(MlopsError):
-    """A candidate did not pass its gates."""
+    """A candidate failed its gates."""
 
     exit_code = 5
 
 
 class Conflict(MlopsError):
-    """Another process holds what is asked for, or has changed it first."""
+    """Another process holds the lock, or changed the state first."""
 
     exit_code = 6
 
 
 class DependencyUnavailable(MlopsError):
-    """Something outside of us (a server, a disk, an optional package) is not to be had."""
+    """A server, a disk or an optional package is unavailable."""
 
     exit_code = 7
 
 
 class IntegrityError(MlopsError):
-    """Bytes are not those that were written."""
+    """A file or a row does not match its checksum."""
 
     exit_code = 8
 
 
 class NotAllowed(MlopsError):
-    """The caller lacks the right to do this."""
+    """The caller lacks the role for this action."""
 
     exit_code = 9
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known word, or ``""`` when none is near."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known word, else ``""``."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Write files so that no reader ever meets half of one, and tell them apart by content."""
+"""Write files atomically, hash them, and lock them between processes."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def canonical_json(value: object) -> str:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well it is synced and becomes `path`.
+    """Yield a temporary path beside `path`; after the block succeeds it is synced and renamed to `path`.
 
     Raises
     ------
     DependencyUnavailable
-        When the disk is full or refuses the write; whatever stood at `path` is still there.
+        When the disk is full or read-only; `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _explain_disk_error(path):
@@ -70,7 +70,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; when the block ends well it takes the place of `path`."""
+    """Yield an empty folder beside `path`; after the block succeeds it replaces `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _explain_disk_error(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -87,7 +87,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _replace_folder(path: Path, temporary: Path) -> None:
-    """Rename `temporary` to `path`, moving what stood there aside first and deleting it last."""
+    """Rename `temporary` to `path`; the old folder is renamed first and deleted last."""
     old = temporary.with_suffix(".old")
     if path.exists():
         path.rename(old)
@@ -111,18 +111,18 @@ def _explain_disk_error(path: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
             raise
         raise DependencyUnavailable(
-            f"{path}: {error.strerror}; nothing was changed. Free some space (or mend the rights) and run it again."
+            f"{path}: {error.strerror}; nothing was changed. Free disk space (or fix the permissions) and try again."
         ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` as canonical JSON, whole or not at all."""
+    """Write `value` as canonical JSON, atomically."""
     write_text(path, canonical_json(value))
 
 
@@ -137,9 +137,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; run `dvc repro` to make it") from error
+        raise DataError(f"{path}: no such file; run `dvc repro` to create it") from error
     except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error}); run `dvc repro` to make it anew") from error
+        raise DataError(f"{path}: not valid JSON ({error}); run `dvc repro` to recreate it") from error
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
@@ -153,7 +153,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet file as a frame whose integer and boolean columns keep missing values as such.
+    """Return a Parquet file as a frame with nullable integer and boolean columns.
 
     Raises
     ------
@@ -166,9 +166,9 @@ def read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, dtype_backend="numpy_nullable")
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; run `dvc repro` to make it") from error
+        raise DataError(f"{path}: no such file; run `dvc repro` to create it") from error
     except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); run `dvc repro` to make it anew") from error
+        raise DataError(f"{path}: not a readable Parquet file ({error}); run `dvc repro` to recreate it") from error
 
 
 def sha256(data: bytes) -> str:
@@ -187,12 +187,12 @@ def sha256_file(path: Path) -> str:
 
 @contextmanager
 def exclusive_lock(path: Path, *, operation: str, wait_s: float = 0) -> Iterator[None]:
-    """Hold a kernel lock on `path` for the block; it falls with the process, however that ends.
+    """Hold a kernel lock on `path` for the block; the kernel releases it when the process ends.
 
     Raises
     ------
     Conflict
-        When another process still holds it after `wait_s` seconds; `what` says in words what is being done.
+        When another process still holds it after `wait_s` seconds; the message names `operation`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:

@@ -1,4 +1,4 @@
-"""A table from a word in YAML to the callable that it stands for."""
+"""A table from an option in YAML to its callable."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ T = TypeVar("T")
 
 
 class LookupTable(Generic[T]):
-    """One family of variants, filled at import by `add` and read by `[]`.
+    """Variants of one setting, registered by `add` and looked up by `[]`.
 
     Parameters
     ----------
     key : str
-        Key path of the setting that picks a member; it opens every error message.
+        Key path of the setting that selects a member; error messages start with it.
 
     Examples
     --------
-    >>> SPLITTERS: Kinds[object] = Kinds("data.split.kind")
+    >>> SPLITTERS: LookupTable[object] = LookupTable("data.split.kind")
     >>> @SPLITTERS.add("stratified")
     ... def split_stratified(): ...
     >>> SPLITTERS["stratfied"]
     Traceback (most recent call last):
-    pipeline.errors.UnknownKind: data.split.kind: 'stratfied' is not known; known: stratified; did you mean 'stratified'?
+    pipeline.errors.UnknownOption: data.split.kind: 'stratfied' is not known; known: stratified; did you mean 'stratified'?
     """
 
     def __init__(self, key: str) -> None:
@@ -37,15 +37,15 @@ class LookupTable(Generic[T]):
         self._members: dict[str, T] = {}
 
     def add(self, name: str) -> Callable[[T], T]:
-        """Return a decorator that joins its function to the table under `name`."""
+        """Return a decorator that registers its function under `name`."""
 
-        def join(member: T) -> T:
+        def register(member: T) -> T:
             if name in self._members:
-                raise ValueError(f"{self._key}: {name!r} is in the table already")
+                raise ValueError(f"{self._key}: {name!r} is registered already")
             self._members[name] = member
             return member
 
-        return join
+        return register
 
     def __getitem__(self, name: str) -> T:
         try:

@@ -1,1 +1,1 @@
-"""Compose conf/, check it, and hand each part of the engine its own frozen section."""
+"""Compose conf/, validate it, and return frozen settings."""

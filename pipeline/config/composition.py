@@ -1,4 +1,4 @@
-"""Compose conf/ with overrides into one tree, byte for byte as DVC does, and say where each value comes from."""
+"""Compose conf/ with overrides into one tree, byte for byte as DVC does, with the origin of each value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROOT_CONFIG = "config"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where one value comes from: the last file that sets it, and the override on top, if there is one."""
+    """Origin of one value: the last file that sets it, and the override, if any."""
 
     key: str
     value: Any
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The composed tree without Hydra's own node, its text as `params.yaml`, and the option of each group."""
+    """The composed tree without Hydra's node, its text as `params.yaml`, and the option of each group."""
 
     values: dict[str, Any]
     text: str
@@ -43,23 +43,23 @@ class Composition:
     overrides: tuple[str, ...]
 
     def origin(self) -> tuple[Origin, ...]:
-        """Return where every leaf comes from, in the order of the tree.
+        """Return the origin of every leaf, in the order of the tree.
 
-        It costs half as much as composing, so it is found when it is asked for, from the files as they are then.
+        This costs half as much as composing, so it is computed on demand, from the current files.
 
         Raises
         ------
         ConfigError
-            When a file of conf/ was spoiled since.
+            When a file of conf/ has become invalid.
         """
         with _hydra_initialized(self.conf, self.overrides):
-            layers, spoken = _config_layers(self.overrides, self.conf)
-        return tuple(_origins(self.values, layers, spoken))
+            layers, override_texts = _config_layers(self.overrides, self.conf)
+        return tuple(_origins(self.values, layers, override_texts))
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """What one file of conf/ sets, at the place where Hydra puts it."""
+    """Values of one file of conf/, at the place where Hydra merges them."""
 
     file: str
     values: dict[str, Any]
@@ -68,8 +68,8 @@ class _Layer:
 def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Composition:
     """Return conf/ composed with `overrides` (Hydra's grammar).
 
-    Every file of conf/ is read strictly before Hydra sees it, so that what Hydra and DVC would read
-    differently, or without end, is refused first.
+    Every file of conf/ is parsed strictly before Hydra reads it. So a file that Hydra and DVC would
+    parse differently, or without end, is an error.
 
     Raises
     ------
@@ -82,9 +82,9 @@ def compose(overrides: Sequence[str] = (), *, conf: Path = paths.CONF) -> Compos
 
 
 def check_hydra_overrides(overrides: Sequence[str], *, conf: Path = paths.CONF) -> None:
-    """Refuse a call whose `hydra` node (launcher, sweeper, callbacks, logging) would build anything but Hydra's own.
+    """Raise if the `hydra` node (launcher, sweeper, callbacks, logging) would build a class that is not Hydra's own.
 
-    Unlike `compose` it takes sweeps, such as `seed=1,2`.
+    Unlike `compose`, it accepts sweeps such as `seed=1,2`.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _check_all_files(conf: Path) -> None:
 
 @contextmanager
 def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
-    """Start Hydra over `conf`, and turn whatever it raises inside the block into one letter."""
+    """Initialize Hydra over `conf`, and convert each error of the block into ConfigError."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -123,7 +123,7 @@ def _hydra_initialized(conf: Path, overrides: Sequence[str]) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:
-        # Hydra and OmegaConf raise a dozen kinds, among them plain ValueError and AssertionError.
+        # Hydra and OmegaConf raise a dozen classes, among them ValueError and AssertionError.
         raise _to_config_error(error, overrides, conf) from error
 
 
@@ -154,18 +154,22 @@ def _compose_tree(overrides: list[str]) -> tuple[Any, dict[str, str]]:
 
 
 def _config_layers(overrides: Sequence[str], conf: Path) -> tuple[list[_Layer], dict[str, str]]:
-    """Return what each file sets, later ones last, and the override of each key that has one."""
+    """Return the values of each file, later ones last, and the override of each overridden key."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
     defaults = GlobalHydra.instance().config_loader().compute_defaults_list(_ROOT_CONFIG, list(overrides), RunMode.RUN)
-    spoken = {o.key_or_group: str(o.input_line) for o in defaults.config_overrides if o.key_or_group is not None}
+    override_texts = {
+        override.key_or_group: str(override.input_line)
+        for override in defaults.config_overrides
+        if override.key_or_group is not None
+    }
     layers = [
         _read_layer(conf / f"{entry.config_path}.yaml", entry.package or "", conf)
         for entry in defaults.defaults
         if entry.config_path is not None and (conf / f"{entry.config_path}.yaml").is_file()
     ]
-    return layers, spoken
+    return layers, override_texts
 
 
 def _read_layer(path: Path, package: str, conf: Path) -> _Layer:
@@ -192,7 +196,7 @@ def _prefixes(key: str) -> Iterator[str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (key path, value) of everything that is not a mapping with members; lists are leaves."""
+    """Yield (key path, value) of each leaf; lists and empty mappings are leaves."""
     for key, value in values.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict) and value:
@@ -212,18 +216,18 @@ def group_options(conf: Path = paths.CONF) -> dict[str, tuple[str, ...]]:
 
 
 def _to_config_error(error: Exception, overrides: Sequence[str], conf: Path) -> ConfigError:
-    """Turn what Hydra says into one line that names the file or the override."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    """Convert an error of Hydra into one line that names the file or the overrides."""
+    message = " ".join(str(error).split()) or type(error).__name__
     cause = error.__cause__
-    if cause is not None and str(cause) not in said:
-        said = f"{said} ({' '.join(str(cause).split())})"
-    said = said.partition(" Config search path:")[0]
-    spoken = f" with {' '.join(overrides)}" if overrides else ""
-    return ConfigError(f"{conf}/{_ROOT_CONFIG}.yaml{spoken}: {said[:600]}{_suggest_option_or_key(said, conf)}")
+    if cause is not None and str(cause) not in message:
+        message = f"{message} ({' '.join(str(cause).split())})"
+    message = message.partition(" Config search path:")[0]
+    call = f" with {' '.join(overrides)}" if overrides else ""
+    return ConfigError(f"{conf}/{_ROOT_CONFIG}.yaml{call}: {message[:600]}{_suggest_option_or_key(message, conf)}")
 
 
 def _suggest_option_or_key(message: str, conf: Path) -> str:
-    """Return a guess at the option or key that was meant, as `; did you mean ...?`."""
+    """Return `; did you mean ...?` for the nearest known option or key, else an empty text."""
     if (option := re.search(r"Could not find '([^']+)'", message)) is not None:
         known = {f"{group}/{name}" for group, names in group_options(conf).items() for name in names}
         return did_you_mean(option[1], known)

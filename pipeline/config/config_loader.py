@@ -1,4 +1,4 @@
-"""Turn composed values into frozen types, or into a letter that says which key is wrong and why."""
+"""Validate composed values into frozen types; an error names each wrong key and the reason."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def build_config(values: Mapping[str, Any], *, where: str, origin: Callable[[], 
     Parameters
     ----------
     values : mapping
-        A composed tree: words, numbers, booleans, None, lists and mappings.
+        A composed tree: texts, numbers, booleans, None, lists and mappings.
     where : str
-        The file that errors name, where `origin` knows no better one.
+        File that errors name if `origin` has no better one.
     origin : callable
-        Returns where each value comes from; asked when there is an error to tell.
+        Returns the origin of each value; called only for errors.
 
     Raises
     ------
@@ -74,13 +74,14 @@ def load_scenario(name_or_path: str, *, conf: Path = paths.CONF) -> ScenarioConf
     folder = conf / "scenario"
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = sorted(one.stem for one in folder.glob("*.yaml"))
+        known = sorted(path.stem for path in folder.glob("*.yaml"))
         raise ConfigError(
-            f"{name_or_path!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file{did_you_mean(name_or_path, known)}"
+            f"{name_or_path!r} is no scenario; known: {', '.join(known)}, or the path of a YAML file"
+            f"{did_you_mean(name_or_path, known)}"
         )
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for what belongs there")
+        raise ConfigError(f"{path}: has no keys; see {folder}/calm.yaml for an example")
     return _validate(ScenarioConfig, values, str(path), tuple)
 
 
@@ -88,9 +89,9 @@ def _validate(model: type[M], values: Mapping[str, Any], where: str, origin: Cal
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        found = error.errors(include_url=False)[:_MAX_ERRORS]
+        problems = error.errors(include_url=False)[:_MAX_ERRORS]
         files = {entry.key: entry.override or entry.file for entry in origin()}
-        lines = [_error_line(model, problem, values, where, files) for problem in found]
+        lines = [_error_line(model, problem, values, where, files) for problem in problems]
         raise ConfigError("\n".join(lines)) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from error
@@ -102,17 +103,17 @@ def _error_line(
     keys = _written_path(problem["loc"], values)
     path = ".".join(keys)
     place = next((file for key in _nearest_keys(path, files) if (file := files[key])), None) or where
-    kind, said = problem["type"], problem["msg"]
+    kind, message = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
         known = _known_keys(model, keys[:-1], values)
-        said = f"is not a key here; known: {', '.join(known)}{did_you_mean(keys[-1], known)}"
+        message = f"is not a key here; known: {', '.join(known)}{did_you_mean(keys[-1], known)}"
     elif kind == "missing":
-        said = "is missing; write it down (nothing is assumed)"
+        message = "is missing; add it (settings have no hidden defaults)"
     elif kind == "value_error":
-        said = said.removeprefix("Value error, ")
+        message = message.removeprefix("Value error, ")
     else:
-        said = f"found {_shorten_json(problem.get('input'))}; {said[0].lower()}{said[1:]}"
-    return f"{place}: {path}: {said}" if path else f"{place}: {said}"
+        message = f"found {_shorten_json(problem.get('input'))}; {message[0].lower()}{message[1:]}"
+    return f"{place}: {path}: {message}" if path else f"{place}: {message}"
 
 
 def _shorten_json(value: Any) -> str:
@@ -121,7 +122,7 @@ def _shorten_json(value: Any) -> str:
 
 
 def _written_path(location: tuple[int | str, ...], values: Any) -> list[str]:
-    """Return the keys of a location as a person wrote them: names of union members are left out."""
+    """Return the keys of a location as written in the file, without names of union members."""
     keys: list[str] = []
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
@@ -143,7 +144,7 @@ def _child_value(values: Any, part: int | str) -> Any:
 
 
 def _nearest_keys(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
-    """Yield known keys from the nearest to `path` outwards: itself, what it holds, its neighbours."""
+    """Yield known keys from the nearest to `path` outward: itself, its children, its neighbors."""
     above = path
     while True:
         yield from (key for key in files if key == above or key.startswith(f"{above}."))
@@ -153,7 +154,7 @@ def _nearest_keys(path: str, files: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def _known_keys(model: type[BaseModel], keys: list[str], values: Any) -> list[str]:
-    """Return the keys that the section at `keys` has; for a union, those of the member that was chosen."""
+    """Return the keys of the section at `keys`; for a union, those of the chosen member."""
     models: list[type[BaseModel]] = [model]
     for key in keys:
         if isinstance(values, list):

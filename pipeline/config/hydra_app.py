@@ -1,4 +1,4 @@
-"""Run a stage as a Hydra application over conf/: overrides, sweeps, launchers and sweepers work as everywhere."""
+"""Run a stage as a Hydra application over conf/, with overrides, sweeps, launchers and sweepers."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _FLAGS = {"-m", "--multirun", "--cfg", "-c", "job", "hydra", "all", "--resolve",
 
 
 def run_hydra_app(name: str, task: Callable[[Config], float | None], arguments: Sequence[str]) -> None:
-    """Run `task` on the settings that `arguments` compose, once or for every member of a sweep.
+    """Run `task` on the settings that `arguments` compose, once or for each trial of a sweep.
 
     Raises
     ------
     UsageError
-        When a flag is given that would leave conf/ (another folder, another file, a pickled run).
+        When a flag would leave conf/ (another folder, another file, a pickled run).
     ConfigError
         Naming file, key path or override.
     """
     overrides = [word for word in arguments if "=" in word or word.startswith("~")]
-    strange = [word for word in arguments if word not in overrides and word not in _FLAGS]
-    if strange:
+    unknown = [word for word in arguments if word not in overrides and word not in _FLAGS]
+    if unknown:
         raise UsageError(
-            f"python -m stages.{name}: {strange[0]!r} is not used here; accepted: overrides such as model=random_forest,"
+            f"python -m stages.{name}: {unknown[0]!r} is not used here; accepted: overrides such as model=random_forest,"
             " -m for a sweep, --cfg job, --info, --help"
         )
     check_hydra_overrides(overrides)
@@ -60,22 +60,22 @@ def _run_hydra(task: Callable[[Config], float | None]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     def job(tree: Any) -> float | None:
-        member = current_job()
-        _refuse_when_stopped(member)
+        trial = current_job()
+        _refuse_when_stopped(trial)
         try:
             raw: Any = OmegaConf.to_container(tree, resolve=False)
             check_interpolations(raw)
             values: Any = OmegaConf.to_container(tree, resolve=True)
-            return task(build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *member.overrides])))
+            return task(build_config(values, where=" ".join([f"{paths.CONF}/config.yaml", *trial.overrides])))
         except Exception as error:
             stop = OmegaConf.select(tree, "tracking.fail_fast") is True
-            if member.is_in_sweep:
-                _report_failure(member, error, stop=stop)
-            if stop or not member.is_in_sweep:
+            if trial.is_in_sweep:
+                _report_failure(trial, error, stop=stop)
+            if stop or not trial.is_in_sweep:
                 raise
             return None
 
-    # Hydra would print its own trace and end with 1; this makes it raise what the task raised.
+    # Without it Hydra prints its own traceback and exits with 1; with it Hydra raises the error of the task.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[0] = "stage"
     try:
@@ -83,29 +83,29 @@ def _run_hydra(task: Callable[[Config], float | None]) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(" ".join(str(error).split())) from error
     except ValueError:
-        # Optuna has no best trial then, and says it in its own words.
+        # Optuna raises it if no trial succeeded.
         _refuse_when_all_failed()
         raise
     _refuse_when_all_failed()
 
 
-def _report_failure(member: HydraJob, error: Exception, *, stop: bool) -> None:
-    """Say and note that one member of a sweep failed, with a trace when it is not an error of ours."""
+def _report_failure(trial: HydraJob, error: Exception, *, stop: bool) -> None:
+    """Print and record the failure of one trial, with a traceback if the error is unexpected."""
     message = str(error) if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, MlopsError):
-        logging.getLogger(__name__).error("a bug of ours, or of an estimator's:", exc_info=error)
-    sys.stderr.write(f"[{member.number}] failed: {message}\n")
-    record_failure(member, message, stop=stop)
+        logging.getLogger(__name__).error("unexpected error in a trial:", exc_info=error)
+    sys.stderr.write(f"[{trial.number}] failed: {message}\n")
+    record_failure(trial, message, stop=stop)
 
 
-def _refuse_when_stopped(member: HydraJob) -> None:
-    reason = None if member.sweep_folder is None else sweep_stop_reason(member.sweep_folder)
+def _refuse_when_stopped(trial: HydraJob) -> None:
+    reason = None if trial.sweep_folder is None else sweep_stop_reason(trial.sweep_folder)
     if reason is not None:
         raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
 
 
 def _refuse_when_all_failed() -> None:
-    """Refuse a sweep that was stopped, or of which no member came to an end."""
+    """Raise if the sweep was stopped, or if no trial succeeded."""
     folder = current_sweep_folder()
     if folder is None:
         return
@@ -114,4 +114,4 @@ def _refuse_when_all_failed() -> None:
         raise ConfigError(f"the sweep was stopped by its first failure (tracking.fail_fast): {reason}")
     failures = sorted(folder.glob(f"*/{FAILURE_FILE}"))
     if failures and len(failures) == len([path for path in folder.iterdir() if path.is_dir()]):
-        raise ConfigError(f"every member of the sweep failed; the first one: {read_json(failures[0])['message']}")
+        raise ConfigError(f"every trial of the sweep failed; the first error: {read_json(failures[0])['message']}")

@@ -1,4 +1,4 @@
-"""What Hydra knows about the job that runs now: its overrides, its number in a sweep, its folder."""
+"""The running Hydra job: its overrides, its number in a sweep, its folder, its failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SWEEP_VARIABLE = "MLOPS_SWEEP"
 
 @dataclass(frozen=True, slots=True)
 class HydraJob:
-    """One call by hand, or one member of a sweep."""
+    """One manual call, or one trial of a sweep."""
 
     overrides: tuple[str, ...]
     number: int | None
@@ -39,18 +39,18 @@ class HydraJob:
 
     @property
     def is_in_sweep(self) -> bool:
-        """Whether the job is a member of a sweep."""
+        """Whether the job is a trial of a sweep."""
         return self.sweep_folder is not None
 
     @property
     def folder(self) -> Path | None:
-        """Folder of its own in a sweep."""
+        """Folder of the trial; None outside of a sweep."""
         return None if self.sweep_folder is None else self.sweep_folder / str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepPlan:
-    """A sweep before it runs: its folder, what varies in it, how many members it has, which way it looks for."""
+    """A sweep before it runs: its folder, varied keys, number of trials, direction and objective."""
 
     folder: Path
     varies: tuple[str, ...]
@@ -60,7 +60,7 @@ class SweepPlan:
 
 
 def current_job() -> HydraJob:
-    """Return the running job; a plain one without overrides outside of Hydra."""
+    """Return the running job; outside of Hydra, one without overrides."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
@@ -76,7 +76,7 @@ def current_job() -> HydraJob:
 
 
 def plan_sweep(tree: Any) -> SweepPlan:
-    """Return what a composed sweep is going to do, and make its folder known to its jobs."""
+    """Return the plan of a composed sweep, and pass its folder to its trials."""
     from omegaconf import OmegaConf
 
     node = tree.hydra
@@ -91,32 +91,34 @@ def plan_sweep(tree: Any) -> SweepPlan:
         for n_values in choices.values():
             n_jobs *= max(1, n_values)
     direction = sweeper.get("direction")
-    shown = None if direction is None else str(getattr(direction, "name", direction))
+    direction_name = None if direction is None else str(getattr(direction, "name", direction))
     return SweepPlan(
-        folder, tuple(choices), int(n_jobs), shown, str(OmegaConf.select(tree, "training.selection_metric"))
+        folder, tuple(choices), int(n_jobs), direction_name, str(OmegaConf.select(tree, "training.selection_metric"))
     )
 
 
 def _varied_keys(overrides: Sequence[str]) -> dict[str, int]:
-    """Return the keys that vary with their number of values; 0 where it has no end."""
+    """Return the varied keys with their number of values; 0 for a continuous range."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    found = {}
+    n_values_by_key = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.is_sweep_override():
             is_counted = override.is_discrete_sweep()
-            found[override.get_key_element()] = len(list(override.sweep_string_iterator())) if is_counted else 0
-    return found
+            n_values_by_key[override.get_key_element()] = (
+                len(list(override.sweep_string_iterator())) if is_counted else 0
+            )
+    return n_values_by_key
 
 
 def current_sweep_folder() -> Path | None:
-    """Return the folder of the sweep that this process, or the one that started it, runs; None when there is none."""
-    named = os.environ.get(_SWEEP_VARIABLE)
-    return None if named is None else Path(named)
+    """Return the folder of the sweep that this process or its parent runs; None without a sweep."""
+    folder = os.environ.get(_SWEEP_VARIABLE)
+    return None if folder is None else Path(folder)
 
 
 def record_failure(job: HydraJob, message: str, *, stop: bool) -> None:
-    """Write down that a member of a sweep failed; with `stop` those that follow are not run."""
+    """Record the failure of a trial; with `stop`, later trials do not run."""
     if job.folder is None or job.sweep_folder is None:
         return
     files.write_json(
@@ -127,6 +129,6 @@ def record_failure(job: HydraJob, message: str, *, stop: bool) -> None:
 
 
 def sweep_stop_reason(folder: Path) -> str | None:
-    """Return why the sweep was stopped; None when it was not."""
+    """Return why the sweep was stopped; None if it was not."""
     path = folder / _STOP_FILE
     return path.read_text(encoding="utf-8").strip() if path.exists() else None

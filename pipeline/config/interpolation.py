@@ -1,7 +1,7 @@
-"""Refuse interpolations that have no end, no target, too much text, or that ask the machine.
+"""Check that interpolations end, have a target, stay short and do not read the machine.
 
-`params.yaml` must be the same on every machine and at every moment, so `${oc.env:X}`, `${now:...}` and
-other resolvers are refused outside of the `hydra` node; `${other.key}` is welcome.
+`params.yaml` must be the same on every machine at any time. So `${oc.env:X}`, `${now:...}` and other
+resolvers are errors outside of the `hydra` node; `${other.key}` is accepted.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\}")
 
 
 def check_interpolations(values: Mapping[str, Any]) -> None:
-    """Follow every `${key}` in unresolved `values` before anything resolves it.
+    """Follow every `${key}` in unresolved `values`, before OmegaConf resolves it.
 
     Raises
     ------
     ConfigError
-        Naming the key path: for a resolver, a missing or non-scalar target, a cycle, or more than 10,000
-        characters of result.
+        Naming the key path of a resolver, a missing or non-scalar target, a cycle, or a result of more than
+        10,000 characters.
     """
     known: dict[str, int] = {}
     for path, value in _interpolated_texts(values, ()):
@@ -49,7 +49,7 @@ def _interpolated_texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tup
 def _resolved_length(
     where: str, text: Any, values: Mapping[str, Any], known: dict[str, int], parents: tuple[str, ...]
 ) -> int:
-    """Return the number of characters that `text` has once it is resolved."""
+    """Return the number of characters of the resolved `text`."""
     if where in known:
         return known[where]
     if where in parents:
@@ -76,7 +76,7 @@ def _referenced_value(where: str, reference: str, values: Mapping[str, Any]) -> 
     value: Any = values
     for key in reference.split("."):
         if not isinstance(value, dict) or key not in value:
-            raise ConfigError(f"{where}: ${{{reference}}} refers to a key that is not there")
+            raise ConfigError(f"{where}: ${{{reference}}} refers to a key that does not exist")
         value = value[key]
     if isinstance(value, dict | list):
         raise ConfigError(f"{where}: ${{{reference}}} refers to a whole section; refer to one plain value")

@@ -1,4 +1,4 @@
-"""Keep params.yaml in step with conf/, and say which keys changed."""
+"""Write params.yaml from conf/, and list the keys that changed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["changed_value_lines", "check_params_fresh", "write_params"]
 def write_params(root: Path) -> list[str]:
     """Write params.yaml and the origin of every value below `root`; return one line for each changed key.
 
-    Under `dvc exp run` DVC has composed conf/ with the person's overrides already; then params.yaml is
-    checked and left alone, and what differs from conf/ is put down to the override.
+    `dvc exp run` has already composed conf/ with its overrides. In that case params.yaml is only
+    validated, and each difference from conf/ is attributed to an override.
 
     Raises
     ------
     ConfigError
-        Naming file, key path, what was found and what is accepted; nothing is written then.
+        Naming file, key path, found value and accepted values; nothing is written.
     """
     composition = compose(conf=root / paths.CONF)
     params = root / paths.PARAMS
@@ -41,11 +41,11 @@ def write_params(root: Path) -> list[str]:
     else:
         origin = list(composition.origin())
         build_config(composition.values, where=f"{paths.CONF}/config.yaml", origin=lambda: origin)
-        standing = _read_current_params(params)
+        current = _read_current_params(params)
         printed = (
-            changed_value_lines(standing, composition.values)
-            if standing
-            else [f"{paths.PARAMS} is made from {paths.CONF}/"]
+            changed_value_lines(current, composition.values)
+            if current
+            else [f"{paths.PARAMS} was created from {paths.CONF}/"]
         )
         files.write_text(params, composition.text)
     files.write_json(root / paths.CONFIG_ORIGIN, [asdict(entry) for entry in origin])
@@ -53,7 +53,7 @@ def write_params(root: Path) -> list[str]:
 
 
 def check_params_fresh(root: Path) -> None:
-    """Refuse a params.yaml that is not what conf/ composes to.
+    """Raise if params.yaml differs from the composed conf/.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def check_params_fresh(root: Path) -> None:
     if params.exists() and params.read_text(encoding="utf-8") == composition.text:
         return
     differing = changed_value_lines(_read_current_params(params), composition.values)
-    listed = "; ".join(differing[:10]) or "only its form"
+    listed = "; ".join(differing[:10]) or "formatting only"
     raise ConfigError(f"{params}: is stale against conf/: {listed}. Run `dvc repro compose` and commit it")
 
 
@@ -84,7 +84,7 @@ def _value_text(values: dict[str, Any], key: str) -> str:
 
 
 def _read_current_params(params: Path) -> dict[str, Any]:
-    """Return what params.yaml holds; nothing when it is missing or unreadable, since it is about to be replaced."""
+    """Return the values of params.yaml; empty if it is missing or unreadable, because it is about to be replaced."""
     try:
         values = read_yaml(params)
     except ConfigError:

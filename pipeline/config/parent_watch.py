@@ -1,4 +1,4 @@
-"""End this process when the DVC that started it ends, so that an orphan never overwrites what came later."""
+"""End this process with the DVC that started it, so that an orphan never overwrites later outputs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _POLL_INTERVAL_S = 0.2
 
 
 def exit_with_dvc() -> None:
-    """Tie this process to the nearest DVC above it; do nothing where there is none.
+    """End this process when the nearest DVC among its parents ends; without one, do nothing.
 
-    The kernel is asked to kill this process with its parent (Linux), and a thread watches the whole
-    chain up to DVC, because a shell may stand between the two.
+    On Linux the kernel kills this process with its parent. A thread polls all processes up to DVC,
+    because a shell may run between the two.
     """
     chain = _parents_up_to_dvc()
     if not chain:

@@ -1,4 +1,4 @@
-"""The whole configuration as one frozen value: what params.yaml becomes once it is checked."""
+"""The whole configuration as one frozen value: a validated params.yaml."""
 
 from __future__ import annotations
 

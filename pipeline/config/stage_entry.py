@@ -1,7 +1,7 @@
-"""One entry point, two callers: DVC runs a stage on params.yaml, a person runs it with overrides or a sweep.
+"""Run a stage for DVC on params.yaml, or for a person with overrides or as a sweep.
 
-DVC's call (`python -m stages.train -cd . -cn params`) reads the composed file and imports no Hydra; a
-person's call is a Hydra application over conf/.
+DVC's call (`python -m stages.train -cd . -cn params`) reads the composed file and imports no Hydra. A
+manual call is a Hydra application over conf/.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ _SERVICE_NAME = "mlops-stages"
 def stage(
     name: str, *, manual_task: StageTask | None = None, is_in_graph: bool = True
 ) -> Callable[[StageTask], Callable[[], None]]:
-    """Return a decorator that makes `main(config)` a stage which is called without arguments.
+    """Return a decorator that turns `main(config)` into a stage, called without arguments.
 
     Parameters
     ----------
     name : str
         Name of the block in dvc.yaml.
-    by_hand : callable, optional
-        What a person's call runs instead: a trial, say, that leaves the graph's outputs alone. Its return
-        value is what a sweep compares.
+    manual_task : callable, optional
+        Task of a manual call, such as a trial that leaves the outputs of the graph unchanged. A sweep
+        compares its return value.
     is_in_graph : bool
-        Whether it makes outputs of the graph; one that does not runs beside it, without the project's lock.
+        Whether the stage writes outputs of the graph; another stage runs without the project lock.
 
     Notes
     -----
-    The process ends with the exit code of `pipeline.errors`. Only one stage at a time holds the project's
-    kernel lock, and a stage that DVC started ends when DVC does: it must not overwrite what came later.
+    The process exits with a code of `pipeline.errors`. One stage at a time holds the kernel lock of the
+    project. A stage that DVC started ends with DVC, so that it never overwrites later outputs.
     """
 
     def decorate(main: StageTask) -> Callable[[], None]:
         task = _with_tracing(name, main) if is_in_graph else main
-        alone = task if manual_task is None else _with_tracing(name, manual_task)
+        manual = task if manual_task is None else _with_tracing(name, manual_task)
 
         @wraps(main)
         def called() -> None:
@@ -72,7 +72,7 @@ def stage(
             elif arguments == _DVC_ARGUMENTS:
                 _run_or_exit(lambda: _run_for_dvc(name, task), on_failure=lambda: _restore_outputs(name))
             else:
-                _run_or_exit(lambda: _run_manually(name, alone, arguments))
+                _run_or_exit(lambda: _run_manually(name, manual, arguments))
 
         return called
 
@@ -88,7 +88,7 @@ def _with_tracing(name: str, task: StageTask) -> StageTask:
 
 
 def run_compose_stage() -> None:
-    """Run the stage that makes params.yaml of conf/, and print each key that changes."""
+    """Run the stage that writes params.yaml from conf/, and print each changed key."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         _show_help("compose")
     else:
@@ -100,8 +100,8 @@ def _write_params() -> None:
 
     if sys.argv[1:]:
         raise UsageError(
-            f"python -m stages.compose: {sys.argv[1]!r} is not used here; overrides belong to `dvc exp run -S ...`,"
-            " lasting changes into conf/"
+            f"python -m stages.compose: {sys.argv[1]!r} is not used here; use `dvc exp run -S ...` for overrides,"
+            " or edit conf/"
         )
     exit_with_dvc()
     with (
@@ -122,7 +122,7 @@ def _run_for_dvc(name: str, main: StageTask) -> None:
     exit_with_dvc()
     config = load_params()
     _run_locked(name, main, config)
-    # Without this the interpreter's last collection walks every object of pandas and scikit-learn: 0.3 to 0.9 s a stage.
+    # Without it the last garbage collection walks all objects of pandas and scikit-learn: 0.3 to 0.9 s a stage.
     gc.freeze()
 
 
@@ -145,11 +145,11 @@ def _run_manually(name: str, task: StageTask, arguments: list[str]) -> None:
 def _restore_outputs(name: str) -> None:
     restored = restore_outputs(Path(), name)
     if restored:
-        sys.stderr.write(f"[{name}] failed; earlier outputs are back: {', '.join(restored)}\n")
+        sys.stderr.write(f"[{name}] failed; restored earlier outputs: {', '.join(restored)}\n")
 
 
 def _run_or_exit(work: Callable[[], object], *, on_failure: Callable[[], None] = lambda: None) -> None:
-    """Run `work`; end the process with the exit code of what it raises, and a letter instead of a trace."""
+    """Run `work`; on an error, print its message and exit with its code."""
     try:
         _exit_on_error(work)
     except SystemExit:
@@ -169,7 +169,7 @@ def _exit_on_error(work: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         _exit("stopped; earlier outputs are intact", 130)
     except Exception:
-        logging.getLogger(__name__).exception("this is a bug of ours; please report what stands below")
+        logging.getLogger(__name__).exception("internal error; please report the traceback below")
         sys.exit(MlopsError.exit_code)
 
 

@@ -1,4 +1,4 @@
-"""The help page of a stage: every group with its options, every setting with default, type, unit and meaning."""
+"""The help page of a stage: groups with options, settings with default, type, unit and description."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ python -m stages.{name} [GROUP=OPTION ...] [KEY=VALUE ...] [-m]
 
   GROUP=OPTION   choose another file of conf/GROUP/
   KEY=VALUE      change one setting
-  -m             sweep: every combination of comma-separated values
+  -m             sweep: all combinations of comma-separated values
   --cfg job      print the composed settings and end
 {note}
-Lasting changes belong into conf/, experiments into `dvc exp run -S KEY=VALUE`.
+Edit conf/ for lasting changes; use `dvc exp run -S KEY=VALUE` for experiments.
 """
-_NOTE_TRAIN = "\nBy hand this cross-validates and records a run; it leaves the outputs of `dvc repro` alone.\n"
+_NOTE_TRAIN = "\nA manual call cross-validates and tracks a run; it leaves the outputs of `dvc repro` unchanged.\n"
 _MAX_VALUE = 60
 _TYPE_NAMES: dict[Any, str] = {
-    str: "word",
+    str: "text",
     int: "integer",
     float: "number",
     bool: "true or false",
@@ -59,7 +59,7 @@ def stage_help(name: str, *, conf: Path = paths.CONF) -> str:
     Raises
     ------
     ConfigError
-        When conf/ itself does not compose.
+        When conf/ does not compose.
     """
     groups = group_options(conf)
     composition = compose(conf=conf)
@@ -67,16 +67,18 @@ def stage_help(name: str, *, conf: Path = paths.CONF) -> str:
         _USAGE.format(name=name, note=_NOTE_TRAIN if name == "train" else ""),
         "Groups (the option in use is marked *)",
     ]
-    for group, members in groups.items():
+    for group, options in groups.items():
         chosen = composition.choices.get(group)
-        lines.append(f"  {group + ':':<16}{', '.join(f'{one}*' if one == chosen else one for one in members)}")
+        lines.append(
+            f"  {group + ':':<16}{', '.join(f'{option}*' if option == chosen else option for option in options)}"
+        )
     lines += ["", "Settings"]
-    above = ""
+    previous = ""
     for setting in iter_settings(composition.values):
         group = setting.key.partition(".")[0]
-        if group != above and "." in setting.key:
+        if group != previous and "." in setting.key:
             lines.append(f"\n  {group}: {_first_sentence(Config.model_fields[group])}")
-        above = group
+        previous = group
         unit = f", {setting.unit}" if setting.unit is not None else ""
         lines.append(f"  {setting.key} = {_shorten_json(setting.value)}  ({setting.type}{unit})")
         if setting.description:
@@ -85,13 +87,13 @@ def stage_help(name: str, *, conf: Path = paths.CONF) -> str:
 
 
 def iter_settings(values: Mapping[str, Any]) -> Iterator[SettingHelp]:
-    """Yield every setting of a composed tree, in the order of the types; of alike entries only the first."""
+    """Yield every setting of a composed tree in declared order; of a mapping, only the first entry."""
     yield from _model_settings(Config, values, "")
 
 
 def find_setting(key: str, values: Mapping[str, Any]) -> SettingHelp | None:
-    """Return one setting of a composed tree; None where the types do not know its key."""
-    return next((one for one in iter_settings(values) if one.key == key), None)
+    """Return one setting of a composed tree; None if its key is unknown."""
+    return next((setting for setting in iter_settings(values) if setting.key == key), None)
 
 
 def _model_settings(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[SettingHelp]:
@@ -109,13 +111,13 @@ def _field_settings(key: str, field: FieldInfo, value: Any) -> Iterator[SettingH
         first = next(iter(value))
         yield from _model_settings(members, value[first], f"{key}.{first}.")
         if len(value) > 1:
-            rest = ", ".join(list(value)[1:])
+            others = ", ".join(list(value)[1:])
             yield SettingHelp(
                 key=f"{key}.*",
                 value=f"{len(value)} entries",
                 type="each as above",
                 unit=None,
-                description=f"also {rest}",
+                description=f"also {others}",
             )
     else:
         extra = field.json_schema_extra
@@ -130,34 +132,36 @@ def _field_settings(key: str, field: FieldInfo, value: Any) -> Iterator[SettingH
 
 
 def _matching_model(annotation: Any, value: Any) -> type[BaseModel] | None:
-    """Return the model that `value` is of; in a union, the one whose `kind` it names."""
+    """Return the model of `value`; in a union, the one with the `kind` of `value`."""
     models = _model_types(annotation)
     if len(models) < 2 or not isinstance(value, dict):
         return models[0] if models else None
-    return next((one for one in models if value.get("kind") in get_args(one.model_fields["kind"].annotation)), None)
+    return next(
+        (model for model in models if value.get("kind") in get_args(model.model_fields["kind"].annotation)), None
+    )
 
 
 def _model_types(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
-        return [model for one in get_args(annotation) for model in _model_types(one)]
+        return [model for argument in get_args(annotation) for model in _model_types(argument)]
     return []
 
 
 def _mapping_value_model(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) is dict:
-        found = _model_types(get_args(annotation)[1])
-        return found[0] if found else None
+        models = _model_types(get_args(annotation)[1])
+        return models[0] if models else None
     return None
 
 
 def _type_name(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return " or ".join(str(one) for one in arguments)
+        return " or ".join(str(argument) for argument in arguments)
     if origin in (Union, types.UnionType):
-        return " or ".join(_type_name(one) for one in arguments)
+        return " or ".join(_type_name(argument) for argument in arguments)
     if origin is Annotated:
         return _type_name(arguments[0])
     if origin is tuple:
@@ -168,15 +172,15 @@ def _type_name(annotation: Any) -> str:
 
 
 def _bounds_text(field: FieldInfo) -> str:
-    """Return the accepted range, such as ` 2..50`, where a setting has one."""
-    found = {
-        word: getattr(one, word)
-        for one in field.metadata
-        for word in ("ge", "gt", "le", "lt")
-        if getattr(one, word, None) is not None
+    """Return the accepted range, such as ` >= 2 <= 50`; empty without one."""
+    bounds = {
+        name: getattr(constraint, name)
+        for constraint in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if getattr(constraint, name, None) is not None
     }
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    return "".join(f" {signs[word]} {found[word]}" for word in signs if word in found)
+    return "".join(f" {sign} {bounds[name]}" for name, sign in signs.items() if name in bounds)
 
 
 def _shorten_json(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Read YAML strictly: what programs would read differently, twice or without end is refused with its place.
+"""Parse YAML strictly: ambiguous, duplicate or unbounded content is an error with its position.
 
-Hydra, DVC and PyYAML disagree about bare words such as `on`, `010`, `1e-3` and `2026-01-31`; a file
-that all of them read alike cannot mean one thing in `dvc exp run` and another in `dvc repro`.
+Hydra, DVC and PyYAML disagree about bare words such as `on`, `010`, `1e-3` and `2026-01-31`. A strict
+file means the same in `dvc exp run` and in `dvc repro`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("str", "int", "flo
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+][0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
-# Bare words that look like numbers, dates or switches to one reader and like text to another.
+# Bare words that one parser reads as numbers, dates or booleans and another as text.
 _AMBIGUOUS = re.compile(
     r"(?i:yes|no|on|off|true|false|null)"
     r"|[-+]?[0-9][0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+"
@@ -36,13 +36,13 @@ _AMBIGUOUS = re.compile(
 
 
 def read_yaml(path: Path) -> Any:
-    """Return the value in a YAML file: dictionaries with words as keys, lists, words, numbers, booleans, None.
+    """Return the value of a YAML file: dictionaries with text keys, lists, texts, numbers, booleans, None.
 
     Raises
     ------
     ConfigError
         With file, line and column: when the file is missing, too large, too deep, not UTF-8, not YAML, repeats
-        a key, uses anchors or tags, or holds a bare word that readers of YAML disagree about.
+        a key, uses anchors or tags, or contains an ambiguous bare word.
     """
     try:
         content = path.read_bytes()
@@ -75,7 +75,7 @@ def _parse(content: bytes, name: str) -> Any:
 
 
 def _check_events(text: str, name: str) -> None:
-    """Refuse anchors, aliases and depth on the stream of events, before anything is built."""
+    """Reject anchors, aliases and deep nesting in the event stream, before values are built."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
@@ -111,9 +111,9 @@ def _mapping_value(node: yaml.MappingNode, name: str) -> dict[str, Any]:
     for key_node, value_node in node.value:
         key = _node_value(key_node, name)
         if not isinstance(key, str):
-            raise _yaml_error(key_node, name, f"the key {key!r} is not a word; quote it")
+            raise _yaml_error(key_node, name, f"the key {key!r} is not a text; quote it")
         if key in result:
-            raise _yaml_error(key_node, name, f"the key {key!r} stands here for the second time; keep one of them")
+            raise _yaml_error(key_node, name, f"the key {key!r} is duplicated; remove one of them")
         result[key] = _node_value(value_node, name)
     return result
 
@@ -134,7 +134,7 @@ def _scalar_value(node: Any, name: str) -> Any:
         raise _yaml_error(
             node,
             name,
-            f"programs disagree about the bare word {text!r}; quote it if it is a word or a date,"
-            " write true or false for a switch, 0.001 rather than 1e-3, and no leading zeros",
+            f"the bare word {text!r} is ambiguous; quote a text or a date, write true or false for a"
+            " boolean, 0.001 instead of 1e-3, and no leading zeros",
         )
     return text

@@ -1,7 +1,7 @@
-"""Refuse settings that would run code: `_target_` outside of estimators, and Hydra's own doors.
+"""Reject settings that would run code: `_target_` outside of estimators, and settings of Hydra itself.
 
-Hydra's block-list is not a boundary (`pandas.read_pickle` passes it), so the rule here is the other
-way round: a target is refused unless it stands where estimators stand and names an allowed package.
+Hydra's block list is not a security boundary (`pandas.read_pickle` passes it). So this is an allow
+list: a target must be below `model.estimator` and name an allowed package.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ _TARGET_PATH = ("model", "estimator")
 
 _HYDRA_TARGETS = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins|optuna\.samplers|pipeline\.sweeps)(\.\w+)+")
 _HYDRA_CLASSES = {"logging.StreamHandler", "logging.FileHandler", "colorlog.ColoredFormatter"}
-# What a person may choose of Hydra itself, on the command line or with -S.
+# Settings of Hydra itself that overrides may set.
 _HYDRA_KEYS = re.compile(
     r"hydra/(launcher|sweeper|sweeper/sampler)|hydra\.(launcher|sweeper|sweep)\.[A-Za-z0-9_.]+|hydra\.verbose"
 )
-# A word that is a secret's name; `url_env` and the like name an environment variable and are no secrets.
+# Names of secrets; keys such as `url_env` name an environment variable and are accepted.
 _SECRET_KEY = re.compile(r"(^|[._])(password|passwd|secret|token|api_?key|credentials?)$", re.IGNORECASE)
 
 
 def check_targets(values: Mapping[str, Any], *, place: str) -> None:
-    """Refuse every key that Hydra or logging would call, except `_target_` of estimators of allowed packages.
+    """Raise for every key that Hydra or logging would call, except `_target_` of allowed estimators.
 
     Parameters
     ----------
     values : mapping
         A composed tree.
     place : str
-        The file that an error names.
+        File that errors name.
 
     Raises
     ------
     TargetRefused
-        Naming the key path and what is accepted.
+        Naming the key path and the accepted values.
     """
     for path, key, value in _special_keys(values, ()):
         where = f"{place}: {'.'.join((*path, key))}"
         if key != "_target_" or path[:2] != _TARGET_PATH:
             raise TargetRefused(
-                f"{where}: is not a setting here; only model.estimator and what is nested in it has a _target_"
+                f"{where}: is not a setting; only model.estimator and estimators nested in it have a _target_"
             )
         if not isinstance(value, str) or _TARGET.fullmatch(value) is None:
             raise TargetRefused(
-                f"{where}: {value!r} is not built; accepted: the import path of an estimator of"
+                f"{where}: {value!r} is not accepted; expected the import path of an estimator of"
                 f" {', '.join(ALLOWED_PACKAGES)}, such as sklearn.linear_model.LogisticRegression"
             )
 
@@ -72,7 +72,7 @@ def _special_keys(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
 
 
 def check_hydra_node(node: Mapping[str, Any]) -> None:
-    """Refuse a composed `hydra` node that would build or call anything but Hydra's own parts.
+    """Raise if a composed `hydra` node would build or call a class that is not Hydra's own.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def check_hydra_node(node: Mapping[str, Any]) -> None:
         where = ".".join((*path, key))
         if key == "()" or (key == "_target_" and not (isinstance(value, str) and _HYDRA_TARGETS.fullmatch(value))):
             raise TargetRefused(
-                f"{where}: {value!r} is not built; accepted: Hydra's own launchers, sweepers and samplers"
+                f"{where}: {value!r} is not accepted; expected Hydra's own launchers, sweepers and samplers"
             )
     for name in ("job_logging", "hydra_logging"):
         for path, value in _logging_classes(node.get(name) or {}, ("hydra", name)):
             if value not in _HYDRA_CLASSES:
                 raise TargetRefused(
-                    f"{'.'.join(path)}: {value!r} is not built; accepted: {', '.join(sorted(_HYDRA_CLASSES))}"
+                    f"{'.'.join(path)}: {value!r} is not accepted; expected {', '.join(sorted(_HYDRA_CLASSES))}"
                 )
 
 
@@ -105,22 +105,22 @@ def _logging_classes(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
-    """Refuse overrides of Hydra itself beyond launcher, sweeper, sweep folder and verbosity, and every secret.
+    """Raise for overrides of Hydra beyond launcher, sweeper, sweep folder and verbosity, and for secrets.
 
     Raises
     ------
     ConfigError
-        Naming the override; of a secret, the key alone.
+        Naming the override; for a secret, only its key.
     """
     for override in overrides:
         key = override.partition("=")[0].strip().lstrip("+~").partition("@")[0]
         if _SECRET_KEY.search(key):
             raise ConfigError(
-                f"{key}: looks like a secret, and settings are written to params.yaml, DVC and MLflow for everybody to read;"
-                " put it into an environment variable and name that in the setting, as tracking.uri_env does"
+                f"{key}: looks like a secret; settings are public in params.yaml, DVC and MLflow."
+                " Set an environment variable and name it in the setting, as tracking.uri_env does"
             )
         if key == "hydra" or (re.match(r"hydra[./]", key) and _HYDRA_KEYS.fullmatch(key) is None):
             raise ConfigError(
-                f"{override}: {key!r} is not open to overrides; accepted of Hydra itself: hydra/launcher, hydra/sweeper,"
+                f"{override}: {key!r} is not open to overrides; accepted settings of Hydra: hydra/launcher, hydra/sweeper,"
                 " hydra.launcher.*, hydra.sweeper.*, hydra.sweep.dir, hydra.verbose"
             )

@@ -84,8 +84,8 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each scored"
-        " by a model that was fitted to the others. Both columns should agree."
+        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each"
+        " scored by a model that was fitted to the others. Both columns should agree."
     )
 
 
@@ -99,7 +99,7 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
             (
                 _display_name(baseline),
                 number(result.metrics[name]),
-                f"{number(result.difference[name].value, signed=True)} ({_format_range(result.difference[name], signed=True)})",
+                _format_difference(result.difference[name]),
                 number(result.metrics["accuracy"]),
                 _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
@@ -246,7 +246,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield "## Caveats"
     yield ""
     if config.data.source.kind == "synthetic":
-        yield "- The rows are **synthetic**: generated, not observed. Evaluate the model on real rows before you use it."
+        yield "- The rows are **synthetic**: generated, not observed. Evaluate the model on real rows before use."
     if report.n_test < _SMALL_TEST_ROWS:
         rows = pluralize(report.n_test, "row")
         yield f"- The test part has only {rows}: intervals are wide, and small differences are not evidence."
@@ -294,6 +294,10 @@ def _join_with_or(names: Sequence[str]) -> str:
 
 def _display_name(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _format_difference(estimate: MetricEstimate) -> str:
+    return f"{number(estimate.value, signed=True)} ({_format_range(estimate, signed=True)})"
 
 
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:

@@ -106,8 +106,8 @@ def _predictions_section(classifier: Classifier, manifest: Manifest) -> Iterator
     proof = manifest.onnx
     if proof.used:
         yield (
-            f"The serving form is `model.onnx`. On {proof.rows:,} rows, some with missing and unknown values, it predicts the"
-            f" same classes as scikit-learn, and probabilities within {proof.tolerance:g}."
+            f"The serving form is `model.onnx`. On {proof.rows:,} rows, some with missing and unknown values, it"
+            f" predicts the same classes as scikit-learn, and probabilities within {proof.tolerance:g}."
         )
     else:
         yield f"The serving form is scikit-learn (`model.skops`), because there is no ONNX form: {proof.reason}."

@@ -1,17 +1,19 @@
-"""Every file of conf/ composes, says which question it answers, and stays short."""
+"""Every file of conf/ composes, states the question that it answers, and stays short."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.composition import compose, group_options
+from pipeline.config.composition import group_options
 from pipeline.config.config_loader import build_config, load_scenario
 from pipeline.config.root_config import Config
+from tests.fixtures.composed_config import CONF, composed
 
-REPOSITORY = Path(__file__).parents[2]
-CONF = REPOSITORY / "conf"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FILES = sorted(CONF.rglob("*.yaml"))
 # Scenarios are read by `mlops simulate` alone and are no part of what is composed.
 CHOICES = [
@@ -20,7 +22,7 @@ CHOICES = [
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CONF).as_posix())
-def test_the_first_line_asks_the_question_that_the_file_answers(path: Path) -> None:
+def test_the_first_line_states_the_question_of_the_file(path: Path) -> None:
     first = next(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# @package"))
     assert first.startswith("# ")
     assert "?" in first
@@ -34,12 +36,12 @@ def test_a_file_of_settings_is_short(path: Path) -> None:
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_option_of_every_group_composes_to_valid_settings(group: str, option: str) -> None:
-    composition = compose([f"{group}={option}"], conf=CONF)
+    composition = composed(f"{group}={option}")
     assert isinstance(build_config(composition.values, where="conf/", origin=composition.origin), Config)
 
 
 @pytest.mark.parametrize("option", group_options(CONF)["scenario"])
-def test_every_scenario_is_valid_and_names_no_column(option: str) -> None:
+def test_every_scenario_is_valid_and_names_no_feature(option: str) -> None:
     scenario = load_scenario(option, conf=CONF)
-    named = [one.column.partition(" ")[0] for phase in scenario.phases for one in phase.changes]
-    assert set(named) <= {"number", "words"}
+    kinds = [change.column.partition(" ")[0] for phase in scenario.phases for change in phase.changes]
+    assert set(kinds) <= {"number", "words"}

@@ -52,10 +52,12 @@ def test_the_rights_of_a_file_do_not_depend_on_the_umask(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("starts_processes")
-def test_a_second_holder_of_a_lock_is_told_who_to_wait_for(tmp_path: Path) -> None:
+def test_a_second_holder_of_a_lock_gets_the_name_of_the_operation(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     code = "import sys; from pathlib import Path; from pipeline import files\n"
-    code += f"with files.exclusive(Path({str(lock)!r}), what='x'): print('held', flush=True); sys.stdin.read()"
+    code += (
+        f"with files.exclusive_lock(Path({str(lock)!r}), operation='x'): print('held', flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -87,11 +89,11 @@ def test_integers_with_missing_values_stay_integers(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_with_the_way_out(tmp_path: Path, read: object) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(b"{half")
-    with pytest.raises(DataError, match=r"damaged: not .* run `dvc repro` to make it anew"):
+    with pytest.raises(DataError, match=r"damaged: not .* run `dvc repro` to recreate it"):
         read(path)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("read", [files.read_json, files.read_parquet])
 def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path, read: object) -> None:
-    with pytest.raises(DataError, match="no such file; run `dvc repro` to make it"):
+    with pytest.raises(DataError, match="no such file; run `dvc repro` to create it"):
         read(tmp_path / "missing")  # type: ignore[operator]

@@ -4,7 +4,7 @@ from pipeline.errors import UnknownOption
 from pipeline.lookup import LookupTable
 
 
-def test_an_unknown_word_is_answered_with_the_known_ones_and_the_nearest() -> None:
+def test_an_unknown_option_lists_the_known_ones_and_the_nearest() -> None:
     table: LookupTable[int] = LookupTable("data.split.kind")
     table.add("stratified")(1)
     table.add("random")(2)
@@ -12,8 +12,8 @@ def test_an_unknown_word_is_answered_with_the_known_ones_and_the_nearest() -> No
         table["stratfied"]
 
 
-def test_a_word_joins_its_table_once() -> None:
+def test_an_option_is_registered_once() -> None:
     table: LookupTable[int] = LookupTable("key")
     table.add("a")(1)
-    with pytest.raises(ValueError, match="'a' is in the table already"):
+    with pytest.raises(ValueError, match="'a' is registered already"):
         table.add("a")(2)

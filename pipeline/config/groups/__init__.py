@@ -1,1 +1,1 @@
-"""One frozen model for each group of conf/: what may be said there, in which type and unit."""
+"""One frozen Pydantic model for each group of conf/: keys, types, units and bounds."""

@@ -1,4 +1,4 @@
-"""Group `alerts`: which findings become incidents, and by which ways people are told."""
+"""Group `alerts`: which findings become incidents, and which receivers are notified."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 Severity = Literal["info", "warning", "critical"]
 
-_ENV_NAME = r"^[A-Z][A-Z0-9_]*$"  # a name, so that an address or a secret cannot stand here by mistake
+_ENV_NAME = r"^[A-Z][A-Z0-9_]*$"  # a name, so that a URL or a secret is rejected
 _THRESHOLD_KEY_BY_CONDITION = {
     "error_rate": "above_share",
     "log_lag": "above_rows",
@@ -35,24 +35,24 @@ _THRESHOLD_KEYS = ("above_share", "above_rows", "above_minutes", "above_hours")
 
 
 class AlertRuleConfig(Section):
-    """When somebody is told."""
+    """A rule that opens an incident."""
 
     condition: Literal[
         "drift", "degradation", "not_trusted", "error_rate", "log_lag", "no_traffic", "stale_monitor",
         "stale_outcomes", "stale_model",
-    ] = setting("What is looked at; docs/reference/alerts.md has the table")  # fmt: skip
+    ] = setting("What the rule checks; docs/reference/alerts.md lists them")  # fmt: skip
     above_share: float | None = setting("Threshold of `error_rate`: share of responses", default=None, ge=0, le=1)
     above_rows: float | None = setting("Threshold of `log_lag`", unit="rows", default=None, ge=0)
     above_minutes: float | None = setting("Threshold of `no_traffic`", unit="min", default=None, ge=0)
     above_hours: float | None = setting(
         "Threshold of `stale_monitor`, `stale_outcomes` and `stale_model`", unit="h", default=None, ge=0
     )
-    severity: Severity = setting("How bad it is")
-    group: str = setting("Rules of one group make one incident", pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
+    severity: Severity = setting("Severity of the incident")
+    group: str = setting("Rules of one group share one incident", pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
 
     @property
     def threshold(self) -> float | None:
-        """The threshold that is set, in the unit of its key; None where conf/drift and conf/monitoring hold it."""
+        """The threshold in the unit of its key; None if conf/drift and conf/monitoring hold it."""
         return next((value for key in _THRESHOLD_KEYS if (value := getattr(self, key)) is not None), None)
 
     @model_validator(mode="after")
@@ -71,18 +71,18 @@ class LogReceiverConfig(Section):
     """A line in the log."""
 
     kind: Literal["log"]
-    min_severity: Severity = setting("Least severity that it is told", default="info")
+    min_severity: Severity = setting("Lowest severity to notify", default="info")
 
 
 class WebhookReceiverConfig(Section):
-    """A POST to an address that an environment variable holds."""
+    """A POST to a URL that an environment variable holds."""
 
     kind: Literal["webhook"]
-    url_env: str = setting("Environment variable with the address", pattern=_ENV_NAME)
-    body: Literal["json", "slack", "alertmanager"] = setting("Form of the body")
+    url_env: str = setting("Environment variable with the URL", pattern=_ENV_NAME)
+    body: Literal["json", "slack", "alertmanager"] = setting("Format of the body")
     token_env: str | None = setting("Environment variable with a bearer token", default=None, pattern=_ENV_NAME)
-    timeout_s: float = setting("From the first byte to the last", unit="s", default=5.0, gt=0, le=10)
-    min_severity: Severity = setting("Least severity that it is told", default="info")
+    timeout_s: float = setting("Total time of the request", unit="s", default=5.0, gt=0, le=10)
+    min_severity: Severity = setting("Lowest severity to notify", default="info")
 
 
 class EmailReceiverConfig(Section):
@@ -90,21 +90,21 @@ class EmailReceiverConfig(Section):
 
     kind: Literal["smtp"]
     url_env: str = setting(
-        "Environment variable with the server: smtp://, or smtps:// for TLS from the start", pattern=_ENV_NAME
+        "Environment variable with the server: smtp://, or smtps:// for implicit TLS", pattern=_ENV_NAME
     )
     sender_env: str = setting("Environment variable with the sender's address", pattern=_ENV_NAME)
-    to_env: str = setting("Environment variable with the receivers' addresses, by commas", pattern=_ENV_NAME)
-    starttls: bool = setting("Whether smtp:// turns to TLS before anything is said", default=True)
-    timeout_s: float = setting("From the first byte to the last", unit="s", default=10.0, gt=0, le=20)
-    min_severity: Severity = setting("Least severity that it is told", default="info")
+    to_env: str = setting("Environment variable with the recipients, separated by commas", pattern=_ENV_NAME)
+    starttls: bool = setting("Whether smtp:// requires STARTTLS", default=True)
+    timeout_s: float = setting("Total time of the request", unit="s", default=10.0, gt=0, le=20)
+    min_severity: Severity = setting("Lowest severity to notify", default="info")
 
 
 class AppriseReceiverConfig(Section):
-    """Whatever Apprise can reach; needs the extra `alerts`."""
+    """Any service that Apprise supports; needs the extra `alerts`."""
 
     kind: Literal["apprise"]
-    url_env: str = setting("Environment variable with Apprise's addresses, by spaces", pattern=_ENV_NAME)
-    min_severity: Severity = setting("Least severity that it is told", default="info")
+    url_env: str = setting("Environment variable with Apprise URLs, separated by spaces", pattern=_ENV_NAME)
+    min_severity: Severity = setting("Lowest severity to notify", default="info")
 
 
 ReceiverConfig = Annotated[
@@ -113,22 +113,20 @@ ReceiverConfig = Annotated[
 
 
 class MonitoredServerConfig(Section):
-    """Where the server's figures are read, for the rules about errors and its log."""
+    """Server whose metrics the service rules read."""
 
     url_env: str = setting(
-        "Environment variable with its address; that of conf/serving when it is unset", pattern=_ENV_NAME
+        "Environment variable with its URL; if unset, the address in conf/serving", pattern=_ENV_NAME
     )
     api_key_env: str = setting("Environment variable with an API key of role viewer", pattern=_ENV_NAME)
 
 
 class AlertsConfig(Section):
-    """Who is told of what, how often, and by which way."""
+    """Rules, receivers and notification intervals."""
 
-    cooldown_minutes: int = setting("The same incident is not told again within it", unit="min", gt=0)
+    cooldown_minutes: int = setting("Time before an open incident is notified again", unit="min", gt=0)
     rules: dict[str, AlertRuleConfig]
     receivers: dict[str, ReceiverConfig]
-    allowed_hosts: tuple[str, ...] = setting(
-        "Hosts that webhooks may go to; only to public addresses of them, by https"
-    )
-    private_hosts: tuple[str, ...] = setting("Hosts that may have private addresses, and plain http")
+    allowed_hosts: tuple[str, ...] = setting("Hosts of webhooks; public addresses and HTTPS only")
+    private_hosts: tuple[str, ...] = setting("Hosts that may have private addresses and plain HTTP")
     server: MonitoredServerConfig

@@ -1,4 +1,4 @@
-"""Group `data`: where rows come from, which column is the answer, and what each column means."""
+"""Group `data`: the source, the target, the columns and the split of one problem."""
 
 from __future__ import annotations
 
@@ -28,26 +28,28 @@ Dtype = Literal["Int64", "Float64", "boolean", "string", "category", "datetime64
 
 
 class SyntheticSource(Section):
-    """Rows drawn from the figures in `data.profile`; equal on any machine for a seed."""
+    """Rows generated from `data.profile`; a seed gives the same rows on any machine."""
 
     kind: Literal["synthetic"]
-    rows: Positive = setting("How many rows to draw", unit="rows")
-    seed: int = setting("Seed of the draw; apart from the global seed, so that a sweep of seeds keeps its rows", ge=0)
+    rows: Positive = setting("Rows to generate", unit="rows")
+    seed: int = setting(
+        "Seed of the generator; separate from the global seed, so that a sweep over seeds uses the same rows", ge=0
+    )
 
 
-# Files lie in the one folder that stage `ingest` depends on, so that a changed file re-runs the graph.
+# Stage `ingest` depends on this folder, so that a changed file runs the graph again.
 _EXTERNAL_PATH = r"^data/external/([^/.][^/]*/)*[^/.][^/]*$"
 
 
 class CsvDialect(Section):
-    """How CSV text is written: a header line, quotes where needed, UTF-8, and what is set here."""
+    """Dialect of CSV text: UTF-8, a header line, quotes where needed, and these settings."""
 
-    delimiter: str = setting("One ASCII sign between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
+    delimiter: str = setting("One ASCII character between fields", default=",", pattern=r"^[,;|\t :~^!#$%&*/]$")
     null_values: tuple[str, ...] = setting("Texts that mark a missing value, in a column of any kind", default=("",))
 
 
 class CsvSource(CsvDialect):
-    """A CSV file below data/external/, read strictly, and its dialect."""
+    """A CSV file below data/external/, parsed strictly, and its dialect."""
 
     kind: Literal["csv"]
     path: str = setting("File below data/external/", pattern=_EXTERNAL_PATH)
@@ -61,18 +63,18 @@ class ParquetSource(Section):
 
 
 class SqlSource(Section):
-    """The rows that an SQL query returns; the address is in an environment variable."""
+    """Rows of an SQL query; an environment variable holds the database URL."""
 
     kind: Literal["sql"]
-    url_env: str = setting("Environment variable that holds the SQLAlchemy address", min_length=1)
-    query: str = setting("One SELECT whose ORDER BY makes its order certain", min_length=1)
+    url_env: str = setting("Environment variable with the SQLAlchemy URL", min_length=1)
+    query: str = setting("One SELECT with an ORDER BY that fixes the order", min_length=1)
 
 
 class BundledSource(Section):
-    """A real set that comes with scikit-learn."""
+    """A data set that comes with scikit-learn."""
 
     kind: Literal["bundled"]
-    name: Literal["breast_cancer", "wine", "iris"] = setting("Which of scikit-learn's bundled sets")
+    name: Literal["breast_cancer", "wine", "iris"] = setting("Name of the data set")
 
 
 SourceConfig = Annotated[
@@ -82,99 +84,103 @@ SourceConfig = Annotated[
 
 
 class MixtureComponent(Section):
-    """One hidden kind of row: columns are drawn independently inside it."""
+    """One mixture component: its features are independent."""
 
-    share: Share = setting("Probability that a row is of this kind")
+    share: Share = setting("Probability of the component")
     label: str = setting("Class of its rows")
     weights: dict[str, tuple[float, ...]] = setting(
-        "By column: relative weight of each value, 0..max for numbers, in the order of `isin` for words"
+        "By column: relative weight of each value, 0..max for numbers, in the order of `isin` for categories"
     )
-    missing_count: tuple[float, ...] = setting("Probability that a row has 0, 1, 2, ... missing cells")
-    missing_rate: dict[str, float] = setting("By column: relative weight of being the missing one")
+    missing_count: tuple[float, ...] = setting("Probability that a row has 0, 1, 2, ... missing values")
+    missing_rate: dict[str, float] = setting("By column: relative weight of being missing")
 
 
 class SyntheticProfile(Section):
-    """The figures of a synthetic data set."""
+    """The distribution of a synthetic data set."""
 
     components: dict[str, MixtureComponent]
 
 
 class ColumnConfig(Section):
-    """One column: the keys of Pandera's YAML form first, ours behind them."""
+    """One column: first the keys of Pandera's YAML format, then our own."""
 
     dtype: Dtype = setting("Type of the values")
     nullable: bool = setting("Whether a value may be missing", default=False)
-    unique: bool = setting("Whether no value may occur twice", default=False)
-    title: str | None = setting("Name for people", default=None)
-    description: str | None = setting("What the values mean", default=None)
-    checks: dict[str, JsonValue] = setting("Registered Pandera checks by name, with their arguments", default={})
-    role: Literal["feature", "id", "ignore", "time"] = setting("What the column is for", default="feature")
+    unique: bool = setting("Whether values must be unique", default=False)
+    title: str | None = setting("Display name", default=None)
+    description: str | None = setting("Meaning of the values", default=None)
+    checks: dict[str, JsonValue] = setting("Pandera checks by name, with their arguments", default={})
+    role: Literal["feature", "id", "ignore", "time"] = setting("Role of the column", default="feature")
     unit: str | None = setting("Unit of the values", default=None)
     example: JsonValue = setting("A typical value", default=None)
-    store: Literal["full", "bin", "hash", "drop"] = setting("How the prediction log keeps it", default="full")
-    drift_limit: float | None = setting("Limit of the drift effect, where the group's is wrong", default=None, gt=0)
-    protected: bool = setting("Whether slices of it are always reported", default=False)
+    store: Literal["full", "bin", "hash", "drop"] = setting("How the prediction log stores it", default="full")
+    drift_limit: float | None = setting(
+        "Drift threshold of this feature; overrides the group `drift`", default=None, gt=0
+    )
+    protected: bool = setting("Whether its slices are always reported", default=False)
 
 
 class TargetConfig(Section):
     """The column to predict."""
 
     column: str = setting("Name of the column", min_length=1)
-    classes: tuple[str, ...] = setting("Classes in a fixed order, as words", min_length=2)
-    positive: str | None = setting("The class that scores speak of; null where there are more than two", default=None)
-    title: str | None = setting("Name for people", default=None)
-    description: str | None = setting("What the classes mean", default=None)
+    classes: tuple[str, ...] = setting("Classes in a fixed order", min_length=2)
+    positive: str | None = setting("Class that scores refer to; null with more than two classes", default=None)
+    title: str | None = setting("Display name", default=None)
+    description: str | None = setting("Meaning of the classes", default=None)
 
     @model_validator(mode="after")
     def _check_classes(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("classes: a class is named twice")
+            raise ValueError("classes: a class occurs twice")
         for name in self.classes:
             if "\x1e" in name:
-                raise ValueError(f"classes: {name!r} holds the sign U+001E, which parts the log's rows; leave it out")
+                raise ValueError(
+                    f"classes: {name!r} contains the character U+001E, which separates rows of the log; remove it"
+                )
         if len(self.classes) == 2 and self.positive not in self.classes:
             raise ValueError(f"positive: {self.positive!r} is not one of {', '.join(self.classes)}")
         if len(self.classes) > 2 and self.positive is not None:
-            raise ValueError("positive: must be null where there are more than two classes")
+            raise ValueError("positive: must be null with more than two classes")
         return self
 
 
 class SplitConfig(Section):
-    """How rows are divided into train and test."""
+    """How rows are split into train and test."""
 
-    kind: str = setting("Member of the table of splitters: stratified, random, by_time")
-    test_share: float = setting("Share of rows that go to the test part", gt=0, lt=1)
-    column: str | None = setting("Column whose order decides, for by_time", default=None)
+    kind: str = setting("Splitter: stratified, random, by_time")
+    test_share: float = setting("Share of rows in the test part", gt=0, lt=1)
+    column: str | None = setting("Time column of by_time", default=None)
 
 
 class DataConfig(Section):
-    """One problem: its rows, its answer, its columns and its split."""
+    """One problem: its source, target, columns and split."""
 
     name: str = setting("Name of the problem", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     source: SourceConfig
     target: TargetConfig
     columns: dict[str, ColumnConfig] = setting("One entry for each column besides the target", min_length=1)
-    unique: tuple[str, ...] | None = setting("Columns that together name a row once", default=None)
+    unique: tuple[str, ...] | None = setting("Columns that together identify a row", default=None)
     split: SplitConfig
-    profile: SyntheticProfile | None = setting("Figures of the synthetic source", default=None)
+    profile: SyntheticProfile | None = setting("Distribution of the synthetic source", default=None)
 
     @property
     def csv_dialect(self) -> CsvDialect:
-        """The dialect of CSV files of this problem: that of its CSV source, else the default one."""
+        """Dialect of CSV files of this problem: that of its CSV source, else the default."""
         return self.source if isinstance(self.source, CsvSource) else CsvDialect()
 
     @model_validator(mode="after")
     def _check_column_names(self) -> Self:
         if self.target.column in self.columns:
-            raise ValueError(f"columns.{self.target.column}: is the target; describe it under target")
+            raise ValueError(f"columns.{self.target.column}: is the target; describe it under `target`")
         if not any(entry.role == "feature" for entry in self.columns.values()):
-            raise ValueError("columns: none has the role feature")
+            raise ValueError("columns: no column has the role feature")
         for name in self.unique or ():
             _require_column(name, self.columns, "unique")
         if self.split.column is not None:
             _require_column(self.split.column, self.columns, "split.column")
         if (self.source.kind == "synthetic") is (self.profile is None):
-            raise ValueError("profile: belongs to the synthetic source, and only to it")
+            raise ValueError("profile: is required by the synthetic source and by no other")
         return self
 
 

@@ -8,31 +8,31 @@ __all__ = ["CategoricalDriftConfig", "DriftConfig", "MultivariateDriftConfig", "
 
 
 class NumericDriftConfig(Section):
-    """Limits for numbers."""
+    """Drift thresholds of numeric features."""
 
     wasserstein: float = setting("Wasserstein distance", unit="reference standard deviations", gt=0)
-    missing: Share = setting("Change of the share of missing values")
+    missing: Share = setting("Change of the missing share")
 
 
 class CategoricalDriftConfig(Section):
-    """Limits for words, where missing is one of them."""
+    """Drift threshold of categorical features; missing counts as a category."""
 
     jensen_shannon: float = setting("Jensen-Shannon distance, base 2", gt=0, le=1)
 
 
 class MultivariateDriftConfig(Section):
-    """When a model that tells live rows from training rows is right too often."""
+    """Threshold of the domain classifier, which separates live rows from training rows."""
 
-    auc: float = setting("Area under the ROC curve, out of fold; 0.5 is guessing", gt=0.5, lt=1)
-    max_rows: int = setting("Rows of each side that it looks at", unit="rows", ge=200)
+    auc: float = setting("Area under the ROC curve, out of fold; 0.5 is chance", gt=0.5, lt=1)
+    max_rows: int = setting("Rows of each side", unit="rows", ge=200)
 
 
 class DriftConfig(Section):
-    """How far a live window may move from the reference before we speak up."""
+    """When a window of the prediction log drifts from the reference."""
 
-    alpha: float = setting("Chance of a false alarm over all columns together", gt=0, lt=0.5)
+    alpha: float = setting("False alarm rate over all features together", gt=0, lt=0.5)
     consecutive_windows: int = setting(
-        "Windows in a row that must show it; before that it is watched", unit="windows", ge=1, le=100
+        "Windows in a row that must drift; before that the verdict is watch", unit="windows", ge=1, le=100
     )
     numeric: NumericDriftConfig
     categorical: CategoricalDriftConfig

@@ -12,19 +12,19 @@ __all__ = ["EvaluationConfig", "SliceConfig"]
 
 
 class SliceConfig(Section):
-    """Which parts of the test rows are judged on their own."""
+    """Which slices of the test rows are evaluated."""
 
-    quantiles: int = setting("Parts that a numeric column is cut into", unit="parts", ge=2, le=20)
-    min_rows: Positive = setting("Smaller slices are not judged", unit="rows")
+    quantiles: int = setting("Quantile slices of a numeric feature", unit="slices", ge=2, le=20)
+    min_rows: Positive = setting("Smaller slices are not evaluated", unit="rows")
     metric: str = setting("Metric that orders slices, worst first")
 
 
 class EvaluationConfig(Section):
-    """Which figures are reported, and how certain they are."""
+    """Which metrics are computed, with which intervals."""
 
-    metrics: Annotated[tuple[str, ...], Field(min_length=1)] = setting("Members of the metric table")
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)] = setting("Metrics to compute")
     confidence_level: float = setting("Level of the intervals", gt=0.5, lt=1)
     bootstrap_samples: int = setting("Bootstrap resamples", unit="resamples", ge=100, le=100_000)
     slices: SliceConfig
-    importance_repeats: Positive = setting("Permutations by column", unit="repeats")
-    calibration_bins: int = setting("Bins of the calibration curve and its error", unit="bins", ge=2, le=100)
+    importance_repeats: Positive = setting("Permutations of each feature", unit="repeats")
+    calibration_bins: int = setting("Bins of the calibration curve and of `ece`", unit="bins", ge=2, le=100)

@@ -1,4 +1,4 @@
-"""Group `features`: how declared columns become numbers."""
+"""Group `features`: how features become numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["FeaturesConfig"]
 
 
 class FeaturesConfig(Section):
-    """How declared columns become numbers; `auto` follows what the model says it wants."""
+    """How features become numbers; `auto` follows the `inputs` of the model."""
 
-    missing: Literal["auto", "native", "impute"] = setting("Leave missing values to the estimator, or fill them")
-    imputation: Literal["median", "mean"] = setting("What a missing number is filled with, where it is filled")
-    missing_indicators: Literal["auto", "always", "never"] = setting("Whether a column tells that another was missing")
-    categories: Literal["auto", "codes", "one_hot"] = setting("How words become numbers")
-    scale: Literal["auto", "none", "standard"] = setting("Whether numbers are brought to mean 0 and deviation 1")
+    missing: Literal["auto", "native", "impute"] = setting("Pass missing values to the estimator, or impute them")
+    imputation: Literal["median", "mean"] = setting("Imputed value of a missing number")
+    missing_indicators: Literal["auto", "always", "never"] = setting("Whether to add an indicator of missing values")
+    categories: Literal["auto", "codes", "one_hot"] = setting("Encoding of categories")
+    scale: Literal["auto", "none", "standard"] = setting("Whether to scale numbers to mean 0 and standard deviation 1")

@@ -10,16 +10,16 @@ __all__ = ["EstimatorInputsConfig", "ModelConfig"]
 
 
 class EstimatorInputsConfig(Section):
-    """What an estimator wants its numbers to be like."""
+    """Inputs that an estimator takes."""
 
-    missing: Literal["native", "impute"] = setting("Whether it takes missing values as they are")
-    categories: Literal["codes", "one_hot"] = setting("How it wants words")
-    scale: Literal["none", "standard"] = setting("Whether it wants scaled numbers")
+    missing: Literal["native", "impute"] = setting("Whether it takes missing values")
+    categories: Literal["codes", "one_hot"] = setting("Encoding of categories")
+    scale: Literal["none", "standard"] = setting("Whether it needs scaled numbers")
 
 
 class ModelConfig(Section):
-    """One estimator by import path with its arguments, and what it wants."""
+    """One estimator by import path, with its arguments and inputs."""
 
-    name: str = setting("Name for people and for runs", pattern=r"^[a-z][a-z0-9_]*$")
-    estimator: dict[str, Any] = setting("`_target_` with the arguments of the class; members may be nested")
+    name: str = setting("Name in runs and reports", pattern=r"^[a-z][a-z0-9_]*$")
+    estimator: dict[str, Any] = setting("`_target_` and the arguments of the class; estimators may be nested")
     inputs: EstimatorInputsConfig

@@ -1,4 +1,4 @@
-"""A scenario of `mlops simulate`: which rows, how many a second, what changes in each phase, which outcomes follow."""
+"""Group `scenario`: rows, rates, drift and outcomes of the traffic that `mlops simulate` sends."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = [
 
 
 class DeclaredRowsConfig(Section):
-    """Rows of the source that `data.source` declares: drawn anew by the generator, otherwise with replacement."""
+    """Rows of `data.source`: a synthetic source generates new rows, other sources are sampled with replacement."""
 
     kind: Literal["declared"]
 
 
 class FileRowsConfig(Section):
-    """Rows of a CSV or Parquet file with the declared columns and the target, drawn with replacement."""
+    """Rows of a CSV or Parquet file with the declared columns and the target, sampled with replacement."""
 
     kind: Literal["file"]
-    path: str = setting("The file, seen from the project's folder", min_length=1)
+    path: str = setting("File, relative to the project root", min_length=1)
 
 
 class ReferenceRowsConfig(Section):
-    """Rows drawn from the counts in the package that serves, column by column; it needs no data."""
+    """Rows sampled from the bin counts of the package in Production, feature by feature; needs no data."""
 
     kind: Literal["reference"]
 
@@ -43,57 +43,57 @@ RowsConfig = Annotated[DeclaredRowsConfig | FileRowsConfig | ReferenceRowsConfig
 
 
 class DriftInjectionConfig(Section):
-    """One column moves: by `shift`, or to a `share` of one `word`, or to a share of `missing` values."""
+    """Drift of one feature: a `shift`, a `share` of one category (`word`), or a share of `missing` values."""
 
-    column: str = setting("Its name, or `number N` or `words N`: the N-th declared feature of that kind", min_length=1)
-    shift: float | None = setting("How far a number moves", unit="standard deviations", default=None)
-    word: str | None = setting("A word of the column, or `word N`: the N-th declared one", default=None)
-    share: Share | None = setting("Share of that word among the present values", default=None)
+    column: str = setting("Name, or `number N` or `words N`: the N-th numeric or categorical feature", min_length=1)
+    shift: float | None = setting("Shift of a numeric feature", unit="standard deviations", default=None)
+    word: str | None = setting("A category, or `word N`: the N-th declared one", default=None)
+    share: Share | None = setting("Share of that category among the present values", default=None)
     missing: Share | None = setting("Share of missing values", default=None)
 
     @model_validator(mode="after")
     def _check_exactly_one_change(self) -> Self:
         if (self.word is None) is not (self.share is None):
-            raise ValueError("word and share go together: which word, and how much of it")
-        if sum(one is not None for one in (self.shift, self.share, self.missing)) != 1:
-            raise ValueError("is one of shift, word with share, missing; write a second change for a second one")
+            raise ValueError("`word` and `share` go together: a category and its share")
+        if sum(value is not None for value in (self.shift, self.share, self.missing)) != 1:
+            raise ValueError("takes exactly one of shift, word with share, missing; add another change for another one")
         return self
 
 
 class PhaseConfig(Section):
-    """A stretch of time in which traffic is of one kind."""
+    """A time span with one kind of traffic."""
 
-    name: str = setting("What it is called in the table at the end", min_length=1)
-    seconds: float = setting("How long it lasts", unit="s", gt=0)
+    name: str = setting("Name in the result table", min_length=1)
+    seconds: float = setting("Duration", unit="s", gt=0)
     rows_per_s: float | None = setting(
-        "Rate in this phase, where it is another; 0: the sender is silent", unit="rows/s", default=None, ge=0
+        "Rate of this phase, if different; 0: no requests", unit="rows/s", default=None, ge=0
     )
-    bad_request_share: Share = setting("Share of requests that a server must refuse", default=0.0)
-    flipped_outcome_share: Share = setting("Share of outcomes that turn into another class", default=0.0)
-    changes: tuple[DriftInjectionConfig, ...] = setting("What moves", default=())
+    bad_request_share: Share = setting("Share of invalid requests", default=0.0)
+    flipped_outcome_share: Share = setting("Share of outcomes flipped to another class", default=0.0)
+    changes: tuple[DriftInjectionConfig, ...] = setting("Drift of the phase", default=())
 
 
 class OutcomesConfig(Section):
-    """What becomes true, and when it is told to `/feedback`."""
+    """Outcomes that the client sends to `/v1/feedback`."""
 
-    share: Share = setting("Share of predictions whose outcome is told")
-    delay_s: float = setting("Time between answer and outcome", unit="s", ge=0)
-    duplicate_share: Share = setting("Share of them that are told a second time")
-    conflicting_share: Share = setting("Share of them that another class precedes; the last one counts")
+    share: Share = setting("Share of predictions that get an outcome")
+    delay_s: float = setting("Time between prediction and outcome", unit="s", ge=0)
+    duplicate_share: Share = setting("Share of outcomes that are sent twice")
+    conflicting_share: Share = setting("Share of outcomes preceded by another class; the last one counts")
 
 
 class ScenarioConfig(Section):
     """Traffic for a running server."""
 
-    seed: int = setting("Seed of every draw", ge=0, le=2**32 - 1)
+    seed: int = setting("Seed of all samples", ge=0, le=2**32 - 1)
     rows: RowsConfig
     rows_per_s: float = setting("Rate", unit="rows/s", gt=0)
     rows_per_request: Positive = setting("Rows of one request", unit="rows")
     outcomes: OutcomesConfig
-    phases: tuple[PhaseConfig, ...] = setting("One after another")
+    phases: tuple[PhaseConfig, ...] = setting("Phases, in order")
 
     @model_validator(mode="after")
     def _check_has_phases(self) -> Self:
-        if not self.phases:  # a bound on the length would complain a second time about a phase that is wrong
-            raise ValueError("phases: has none; write down at least one")
+        if not self.phases:  # a min_length would report a wrong phase twice
+            raise ValueError("phases: is empty; add at least one phase")
         return self

@@ -1,4 +1,4 @@
-"""What every section of the configuration has in common."""
+"""The base class and field types of all configuration groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Positive", "Section", "Share", "setting"]
 
 
 class Section(BaseModel):
-    """A frozen part of the configuration that refuses keys it does not know."""
+    """A frozen part of the configuration; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -20,10 +20,9 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 def setting(description: str, *, unit: str | None = None, **bounds: Any) -> Any:
-    """Return a Pydantic field with what `--help` says of it; the default stands in conf/, not here.
+    """Return a Pydantic field with the description and unit that `--help` prints; conf/ holds the default.
 
-    `bounds` are Pydantic's own: `ge`, `gt`, `le`, `lt`, `min_length`, `default` for keys that a
-    person may leave out.
+    `bounds` are Pydantic's own: `ge`, `gt`, `le`, `lt`, `min_length`, and `default` for optional keys.
     """
     extra: dict[str, Any] | None = {"unit": unit} if unit is not None else None
     return Field(description=description, json_schema_extra=extra, **bounds)

@@ -10,76 +10,72 @@ __all__ = ["EngineConfig", "HttpLimitsConfig", "OidcConfig", "PredictionLogConfi
 
 
 class HttpLimitsConfig(Section):
-    """What one client, and all of them together, may ask for."""
+    """Limits of one client and of all clients together."""
 
     max_body_mb: Positive = setting("Largest body", unit="MB")
-    header_timeout_s: Positive = setting("How long the head of a request may take to arrive", unit="s")
-    body_timeout_s: Positive = setting("How long its body may take", unit="s")
-    response_timeout_s: Positive = setting("How long a client may leave an answer lying", unit="s")
-    keep_alive_timeout_s: Positive = setting("How long a connection may wait for its next request", unit="s")
-    max_connections: Positive = setting("Connections at once; above it only probes are answered", unit="connections")
-    max_concurrent_requests: Positive = setting(
-        "Requests that are answered at once; more are told to come back", unit="requests"
+    header_timeout_s: Positive = setting("Time for the request header to arrive", unit="s")
+    body_timeout_s: Positive = setting("Time for the request body to arrive", unit="s")
+    response_timeout_s: Positive = setting("Time for the client to read the response", unit="s")
+    keep_alive_timeout_s: Positive = setting("Idle time of a connection", unit="s")
+    max_connections: Positive = setting(
+        "Concurrent connections; above it only probes get a response", unit="connections"
     )
-    max_inflight_mb: Positive = setting("Bodies that are answered at once, together", unit="MB")
-    max_requests_per_s: float = setting("Requests of one credential; 0 for no limit", unit="requests/s", ge=0)
-    max_auth_failures_per_min: Positive = setting("Wrong credentials of one address", unit="requests/min")
+    max_concurrent_requests: Positive = setting("Concurrent requests; more get 503 with Retry-After", unit="requests")
+    max_inflight_mb: Positive = setting("Total size of concurrent request bodies", unit="MB")
+    max_requests_per_s: float = setting("Requests of one credential; 0: no limit", unit="requests/s", ge=0)
+    max_auth_failures_per_min: Positive = setting("Failed authentications of one address", unit="requests/min")
 
 
 class OidcConfig(Section):
     """Bearer tokens of an OpenID Connect issuer, beside API keys."""
 
-    issuer_env: str = setting("Environment variable with the issuer's address; no tokens when it is unset")
-    audience: str = setting("What a token must be meant for", min_length=1)
+    issuer_env: str = setting("Environment variable with the issuer URL; if unset, tokens are not accepted")
+    audience: str = setting("Required audience of a token", min_length=1)
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], ...] = setting(
-        "Accepted signatures", min_length=1
+        "Accepted signature algorithms", min_length=1
     )
     roles_claim: str = setting("Claim with the list of roles", min_length=1)
-    leeway_s: int = setting("By how much clocks may differ", unit="s", ge=0, le=300)
+    leeway_s: int = setting("Accepted clock skew", unit="s", ge=0, le=300)
 
 
 class EngineConfig(Section):
-    """How the engine follows what serves, and how much it takes at once."""
+    """How the engine loads models and limits requests."""
 
-    poll_interval_s: float = setting("Time between two looks at the state database", unit="s", gt=0, le=60)
-    max_rows: Positive = setting("Rows that one request may hold", unit="rows")
-    missing_share_warning: Share = setting("Share of missing values of a row from which an answer says so")
-    prediction_cache_rows: int = setting("Answers kept for rows that come again; 0 keeps none", unit="rows", ge=0)
-    fallback_to_last_good: bool = setting(
-        "Whether a start falls back to the version that served before, when the newest is damaged"
-    )
+    poll_interval_s: float = setting("Time between polls of the state database", unit="s", gt=0, le=60)
+    max_rows: Positive = setting("Rows of one request", unit="rows")
+    missing_share_warning: Share = setting("Share of missing values that adds a warning to a prediction")
+    prediction_cache_rows: int = setting("Cached predictions; 0 disables the cache", unit="rows", ge=0)
+    fallback_to_last_good: bool = setting("Whether a start falls back to the previous version if the newest is damaged")
     fallback_to_rule: bool = setting(
-        "Whether the package's rule of two questions answers when no model can be loaded; answers say so"
+        "Whether the rule baseline predicts if no model can be loaded; predictions carry a warning"
     )
 
 
 class PredictionLogConfig(Section):
-    """How answers are kept: an answer is given when its row is committed and synced."""
+    """How predictions are logged: the server responds after the row is committed and synced."""
 
-    mode: Literal["durable", "none"] = setting("Whether answers are logged at all")
-    on_log_failure: Literal["reject", "serve_unlogged"] = setting("What becomes of requests that cannot be logged")
-    max_queue_rows: Positive = setting("Rows that may wait to be logged; more are turned away", unit="rows")
-    sample_rate: float = setting("Share of requests whose rows are kept, each with its weight", gt=0, le=1)
-    retention_days: Positive = setting("Age from which rows are removed", unit="d")
+    mode: Literal["durable", "none"] = setting("Whether predictions are logged")
+    on_log_failure: Literal["reject", "serve_unlogged"] = setting("What happens to requests if the log is unavailable")
+    max_queue_rows: Positive = setting("Rows waiting to be logged; more are rejected", unit="rows")
+    sample_rate: float = setting("Share of requests that are logged, each with its sampling weight", gt=0, le=1)
+    retention_days: Positive = setting("Age at which rows are deleted", unit="d")
     partition_days: Positive = setting(
-        "Time that one partition of the log holds on PostgreSQL; it goes as a whole, up to so much later", unit="d"
+        "Length of a PostgreSQL partition; retention drops whole partitions, up to this much later", unit="d"
     )
-    idempotency_hours: Positive = setting("How long a retry with an idempotency key gets the stored answer", unit="h")
+    idempotency_hours: Positive = setting("How long an idempotency key returns the stored response", unit="h")
 
 
 class ServingConfig(Section):
-    """Where the HTTP API listens."""
+    """Address, authentication, limits, engine and log of the HTTP API."""
 
-    host: str = setting("Address to bind; anything but loopback needs authentication", min_length=1)
+    host: str = setting("Address to bind; other than loopback needs authentication", min_length=1)
     port: int = setting("Port to bind", ge=1, le=65535)
-    authentication: Literal["none", "required"] = setting("Whether callers need an API key or a token")
+    authentication: Literal["none", "required"] = setting("Whether clients need an API key or a token")
     allowed_hosts: tuple[str, ...] = setting(
-        "Names that the server answers to besides its address; empty with credentials: all"
+        "Accepted Host names besides the address; if empty with authentication, all"
     )
-    log_requests: Literal["errors", "all"] = setting("Which requests get a line in the log; slow ones always do")
-    trace_sample_rate: Share = setting(
-        "Requests without a trace of their caller that get one, where traces are asked for"
-    )
+    log_requests: Literal["errors", "all"] = setting("Which requests are logged; slow ones always are")
+    trace_sample_rate: Share = setting("Share of requests without a client trace that are traced, if tracing is on")
     limits: HttpLimitsConfig
     oidc: OidcConfig
     engine: EngineConfig

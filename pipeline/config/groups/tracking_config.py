@@ -1,4 +1,4 @@
-"""Group `tracking`: where runs are recorded."""
+"""Group `tracking`: where runs are tracked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["TrackingConfig"]
 
 
 class TrackingConfig(Section):
-    """Where runs are recorded."""
+    """Where runs are tracked."""
 
     experiment: str = setting("Name of the MLflow experiment", min_length=1)
-    uri_env: str = setting("Environment variable with the address of a server; the SQLite store when it is unset")
-    timeout_s: Positive = setting("How long a server may take before work goes on without it", unit="s")
-    fail_fast: bool = setting("Whether a sweep ends with its first failing configuration")
+    uri_env: str = setting("Environment variable with the URI of an MLflow server; if unset, an SQLite store")
+    timeout_s: Positive = setting("Timeout of the server; work continues without it", unit="s")
+    fail_fast: bool = setting("Whether a sweep stops at its first failed trial")

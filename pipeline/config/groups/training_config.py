@@ -10,20 +10,20 @@ __all__ = ["ThresholdConfig", "TrainingConfig"]
 
 
 class ThresholdConfig(Section):
-    """Which score is high enough for the positive class (two classes only)."""
+    """Decision threshold of the positive class (two classes only)."""
 
-    rule: str = setting("Member of the table of rules: fixed, max_f1, max_balanced_accuracy, max_mcc")
+    rule: str = setting("Rule: fixed, max_f1, max_balanced_accuracy, max_mcc")
     value: Share = setting("Threshold of the rule `fixed`")
 
 
 class TrainingConfig(Section):
-    """How the estimator is fitted and judged on the train part."""
+    """How the estimator is fitted and cross-validated on the train part."""
 
-    folds: int = setting("Parts of the stratified cross-validation", unit="folds", ge=2, le=50)
-    n_jobs: Positive = setting("Folds fitted at once; results do not depend on it", unit="threads")
-    calibration: Literal["none", "sigmoid", "isotonic"] = setting("Map from score to probability")
-    class_weight: Literal["balanced"] | None = setting("Whether rare classes weigh more")
+    folds: int = setting("Folds of the stratified cross-validation", unit="folds", ge=2, le=50)
+    n_jobs: Positive = setting("Folds fitted in parallel; does not affect the results", unit="threads")
+    calibration: Literal["none", "sigmoid", "isotonic"] = setting("Calibration of probabilities")
+    class_weight: Literal["balanced"] | None = setting("Whether to balance class weights")
     threshold: ThresholdConfig
     selection_metric: str = setting("Metric that sweeps compare")
-    golden_rows: Positive = setting("Rows kept in the package with their expected probabilities", unit="rows")
-    reference_bins: int = setting("Bins by column of the drift reference", unit="bins", ge=2, le=100)
+    golden_rows: Positive = setting("Rows stored in the package with their expected probabilities", unit="rows")
+    reference_bins: int = setting("Bins of each feature in the drift reference", unit="bins", ge=2, le=100)

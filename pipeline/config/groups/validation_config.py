@@ -1,4 +1,4 @@
-"""Group `validation`: when rows are good enough to learn from."""
+"""Group `validation`: when rows are fit for training."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ ValidationRuleName = Literal[
 
 
 class SeverityThresholds(Section):
-    """The share of failing rows above which a rule speaks, by how loud; null is never."""
+    """Share of failing rows above which a rule fires, by severity; null: never."""
 
-    warning: Share | None = setting("Above it: said, and work goes on")
+    warning: Share | None = setting("Above it: a warning")
     error: Share | None = setting("Above it: the graph stops")
-    critical: Share | None = setting("Above it: the graph stops, and the report says so first")
+    critical: Share | None = setting("Above it: the graph stops, and the report lists it first")
 
     @model_validator(mode="after")
     def _check_levels_ascend(self) -> Self:
@@ -48,26 +48,26 @@ class SeverityThresholds(Section):
 
 
 class OutlierConfig(Section):
-    """What counts as far away."""
+    """Which numbers are outliers."""
 
-    iqr_factor: float = setting("Distances between the quartiles beyond them", gt=0)
+    iqr_factor: float = setting("Interquartile ranges beyond the quartiles", gt=0)
     robust_z: float = setting("Median absolute deviations from the median", gt=0)
 
 
 class ValidationDriftConfig(Section):
-    """When two sets of rows count as different; both must hold."""
+    """When two sets of rows differ: both thresholds must be exceeded."""
 
-    jensen_shannon: float = setting("Jensen-Shannon distance of a column, base 2", gt=0, le=1)
-    alpha: float = setting("Chance of a false alarm over all columns together", gt=0, lt=0.5)
+    jensen_shannon: float = setting("Jensen-Shannon distance of a feature, base 2", gt=0, le=1)
+    alpha: float = setting("False alarm rate over all features together", gt=0, lt=0.5)
 
 
 class QualityScoreWeights(Section):
     """Weight of each part of the quality score; they sum to 100."""
 
-    completeness: float = setting("Cells that are not missing", ge=0)
-    validity: float = setting("Rows that keep every declared rule", ge=0)
-    uniqueness: float = setting("Rows that repeat no other", ge=0)
-    consistency: float = setting("Numbers that are no outliers, columns that are not constant", ge=0)
+    completeness: float = setting("Values that are not missing", ge=0)
+    validity: float = setting("Rows that pass every declared check", ge=0)
+    uniqueness: float = setting("Rows that are not duplicates", ge=0)
+    consistency: float = setting("Numbers that are not outliers, columns that are not constant", ge=0)
 
     @model_validator(mode="after")
     def _check_weights_sum_to_100(self) -> Self:
@@ -78,25 +78,23 @@ class QualityScoreWeights(Section):
 
 
 class ValidationConfig(Section):
-    """Rules with their levels, and what is done with bad rows."""
+    """Rules with their severity thresholds, and the treatment of failing rows."""
 
     rules: dict[ValidationRuleName, SeverityThresholds] = setting("One entry for each rule")
     outliers: OutlierConfig
-    leakage_purity: float = setting(
-        "Lower confidence bound of a value's purity that gives the label away", gt=0.5, le=1
-    )
-    leakage_share: Share = setting("Share of rows that such values must cover before it is called leakage")
+    leakage_purity: float = setting("Lower confidence bound of a value's purity that counts as leakage", gt=0.5, le=1)
+    leakage_share: Share = setting("Share of rows that such values must cover to count as leakage")
     drift: ValidationDriftConfig
     score_weights: QualityScoreWeights
-    quarantine: bool = setting("Set bad rows aside with their reasons instead of stopping")
-    max_examples_per_rule: Positive = setting("Rows shown for one rule", unit="rows")
+    quarantine: bool = setting("Quarantine failing rows instead of stopping")
+    max_examples_per_rule: Positive = setting("Failing rows listed for one rule", unit="rows")
     pandera_max_rows: Positive = setting(
-        "Up to this many rows Pandera itself checks; above it the compiled plan", unit="rows"
+        "Largest table that Pandera checks; larger ones use the Arrow rules", unit="rows"
     )
 
     @model_validator(mode="after")
     def _check_every_rule_has_levels(self) -> Self:
-        left_out = [name for name in get_args(ValidationRuleName) if name not in self.rules]
-        if left_out:
-            raise ValueError(f"rules: {', '.join(left_out)} is missing; write its levels down, null is never")
+        missing = [name for name in get_args(ValidationRuleName) if name not in self.rules]
+        if missing:
+            raise ValueError(f"rules: {', '.join(missing)} is missing; add its thresholds (null: never)")
         return self

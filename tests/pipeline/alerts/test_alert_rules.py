@@ -89,7 +89,7 @@ def test_each_rule_fires_on_bad_outcomes_and_a_failing_server(project: Path, mon
     assert words["not_trusted"].startswith("estimated metrics disagree with outcomes: accuracy")
     assert words["stale_outcomes"].startswith("no outcome for ")
     (service,) = (one for one in after.incidents if one.group_name == "service")
-    assert "Affected: 10% of answers" in service.message
+    assert "Affected: 10% of responses" in service.message
 
 
 def test_a_rule_without_a_result_leaves_its_incident_open(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

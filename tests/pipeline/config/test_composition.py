@@ -1,4 +1,4 @@
-"""conf/ composes to what DVC composes, and every value knows where it comes from."""
+"""conf/ composes to the same bytes as in DVC, and every value has an origin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dvc.utils.hydra import compose_and_dump
 
 from pipeline.config.composition import Origin, compose, flatten, group_options
 from pipeline.errors import ConfigError
+from tests.fixtures.composed_config import CONF, composed
 
 REPOSITORY = Path(__file__).parents[3]
-CONF = REPOSITORY / "conf"
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,17 @@ CONF = REPOSITORY / "conf"
     ],
     ids=str,
 )
-def test_the_text_is_byte_for_byte_what_dvc_writes(tmp_path: Path, overrides: list[str]) -> None:
+def test_the_text_equals_the_file_that_dvc_writes(tmp_path: Path, overrides: list[str]) -> None:
     from dvc.fs import LocalFileSystem
 
     written = tmp_path / "params.yaml"
     compose_and_dump(written, str(CONF), None, "config", ".", overrides)
     assert LocalFileSystem().exists(str(written))
-    assert compose(overrides, conf=CONF).text == written.read_text(encoding="utf-8")
+    assert composed(*overrides).text == written.read_text(encoding="utf-8")
 
 
 def _origin(key: str, *overrides: str) -> Origin:
-    return next(entry for entry in compose(overrides, conf=CONF).origin() if entry.key == key)
+    return next(entry for entry in composed(*overrides).origin() if entry.key == key)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_a_chosen_group_names_the_file_of_the_choice() -> None:
 
 
 def test_every_value_has_an_origin() -> None:
-    composition = compose(conf=CONF)
+    composition = composed()
     assert [entry.key for entry in composition.origin()] == [key for key, _ in flatten(composition.values)]
     assert all(entry.file is not None and (REPOSITORY / entry.file).is_file() for entry in composition.origin())
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("model=rndom_forest", "did you mean 'model/random_forest'"),
         ("training.fold=3", "did you mean 'training.folds'"),
@@ -79,18 +79,23 @@ def test_every_value_has_an_origin() -> None:
         ("seed=${seed}", "seed: refers to itself"),
     ],
 )
-def test_an_override_that_does_not_fit_is_named(override: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_an_invalid_override_is_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         compose([override], conf=CONF)
 
 
-def test_a_broken_file_is_named_before_hydra_sees_it(project: Path) -> None:
+def test_an_invalid_file_is_named_before_hydra_reads_it(project: Path) -> None:
     (project / "conf/drift/default.yaml").write_text("alpha: on\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"drift/default\.yaml:1:8"):
         compose(conf=project / "conf")
 
 
-def test_options_lists_groups_with_their_files() -> None:
-    found = group_options(CONF)
-    assert {"hist_gradient_boosting", "random_forest"} <= set(found["model"])
-    assert list(found) == sorted(found)
+def test_each_group_lists_its_options() -> None:
+    options = group_options(CONF)
+    assert {"hist_gradient_boosting", "random_forest"} <= set(options["model"])
+    assert list(options) == sorted(options)
+
+
+def test_the_settings_of_hydra_are_no_group_to_choose_from() -> None:
+    assert "hydra" not in group_options(CONF)
+    assert "hydra" not in composed().values

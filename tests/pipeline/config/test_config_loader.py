@@ -1,22 +1,22 @@
-"""A wrong setting is refused with its file, its key path, what was found and what is accepted."""
+"""An invalid setting is an error with its file, key path, found value and accepted values."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.config.composition import compose
 from pipeline.config.config_loader import build_config, load_params
 from pipeline.errors import ConfigError
+from tests.fixtures.composed_config import composed
 
-CONF = Path(__file__).parents[3] / "conf"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shipped() -> dict[str, Any]:
-    return compose(conf=CONF).values
+    return composed().values
 
 
 def _with(values: dict[str, Any], path: str, value: object) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "message"),
     [
         ("seed", "abc", 'p.yaml: seed: found "abc"; input should be a valid integer'),
         ("seed", 1.5, "p.yaml: seed: found 1.5"),
@@ -41,7 +41,10 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
         (
             "drift.alhpa",
             0.1,
-            "p.yaml: drift.alhpa: is not a key here; known: alpha, categorical, consecutive_windows, multivariate, numeric; did you mean 'alpha'",
+            (
+                "p.yaml: drift.alhpa: is not a key here; known: alpha, categorical, consecutive_windows, multivariate,"
+                " numeric; did you mean 'alpha'"
+            ),
         ),
         (
             "training.calibration",
@@ -50,10 +53,14 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
         ),
         (
             "data.target.positive",
-            "Nobody",
-            "p.yaml: data.target: positive: 'Nobody' is not one of Extrovert, Introvert",
+            "Ambivert",
+            "p.yaml: data.target: positive: 'Ambivert' is not one of Extrovert, Introvert",
         ),
-        ("data.target.classes", ["a\x1eb", "c"], "p.yaml: data.target: classes: 'a\\x1eb' holds the sign U+001E"),
+        (
+            "data.target.classes",
+            ["a\x1eb", "c"],
+            "p.yaml: data.target: classes: 'a\\x1eb' contains the character U+001E",
+        ),
         ("data.columns.Stage_fear.dtype", "text", "p.yaml: data.columns.Stage_fear.dtype: found"),
         ("data.columns.Stage_fear.rle", "id", "did you mean 'role'"),
         ("data.source", {"kind": "csv"}, "p.yaml: data.source.path: is missing"),
@@ -66,10 +73,10 @@ def test_the_shipped_settings_are_typed_and_frozen(shipped: dict[str, Any]) -> N
         ("validation.rules.nonsense", {}, "nonsense"),
     ],
 )
-def test_a_wrong_setting_is_named(shipped: dict[str, Any], path: str, value: object, said: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
+def test_an_invalid_setting_is_named(shipped: dict[str, Any], path: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
         build_config(_with(shipped, path, value), where="p.yaml")
-    assert said in str(refusal.value)
+    assert message in str(error.value)
 
 
 def test_a_missing_setting_is_named(shipped: dict[str, Any]) -> None:
@@ -78,17 +85,17 @@ def test_a_missing_setting_is_named(shipped: dict[str, Any]) -> None:
         build_config(values, where="p.yaml")
 
 
-def test_the_file_that_sets_the_wrong_value_is_named() -> None:
-    composition = compose(["drift.alpha=0.9"], conf=CONF)
+def test_the_override_that_sets_an_invalid_value_is_named() -> None:
+    composition = composed("drift.alpha=0.9")
     with pytest.raises(ConfigError, match=r"^drift\.alpha=0\.9: drift\.alpha: found 0\.9"):
         build_config(composition.values, where="conf", origin=composition.origin)
 
 
-def test_many_wrong_settings_are_said_at_once_but_no_more_than_ten(shipped: dict[str, Any]) -> None:
+def test_at_most_ten_invalid_settings_are_listed(shipped: dict[str, Any]) -> None:
     values = {**shipped, **{f"strange{n}": n for n in range(30)}}
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as error:
         build_config(values, where="p.yaml")
-    assert len(str(refusal.value).splitlines()) == 10
+    assert len(str(error.value).splitlines()) == 10
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

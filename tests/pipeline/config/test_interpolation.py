@@ -1,4 +1,4 @@
-"""`${other.key}` is followed before anything resolves it; what has no end or asks the machine is refused."""
+"""`${other.key}` is checked before it is resolved; cycles, resolvers and huge results are errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def test_a_reference_to_a_plain_value_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"a": "${a}"}, "a: refers to itself"),
         ({"a": "${b}", "b": "${c}", "c": "${a}"}, "refers to itself: a -> b -> c -> a"),
-        ({"a": "${none}"}, r"a: \$\{none\} refers to a key that is not there"),
+        ({"a": "${none}"}, r"a: \$\{none\} refers to a key that does not exist"),
         ({"a": "${b}", "b": {"c": 1}}, "a: "),
         ({"a": "${oc.env:HOME}"}, "is not used here"),
         ({"a": {"b": ["${now:%Y}"]}}, r"a\.b\.0: .* is not used here"),
@@ -26,12 +26,12 @@ def test_a_reference_to_a_plain_value_is_accepted() -> None:
         ({"a": "${.b}", "b": 1}, "is not used here"),
     ],
 )
-def test_what_cannot_be_followed_is_refused_with_its_key(values: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_an_invalid_reference_is_refused_with_its_key(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         check_interpolations(values)
 
 
-def test_a_chain_that_grows_without_measure_is_refused() -> None:
+def test_a_chain_that_grows_exponentially_is_refused() -> None:
     values = {"a0": "x" * 10, **{f"a{n}": f"${{a{n - 1}}}" * 10 for n in range(1, 9)}}
     with pytest.raises(ConfigError, match="more than 10,000 characters"):
         check_interpolations(values)

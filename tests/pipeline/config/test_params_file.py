@@ -1,4 +1,4 @@
-"""params.yaml is what conf/ composes to, or what DVC composed for an experiment; never anything else."""
+"""params.yaml is composed from conf/, or by DVC for an experiment."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def _origin(project: Path, key: str) -> dict[str, object]:
     return next(entry for entry in entries if entry["key"] == key)
 
 
-def test_the_committed_params_are_what_conf_composes_to() -> None:
+def test_the_committed_params_equal_the_composed_conf() -> None:
     check_params_fresh(REPOSITORY)
 
 
-def test_the_committed_params_hold_nothing_of_a_machine() -> None:
+def test_the_committed_params_hold_nothing_machine_specific() -> None:
     text = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
     assert re.findall(r"(?m)(: /\w|\$\{|https?://|password|hydra)", text) == []
 
 
-def test_a_change_of_conf_reaches_params_and_is_said(project: Path) -> None:
+def test_a_change_of_conf_reaches_params_and_is_listed(project: Path) -> None:
     _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 0.01")
     assert write_params(project) == ["drift.alpha: 0.02 -> 0.01"]
     assert write_params(project) == []
@@ -54,7 +54,7 @@ def test_stale_params_are_refused_with_the_keys(project: Path) -> None:
         check_params_fresh(project)
 
 
-def test_a_refused_setting_leaves_params_alone(project: Path) -> None:
+def test_an_invalid_setting_leaves_params_unchanged(project: Path) -> None:
     before = (project / "params.yaml").read_bytes()
     _edit(project / "conf/drift/default.yaml", "alpha: 0.02", "alpha: 5")
     with pytest.raises(ConfigError, match=r"conf/drift/default.yaml: drift.alpha: found 5"):
@@ -63,7 +63,7 @@ def test_a_refused_setting_leaves_params_alone(project: Path) -> None:
     assert not (project / "reports").exists()
 
 
-def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
+def test_params_of_an_experiment_stay_unchanged_and_name_the_override(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
@@ -74,7 +74,7 @@ def test_params_of_an_experiment_are_left_alone_and_put_down_to_it(
     assert _origin(project, "drift.alpha")["override"] == "dvc exp run -S drift.alpha=0.2"
 
 
-def test_params_of_an_experiment_are_checked_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_params_of_an_experiment_are_validated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "odd-name")
     _edit(project / "params.yaml", "\n  alpha: 0.02", "\n  alpha: 7.5")
     with pytest.raises(ConfigError, match=r"dvc exp run -S drift.alpha=7.5: drift.alpha: found 7.5"):
@@ -83,16 +83,16 @@ def test_params_of_an_experiment_are_checked_too(project: Path, monkeypatch: pyt
 
 def test_unreadable_params_are_replaced(project: Path) -> None:
     (project / "params.yaml").write_text("a: [", encoding="utf-8")
-    assert write_params(project) == ["params.yaml is made from conf/"]
+    assert write_params(project) == ["params.yaml was created from conf/"]
     check_params_fresh(project)
 
 
-def test_changes_names_what_came_and_what_went() -> None:
+def test_added_and_removed_keys_are_listed() -> None:
     assert changed_value_lines({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "d": 3}}) == [
         "a.c: 2 -> (absent)",
         "a.d: (absent) -> 3",
     ]
 
 
-def test_the_composed_file_and_conf_itself_give_equal_settings(project: Path) -> None:
+def test_the_composed_file_and_conf_give_equal_settings(project: Path) -> None:
     assert load_params(project / "params.yaml") == build_config(compose(conf=project / "conf").values, where="conf")

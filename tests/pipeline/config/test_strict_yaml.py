@@ -1,4 +1,4 @@
-"""The YAML reader takes what every program reads alike, and says where the rest stands."""
+"""The strict parser accepts only YAML that all parsers read alike, and names the position of the rest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _read(folder: Path, text: str) -> object:
         ("", None),
     ],
 )
-def test_plain_yaml_means_what_it_looks_like(tmp_path: Path, text: str, value: object) -> None:
+def test_plain_yaml_is_parsed(tmp_path: Path, text: str, value: object) -> None:
     assert _read(tmp_path, text) == value
 
 
@@ -70,20 +70,20 @@ def test_plain_yaml_means_what_it_looks_like(tmp_path: Path, text: str, value: o
         ".nan",
     ],
 )
-def test_a_bare_word_that_readers_dispute_is_refused_with_its_place(tmp_path: Path, word: str) -> None:
-    with pytest.raises(ConfigError, match=r"some\.yaml:1:4: programs disagree about the bare word"):
+def test_an_ambiguous_bare_word_is_refused_with_its_position(tmp_path: Path, word: str) -> None:
+    with pytest.raises(ConfigError, match=r"some\.yaml:1:4: the bare word .* is ambiguous"):
         _read(tmp_path, f"a: {word}")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("a: 1\na: 2", "2:1: the key 'a' stands here for the second time"),
+        ("a: 1\na: 2", "2:1: the key 'a' is duplicated"),
         ("a: &x 1\nb: *x", "anchors and aliases are not used here"),
-        ("a: {<<: {b: 1}}", "is not a word|not used here|disagree"),
+        ("a: {<<: {b: 1}}", "is not a text|not used here|ambiguous"),
         ("a:\n\t- 1", "not valid YAML"),
         ("a: [1", "not valid YAML"),
-        ("1: a", "the key 1 is not a word"),
+        ("1: a", "the key 1 is not a text"),
         ("a: !!python/object/apply:os.system [ls]", "the tag"),
         ("a: 1\n---\nb: 2", "not valid YAML"),
         ("[" * 40 + "]" * 40, "nested deeper than 32 levels"),
@@ -91,8 +91,8 @@ def test_a_bare_word_that_readers_dispute_is_refused_with_its_place(tmp_path: Pa
     ],
     ids=["duplicate", "alias", "merge", "tab", "open", "key", "tag", "two documents", "deep", "long"],
 )
-def test_what_is_not_plain_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_yaml_that_is_not_plain_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         _read(tmp_path, text)
 
 
@@ -102,20 +102,20 @@ def test_an_alias_bomb_is_refused_before_it_is_built(tmp_path: Path) -> None:
         _read(tmp_path, "\n".join(["a0: &a0 [x]", *levels]))
 
 
-def test_bytes_that_are_no_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
+def test_invalid_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "some.yaml"
     path.write_bytes(b"a: 1\nb: caf\xe9\n")
     with pytest.raises(ConfigError, match=r"some\.yaml:2: not UTF-8"):
         read_yaml(path)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         read_yaml(tmp_path / "none.yaml")
 
 
 @given(tree=_trees)
-def test_what_is_accepted_is_what_pyyaml_and_omegaconf_read(
+def test_accepted_yaml_equals_that_of_pyyaml_and_omegaconf(
     tmp_path_factory: pytest.TempPathFactory, tree: object
 ) -> None:
     text = yaml.safe_dump({"a": tree}, allow_unicode=True)

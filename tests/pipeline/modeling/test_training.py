@@ -44,10 +44,10 @@ def test_the_figures_are_means_over_folds() -> None:
 
 @pytest.mark.parametrize("model", ["hist_gradient_boosting", "extra_trees", "mlp"])
 def test_the_number_of_threads_changes_nothing(model: str) -> None:
-    one, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
-    assert np.array_equal(one.out_of_fold, three.out_of_fold)
-    assert np.array_equal(one.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
-    assert one.as_dict() == three.as_dict()
+    single, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
+    assert np.array_equal(single.out_of_fold, three.out_of_fold)
+    assert np.array_equal(single.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
+    assert single.as_dict() == three.as_dict()
 
 
 def test_baselines_are_evaluated_on_the_same_folds() -> None:
@@ -58,9 +58,11 @@ def test_baselines_are_evaluated_on_the_same_folds() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
-def test_calibration_mends_a_model_that_is_not_certain_enough(kind: str) -> None:
+def test_calibration_improves_an_underconfident_model(kind: str) -> None:
     model = ("model=hist_gradient_boosting", "model.estimator.max_iter=10")
-    plain, calibrated = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
+    plain, calibrated = (
+        trained(*model, f"training.calibration={calibration}", n=600) for calibration in ("none", kind)
+    )
     assert calibrated.classifier.calibration.kind == kind
     assert calibrated.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
     assert calibrated.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
@@ -134,9 +136,9 @@ def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
 
 
 def test_what_dvc_compares_is_small_and_plain() -> None:
-    shown = trained().as_dict()
-    assert set(shown) == {*METRICS, "threshold", "baselines"}
-    assert set(shown["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
+    values = trained().as_dict()
+    assert set(values) == {*METRICS, "threshold", "baselines"}
+    assert set(values["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
 
 
 def test_the_summary_is_one_line() -> None:

@@ -22,7 +22,7 @@ def shown(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     client: Any = RunStore(root).client()
     versions = client.search_model_versions(f"name = '{NAME}'")
     aliases = {alias: str(number) for alias, number in client.get_registered_model(NAME).aliases.items()}
-    return aliases, {str(one.version): one.tags["stage"] for one in versions}
+    return aliases, {str(version.version): version.tags["stage"] for version in versions}
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages:
 
 
 def test_semantic_versions_say_what_changed(three: ModelRegistry) -> None:
-    assert [one.semver for one in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
+    assert [version.semver for version in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
     assert three.get_latest_model_version(NAME).version == 3
 
 

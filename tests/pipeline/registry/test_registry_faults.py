@@ -103,9 +103,14 @@ class RegistryUnderTest:
             history = store.read_audit_entries(connection)
             assert store.verify_audit_chain(connection) == []
             assert len(store.read_pending_tasks(connection)) == len(history)
-        for one in versions:
-            assert self.packages.load(one.digest).digest == one.digest
-        live = {stage: one.version for one in versions for stage in ("Staging", "Production") if one.stage == stage}
+        for version in versions:
+            assert self.packages.load(version.digest).digest == version.digest
+        live = {
+            stage: version.version
+            for version in versions
+            for stage in ("Staging", "Production")
+            if version.stage == stage
+        }
         assert live == now.versions
         assert now.generation == sum(entry.generation is not None for entry in history)
         return True

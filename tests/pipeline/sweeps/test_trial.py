@@ -142,7 +142,7 @@ def test_the_first_failure_ends_a_sweep_by_choice(project: Project) -> None:
 @pytest.mark.usefixtures("starts_processes")
 def test_a_sweep_in_which_all_fail_is_refused(project: Project) -> None:
     printed = project.train("-m", "model=naive_bayes", "training.folds=0,1", expect=3)
-    assert "every member of the sweep failed" in printed
+    assert "every trial of the sweep failed" in printed
     assert "Traceback" not in printed
 
 
@@ -226,6 +226,7 @@ def test_every_search_is_one_that_the_guard_lets_through(path: Path) -> None:
         )
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_plan_is_json(project: Project) -> None:
     project.train("-m", "model=naive_bayes", "seed=42")
     (plan,) = project.root.glob("outputs/sweeps/*/plan.json")

@@ -1,4 +1,4 @@
-"""A scenario is read strictly: what is wrong is said with file, key and what is accepted."""
+"""An invalid scenario is an error with file, key and accepted values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 CALM = (ROOT / "conf/scenario/calm.yaml").read_text(encoding="utf-8")
 
 
-def refused(tmp_path: Path, old: str, new: str) -> str:
+def error_message(tmp_path: Path, old: str, new: str) -> str:
     assert CALM.count(old) == 1
     path = tmp_path / "odd.yaml"
     path.write_text(CALM.replace(old, new), encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as error:
         load_scenario(str(path))
-    return str(caught.value).removeprefix(str(path))
+    return str(error.value).removeprefix(str(path))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("{name: calm, seconds: 90}", "{name: calm, second: 90, seconds: 9}", ": phases.0.second: is not a key here"),
         (
@@ -39,21 +39,22 @@ def refused(tmp_path: Path, old: str, new: str) -> str:
         (
             "{name: calm, seconds: 90}",
             "{name: calm, seconds: 9, changes: [{column: number 1, shift: 1.0, missing: 0.5}]}",
-            ": phases.0.changes.0: is one of shift, word with share, missing",
+            ": phases.0.changes.0: takes exactly one of shift, word with share, missing",
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
-    assert refused(tmp_path, old, new).startswith(said)
+def test_an_invalid_setting_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert error_message(tmp_path, old, new).startswith(message)
 
 
-def test_an_unknown_key_is_told_the_known_ones(tmp_path: Path) -> None:
-    said = refused(tmp_path, "seconds: 90", "seconds: 90, bad_request: 0.5")
-    assert said.endswith(
-        "known: bad_request_share, changes, flipped_outcome_share, name, rows_per_s, seconds; did you mean 'bad_request_share'?"
+def test_an_unknown_key_lists_the_known_ones(tmp_path: Path) -> None:
+    message = error_message(tmp_path, "seconds: 90", "seconds: 90, bad_request: 0.5")
+    assert message.endswith(
+        "known: bad_request_share, changes, flipped_outcome_share, name, rows_per_s, seconds;"
+        " did you mean 'bad_request_share'?"
     )
 
 
-def test_an_unknown_name_is_told_the_known_scenarios() -> None:
+def test_an_unknown_scenario_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"'driftt' is no scenario; known: calm, concept.*did you mean 'drift'\?"):
         load_scenario("driftt", conf=ROOT / "conf")
