@@ -69,13 +69,13 @@ def _audit_lock(bin_dir: Path, lock: str, waived_ids: Sequence[str]) -> int:
     if not checked:
         sys.stderr.write(f"{lock}: the package index has no vulnerability data; use the public index\n")
         return _EXIT_UNAVAILABLE
-    found = [(package, vulnerability) for package in checked for vulnerability in package["vulns"]]
-    for package, vulnerability in found:
+    findings = [(package, vulnerability) for package in checked for vulnerability in package["vulns"]]
+    for package, vulnerability in findings:
         fixed_in = ", ".join(vulnerability["fix_versions"]) or "no version yet"
         print(f"{lock}: {package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed_in}")
     n_unknown = len(packages) - len(checked)
-    print(f"{lock}: {len(checked)} packages checked, {n_unknown} unknown to the index, {len(found)} vulnerabilities")
-    return _EXIT_VULNERABLE if found else 0
+    print(f"{lock}: {len(checked)} packages checked, {n_unknown} unknown to the index, {len(findings)} vulnerabilities")
+    return _EXIT_VULNERABLE if findings else 0
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def confusion_table(scored: LabeledPredictions, classes: tuple[str, ...]) -> pd.
 
 
 def roc_table(scored: LabeledPredictions) -> pd.DataFrame:
-    """Return `false_positive_rate`, `true_positive_rate` and `threshold` (the lowest score that is predicted as positive).
+    """Return `false_positive_rate`, `true_positive_rate` and `threshold`, the lowest score predicted as positive.
 
     At most 200 points, ends included; empty when all rows are of one class.
     """

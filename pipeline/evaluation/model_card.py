@@ -56,12 +56,12 @@ def _header_section(report: EvaluationReport, config: Config) -> Iterator[str]:
 
 
 def _headline_sentence(report: EvaluationReport) -> str:
-    accuracy, objective = report.metrics["accuracy"], report.metrics[report.objective]
+    accuracy, selection = report.metrics["accuracy"], report.metrics[report.selection_metric]
     interval = _format_interval(accuracy, as_percent=True)
     sentence = f"**{percent(accuracy.value)} of the predictions are correct** ({interval})"
-    if report.objective != "accuracy":
-        name, value = _display_name(report.objective), number(objective.value)
-        sentence += f", and {name} is **{value}** ({_format_interval(objective)})"
+    if report.selection_metric != "accuracy":
+        name, value = _display_name(report.selection_metric), number(selection.value)
+        sentence += f", and {name} is **{value}** ({_format_interval(selection)})"
     return sentence + "."
 
 
@@ -84,13 +84,13 @@ def _metrics_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each scored"
-        " by a model that was fitted to the others. Both columns should agree."
+        "Intervals are percentiles of the bootstrap over the test rows. The folds are parts of the train rows, each"
+        " scored by a model that was fitted to the others. Both columns should agree."
     )
 
 
 def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str]:  # noqa: ARG001 - all sections share one signature
-    name = report.objective
+    name = report.selection_metric
     yield "## Baselines"
     yield ""
     yield from _markdown_table(
@@ -99,7 +99,7 @@ def _baselines_section(report: EvaluationReport, config: Config) -> Iterator[str
             (
                 _display_name(baseline),
                 number(result.metrics[name]),
-                f"{number(result.difference[name].value, signed=True)} ({_format_range(result.difference[name], signed=True)})",
+                _format_difference(result.difference[name]),
                 number(result.metrics["accuracy"]),
                 _baseline_verdict(result.difference[name], higher_is_better=METRICS[name].higher_is_better),
             )
@@ -187,7 +187,7 @@ def _importance_section(report: EvaluationReport, config: Config) -> Iterator[st
     yield "## Feature importance"
     yield ""
     yield from _markdown_table(
-        ("feature", f"{_display_name(report.objective)} worsens by", "spread"),
+        ("feature", f"{_display_name(report.selection_metric)} worsens by", "spread"),
         (
             (_column_label(report, feature.column), number(feature.mean, signed=True), number(feature.spread))
             for feature in report.importance
@@ -246,7 +246,7 @@ def _caveats_section(report: EvaluationReport, config: Config) -> Iterator[str]:
     yield "## Caveats"
     yield ""
     if config.data.source.kind == "synthetic":
-        yield "- The rows are **synthetic**: generated, not observed. Evaluate the model on real rows before you use it."
+        yield "- The rows are **synthetic**: generated, not observed. Evaluate the model on real rows before use."
     if report.n_test < _SMALL_TEST_ROWS:
         rows = pluralize(report.n_test, "row")
         yield f"- The test part has only {rows}: intervals are wide, and small differences are not evidence."
@@ -294,6 +294,10 @@ def _join_with_or(names: Sequence[str]) -> str:
 
 def _display_name(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _format_difference(estimate: MetricEstimate) -> str:
+    return f"{number(estimate.value, signed=True)} ({_format_range(estimate, signed=True)})"
 
 
 def _format_range(estimate: MetricEstimate, *, signed: bool = False) -> str:

@@ -52,9 +52,10 @@ def worst_slice(
     confidence = 1.0 - (1.0 - config.confidence_level) / max(len(slice_rows), 1)
     slices = []
     for name, rows in slice_rows:
-        mine, theirs = candidate.take(rows), champion.take(rows)
+        candidate_rows, champion_rows = candidate.take(rows), champion.take(rows)
         difference = (
-            compute_metrics(mine, [metric.name])[metric.name] - compute_metrics(theirs, [metric.name])[metric.name]
+            compute_metrics(candidate_rows, [metric.name])[metric.name]
+            - compute_metrics(champion_rows, [metric.name])[metric.name]
         )
         worsening = -difference if metric.higher_is_better else difference
         if np.isnan(worsening):
@@ -67,7 +68,7 @@ def worst_slice(
             "n_resamples": config.bootstrap_samples,
             "seed": seed,
         }
-        slice_ = compare_paired(mine, theirs, [metric.name], **sampling)[metric.name]
+        slice_ = compare_paired(candidate_rows, champion_rows, [metric.name], **sampling)[metric.name]
         better_end = slice_.high if metric.higher_is_better else slice_.low
         at_least = None if better_end is None else -better_end if metric.higher_is_better else better_end
         slices.append(WorstSlice(name, worsening, at_least))

@@ -80,7 +80,8 @@ class MlopsReport:
         yield "| --- | --- | --- | --- | --- |"
         for version in self.versions:
             verdict = (version.tags.get("gates") or {}).get("verdict", "not evaluated")
-            yield f"| {version.version} | {version.semver} | {version.stage} | {verdict} | {version.tags.get('model', '')} |"
+            cells = (version.version, version.semver, version.stage, verdict, version.tags.get("model", ""))
+            yield f"| {' | '.join(map(str, cells))} |"
         if self.quality_scores:
             yield ""
             yield from (f"- quality of `{name}`: {score:.1f} of 100" for name, score in self.quality_scores.items())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.registry import ModelRegistry
-    from pipeline.state import Deployment
+    from pipeline.state import Deployment, DeploymentChange
 
 __all__ = ["Rollout", "ServingEndpoint", "deploy"]
 
@@ -135,12 +135,7 @@ def deploy(
     if stage == "staging" and current.version("Production") == target:
         # A version has one stage, and Production is never emptied for a trial in Staging.
         return _unchanged_production(current, target)
-    change = None
-    if current.version(STAGES[stage]) != target:
-        full_reason = f"deploy to {stage}" + (f": {reason}" if reason else "")
-        change = registry.promote_model(
-            model, target, STAGES[stage], reason=full_reason, expected_generation=current.generation or None
-        )
+    change = _promote_if_needed(registry, current, target, stage=stage, reason=reason)
     deployment = change.after if change is not None else current
     golden = _load_golden_rows(registry, model, target)
     try:
@@ -162,6 +157,21 @@ def deploy(
         is_new=change is not None,
         n_tests=n_tests,
         waited_s=round(waited_s, 3),
+    )
+
+
+def _promote_if_needed(
+    registry: ModelRegistry, current: Deployment, version: int, *, stage: str, reason: str
+) -> DeploymentChange | None:
+    """Promote a version unless it is in the stage already; return the change, None without one."""
+    if current.version(STAGES[stage]) == version:
+        return None
+    return registry.promote_model(
+        current.model,
+        version,
+        STAGES[stage],
+        reason=f"deploy to {stage}" + (f": {reason}" if reason else ""),
+        expected_generation=current.generation or None,
     )
 
 

@@ -93,8 +93,8 @@ def _record_command(output: Path) -> list[str]:
 def _check_recording(code: int, stderr: str, output: Path) -> None:
     if any(phrase in stderr for phrase in _PERMISSION_ERRORS):
         raise DependencyUnavailable(
-            "py-spy is not allowed to read other processes; run the command as root, or give the container the capability"
-            " SYS_PTRACE, or allow it until the next start: sysctl kernel.yama.ptrace_scope=0"
+            "py-spy is not allowed to read other processes; run the command as root, or give the container the"
+            " capability SYS_PTRACE, or allow it until the next start: sysctl kernel.yama.ptrace_scope=0"
         )
     if not output.is_file():
         raise DependencyUnavailable(f"py-spy wrote nothing (exit code {code}): {stderr.strip()[-500:]}")

@@ -85,7 +85,10 @@ class ProjectSummary:
         warnings = f", warnings: {', '.join(self.warnings)}" if self.warnings else ""
         lines = [
             "",
-            f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')}, quality {self.quality_score:.1f} of 100{warnings}",
+            (
+                f"  {self.problem}: {pluralize(self.n_rows_by_part['raw'], 'row')},"
+                f" quality {self.quality_score:.1f} of 100{warnings}"
+            ),
             f"  {self.model}: package {self.digest[:12]} in {paths.CANDIDATE_PACKAGE}, served by {serving_form}",
             "",
             f"  on {pluralize(self.n_rows_by_part['test'], 'test row')} ({percent(self.confidence)} intervals)",

@@ -107,10 +107,10 @@ def _workspace_findings(root: Path, output: DvcOutput) -> list[IntegrityFinding]
     ]
 
 
-def _member_findings(path: str, expected: str | None, found: str | None) -> list[IntegrityFinding]:
-    if expected == found:
+def _member_findings(path: str, expected: str | None, actual: str | None) -> list[IntegrityFinding]:
+    if expected == actual:
         return []
-    if found is None:
+    if actual is None:
         return [
             IntegrityFinding(
                 path=path, location="workspace", problem="missing", expected_md5=expected or "", found_md5=None
@@ -118,7 +118,7 @@ def _member_findings(path: str, expected: str | None, found: str | None) -> list
         ]
     return [
         IntegrityFinding(
-            path=path, location="workspace", problem="changed", expected_md5=expected or "", found_md5=found
+            path=path, location="workspace", problem="changed", expected_md5=expected or "", found_md5=actual
         )
     ]
 

@@ -60,7 +60,7 @@ class LabeledPredictions:
             raise DataError("metrics: a probability is missing or infinite; each row needs one for each class")
         if (self.positive is None) is (n_classes == 2):
             raise DataError(
-                f"metrics: {n_classes} classes and positive={self.positive}; expected a positive class for two classes only"
+                f"metrics: {n_classes} classes and positive={self.positive}; expected one for two classes only"
             )
 
     def take(self, rows: NDArray[Any]) -> LabeledPredictions:
@@ -160,14 +160,14 @@ class WeightedPredictions:
     @cached_property
     def cumulative_weights(self) -> dict[int, tuple[Floats, Floats]]:
         """By ranked class: cumulated weight inside and outside of it, by descending distinct score."""
-        found = {}
+        weights = {}
         for code, (order, starts, is_class) in self.scored.rankings.items():
             sorted_weights = self.weights[:, order]
             inside = np.add.reduceat(sorted_weights * is_class, starts, axis=1)
             both = np.add.reduceat(sorted_weights, starts, axis=1)
             hits, both = np.cumsum(inside, axis=1), np.cumsum(both, axis=1)
-            found[code] = (hits, both - hits)
-        return found
+            weights[code] = (hits, both - hits)
+        return weights
 
     def weighted_mean(self, values: Floats) -> Floats:
         """Return the weighted mean of one value for each row, shape (n_weightings,)."""

@@ -95,7 +95,7 @@ def _brier(rows: WeightedPredictions) -> Floats:
 
 @_metric("roc_auc", "probability", "scores")
 def _roc_auc(rows: WeightedPredictions) -> Floats:
-    """Probability that a row of the class is ranked before another (Mann-Whitney); mean over classes against the rest."""
+    """Probability that a row of the class is ranked before another (Mann-Whitney); mean over one-against-rest."""
     return _mean_of_defined([_binary_roc_auc(*rows.cumulative_weights[code]) for code in rows.scored.ranked_classes])
 
 

@@ -198,10 +198,10 @@ class Encoder:
             settings |= self._number_settings(_round_to_float32(numbers))
         replaced = self.missing == "impute" or plan.one_hot
         needs_indicator = settings["missing_code"] != -1.0 or self.missing_indicators == "always"
-        wanted = self.missing_indicators == "always" or (
+        is_indicated = self.missing_indicators == "always" or (
             self.missing_indicators == "auto" and replaced and has_missing and needs_indicator
         )
-        settings["indicator"] = wanted and (has_missing or column.nullable)
+        settings["indicator"] = is_indicated and (has_missing or column.nullable)
         return _ColumnEncoding(**settings)
 
     def _category_settings(self, *, is_coded: bool) -> dict[str, Any]:

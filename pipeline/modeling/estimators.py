@@ -77,8 +77,8 @@ def build_estimator(config: ModelConfig, *, seed: int, class_weight: str | None 
     estimator = _build_nested(config.estimator, _ESTIMATOR_KEY, seed=seed, class_weight=class_weight, depth=0)
     if not hasattr(estimator, "predict_proba"):
         raise TargetRefused(
-            f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a classifier with"
-            " predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV"
+            f"{_ESTIMATOR_KEY}._target_: {config.estimator['_target_']} does not give probabilities; choose a"
+            " classifier with predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV"
         )
     return estimator
 
@@ -163,7 +163,8 @@ def _check_argument(name: str, value: Any, accepted: tuple[str, ...], *, key: st
         raise TargetRefused(f"{key}: not allowed in a file, because it reaches outside of the model; remove it")
     if name not in accepted:
         raise ConfigError(
-            f"{key}: {target.__name__} has no such argument; expected one of {', '.join(accepted)}{did_you_mean(name, accepted)}"
+            f"{key}: {target.__name__} has no such argument; expected one of {', '.join(accepted)}"
+            f"{did_you_mean(name, accepted)}"
         )
     if name in ("n_jobs", "thread_count") and value not in (None, 1):
         raise ConfigError(f"{key}: found {value!r}, expected 1; folds run in parallel, set training.n_jobs")
@@ -239,7 +240,8 @@ def estimator_to_config(estimator: Any) -> dict[str, Any]:
     target = ".".join((*public, kind.__qualname__))
     if resolve_estimator_class(target) is not kind:
         raise TargetRefused(
-            f"{_ESTIMATOR_KEY}._target_: {target} is not the class of the estimator; configure it in a file of conf/model/"
+            f"{_ESTIMATOR_KEY}._target_: {target} is not the class of the estimator; configure it in a file"
+            " of conf/model/"
         )
     declared: dict[str, Any] = {"_target_": target}
     for name, value in estimator.get_params(deep=False).items():

@@ -192,10 +192,10 @@ def _check_model(data: bytes) -> None:
         model = messages.ModelProto.FromString(data)
     except Exception as error:  # protobuf raises its own classes
         raise IntegrityError(f"model.onnx: not an ONNX model ({error})") from error
-    if len(model.functions) or any(one.domain not in _ALLOWED_DOMAINS for one in model.opset_import):
+    if len(model.functions) or any(item.domain not in _ALLOWED_DOMAINS for item in model.opset_import):
         raise IntegrityError("model.onnx: uses custom operators")
     tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
-    if any(one.data_location == messages.TensorProto.EXTERNAL or len(one.external_data) for one in tensors):
+    if any(item.data_location == messages.TensorProto.EXTERNAL or len(item.external_data) for item in tensors):
         raise IntegrityError("model.onnx: refers to tensors in another file; a package must be self-contained")
 
 

@@ -256,7 +256,7 @@ def _bins_from_dict(value: Mapping[str, Any]) -> Bins:
         deviation=value["deviation"],
         grid=grid,
     )
-    for one in (bins, bins.finest):
-        if len(one.counts) != one.n_bins:
-            raise IntegrityError(f"reference: {one.name} has {len(one.counts)} counts for {one.n_bins} bins")
+    for part in (bins, bins.finest):
+        if len(part.counts) != part.n_bins:
+            raise IntegrityError(f"reference: {part.name} has {len(part.counts)} counts for {part.n_bins} bins")
     return bins

@@ -239,21 +239,21 @@ _UNSHARED_LOADERS = frozenset({"JsonNode", "TypeNode", "FunctionNode"})
 def _canonical_node(value: Any, renamed: dict[str, str], numbers: dict[int, int], *, last: list[int]) -> Any:
     """Return a node with sorted keys, its id and file numbered in the order of first use."""
     if isinstance(value, list):
-        return [_canonical_node(one, renamed, numbers, last=last) for one in value]
+        return [_canonical_node(child, renamed, numbers, last=last) for child in value]
     if not isinstance(value, dict):
         return value
     settled: dict[str, Any] = {}
     for name in _key_order(value):
-        one = value[name]
+        child = value[name]
         if name == "__id__":
-            settled[name] = _object_id(one, numbers, last, is_shared=value.get("__loader__") not in _UNSHARED_LOADERS)
-        elif name == "file" and isinstance(one, str):
-            suffix = one.rpartition(".")[2]
-            settled[name] = renamed.setdefault(one, f"{len(renamed)}.{suffix}")
+            settled[name] = _object_id(child, numbers, last, is_shared=value.get("__loader__") not in _UNSHARED_LOADERS)
+        elif name == "file" and isinstance(child, str):
+            suffix = child.rpartition(".")[2]
+            settled[name] = renamed.setdefault(child, f"{len(renamed)}.{suffix}")
         elif name == "content" and value.get("__loader__") == "SetNode":
-            settled[name] = _canonical_node(sorted(one, key=_without_ids), renamed, numbers, last=last)
+            settled[name] = _canonical_node(sorted(child, key=_without_ids), renamed, numbers, last=last)
         else:
-            settled[name] = _canonical_node(one, renamed, numbers, last=last)
+            settled[name] = _canonical_node(child, renamed, numbers, last=last)
     return settled
 
 

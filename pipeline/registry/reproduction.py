@@ -77,12 +77,9 @@ class ReproductionReport:
             if item.is_equal:
                 yield f"  equal    {item.name}: {_format_value(item.original)}"
             else:
-                yield f"  DIFFERS  {item.name}: original {_format_value(item.original)}, now {_format_value(item.reproduced)}"
+                yield f"  DIFFERS  {item.name}: {_change(item)}"
         if self.differences:
-            yield from (
-                f"  cause?   {cause.name}: original {_format_value(cause.original)}, now {_format_value(cause.reproduced)}"
-                for cause in self.possible_causes
-            )
+            yield from (f"  cause?   {cause.name}: {_change(cause)}" for cause in self.possible_causes)
 
 
 def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: Lineage) -> ReproductionReport:
@@ -100,8 +97,8 @@ def reproduce(root: Path, version: ModelVersion, original: Package, *, lineage: 
     if lineage.commit is None:
         edits = " with uncommitted edits" if lineage.has_edits else ""
         raise UsageError(
-            f"{version.model} version {version.version}: no commit has a dvc.lock that names its package (it was trained at"
-            f" {lineage.head_commit or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro`"
+            f"{version.model} version {version.version}: no commit has a dvc.lock that names its package (it was"
+            f" trained at {lineage.head_commit or 'an unknown commit'}{edits}); commit dvc.lock right after `dvc repro`"
         )
     with tempfile.TemporaryDirectory(prefix="mlops-reproduce-") as name:
         folder = _check_out(root, lineage.commit, Path(name) / "copy")
@@ -182,6 +179,10 @@ def _max_probability_difference(original: Package, reproduced: Package, test: An
     if original.classes != reproduced.classes or original.schema.feature_names != reproduced.schema.feature_names:
         return "other classes or features"
     return float(np.abs(original.predict_proba(test) - reproduced.predict_proba(test)).max())
+
+
+def _change(item: ComparedItem) -> str:
+    return f"original {_format_value(item.original)}, now {_format_value(item.reproduced)}"
 
 
 def _format_value(value: Any) -> str:

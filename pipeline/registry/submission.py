@@ -33,7 +33,8 @@ class Submission:
     def __str__(self) -> str:
         version = self.version
         where = f"promoted to {self.stage}" if self.stage is not None else f"is in stage {version.stage}"
-        return f"{version.model} version {version.version} ({version.semver}) {where}{'' if self.is_new else ', already registered'}"
+        known = "" if self.is_new else ", already registered"
+        return f"{version.model} version {version.version} ({version.semver}) {where}{known}"
 
 
 def evaluate_candidate(

@@ -143,7 +143,7 @@ def test_the_serving_lock_holds_nothing_that_the_full_locks_do_not() -> None:
     assert lines("requirements/serving.lock") - lines("requirements/run.lock") - lines("requirements/dev.lock") == set()
 
 
-def test_the_dockerfile_pleases_the_linter() -> None:
+def test_the_dockerfile_passes_the_linter() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [linter, "-c", "deploy/docker/hadolint.yaml", dockerfile.DOCKERFILE],

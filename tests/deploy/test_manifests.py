@@ -145,7 +145,7 @@ def test_traffic_is_refused_unless_a_policy_allows_it(manifests: tuple[dict[str,
         assert any(labels <= labels_of_pod.items() for labels_of_pod in named), f"{labels} selects nobody"
 
 
-def test_a_service_a_budget_and_a_scaler_mean_pods_that_exist(manifests: tuple[dict[str, Any], ...]) -> None:
+def test_services_budgets_and_scalers_select_existing_pods(manifests: tuple[dict[str, Any], ...]) -> None:
     named = [pod["metadata"]["labels"] for _, pod in pod_templates(manifests)]
     for manifest in manifests:
         if manifest["kind"] in {"Service", "PodDisruptionBudget"}:
@@ -180,7 +180,7 @@ def test_images_of_the_manifests_are_targets_of_the_dockerfile(tmp_path_factory:
     )
 
 
-def test_compose_starts_every_part_without_rights() -> None:
+def test_compose_starts_every_service_without_privileges() -> None:
     services = yaml.safe_load((MANIFESTS_DIR.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
     built_services = {name: service for name, service in services.items() if "build" in service}
     assert set(services) == {"postgres", "migrate", "api", "app", "monitor", "mlflow", "prometheus", "grafana"}

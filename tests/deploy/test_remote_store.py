@@ -70,7 +70,9 @@ def test_an_unreachable_store_is_named_without_its_password(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("address", ["ftp://somewhere/else", "no address"])
-def test_an_address_of_no_store_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_not_a_store_is_refused(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLOPS_PACKAGES_URL", address)
     with pytest.raises(ConfigError, match="accepted: file, s3"):
         PackageStore(tmp_path).load("0" * 64)

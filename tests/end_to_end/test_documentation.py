@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 GUIDES = [path.relative_to(ROOT) for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "decisions"]
 PAGES = ["README.md", "CONTRIBUTING.md", *map(str, GUIDES)]
-TASKS = "docs/how-to/common-tasks.md"
+# These repeat commands of the other pages, which run there.
+SUMMARIES = ("README.md", "docs/how-to/common-tasks.md")
 
 _COMMAND = re.compile(
     r"^```bash\n(?P<block>.*?)^```|`(?P<inline>(?:dvc |mlops |python -m |python benchmarks|mlflow |make |git checkout |\.venv/bin/)[^`\n]*)`",
@@ -31,8 +32,6 @@ _COMMAND = re.compile(
 _SKIPPED_COMMANDS = re.compile(
     r"make (run|serve|monitor|app|up|audit|generated-client|test|check|workflows|pictures|lock|setup|clean)\b"
 )
-# The table of common tasks repeats commands of the guides; the slow ones run there.
-_LONG = re.compile(r"dvc exp run -S|python -m stages\.train -m|mlops tracking adopt")
 _BENCHMARK = re.compile(r"python benchmarks/\w+\.py")
 # These have a test of their own, which runs them to the end and looks at what they made.
 _EXTERNAL_COMMANDS = re.compile(
@@ -71,11 +70,11 @@ def commands(page: str) -> list[str]:
 
 
 def commands_to_try(page: str) -> list[str]:
-    """Return the commands of a page but those that take long and that another page has too."""
-    if page != TASKS:
+    """Return the commands of a page; a summary leaves out those that another page has too."""
+    if page not in SUMMARIES:
         return commands(page)
-    elsewhere = {one for other in PAGES if other != page for one in commands(other)}
-    return [one for one in commands(page) if not (_LONG.match(one) and one in elsewhere)]
+    elsewhere = {command for other in PAGES if other not in SUMMARIES for command in commands(other)}
+    return [command for command in commands(page) if command not in elsewhere]
 
 
 def test_the_pages_have_commands() -> None:

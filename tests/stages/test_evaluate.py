@@ -24,8 +24,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def output_digests() -> dict[str, str]:
-    found = [*OUTPUTS, *sorted(paths.PLOTS.iterdir())]
-    return {str(path): files.sha256_file(path) for path in found}
+    outputs = [*OUTPUTS, *sorted(paths.PLOTS.iterdir())]
+    return {str(path): files.sha256_file(path) for path in outputs}
 
 
 def test_everything_that_the_graph_promises_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

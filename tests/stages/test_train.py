@@ -17,12 +17,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_package_and_its_figures_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_package_and_its_metrics_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train.main()
     written = package.load_package(paths.CANDIDATE_PACKAGE)
-    figures = files.read_json(paths.TRAIN_METRICS)
-    assert set(figures) == {*METRICS, "threshold", "baselines"}
-    assert written.metrics["log_loss"] == figures["log_loss"]
+    metrics = files.read_json(paths.TRAIN_METRICS)
+    assert set(metrics) == {*METRICS, "threshold", "baselines"}
+    assert written.metrics["log_loss"] == metrics["log_loss"]
     assert written.manifest.model == "logistic_regression"
     assert f"package {written.digest[:12]}" in capsys.readouterr().out
 

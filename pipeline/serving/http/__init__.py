@@ -1,1 +1,1 @@
-"""The HTTP API: routes, limits, credentials, problems, metrics; it asks the engine for every answer."""
+"""The HTTP API of the engine: endpoints, authentication, limits, problem documents and metrics."""

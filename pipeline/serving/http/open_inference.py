@@ -131,10 +131,10 @@ def _requested_outputs(request: _RequestBody) -> dict[str, bool]:
     is_binary = request.parameters.get("binary_data_output") is True
     if not request.outputs:
         return dict.fromkeys(_OUTPUT_DATATYPES, is_binary)
-    unknown = [one.name for one in request.outputs if one.name not in _OUTPUT_DATATYPES]
+    unknown = [output.name for output in request.outputs if output.name not in _OUTPUT_DATATYPES]
     if unknown:
         raise InvalidRequest.for_field("outputs", "unknown", f"outputs are {', '.join(_OUTPUT_DATATYPES)}")
-    return {one.name: one.parameters.get("binary_data", is_binary) is True for one in request.outputs}
+    return {output.name: output.parameters.get("binary_data", is_binary) is True for output in request.outputs}
 
 
 def _feature_columns(tensors: list[_Tensor], tail: bytes, schema: Schema, max_rows: int) -> dict[str, list[Any]]:

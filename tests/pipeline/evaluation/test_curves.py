@@ -42,57 +42,57 @@ def hand() -> LabeledPredictions:
 
 
 def test_roc_of_four_rows() -> None:
-    found = roc_table(hand())
-    assert found["false_positive_rate"].tolist() == [0, 0, 0.5, 0.5, 1]
-    assert found["true_positive_rate"].tolist() == [0, 0.5, 0.5, 1, 1]
-    assert found["threshold"].tolist() == [1.0, 0.9, 0.6, 0.4, 0.1]
+    table = roc_table(hand())
+    assert table["false_positive_rate"].tolist() == [0, 0, 0.5, 0.5, 1]
+    assert table["true_positive_rate"].tolist() == [0, 0.5, 0.5, 1, 1]
+    assert table["threshold"].tolist() == [1.0, 0.9, 0.6, 0.4, 0.1]
 
 
 def test_precision_and_recall_of_four_rows() -> None:
-    found = precision_recall_table(hand())
-    assert found["recall"].tolist() == [0.5, 0.5, 1, 1]
-    assert found["precision"].tolist() == pytest.approx([1, 1 / 2, 2 / 3, 1 / 2])
+    table = precision_recall_table(hand())
+    assert table["recall"].tolist() == [0.5, 0.5, 1, 1]
+    assert table["precision"].tolist() == pytest.approx([1, 1 / 2, 2 / 3, 1 / 2])
 
 
 def test_lift_of_four_rows() -> None:
-    found = lift_table(hand()).set_index("share_of_rows")
-    assert found.loc[0.5, "share_found"] == 0.5
-    assert found.loc[0.5, "lift"] == 1.0
-    assert found.loc[1.0, "share_found"] == 1.0
-    assert found.loc[0.1, "lift"] == pytest.approx(2.0)
+    table = lift_table(hand()).set_index("share_of_rows")
+    assert table.loc[0.5, "share_found"] == 0.5
+    assert table.loc[0.5, "lift"] == 1.0
+    assert table.loc[1.0, "share_found"] == 1.0
+    assert table.loc[0.1, "lift"] == pytest.approx(2.0)
 
 
 @settings(max_examples=60, deadline=None)
 @given(scored())
 def test_roc_agrees_with_scikit_learn(rows: LabeledPredictions) -> None:
-    found = roc_table(rows)
+    table = roc_table(rows)
     false, true, _ = roc_curve(rows.y, rows.probabilities[:, 1], drop_intermediate=False)
-    assert found["false_positive_rate"].to_numpy() == pytest.approx(false)
-    assert found["true_positive_rate"].to_numpy() == pytest.approx(true)
+    assert table["false_positive_rate"].to_numpy() == pytest.approx(false)
+    assert table["true_positive_rate"].to_numpy() == pytest.approx(true)
 
 
 @settings(max_examples=60, deadline=None)
 @given(scored())
 def test_precision_and_recall_agree_with_scikit_learn(rows: LabeledPredictions) -> None:
-    found = precision_recall_table(rows)
+    table = precision_recall_table(rows)
     precision, recall, threshold = precision_recall_curve(rows.y, rows.probabilities[:, 1])
-    assert found["precision"].to_numpy() == pytest.approx(precision[:-1][::-1])
-    assert found["recall"].to_numpy() == pytest.approx(recall[:-1][::-1])
-    assert found["threshold"].to_numpy() == pytest.approx(threshold[::-1])
+    assert table["precision"].to_numpy() == pytest.approx(precision[:-1][::-1])
+    assert table["recall"].to_numpy() == pytest.approx(recall[:-1][::-1])
+    assert table["threshold"].to_numpy() == pytest.approx(threshold[::-1])
 
 
 @settings(max_examples=60, deadline=None)
 @given(scored())
 def test_calibration_agrees_with_scikit_learn(rows: LabeledPredictions) -> None:
-    found = calibration_table(rows)
+    table = calibration_table(rows)
     observed, predicted = calibration_curve(rows.y, rows.probabilities[:, 1], n_bins=10)
     # scikit-learn puts a probability on an edge into the bin below; only sets without one can be compared.
     if (rows.probabilities[:, 1] * 10 % 1 > 1e-9).all():
-        assert found["observed"].to_numpy() == pytest.approx(observed)
-        assert found["predicted"].to_numpy() == pytest.approx(predicted)
-    assert found["rows"].sum() == rows.n_rows
-    assert (found["low"] <= found["observed"] + 1e-12).all()
-    assert (found["observed"] <= found["high"] + 1e-12).all()
+        assert table["observed"].to_numpy() == pytest.approx(observed)
+        assert table["predicted"].to_numpy() == pytest.approx(predicted)
+    assert table["rows"].sum() == rows.n_rows
+    assert (table["low"] <= table["observed"] + 1e-12).all()
+    assert (table["observed"] <= table["high"] + 1e-12).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -111,8 +111,8 @@ def test_wilsons_interval_is_the_published_one() -> None:
         predicted=np.ones(10, dtype=int),
         positive=1,
     )
-    found = calibration_table(rows).iloc[0]
-    assert (found["low"], found["high"]) == pytest.approx((0.490, 0.943), abs=0.0005)
+    table = calibration_table(rows).iloc[0]
+    assert (table["low"], table["high"]) == pytest.approx((0.490, 0.943), abs=0.0005)
 
 
 def test_a_long_curve_keeps_its_shape_in_200_points() -> None:
@@ -122,9 +122,9 @@ def test_a_long_curve_keeps_its_shape_in_200_points() -> None:
     rows = LabeledPredictions(
         y=y, probabilities=np.column_stack([1 - p, p]), predicted=(p >= 0.5).astype(int), positive=1
     )
-    found = roc_table(rows)
-    assert len(found) == 200
-    area = auc(found["false_positive_rate"], found["true_positive_rate"])
+    table = roc_table(rows)
+    assert len(table) == 200
+    area = auc(table["false_positive_rate"], table["true_positive_rate"])
     assert area == pytest.approx(compute_metrics(rows, ["roc_auc"])["roc_auc"], abs=0.002)
 
 
@@ -136,11 +136,11 @@ def test_a_curve_of_one_class_is_empty() -> None:
 
 
 def test_confusion_has_one_sorted_line_for_each_row() -> None:
-    found = confusion_table(hand(), ("no", "yes"))
-    assert found.to_numpy().tolist() == [["no", "no"], ["no", "yes"], ["yes", "no"], ["yes", "yes"]]
+    table = confusion_table(hand(), ("no", "yes"))
+    assert table.to_numpy().tolist() == [["no", "no"], ["no", "yes"], ["yes", "no"], ["yes", "yes"]]
 
 
 def test_three_classes_are_pooled_into_one_curve() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
-    found = roc_table(LabeledPredictions(np.array([0, 1, 2]), probabilities, np.array([0, 1, 2])))
-    assert auc(found["false_positive_rate"], found["true_positive_rate"]) == 1.0
+    table = roc_table(LabeledPredictions(np.array([0, 1, 2]), probabilities, np.array([0, 1, 2])))
+    assert auc(table["false_positive_rate"], table["true_positive_rate"]) == 1.0

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 def test_a_report_is_plain_json(binary: PackagedProblem, three_classes: PackagedProblem) -> None:
     for problem in (binary, three_classes):
         assert json.loads(canonical_json(problem.report.as_dict()))["rows"] == {"train": 400, "test": 300}
-        shown = json.loads(canonical_json(problem.report.dvc_metrics()))
-        assert set(shown) == {*METRICS, "baselines"}
+        metrics = json.loads(canonical_json(problem.report.dvc_metrics()))
+        assert set(metrics) == {*METRICS, "baselines"}
 
 
 def test_tables_are_written_completely(binary: PackagedProblem, tmp_path: Path) -> None:
     binary.report.write_tables(tmp_path / "plots")
-    found = {path.name: pd.read_csv(path) for path in sorted((tmp_path / "plots").iterdir())}
-    assert list(found) == ["calibration.csv", "confusion.csv", "importance.csv", "lift.csv", "pr.csv", "roc.csv"]
-    assert len(found["confusion.csv"]) == 300
+    tables = {path.name: pd.read_csv(path) for path in sorted((tmp_path / "plots").iterdir())}
+    assert list(tables) == ["calibration.csv", "confusion.csv", "importance.csv", "lift.csv", "pr.csv", "roc.csv"]
+    assert len(tables["confusion.csv"]) == 300
     assert b"\r" not in (tmp_path / "plots/roc.csv").read_bytes()
 
 

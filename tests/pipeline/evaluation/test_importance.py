@@ -19,22 +19,24 @@ def test_the_feature_that_determines_the_class_is_most_important(binary: Package
     assert first.column == "size"
     assert first.low > 0
     assert first.low <= first.mean <= first.high
-    assert {one.column for one in others} == {"count", "colour", "is_new", "seen_at"}
-    assert max(abs(one.mean) for one in others) < first.mean
+    assert {feature.column for feature in others} == {"count", "colour", "is_new", "seen_at"}
+    assert max(abs(feature.mean) for feature in others) < first.mean
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "brier"])
 def test_importance_is_positive_for_worse_in_either_direction(binary: PackagedProblem, metric: str) -> None:
     codes = encode_target(binary.test, binary.package.schema.target)
-    found = permutation_importance(
+    importances = permutation_importance(
         binary.package.serving_classifier, binary.test, codes, metric=metric, repeats=2, seed=0
     )
-    assert found[0].column == "size"
-    assert found[0].mean > 0
+    assert importances[0].column == "size"
+    assert importances[0].mean > 0
 
 
 def test_importance_of_many_rows_uses_a_sample(binary: PackagedProblem) -> None:
     many = pd.concat([binary.test] * 40, ignore_index=True)
     codes = encode_target(many, binary.package.schema.target)
-    found = permutation_importance(binary.package.serving_classifier, many, codes, metric="log_loss", repeats=2, seed=0)
-    assert found[0].mean == pytest.approx(binary.report.importance[0].mean, rel=0.2)
+    importances = permutation_importance(
+        binary.package.serving_classifier, many, codes, metric="log_loss", repeats=2, seed=0
+    )
+    assert importances[0].mean == pytest.approx(binary.report.importance[0].mean, rel=0.2)

@@ -1,4 +1,4 @@
-"""A package judged as a whole: figures, baselines, importance, proof, and what is written."""
+"""An evaluation agrees with scikit-learn, and is independent of threads and column order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def test_metrics_are_those_of_the_test_rows(binary: PackagedProblem) -> None:
     codes = encode_target(binary.test, binary.package.schema.target)
     served = binary.package.predict_proba(binary.test)
-    found = binary.report.metrics["log_loss"]
-    assert found.value == pytest.approx(log_loss(codes, served))
-    assert found.low < found.value < found.high
+    estimate = binary.report.metrics["log_loss"]
+    assert estimate.value == pytest.approx(log_loss(codes, served))
+    assert estimate.low < estimate.value < estimate.high
     assert set(binary.report.metrics) == set(METRICS)
 
 
@@ -46,11 +46,11 @@ def test_each_class_is_evaluated_against_the_rest(three_classes: PackagedProblem
 
 
 def test_baselines_are_fitted_to_train_rows_and_compared_in_pairs(binary: PackagedProblem) -> None:
-    found = binary.report.baselines["majority"]
-    assert found.metrics["log_loss"] == pytest.approx(np.log(2))
-    assert found.difference["log_loss"].high < 0
-    value = binary.report.metrics["log_loss"].value - found.metrics["log_loss"]
-    assert found.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
+    baseline = binary.report.baselines["majority"]
+    assert baseline.metrics["log_loss"] == pytest.approx(np.log(2))
+    assert baseline.difference["log_loss"].high < 0
+    value = binary.report.metrics["log_loss"].value - baseline.metrics["log_loss"]
+    assert baseline.difference["log_loss"].value == pytest.approx(value, abs=1e-9)
 
 
 def test_slices_cover_every_feature_but_text(binary: PackagedProblem) -> None:
@@ -99,11 +99,11 @@ def test_the_order_of_columns_changes_nothing(binary: PackagedProblem) -> None:
 
 
 def test_undefined_metrics_of_one_class_are_none(binary: PackagedProblem) -> None:
-    one = replace(binary, test=binary.test[binary.test["answer"] == "yes"].reset_index(drop=True)).evaluate()
-    assert one.metrics["roc_auc"].value is None
-    assert one.metrics["log_loss"].value is not None
-    assert one.tables["roc"].empty
-    assert "not defined" in model_card(one, binary.config)
+    one_class = replace(binary, test=binary.test[binary.test["answer"] == "yes"].reset_index(drop=True)).evaluate()
+    assert one_class.metrics["roc_auc"].value is None
+    assert one_class.metrics["log_loss"].value is not None
+    assert one_class.tables["roc"].empty
+    assert "not defined" in model_card(one_class, binary.config)
 
 
 def test_rows_without_the_target_are_refused(binary: PackagedProblem) -> None:
@@ -124,7 +124,7 @@ def test_an_unknown_metric_of_slices_names_its_key(binary: PackagedProblem) -> N
 def test_every_plot_of_the_graph_has_its_table_and_columns(binary: PackagedProblem) -> None:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
     drawn = set()
-    for (plot,) in (one.values() for one in declared):
+    for (plot,) in (entry.values() for entry in declared):
         ((file, y),) = plot["y"].items()
         table = binary.report.tables[file.removeprefix("plots/").removesuffix(".csv")]
         assert {plot["x"], y} <= set(table.columns)

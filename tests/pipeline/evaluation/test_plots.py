@@ -1,4 +1,4 @@
-"""Every table becomes a figure that says what it shows, without a screen."""
+"""Each table has a plot with a title and content."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TABLES = {
 }
 
 
-def test_every_figure_has_a_table_here() -> None:
+def test_every_plot_has_a_table_here() -> None:
     assert set(TABLES) == set(PLOT_FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
+def test_a_plot_has_a_title_and_content(name: str) -> None:
     figure = draw_plot(name, TABLES[name])
     axes = figure.axes[0]
     assert axes.get_title()
@@ -39,8 +39,8 @@ def test_a_figure_has_a_title_and_something_on_it(name: str) -> None:
 
 
 def test_the_confusion_plot_shows_counts_and_shares() -> None:
-    shown = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
-    assert shown == ["1\n50%", "1\n50%", "0\n0%", "1\n100%"]
+    texts = [text.get_text() for text in draw_plot("confusion", TABLES["confusion"]).axes[0].texts]
+    assert texts == ["1\n50%", "1\n50%", "0\n0%", "1\n100%"]
 
 
 def test_the_greatest_importance_is_on_top() -> None:
@@ -54,7 +54,7 @@ def test_an_undefined_curve_has_a_note() -> None:
     assert [text.get_text() for text in axes.texts] == ["not defined for these rows"]
 
 
-def test_an_unknown_figure_names_those_that_there_are() -> None:
+def test_the_error_of_an_unknown_plot_lists_the_known_ones() -> None:
     with pytest.raises(UnknownOption, match="confusion, roc, pr, calibration, lift, importance"):
         draw_plot("gain", TABLES["lift"])
 
@@ -63,7 +63,8 @@ def test_an_unknown_figure_names_those_that_there_are() -> None:
 def test_drawing_needs_neither_pyplot_nor_a_screen() -> None:
     code = (
         "import sys, pandas as pd; from pipeline.evaluation.plots import draw_plot;"
-        "draw_plot('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]})); print('matplotlib.pyplot' in sys.modules)"
+        "draw_plot('lift', pd.DataFrame({'share_of_rows': [1.0], 'lift': [1.0]}));"
+        "print('matplotlib.pyplot' in sys.modules)"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "False"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "False"

@@ -16,7 +16,7 @@ OLD = Schema("small", (SIZE, COLOR), TARGET)
 
 
 def changed(*columns: Column, target: Target = TARGET) -> list[tuple[str, bool]]:
-    return [(str(one), one.is_breaking) for one in compare_schemas(OLD, Schema("small", columns, target))]
+    return [(str(change), change.is_breaking) for change in compare_schemas(OLD, Schema("small", columns, target))]
 
 
 def test_equal_declarations_have_no_change() -> None:
@@ -24,7 +24,7 @@ def test_equal_declarations_have_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "said", "breaks"),
+    ("columns", "description", "breaks"),
     [
         ((SIZE,), "colour was removed", True),
         ((SIZE, COLOR, Column("new", "float", "Float64")), "new was added and is required", True),

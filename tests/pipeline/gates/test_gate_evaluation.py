@@ -1,4 +1,4 @@
-"""Gates are held to models whose worth is known: better, equal, worse, leaky, unlike."""
+"""The gates decide correctly on better, equal, worse, leaking and incompatible models."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _evaluate(candidate_package: Package) -> dict[str, Any]:
         settings("evaluation.bootstrap_samples=200", "evaluation.importance_repeats=1"),
     )
     return evaluate(
-        candidate_package, rows.train, rows.test, config=config.evaluation, objective="log_loss", seed=1
+        candidate_package, rows.train, rows.test, config=config.evaluation, selection_metric="log_loss", seed=1
     ).as_dict()
 
 
@@ -71,8 +71,8 @@ def results(report: GateReport) -> dict[str, str]:
 
 
 def test_the_first_candidate_needs_no_champion(packages: dict[str, Package]) -> None:
-    found = results(evaluate_candidate(packages["default"]))
-    assert {found[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
+    result_of = results(evaluate_candidate(packages["default"]))
+    assert {result_of[name] for name in ("champion", "slices", "schema", "onnx", "size", "latency", "limit ece")} == {
         "pass"
     }
 
@@ -94,7 +94,7 @@ def test_an_overfitted_model_is_not_better_than_a_tree_of_depth_2(
     assert abs(accuracy[0] - accuracy[1]) < 0.02
 
 
-def test_the_champion_itself_is_held(packages: dict[str, Package]) -> None:
+def test_the_champion_itself_gets_the_verdict_hold(packages: dict[str, Package]) -> None:
     assert evaluate_candidate(packages["default"], packages["default"]).verdict in {"hold", "reject"}
     assert results(evaluate_candidate(packages["default"], packages["default"]))["champion"] == "hold"
 
@@ -106,8 +106,8 @@ def test_a_planted_leak_is_found_by_validation_and_stops_everything(packages: di
     declared = Schema.from_config(config.data)
     planted = replace(declared, columns=(*declared.columns, leak))
     leaking = rows.assign(told_before=(rows[target.column] == target.positive).astype("Float64") * 3 + 1)
-    found = validate(leaking, planted, config.validation).as_dict()
-    report = evaluate_candidate(packages["default"], leakage=found["leakage"])
+    validation = validate(leaking, planted, config.validation).as_dict()
+    report = evaluate_candidate(packages["default"], leakage=validation["leakage"])
     assert ("leakage", "told_before reveals the label") in [(gate.name, gate.reason) for gate in report.unmet_gates]
     assert report.verdict == "reject"
 
@@ -125,14 +125,15 @@ def test_rows_with_errors_stop_everything(packages: dict[str, Package]) -> None:
     ],
 )
 def test_a_missed_limit_shows_value_and_limit(packages: dict[str, Package], override: str, gate: str) -> None:
-    (failed,) = [one for one in evaluate_candidate(packages["default"], None, override).unmet_gates if one.name == gate]
+    report = evaluate_candidate(packages["default"], None, override)
+    (failed,) = [unmet for unmet in report.unmet_gates if unmet.name == gate]
     assert failed.value is not None
     assert failed.threshold is not None
     assert (failed.fails_when, failed.value > failed.threshold) == ("above", True)
 
 
 def test_a_calibration_error_at_chance_level_passes(packages: dict[str, Package]) -> None:
-    few = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
+    few_rows = GateInputs(parts("personality", N_ROWS).test.head(60), _cached_evaluation(packages["default"]), SOUND)
     many = GateInputs(parts("personality", N_ROWS).test, _cached_evaluation(packages["default"]), SOUND)
     floors = [
         next(
@@ -140,7 +141,7 @@ def test_a_calibration_error_at_chance_level_passes(packages: dict[str, Package]
             for gate in evaluate_gates(packages["default"], rows, settings().promotion, seed=1).gates
             if "ece" in gate.name
         )
-        for rows in (few, many)
+        for rows in (few_rows, many)
     ]
     declared = settings().promotion.metric_limits["ece"]
     assert floors[0] is not None
@@ -189,29 +190,41 @@ def test_equal_models_are_promoted_no_more_often_than_declared() -> None:
     config, n = _promotion(), 400
     promoted = 0
     for seed in range(n):
-        mine, theirs = _models_of_equal_worth(seed)
-        found = compare_paired(
-            mine, theirs, ["log_loss"], confidence_level=config.confidence_level, n_resamples=500, seed=seed
+        candidate_rows, champion_rows = _models_of_equal_worth(seed)
+        differences = compare_paired(
+            candidate_rows,
+            champion_rows,
+            ["log_loss"],
+            confidence_level=config.confidence_level,
+            n_resamples=500,
+            seed=seed,
         )["log_loss"]
-        promoted += _champion_test_gate(found, config).passed
+        promoted += _champion_test_gate(differences, config).passed
     declared = (1 - config.confidence_level) / 2
     assert promoted / n <= declared + 3 * np.sqrt(declared * (1 - declared) / n)
 
 
 def test_a_non_inferior_model_passes_the_non_inferiority_test() -> None:
-    mine, theirs = _models_of_equal_worth(1, 20_000)
-    found = compare_paired(mine, theirs, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1)["log_loss"]
-    assert _champion_test_gate(found, _promotion(test="non_inferiority", margin=0.05)).passed
-    assert not _champion_test_gate(found, _promotion(test="superiority")).passed
+    candidate_rows, champion_rows = _models_of_equal_worth(1, 20_000)
+    differences = compare_paired(
+        candidate_rows, champion_rows, ["log_loss"], confidence_level=0.95, n_resamples=500, seed=1
+    )["log_loss"]
+    assert _champion_test_gate(differences, _promotion(test="non_inferiority", margin=0.05)).passed
+    assert not _champion_test_gate(differences, _promotion(test="superiority")).passed
 
 
 def test_a_metric_with_higher_is_better_exchanges_the_sides() -> None:
-    mine, theirs = _models_of_equal_worth(1)
+    candidate_rows, champion_rows = _models_of_equal_worth(1)
     worse = LabeledPredictions(
-        y=theirs.y, probabilities=theirs.probabilities[:, ::-1].copy(), predicted=1 - theirs.predicted, positive=1
+        y=champion_rows.y,
+        probabilities=champion_rows.probabilities[:, ::-1].copy(),
+        predicted=1 - champion_rows.predicted,
+        positive=1,
     )
-    found = compare_paired(mine, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
-    gate = _champion_test_gate(found, _promotion(metric="roc_auc"))
+    differences = compare_paired(candidate_rows, worse, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)[
+        "roc_auc"
+    ]
+    gate = _champion_test_gate(differences, _promotion(metric="roc_auc"))
     assert (gate.result, gate.fails_when) == ("pass", "below")
-    back = compare_paired(worse, mine, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
+    back = compare_paired(worse, candidate_rows, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=1)["roc_auc"]
     assert _champion_test_gate(back, _promotion(metric="roc_auc")).result == "fail"

@@ -1,4 +1,4 @@
-"""A model goes the whole way from frames to Production by the calls that a notebook makes."""
+"""A model goes from DataFrames to Production by the calls of a notebook."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def train_and_test_arguments() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
     )
 
 
-def train(mlops: MLOpsPipeline, model: Any, **more: Any) -> Any:
+def train(mlops: MLOpsPipeline, model: Any, **options: Any) -> Any:
     X_train, y_train, X_test, y_test = train_and_test_arguments()
     return mlops.train_and_track_model(
-        model=model, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **more
+        model=model, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **options
     )
 
 
@@ -87,7 +87,7 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
     second = train(mlops, HistGradientBoostingClassifier(max_iter=40), register_model=True)
     assert second.gates.champion == first.package.digest
     best = mlops.get_best_model("log_loss")
-    losses = [one.cross_validated["log_loss"] for one in (first, second)]
+    losses = [trained.cross_validated["log_loss"] for trained in (first, second)]
     assert (best.version.version, best.value) == (1 + losses.index(min(losses)), min(losses))
     assert list(mlops.registry.load_model("personality_model").predict(rows.test.head(3))) == list(
         first.package.predict(rows.test.head(3))
@@ -103,7 +103,7 @@ def test_a_model_goes_from_frames_to_production(mlops: MLOpsPipeline) -> None:
     assert json.dumps(report.as_dict())
 
 
-def test_the_run_holds_parameters_figures_gates_and_the_package(mlops: MLOpsPipeline) -> None:
+def test_the_run_holds_parameters_metrics_gates_and_the_package(mlops: MLOpsPipeline) -> None:
     trained = train(mlops, LogisticRegression(C=0.5))
     assert trained.version is None
     (run,) = mlops.tracker.search_runs({"mlops.kind": "model"})
@@ -175,7 +175,7 @@ def test_without_a_version_there_is_no_best_model(mlops: MLOpsPipeline) -> None:
         HistGradientBoostingClassifier(max_leaf_nodes=None, learning_rate=np.float64(0.2)),
         VotingClassifier([("a", LogisticRegression(C=2)), ("b", RandomForestClassifier(n_jobs=4))], voting="soft"),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda estimator_: type(estimator_).__name__,
 )
 def test_an_estimator_is_declared_so_that_it_is_built_again(estimator: Any) -> None:
     again = build_estimator(model_config_of(estimator), seed=1)
@@ -204,5 +204,5 @@ def test_the_examples_of_the_documentation_run(mlops: MLOpsPipeline, capsys: pyt
     assert len(blocks) == 2
     for block in blocks:
         exec(block, names)
-    assert [one.stage for one in mlops.registry.list_models()] == ["Archived", "Production"]
+    assert [version.stage for version in mlops.registry.list_models()] == ["Archived", "Production"]
     assert "verdict: promote" in capsys.readouterr().out

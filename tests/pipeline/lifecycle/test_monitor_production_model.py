@@ -1,4 +1,4 @@
-"""The version in production is judged on rows that are handed over, or on those of the log."""
+"""The Production version is monitored on a DataFrame, or on the prediction log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mlops(project: Path) -> MLOpsPipeline:
     return MLOpsPipeline("tries", MODEL_NAME, root=project)
 
 
-def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops: MLOpsPipeline, project: Path) -> None:
+def test_frames_are_evaluated_with_and_without_a_reference(mlops: MLOpsPipeline, project: Path) -> None:
     package = production_package(project)[0]
     recent, reference = live_rows(800, 1), live_rows(1_200, 2)
     number = next(one.name for one in package.schema.features if one.is_numeric)
@@ -40,17 +40,17 @@ def test_rows_that_are_handed_over_are_judged_with_and_without_a_reference(mlops
 def test_rows_without_outcomes_get_estimated_performance(mlops: MLOpsPipeline, project: Path) -> None:
     package = production_package(project)[0]
     recent = live_rows(300)[list(package.schema.feature_names)]
-    found = mlops.monitor_production_model(recent)
-    assert (found["performance"]["accuracy"], found["performance"]["n_outcomes"]) == (None, 0)
-    assert found["performance"]["estimated"]["accuracy"]["value"] == pytest.approx(
+    report = mlops.monitor_production_model(recent)
+    assert (report["performance"]["accuracy"], report["performance"]["n_outcomes"]) == (None, 0)
+    assert report["performance"]["estimated"]["accuracy"]["value"] == pytest.approx(
         package.predict_proba(recent).max(axis=1).mean(), abs=1e-6
     )
-    assert found["degradation"]["degradation_detected"] is False
+    assert report["degradation"]["degradation_detected"] is False
 
 
 def test_without_rows_the_log_is_evaluated(mlops: MLOpsPipeline) -> None:
-    found = mlops.monitor_production_model()
-    assert (found["dashboard"]["total_predictions"], found["drift"]["verdict"]) == (0, "not_enough_data")
+    report = mlops.monitor_production_model()
+    assert (report["dashboard"]["total_predictions"], report["drift"]["verdict"]) == (0, "not_enough_data")
 
 
 def test_a_frame_of_something_else_is_refused(mlops: MLOpsPipeline) -> None:

@@ -1,4 +1,4 @@
-"""A profile is one file with the functions of what was looked at; what keeps py-spy away is said in words."""
+"""A profile is one SVG file with function names; errors of py-spy are reported with the remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def titles(path: Path) -> str:
     tree = ET.parse(path)
-    return "\n".join(one.text or "" for one in tree.iter("{http://www.w3.org/2000/svg}title"))
+    return "\n".join(title.text or "" for title in tree.iter("{http://www.w3.org/2000/svg}title"))
 
 
 def write_fake_py_spy(folder: Path, stderr: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a kill leaves behind is found, repaired on request, and never taken from a living process."""
+"""Leftovers of a kill are found, repaired on request, and never taken from a live process."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def test_the_unfinished_file_of_a_stage_at_work_is_left_alone(tmp_path: Path) ->
 
 
 def test_a_project_that_registered_nothing_gets_no_database(tmp_path: Path) -> None:
-    found = by_check(tmp_path, repair=True)
-    assert {found[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
+    diagnoses = by_check(tmp_path, repair=True)
+    assert {diagnoses[name].detail for name in ("audit trail", "mlflow aliases")} == {"no version is registered yet"}
     assert not (tmp_path / "state").exists()
 
 
@@ -129,13 +129,13 @@ def test_a_changed_audit_trail_is_a_problem(registered: ModelRegistry, tmp_path:
     with closing(sqlite3.connect(tmp_path / "state/state.db", isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER audit_delete")
         connection.execute("DELETE FROM audit WHERE seq = 1")
-    found = by_check(tmp_path, repair=True)["audit trail"]
-    assert (found.state, "entry 1 entries 1 to 1 are missing" in found.detail) == ("problem", True)
+    diagnosis = by_check(tmp_path, repair=True)["audit trail"]
+    assert (diagnosis.state, "entry 1 entries 1 to 1 are missing" in diagnosis.detail) == ("problem", True)
 
 
 def test_without_mlflow_the_aliases_are_not_compared_and_nothing_stops(
     registered: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    found = by_check(tmp_path, repair=True)["mlflow aliases"]
-    assert (found.state, "not compared" in found.detail) == ("ok", True)
+    diagnosis = by_check(tmp_path, repair=True)["mlflow aliases"]
+    assert (diagnosis.state, "not compared" in diagnosis.detail) == ("ok", True)

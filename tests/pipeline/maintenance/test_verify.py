@@ -1,4 +1,4 @@
-"""A flipped byte is found, in an output and in the cache, against a real DVC project."""
+"""A flipped byte is found in an output and in the cache of a real DVC project."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def cached(project: Workspace, content: bytes) -> Path:
 
 
 def test_a_sound_project_has_no_findings(project: Workspace) -> None:
-    found = verify_project(project.root)
-    assert (found.n_outputs, found.n_cached, found.findings) == (3, 4, ())
+    verification = verify_project(project.root)
+    assert (verification.n_outputs, verification.n_cached, verification.findings) == (3, 4, ())
 
 
 @pytest.mark.parametrize("path", ["file", "folder/a", "folder/deep/b", "plain"])

@@ -34,9 +34,9 @@ def test_an_interval_holds_its_value_and_narrows_with_more_rows() -> None:
 
 def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
     rows = binary_predictions([1] * 800 + [0] * 200, [0.9] * 1000)
-    found = estimate_metrics(rows, ["accuracy"], confidence_level=0.95, n_resamples=4000, seed=3)["accuracy"]
+    estimate = estimate_metrics(rows, ["accuracy"], confidence_level=0.95, n_resamples=4000, seed=3)["accuracy"]
     half = 1.959963984540054 * math.sqrt(0.8 * 0.2 / 1000)
-    assert (found.low, found.high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.002)
+    assert (estimate.low, estimate.high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.002)
 
 
 def test_intervals_have_nominal_coverage() -> None:
@@ -45,8 +45,8 @@ def test_intervals_have_nominal_coverage() -> None:
     for seed in range(200):
         right = (rng.random(150) < 0.8).astype(int)
         rows = binary_predictions(right.tolist(), [0.9] * 150)
-        found = estimate_metrics(rows, ["accuracy"], confidence_level=0.9, n_resamples=200, seed=seed)["accuracy"]
-        covered += found.low <= 0.8 <= found.high
+        estimate = estimate_metrics(rows, ["accuracy"], confidence_level=0.9, n_resamples=200, seed=seed)["accuracy"]
+        covered += estimate.low <= 0.8 <= estimate.high
     assert 0.84 <= covered / 200 <= 0.96
 
 
@@ -59,14 +59,16 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 def test_no_interval_when_most_resamples_are_undefined() -> None:
     rows = binary_predictions([1] + [0] * 30, [0.9] + [0.1] * 30)
-    found = estimate_metrics(rows, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=0)["roc_auc"]
-    assert (found.value, found.low, found.high) == (1.0, None, None)
+    estimate = estimate_metrics(rows, ["roc_auc"], confidence_level=0.95, n_resamples=200, seed=0)["roc_auc"]
+    assert (estimate.value, estimate.low, estimate.high) == (1.0, None, None)
 
 
 def test_a_model_is_no_better_than_itself() -> None:
     rows = HAND_EXAMPLE.take(np.arange(40) % 4)
-    found = compare_paired(rows, rows, METRIC_NAMES, confidence_level=0.95, n_resamples=50, seed=0)
-    assert {(one.value, one.low, one.high) for one in found.values()} == {(0.0, 0.0, 0.0)}
+    differences = compare_paired(rows, rows, METRIC_NAMES, confidence_level=0.95, n_resamples=50, seed=0)
+    assert {(difference.value, difference.low, difference.high) for difference in differences.values()} == {
+        (0.0, 0.0, 0.0)
+    }
 
 
 def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
@@ -77,13 +79,13 @@ def test_a_paired_interval_separates_models_that_two_intervals_do_not() -> None:
     worse = binary_predictions(y.tolist(), (0.5 + (p - 0.5) * 0.9).tolist())
     options = {"confidence_level": 0.95, "n_resamples": 300, "seed": 0}
     difference = compare_paired(good, worse, ["brier"], **options)["brier"]
-    one, other = (
+    first, other = (
         estimate_metrics(good, ["brier"], **options)["brier"],
         estimate_metrics(worse, ["brier"], **options)["brier"],
     )
     assert difference.low > 0 or difference.high < 0
-    assert one.low < other.high
-    assert other.low < one.high
+    assert first.low < other.high
+    assert other.low < first.high
 
 
 def test_models_on_different_rows_are_not_compared() -> None:

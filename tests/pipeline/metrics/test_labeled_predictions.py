@@ -17,7 +17,7 @@ from tests.pipeline.metrics.test_metric_table import HAND_EXAMPLE
     [
         ({"y": np.array([1])}, "expected equally many"),
         ({"probabilities": np.full((4, 2), np.nan)}, "missing or infinite"),
-        ({"positive": None}, "expected a positive class for two"),
+        ({"positive": None}, "expected one for two classes only"),
     ],
 )
 def test_invalid_rows_are_refused(change: dict[str, object], match: str) -> None:

@@ -76,14 +76,14 @@ def test_a_metric_gives_the_value_computed_by_hand(name: str) -> None:
 def test_three_classes_give_the_values_computed_by_hand() -> None:
     # true 0 0 1 1 2 2, called 0 0 1 2 2 0: recalls 1, 1/2, 1/2; precisions 2/3, 1, 1/2.
     called = np.array([0, 0, 1, 2, 2, 0])
-    found = compute_metrics(LabeledPredictions(np.array([0, 0, 1, 1, 2, 2]), np.eye(3)[called] * 0.7 + 0.1, called))
-    assert found["balanced_accuracy"] == pytest.approx(2 / 3)
-    assert found["precision"] == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
-    assert found["f1_macro"] == pytest.approx((4 / 5 + 2 / 3 + 1 / 2) / 3)
-    assert found["log_loss"] == pytest.approx(-(4 * math.log(0.8) + 2 * math.log(0.1)) / 6)
-    assert found["brier"] == pytest.approx((4 * 0.06 + 2 * (0.64 + 0.01 + 0.81)) / 6)
-    assert found["ece"] == pytest.approx(0.8 - 4 / 6)
-    assert found["mcc"] == pytest.approx((4 * 6 - 12) / math.sqrt((36 - 14) * (36 - 12)))
+    values = compute_metrics(LabeledPredictions(np.array([0, 0, 1, 1, 2, 2]), np.eye(3)[called] * 0.7 + 0.1, called))
+    assert values["balanced_accuracy"] == pytest.approx(2 / 3)
+    assert values["precision"] == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
+    assert values["f1_macro"] == pytest.approx((4 / 5 + 2 / 3 + 1 / 2) / 3)
+    assert values["log_loss"] == pytest.approx(-(4 * math.log(0.8) + 2 * math.log(0.1)) / 6)
+    assert values["brier"] == pytest.approx((4 * 0.06 + 2 * (0.64 + 0.01 + 0.81)) / 6)
+    assert values["ece"] == pytest.approx(0.8 - 4 / 6)
+    assert values["mcc"] == pytest.approx((4 * 6 - 12) / math.sqrt((36 - 14) * (36 - 12)))
 
 
 def sklearn_metrics(rows: LabeledPredictions) -> dict[str, float]:
@@ -111,8 +111,8 @@ def sklearn_metrics(rows: LabeledPredictions) -> dict[str, float]:
 @given(labeled_predictions())
 def test_every_metric_agrees_with_scikit_learn(rows: LabeledPredictions) -> None:
     expected = sklearn_metrics(rows)
-    found = compute_metrics(rows)
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    values = compute_metrics(rows)
+    assert {name: values[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
@@ -138,10 +138,10 @@ def test_a_weight_is_the_same_as_so_many_equal_rows(rows: LabeledPredictions, se
 @settings(max_examples=50, deadline=None)
 @given(labeled_predictions())
 def test_every_metric_stays_inside_its_bounds(rows: LabeledPredictions) -> None:
-    found = compute_metrics(rows)
+    values = compute_metrics(rows)
     low = {"mcc": -1.0}
     high = {"log_loss": math.inf, "brier": 2.0}
-    assert all(low.get(name, 0.0) - 1e-12 <= value <= high.get(name, 1.0) + 1e-12 for name, value in found.items())
+    assert all(low.get(name, 0.0) - 1e-12 <= value <= high.get(name, 1.0) + 1e-12 for name, value in values.items())
 
 
 @pytest.mark.parametrize("name", METRIC_NAMES)
@@ -159,9 +159,9 @@ def test_the_positive_class_may_be_the_first(name: str) -> None:
 
 
 def test_auc_of_one_class_is_not_defined() -> None:
-    found = compute_metrics(binary_predictions([1, 1], [0.4, 0.9]))
-    assert math.isnan(found["roc_auc"])
-    assert found["recall"] == 0.5
+    values = compute_metrics(binary_predictions([1, 1], [0.4, 0.9]))
+    assert math.isnan(values["roc_auc"])
+    assert values["recall"] == 0.5
 
 
 def test_tied_scores_count_half() -> None:
@@ -175,8 +175,8 @@ def test_a_class_that_no_row_has_is_left_out_of_means() -> None:
 
 
 def test_a_metric_is_called_with_plain_arrays() -> None:
-    found = METRICS["recall"](HAND_EXAMPLE.y, HAND_EXAMPLE.probabilities, HAND_EXAMPLE.predicted, positive=1)
-    assert found == 0.5
+    values = METRICS["recall"](HAND_EXAMPLE.y, HAND_EXAMPLE.probabilities, HAND_EXAMPLE.predicted, positive=1)
+    assert values == 0.5
 
 
 def test_each_metric_declares_its_direction() -> None:

@@ -18,7 +18,7 @@ KINDS = ("sigmoid", "isotonic")
 
 
 def problem(n: int = 400, n_classes: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return overconfident probabilities and the classes that they speak of."""
+    """Return overconfident probabilities and their true classes."""
     rng = np.random.default_rng(seed)
     y = np.arange(n) % n_classes
     logits = rng.normal(0, 2, (n, n_classes))
@@ -29,7 +29,7 @@ def problem(n: int = 400, n_classes: int = 2, seed: int = 0) -> tuple[np.ndarray
 
 def test_the_sigmoid_is_the_logistic_regression_of_the_log_odds_on_smoothed_targets() -> None:
     probabilities, y = problem()
-    found = fit_calibration("sigmoid", probabilities, y).maps[0]
+    calibrated = fit_calibration("sigmoid", probabilities, y).maps[0]
     logit = np.log(probabilities[:, 1] / probabilities[:, 0])
     n = (y == 1).sum()
     high, low = (n + 1) / (n + 2), 1 / (len(y) - n + 2)
@@ -38,44 +38,44 @@ def test_the_sigmoid_is_the_logistic_regression_of_the_log_odds_on_smoothed_targ
     weights = np.concatenate([target, 1 - target])
     labels = np.repeat([1, 0], len(y))
     expected = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(twice, labels, sample_weight=weights)
-    assert found.slope == pytest.approx(expected.coef_[0, 0], rel=1e-4)
-    assert found.intercept == pytest.approx(expected.intercept_[0], abs=1e-4)
+    assert calibrated.slope == pytest.approx(expected.coef_[0, 0], rel=1e-4)
+    assert calibrated.intercept == pytest.approx(expected.intercept_[0], abs=1e-4)
 
 
 def test_the_steps_are_near_those_of_isotonic_regression() -> None:
     probabilities, y = problem(n=4000)
-    found = fit_calibration("isotonic", probabilities, y).apply(probabilities)[:, 1]
+    calibrated = fit_calibration("isotonic", probabilities, y).apply(probabilities)[:, 1]
     expected = IsotonicRegression(out_of_bounds="clip").fit(probabilities[:, 1], y == 1).predict(probabilities[:, 1])
-    assert np.abs(found - expected).mean() < 0.01
+    assert np.abs(calibrated - expected).mean() < 0.01
 
 
 def test_the_steps_are_those_of_paper_where_they_are_gentle() -> None:
     scores, y = np.repeat([0.1, 0.5, 0.9], 4), np.array([0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0])
-    found = fit_calibration("isotonic", np.column_stack([1 - scores, scores]), y).maps[0]
-    assert (found.x, found.y) == ((0.1, 0.5, 0.9), (0.25, 0.5, 0.75))
+    calibrated = fit_calibration("isotonic", np.column_stack([1 - scores, scores]), y).maps[0]
+    assert (calibrated.x, calibrated.y) == ((0.1, 0.5, 0.9), (0.25, 0.5, 0.75))
 
 
 def test_no_step_is_steeper_than_float32_bears() -> None:
     probabilities, y = problem(n=4000)
-    found = fit_calibration("isotonic", probabilities, y).maps[0]
-    assert (np.diff(found.y) <= 10.0 * np.diff(found.x) + 1e-8).all()
+    calibrated = fit_calibration("isotonic", probabilities, y).maps[0]
+    assert (np.diff(calibrated.y) <= 10.0 * np.diff(calibrated.x) + 1e-8).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_rows_sum_to_one_and_stay_probabilities(kind: str, n_classes: int) -> None:
     probabilities, y = problem(n_classes=n_classes)
-    found = fit_calibration(kind, probabilities, y).apply(probabilities)
-    assert np.allclose(found.sum(axis=1), 1.0)
-    assert ((found >= 0) & (found <= 1)).all()
+    calibrated = fit_calibration(kind, probabilities, y).apply(probabilities)
+    assert np.allclose(calibrated.sum(axis=1), 1.0)
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_overconfident_probabilities_become_better_on_other_rows(kind: str) -> None:
     probabilities, y = problem(n=4000)
     extreme = probabilities**4 / (probabilities**4).sum(axis=1, keepdims=True)
-    found = fit_calibration(kind, extreme[:2000], y[:2000]).apply(extreme[2000:])
-    before, after = (-np.log(one[np.arange(2000), y[2000:]]).mean() for one in (extreme[2000:], found))
+    calibrated = fit_calibration(kind, extreme[:2000], y[:2000]).apply(extreme[2000:])
+    before, after = (-np.log(one[np.arange(2000), y[2000:]]).mean() for one in (extreme[2000:], calibrated))
     assert after < before
 
 
@@ -92,7 +92,7 @@ def test_a_higher_score_never_gets_a_lower_probability(kind: str, seed: int) -> 
 
 @pytest.mark.parametrize("kind", ["none", *KINDS])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_figures_are_plain_and_give_an_equal_map(kind: str, n_classes: int) -> None:
+def test_stored_values_give_an_equal_map(kind: str, n_classes: int) -> None:
     probabilities, y = problem(n_classes=n_classes)
     fitted = fit_calibration(kind, probabilities, y)
     again = Calibration.from_dict(json.loads(json.dumps(fitted.as_dict())))
@@ -126,6 +126,6 @@ def test_a_class_without_rows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"kind": "sigmoid"}, {"kind": "other"}, {"kind": "isotonic", "maps": [1]}, 3])
-def test_other_figures_are_refused(value: object) -> None:
+def test_invalid_values_are_refused(value: object) -> None:
     with pytest.raises(IntegrityError, match="calibration"):
         Calibration.from_dict(value)

@@ -38,21 +38,21 @@ def test_without_a_threshold_the_most_probable_class_is_predicted() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_probabilities_stand_in_the_order_of_the_classes(n_classes: int) -> None:
+def test_probabilities_are_in_the_order_of_the_classes(n_classes: int) -> None:
     frame = rows(n_classes=n_classes)
-    found = fitted(n_classes).predict_proba(frame)
+    probabilities = fitted(n_classes).predict_proba(frame)
     codes = encode_target(frame, schema(n_classes).target)
-    assert found.shape == (len(frame), n_classes)
-    assert found.sum(axis=1) == pytest.approx(np.ones(len(frame)))
-    assert [found[codes == code].mean(axis=0).argmax() for code in range(n_classes)] == list(range(n_classes))
+    assert probabilities.shape == (len(frame), n_classes)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(frame)))
+    assert [probabilities[codes == code].mean(axis=0).argmax() for code in range(n_classes)] == list(range(n_classes))
 
 
 def test_a_class_without_training_rows_has_probability_zero() -> None:
     config, frame = settings("model=logistic_regression"), rows(n_classes=3)
     part = frame[frame["answer"] != "kind 1"]
-    found = fit_classifier(part, schema(3), config.features, model=config.model, seed=1).predict_proba(frame)
-    assert (found[:, 1] == 0).all()
-    assert found[:, [0, 2]].min() > 0
+    probabilities = fit_classifier(part, schema(3), config.features, model=config.model, seed=1).predict_proba(frame)
+    assert (probabilities[:, 1] == 0).all()
+    assert probabilities[:, [0, 2]].min() > 0
 
 
 def test_unknown_words_and_missing_values_get_probabilities() -> None:
@@ -79,7 +79,7 @@ def test_a_model_without_weights_is_refused_for_class_weights() -> None:
         fitted(2, "model=knn", class_weight="balanced")
 
 
-def test_rows_of_one_class_teach_nothing() -> None:
+def test_rows_of_one_class_are_refused() -> None:
     config, frame = settings("model=logistic_regression"), rows()
     with pytest.raises(DataError, match="answer: only one class occurs"):
         fit_classifier(frame[frame["answer"] == "no"], schema(), config.features, model=config.model, seed=1)

@@ -39,7 +39,9 @@ RECORD = st.fixed_dictionaries(
 
 def typed(records: list[dict[str, object]]) -> pd.DataFrame:
     kinds = {"size": "Float64", "count": "Int64", "colour": "string", "is_new": "boolean", "seen_at": "datetime64[us]"}
-    return pd.DataFrame({name: pd.Series([one[name] for one in records], dtype=kind) for name, kind in kinds.items()})
+    return pd.DataFrame(
+        {name: pd.Series([record[name] for record in records], dtype=kind) for name, kind in kinds.items()}
+    )
 
 
 @cache
@@ -54,9 +56,9 @@ def test_a_row_gets_the_same_bits_in_any_order_alone_and_as_plain_values(records
     matrix = encoder.transform(typed(records))
     order = data.draw(st.permutations(range(len(records))))
     assert np.array_equal(encoder.transform(typed([records[at] for at in order])), matrix[list(order)], equal_nan=True)
-    alone = np.concatenate([encoder.transform(typed([one])) for one in records])
+    alone = np.concatenate([encoder.transform(typed([record])) for record in records])
     assert np.array_equal(alone, matrix, equal_nan=True)
-    plain = {name: [one[name] for one in records] for name in records[0]}
+    plain = {name: [record[name] for record in records] for name in records[0]}
     assert np.array_equal(encoder.transform(plain), matrix, equal_nan=True)
 
 
@@ -70,7 +72,7 @@ def test_a_filled_matrix_is_whole_and_finite_for_any_row(records, form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_encoder_is_stored_in_plain_figures(form: dict[str, str]) -> None:
+def test_an_encoder_is_stored_as_plain_values(form: dict[str, str]) -> None:
     encoder = fitted(**form)
     again = Encoder.from_dict(json.loads(json.dumps(encoder.as_dict())))
     assert again.feature_names_out_ == encoder.feature_names_out_
@@ -105,13 +107,13 @@ def test_a_constant_number_is_not_divided_by_zero() -> None:
     assert small([5.0, 5.0], scale="standard") == [[0], [0]]
 
 
-def test_words_are_their_positions_and_others_stand_behind_the_last() -> None:
+def test_categories_are_positions_and_undeclared_ones_follow_the_last() -> None:
     assert small(["a", "b", "c", None], "category", missing="impute") == [[0], [1], [2], [-1]]
 
 
-def test_words_are_columns_and_others_are_zeros() -> None:
-    found = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
-    assert found == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
+def test_categories_are_columns_and_undeclared_ones_are_zeros() -> None:
+    matrix = small(["a", "b", "c", None], "category", missing="impute", categories="one_hot")
+    assert matrix == [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]
 
 
 def test_a_column_that_was_never_seen_is_filled_with_zero() -> None:
@@ -164,6 +166,6 @@ def test_a_declaration_without_a_feature_is_refused() -> None:
 
 
 @pytest.mark.parametrize("change", [{"format": 9}, {"columns": [{"name": "x"}]}, {"columns": 3}])
-def test_other_figures_are_refused(change: dict[str, object]) -> None:
+def test_invalid_values_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="encoder"):
         Encoder.from_dict({**fitted().as_dict(), **change})

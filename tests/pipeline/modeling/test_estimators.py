@@ -97,11 +97,11 @@ def test_a_package_is_refused_before_it_is_imported() -> None:
         "try:\n    check_target('antigravity.Estimator')\nexcept TargetRefused:\n"
         "    print('antigravity' in sys.modules, 'sklearn' in sys.modules)"
     )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["False", "False"]
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == ["False", "False"]
 
 
-def test_an_unknown_argument_is_answered_with_the_nearest() -> None:
+def test_the_error_of_an_unknown_argument_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"model\.estimator\.n_estimator: .*did you mean 'n_estimators'"):
         build_estimator(model({"_target_": FOREST, "n_estimator": 5}), seed=0)
 
@@ -129,8 +129,8 @@ def test_more_threads_than_one_are_left_to_the_folds() -> None:
 
 def test_every_member_gets_the_seed_and_one_thread() -> None:
     built = build_estimator(settings("model=stacking").model, seed=7)
-    forests = [one for one in iter_estimators(built) if type(one).__name__ == "RandomForestClassifier"]
-    assert [(one.random_state, one.n_jobs) for one in forests] == [(7, 1)]
+    forests = [member for member in iter_estimators(built) if type(member).__name__ == "RandomForestClassifier"]
+    assert [(member.random_state, member.n_jobs) for member in forests] == [(7, 1)]
 
 
 def test_class_weights_reach_the_members_that_know_them() -> None:

@@ -13,20 +13,20 @@ from pipeline.modeling.thresholds import THRESHOLD_RULES
 
 
 @pytest.mark.parametrize(
-    ("rule", "figure"),
+    ("rule", "statistic"),
     [("max_f1", f1_score), ("max_mcc", matthews_corrcoef)],
 )
 @examples(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_a_threshold_rule_finds_the_best_of_all_thresholds(rule: str, figure: object, seed: int) -> None:
+def test_a_threshold_rule_finds_the_best_of_all_thresholds(rule: str, statistic: object, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 20, 60) / 20
     truth = rng.random(60) < 0.2 + 0.6 * scores
     if not 0 < truth.sum() < 60 or len(set(scores)) < 2:
         return
-    found = figure(truth, scores >= THRESHOLD_RULES[rule](scores, truth, 0.5))  # type: ignore[operator]
-    best = max(figure(truth, scores >= one) for one in np.unique(scores)[1:])  # type: ignore[operator]
-    assert found == pytest.approx(best, abs=1e-12)
+    chosen = statistic(truth, scores >= THRESHOLD_RULES[rule](scores, truth, 0.5))  # type: ignore[operator]
+    best = max(statistic(truth, scores >= threshold) for threshold in np.unique(scores)[1:])  # type: ignore[operator]
+    assert chosen == pytest.approx(best, abs=1e-12)
 
 
 def test_balanced_accuracy_is_best_where_the_classes_part() -> None:

@@ -1,4 +1,4 @@
-"""What is learned, on which rows, and that it is the same however many threads there are."""
+"""Cross-validation uses no row twice, and the number of threads changes nothing."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def test_every_row_is_scored_by_a_classifier_that_had_not_seen_it() -> None:
     assert np.array_equal(trained().out_of_fold, expected)
 
 
-def test_the_figures_are_means_over_folds() -> None:
+def test_the_metrics_are_means_over_folds() -> None:
     result = trained()
     assert len(result.fold_metrics) == 3
     assert result.mean_metrics["log_loss"] == pytest.approx(np.mean([fold["log_loss"] for fold in result.fold_metrics]))
     assert result.std_metrics["log_loss"] == pytest.approx(
         np.std([fold["log_loss"] for fold in result.fold_metrics], ddof=1)
     )
-    assert result.objective_value == result.mean_metrics["log_loss"]
+    assert result.selection_value == result.mean_metrics["log_loss"]
     assert set(result.mean_metrics) == set(METRICS)
 
 
 @pytest.mark.parametrize("model", ["hist_gradient_boosting", "extra_trees", "mlp"])
 def test_the_number_of_threads_changes_nothing(model: str) -> None:
-    one, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
-    assert np.array_equal(one.out_of_fold, three.out_of_fold)
-    assert np.array_equal(one.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
-    assert one.as_dict() == three.as_dict()
+    single, three = (trained(f"model={model}", f"training.n_jobs={n}", n=450) for n in (1, 3))
+    assert np.array_equal(single.out_of_fold, three.out_of_fold)
+    assert np.array_equal(single.classifier.predict_proba(rows()), three.classifier.predict_proba(rows()))
+    assert single.as_dict() == three.as_dict()
 
 
 def test_baselines_are_evaluated_on_the_same_folds() -> None:
@@ -58,16 +58,18 @@ def test_baselines_are_evaluated_on_the_same_folds() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
-def test_calibration_mends_a_model_that_is_not_certain_enough(kind: str) -> None:
+def test_calibration_improves_an_underconfident_model(kind: str) -> None:
     model = ("model=hist_gradient_boosting", "model.estimator.max_iter=10")
-    plain, calibrated = (trained(*model, f"training.calibration={one}", n=600) for one in ("none", kind))
+    plain, calibrated = (
+        trained(*model, f"training.calibration={calibration}", n=600) for calibration in ("none", kind)
+    )
     assert calibrated.classifier.calibration.kind == kind
     assert calibrated.mean_metrics["ece"] < plain.mean_metrics["ece"] / 2
     assert calibrated.mean_metrics["log_loss"] < plain.mean_metrics["log_loss"]
 
 
 @pytest.mark.parametrize("rule", ["fixed", "max_f1"])
-def test_a_row_has_no_say_in_how_it_is_calibrated(rule: str) -> None:
+def test_a_row_does_not_influence_its_own_calibration(rule: str) -> None:
     training = settings(*FAST, "training.calibration=isotonic", f"training.threshold.rule={rule}").training
     codes, scores = encode_target(rows(), schema().target), trained().out_of_fold
     fold_of = np.arange(300) // 2 % 3
@@ -119,7 +121,7 @@ def test_an_unknown_rule_names_those_that_there_are() -> None:
         trained("training.threshold.rule=best")
 
 
-def test_an_unknown_objective_names_its_key_and_the_nearest() -> None:
+def test_an_unknown_selection_metric_names_its_key_and_the_nearest() -> None:
     with pytest.raises(
         UnknownOption, match=r"^training\.selection_metric: 'logloss' is not known.*did you mean 'log_loss'"
     ):
@@ -134,9 +136,9 @@ def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
 
 
 def test_what_dvc_compares_is_small_and_plain() -> None:
-    shown = trained().as_dict()
-    assert set(shown) == {*METRICS, "threshold", "baselines"}
-    assert set(shown["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
+    values = trained().as_dict()
+    assert set(values) == {*METRICS, "threshold", "baselines"}
+    assert set(values["baselines"]["majority"]) == {"log_loss", "roc_auc", "accuracy"}
 
 
 def test_the_summary_is_one_line() -> None:

@@ -35,5 +35,5 @@ def test_crowded_and_lonely_edges_are_both_found(scale: float) -> None:
 
 def test_missing_numbers_and_those_beyond_the_edges_do_no_harm() -> None:
     numbers = np.concatenate([np.full(30_000, np.nan), [np.inf, -np.inf, 1e308, 0.5]])
-    found = _fast_searchsorted(np.array([0.0, 1.0]), numbers)
-    assert (len(found), found[-1]) == (30_004, 1)
+    positions = _fast_searchsorted(np.array([0.0, 1.0]), numbers)
+    assert (len(positions), positions[-1]) == (30_004, 1)

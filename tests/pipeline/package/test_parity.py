@@ -1,4 +1,4 @@
-"""Every model of conf/ serves from ONNX as scikit-learn answers, or its package says why not."""
+"""A model has an ONNX form with equal predictions, or the reason why not."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def test_a_model_has_an_onnx_form_or_the_reason_why_not(tmp_path: Path, model: s
 @pytest.mark.parametrize("data", PROBLEMS)
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("model", MUST_CONVERT)
-def test_a_calibrated_model_serves_from_onnx(tmp_path: Path, model: str, calibration: str, data: str) -> None:
-    asked = (f"model={model}", f"training.calibration={calibration}", *SMALLER.get(model, ()))
-    manifest = write_small_package(tmp_path / "package", data, *asked, n_rows=PROBLEMS[data])
+def test_a_calibrated_model_has_an_onnx_form(tmp_path: Path, model: str, calibration: str, data: str) -> None:
+    overrides = (f"model={model}", f"training.calibration={calibration}", *SMALLER.get(model, ()))
+    manifest = write_small_package(tmp_path / "package", data, *overrides, n_rows=PROBLEMS[data])
     assert manifest.onnx.used, manifest.onnx.reason
     assert package.load_package(tmp_path / "package").serving_classifier.calibration.kind == calibration
 
@@ -72,8 +72,8 @@ def test_edge_cases_are_compared_too() -> None:
     hard = edge_case_rows(parts("personality", N_ROWS).test, schema)
     for column in schema.features:
         assert hard[column.name].isna().any()
-    words = next(one for one in schema.features if one.kind == "category")
-    assert set(hard[words.name].dropna()) > set(words.categories)
+    category = next(feature for feature in schema.features if feature.kind == "category")
+    assert set(hard[category.name].dropna()) > set(category.categories)
     assert hard[list(schema.feature_names)].isna().all(axis=1).any()
     assert config.model.name == "logistic_regression"
 

@@ -26,9 +26,9 @@ def reference(values: list[object], kind: str, n_bins: int = 10) -> Bins:
     schema = Schema("one", (column,), Target("y", ("no", "yes"), "yes"))
     frame = pd.DataFrame({"x": pd.Series(values, dtype=dtype)})
     n = len(values)
-    made = build_reference(frame, schema, score=np.linspace(0, 1, n), predicted=np.array(["no"] * n), n_bins=n_bins)
-    assert Reference.from_dict(json.loads(json.dumps(made.as_dict()))) == made
-    return made.column("x")
+    built = build_reference(frame, schema, score=np.linspace(0, 1, n), predicted=np.array(["no"] * n), n_bins=n_bins)
+    assert Reference.from_dict(json.loads(json.dumps(built.as_dict()))) == built
+    return built.column("x")
 
 
 @given(values=NUMBERS, other=NUMBERS)
@@ -114,7 +114,7 @@ def test_a_whole_number_has_a_bin_of_the_grid() -> None:
 def test_scores_have_bins_of_equal_width_and_one_edge_below_the_threshold() -> None:
     schema = Schema("one", (), Target("y", ("no", "yes"), "yes"))
     score = np.random.default_rng(0).uniform(0, 1, 5000)
-    made = build_reference(
+    built = build_reference(
         pd.DataFrame(index=range(5000)),
         schema,
         score=score,
@@ -122,13 +122,13 @@ def test_scores_have_bins_of_equal_width_and_one_edge_below_the_threshold() -> N
         n_bins=10,
         threshold=0.37,
     )
-    grid = np.array(made.score.finest.points)
+    grid = np.array(built.score.finest.points)
     assert np.diff(grid).max() <= 0.002 + 1e-12
     assert (
-        np.array(made.score.finest.counts[:-3])[: np.searchsorted(grid, 0.37) - 1].sum() + made.score.counts[-3]
+        np.array(built.score.finest.counts[:-3])[: np.searchsorted(grid, 0.37) - 1].sum() + built.score.counts[-3]
         == (score < 0.37).sum()
     )
-    assert made.confidence.points[0] >= 0.5
+    assert built.confidence.points[0] >= 0.5
 
 
 @pytest.mark.parametrize("kind", ["float", "integer"])
@@ -158,6 +158,6 @@ def test_values_of_another_kind_are_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"format": 9}, {"format": 1, "n_rows": 1}])
-def test_other_figures_are_refused(value: dict[str, object]) -> None:
+def test_invalid_values_are_refused(value: dict[str, object]) -> None:
     with pytest.raises(IntegrityError, match="reference"):
         Reference.from_dict(value)

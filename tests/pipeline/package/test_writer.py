@@ -1,4 +1,4 @@
-"""A package answers as the classifier did, and its bytes depend on what is in it alone."""
+"""A written package predicts like its classifier, and equal inputs give equal bytes."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_the_digest_is_the_same_in_another_process_with_another_hash_seed(tmp_pa
         }
         command = [sys.executable, "-c", DIGEST, str(tmp_path / seed), *MODELS]
         (tmp_path / seed).mkdir()
-        answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        printed.append(answer.stdout)
+        completed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        printed.append(completed.stdout)
     assert printed[0].split()[::2] == list(MODELS)
     assert printed[0] == printed[1]
     for path in (tmp_path / "1").rglob("*.*"):
@@ -76,7 +76,7 @@ def test_a_package_replaces_the_one_before_whole(tmp_path: Path) -> None:
     first = write_small_package(tmp_path / "p", "personality", n_rows=N_ROWS)
     second = write_small_package(tmp_path / "p", "personality", "model=svm", n_rows=N_ROWS)
     assert package.load_package(tmp_path / "p").digest == second.digest != first.digest
-    assert [one.name for one in tmp_path.iterdir()] == ["p"]
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
 def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:

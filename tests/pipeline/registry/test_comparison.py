@@ -28,9 +28,11 @@ def test_versions_are_compared_row_by_row(three: ModelRegistry) -> None:
 
 def test_a_diff_has_properties_and_metrics_with_their_direction(three: ModelRegistry) -> None:
     there, back = three.diff(NAME, 1, 3), three.diff(NAME, 3, 1)
-    assert ("model", "logistic_regression", "naive_bayes") in [(one.name, one.old, one.new) for one in there.properties]
-    (loss,) = [one for one in there.metrics if one.name == "log_loss"]
-    (reverse,) = [one for one in back.metrics if one.name == "log_loss"]
+    assert ("model", "logistic_regression", "naive_bayes") in [
+        (difference.name, difference.old, difference.new) for difference in there.properties
+    ]
+    (loss,) = [difference for difference in there.metrics if difference.name == "log_loss"]
+    (reverse,) = [difference for difference in back.metrics if difference.name == "log_loss"]
     assert (loss.old, loss.new) == (reverse.new, reverse.old)
     better = "better" if loss.new < loss.old else "worse"
     assert f"{loss} ({better})" in there.as_text()

@@ -1,4 +1,4 @@
-"""Several people decide at the same moment, or are killed while they do: what serves is wholly old or wholly new."""
+"""Concurrent or killed promotions leave either the old or the new deployment."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def project(registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path) 
 def promoters(project: ModelRegistry, tmp_path: Path) -> Iterator[list[Promoter]]:
     started = [Promoter(tmp_path, MLOPS_ACTOR=f"promoter_{at}") for at in range(4)]
     yield started
-    for one in started:
-        one.close()
+    for promoter in started:
+        promoter.close()
 
 
 def mirror_is_equal(registry: ModelRegistry, root: Path) -> bool:
     aliases, stages = shown(root)
     served = registry.current_deployment(NAME).versions
     return aliases == {stage.lower(): str(number) for stage, number in served.items()} and stages == {
-        str(one.version): one.stage for one in registry.list_models(NAME)
+        str(version.version): version.stage for version in registry.list_models(NAME)
     }
 
 
@@ -75,13 +75,13 @@ def test_a_kill_at_any_moment_of_a_promotion_leaves_the_old_or_the_new(project: 
     for _ in range(KILLS):
         before = project.current_deployment(NAME)
         target = before.versions["Production"] % 3 + 1
-        one = Promoter(tmp_path)
-        one.send("audit", "list")  # everything is imported when the moment counts
-        one.wait_for_exit_code()
+        promoter = Promoter(tmp_path)
+        promoter.send("audit", "list")  # everything is imported when the moment counts
+        promoter.wait_for_exit_code()
         started = time.monotonic()
-        one.send("promote", target)
+        promoter.send("promote", target)
         time.sleep(moments.uniform(0, duration))
-        one.kill()
+        promoter.kill()
         duration = max(duration, min(2.0, time.monotonic() - started))
         after = project.current_deployment(NAME)
         assert (after.generation, after.versions) in [

@@ -41,15 +41,20 @@ def test_a_past_deployment_has_the_decision_behind_it() -> None:
         entry(4, {"Production": placed(7)}, 1, model="another"),
         entry(5, {"Production": placed(1)}, 3),
     ]
-    found = [(one.model, one.stage, one.version, one.entry.seq) for one in deployments_after(history)]
-    assert found == [("another", "Production", 7, 4), (NAME, "Production", 1, 2)]
-    assert [one.stage for one in deployments_after(history[:3])] == ["Production", "Staging"]
+    deployments = [
+        (deployment.model, deployment.stage, deployment.version, deployment.entry.seq)
+        for deployment in deployments_after(history)
+    ]
+    assert deployments == [("another", "Production", 7, 4), (NAME, "Production", 1, 2)]
+    assert [deployment.stage for deployment in deployments_after(history[:3])] == ["Production", "Staging"]
     assert deployments_after(history[:1]) == []
 
 
 def test_past_deployments_are_read_by_time(three: ModelRegistry) -> None:
     first = three.promote_model(NAME, 1, "Production").audit_entry.recorded_at
     second = three.promote_model(NAME, 3, "Production", reason="better").audit_entry.recorded_at
-    assert [one.version for one in three.deployments_at(second - 1)] == [1]
-    assert [(one.version, one.entry.reason) for one in three.deployments_at(second)] == [(3, "better")]
+    assert [deployment.version for deployment in three.deployments_at(second - 1)] == [1]
+    assert [(deployment.version, deployment.entry.reason) for deployment in three.deployments_at(second)] == [
+        (3, "better")
+    ]
     assert three.deployments_at(first - 1) == []

@@ -1,4 +1,4 @@
-"""What a version tells of itself: its card, its page in MLflow, how it differs, what served when."""
+"""The model card, and the page of a version in MLflow."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def test_the_mlflow_page_shows_lineage_and_gates(
     registry: ModelRegistry, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     tags = {"git.commit": "c0ffee", "git.dirty": "false"}
-    made = registry.register_model(packages["first"], NAME, "A first try", tags=tags, gates=report())
-    shown = page(tmp_path, "1")
-    assert shown.tags["git.commit"] == "c0ffee"
-    assert shown.tags["mlops.package"] == made.digest
-    assert shown.tags["mlops.gates"] == "promote"
-    assert shown.tags["mlops.params_sha256"] == "0" * 64
-    assert float(shown.tags["mlops.metrics.log_loss"]) > 0
-    for text in ("A first try", "`c0ffee`", made.digest[:12], "| log_loss |", "| limit ece | pass |", "reproduce"):
-        assert text in shown.description
+    version = registry.register_model(packages["first"], NAME, "A first try", tags=tags, gates=report())
+    mlflow_version = page(tmp_path, "1")
+    assert mlflow_version.tags["git.commit"] == "c0ffee"
+    assert mlflow_version.tags["mlops.package"] == version.digest
+    assert mlflow_version.tags["mlops.gates"] == "promote"
+    assert mlflow_version.tags["mlops.params_sha256"] == "0" * 64
+    assert float(mlflow_version.tags["mlops.metrics.log_loss"]) > 0
+    for text in ("A first try", "`c0ffee`", version.digest[:12], "| log_loss |", "| limit ece | pass |", "reproduce"):
+        assert text in mlflow_version.description
 
 
 def test_the_mlflow_page_shows_who_deployed_when_and_why(three: ModelRegistry, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def test_a_package_without_a_commit_has_no_lineage_and_no_reproduction(three: ModelRegistry) -> None:
-    found = three.lineage(NAME, 1)
-    assert (found.commit, found.data_md5) == (None, {})
-    assert "none; commit dvc.lock" in found.as_text()
+    lineage = three.lineage(NAME, 1)
+    assert (lineage.commit, lineage.data_md5) == (None, {})
+    assert "none; commit dvc.lock" in lineage.as_text()
     with pytest.raises(UsageError, match=r"no commit has a dvc\.lock that names its package"):
         three.reproduce(NAME, 1)

@@ -22,12 +22,12 @@ def shown(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     client: Any = RunStore(root).client()
     versions = client.search_model_versions(f"name = '{NAME}'")
     aliases = {alias: str(number) for alias, number in client.get_registered_model(NAME).aliases.items()}
-    return aliases, {str(one.version): one.tags["stage"] for one in versions}
+    return aliases, {str(version.version): version.tags["stage"] for version in versions}
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """The address of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

@@ -97,15 +97,20 @@ class RegistryUnderTest:
         stage_transitions.promote(self.state, NAME, registration.version.version, stage="Production")
 
     def is_intact(self) -> bool:
-        """Whether everything that stands is whole: each version loads, what serves is one of them, the chain holds."""
+        """Whether each version loads, the deployed one is among them, and the audit chain is intact."""
         with self.state.reading() as connection:
             versions, now = store.read_versions(connection, NAME), store.current_deployment(connection, NAME)
             history = store.read_audit_entries(connection)
             assert store.verify_audit_chain(connection) == []
             assert len(store.read_pending_tasks(connection)) == len(history)
-        for one in versions:
-            assert self.packages.load(one.digest).digest == one.digest
-        live = {stage: one.version for one in versions for stage in ("Staging", "Production") if one.stage == stage}
+        for version in versions:
+            assert self.packages.load(version.digest).digest == version.digest
+        live = {
+            stage: version.version
+            for version in versions
+            for stage in ("Staging", "Production")
+            if version.stage == stage
+        }
         assert live == now.versions
         assert now.generation == sum(entry.generation is not None for entry in history)
         return True

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, the registry says what a small model of it says."""
+"""Any sequence of registrations, promotions and rollbacks agrees with a small model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = "m"
 
 
 class _Killed(Exception):
-    """What stands for a process that ends in the middle of a transaction."""
+    """Raised in place of a process that ends in the middle of a transaction."""
 
 
 class RegistryStateMachine(RuleBasedStateMachine):
@@ -100,7 +100,7 @@ class RegistryStateMachine(RuleBasedStateMachine):
         replaced = self.served.get(stage)
         if stage in ("Staging", "Production") and replaced is not None and replaced != number:
             self.stages[replaced - 1] = "Archived"
-        self.served = {one: held for one, held in self.served.items() if held != number and one != stage}
+        self.served = {name: held for name, held in self.served.items() if held != number and name != stage}
         if stage in ("Staging", "Production"):
             self.served[stage] = number
         self.stages[number - 1] = stage
@@ -151,18 +151,18 @@ class RegistryStateMachine(RuleBasedStateMachine):
     @invariant()
     def versions_match_the_model(self) -> None:
         with self.state.reading() as connection:
-            found = current_deployment(connection, NAME)
+            deployment = current_deployment(connection, NAME)
             history = read_audit_entries(connection)
-            assert (found.generation, found.versions) == (self.generation, self.served)
+            assert (deployment.generation, deployment.versions) == (self.generation, self.served)
             assert len(history) == self.n_entries
-            assert [one.generation for one in history if one.generation] == list(range(1, self.generation + 1))
+            assert [entry.generation for entry in history if entry.generation] == list(range(1, self.generation + 1))
             assert verify_audit_chain(connection) == []
             assert len(waiting_tasks(connection)) == self.n_waiting
 
     @invariant()
     def stages_match_the_model(self) -> None:
         with self.state.reading() as connection:
-            assert [one.stage for one in read_versions(connection, NAME)] == self.stages
+            assert [version.stage for version in read_versions(connection, NAME)] == self.stages
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whatever is not a sound package is refused at the registry's door: with a reason, at once, and without running any of it."""
+"""The registry refuses damaged and forged packages with a reason, without running their code."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ SKOPS: dict[str, Callable[[], bytes]] = {
 
 
 def _mlflow_folder(folder: Path) -> None:
-    """An MLflow model whose own list trusts what is in it."""
+    """An MLflow model whose own list trusts its content."""
     shutil.rmtree(folder)
     folder.mkdir()
     (folder / "model.skops").write_bytes(_archive(_node("os", "system", "FunctionNode")))
@@ -233,8 +233,8 @@ def test_a_spoiled_folder_is_refused(registry: ModelRegistry, folder: Path, mark
 def test_a_package_that_was_spoiled_in_the_store_is_not_loaded(
     registry: ModelRegistry, packages: dict[str, Path], mark: Path, name: str
 ) -> None:
-    made = add(registry, packages["first"])
-    stored = registry.packages.path(made.digest)
+    version = add(registry, packages["first"])
+    stored = registry.packages.path(version.digest)
     SPOILED[name](stored)
     started = time.monotonic()
     with pytest.raises(IntegrityError, match=r".{20,}"):

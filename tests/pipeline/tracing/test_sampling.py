@@ -68,14 +68,14 @@ def test_the_sampler_is_that_of_the_environment(word: str, argument: str, expect
     assert sampler_from_environment(environment, 0.25) == expected
 
 
-def test_an_unknown_sampler_or_share_is_refused_in_words() -> None:
+def test_an_unknown_sampler_or_rate_is_refused_with_a_message() -> None:
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER 'traceidration': .*did you mean 'traceidratio'"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidration"}, 1.0)
     with pytest.raises(ConfigError, match=r"OTEL_TRACES_SAMPLER_ARG '7': expected a rate from 0 to 1"):
         sampler_from_environment({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, 1.0)
 
 
-def test_a_caller_decides_and_otherwise_the_share_does() -> None:
+def test_the_caller_decides_and_otherwise_the_rate_does() -> None:
     sampler = TraceSampler(0.1)
     picked = sum(sampler.should_sample(None) for _ in range(20_000))
     # Six standard deviations of a fair draw.

@@ -27,7 +27,7 @@ PARENT = TraceParent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_
 HEADER = f"00-{PARENT.trace_id}-{PARENT.span_id}-01"
 
 
-def test_steps_hang_below_the_work_that_they_are_part_of() -> None:
+def test_child_spans_have_the_enclosing_span_as_parent() -> None:
     exporter = InMemorySpanExporter()
     tracing = tracing_with_exporter(exporter, TraceSampler(1.0), {}, "tried")
     trace = tracing.start_trace("the whole", PARENT)
@@ -57,7 +57,7 @@ def test_a_failed_span_records_the_error_type_without_the_message() -> None:
     assert "person" not in failed.to_json()
 
 
-def test_without_a_trace_a_step_is_just_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_span_without_a_trace_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.delenv("OTEL_TRACES_EXPORTER", raising=False)
     with root_span("nothing") as trace, child_span("one"):
@@ -114,7 +114,7 @@ def test_an_unsampled_parent_is_respected(monkeypatch: pytest.MonkeyPatch) -> No
         assert trace is None
 
 
-def test_a_collector_that_is_away_holds_work_up_for_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_collector_delays_work_by_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.delenv("TRACEPARENT", raising=False)
     began = time.monotonic()

@@ -106,7 +106,7 @@ def test_a_batch_in_another_format_gets_the_same_predictions(client: httpx.Clien
 
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("body", [b"", b"\x00" * 100, b"nonsense", b"PAR1nonsensePAR1", b"ARROW1\x00\x00nonsense"])
-def test_nonsense_in_another_form_is_refused(client: httpx.Client, kind: str, body: bytes) -> None:
+def test_malformed_bodies_of_each_format_are_refused(client: httpx.Client, kind: str, body: bytes) -> None:
     response = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
     assert (response.status_code, response.headers["content-type"]) in [
         (status, "application/problem+json") for status in (400, 422)
@@ -169,7 +169,7 @@ def test_with_partial_bad_table_rows_are_named_and_the_others_predicted(client: 
     assert response["predictions"][1]["problems"][0]["path"] == "rows[1].Time_spent_Alone"
 
 
-def test_an_unknown_word_for_on_error_names_those_that_are_known(client: httpx.Client) -> None:
+def test_an_unknown_value_of_on_error_names_the_known_values(client: httpx.Client) -> None:
     response = client.post("/predict/batch?on_error=skip", json={"instances": [ROW]})
     assert (response.status_code, response.json()["detail"]) == (
         400,
@@ -195,8 +195,8 @@ def test_a_misspelled_parameter_is_refused(client: httpx.Client, path: str, deta
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("/predict", {"instances": [ROW]}, "instances are for POST /predict/batch"),
-        ("/predict/batch", {"features": ROW}, "features are for POST /predict"),
+        ("/predict", {"instances": [ROW]}, "send instances to POST /predict/batch"),
+        ("/predict/batch", {"features": ROW}, "send features to POST /predict"),
         ("/predict", ROW, 'the body is {"features": ...} with an object of features by name'),
         ("/predict/batch", [ROW], 'the body is {"instances": ...} with a list of objects'),
     ],
@@ -344,7 +344,7 @@ def test_requests_from_other_sites_are_refused(client: httpx.Client, headers: di
     assert client.post("/predict", json={"features": ROW}, headers=headers).status_code == status
 
 
-def test_the_page_for_people_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+def test_the_docs_page_loads_nothing_from_other_servers(client: httpx.Client) -> None:
     page = client.get("/docs")
     assert "/predict/batch" in page.text
     assert re.findall(r"(?:src|href)\s*=\s*['\"]?(https?:)?//", page.text) == []

@@ -31,7 +31,7 @@ def load_first(package_folder: Path, root: Path) -> LoadedModel:
     )  # fmt: skip
 
 
-def test_golden_rows_hold_edges_gaps_and_spread(package: Path) -> None:
+def test_golden_rows_contain_bounds_missing_values_and_spread(package: Path) -> None:
     golden = json.loads((package / "golden.json").read_text(encoding="utf-8"))
     alone = golden["columns"]["Time_spent_Alone"]
     assert {None, 0, 11} <= set(alone)

@@ -63,7 +63,7 @@ def test_a_large_body_is_admitted_while_the_server_is_idle() -> None:
     assert ConcurrencyLimiter(max_requests=2, max_bytes=10).acquire(1_000_000)
 
 
-def test_a_refusal_alone_waits_the_pause() -> None:
+def test_a_single_refusal_waits_the_pause() -> None:
     assert RefusalPacer(pause_s=0.5, per_s=4, clock=Clock()).wait_s() == 0.5
 
 

@@ -54,7 +54,7 @@ def test_roles_may_be_a_single_string(issuer: OidcIssuer) -> None:
     ],
     ids=str,
 )
-def test_a_token_with_a_wrong_claim_opens_nothing(issuer: OidcIssuer, claims: dict[str, Any]) -> None:
+def test_a_token_with_a_wrong_claim_is_refused(issuer: OidcIssuer, claims: dict[str, Any]) -> None:
     assert verify(issuer, issuer.token(**claims)) is None
 
 
@@ -65,18 +65,18 @@ def test_unknown_roles_give_no_right(issuer: OidcIssuer, roles: Any) -> None:
     assert principal.roles == set()
 
 
-def test_a_token_without_a_signature_opens_nothing(issuer: OidcIssuer) -> None:
+def test_a_token_without_a_signature_is_refused(issuer: OidcIssuer) -> None:
     token = jwt.encode(issuer.claims(), None, algorithm="none", headers={"kid": "k1"})
     assert verify(issuer, token) is None
 
 
-def test_the_public_key_is_no_shared_secret(issuer: OidcIssuer) -> None:
+def test_the_public_key_is_not_accepted_as_a_shared_secret(issuer: OidcIssuer) -> None:
     secret = issuer.public_keys()["keys"][0]["n"]
     token = jwt.encode(issuer.claims(), secret, algorithm="HS256", headers={"kid": "k1"})
     assert verify(issuer, token) is None
 
 
-def test_another_signature_than_those_listed_opens_nothing(issuer: OidcIssuer) -> None:
+def test_a_signature_algorithm_that_is_not_listed_is_refused(issuer: OidcIssuer) -> None:
     assert verify(issuer, issuer.token(algorithm="RS512")) is None
 
 
@@ -88,14 +88,14 @@ def test_a_key_that_does_not_match_the_algorithm_is_refused(issuer: OidcIssuer) 
     assert verify(issuer, token) is None
 
 
-def test_a_changed_token_opens_nothing(issuer: OidcIssuer) -> None:
+def test_a_changed_token_is_refused(issuer: OidcIssuer) -> None:
     head, _, signature = issuer.token().split(".")
     other = issuer.token(sub="eve").split(".")[1]
     assert verify(issuer, f"{head}.{other}.{signature}") is None
 
 
 @pytest.mark.parametrize("token", ["a.b.c", "..", "é.é.é", "a" * 8000 + ".b.c"])
-def test_nonsense_opens_nothing(issuer: OidcIssuer, token: str) -> None:
+def test_a_malformed_token_is_refused(issuer: OidcIssuer, token: str) -> None:
     assert verify(issuer, token) is None
 
 

@@ -22,7 +22,7 @@ def traceparent_header(*, is_sampled: bool, trace: str = TRACE) -> dict[str, str
     return {"traceparent": f"00-{trace}-{SPAN}-0{int(is_sampled)}"}
 
 
-def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: Path, tmp_path: Path) -> None:
+def test_a_request_is_traced_from_its_headers_to_the_commit_of_its_row(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.log_requests=all")
     with run_collector(tmp_path / "spans") as collector:
         asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER": "parentbased_always_off"}
@@ -55,7 +55,7 @@ def test_a_request_is_followed_from_its_head_to_the_commit_of_its_row(package: P
     assert ids == [(TRACE, whole.span_id), ("1" * 32, None), (None, None), ("2" * 32, refused[0].span_id)]
 
 
-def test_of_requests_without_a_caller_s_trace_the_declared_share_is_followed(package: Path, tmp_path: Path) -> None:
+def test_requests_without_a_parent_are_sampled_at_the_declared_rate(package: Path, tmp_path: Path) -> None:
     make_project(tmp_path, [package], "serving.trace_sample_rate=0.5")
     with run_collector(tmp_path / "spans") as collector:
         asks = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}

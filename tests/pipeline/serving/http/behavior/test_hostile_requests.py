@@ -97,7 +97,7 @@ def test_a_body_of_millions_of_values_is_refused_unread(client: httpx.Client, pa
     assert (response.status_code, response.json()["problems"][0]["rule"]) == (413, "max_values")
 
 
-def test_raw_bytes_that_are_no_request_are_refused_or_cut(server: RunningServer, client: httpx.Client) -> None:
+def test_invalid_raw_requests_are_refused_or_disconnected(server: RunningServer, client: httpx.Client) -> None:
     wrong = []
     for name, data in hostile_raw_requests(f"127.0.0.1:{server.port}"):
         status, duration_s = _exchange(server.port, data)

@@ -65,7 +65,7 @@ SLOW_SENDERS = {
 }
 
 
-def test_slow_senders_are_cut_in_time_and_a_good_client_is_unharmed(server: RunningServer) -> None:
+def test_slow_senders_are_disconnected_in_time_and_a_normal_client_is_unaffected(server: RunningServer) -> None:
     began = time.monotonic()
     slow = {
         open_connection(server, first): drip
