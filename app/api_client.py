@@ -1,4 +1,4 @@
-"""Ask the HTTP API instead of an engine of this process: the same questions, with the reader's own token."""
+"""Predict through the HTTP API, with the methods of `EngineClient` and the user's own token."""
 
 from __future__ import annotations
 
@@ -26,132 +26,138 @@ _REQUEST_ERRORS: dict[int, type[InvalidRequest]] = {400: MalformedBody, 413: Bod
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token goes to the address that was named, and to no other."""
+    """Follows no redirect, so that the token reaches no other server."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 class ApiClient:
-    """The API at an address; every method blocks until its answer is there.
+    """A client of the API at an address; every method blocks for its response.
 
     Parameters
     ----------
     address : str
         Such as `http://127.0.0.1:5000`.
     token : str or None
-        Sent as a bearer token; its roles decide.
+        Bearer token; the API checks its roles.
     max_rows : int
-        Most rows in one request that the API takes.
+        Most rows that the API accepts in one request.
 
     Raises
     ------
     ConfigError
-        When the address is none of http or https.
+        When the address is not an http or https URL.
     """
 
     def __init__(self, address: str, token: str | None, max_rows: int) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"{API_URL_ENV}: {address!r} is no address; accepted is one such as http://127.0.0.1:5000"
-            )
+            raise ConfigError(f"{API_URL_ENV}: {address!r} is not a URL; expected one such as http://127.0.0.1:5000")
         self._address = address.rstrip("/")
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirect)
         self.max_rows = min(max_rows, _MAX_REQUEST_ROWS)
 
     def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to one row; BodyRefused, NotAllowed, NotReady or DependencyUnavailable otherwise."""
+        """Return the prediction for one row.
+
+        Raises
+        ------
+        InvalidRequest, NotReady, NotAllowed, DependencyUnavailable
+            As the API responds.
+        """
         return self.predict_body(_row_body(features))
 
     def predict_body(self, body: bytes) -> dict[str, Any]:
-        """Return the answer to a body `{"features": {...}}` that somebody wrote."""
+        """Return the prediction for a request body `{"features": {...}}`."""
         return self._request("/predict", body)
 
     def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
-        """Return the answers to many rows, at most `max_rows`, given by column."""
+        """Return the predictions for at most `max_rows` rows, given by column."""
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        found = self._request("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
+        predictions = self._request("/predict/batch", json.dumps({"instances": rows}).encode())["predictions"]
         return PredictionBatch(
-            [one["prediction"] for one in found],
-            [one["confidence"] for one in found],
-            [list(one["probabilities"].values()) for one in found],
-            [one["prediction_id"] for one in found],
-            list(range(len(found))),
+            [prediction["prediction"] for prediction in predictions],
+            [prediction["confidence"] for prediction in predictions],
+            [list(prediction["probabilities"].values()) for prediction in predictions],
+            [prediction["prediction_id"] for prediction in predictions],
+            list(range(len(predictions))),
             (),
             lambda: b"",
         )
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what each feature contributed to the answer."""
+        """Return the contribution of each feature to the prediction."""
         return self._request("/v1/explain", _row_body(features))
 
     def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the model says when one feature alone is another."""
+        """Return the predictions for variations of one feature at a time."""
         return self._request("/v1/what-if", _row_body(features))
 
     def record_outcome(self, prediction_id: str, outcome: str) -> None:
-        """Keep what became true of an earlier prediction."""
+        """Store the outcome of an earlier prediction."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
         self._request("/feedback", json.dumps(body).encode())
 
     def status(self) -> dict[str, Any]:
-        """Return whether it answers predictions, and if not, why."""
-        status, found = self._send("/health", None)
-        if "ready" not in found:
+        """Return whether the API is ready, and the reason if not."""
+        status, body = self._send("/health", None)
+        if "ready" not in body:
             raise self._unexpected_response(status)
-        return {"is_ready": found["ready"], "reason": found.get("reason", "")}
+        return {"is_ready": body["ready"], "reason": body.get("reason", "")}
 
     def _request(self, path: str, body: bytes) -> dict[str, Any]:
-        status, found = self._send(path, body)
+        status, response = self._send(path, body)
         if status != 200:
-            raise self._error_from_problem(status, found)
-        return found
+            raise self._error_from_problem(status, response)
+        return response
 
     def _send(self, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
-        fields = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Content-Type": "application/json"} if body is not None else {}
         if self._token is not None:
-            fields["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(f"{self._address}{path}", body, fields)  # noqa: S310 - http or https, see above
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(f"{self._address}{path}", body, headers)  # noqa: S310 - http or https, see above
         try:
-            with self._opener.open(request, timeout=_RESPONSE_TIMEOUT_S) as answer:
-                return answer.status, self._parse_response(answer.status, answer.read(_MAX_RESPONSE_BYTES))
+            with self._opener.open(request, timeout=_RESPONSE_TIMEOUT_S) as response:
+                return response.status, self._parse_response(response.status, response.read(_MAX_RESPONSE_BYTES))
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, self._parse_response(error.code, error.read(_MAX_RESPONSE_BYTES))
         except OSError as error:
-            why = getattr(error, "reason", error)
+            reason = getattr(error, "reason", error)
             raise DependencyUnavailable(
-                f"the API at {self._address} cannot be reached ({why}); start it with `mlops serve`, or unset {API_URL_ENV}"
-                " and start the app again: it then predicts by an engine of its own"
+                f"the API at {self._address} is unreachable ({reason}); start it with `mlops serve`, or unset"
+                f" {API_URL_ENV} and restart the app, which then predicts with its own engine"
             ) from error
 
     def _parse_response(self, status: int, body: bytes) -> dict[str, Any]:
         try:
-            found = json.loads(body)
+            parsed = json.loads(body)
         except ValueError as error:
             raise self._unexpected_response(status) from error
-        if not isinstance(found, dict):
+        if not isinstance(parsed, dict):
             raise self._unexpected_response(status)
-        return found
+        return parsed
 
     def _unexpected_response(self, status: int) -> DependencyUnavailable:
         return DependencyUnavailable(
-            f"{self._address} answered {status} with something that our API does not say; look at {API_URL_ENV}"
+            f"{self._address} responded {status} with a body that the API never sends; check {API_URL_ENV}"
         )
 
-    def _error_from_problem(self, status: int, found: Mapping[str, Any]) -> Exception:
-        """Return the error that a problem document stands for."""
-        said = f"{found.get('title', 'refused')}: {found.get('detail', '')}"
+    def _error_from_problem(self, status: int, problem: Mapping[str, Any]) -> Exception:
+        """Return the error for a problem document."""
+        message = f"{problem.get('title', 'refused')}: {problem.get('detail', '')}"
         if status in (401, 403):
-            return NotAllowed(f"the API at {self._address} says: {said}")
+            return NotAllowed(f"the API at {self._address} refused the request: {message}")
         if status in (429, 503):
-            return NotReady(said)
+            return NotReady(message)
         if status in _REQUEST_ERRORS:
-            problems = [FieldError(one["path"], one["rule"], one["message"]) for one in found.get("problems", ())]
-            return _REQUEST_ERRORS[status](problems or [FieldError("", str(found.get("type", "")), said)])
-        return DependencyUnavailable(f"the API at {self._address} answered {status}: {said}")
+            errors = [
+                FieldError(error["path"], error["rule"], error["message"]) for error in problem.get("problems", ())
+            ]
+            return _REQUEST_ERRORS[status](errors or [FieldError("", str(problem.get("type", "")), message)])
+        return DependencyUnavailable(f"the API at {self._address} responded {status}: {message}")
 
 
 def _row_body(features: Mapping[str, Any]) -> bytes:

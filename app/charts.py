@@ -1,8 +1,8 @@
-"""Draw frames: each function takes a frame with fixed columns and returns an Altair chart; no page is needed to test it.
+"""Build Altair charts from data frames with fixed columns, without a page.
 
-Colours are those of Okabe and Ito, which people of any colour vision tell apart, and are readable on light and on
-dark ground. Names are data, never field names, so that any name can be shown. Channels are given as Altair's own
-classes: it takes 5 to 20 ms to turn a text or `alt.condition` into one, each time that a chart is drawn.
+The colors are those of Okabe and Ito: people of any color vision can distinguish them on light and dark backgrounds.
+Names are data, never field names, so any name can be rows. Channels are given as Altair's classes, because Altair
+needs 5 to 20 ms to convert a text or `alt.condition` each time that it builds a chart.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _LABEL_AXIS = alt.Axis(labelLimit=180, labelOverlap=False, title=None)
 
 def with_height(chart: Any, height: int) -> Chart:
     """Return a chart with a height in pixels."""
-    made: Chart = chart.properties(height=height)
-    return made
+    sized: Chart = chart.properties(height=height)
+    return sized
 
 
 def _height_for_rows(n: int) -> int:
@@ -55,12 +55,12 @@ def _height_for_rows(n: int) -> int:
 
 
 def _conditional_color(test: str, color_if_true: str, color_if_false: str) -> alt.ColorValue:
-    """Return one of two colours, by a test of the row."""
+    """Return one of two colors, by a test of the row."""
     return alt.ColorValue(color_if_false, condition={"test": test, "value": color_if_true})
 
 
 def class_probabilities(frame: pd.DataFrame) -> Chart:
-    """Bars of `probability` by `label`, as many as there are classes; `is_answer` marks the one that was answered."""
+    """Draw bars of `probability` by `label`, one for each class; `is_predicted` marks the predicted class."""
     base = alt.Chart(frame).encode(
         y=alt.Y("label:N", sort=None, axis=_LABEL_AXIS),
         x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", title="Probability")),
@@ -69,17 +69,17 @@ def class_probabilities(frame: pd.DataFrame) -> Chart:
             alt.Tooltip("probability:Q", format=".2%", title="Probability"),
         ],
     )
-    colour = _conditional_color("datum.is_answer", BLUE, GRAY)
-    words = base.mark_text(align="left", dx=5, color=GRAY, fontWeight="bold").encode(
+    color = _conditional_color("datum.is_predicted", BLUE, GRAY)
+    texts = base.mark_text(align="left", dx=5, color=GRAY, fontWeight="bold").encode(
         text=alt.Text("probability:Q", format=".1%")
     )
     return with_height(
-        alt.layer(base.mark_bar(cornerRadius=3).encode(color=colour), words), _height_for_rows(len(frame))
+        alt.layer(base.mark_bar(cornerRadius=3).encode(color=color), texts), _height_for_rows(len(frame))
     )
 
 
 def value_counts(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
-    """Bars of `rows` by `value`, in the order of the frame."""
+    """Draw bars of `rows` by `value`, in the order of the frame."""
     return with_height(
         alt.Chart(frame)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
@@ -93,75 +93,77 @@ def value_counts(frame: pd.DataFrame, *, title: str = "Rows") -> Chart:
 
 
 def share_bars(frame: pd.DataFrame, *, title: str, max_share: float = 1.0) -> Chart:
-    """Bars of `share` (0 to `limit`) by `name`."""
-    shown = frame.head(_MAX_BARS)
+    """Draw bars of `share` (0 to `max_share`) by `name`."""
+    rows = frame.head(_MAX_BARS)
     return with_height(
-        alt.Chart(shown)
+        alt.Chart(rows)
         .mark_bar(color=BLUE, cornerRadiusEnd=3)
         .encode(
             y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
             x=alt.X("share:Q", scale=alt.Scale(domain=[0, max_share]), axis=alt.Axis(format="%", title=title)),
             tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("share:Q", format=".2%", title=title)],
         ),
-        _height_for_rows(len(shown)),
+        _height_for_rows(len(rows)),
     )
 
 
 def drift_ratios(frame: pd.DataFrame) -> Chart:
-    """Draw `ratio` (the size of a change in shares of its limit) by `name`, coloured by `verdict`; a line at the limit."""
-    shown = frame.head(_MAX_BARS)
-    given = shown["verdict"].where(shown["verdict"].isin(list(_VERDICT_COLORS)), "other")
-    colours = {name: colour for name, colour in {**_VERDICT_COLORS, "other": GRAY}.items() if (given == name).any()}
-    colour = alt.Scale(domain=list(colours), range=list(colours.values()))
+    """Draw bars of `ratio` (drift as a multiple of its threshold) by `name`, colored by `verdict`, with a line at 1."""
+    rows = frame.head(_MAX_BARS)
+    verdicts = rows["verdict"].where(rows["verdict"].isin(list(_VERDICT_COLORS)), "other")
+    colors = {name: color for name, color in {**_VERDICT_COLORS, "other": GRAY}.items() if (verdicts == name).any()}
+    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
     bars = (
-        alt.Chart(shown.assign(colour=given))
+        alt.Chart(rows.assign(color=verdicts))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
-            x=alt.X("ratio:Q", axis=alt.Axis(title="Size of the change, in shares of its limit", format=".0%")),
-            color=alt.Color("colour:N", scale=colour, legend=alt.Legend(title=None, orient="top")),
+            x=alt.X("ratio:Q", axis=alt.Axis(title="Drift as a multiple of its threshold", format=".1f")),
+            color=alt.Color("color:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
             tooltip=[
-                alt.Tooltip("name:N", title="Column"),
+                alt.Tooltip("name:N", title="Name"),
                 alt.Tooltip("verdict:N", title="Verdict"),
-                alt.Tooltip("ratio:Q", format=".0%", title="Of its limit"),
-                alt.Tooltip("words:N", title="How it moved"),
+                alt.Tooltip("ratio:Q", format=".2f", title="Drift / threshold"),
+                alt.Tooltip("summary:N", title="Change"),
             ],
         )
     )
-    limit = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
-    return with_height(alt.layer(bars, limit), _height_for_rows(len(shown)) + 30)
+    threshold = (
+        alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(x=alt.X("at:Q"))
+    )
+    return with_height(alt.layer(bars, threshold), _height_for_rows(len(rows)) + 30)
 
 
 def drift_matrix(frame: pd.DataFrame) -> Chart:
-    """Squares by `name` and time (`at` to `until`); the colour is `ratio`, and a dot stands where `verdict` is drift.
+    """Draw cells by `name` and time (`at` to `until`), colored by `ratio`, with a dot where `verdict` is drift.
 
-    `ratio` is the size of a change in shares of its limit: pale below it, orange at it, red at twice of it and above.
+    `ratio` is drift as a multiple of its threshold: pale below 1, orange at 1, red from 2.
     """
     names = list(dict.fromkeys(frame["name"]))
     base = alt.Chart(frame).encode(
         y=alt.Y("name:N", sort=names, axis=_LABEL_AXIS),
         tooltip=[
-            alt.Tooltip("name:N", title="Column"),
+            alt.Tooltip("name:N", title="Feature"),
             alt.Tooltip("at:T", format="%d %b %H:%M", title="From"),
             alt.Tooltip("verdict:N", title="Verdict"),
-            alt.Tooltip("ratio:Q", format=".0%", title="Of its limit"),
+            alt.Tooltip("ratio:Q", format=".2f", title="Drift / threshold"),
             alt.Tooltip("n_rows:Q", format=",", title="Rows"),
-            alt.Tooltip("words:N", title="How it moved"),
+            alt.Tooltip("summary:N", title="Change"),
         ],
     )
     across = alt.X("at:T", axis=alt.Axis(title=None, format="%d %b %H:%M", labelOverlap=True))
-    legend = alt.Legend(title="Change, of its limit", orient="top", format=".0%", gradientLength=220, values=[0, 1, 2])
+    legend = alt.Legend(title="Drift / threshold", orient="top", format=".1f", gradientLength=220, values=[0, 1, 2])
     scale = alt.Scale(domain=[0, 1, 2], range=["#DCEBF5", "#E69F00", "#B23A00"], clamp=True, interpolate="rgb")
-    few = {"test": "datum.verdict == 'few rows'", "value": "#BBBBBB"}
-    colour = alt.Color("ratio:Q", scale=scale, legend=legend, condition=few)
-    squares = base.mark_rect(stroke="white", strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=colour)
+    not_enough = {"test": "datum.verdict == 'not enough data'", "value": "#BBBBBB"}
+    color = alt.Color("ratio:Q", scale=scale, legend=legend, condition=not_enough)
+    rectangles = base.mark_rect(stroke="white", strokeWidth=0.5).encode(x=across, x2=alt.X2("until:T"), color=color)
     middle = frame.assign(at=frame["at"] + (frame["until"] - frame["at"]) / 2)
     dots = (
         alt.Chart(middle[middle["verdict"] == "drift"])
         .mark_point(filled=True, color="black", size=28, opacity=1)
         .encode(x=alt.X("at:T"), y=alt.Y("name:N", sort=names))
     )
-    return with_height(alt.layer(squares, dots), 26 * max(len(names), 1) + 90)
+    return with_height(alt.layer(rectangles, dots), 26 * max(len(names), 1) + 90)
 
 
 def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> Chart:
@@ -189,7 +191,7 @@ def distribution_comparison(frame: pd.DataFrame, *, sides: tuple[str, str]) -> C
 
 
 def share_over_time(frame: pd.DataFrame, *, title: str) -> Chart:
-    """Draw a line of `value`, a share, over `at` (the reader's time without its zone)."""
+    """Draw a line of `value`, a share, over `at` (naive time in the user's zone)."""
     return with_height(
         alt.Chart(frame)
         .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
@@ -206,27 +208,27 @@ def share_over_time(frame: pd.DataFrame, *, title: str) -> Chart:
 
 
 def feature_contributions(frame: pd.DataFrame) -> Chart:
-    """Draw `contribution` (in probability of the answered class) by `name`, for it to one side, against it to the other."""
-    shown = frame.head(_MAX_BARS)
+    """Draw bars of `contribution` to the probability of the predicted class by `name`."""
+    rows = frame.head(_MAX_BARS)
     return with_height(
-        alt.Chart(shown)
+        alt.Chart(rows)
         .mark_bar(cornerRadius=3)
         .encode(
             y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS),
-            x=alt.X("contribution:Q", axis=alt.Axis(format="+.1%", title="Adds to its probability")),
+            x=alt.X("contribution:Q", axis=alt.Axis(format="+.1%", title="Contribution (percentage points)")),
             color=_conditional_color("datum.contribution >= 0", BLUE, ORANGE),
             tooltip=[
-                alt.Tooltip("name:N", title="Column"),
+                alt.Tooltip("name:N", title="Feature"),
                 alt.Tooltip("value:N", title="Value"),
-                alt.Tooltip("contribution:Q", format="+.2%", title="Adds"),
+                alt.Tooltip("contribution:Q", format="+.2%", title="Contribution"),
             ],
         ),
-        _height_for_rows(len(shown)),
+        _height_for_rows(len(rows)),
     )
 
 
 def what_if_curve(frame: pd.DataFrame, *, label: str) -> Chart:
-    """Points of `probability` of one class by `value` of one column; `is_present` marks the value that was given."""
+    """Draw `probability` of one class by `value` of one feature; `is_present` marks the value of the request."""
     base = alt.Chart(frame).encode(
         x=alt.X("value:N", sort=None, axis=alt.Axis(title=None, labelAngle=-40, labelLimit=110, labelOverlap=True)),
         y=alt.Y(
@@ -237,7 +239,7 @@ def what_if_curve(frame: pd.DataFrame, *, label: str) -> Chart:
         tooltip=[
             alt.Tooltip("value:N", title="Value"),
             alt.Tooltip("probability:Q", format=".2%", title="Probability"),
-            alt.Tooltip("prediction:N", title="Answer"),
+            alt.Tooltip("prediction:N", title="Prediction"),
         ],
     )
     present = base.transform_filter("datum.is_present").mark_point(filled=True, size=140, color=ORANGE, opacity=1)
@@ -245,9 +247,9 @@ def what_if_curve(frame: pd.DataFrame, *, label: str) -> Chart:
 
 
 def interval_plot(frame: pd.DataFrame, *, title: str, reference: float | None = None) -> Chart:
-    """Points of `value` with `low` to `high` by `name`; a dashed line stands at `reference`."""
-    shown = frame.head(_MAX_BARS)
-    base = alt.Chart(shown).encode(y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS))
+    """Draw points of `value` with the interval `low` to `high` by `name`, and a dashed line at `reference`."""
+    rows = frame.head(_MAX_BARS)
+    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=None, axis=_LABEL_AXIS))
     tooltip = [
         alt.Tooltip("name:N", title="Name"),
         *(alt.Tooltip(f"{name}:Q", format=".4f", title=name.title()) for name in ("value", "low", "high")),
@@ -258,22 +260,22 @@ def interval_plot(frame: pd.DataFrame, *, title: str, reference: float | None = 
     if reference is not None:
         line = alt.Chart(pd.DataFrame({"at": [reference]})).mark_rule(color=ORANGE, strokeDash=[5, 4])
         layers.append(line.encode(x=alt.X("at:Q")))
-    return with_height(alt.layer(*layers), _height_for_rows(len(shown)))
+    return with_height(alt.layer(*layers), _height_for_rows(len(rows)))
 
 
 def calibration_curve(frame: pd.DataFrame) -> Chart:
-    """Observed share (`observed`, `low`, `high`) by `predicted` probability; on the dashed line it keeps its word."""
+    """Draw the `observed` frequency (`low` to `high`) by `predicted` probability, and the ideal as a dashed line."""
     share = alt.Scale(domain=[0, 1])
     base = alt.Chart(frame).encode(
-        x=alt.X("predicted:Q", scale=share, axis=alt.Axis(format="%", title="Probability that it said")),
+        x=alt.X("predicted:Q", scale=share, axis=alt.Axis(format="%", title="Predicted probability")),
         tooltip=[
-            alt.Tooltip("predicted:Q", format=".1%", title="It said"),
-            alt.Tooltip("observed:Q", format=".1%", title="It came true"),
+            alt.Tooltip("predicted:Q", format=".1%", title="Predicted"),
+            alt.Tooltip("observed:Q", format=".1%", title="Observed"),
             alt.Tooltip("rows:Q", format=",", title="Rows"),
         ],
     )
     spans = base.mark_rule(color=GRAY, strokeWidth=2).encode(
-        y=alt.Y("low:Q", scale=share, axis=alt.Axis(format="%", title="How often it came true")), y2=alt.Y2("high:Q")
+        y=alt.Y("low:Q", scale=share, axis=alt.Axis(format="%", title="Observed frequency")), y2=alt.Y2("high:Q")
     )
     points = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(size=70, color=BLUE)).encode(y=alt.Y("observed:Q"))
     ideal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(color=ORANGE, strokeDash=[5, 4])
@@ -281,7 +283,7 @@ def calibration_curve(frame: pd.DataFrame) -> Chart:
 
 
 def line_curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -> Chart:
-    """Draw a line of column `y` over column `x`, both shares; the names are those of a file of plots/."""
+    """Draw a line of column `y` over column `x`, both shares; `frame` is a file of plots/."""
     share = alt.Scale(domain=[0, 1])
     plain = frame[[x, y]].set_axis(["across", "up"], axis=1)
     titles = [name.replace("_", " ").capitalize() for name in (x, y)]
@@ -304,7 +306,7 @@ def line_curve(frame: pd.DataFrame, *, x: str, y: str, diagonal: bool = False) -
 
 
 def confusion_matrix(frame: pd.DataFrame) -> Chart:
-    """Squares of `rows` by `actual` (down) and `predicted` (across) class; the colour is the share of the actual class."""
+    """Draw `rows` by `actual` (down) and `predicted` (across) class, colored by the share of the actual class."""
     counted = frame.assign(share=frame["rows"] / frame.groupby("actual")["rows"].transform("sum").clip(lower=1))
     base = alt.Chart(counted).encode(
         x=alt.X("predicted:N", sort=None, axis=alt.Axis(title="Predicted", labelAngle=0, labelLimit=110)),
@@ -316,17 +318,17 @@ def confusion_matrix(frame: pd.DataFrame) -> Chart:
             alt.Tooltip("share:Q", format=".1%", title="Share of the actual class"),
         ],
     )
-    colour = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    color = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
     ink = _conditional_color("datum.share > 0.5", "white", "#222222")
-    squares = base.mark_rect(stroke="white").encode(color=colour)
-    words = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
-    return with_height(alt.layer(squares, words), min(460, 90 + 60 * frame["actual"].nunique()))
+    rectangles = base.mark_rect(stroke="white").encode(color=color)
+    texts = base.mark_text(fontSize=15).encode(text=alt.Text("rows:Q", format=","), color=ink)
+    return with_height(alt.layer(rectangles, texts), min(460, 90 + 60 * frame["actual"].nunique()))
 
 
 def hourly_counts(
     frame: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp, title: str = "Predictions"
 ) -> Chart:
-    """Bars of `rows` by hour (`at`, the reader's time without its zone) and `label`, from `since` to `until`."""
+    """Draw bars of `rows` by hour (`at`, naive time in the user's zone) and `label`, from `since` to `until`."""
     span = alt.Scale(domain=[since.isoformat(), until.isoformat()])
     return with_height(
         alt.Chart(frame)
@@ -343,7 +345,7 @@ def hourly_counts(
             ),
             tooltip=[
                 alt.Tooltip("at:T", format="%Y-%m-%d %H:%M", title="Hour from"),
-                alt.Tooltip("label:N", title="Answer"),
+                alt.Tooltip("label:N", title="Prediction"),
                 alt.Tooltip("rows:Q", format=",", title=title),
             ],
         ),

@@ -1,4 +1,4 @@
-"""Keep an engine in this process: its event loop lives in a thread of its own, and pages ask it as they would a function."""
+"""Run a serving engine inside this process, with blocking methods for the pages."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _T = TypeVar("_T")
 
 
 class EngineClient:
-    """An engine that runs until `close`; every method blocks until its answer is there.
+    """An engine whose event loop runs in a thread until `close`; every method blocks for its response.
 
     Parameters
     ----------
     root : Path
         Folder of the project.
     config : Config
-        Says which model, and how it is served and logged.
+        Settings of the project: the model, serving and the prediction log.
 
     Raises
     ------
     Conflict
-        When the tables of the state database are of another form.
+        When the schema version of the state database differs.
     DependencyUnavailable
-        When the database cannot be had.
+        When the database is unreachable.
     """
 
     def __init__(self, root: Path, config: Config) -> None:
@@ -58,44 +58,41 @@ class EngineClient:
         self._stop_loop()
 
     def predict(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to one row; BodyRefused and NotReady as `Engine.predict_one` raises them."""
-        return self.predict_body(json.dumps({"features": dict(features)}).encode())
+        """Return the prediction for one row; raises InvalidRequest and NotReady as `Engine.predict_row` does."""
+        return self.predict_body(_row_body(features))
 
     def predict_body(self, body: bytes) -> dict[str, Any]:
-        """Return the answer to a body `{"features": {...}}` that somebody wrote."""
+        """Return the prediction for a request body `{"features": {...}}`."""
         self._reload_if_changed()
-        answer: dict[str, Any] = json.loads(self._run(self._engine.predict_row(body)))
-        return answer
+        return self._row_response(self._engine.predict_row(body))
 
     def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> PredictionBatch:
-        """Return the answers to many rows, at most `max_rows`, given by column."""
+        """Return the predictions for at most `max_rows` rows, given by column."""
         return self._run(self._engine.predict_columns(columns))
 
     def explain(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what each feature contributed to the answer."""
-        found: dict[str, Any] = json.loads(
-            self._run(self._engine.explain(json.dumps({"features": dict(features)}).encode()))
-        )
-        return found
+        """Return the contribution of each feature to the prediction."""
+        return self._row_response(self._engine.explain(_row_body(features)))
 
     def what_if(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the model says when one feature alone is another."""
-        found: dict[str, Any] = json.loads(
-            self._run(self._engine.what_if(json.dumps({"features": dict(features)}).encode()))
-        )
-        return found
+        """Return the predictions for variations of one feature at a time."""
+        return self._row_response(self._engine.what_if(_row_body(features)))
 
     def record_outcome(self, prediction_id: str, outcome: str) -> None:
-        """Keep what became true of an earlier prediction."""
+        """Store the outcome of an earlier prediction."""
         body = {"prediction_id": prediction_id, "outcome": outcome, "source": "app"}
         self._run(self._engine.feedback(json.dumps(body).encode()))
 
     def status(self) -> dict[str, Any]:
-        """Return what the engine says about itself."""
+        """Return the status of the engine."""
         return self._engine.status()
 
+    def _row_response(self, coroutine: Coroutine[Any, Any, bytes]) -> dict[str, Any]:
+        response: dict[str, Any] = json.loads(self._run(coroutine))
+        return response
+
     def _reload_if_changed(self) -> None:
-        """Look at what was decided before a person is answered: a promotion in the page next door counts at once."""
+        """Load the promoted version before the prediction, so that a promotion in the app takes effect at once."""
         self._run(self._engine.reload())
 
     def _run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -105,3 +102,7 @@ class EngineClient:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_RESPONSE_TIMEOUT_S)
         self._loop.close()
+
+
+def _row_body(features: Mapping[str, Any]) -> bytes:
+    return json.dumps({"features": dict(features)}).encode()

@@ -1,4 +1,4 @@
-"""Make a widget for each declared column, and the example that goes with it."""
+"""Create the input widget of a declared feature, and its example value."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BOOLEAN_LABELS = {True: "true", False: "false"}
 
 
 def feature_input(column: Column) -> Any:
-    """Show the widget of a column and return its value, None where it is left empty."""
+    """Show the widget of a feature and return its value; None if it is empty."""
     return _WIDGETS[column.kind](column)
 
 
 def example_value(column: Column) -> Any:
-    """Return the declared example, otherwise what is typical of the declaration; None where nothing is known."""
+    """Return the declared example, else a category or the minimum; None if neither is declared."""
     if column.example is not None:
         return column.example
     if column.categories:
@@ -43,13 +43,13 @@ def _label(column: Column) -> str:
 
 
 def _help_text(column: Column) -> str:
-    said = [formatting.escape_markdown(column.description)] if column.description else []
-    said += [f"Column `{formatting.shorten(column.name).replace('`', '')}`"]
+    parts = [formatting.escape_markdown(column.description)] if column.description else []
+    parts += [f"Feature `{formatting.shorten(column.name).replace('`', '')}`"]
     if column.minimum is not None or column.maximum is not None:
-        low, high = ("any" if one is None else f"{one:g}" for one in (column.minimum, column.maximum))
-        said += [f"From {formatting.escape_markdown(low)} to {formatting.escape_markdown(high)}"]
-    said += ["May be left empty" if column.nullable else "Is needed"]
-    return ". ".join(said)
+        low, high = ("any" if bound is None else f"{bound:g}" for bound in (column.minimum, column.maximum))
+        parts += [f"From {formatting.escape_markdown(low)} to {formatting.escape_markdown(high)}"]
+    parts += ["Optional" if column.nullable else "Required"]
+    return ". ".join(parts)
 
 
 def _shared_options(column: Column) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _shared_options(column: Column) -> dict[str, Any]:
 def _number_input(column: Column) -> Any:
     is_whole = column.kind == "integer"
     kind: Any = int if is_whole else float
-    low, high = (_widget_bound(one, kind) for one in (column.minimum, column.maximum))
+    low, high = (_widget_bound(bound, kind) for bound in (column.minimum, column.maximum))
     example = example_value(column)
     return st.number_input(
         _label(column),
@@ -68,13 +68,13 @@ def _number_input(column: Column) -> Any:
         value=None if example is None else kind(example),
         step=1 if is_whole else _step_size(low, high),
         format="%d" if is_whole else "%g",
-        placeholder="missing" if column.nullable else "needed",
+        placeholder="missing" if column.nullable else "required",
         **_shared_options(column),
     )
 
 
 def _widget_bound(value: float | None, kind: Any) -> Any:
-    """Return a bound as the widget takes it; none that a browser's numbers cannot hold."""
+    """Return a bound for the widget; None if a browser's numbers cannot hold it."""
     return None if value is None or abs(value) > _MAX_SAFE_INTEGER else kind(value)
 
 
@@ -92,23 +92,23 @@ def _select_box(column: Column) -> Any:
         _label(column),
         options,
         index=options.index(example) if example in options else None,
-        format_func=lambda one: _BOOLEAN_LABELS[one] if isinstance(one, bool) else formatting.shorten(one),
-        placeholder="missing" if column.nullable else "needed",
+        format_func=lambda value: _BOOLEAN_LABELS[value] if isinstance(value, bool) else formatting.shorten(value),
+        placeholder="missing" if column.nullable else "required",
         **_shared_options(column),
     )
 
 
 def _text_input(column: Column) -> Any:
     example = example_value(column)
-    hint = "2026-01-31T18:30:00" if column.kind == "datetime" else "missing" if column.nullable else "needed"
-    written = st.text_input(
+    hint = "2026-01-31T18:30:00" if column.kind == "datetime" else "missing" if column.nullable else "required"
+    text = st.text_input(
         _label(column),
         value="" if example is None else str(example),
         placeholder=hint,
         max_chars=2000,
         **_shared_options(column),
     )
-    return written or None
+    return text or None
 
 
 _WIDGETS = {

@@ -1,4 +1,4 @@
-"""Say values to people: names that no markup can break, numbers with sensible digits, moments in the reader's zone."""
+"""Format values for pages: escaped names, rounded numbers, ages and time zones."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _AGE_UNITS = ((60, "minute"), (3600, "hour"), (86_400, "day"))
 
 
 def escape_markdown(text: object) -> str:
-    """Return text that Markdown shows as it is, on one line: somebody's names never become markup."""
+    """Return text on one line in which no character acts as Markdown."""
     return _MARKUP.sub(r"\\\1", shorten(text, _MAX_NAME_LENGTH))
 
 
 def shorten(text: object, max_length: int = 60) -> str:
-    """Return text on one line, cut to a length, without signs that turn the direction of what follows."""
+    """Return text on one line, cut to a length, without control characters and direction marks."""
     line = _CONTROL_CHARACTERS.sub(" ", str(text)).strip()
     return line if len(line) <= max_length else f"{line[: max_length - 1]}…"
 
 
 def message_markdown(text: object) -> str:
-    """Return our own message as Markdown: what stands between backticks is code, everything else is shown as it is."""
+    """Return a message of ours as Markdown: text in backticks becomes code, everything else is escaped."""
     parts = _CONTROL_CHARACTERS.sub(" ", str(text)).split("`")
     is_paired = len(parts) % 2 == 1
     code = {at: f"`{part}`" for at, part in enumerate(parts) if at % 2 and is_paired and part.strip()}
@@ -48,7 +48,7 @@ def message_markdown(text: object) -> str:
 
 
 def table_cell_text(value: Any) -> str:
-    """Return a cell of a row as one line of text; `missing` where there is none."""
+    """Return a value of a row as one line of text; `missing` for None."""
     return "missing" if value is None else setting_text(value)
 
 
@@ -58,11 +58,11 @@ def humanize(name: str) -> str:
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
-    """Return a figure for people; a dash where there is none.
+    """Return a metric or statistic with suitable digits; a dash for None and NaN.
 
     Examples
     --------
-    >>> number(0.123456), number(None), number(18524)
+    >>> format_number(0.123456), format_number(None), format_number(18524)
     ('0.1235', '-', '18,524')
     """
     if value is None or value != value:  # noqa: PLR0124 - NaN
@@ -73,14 +73,14 @@ def format_number(value: float | None, digits: int = 4) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """Return a setting or a cell as one line of text."""
+    """Return a setting as one line of text."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else shorten(value, 200)
 
 
 def time_zone(name: str | None) -> tzinfo:
-    """Return the zone that a browser names; UTC when it names none that is known."""
+    """Return the time zone that a browser names; UTC if it names no known zone."""
     try:
         return ZoneInfo(name) if name else UTC
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -88,11 +88,11 @@ def time_zone(name: str | None) -> tzinfo:
 
 
 def format_age(at_us: int, now_us: int) -> str:
-    """Return how long ago a moment was, in the largest unit that fits.
+    """Return the age of a timestamp in the largest unit that fits.
 
     Examples
     --------
-    >>> ago(0, 3 * 3600 * 1_000_000), ago(0, 5_000_000)
+    >>> format_age(0, 3 * 3600 * 1_000_000), format_age(0, 5_000_000)
     ('3 hours ago', 'just now')
     """
     seconds = max(0, now_us - at_us) // 1_000_000

@@ -1,4 +1,4 @@
-"""Say who reads, and what the reader may do: by log-in with OpenID Connect, otherwise by sitting at this machine."""
+"""Identify the user of a session and their roles: by OpenID Connect, or by access from this machine."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["User", "api_token", "has_login", "user_from_claims", "user_of_sessio
 TOKEN_ENV = "MLOPS_API_TOKEN"  # noqa: S105 - where it is, not what it is
 _LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 _NO_LOGIN_MESSAGE = (
-    "This app answers other machines and has no log-in, so it only shows. Decide with `mlops promote` and"
-    " `mlops rollback` on the machine itself, set up a log-in (docs/reference/app.md), or start the app on 127.0.0.1."
+    "This app is read-only: it is reachable from other machines and has no login. Decide with `mlops promote` and"
+    " `mlops rollback` on the machine itself, set up a login (docs/reference/app.md), or start the app on 127.0.0.1."
 )
-_LOGGED_OUT_MESSAGE = "You are not logged in, so the app only shows. Log in at the side."
-_LOGIN_EXPIRED_MESSAGE = "Your log-in is over, so the app only shows. Log in again at the side."
+_LOGGED_OUT_MESSAGE = "You are not logged in, so the app is read-only. Log in from the sidebar."
+_LOGIN_EXPIRED_MESSAGE = "Your login has expired, so the app is read-only. Log in again from the sidebar."
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who reads. `id` goes to the audit trail; `why_not` says what to do where nothing at all is allowed."""
+    """The user of a session. The audit trail records `id`; `denied_reason` is not empty if no action is allowed."""
 
     id: str
     name: str
@@ -39,18 +39,18 @@ class User:
     denied_reason: str = ""
 
     def explain_denial(self, role: str) -> str:
-        """Return why an act that needs a role is denied, in words; empty where it is allowed."""
+        """Return why an action that needs a role is denied; empty if it is allowed."""
         if role in self.roles:
             return ""
-        has = ", ".join(sorted(self.roles)) or "none that is known here"
+        roles = ", ".join(sorted(self.roles)) or "no known role"
         return (
             self.denied_reason
-            or f"This needs the role {role}, and {self.name} has: {has}. Ask whoever gives out roles."
+            or f"This needs the role {role}, and {self.name} has: {roles}. Ask your administrator for the role."
         )
 
 
 def has_login() -> bool:
-    """Return whether an issuer is set up in .streamlit/secrets.toml; then the log-in alone decides, on any address."""
+    """Return whether .streamlit/secrets.toml names an issuer; if so, only the login decides, on any address."""
     try:
         return "auth" in st.secrets
     except StreamlitSecretNotFoundError:
@@ -58,26 +58,26 @@ def has_login() -> bool:
 
 
 def user_of_session(roles_claim: str) -> User:
-    """Return who reads in this session, with the roles that stand in a claim of the log-in."""
+    """Return the user of this session, with the roles of a claim of their login."""
     if has_login():
         return user_from_claims(st.user.to_dict(), roles_claim, now=time.time())
     if st.get_option("server.address") in _LOOPBACK_ADDRESSES:
-        me = stage_transitions.current_actor()
-        return User(me, me, UNRESTRICTED.roles)
+        actor = stage_transitions.current_actor()
+        return User(actor, actor, UNRESTRICTED.roles)
     return User("", "", frozenset(), _NO_LOGIN_MESSAGE)
 
 
 def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float) -> User:
-    """Return the reader of a log-in's claims; one that is over, says no end, or names nobody, has no roles.
+    """Return the user that a login's claims name; no roles if it expired, has no expiry or has no subject.
 
     Parameters
     ----------
     claims : mapping
-        Those of the identity token, and `is_logged_in`.
+        Claims of the identity token, and `is_logged_in`.
     roles_claim : str
-        The claim with the roles, as group `serving` declares it for the API.
+        Claim with the roles; `serving.oidc.roles_claim`.
     now : float
-        In seconds since 1970.
+        Current time in seconds since 1970.
     """
     if not claims.get("is_logged_in") or not claims.get("sub"):
         return User("", "", frozenset(), _LOGGED_OUT_MESSAGE)
@@ -89,8 +89,8 @@ def user_from_claims(claims: Mapping[str, Any], roles_claim: str, *, now: float)
 
 
 def api_token() -> str | None:
-    """Return what the API is shown: the token of the log-in, otherwise that of MLOPS_API_TOKEN where nobody logs in."""
+    """Return the token for the API: that of the login, or MLOPS_API_TOKEN if no login is set up."""
     if not has_login():
         return os.environ.get(TOKEN_ENV) or None
-    shown = st.user.tokens.to_dict()
-    return shown.get("access") or shown.get("id")
+    tokens = st.user.tokens.to_dict()
+    return tokens.get("access") or tokens.get("id")

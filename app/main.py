@@ -1,4 +1,4 @@
-"""The app's frame: which pages there are, and what stands beside all of them. Start it with `make app`."""
+"""The dashboard: its pages and its sidebar. Start it with `make app`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Show the page that the address names."""
+    """Show the page that the URL names."""
     st.set_page_config(page_title="declarative-mlops", page_icon=":material/schema:", layout="wide")
     pages = {
-        "Now": [
+        "Production": [
             st.Page(
                 overview_page.render, title="Overview", icon=":material/dashboard:", url_path="overview", default=True
             ),
@@ -32,40 +32,41 @@ def main() -> None:
             st.Page(monitoring_page.render, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
             st.Page(history_page.render, title="History", icon=":material/history:", url_path="history"),
         ],
-        "Behind it": [
+        "Models and data": [
             st.Page(models_page.render, title="Models", icon=":material/deployed_code:", url_path="models"),
             st.Page(data_page.render, title="Data", icon=":material/table_chart:", url_path="data"),
             st.Page(experiments_page.render, title="Experiments", icon=":material/science:", url_path="experiments"),
             st.Page(configuration_page.render, title="Configuration", icon=":material/tune:", url_path="configuration"),
         ],
     }
-    chosen = st.navigation(pages)
+    selected_page = st.navigation(pages)
     with st.sidebar:
         _show_project()
         page.error_boundary(_show_login)
-    chosen.run()
+    selected_page.run()
 
 
 def _show_project() -> None:
     try:
-        settings = queries.config()
+        config = queries.config()
     except MlopsError:
         st.caption("No results yet: run `make run`.")
         return
     st.caption(
-        f"Problem **{formatting.escape_markdown(settings.data.name)}**  \nModel **{formatting.escape_markdown(settings.name)}**"
+        f"Problem **{formatting.escape_markdown(config.data.name)}**  \n"
+        f"Model **{formatting.escape_markdown(config.name)}**"
     )
 
 
 def _show_login() -> None:
     if not login.has_login():
         return
-    who = queries.current_user()
-    if who.denied_reason:
+    user = queries.current_user()
+    if user.denied_reason:
         st.button("Log in", icon=":material/login:", on_click=st.login, key="log_in")
         return
-    roles = ", ".join(sorted(who.roles)) or "no role that is known here"
-    st.caption(f"**{formatting.escape_markdown(who.name)}**  \n{formatting.escape_markdown(roles)}")
+    roles = ", ".join(sorted(user.roles)) or "no known role"
+    st.caption(f"**{formatting.escape_markdown(user.name)}**  \n{formatting.escape_markdown(roles)}")
     st.button("Log out", icon=":material/logout:", on_click=st.logout, key="log_out")
 
 

@@ -1,4 +1,4 @@
-"""Read what the monitor says of the live rows, through pipeline, kept for some seconds."""
+"""Query drift, performance, traffic and incidents of live predictions, cached for some seconds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MAX_FEATURES = 40
 
 @dataclass(frozen=True, slots=True)
 class HourlyActivity:
-    """The predictions and the outcomes of each hour that has any."""
+    """Predictions and outcomes by hour; hours without any are left out."""
 
     predictions: tuple[HourlyPredictions, ...]
     outcomes: tuple[HourlyOutcomes, ...]
@@ -47,7 +47,7 @@ class HourlyActivity:
 
 @dataclass(frozen=True, slots=True)
 class DriftOverview:
-    """The drift of each column in a window, as plain values, and its drift by interval."""
+    """The drift of each feature in a window, as plain values, and by interval."""
 
     report: dict[str, Any]
     intervals: list[IntervalDrift]
@@ -106,7 +106,7 @@ def window_summary(
 ) -> WindowSummary:
     """Return traffic, performance, degradation and drift of one version in the last hours, all of the same rows.
 
-    `against_previous_window` compares with as many hours before instead of the training rows.
+    `against_previous_window` compares with the same number of hours before, instead of the training data.
     """
     key = (str(queries.project_root()), os.environ.get(store.URL_ENV))
     baseline: Baseline = "previous_window" if against_previous_window else "training"
@@ -153,5 +153,5 @@ def open_incidents(model: str) -> list[Incident]:
 
 
 def active_silences(model: str) -> list[Silence]:
-    """Return the silences that hold now."""
+    """Return the active silences of a model."""
     return alerts.active_silences(queries.state(), model) if queries.has_state() else []

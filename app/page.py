@@ -1,4 +1,4 @@
-"""What every page shares: its head, its empty states, the edge at which errors become words, and who may decide."""
+"""Parts that every page uses: title, error boundary, empty state, tables, charts and timestamps."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ __all__ = [
 
 _LOGGER = logging.getLogger("app")
 _ERROR_MESSAGES: tuple[tuple[type[MlopsError], str, str], ...] = (
-    (ConfigError, "A setting is refused", "Mend the file that is named; `mlops config check` says the same."),
-    (GateRefused, "The gates say no", "Look at the gates of this version below."),
+    (ConfigError, "Invalid setting", "Fix the file named below; `mlops config check` reports the same."),
+    (GateRefused, "Promotion blocked: gates failed", "The gates of this version are listed below."),
     (
         Conflict,
-        "It is not as this page expects",
-        "Somebody else was first, or this program is newer; what to do stands below.",
+        "The state changed since you opened this page",
+        "Someone else changed it first, or the schema version differs; the next step is below.",
     ),
-    (DependencyUnavailable, "Something that is needed cannot be reached", "It may come back by itself; try again."),
-    (IntegrityError, "Bytes are not those that were written", "`mlops verify` says what is damaged; restore a backup."),
-    (NotAllowed, "This is not allowed", ""),
-    (DataError, "Nothing to show here yet", ""),
-    (UsageError, "This does not work", ""),
+    (DependencyUnavailable, "A service or database is unreachable", "Try again; the cause may be temporary."),
+    (IntegrityError, "Checksum mismatch", "`mlops verify` lists the damaged files; restore a backup."),
+    (NotAllowed, "Not allowed", ""),
+    (DataError, "No results yet", ""),
+    (UsageError, "Invalid request", ""),
 )
 _STAGE_COLORS = {"Production": "green", "Staging": "blue", "Archived": "gray", "None": "gray"}
 _LEVEL_COLORS = {
@@ -70,14 +70,14 @@ _LEVEL_COLORS = {
 
 
 def render_page(title: str, description: str, body: Callable[[], None]) -> None:
-    """Show a page: title, one line on what it is for, and its body; what goes wrong in it is said in words."""
+    """Show a page: title, description and body; an error in the body becomes a message."""
     st.title(title)
     st.caption(description)
     error_boundary(body)
 
 
 def error_boundary(body: Callable[[], None]) -> None:
-    """Run a part of a page; an error of ours is told with what to do, a bug goes to the log and never onto the page."""
+    """Run a part of a page; show an error with the next step, and log an unexpected one."""
     try:
         body()
     except MlopsError as error:
@@ -85,15 +85,15 @@ def error_boundary(body: Callable[[], None]) -> None:
     except Exception:
         _LOGGER.exception("a page failed")
         st.error(
-            "This part of the page met a bug. The trace is in the log of the app; the rest of the app works on.",
+            "An internal error occurred in this part of the page. The app's log has the traceback.",
             icon=":material/bug_report:",
         )
 
 
 def show_error(error: MlopsError) -> None:
-    """Say what an error means for a person: what it is, what it says, what to do."""
+    """Show an error: its kind, the next step, and its message."""
     head, next_step = next(
-        ((head, step) for kind, head, step in _ERROR_MESSAGES if isinstance(error, kind)), ("This did not work", "")
+        ((head, step) for kind, head, step in _ERROR_MESSAGES if isinstance(error, kind)), ("Error", "")
     )
     is_calm = isinstance(error, DataError) and "\n" not in str(error)
     text = str(error)
@@ -105,18 +105,18 @@ def show_error(error: MlopsError) -> None:
 
 
 def empty_state(title: str, text: str) -> None:
-    """Show a calm note where there is nothing yet; `text` says what to do."""
+    """Show a note in place of missing results; `text` names the next step."""
     with st.container(border=True):
         st.markdown(f"**:material/inbox: {formatting.escape_markdown(title)}**  \n{formatting.message_markdown(text)}")
 
 
-def badge(word: str, *, color: str | None = None) -> None:
-    """Show a word in the colour of its meaning."""
-    st.badge(formatting.escape_markdown(word), color=_as_color(color or _LEVEL_COLORS.get(word, "gray")))
+def badge(label: str, *, color: str | None = None) -> None:
+    """Show a badge in the color of its level or verdict."""
+    st.badge(formatting.escape_markdown(label), color=_as_color(color or _LEVEL_COLORS.get(label, "gray")))
 
 
 def stage_badge(stage: str) -> str:
-    """Return the Markdown of a stage in its colour."""
+    """Return the Markdown of a stage in its color."""
     return f":{_STAGE_COLORS.get(stage, 'gray')}-badge[{formatting.escape_markdown(stage)}]"
 
 
@@ -124,17 +124,20 @@ def _as_color(name: str) -> Any:
     return name
 
 
-def show_chart(drawn: charts.Chart, *, alt: str, key: str | None = None) -> None:
-    """Show a chart over the whole width; `alt` says in words what it shows."""
-    unchecked: Any = _UnvalidatedChart(drawn)
+def show_chart(chart: charts.Chart, *, alt: str, key: str | None = None) -> None:
+    """Show a chart over the whole width; `alt` describes it for screen readers."""
+    unchecked: Any = _UnvalidatedChart(chart)
     st.altair_chart(unchecked, width="stretch", alt=alt, key=key)
 
 
 class _UnvalidatedChart:
-    """A chart that is not held to Vega-Lite's schema each time that it is shown: that takes most of the time, and tests do it."""
+    """A chart that is not validated against Vega-Lite's schema each time it is shown.
 
-    def __init__(self, drawn: charts.Chart) -> None:
-        self._chart = drawn
+    Validation takes most of the time of a page; the tests do it.
+    """
+
+    def __init__(self, chart: charts.Chart) -> None:
+        self._chart = chart
 
     def to_dict(self) -> Any:
         return self._chart.to_dict(validate=False)
@@ -146,33 +149,33 @@ def show_table(rows: Any, **options: Any) -> Any:
 
 
 def user_time_zone() -> tzinfo:
-    """Return the reader's time zone."""
+    """Return the time zone of the user's browser."""
     return formatting.time_zone(st.context.timezone)
 
 
 def now_us() -> int:
-    """Return this moment in microseconds since 1970, UTC."""
+    """Return the current time in microseconds since 1970, UTC."""
     return time.time_ns() // 1000
 
 
 def time_columns(*columns: str) -> dict[str, Any]:
-    """Return how columns of moments are shown in a table: hovering over their name says how far the zone is from UTC."""
+    """Return the settings of a table's timestamp columns; their tooltip names the offset from UTC."""
     offset = datetime.now(user_time_zone()).strftime("%z")
-    told = f"Your time, now UTC{offset[:3]}:{offset[3:]}" if int(offset) else "UTC"
-    return {name: st.column_config.TextColumn(help=told) for name in columns}
+    tooltip = f"Your time zone, now UTC{offset[:3]}:{offset[3:]}" if int(offset) else "UTC"
+    return {name: st.column_config.TextColumn(help=tooltip) for name in columns}
 
 
-def to_local_time(moments: Sequence[int]) -> pd.DatetimeIndex:
-    """Return moments (microseconds since 1970, UTC) in the reader's zone but without it, as charts want them."""
-    return pd.to_datetime(moments, unit="us", utc=True).tz_convert(user_time_zone()).tz_localize(None)
+def to_local_time(timestamps_us: Sequence[int]) -> pd.DatetimeIndex:
+    """Return timestamps (microseconds since 1970, UTC) as naive times of the user's zone, which charts need."""
+    return pd.to_datetime(timestamps_us, unit="us", utc=True).tz_convert(user_time_zone()).tz_localize(None)
 
 
 def timestamp(at_us: int) -> str:
-    """Return a moment in the reader's zone, and how long ago it was."""
+    """Return a timestamp in the user's zone with its age."""
     return f"{format_timestamp(at_us, user_time_zone())} ({formatting.format_age(at_us, now_us())})"
 
 
 def can_operate(role: str) -> tuple[bool, str]:
-    """Return whether this session's reader has a role, and if not, why, in words."""
-    why_not = queries.current_user().explain_denial(role)
-    return not why_not, formatting.message_markdown(why_not)
+    """Return whether the user of this session has a role, and the reason if not."""
+    reason = queries.current_user().explain_denial(role)
+    return not reason, formatting.message_markdown(reason)

@@ -1,7 +1,7 @@
-"""Read what pages show, through pipeline; the only place that caches.
+"""Read the data of the pages through the pipeline package; the only module of the app that caches.
 
-What comes from a file is kept until the file changes, what comes from MLflow for some seconds, packages by their
-digest, the state database and the engine as long as the process lives. What is live is never kept.
+Data of a file is cached until the file changes, data of MLflow for some seconds, packages by digest, the state
+database and the engine for the life of the process. Live data is never cached.
 """
 
 from __future__ import annotations
@@ -83,31 +83,33 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class VersionEvaluation:
-    """What was found on the test rows of one version: its report, and the curves by the name of their file."""
+    """The evaluation of one version on the test rows: its report, and its curves by file name."""
 
     report: dict[str, Any]
     curves: dict[str, pd.DataFrame]
 
 
 def project_root() -> Path:
-    """Return the project's folder."""
+    """Return the folder of the project."""
     return find_project_root().resolve()
 
 
 def _stamp(path: Path) -> FileStamp:
-    """Return what tells one state of a file from the next; zeros where there is no file."""
+    """Return modification time and size, which change with the file; zeros if there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    return (status.st_mtime_ns, status.st_size)
 
 
 def config() -> Config:
-    """Return the composed settings; DataError while nothing was composed yet."""
+    """Return the composed settings; DataError before the first run."""
     path = project_root() / paths.PARAMS
     if not path.exists():
-        raise DataError(f"{paths.PARAMS}: not there yet; run `make run` in the project's folder, then look here again")
+        raise DataError(
+            f"{paths.PARAMS}: does not exist yet; run `make run` in the project's folder, then reload this page"
+        )
     return _cached_config(str(path), _stamp(path))
 
 
@@ -117,12 +119,12 @@ def _cached_config(path: str, stamp: FileStamp) -> Config:  # noqa: ARG001 - a n
 
 
 def load_report(path: Path) -> dict[str, Any]:
-    """Return a report of the graph; DataError where there is none yet."""
+    """Return a report of a stage; DataError before its first run."""
     full = project_root() / path
     if not full.exists():
-        raise DataError(f"{path}: not there yet; run `make run`, which makes it")
-    found: dict[str, Any] = _cached_json(str(full), _stamp(full))
-    return found
+        raise DataError(f"{path}: does not exist yet; run `make run` to create it")
+    report: dict[str, Any] = _cached_json(str(full), _stamp(full))
+    return report
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -131,12 +133,12 @@ def _cached_json(path: str, stamp: FileStamp) -> Any:  # noqa: ARG001 - a new st
 
 
 def has_state() -> bool:
-    """Return whether there is a state database; one is made when something is registered."""
+    """Return whether a state database exists; the first registration creates it."""
     return bool(os.environ.get(store.URL_ENV)) or (project_root() / paths.STATE_DATABASE).exists()
 
 
 def state() -> State:
-    """Return the state database, open as long as the process lives."""
+    """Return the state database, open for the life of the process."""
     return _cached_state(
         str(project_root()), os.environ.get(store.URL_ENV), _inode(project_root() / paths.STATE_DATABASE)
     )
@@ -152,17 +154,17 @@ def _cached_state(folder: str, url: str | None, inode: int) -> State:  # noqa: A
 
 
 def current_user() -> login.User:
-    """Return who reads in this session."""
+    """Return the user of this session."""
     return login.user_of_session(config().serving.oidc.roles_claim)
 
 
 def registry() -> ModelRegistry:
-    """Return the registry, through which decisions of this session's reader go."""
+    """Return the registry, which records the user of this session as actor."""
     return registry_of(config().tracking, project_root(), actor=current_user().id)
 
 
 def versions(model: str) -> list[ModelVersion]:
-    """Return the versions of a model, oldest first; none while nothing was registered."""
+    """Return the versions of a model, oldest first; empty before the first registration."""
     if not has_state():
         return []
     with state().reading() as connection:
@@ -170,7 +172,7 @@ def versions(model: str) -> list[ModelVersion]:
 
 
 def current_deployment(model: str) -> Deployment:
-    """Return what serves of a model."""
+    """Return the current deployment of a model."""
     if not has_state():
         return store.Deployment(model, 0, {}, {})
     with state().reading() as connection:
@@ -194,7 +196,7 @@ def logged_predictions(search: PredictionQuery, *, limit: int, offset: int) -> l
 
 
 def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
-    """Return how many predictions a search finds, counted up to `at_most`."""
+    """Return the number of predictions that match a search, at most `max_count`."""
     if not has_state():
         return 0
     with state().reading() as connection:
@@ -202,7 +204,7 @@ def count_logged_predictions(search: PredictionQuery, *, max_count: int) -> int:
 
 
 def load_package(digest: str) -> Package:
-    """Return a registered package; it never changes, so it is read once."""
+    """Return a registered package; packages are immutable, so each is read once."""
     return _cached_package(str(project_root() / paths.PACKAGES), digest)
 
 
@@ -212,7 +214,7 @@ def _cached_package(folder: str, digest: str) -> Package:
 
 
 def preload_production() -> None:
-    """Load what serves, so that the first reader does not wait for it; what fails is told on the page that needs it."""
+    """Load the production package and the engine before the first page; pages report failures themselves."""
     with suppress(MlopsError):
         digest = current_deployment(config().name).digests.get("Production")
         if digest is not None:
@@ -222,7 +224,7 @@ def preload_production() -> None:
 
 
 def preload_slow_queries() -> None:
-    """Load what takes long and only some pages need: the runs of MLflow, and conf/ as it composes."""
+    """Load the slow data of single pages: the runs of MLflow, and the composed settings."""
     with suppress(MlopsError):
         runs()
     with suppress(MlopsError):
@@ -230,22 +232,24 @@ def preload_slow_queries() -> None:
 
 
 def cached(ttl_s: float, *, spinner: str | bool) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Return a decorator that keeps plain values for some seconds; `said` stands on the page while they are read."""
+    """Return a decorator that caches plain values for `ttl_s` seconds; the page shows `spinner` during the query."""
     return st.cache_data(ttl=ttl_s, max_entries=32, show_spinner=spinner)
 
 
 def api_address() -> str | None:
-    """Return the address of the HTTP API that answers; None where an engine of this process does."""
+    """Return the URL of the HTTP API that predicts; None if an engine in this process predicts."""
     return os.environ.get(API_URL_ENV) or None
 
 
 def engine() -> EngineClient | ApiClient:
-    """Return what answers and logs: the HTTP API where an address is given, otherwise the engine of this process."""
+    """Return the client that predicts: of the HTTP API if its URL is set, else of an engine in this process."""
     address = api_address()
     if address is not None:
         return ApiClient(address, login.api_token(), config().serving.engine.max_rows)
     if not has_state():
-        raise DataError("no model is registered yet; run `make run`: the first one that passes its gates serves")
+        raise DataError(
+            "no model is registered yet; run `make run`, which promotes the first version that passes its gates"
+        )
     params = project_root() / paths.PARAMS
     config()
     return _cached_engine(
@@ -257,32 +261,32 @@ def engine() -> EngineClient | ApiClient:
 
 
 @st.cache_resource(max_entries=1, show_spinner="Starting the engine ...", on_release=EngineClient.close)
-def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - what changed starts a new one
+def _cached_engine(folder: str, stamp: FileStamp, url: str | None, inode: int) -> EngineClient:  # noqa: ARG001 - a change starts a new engine
     return EngineClient(Path(folder), load_params(Path(folder) / paths.PARAMS))
 
 
 @st.cache_resource(max_entries=2, scope="session", show_spinner="Reading the file ...")
 def scoring_rows(name: str, content: bytes, digest: str) -> ScoringRows:
-    """Return the rows of an uploaded CSV or Parquet file as the package `digest` wants them, or its problems."""
-    ending = ".parquet" if name.lower().endswith(".parquet") else ".csv"
+    """Return the rows of an uploaded CSV or Parquet file in the schema of the package `digest`, or their problems."""
+    suffix = ".parquet" if name.lower().endswith(".parquet") else ".csv"
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"upload{ending}"
+        path = Path(folder) / f"upload{suffix}"
         path.write_bytes(content)
         return read_scoring_file(path, load_package(digest).schema, config().data.csv_dialect)
 
 
 def composition() -> tuple[Composition, tuple[Origin, ...]]:
-    """Return conf/ as it composes now, with the origin of each value.
+    """Return the settings that conf/ composes now, with the origin of each value.
 
     Raises
     ------
     ConfigError
-        Naming file and key where conf/ is broken.
+        When conf/ is invalid; the message names file and key.
     """
     folder = project_root() / paths.CONF
     if not folder.is_dir():
         raise DataError(f"{paths.CONF}/: no such folder here; start the app in the project's folder")
-    stamps = tuple((str(one), _stamp(one)) for one in sorted(folder.rglob("*.yaml")))
+    stamps = tuple((str(path), _stamp(path)) for path in sorted(folder.rglob("*.yaml")))
     return _cached_composition(str(folder), stamps)
 
 
@@ -296,34 +300,34 @@ def _cached_composition(
 
 
 def displayed_params(values: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the composed values that results depend on, as MLflow shows them."""
+    """Return the settings that affect results, as MLflow logs them."""
     return logged_params(values)
 
 
 def mlflow_address() -> str | None:
-    """Return the address of an MLflow server; None where runs lie in the project's file."""
-    found = os.environ.get(config().tracking.uri_env)
-    return found if found and found.startswith(("http://", "https://")) else None
+    """Return the URL of the MLflow server; None if runs are in the project's file."""
+    uri = os.environ.get(config().tracking.uri_env)
+    return uri if uri and uri.startswith(("http://", "https://")) else None
 
 
 def runs() -> list[RecordedRun]:
-    """Return the runs of the experiment, newest first; DependencyUnavailable when MLflow cannot be had."""
+    """Return the runs of the experiment, newest first; DependencyUnavailable if MLflow is unreachable."""
     uri = os.environ.get(config().tracking.uri_env)
     database = project_root() / MLFLOW_DATABASE
     if not uri and not database.exists():
-        raise DataError("no run is recorded yet; run `make run`, or a sweep, and look here again")
+        raise DataError("no run is recorded yet; run `make run` or a sweep, then reload this page")
     return _cached_runs(
         str(project_root()), uri, _stamp(database), _stamp(database.with_name(f"{MLFLOW_DATABASE}-wal"))
     )
 
 
-@st.cache_data(ttl=15, max_entries=8, show_spinner="Asking MLflow ...")
+@st.cache_data(ttl=15, max_entries=8, show_spinner="Reading MLflow ...")
 def _cached_runs(folder: str, uri: str | None, stamp: FileStamp, wal: FileStamp) -> list[RecordedRun]:  # noqa: ARG001 - as above
     return make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).search_runs()
 
 
 def find_package_run(digest: str) -> RecordedRun | None:
-    """Return the run that recorded a package; None where MLflow has none or cannot be had."""
+    """Return the run that recorded a package; None if MLflow has none or is unreachable."""
     try:
         return next((run for run in runs() if run.tags.get("mlops.package") == digest), None)
     except MlopsError:
@@ -334,22 +338,22 @@ def find_package_run(digest: str) -> RecordedRun | None:
 def _cached_run_evaluation(folder: str, uri: str | None, run_id: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
     tracking = make_tracker(load_params(Path(folder) / paths.PARAMS).tracking, Path(folder)).store
     with tempfile.TemporaryDirectory() as target, require_store():
-        found = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
+        report = tracking.download(run_id, str(paths.EVALUATION_REPORT), Path(target))
         curves = tracking.download(run_id, str(paths.PLOTS), Path(target))
-        return VersionEvaluation(read_json(found), _read_curves(curves))
+        return VersionEvaluation(read_json(report), _read_curves(curves))
 
 
 def evaluation_of_run(run_id: str) -> VersionEvaluation:
-    """Return what a run found on the test rows, as it recorded it; a MlopsError where it recorded none."""
+    """Return the evaluation that a run recorded; an MlopsError if it recorded none."""
     return _cached_run_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), run_id)
 
 
 def evaluation_of(digest: str) -> VersionEvaluation | None:
-    """Return what was found on the test rows of a package: from the last run's files, otherwise from its MLflow run."""
+    """Return the evaluation of a package from the last run's files or from its MLflow run; None if neither has it."""
     if (project_root() / paths.EVALUATION_REPORT).exists():
-        found = load_report(paths.EVALUATION_REPORT)
-        if found["package"] == digest:
-            return VersionEvaluation(found, _read_curves(project_root() / paths.PLOTS))
+        report = load_report(paths.EVALUATION_REPORT)
+        if report["package"] == digest:
+            return VersionEvaluation(report, _read_curves(project_root() / paths.PLOTS))
     try:
         return _cached_package_evaluation(str(project_root()), os.environ.get(config().tracking.uri_env), digest)
     except MlopsError:
@@ -358,7 +362,7 @@ def evaluation_of(digest: str) -> VersionEvaluation | None:
 
 @st.cache_resource(max_entries=16, show_spinner="Fetching the evaluation from MLflow ...")
 def _cached_package_evaluation(folder: str, uri: str | None, digest: str) -> VersionEvaluation:  # noqa: ARG001 - another store is another entry
-    """Return what the run of a package recorded; it never changes, so it is fetched once."""
+    """Return the evaluation that the run of a package recorded; it is immutable, so it is fetched once."""
     run = find_package_run(digest)
     if run is None:
         raise DataError(f"MLflow has no run of the package {digest[:12]}")

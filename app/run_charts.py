@@ -1,4 +1,4 @@
-"""Draw runs and trials: frames in, Altair charts out, as `charts` does it for all else."""
+"""Build Altair charts of runs and trials from data frames."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["overlaid_curves", "parallel_coordinates", "trial_scores"]
 
 
 def parallel_coordinates(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
-    """Draw a line for each row of `frame` (its `run` names it) through `columns`, each scaled from its least to its greatest."""
+    """Draw a line for each run of `frame` through `columns`, each scaled from its minimum to its maximum."""
     numbers = frame[list(columns)].apply(pd.to_numeric, errors="coerce")
-    spread = (numbers.max() - numbers.min()).replace(0, 1)
-    scaled = ((numbers - numbers.min()) / spread).assign(run=frame["run"])
+    ranges = (numbers.max() - numbers.min()).replace(0, 1)
+    scaled = ((numbers - numbers.min()) / ranges).assign(run=frame["run"])
     long = scaled.melt("run", var_name="name", value_name="height")
     long["value"] = numbers.assign(run=frame["run"]).melt("run")["value"]
     return with_height(
@@ -27,12 +27,12 @@ def parallel_coordinates(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
         .mark_line(point=True, strokeWidth=2, opacity=0.8)
         .encode(
             x=alt.X("name:N", sort=list(columns), axis=alt.Axis(title=None, labelAngle=-25, labelLimit=150)),
-            y=alt.Y("height:Q", axis=alt.Axis(title="Least to greatest", labels=False, ticks=False)),
+            y=alt.Y("height:Q", axis=alt.Axis(title="Scaled from min to max", labels=False, ticks=False)),
             color=alt.Color("run:N", scale=alt.Scale(range=list(SERIES)), legend=None),
             detail=alt.Detail("run:N"),
             tooltip=[
                 alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("name:N", title="Figure"),
+                alt.Tooltip("name:N", title="Setting or metric"),
                 alt.Tooltip("value:Q", format=".5g", title="Value"),
             ],
         ),
@@ -41,7 +41,7 @@ def parallel_coordinates(frame: pd.DataFrame, columns: Sequence[str]) -> Chart:
 
 
 def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
-    """Points of `value` by number of the `trial`; `name` says what it varies."""
+    """Draw `value` by the number of the `trial`; `name` lists its overrides."""
     return with_height(
         alt.Chart(frame)
         .mark_line(color=GRAY, strokeWidth=1, point=alt.OverlayMarkDef(color=BLUE, size=70))
@@ -50,7 +50,7 @@ def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
             tooltip=[
                 alt.Tooltip("trial:O", title="Trial"),
-                alt.Tooltip("name:N", title="Varies"),
+                alt.Tooltip("name:N", title="Overrides"),
                 alt.Tooltip("value:Q", format=".5f", title=title),
             ],
         ),
@@ -59,7 +59,7 @@ def trial_scores(frame: pd.DataFrame, *, title: str) -> Chart:
 
 
 def overlaid_curves(frame: pd.DataFrame, *, x: str, y: str) -> Chart:
-    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` say what they are."""
+    """Draw a line of `up` over `across`, both shares, for each `run`; `x` and `y` are the axis titles."""
     share = alt.Scale(domain=[0, 1])
     return with_height(
         alt.Chart(frame)

@@ -1,4 +1,4 @@
-"""Serve the pages: `streamlit run app/serve.py`; what they need is there before the first reader is."""
+"""Serve the dashboard (`streamlit run app/serve.py`) and preload what the first page needs."""
 
 from __future__ import annotations
 
@@ -15,38 +15,35 @@ if TYPE_CHECKING:
 
 __all__ = ["streamlit_app"]
 
-_PRERENDER_THREAD = "first drawing"
-# A first drawing takes half a second. What hangs (an API, a database) is no reason to show nobody anything: the page says so.
+_PRERENDER_THREAD = "prerender"
+# A first rendering takes half a second. The server starts even if an API or a database hangs; the page reports it.
 _PRERENDER_TIMEOUT_S = 3
-# The first reader's page is drawn by then, and not held up by what it does not need.
+# The first page is rendered by then, and the slow queries do not delay it.
 _PRELOAD_DELAY_S = 4
 
 
 def _preload() -> None:
-    """Load what answers before the server says that it is up, and after it what only some pages ask for."""
-    # Not above: caches look for Streamlit's server when they are declared, and complain where there is none yet.
+    """Load the engine and the model before the server is up, and the slow queries of single pages after it."""
+    # Not at the top: caches look for Streamlit's server at import, and warn if it does not run yet.
     from app import queries
-    from app.views import (
-        overview_page,
-        predict_page,
-    )
+    from app.views import overview_page, predict_page
 
-    # What is loaded and drawn here has no page.
+    # Rendering without a session logs a warning for each widget.
     for name in ("scriptrunner_utils.script_run_context", "state.session_state_proxy"):
         logging.getLogger(f"streamlit.runtime.{name}").setLevel(logging.ERROR)
     queries.preload_production()
-    first = threading.Thread(
+    prerender = threading.Thread(
         target=_prerender, args=(overview_page.render, predict_page.render), name=_PRERENDER_THREAD, daemon=True
     )
-    first.start()
-    first.join(_PRERENDER_TIMEOUT_S)
-    rest = threading.Timer(_PRELOAD_DELAY_S, queries.preload_slow_queries)
-    rest.daemon = True
-    rest.start()
+    prerender.start()
+    prerender.join(_PRERENDER_TIMEOUT_S)
+    preload = threading.Timer(_PRELOAD_DELAY_S, queries.preload_slow_queries)
+    preload.daemon = True
+    preload.start()
 
 
 def _prerender(*pages: Callable[[], None]) -> None:
-    """Draw pages for nobody: a first drawing imports, and compiles queries, for which the first reader would wait."""
+    """Render pages without a session: the first rendering imports modules and compiles queries."""
     for render in pages:
         render()
 

@@ -1,1 +1,1 @@
-"""What DVC and Hydra run: one thin entry point for each block of `dvc.yaml`."""
+"""The stages that DVC and Hydra run: one thin entry point for each block of `dvc.yaml`."""

@@ -1,4 +1,4 @@
-"""conf/ becomes params.yaml, with the origin of every value beside it."""
+"""Compose conf/ into params.yaml, with the origin of every value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package is judged on rows that it never saw, and the run is recorded."""
+"""Evaluate the package on the test rows, and record the run in MLflow."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @stage("evaluate")
 def main(config: Config) -> float:
-    """Write figures, curves, the whole report and the model card; return the objective."""
+    """Write metrics, curves, report and model card; return the selection metric."""
     train, test = files.read_parquet(paths.TRAIN_ROWS), files.read_parquet(paths.TEST_ROWS)
-    judged = package.load_package(paths.CANDIDATE_PACKAGE)
+    candidate = package.load_package(paths.CANDIDATE_PACKAGE)
     report = evaluate(
-        judged, train, test, config=config.evaluation, objective=config.training.selection_metric, seed=config.seed
+        candidate,
+        train,
+        test,
+        config=config.evaluation,
+        selection_metric=config.training.selection_metric,
+        seed=config.seed,
     )
     report.write_tables(paths.PLOTS)
     files.write_json(paths.EVALUATION_REPORT, report.as_dict())
@@ -29,7 +34,7 @@ def main(config: Config) -> float:
     files.write_json(paths.TEST_METRICS, report.dvc_metrics())
     print(f"[evaluate] {report.summary}", flush=True)
     print(f"[evaluate] {publish_run(Path(), config)}")
-    return report.objective_value
+    return report.selection_value
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The declared source becomes one table with a fingerprint."""
+"""Fetch the rows of the declared source into one table with a fingerprint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @stage("ingest")
 def main(config: Config) -> None:
-    """Fetch the rows, and write them with what tells them apart."""
+    """Write the rows and the fingerprint of their source."""
     sourced = sources.fetch_rows(config.data, root=Path())
     files.write_parquet(paths.RAW_ROWS, sourced.frame)
     files.write_json(paths.SOURCE_FINGERPRINT, sourced.fingerprint)

@@ -1,4 +1,7 @@
-"""The live window is judged: drift, performance, degradation, and who has to know. Not in the graph: it looks at what is live."""
+"""Monitor the live window: drift, performance, degradation and alerts.
+
+The stage is not in the DVC graph, because it reads live data.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ if TYPE_CHECKING:
 
 @stage("monitor", is_in_graph=False)
 def main(config: Config) -> None:
-    """Write what was found, tell who has to know, and end with the declared exit code."""
-    code = run_monitor(config, find_project_root())
-    if code:
-        sys.exit(code)
+    """Write the reports, notify receivers, and exit with the declared code."""
+    exit_code = run_monitor(config, find_project_root())
+    if exit_code:
+        sys.exit(exit_code)
 
 
 if __name__ == "__main__":
-    os.nice(10)  # a server on the same machine goes first
+    os.nice(10)  # a server on the same machine has priority
     main()

@@ -1,4 +1,4 @@
-"""The candidate passes its gates or not, and becomes a version that goes as far as the policy says."""
+"""Evaluate the gates of the candidate, register it as a version, and promote it as far as the policy allows."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 @stage("register")
 def main(config: Config) -> None:
-    """Judge the candidate, write what the gates said, register it; end with exit code 5 when they reject it."""
+    """Write the gate report and register the candidate; exit with code 5 if its gates reject it."""
     registry = registry_of(config.tracking)
-    evidence = GateInputs(
+    inputs = GateInputs(
         files.read_parquet(paths.TEST_ROWS),
         files.read_json(paths.EVALUATION_REPORT),
         files.read_json(paths.VALIDATION_REPORT),
     )
     report = registry.evaluate_candidate(
-        config.name, package.load_package(paths.CANDIDATE_PACKAGE), evidence, config=config.promotion, seed=config.seed
+        config.name, package.load_package(paths.CANDIDATE_PACKAGE), inputs, config=config.promotion, seed=config.seed
     )
     files.write_json(paths.REGISTRATION_REPORT, report.only_reproducible().as_dict())
     print(report.as_text(), flush=True)
     if "DVC_EXP_NAME" in os.environ and not config.promotion.register_experiments:
         print(
-            "[register] an experiment is judged, not registered (promotion.register_experiments=true registers it too)"
+            "[register] experiment evaluated, not registered; promotion.register_experiments=true registers experiments"
         )
         return
-    tags = revision_tags(Path())
-    print(
-        f"[register] {registry.submit(config.name, paths.CANDIDATE_PACKAGE, report, config=config.promotion, tags=tags)}"
+    submission = registry.submit(
+        config.name, paths.CANDIDATE_PACKAGE, report, config=config.promotion, tags=revision_tags(Path())
     )
+    print(f"[register] {submission}")
     if report.verdict == "reject":
         failed = ", ".join(gate.name for gate in report.gates if gate.result == "fail")
-        raise GateRefused(f"the candidate is registered and goes no further: {failed}; see the table above")
+        raise GateRefused(f"Not promoted. Failed gates: {failed}; see the table above")
 
 
 if __name__ == "__main__":

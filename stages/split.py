@@ -1,4 +1,4 @@
-"""Valid rows are divided into train and test, and the two are compared."""
+"""Split the valid rows into train and test, and compare both."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @stage("split")
 def main(config: Config) -> None:
-    """Divide the valid rows, compare the parts, write both and the comparison."""
+    """Write train rows, test rows and their comparison."""
     schema = Schema.from_config(config.data)
-    parts = split_train_test(files.read_parquet(paths.VALID_ROWS), schema, config.data.split, seed=config.seed)
-    compared = compare_split(parts.train, parts.test, schema, config.validation, seed=config.seed)
-    files.write_parquet(paths.TRAIN_ROWS, parts.train)
-    files.write_parquet(paths.TEST_ROWS, parts.test)
-    files.write_json(paths.SPLIT_REPORT, compared.as_dict())
+    split = split_train_test(files.read_parquet(paths.VALID_ROWS), schema, config.data.split, seed=config.seed)
+    report = compare_split(split.train, split.test, schema, config.validation, seed=config.seed)
+    files.write_parquet(paths.TRAIN_ROWS, split.train)
+    files.write_parquet(paths.TEST_ROWS, split.test)
+    files.write_json(paths.SPLIT_REPORT, report.as_dict())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rows are held against the declaration; what is found is written down before anything stops."""
+"""Validate the rows against the declaration; write the report before a failure stops the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @stage("validate")
 def main(config: Config) -> None:
-    """Write the report for programs and people, then the valid rows and those set aside."""
+    """Write the report as JSON and HTML, then the valid and the quarantined rows."""
     report = validate(paths.RAW_ROWS, Schema.from_config(config.data), config.validation, name=config.data.name)
     files.write_json(paths.VALIDATION_REPORT, report.as_dict())
     files.write_text(paths.VALIDATION_HTML, render_html(report))
@@ -27,12 +27,12 @@ def main(config: Config) -> None:
     )
     if report.blocks_training:
         raise DataError(
-            f"{paths.RAW_ROWS}: the rows are not fit to learn from:\n{report.as_text()}\n{paths.VALIDATION_HTML} shows them."
-            f" Mend the source or the declaration, or set bad rows aside with validation.quarantine=true"
+            f"{paths.RAW_ROWS}: the rows are not fit for training:\n{report.as_text()}\n"
+            f"See {paths.VALIDATION_HTML}. Fix the source or the declaration, or quarantine invalid rows with validation.quarantine=true"
         )
-    valid, aside = quarantine(files.read_parquet(paths.RAW_ROWS), report)
+    valid, quarantined = quarantine(files.read_parquet(paths.RAW_ROWS), report)
     files.write_parquet(paths.VALID_ROWS, valid)
-    files.write_parquet(paths.QUARANTINED_ROWS, aside)
+    files.write_parquet(paths.QUARANTINED_ROWS, quarantined)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Predict the rows of a file: read strictly, all problems shown by line, answers as a table and as a download."""
+"""The file tab of the predict page: validate a file, predict its rows, download the predictions."""
 
 from __future__ import annotations
 
@@ -17,50 +17,51 @@ if TYPE_CHECKING:
 
 __all__ = ["show_batch_predict"]
 
-_PREDICTIONS_KEY = "batch_answers"
-_PROGRESS_KEY = "batch_done"
+_PREDICTIONS_KEY = "batch_predictions"
+_PROGRESS_KEY = "batch_progress"
 _MAX_TABLE_ROWS = 1000
 
 
 def show_batch_predict(package: Package) -> None:
-    """Show the uploader, then problems or rows, then answers."""
-    given = st.file_uploader(
+    """Show the uploader, then errors or rows, then predictions."""
+    upload = st.file_uploader(
         "A CSV or Parquet file", type=["csv", "parquet"], key="batch_file", help=_upload_help(package)
     )
-    if given is None:
+    if upload is None:
         st.download_button(
-            "An example to fill in",
+            "Download template",
             _csv_template(package),
-            "example.csv",
+            "template.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
         return
-    content = given.getvalue()
-    found = queries.scoring_rows(given.name, content, package.digest)
-    if found.frame is None:
-        _show_problems(formatting.shorten(given.name), found.problems)
+    content = upload.getvalue()
+    rows = queries.scoring_rows(upload.name, content, package.digest)
+    if rows.frame is None:
+        _show_problems(formatting.shorten(upload.name), rows.problems)
         return
-    n_rows = pluralize(len(found.frame), "row")
-    st.markdown(f"**{n_rows}** of {formatting.escape_markdown(given.name)}, as declared.")
-    page.show_table(found.frame.head(20))
-    mark = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
+    n_rows = pluralize(len(rows.frame), "row")
+    st.markdown(f"{formatting.escape_markdown(upload.name)}: **{n_rows}**, all valid")
+    page.show_table(rows.frame.head(20))
+    key = f"{package.digest}:{hashlib.sha256(content).hexdigest()}"
     if st.button(f"Predict {n_rows}", type="primary", icon=":material/play_arrow:", key="batch_predict"):
-        st.session_state[_PREDICTIONS_KEY] = (mark, _predict_rows(found.frame, package))
+        st.session_state[_PREDICTIONS_KEY] = (key, _predict_rows(rows.frame, package))
     if st.session_state.get("batch_cancel"):
-        done, total = st.session_state.get(_PROGRESS_KEY, (0, 0))
+        n_done, n_total = st.session_state.get(_PROGRESS_KEY, (0, 0))
         st.info(
-            f"Cancelled after {done:,} of {pluralize(total, 'row')}. Those answers stay in the log; see the page History."
+            f"Canceled after {n_done:,} of {pluralize(n_total, 'row')}."
+            " Their predictions are logged; see the page History."
         )
-    kept = st.session_state.get(_PREDICTIONS_KEY)
-    if kept is not None and kept[0] == mark:
-        _show_predictions(kept[1], package)
+    stored = st.session_state.get(_PREDICTIONS_KEY)
+    if stored is not None and stored[0] == key:
+        _show_predictions(stored[1], package)
 
 
 def _upload_help(package: Package) -> str:
-    needed = ", ".join(formatting.shorten(name) for name in package.schema.feature_names[:30])
-    return f"UTF-8, with a header and the columns: {formatting.escape_markdown(needed)}"
+    names = ", ".join(formatting.shorten(name) for name in package.schema.feature_names[:30])
+    return f"UTF-8, with a header and one column for each feature: {formatting.escape_markdown(names)}"
 
 
 def _csv_template(package: Package) -> bytes:
@@ -71,59 +72,60 @@ def _csv_template(package: Package) -> bytes:
 
 
 def _show_problems(name: str, problems: tuple[InputProblem, ...]) -> None:
-    count = "the first 100 problems" if len(problems) >= 100 else pluralize(len(problems), "problem")
-    st.error(
-        f"{formatting.escape_markdown(name)} is refused for {count}; nothing was predicted.", icon=":material/error:"
-    )
-    rows = [(one.line, one.column, one.rule, one.value, one.hint) for one in problems]
-    page.show_table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Found", "What to do"]))
+    count = "100 or more errors" if len(problems) >= 100 else pluralize(len(problems), "error")
+    st.error(f"{formatting.escape_markdown(name)}: {count}; no prediction was made.", icon=":material/error:")
+    rows = [(problem.line, problem.column, problem.rule, problem.value, problem.hint) for problem in problems]
+    page.show_table(pd.DataFrame(rows, columns=["Line", "Column", "Rule", "Value", "Fix"]))
 
 
 def _predict_rows(rows: pd.DataFrame, package: Package) -> pd.DataFrame:
-    """Return the answers to all rows, asked for in pieces of the size that the engine takes."""
+    """Return the predictions of all rows, in batches of the size that the engine accepts."""
     engine = queries.engine()
-    place = st.empty()
-    with place.container():
-        # A click starts the page anew, which ends this loop between two pieces.
+    placeholder = st.empty()
+    with placeholder.container():
+        # A click reruns the page, which ends this loop between two batches.
         st.button("Cancel", key="batch_cancel", icon=":material/stop_circle:")
         progress = st.progress(0.0, "Predicting ...")
     parts = []
     for start in range(0, len(rows), engine.max_rows):
-        piece = rows.iloc[start : start + engine.max_rows]
-        found = engine.predict_columns({name: _plain_values(piece[name]) for name in package.schema.feature_names})
-        answered = {"prediction": found.predictions, "confidence": found.confidences}
-        chances = {
-            f"probability of {label}": [row[at] for row in found.probabilities]
+        chunk = rows.iloc[start : start + engine.max_rows]
+        batch = engine.predict_columns({name: _plain_values(chunk[name]) for name in package.schema.feature_names})
+        predictions = {"prediction": batch.predictions, "confidence": batch.confidences}
+        probabilities = {
+            f"probability of {label}": [row[at] for row in batch.probabilities]
             for at, label in enumerate(package.classes)
         }
-        parts.append(pd.DataFrame({**answered, **chances, "prediction_id": found.prediction_ids}))
-        done = min(start + engine.max_rows, len(rows))
-        st.session_state[_PROGRESS_KEY] = (done, len(rows))
-        progress.progress(done / len(rows), f"{done:,} of {pluralize(len(rows), 'row')}")
-    place.empty()
+        parts.append(pd.DataFrame({**predictions, **probabilities, "prediction_id": batch.prediction_ids}))
+        n_done = min(start + engine.max_rows, len(rows))
+        st.session_state[_PROGRESS_KEY] = (n_done, len(rows))
+        progress.progress(n_done / len(rows), f"{n_done:,} of {pluralize(len(rows), 'row')}")
+    placeholder.empty()
     return pd.concat([pd.concat(parts, ignore_index=True), rows.reset_index(drop=True)], axis=1)
 
 
 def _plain_values(column: pd.Series) -> list[Any]:
-    """Return plain values, None where one is missing; moments as text."""
+    """Return plain values, None for missing ones; timestamps as text."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return [None if pd.isna(one) else one.isoformat() for one in column]
-    return [None if pd.isna(one) else one for one in column.astype("object").tolist()]
+        return [None if pd.isna(value) else value.isoformat() for value in column]
+    return [None if pd.isna(value) else value for value in column.astype("object").tolist()]
 
 
-def _show_predictions(found: pd.DataFrame, package: Package) -> None:
+def _show_predictions(predictions: pd.DataFrame, package: Package) -> None:
     left, right = st.columns([2, 3])
-    by_class = found["prediction"].value_counts().reindex(package.classes, fill_value=0)
+    by_class = predictions["prediction"].value_counts().reindex(package.classes, fill_value=0)
     with left:
         shares = pd.DataFrame(
-            {"name": [formatting.shorten(one) for one in by_class.index], "share": by_class.to_numpy() / len(found)}
+            {
+                "name": [formatting.shorten(name) for name in by_class.index],
+                "share": by_class.to_numpy() / len(predictions),
+            }
         )
-        page.show_chart(charts.share_bars(shares, title="Share of the answers"), alt="Share of the answers by class")
+        page.show_chart(charts.share_bars(shares, title="Share of predictions"), alt="Share of predictions by class")
     with right:
-        st.metric("Mean confidence", percent(found["confidence"].mean()), border=True)
+        st.metric("Mean confidence", percent(predictions["confidence"].mean()), border=True)
         st.download_button(
-            "Download all answers",
-            lambda: found.to_csv(index=False).encode(),
+            "Download all predictions",
+            lambda: predictions.to_csv(index=False).encode(),
             "predictions.csv",
             "text/csv",
             icon=":material/download:",
@@ -132,10 +134,10 @@ def _show_predictions(found: pd.DataFrame, package: Package) -> None:
         )
     percent_columns = {
         name: st.column_config.NumberColumn(format="percent")
-        for name in found.columns
+        for name in predictions.columns
         if name.startswith("probability of ")
     }
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    page.show_table(found.head(_MAX_TABLE_ROWS), column_config={**percent_columns, "confidence": share})
-    if len(found) > _MAX_TABLE_ROWS:
-        st.caption(f"The first {_MAX_TABLE_ROWS:,} of {len(found):,}; the download has all.")
+    page.show_table(predictions.head(_MAX_TABLE_ROWS), column_config={**percent_columns, "confidence": share})
+    if len(predictions) > _MAX_TABLE_ROWS:
+        st.caption(f"First {_MAX_TABLE_ROWS:,} of {len(predictions):,} rows; the download has all.")

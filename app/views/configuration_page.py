@@ -1,4 +1,4 @@
-"""The settings: what conf/ composes to, which file sets each value, and what changed since the version that serves."""
+"""The configuration page: composed settings, their origin, and changes since the production version."""
 
 from __future__ import annotations
 
@@ -26,34 +26,36 @@ _MAX_PARAM_LENGTH = 6000
 
 def render() -> None:
     """Show the page."""
-    page.render_page("Configuration", "What is declared, where each value comes from, and what changed.", _render_body)
+    page.render_page("Configuration", "Settings, their origin, and changes since the production version.", _render_body)
 
 
 def _render_body() -> None:
     composed, origin = queries.composition()
-    values, changed, files = st.tabs(["Values and where they come from", "Since the version that serves", "As YAML"])
+    values, changed, files = st.tabs(["Values and origin", "Changes since production", "YAML"])
     with values:
         _warn_if_stale(composed)
         _show_values(origin)
     with changed:
         page.error_boundary(lambda: _show_changes_since_production(composed))
     with files:
-        st.caption("What `mlops config show` prints; `params.yaml` is made of it by the graph.")
+        st.caption("Output of `mlops config show`; `dvc repro` writes it to `params.yaml`.")
         st.code(composed.text, language="yaml")
 
 
 def _show_values(origin: Sequence[Origin]) -> None:
-    asked = st.text_input(
+    query = st.text_input(
         "Search", key="config_search", placeholder="A key, a value or a file", icon=":material/search:"
     )
     rows = [
-        {"Key": one.key, "Value": formatting.setting_text(one.value), "Set in": one.override or one.file or "-"}
-        for one in origin
+        {"Key": entry.key, "Value": formatting.setting_text(entry.value), "Set in": entry.override or entry.file or "-"}
+        for entry in origin
     ]
-    wanted = asked.strip().lower()
-    shown = [row for row in rows if wanted in " ".join(row.values()).lower()]
-    st.caption(f"{len(shown)} of {pluralize(len(rows), 'setting')}. Change one in its file, then run `dvc repro`.")
-    page.show_table(pd.DataFrame(shown, columns=["Key", "Value", "Set in"]), height=520)
+    text = query.strip().lower()
+    matches = [row for row in rows if text in " ".join(row.values()).lower()]
+    st.caption(
+        f"{len(matches)} of {pluralize(len(rows), 'setting')}. Change a setting in its file, then run `dvc repro`."
+    )
+    page.show_table(pd.DataFrame(matches, columns=["Key", "Value", "Set in"]), height=520)
 
 
 def _warn_if_stale(composed: Composition) -> None:
@@ -62,40 +64,41 @@ def _warn_if_stale(composed: Composition) -> None:
     stale = _differences(dict(flatten(written or {})), dict(flatten(composed.values)))
     if stale:
         st.warning(
-            f"{pluralize(len(stale), 'setting')} of conf/: not as in `params.yaml`, with which the last results were made. Run `dvc repro`.",
+            f"{pluralize(len(stale), 'setting')} of conf/ differ from `params.yaml`, the settings of the last run."
+            " Run `dvc repro`.",
             icon=":material/update:",
         )
         page.show_table(_difference_table(stale, "In params.yaml", "In conf/ now"))
 
 
 def _show_changes_since_production(composed: Composition) -> None:
-    serving = queries.current_deployment(queries.config().name)
-    digest = serving.digests.get("Production")
+    deployment = queries.current_deployment(queries.config().name)
+    digest = deployment.digests.get("Production")
     if digest is None:
-        page.empty_state("Nothing serves yet", "run `make run`: the first candidate that passes its gates serves")
+        page.empty_state(
+            "No version is in Production yet",
+            "run `make run`, which promotes the first version that passes its gates",
+        )
         return
+    version = deployment.version("Production")
     run = queries.find_package_run(digest)
     if run is None:
         page.empty_state(
-            f"MLflow knows no run of version {serving.version('Production')}",
-            "its settings are kept with its run: `mlops tracking sync --all-commits` rebuilds runs of the history",
+            f"MLflow has no run of version {version}",
+            "the run has its settings; `mlops tracking sync --all-commits` rebuilds the runs of the git history",
         )
         return
     now = {key: _param_text(value) for key, value in flatten(queries.displayed_params(composed.values))}
     differing = _differences(run.params, now)
     if not differing:
-        st.success(
-            f"conf/ is what version {serving.version('Production')} was made with.", icon=":material/check_circle:"
-        )
+        st.success(f"conf/ has the settings of version {version}.", icon=":material/check_circle:")
         return
-    st.markdown(
-        f"{pluralize(len(differing), 'setting')} that results depend on: not as in version {serving.version('Production')}."
-    )
-    page.show_table(_difference_table(differing, f"Version {serving.version('Production')}", "In conf/ now"))
+    st.markdown(f"{pluralize(len(differing), 'setting')} differ from version {version}.")
+    page.show_table(_difference_table(differing, f"Version {version}", "In conf/ now"))
 
 
 def _param_text(value: Any) -> str:
-    """Return a value as the tracker writes it."""
+    """Return a value as the tracker logs it."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return shorten(text, _MAX_PARAM_LENGTH)
 
@@ -108,5 +111,5 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tu
 
 
 def _difference_table(rows: list[tuple[str, Any, Any]], old_label: str, new_label: str) -> pd.DataFrame:
-    told = [(key, formatting.setting_text(old), formatting.setting_text(new)) for key, old, new in rows]
-    return pd.DataFrame(told, columns=["Key", old_label, new_label])
+    values = [(key, formatting.setting_text(old), formatting.setting_text(new)) for key, old, new in rows]
+    return pd.DataFrame(values, columns=["Key", old_label, new_label])

@@ -1,4 +1,4 @@
-"""The rows: how good they are, what each column looks like, what the checks found, and how they were split."""
+"""The data page: quality, validation checks, columns and split of the training data."""
 
 from __future__ import annotations
 
@@ -14,150 +14,145 @@ from pipeline.text import percent, pluralize
 __all__ = ["render"]
 
 _QUALITY_LABELS = {
-    "completeness": "Cells that are filled",
-    "validity": "Rows that keep every rule",
-    "uniqueness": "Rows that repeat no other",
-    "consistency": "Numbers that are no outliers",
+    "completeness": "Completeness",
+    "validity": "Validity",
+    "uniqueness": "Uniqueness",
+    "consistency": "No outliers",
 }
 
 
 def render() -> None:
     """Show the page."""
-    page.render_page("Data", "How good the rows are that the model learned from.", _render_body)
+    page.render_page("Data", "Training data quality.", _render_body)
 
 
 def _render_body() -> None:
-    found = queries.load_report(paths.VALIDATION_REPORT)
-    _show_quality(found)
+    report = queries.load_report(paths.VALIDATION_REPORT)
+    _show_quality(report)
     checks, columns, split = st.tabs(["Checks", "Columns", "Split"])
     with checks:
-        _show_checks(found)
+        _show_checks(report)
     with columns:
-        page.error_boundary(lambda: _show_columns(found))
+        page.error_boundary(lambda: _show_columns(report))
     with split:
         page.error_boundary(_show_split)
 
 
-def _show_quality(found: dict[str, Any]) -> None:
+def _show_quality(report: dict[str, Any]) -> None:
     cards = st.columns(4)
-    cards[0].metric(
-        "Quality", f"{found['quality_score']:.1f} of 100", border=True, help="The weighted sum of four shares"
-    )
-    cards[1].metric("Rows", f"{found['rows']:,}", border=True)
-    cards[2].metric("Set aside", f"{found['quarantined']:,}", border=True, help="Rows that break a declared rule")
-    missing = found["missing_data"]["incomplete_rows"]
+    cards[0].metric("Quality", f"{report['quality_score']:.1f} of 100", border=True, help="Weighted sum of four shares")
+    cards[1].metric("Rows", f"{report['rows']:,}", border=True)
+    cards[2].metric("Quarantined", f"{report['quarantined']:,}", border=True, help="Rows that violate a declared rule")
+    missing = report["missing_data"]["incomplete_rows"]
     cards[3].metric(
         "Incomplete rows",
         percent(missing["share"]),
         border=True,
-        help=f"{pluralize(missing['rows'], 'row')} with a value missing",
+        help=f"{pluralize(missing['rows'], 'row')} with a missing value",
     )
     left, right = st.columns(2)
     with left, st.container(border=True):
-        st.markdown("**What the score is made of**")
-        parts = [(said, found["quality"][name]) for name, said in _QUALITY_LABELS.items()]
+        st.markdown("**Components of the quality score**")
+        parts = [(label, report["quality"][name]) for name, label in _QUALITY_LABELS.items()]
         page.show_chart(
             charts.share_bars(pd.DataFrame(parts, columns=["name", "share"]), title="Share"),
-            alt="Parts of the quality score",
+            alt="Components of the quality score",
         )
     with right, st.container(border=True):
         st.markdown("**Classes**")
-        classes = [(formatting.shorten(name), one["share"]) for name, one in found["class_balance"].items()]
+        classes = [(formatting.shorten(name), balance["share"]) for name, balance in report["class_balance"].items()]
         page.show_chart(
             charts.share_bars(pd.DataFrame(classes, columns=["name", "share"]), title="Share of rows"),
             alt="Share of rows by class",
         )
 
 
-def _show_checks(found: dict[str, Any]) -> None:
-    loud = [one for one in found["findings"] if one["level"] != "ok"]
-    quiet = len(found["findings"]) - len(loud)
-    if not loud:
-        st.success(f"{pluralize(quiet, 'check')}, nothing to say.", icon=":material/check_circle:")
+def _show_checks(report: dict[str, Any]) -> None:
+    warnings = [finding for finding in report["findings"] if finding["level"] != "ok"]
+    n_checks = pluralize(len(report["findings"]), "check")
+    if warnings:
+        st.markdown(f"{len(warnings)} of {n_checks} raised a warning.")
+        page.show_table(pd.DataFrame([_finding_row(finding) for finding in warnings]))
     else:
-        st.markdown(f"Something was found by {len(loud)} of {pluralize(len(found['findings']), 'check')}.")
-    if loud:
-        page.show_table(pd.DataFrame([_finding_row(one) for one in loud]))
-    shown = [one for one in loud if one["examples"]]
-    for one in shown[:20]:
-        with st.expander(
-            f"Rows that fail: {formatting.escape_markdown(one['rule'])} of {formatting.escape_markdown(one['column'] or 'whole rows')}"
-        ):
-            page.show_table(pd.DataFrame(one["examples"]).rename(columns={"row": "Row (from 0)", "value": "Value"}))
-    if found["leakage"]:
+        st.success(f"{n_checks} passed.", icon=":material/check_circle:")
+    for finding in [finding for finding in warnings if finding["examples"]][:20]:
+        rule = formatting.escape_markdown(finding["rule"])
+        with st.expander(f"Failed rows: {rule} of {formatting.escape_markdown(finding['column'] or 'whole rows')}"):
+            page.show_table(pd.DataFrame(finding["examples"]).rename(columns={"row": "Row (from 0)", "value": "Value"}))
+    if report["leakage"]:
         st.error(
-            f"These columns give the answer away: {formatting.escape_markdown(', '.join(found['leakage']))}",
+            f"Target leakage in: {formatting.escape_markdown(', '.join(report['leakage']))}",
             icon=":material/warning:",
         )
-    for one in found["not_evaluated"]:
+    for skipped in report["not_evaluated"]:
         st.warning(
-            f"{formatting.escape_markdown(one['column'])} could not be checked: {formatting.escape_markdown(one['reason'])}"
+            f"{formatting.escape_markdown(skipped['column'])} was not checked:"
+            f" {formatting.escape_markdown(skipped['reason'])}"
         )
 
 
-def _finding_row(one: dict[str, Any]) -> dict[str, Any]:
+def _finding_row(finding: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Level": one["level"],
-        "Check": formatting.humanize(one["rule"]),
-        "Column": one["column"] or "whole rows",
-        "What was found": one["message"],
-        "Usual cause, and what to do": one["cause"],
+        "Level": finding["level"],
+        "Check": formatting.humanize(finding["rule"]),
+        "Column": finding["column"] or "whole rows",
+        "Finding": finding["message"],
+        "Likely cause and fix": finding["cause"],
     }
 
 
-def _show_columns(found: dict[str, Any]) -> None:
-    described = found["distributions"]
+def _show_columns(report: dict[str, Any]) -> None:
+    distributions = report["distributions"]
     rows = [
         {
             "Column": name,
-            "Kind": one["kind"],
-            "Missing": one["n_missing"] / max(one["n_rows"], 1),
-            "Outliers": found["outliers"].get(name, 0),
-            "Distinct": one["n_distinct"],
-            "Least": one["low"],
-            "Mean": one["mean"],
-            "Greatest": one["high"],
+            "Kind": column["kind"],
+            "Missing": column["n_missing"] / max(column["n_rows"], 1),
+            "Outliers": report["outliers"].get(name, 0),
+            "Distinct": column["n_distinct"],
+            "Min": column["low"],
+            "Mean": column["mean"],
+            "Max": column["high"],
         }
-        for name, one in described.items()
+        for name, column in distributions.items()
     ]
     share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
     page.show_table(pd.DataFrame(rows), column_config={"Missing": share})
-    name = st.selectbox("Column to look at", list(described), format_func=formatting.shorten, key="data_column")
+    name = st.selectbox("Column", list(distributions), format_func=formatting.shorten, key="data_column")
     if name is None:
         return
-    one = described[name]
-    bars = pd.DataFrame(one["bars"], columns=["value", "rows"])
+    distribution = distributions[name]
+    bars = pd.DataFrame(distribution["bars"], columns=["value", "rows"])
     if bars.empty:
-        st.info("This column has no values that could be drawn.")
+        st.info("This column has no values to plot.")
     else:
         page.show_chart(charts.value_counts(bars), alt=f"Rows by value of {formatting.shorten(name)}")
-    if one["quantiles"]:
-        st.caption("Share of the rows at or below a value")
+    if distribution["quantiles"]:
+        st.caption("Quantiles: share of the rows at or below a value")
         page.show_table(
-            pd.DataFrame([{key: formatting.format_number(value) for key, value in one["quantiles"].items()}])
+            pd.DataFrame([{key: formatting.format_number(value) for key, value in distribution["quantiles"].items()}])
         )
 
 
 def _show_split() -> None:
-    found = queries.load_report(paths.SPLIT_REPORT)
-    sizes = found["sizes"]
+    report = queries.load_report(paths.SPLIT_REPORT)
+    sizes = report["sizes"]
     st.markdown(
         ", ".join(
-            f"**{pluralize(sizes[name], 'row')}** to {formatting.escape_markdown(name)}"
+            f"{formatting.escape_markdown(name)}: **{pluralize(sizes[name], 'row')}**"
             for name in sizes
             if isinstance(sizes[name], int)
         )
     )
-    if found["is_valid"]:
-        st.success("Both parts look like rows of one source.", icon=":material/check_circle:")
+    if report["is_valid"]:
+        st.success("Train and test follow the same distribution.", icon=":material/check_circle:")
     else:
-        st.error("The parts differ more than chance allows; see below.", icon=":material/error:")
-    balance = pd.DataFrame(found["class_balance"]).rename_axis("Class").reset_index()
+        st.error("Train and test differ significantly; see below.", icon=":material/error:")
+    balance = pd.DataFrame(report["class_balance"]).rename_axis("Class").reset_index()
     percent_columns = {name: st.column_config.NumberColumn(format="percent") for name in balance.columns[1:]}
     page.show_table(balance, column_config=percent_columns)
-    if found["drift"]:
-        st.caption("Distance between the parts by column; one that drifts is larger than its limit and beyond chance")
-        kept = [
-            {key: one[key] for key in ("column", "distance", "limit", "p_value", "drifted")} for one in found["drift"]
-        ]
-        page.show_table(pd.DataFrame(kept).rename(columns=lambda key: formatting.humanize(key).capitalize()))
+    if report["drift"]:
+        st.caption("Distance between train and test by column; drift is significant and exceeds its threshold")
+        keys = ("column", "distance", "threshold", "p_value", "drifted")
+        rows = [{key: column[key] for key in keys} for column in report["drift"]]
+        page.show_table(pd.DataFrame(rows).rename(columns=lambda key: formatting.humanize(key).capitalize()))

@@ -1,4 +1,4 @@
-"""How far columns moved: at a glance, over time, and one column then and now with its statistics in words."""
+"""The drift panel: drift by feature, drift over time, and the distribution of one feature with its statistics."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ VERDICT_LABELS = {
     "stable": "stable",
     "watch": "watch",
     "drift": "drift",
-    "not_enough_data": "few rows",
+    "not_enough_data": "not enough data",
     "not_evaluated": "not evaluated",
 }
 _STATISTIC_DESCRIPTIONS = {
-    "wasserstein": "How far values moved on average, in standard deviations of training",
-    "kolmogorov_smirnov": "Largest gap between the two cumulative shares: 0 for none, 1 for no overlap",
+    "wasserstein": "Mean shift of the values, in standard deviations of the reference",
+    "kolmogorov_smirnov": "Largest gap between the cumulative distributions: 0 for equal, 1 for no overlap",
     "jensen_shannon": "Distance of the two distributions: 0 for equal, 1 for no overlap",
-    "psi": "Population stability index; by custom above 0.2 is a lot",
+    "psi": "Population stability index; above 0.2 is usually called large",
     "total_variation": "Share of the rows that would have to change their bin",
-    "chi_squared": "Grows with the rows and with the difference; by itself it says little",
-    "missing_share_reference": "Share of missing values then",
-    "missing_share_window": "Share of missing values now",
-    "unseen_share": "Share of rows with a value that was never there before",
+    "chi_squared": "Test statistic; grows with the number of rows and with the difference",
+    "missing_share_reference": "Share of missing values in the reference",
+    "missing_share_window": "Share of missing values in this period",
+    "unseen_share": "Share of rows with a value that the reference lacks",
 }
 _SHARE_STATISTICS = ("missing_share_reference", "missing_share_window", "unseen_share", "total_variation")
 
 
-def show_drift(found: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
-    """Show what was found; `before` says with what the window is compared."""
+def show_drift(overview: monitoring_queries.DriftOverview, titles: dict[str, str], *, reference_label: str) -> None:
+    """Show the drift of a window; `reference_label` names the other side of the comparison."""
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _show_drift_ratios(found.report, titles)
+        _show_drift_ratios(overview.report, titles)
     with right, st.container(border=True):
-        _show_drift_over_time(found, titles)
+        _show_drift_over_time(overview, titles)
     with st.container(border=True):
-        _show_feature_distribution(found, titles, reference_label)
+        _show_feature_distribution(overview, titles, reference_label)
 
 
 def _feature_title(titles: dict[str, str], column: str) -> str:
@@ -54,88 +54,91 @@ def _threshold_ratio(value: float | None, threshold: float | None) -> float:
 
 
 def drift_ratio_frame(drift: dict[str, Any], titles: dict[str, str]) -> pd.DataFrame:
-    """Return how far each column moved, as `charts.effects` draws it."""
+    """Return drift as a multiple of its threshold by feature, for `charts.drift_ratios`."""
     rows = [
         {
-            "name": _feature_title(titles, one["column"]),
-            "ratio": _threshold_ratio(one["value"], one["threshold"]),
-            "verdict": VERDICT_LABELS[one["verdict"]],
-            "words": formatting.shorten(one["summary"], 200),
+            "name": _feature_title(titles, finding["column"]),
+            "ratio": _threshold_ratio(finding["value"], finding["threshold"]),
+            "verdict": VERDICT_LABELS[finding["verdict"]],
+            "summary": formatting.shorten(finding["summary"], 200),
         }
-        for one in drift["findings"]
+        for finding in drift["findings"]
     ]
-    return pd.DataFrame(rows, columns=["name", "ratio", "verdict", "words"])
+    return pd.DataFrame(rows, columns=["name", "ratio", "verdict", "summary"])
 
 
 def _show_drift_ratios(drift: dict[str, Any], titles: dict[str, str]) -> None:
     st.markdown(
-        "**How far each column moved**",
-        help="A verdict needs a change above its limit and beyond chance; the line is the limit",
+        "**Drift by feature**",
+        help="Drift: the change exceeds its threshold (the line) and is statistically significant",
     )
     st.caption(formatting.message_markdown(formatting.shorten(drift["summary"], 400)))
-    page.show_chart(charts.drift_ratios(drift_ratio_frame(drift, titles)), alt="Size of the change by column")
-
-
-def _show_drift_over_time(given: monitoring_queries.DriftOverview, titles: dict[str, str]) -> None:
-    st.markdown(
-        "**When it moved**",
-        help="Each square compares its hours with training; a dot marks drift, grey is too few rows",
+    page.show_chart(
+        charts.drift_ratios(drift_ratio_frame(drift, titles)), alt="Drift as a multiple of its threshold, by feature"
     )
-    order = [one["column"] for one in given.report["findings"]]
-    slots = sorted(given.intervals, key=lambda one: order.index(one.column))
-    if not slots:
-        st.caption("No row in this span.")
+
+
+def _show_drift_over_time(overview: monitoring_queries.DriftOverview, titles: dict[str, str]) -> None:
+    st.markdown(
+        "**Drift over time**",
+        help="Each cell compares that period with training. Dot: drift. Grey: not enough rows.",
+    )
+    order = [finding["column"] for finding in overview.report["findings"]]
+    intervals = sorted(overview.intervals, key=lambda interval: order.index(interval.column))
+    if not intervals:
+        st.caption("No rows in this period.")
         return
-    found = pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "name": [_feature_title(titles, one.column) for one in slots],
-            "at": page.to_local_time([one.since for one in slots]),
-            "until": page.to_local_time([one.until for one in slots]),
-            "ratio": [_threshold_ratio(one.value, one.threshold) for one in slots],
-            "verdict": [VERDICT_LABELS[one.verdict] for one in slots],
-            "n_rows": [one.n_rows for one in slots],
-            "words": [formatting.shorten(one.summary, 200) for one in slots],
+            "name": [_feature_title(titles, interval.column) for interval in intervals],
+            "at": page.to_local_time([interval.since for interval in intervals]),
+            "until": page.to_local_time([interval.until for interval in intervals]),
+            "ratio": [_threshold_ratio(interval.value, interval.threshold) for interval in intervals],
+            "verdict": [VERDICT_LABELS[interval.verdict] for interval in intervals],
+            "n_rows": [interval.n_rows for interval in intervals],
+            "summary": [formatting.shorten(interval.summary, 200) for interval in intervals],
         }
     )
-    page.show_chart(charts.drift_matrix(found), alt="Size of the change by column and time")
+    page.show_chart(charts.drift_matrix(frame), alt="Drift as a multiple of its threshold, by feature and time")
 
 
 def _show_feature_distribution(
-    found: monitoring_queries.DriftOverview, titles: dict[str, str], reference_label: str
+    overview: monitoring_queries.DriftOverview, titles: dict[str, str], reference_label: str
 ) -> None:
-    by_name = {one["column"]: one for one in found.report["findings"]}
-    if not by_name:
+    findings = {finding["column"]: finding for finding in overview.report["findings"]}
+    if not findings:
         return
     name = st.selectbox(
-        "A column then and now",
-        list(by_name),
-        format_func=lambda one: f"{_feature_title(titles, one)}: {VERDICT_LABELS[by_name[one]['verdict']]}",
+        f"Distribution: {reference_label} vs. this period",
+        list(findings),
+        format_func=lambda name: f"{_feature_title(titles, name)}: {VERDICT_LABELS[findings[name]['verdict']]}",
         key="drift_column",
         bind="query-params",
     )
-    one = by_name[name]
+    finding = findings[name]
     st.markdown(
-        f"**{formatting.escape_markdown(_feature_title(titles, name))}**: {formatting.escape_markdown(formatting.shorten(one['summary'], 300))}"
+        f"**{formatting.escape_markdown(_feature_title(titles, name))}**:"
+        f" {formatting.escape_markdown(formatting.shorten(finding['summary'], 300))}"
     )
     left, right = st.columns([3, 2])
-    sides = (reference_label, "this window")
+    sides = (reference_label, "this period")
     rows = [
         (formatting.shorten(label, 40), side, share)
-        for label, *both in one["shares"]
-        for side, share in zip(sides, both, strict=True)
+        for label, *shares in finding["shares"]
+        for side, share in zip(sides, shares, strict=True)
     ]
     with left:
-        drawn = charts.distribution_comparison(pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides)
-        page.show_chart(drawn, alt=f"Distribution of {_feature_title(titles, name)} then and now")
-        hourly_charts.show_missing_share(found, name)
+        chart = charts.distribution_comparison(pd.DataFrame(rows, columns=["value", "side", "share"]), sides=sides)
+        page.show_chart(chart, alt=f"Distribution of {_feature_title(titles, name)}: {reference_label} and this period")
+        hourly_charts.show_missing_share(overview, name)
     with right:
-        figures = [
+        statistics = [
             (
                 formatting.humanize(key),
                 percent(value) if key in _SHARE_STATISTICS else formatting.format_number(value),
                 _STATISTIC_DESCRIPTIONS.get(key, ""),
             )
-            for key, value in one["statistics"].items()
+            for key, value in finding["statistics"].items()
             if value is not None
         ]
-        page.show_table(pd.DataFrame(figures, columns=["Statistic", "Value", "What it says"]), row_height=56)
+        page.show_table(pd.DataFrame(statistics, columns=["Statistic", "Value", "Meaning"]), row_height=56)

@@ -1,4 +1,4 @@
-"""The runs: all of them with their figures, and any two side by side."""
+"""The experiments page: recorded runs with their metrics, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -20,56 +20,58 @@ __all__ = ["render"]
 
 _MAX_CHART_RUNS = 60
 _CURVE_AXES = {
-    "roc": ("Found against false alarms", "false_positive_rate", "true_positive_rate"),
-    "pr": ("Right when called against found", "recall", "precision"),
-    "calibration": ("What it said against what came true", "predicted", "observed"),
+    "roc": ("ROC curve", "false_positive_rate", "true_positive_rate"),
+    "pr": ("Precision-recall curve", "recall", "precision"),
+    "calibration": ("Calibration", "predicted", "observed"),
 }
 
 
 def render() -> None:
     """Show the page."""
-    page.render_page("Experiments", "Every recorded run, how they compare, and what made the difference.", _render_body)
+    page.render_page("Experiments", "Runs, metrics and comparison.", _render_body)
 
 
 def _render_body() -> None:
-    found = queries.runs()
+    runs = queries.runs()
     address = queries.mlflow_address()
     with st.container(horizontal=True):
         st.markdown(
-            f"**{pluralize(len(found), 'run')}** in `{formatting.shorten(queries.config().tracking.experiment)}`"
+            f"**{pluralize(len(runs), 'run')}** in `{formatting.shorten(queries.config().tracking.experiment)}`"
         )
         if address is not None:
             st.link_button("Open MLflow", address, icon=":material/open_in_new:")
         else:
-            st.caption("For MLflow's own pages: `mlflow ui --backend-store-uri sqlite:///mlflow.db`")
-    if not found:
+            st.caption("To open MLflow: `mlflow ui --backend-store-uri sqlite:///mlflow.db`")
+    if not runs:
         page.empty_state(
-            "No run yet",
+            "No runs yet",
             "run `make run`, or a sweep: `python -m stages.train -m model=logistic_regression,random_forest`",
         )
         return
-    chosen = _select_runs(found)
-    _show_parallel_coordinates(found)
-    page.error_boundary(lambda: sweep_panel.show_sweeps(found))
-    _compare_two_runs([run for run in found if run.tags.get("mlops.kind") not in ("monitoring", "sweep")], chosen)
+    selected = _select_runs(runs)
+    _show_parallel_coordinates(runs)
+    page.error_boundary(lambda: sweep_panel.show_sweeps(runs))
+    _compare_two_runs([run for run in runs if run.tags.get("mlops.kind") not in ("monitoring", "sweep")], selected)
 
 
 def _metric_names(runs: list[RecordedRun]) -> list[str]:
-    """Return the figures that most runs have, those of the test rows and of the folds first."""
+    """Return the metric names, most frequent first, then those of the test set."""
     names = {name for run in runs for name in run.metrics if ".baselines." not in name}
-    counted = {name: sum(name in run.metrics for run in runs) for name in names}
-    return sorted(names, key=lambda name: (-counted[name], not name.startswith("test."), name))
+    n_runs = {name: sum(name in run.metrics for run in runs) for name in names}
+    return sorted(names, key=lambda name: (-n_runs[name], not name.startswith("test."), name))
 
 
 def _run_label(run: RecordedRun) -> str:
     return f"{formatting.shorten(run.name, 40)} ({run.run_id[:8]})"
 
 
-def _select_runs(found: list[RecordedRun]) -> list[RecordedRun]:
-    """Show the runs; return those that are marked."""
-    names = _metric_names(found)
+def _select_runs(runs: list[RecordedRun]) -> list[RecordedRun]:
+    """Show the runs and return the selected ones."""
+    names = _metric_names(runs)
     default = [name for name in names if name.endswith((".log_loss", ".roc_auc", ".accuracy", ".ece"))][:4] or names[:4]
-    shown = st.multiselect("Figures", names, default=default, key="experiment_metrics", format_func=formatting.humanize)
+    metrics = st.multiselect(
+        "Metrics", names, default=default, key="experiment_metrics", format_func=formatting.humanize
+    )
     rows = [
         {
             "Run": formatting.shorten(run.name),
@@ -77,35 +79,37 @@ def _select_runs(found: list[RecordedRun]) -> list[RecordedRun]:
             "Kind": run.tags.get("mlops.kind", "-"),
             "Status": run.status.lower(),
             "Started": timestamp(run.started_ms * 1000, page.user_time_zone()),
-            "Took": f"{(run.ended_ms - run.started_ms) / 1000:,.1f} s" if run.ended_ms is not None else "-",
-            **{formatting.humanize(name): run.metrics.get(name) for name in shown},
+            "Duration": f"{(run.ended_ms - run.started_ms) / 1000:,.1f} s" if run.ended_ms is not None else "-",
+            **{formatting.humanize(name): run.metrics.get(name) for name in metrics},
         }
-        for run in found
+        for run in runs
     ]
-    digits: dict[str, Any] = {formatting.humanize(name): st.column_config.NumberColumn(format="%.4f") for name in shown}
-    digits |= page.time_columns("Started")
-    marked = page.show_table(
-        pd.DataFrame(rows), column_config=digits, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
+    columns: dict[str, Any] = {
+        formatting.humanize(name): st.column_config.NumberColumn(format="%.4f") for name in metrics
+    }
+    columns |= page.time_columns("Started")
+    selected = page.show_table(
+        pd.DataFrame(rows), column_config=columns, on_select="rerun", selection_mode="multi-row", key="experiment_rows"
     )
-    return [found[at] for at in marked.selection.rows if at < len(found)]
+    return [runs[at] for at in selected.selection.rows if at < len(runs)]
 
 
-def _show_parallel_coordinates(found: list[RecordedRun]) -> None:
-    figures = runs_table(found)
-    varied = [name for name in figures.columns if name.startswith("params.") and _varies_numerically(figures[name])]
+def _show_parallel_coordinates(runs: list[RecordedRun]) -> None:
+    table = runs_table(runs)
+    varied = [name for name in table.columns if name.startswith("params.") and _varies_numerically(table[name])]
     names = st.session_state.get("experiment_metrics", [])
-    columns = [*varied[:6], *(f"metrics.{name}" for name in names if f"metrics.{name}" in figures.columns)]
-    if len(found) < 2 or len(columns) < 2:
+    columns = [*varied[:6], *(f"metrics.{name}" for name in names if f"metrics.{name}" in table.columns)]
+    if len(runs) < 2 or len(columns) < 2:
         return
-    with st.expander("Settings and figures of all runs at a glance", expanded=True):
-        drawn = figures.head(_MAX_CHART_RUNS).assign(run=[_run_label(run) for run in found[:_MAX_CHART_RUNS]])
-        spoken = drawn.rename(columns={name: name.partition(".")[2] for name in columns})
+    with st.expander("Settings and metrics of all runs", expanded=True):
+        newest = table.head(_MAX_CHART_RUNS).assign(run=[_run_label(run) for run in runs[:_MAX_CHART_RUNS]])
+        renamed = newest.rename(columns={name: name.partition(".")[2] for name in columns})
         page.show_chart(
-            run_charts.parallel_coordinates(spoken, [name.partition(".")[2] for name in columns]),
+            run_charts.parallel_coordinates(renamed, [name.partition(".")[2] for name in columns]),
             alt="A line for each run",
         )
-        if len(found) > _MAX_CHART_RUNS:
-            st.caption(f"The newest {_MAX_CHART_RUNS} of {len(found):,} runs are drawn.")
+        if len(runs) > _MAX_CHART_RUNS:
+            st.caption(f"Newest {_MAX_CHART_RUNS} of {len(runs):,} runs.")
 
 
 def _varies_numerically(column: pd.Series) -> bool:
@@ -113,27 +117,27 @@ def _varies_numerically(column: pd.Series) -> bool:
     return bool(values.notna().all() and len(values.unique()) > 1)
 
 
-def _compare_two_runs(found: list[RecordedRun], selected: list[RecordedRun]) -> None:
-    st.markdown("### Two runs side by side")
-    if len(found) < 2:
-        st.caption("There is only one run; train another model: `dvc exp run -S model=random_forest`")
+def _compare_two_runs(runs: list[RecordedRun], selected: list[RecordedRun]) -> None:
+    st.markdown("### Compare two runs")
+    if len(runs) < 2:
+        st.caption("There is no second run; train another model: `dvc exp run -S model=random_forest`")
         return
-    wanted = [run for run in selected if run in found]
-    first, second = (wanted + [run for run in found if run not in wanted])[:2]
-    labels = [_run_label(run) for run in found]
+    preferred = [run for run in selected if run in runs]
+    first, second = (preferred + [run for run in runs if run not in preferred])[:2]
+    labels = [_run_label(run) for run in runs]
     left, right = st.columns(2)
-    one = left.selectbox(
-        "First", range(len(found)), found.index(first), format_func=labels.__getitem__, key=f"first_{first.run_id}"
+    first_at = left.selectbox(
+        "First", range(len(runs)), runs.index(first), format_func=labels.__getitem__, key=f"first_{first.run_id}"
     )
-    other = right.selectbox(
-        "Second", range(len(found)), found.index(second), format_func=labels.__getitem__, key=f"second_{second.run_id}"
+    second_at = right.selectbox(
+        "Second", range(len(runs)), runs.index(second), format_func=labels.__getitem__, key=f"second_{second.run_id}"
     )
-    _show_differences(found[one], found[other])
-    _show_curves([found[one], found[other]])
+    _show_differences(runs[first_at], runs[second_at])
+    _show_curves([runs[first_at], runs[second_at]])
 
 
 def _show_differences(first: RecordedRun, second: RecordedRun) -> None:
-    settings, figures = st.columns(2)
+    settings, metrics = st.columns(2)
     with settings:
         st.markdown("**Settings that differ**")
         keys = sorted({*first.params, *second.params})
@@ -143,40 +147,40 @@ def _show_differences(first: RecordedRun, second: RecordedRun) -> None:
             page.show_table(pd.DataFrame(differing, columns=["Setting", "First", "Second"]))
         else:
             st.caption("None: equal settings.")
-    with figures:
-        st.markdown("**Figures of both**")
+    with metrics:
+        st.markdown("**Metrics of both runs**")
         names = [name for name in _metric_names([first, second]) if name in first.metrics and name in second.metrics]
         pairs = [(formatting.humanize(name), first.metrics[name], second.metrics[name]) for name in names]
         compared = [
             (name, formatting.format_number(a), formatting.format_number(b), f"{b - a:+.4f}") for name, a, b in pairs
         ]
         if compared:
-            page.show_table(pd.DataFrame(compared, columns=["Figure", "First", "Second", "Second minus first"]))
+            page.show_table(pd.DataFrame(compared, columns=["Metric", "First", "Second", "Second - first"]))
         else:
-            st.caption("They have no figure in common.")
+            st.caption("The runs have no metric in common.")
 
 
-def _show_curves(chosen: list[RecordedRun]) -> None:
-    """Draw the curves on the test rows of those runs that recorded them, one over the other."""
-    recorded = {}
-    for run in chosen:
+def _show_curves(runs: list[RecordedRun]) -> None:
+    """Overlay the test-set curves of the runs that recorded them."""
+    curves_by_run = {}
+    for run in runs:
         try:
-            recorded[_run_label(run)] = queries.evaluation_of_run(run.run_id).curves
+            curves_by_run[_run_label(run)] = queries.evaluation_of_run(run.run_id).curves
         except MlopsError:
             continue
-    if not recorded:
-        st.caption("Neither recorded curves: runs of the whole graph do, trials have folds alone.")
+    if not curves_by_run:
+        st.caption("No curves: sweep trials log cross-validation metrics only.")
         return
-    for place, (name, (title, x, y)) in zip(st.columns(len(_CURVE_AXES)), _CURVE_AXES.items(), strict=True):
+    for column, (name, (title, x, y)) in zip(st.columns(len(_CURVE_AXES)), _CURVE_AXES.items(), strict=True):
         parts = [
             curves[name][[x, y]].set_axis(["across", "up"], axis=1).assign(run=label)
-            for label, curves in recorded.items()
+            for label, curves in curves_by_run.items()
             if name in curves and not curves[name].empty
         ]
-        with place, st.container(border=True):
+        with column, st.container(border=True):
             st.markdown(f"**{title}**")
             if parts:
-                titles = [formatting.humanize(one).capitalize() for one in (x, y)]
+                titles = [formatting.humanize(axis).capitalize() for axis in (x, y)]
                 page.show_chart(run_charts.overlaid_curves(pd.concat(parts), x=titles[0], y=titles[1]), alt=title)
             else:
                 st.caption("Not recorded.")

@@ -1,4 +1,4 @@
-"""At a glance: how far the columns of the last day moved and how much worse the figures got, each with its limit."""
+"""The health summary of the overview: feature drift and performance of the last 24 hours."""
 
 from __future__ import annotations
 
@@ -21,48 +21,55 @@ _VERDICT_LABELS = {"ok": "ok", "watch": "watch", "degraded": "degraded"}
 
 
 def show_health_summary(version: ModelVersion) -> None:
-    """Show the last day of the version that serves: its columns against `monitoring.baseline`, its figures against its training."""
-    found = monitoring_queries.health_summary(version.model, version.version, _WINDOW_HOURS)
+    """Show drift against `monitoring.baseline` and performance against training in the last 24 hours."""
+    summary = monitoring_queries.health_summary(version.model, version.version, _WINDOW_HOURS)
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        titles = {one.name: one.label for one in queries.load_package(version.digest).schema.columns}
-        _show_feature_drift(found.drift, titles)
+        titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
+        _show_feature_drift(summary.drift, titles)
     with right, st.container(border=True):
-        _show_degradation(found.degradation)
+        _show_degradation(summary.degradation)
 
 
 def _show_feature_drift(report: dict[str, Any], titles: dict[str, str]) -> None:
-    st.markdown("**How far the columns of the last 24 hours moved**", help="The page Monitoring says when, and how")
+    st.markdown("**Feature drift, last 24 hours**", help="Details are on the page Monitoring")
     if not report["n_rows"]:
-        st.caption("No prediction in the last 24 hours.")
+        st.caption("No predictions in the last 24 hours.")
         return
     st.caption(formatting.message_markdown(formatting.shorten(report["summary"], 200)))
     ordered = drift_panel.drift_ratio_frame(report, titles).sort_values("ratio", ascending=False, kind="stable")
     page.show_chart(
-        charts.drift_ratios(ordered.head(_MAX_FEATURES)), alt="Size of the change by column; the line is the limit"
+        charts.drift_ratios(ordered.head(_MAX_FEATURES)),
+        alt="Drift as a multiple of its threshold, by feature; the line is the threshold",
     )
 
 
-def _show_degradation(found: dict[str, Any]) -> None:
+def _show_degradation(report: dict[str, Any]) -> None:
     st.markdown(
-        "**How much worse its figures got**",
-        help="From the outcomes of the last 24 hours, against the figures of the training; the line is the limit",
+        "**Performance against training, last 24 hours**",
+        help="Measured from outcomes; the line is the threshold",
     )
     rows = [
         {
-            "name": formatting.humanize(one["metric"]),
-            "ratio": max(one["worsening"], 0.0) / one["threshold"],
-            "verdict": _VERDICT_LABELS[one["verdict"]],
-            "words": f"{formatting.format_number(one['value'])}, in training {formatting.format_number(one['baseline'])}",
+            "name": formatting.humanize(finding["metric"]),
+            "ratio": max(finding["worsening"], 0.0) / finding["threshold"],
+            "verdict": _VERDICT_LABELS[finding["verdict"]],
+            "summary": (
+                f"{formatting.format_number(finding['value'])},"
+                f" in training {formatting.format_number(finding['baseline'])}"
+            ),
         }
-        for one in found["findings"]
-        if one["verdict"] in _VERDICT_LABELS
+        for finding in report["findings"]
+        if finding["verdict"] in _VERDICT_LABELS
     ]
     if not rows:
         st.caption(
-            f"Too few outcomes are known yet ({found['n_outcomes']:,.0f}). Say what became true on the page History, or by `POST /feedback`."
+            f"Not enough outcomes yet ({report['n_outcomes']:,.0f})."
+            " Record outcomes on the page History or with `POST /feedback`."
         )
         return
-    worse = [formatting.humanize(name) for name in found["degraded_metrics"]]
-    st.caption(f"Worse beyond chance: {', '.join(worse)}" if worse else "None is worse than its limit beyond chance")
-    page.show_chart(charts.drift_ratios(pd.DataFrame(rows)), alt="Worsening by figure; the line is the limit")
+    worse = [formatting.humanize(name) for name in report["degraded_metrics"]]
+    st.caption(
+        f"Significantly worse: {', '.join(worse)}" if worse else "No metric is significantly worse than its threshold"
+    )
+    page.show_chart(charts.drift_ratios(pd.DataFrame(rows)), alt="Worsening as a multiple of its threshold, by metric")

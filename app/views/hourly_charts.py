@@ -1,4 +1,4 @@
-"""What happened hour by hour: answers, how sure they were, how many were wrong, and what was missing."""
+"""Charts by hour: predictions, confidence, error rate and missing values."""
 
 from __future__ import annotations
 
@@ -15,43 +15,45 @@ if TYPE_CHECKING:
 __all__ = ["show_confidence", "show_error_rate", "show_missing_share", "show_predictions"]
 
 
-def show_predictions(found: HourlyActivity, hours: int) -> None:
-    """Draw the answers of the last `hours` by hour and class."""
-    rows = [(one.hour, formatting.shorten(name), n) for one in found.predictions for name, n in one.by_class.items()]
-    counted = pd.DataFrame(rows, columns=["at", "label", "rows"])
+def show_predictions(activity: HourlyActivity, hours: int) -> None:
+    """Draw the predictions of the last `hours` by hour and class."""
+    rows = [
+        (hour.hour, formatting.shorten(name), n) for hour in activity.predictions for name, n in hour.by_class.items()
+    ]
+    counts = pd.DataFrame(rows, columns=["at", "label", "rows"])
     now = page.now_us()
     first, last = page.to_local_time([now - hours * monitoring_queries.HOUR_US, now])
-    drawn = charts.hourly_counts(counted.assign(at=page.to_local_time(list(counted["at"]))), since=first, until=last)
-    page.show_chart(drawn, alt="Predictions by hour and answer")
+    chart = charts.hourly_counts(counts.assign(at=page.to_local_time(list(counts["at"]))), since=first, until=last)
+    page.show_chart(chart, alt="Predictions by hour and class")
 
 
-def show_confidence(found: HourlyActivity) -> None:
+def show_confidence(activity: HourlyActivity) -> None:
     """Draw the mean confidence by hour."""
-    _show_share_over_time([(one.hour, one.mean_confidence) for one in found.predictions], "Mean confidence")
+    _show_share_over_time([(hour.hour, hour.mean_confidence) for hour in activity.predictions], "Mean confidence")
 
 
-def show_error_rate(found: HourlyActivity) -> None:
-    """Draw the share of wrong answers among those whose outcome is known, by the hour of the answer."""
-    if not found.outcomes:
-        st.caption("No outcome is known in this window, so nobody can say which answers were wrong.")
+def show_error_rate(activity: HourlyActivity) -> None:
+    """Draw the error rate of the predictions with an outcome, by the hour of the prediction."""
+    if not activity.outcomes:
+        st.caption("No outcomes in this period; error rate unknown.")
         return
-    _show_share_over_time([(one.hour, one.n_errors / one.n_outcomes) for one in found.outcomes], "Wrong answers")
+    _show_share_over_time([(hour.hour, hour.n_errors / hour.n_outcomes) for hour in activity.outcomes], "Error rate")
 
 
-def show_missing_share(found: monitoring_queries.DriftOverview, column: str) -> None:
-    """Draw the share of rows that lack a column, slot by slot."""
+def show_missing_share(overview: monitoring_queries.DriftOverview, feature: str) -> None:
+    """Draw the share of missing values of a feature by interval."""
     shares = [
-        (one.since, one.missing_share)
-        for one in found.intervals
-        if one.column == column and one.missing_share is not None
+        (interval.since, interval.missing_share)
+        for interval in overview.intervals
+        if interval.column == feature and interval.missing_share is not None
     ]
     if shares:
         _show_share_over_time(shares, "Missing")
 
 
 def _show_share_over_time(points: list[tuple[int, float]], title: str) -> None:
-    moments, values = zip(*points, strict=True)
-    drawn = charts.share_over_time(
-        pd.DataFrame({"at": page.to_local_time(list(moments)), "value": values}), title=title
+    timestamps, values = zip(*points, strict=True)
+    chart = charts.share_over_time(
+        pd.DataFrame({"at": page.to_local_time(list(timestamps)), "value": values}), title=title
     )
-    page.show_chart(drawn, alt=f"{title} by hour")
+    page.show_chart(chart, alt=f"{title} by hour")

@@ -1,4 +1,4 @@
-"""What somebody has to know: open incidents, with acknowledge, silence and resolve for those who may."""
+"""The panel of open incidents, with acknowledge, silence and resolve for operators."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["show_incidents"]
 
 _SEVERITY_COLORS = {"critical": "red", "warning": "orange", "info": "blue"}
 _ACTIONS = {
-    "acknowledge": ("Acknowledge", ":material/visibility:", "Somebody looks at it: receivers hear no more of it"),
-    "silence": ("Silence", ":material/notifications_paused:", "Nobody is told of this kind of incident for some time"),
-    "resolve": ("Resolve", ":material/task_alt:", "It is over; if it is still there it opens again"),
+    "acknowledge": ("Acknowledge", ":material/visibility:", "Stop notifications; you are working on it"),
+    "silence": ("Silence", ":material/notifications_paused:", "Mute notifications for this incident type"),
+    "resolve": ("Resolve", ":material/task_alt:", "Close it; it opens again if its rule still fires"),
 }
 _SILENCE_MINUTES = {60: "1 hour", 480: "8 hours", 1440: "1 day", 10080: "7 days"}
 _MAX_INCIDENTS = 20
@@ -30,32 +30,33 @@ _MAX_MESSAGE_LINES = 12
 def show_incidents(model: str) -> None:
     """Show the open incidents of a model."""
     st.markdown("**Open alerts**", help="Incidents that the monitor raised by the rules of `conf/alerts`")
-    found = monitoring_queries.open_incidents(model)
-    if not found:
-        st.caption("None. The monitor raises them: `python -m stages.monitor`, or on a schedule.")
+    incidents = monitoring_queries.open_incidents(model)
+    if not incidents:
+        st.caption("None. The monitor opens them: run `python -m stages.monitor`, or schedule it.")
         return
-    allowed, why_not = page.can_operate("operator")
-    quiet = monitoring_queries.active_silences(model)
-    for one in found[:_MAX_INCIDENTS]:
+    is_allowed, reason = page.can_operate("operator")
+    silences = monitoring_queries.active_silences(model)
+    for incident in incidents[:_MAX_INCIDENTS]:
         with st.container(border=True):
-            _show_incident(one, is_silenced=any(silence.covers(one.group_name, page.now_us()) for silence in quiet))
-            if allowed:
-                _show_actions(one)
-    if len(found) > _MAX_INCIDENTS:
-        st.caption(f"The newest {_MAX_INCIDENTS} of {len(found):,}; `mlops alerts list` has all.")
-    if not allowed:
-        st.caption(why_not)
+            is_silenced = any(silence.covers(incident.group_name, page.now_us()) for silence in silences)
+            _show_incident(incident, is_silenced=is_silenced)
+            if is_allowed:
+                _show_actions(incident)
+    if len(incidents) > _MAX_INCIDENTS:
+        st.caption(f"Newest {_MAX_INCIDENTS} of {len(incidents):,}; `mlops alerts list` lists all.")
+    if not is_allowed:
+        st.caption(reason)
 
 
 def _show_incident(incident: Incident, *, is_silenced: bool) -> None:
-    colour = _SEVERITY_COLORS.get(incident.severity, "gray")
-    marks = [
-        f":{colour}-badge[{formatting.escape_markdown(incident.severity)}]",
+    color = _SEVERITY_COLORS.get(incident.severity, "gray")
+    badges = [
+        f":{color}-badge[{formatting.escape_markdown(incident.severity)}]",
         f":gray-badge[{formatting.escape_markdown(incident.status)}]",
     ]
-    marks += [":gray-badge[silent]"] if is_silenced else []
+    badges += [":gray-badge[silenced]"] if is_silenced else []
     st.markdown(
-        f"{' '.join(marks)} **{formatting.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**"
+        f"{' '.join(badges)} **{formatting.escape_markdown(incident.title.removeprefix(f'{incident.model}: '))}**"
     )
     lines = [
         formatting.message_markdown(formatting.shorten(line, 300))
@@ -76,11 +77,11 @@ def _times_seen(n: int) -> str:
 
 def _show_actions(incident: Incident) -> None:
     with st.container(horizontal=True):
-        for what, (label, icon, help_) in _ACTIONS.items():
-            if what == "acknowledge" and incident.status == "acknowledged":
+        for action, (label, icon, help_) in _ACTIONS.items():
+            if action == "acknowledge" and incident.status == "acknowledged":
                 continue
             with st.popover(label, icon=icon, help=help_):
-                _action_form(incident, what)
+                _action_form(incident, action)
 
 
 def _action_form(incident: Incident, action: str) -> None:
@@ -91,7 +92,7 @@ def _action_form(incident: Incident, action: str) -> None:
             st.selectbox("For", list(_SILENCE_MINUTES), format_func=_SILENCE_MINUTES.__getitem__, key=f"{key}_minutes")
             or 60
         )
-    reason = st.text_input("Why", key=f"{key}_reason", placeholder="Kept in the audit trail", max_chars=1000)
+    reason = st.text_input("Reason", key=f"{key}_reason", placeholder="Recorded in the audit trail", max_chars=1000)
     if st.button("Confirm", type="primary", key=f"{key}_confirm"):
         try:
             _apply_action(incident, action, reason=reason, minutes=minutes)
@@ -102,12 +103,12 @@ def _action_form(incident: Incident, action: str) -> None:
 
 
 def _apply_action(incident: Incident, action: str, *, reason: str, minutes: float) -> None:
-    who = queries.current_user()
-    actor = alerts.Actor(who.id, who.roles)
+    user = queries.current_user()
+    actor = alerts.Actor(user.id, user.roles)
     if action == "silence":
         alerts.create_silence(
             queries.state(), incident.model, minutes=minutes, actor=actor, incident=incident.group_name, reason=reason
         )
         return
-    act = alerts.acknowledge_incident if action == "acknowledge" else alerts.resolve_incident
-    act(queries.state(), incident.seq, actor=actor, reason=reason)
+    change = alerts.acknowledge_incident if action == "acknowledge" else alerts.resolve_incident
+    change(queries.state(), incident.seq, actor=actor, reason=reason)

@@ -1,4 +1,4 @@
-"""The live rows: how far they moved from training, how well the model does, and how it answers."""
+"""The monitoring page: data drift, model performance and traffic in production."""
 
 from __future__ import annotations
 
@@ -20,22 +20,20 @@ __all__ = ["render"]
 
 _WINDOW_LABELS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
 _INTERVAL_HOURS = {1: 1, 24: 1, 168: 6, 720: 24}
-_BASELINE_LABELS = {"training": "Training", "previous_window": "The window before"}
+_BASELINE_LABELS = {"training": "Training", "previous_window": "Previous period"}
 
 
 def render() -> None:
     """Show the page."""
-    page.render_page(
-        "Monitoring", "Whether live rows still look like those of training, and how well the model does.", _render_body
-    )
+    page.render_page("Monitoring", "Data drift and model performance in production.", _render_body)
 
 
 def _render_body() -> None:
     model = queries.config().name
     if "Production" not in queries.current_deployment(model).versions:
         page.empty_state(
-            "Nothing serves yet",
-            "run `make run`, or promote a version on the page Models; then there is something to watch",
+            "No version is in Production yet",
+            "run `make run`, or promote a version on the page Models",
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -54,38 +52,38 @@ def _render_body() -> None:
             format_func=_BASELINE_LABELS.__getitem__,
             key="baseline",
             bind="query-params",
-            help="Training: the rows that the model learned from. The window before: as many hours just before.",
+            help="Training: the training data. Previous period: the same number of hours just before.",
         )
         version = _select_version(model)
-        is_live = st.toggle("Live", value=False, key="monitoring_live", help="Looks again every 15 seconds")
-    is_to_before = baseline == "previous_window"
+        is_live = st.toggle("Live", value=False, key="monitoring_live", help="Refreshes every 15 seconds")
+    is_previous_window = baseline == "previous_window"
     _rerun_every(
-        15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_to_before)
+        15 if is_live else None, lambda: _show_window(version, hours or 24, against_previous_window=is_previous_window)
     )
 
 
 def _select_version(model: str) -> ModelVersion:
-    versions = {one.version: one for one in queries.versions(model)}
-    serving = queries.current_deployment(model).versions["Production"]
+    versions = {version.version: version for version in queries.versions(model)}
+    production = queries.current_deployment(model).versions["Production"]
     numbers = sorted(versions, reverse=True)
-    chosen = st.selectbox(
+    selected = st.selectbox(
         "Version",
         numbers,
-        index=numbers.index(serving),
-        format_func=lambda one: f"{one}, {versions[one].stage}",
+        index=numbers.index(production),
+        format_func=lambda number: f"{number}, {versions[number].stage}",
         key="monitoring_version",
         width=180,
-        help="Everything below is of what this version answered; alerts are of the model",
+        help="Everything below covers predictions of this version; alerts cover the model",
     )
-    return versions[chosen if chosen is not None else serving]
+    return versions[selected if selected is not None else production]
 
 
 def _rerun_every(interval_s: int | None, show: Callable[[], None]) -> None:
     @st.fragment(run_every=interval_s)
-    def look() -> None:
+    def refresh() -> None:
         page.error_boundary(show)
 
-    look()
+    refresh()
 
 
 def _show_window(version: ModelVersion, hours: int, *, against_previous_window: bool) -> None:
@@ -102,12 +100,12 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
         page.error_boundary(lambda: incident_panel.show_incidents(version.model))
     if not traffic["total_predictions"]:
         page.empty_state(
-            "No prediction in this window", "choose a longer one, or make a prediction on the page Predict"
+            "No predictions in this period", "choose a longer period, or make a prediction on the page Predict"
         )
         return
-    titles = {one.name: one.label for one in queries.load_package(version.digest).schema.columns}
+    titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
     drift_panel.show_drift(
-        summary.drift, titles, reference_label="the window before" if against_previous_window else "training"
+        summary.drift, titles, reference_label="previous period" if against_previous_window else "training"
     )
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
@@ -119,7 +117,7 @@ def _show_window(version: ModelVersion, hours: int, *, against_previous_window: 
 
 
 def _show_activity_over_time(activity: monitoring_queries.HourlyActivity, hours: int) -> None:
-    st.markdown("**What it answered over time, how sure it was, and how often it was wrong**")
+    st.markdown("**Predictions, confidence and error rate over time**")
     hourly_charts.show_predictions(activity, hours)
     hourly_charts.show_confidence(activity)
     hourly_charts.show_error_rate(activity)
@@ -129,7 +127,7 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
     cards = st.columns(5)
     cards[0].metric(
         "Drift",
-        drift_panel.VERDICT_LABELS[drift_report["verdict"]],
+        _drift_card_text(drift_report),
         border=True,
         help=formatting.escape_markdown(formatting.shorten(drift_report["summary"], 300)),
     )
@@ -139,7 +137,7 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
         "Outcomes",
         f"{traffic['n_outcomes']:,}",
         border=True,
-        help=f"Known for {percent(coverage, missing='an unknown share')} of the predictions",
+        help=f"Coverage: {percent(coverage, missing='-')} of the predictions have an outcome",
     )
     mean = traffic["average_confidence"]
     cards[3].metric("Confidence", percent(mean, missing="-"), border=True, help="Mean of the window")
@@ -152,53 +150,60 @@ def _show_metric_cards(traffic: dict[str, Any], drift_report: dict[str, Any], pe
     )
 
 
-def _latency_help(found: dict[str, float]) -> str:
-    told = [f"{q} of 100 answers took at most {ms:.2f} ms" for q, ms in found.items()]
-    return ". ".join(told) or "No answer was timed in this window"
+def _drift_card_text(report: dict[str, Any]) -> str:
+    """Return the count of drifting features, or the verdict if none drifts."""
+    verdicts = [finding["verdict"] for finding in report["findings"] if finding["kind"] == "feature"]
+    n_drifting = verdicts.count("drift")
+    return f"{n_drifting} of {len(verdicts)} features" if n_drifting else drift_panel.VERDICT_LABELS[report["verdict"]]
+
+
+def _latency_help(percentiles: dict[str, float]) -> str:
+    lines = [f"{percentile} % of predictions took at most {ms:.2f} ms" for percentile, ms in percentiles.items()]
+    return ". ".join(lines) or "No prediction was timed in this period"
 
 
 def _show_predictions(traffic: dict[str, Any], version: ModelVersion) -> None:
-    st.markdown("**What it answered**")
+    st.markdown("**Predictions by class**")
     total = traffic["total_predictions"]
     rows = [(formatting.shorten(name), n / total) for name, n in traffic["predictions_by_class"].items()]
     page.show_chart(
-        charts.share_bars(pd.DataFrame(rows, columns=["name", "share"]), title="Share of the answers"),
-        alt="Answers by class",
+        charts.share_bars(pd.DataFrame(rows, columns=["name", "share"]), title="Share of predictions"),
+        alt="Share of predictions by class",
     )
-    told = ", ".join(
-        f"{formatting.escape_markdown(name)}: {n:,}" for name, n in traffic["predictions_by_source"].items()
+    sources = ", ".join(
+        f"{n:,} by {formatting.escape_markdown(name)}" for name, n in traffic["predictions_by_source"].items()
     )
-    st.caption(f"Version {version.version}, as {told}")
+    st.caption(f"Version {version.version}: {sources}")
 
 
 def _show_performance(performance: dict[str, Any], degradation: dict[str, Any]) -> None:
     st.markdown(
-        "**How well it does**",
-        help="From outcomes where they are known; expected from its own probabilities without them",
+        "**Performance**",
+        help="Measured from outcomes; estimated from predicted probabilities",
     )
     if degradation["degradation_detected"]:
         worse = ", ".join(formatting.humanize(name) for name in degradation["degraded_metrics"])
         st.error(
-            f"Worse than in training, beyond chance: {formatting.escape_markdown(worse)}",
+            f"Significantly worse than in training: {formatting.escape_markdown(worse)}",
             icon=":material/trending_down:",
         )
     if not performance["n_outcomes"]:
         st.caption(
-            "No outcome is known yet: what follows is what the model expects of itself. Say what became true on the page History."
+            "No outcomes yet; metrics are estimated from predicted probabilities. Record outcomes on the page History."
         )
     rows = [
         {
-            "Figure": formatting.humanize(name),
-            "From outcomes": formatting.format_number(performance.get(name)),
+            "Metric": formatting.humanize(name),
+            "Measured": formatting.format_number(performance.get(name)),
             "Interval": _interval_text(performance["intervals"].get(name)),
-            "Expected": formatting.format_number(one["value"]),
+            "Estimated": formatting.format_number(estimate["value"]),
         }
-        for name, one in performance["estimated"].items()
+        for name, estimate in performance["estimated"].items()
     ]
     page.show_table(pd.DataFrame(rows))
 
 
-def _interval_text(given: list[float | None] | None) -> str:
-    if given is None or given[0] is None:
+def _interval_text(interval: list[float | None] | None) -> str:
+    if interval is None or interval[0] is None:
         return "-"
-    return f"{formatting.format_number(given[0])} to {formatting.format_number(given[1])}"
+    return " to ".join(formatting.format_number(bound) for bound in interval)

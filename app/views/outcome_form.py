@@ -1,4 +1,4 @@
-"""Say what became true of one prediction."""
+"""The form that records the outcome of one prediction."""
 
 from __future__ import annotations
 
@@ -11,28 +11,24 @@ __all__ = ["show_outcome_form"]
 
 
 def show_outcome_form(prediction_id: str, classes: tuple[str, ...], *, recorded_outcome: str | None = None) -> None:
-    """Show a button for each class; the one that is pressed is kept as the outcome."""
-    allowed, why_not = page.can_operate("feedback")
-    if not allowed:
-        st.caption(why_not)
+    """Show a button for each class, and store the selected one as the outcome."""
+    is_allowed, reason = page.can_operate("feedback")
+    if not is_allowed:
+        st.caption(reason)
         return
-    said = (
-        f"Until now: **{formatting.escape_markdown(recorded_outcome)}**."
-        if recorded_outcome is not None
-        else "Nobody has said yet."
-    )
-    st.markdown(f"What became true? {said}")
-    chosen = st.pills(
-        "What became true",
+    outcome = f"**{formatting.escape_markdown(recorded_outcome)}**" if recorded_outcome is not None else "not recorded"
+    st.markdown(f"Actual outcome: {outcome}")
+    selected = st.pills(
+        "Actual outcome",
         classes,
         format_func=formatting.escape_markdown,
         key=f"outcome_{prediction_id}",
         label_visibility="collapsed",
     )
-    if st.button("Keep it", key=f"keep_{prediction_id}", disabled=chosen is None, icon=":material/thumb_up:"):
+    if st.button("Save", key=f"save_{prediction_id}", disabled=selected is None, icon=":material/thumb_up:"):
         try:
-            queries.engine().record_outcome(prediction_id, str(chosen))
+            queries.engine().record_outcome(prediction_id, str(selected))
         except MlopsError as error:
             page.show_error(error)
         else:
-            st.success("Kept. It counts for the figures of live performance.")
+            st.success("Outcome saved; it counts toward live performance.")

@@ -1,4 +1,4 @@
-"""Ask the model: by a form made from the schema, by JSON, or with a file; see why, and what would change the answer."""
+"""The predict page: a form of the schema, a JSON body, or a file."""
 
 from __future__ import annotations
 
@@ -21,33 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_LAST_RESULT_KEY = "last_answer"
+_LAST_RESULT_KEY = "last_result"
 
 
 def render() -> None:
     """Show the page."""
-    page.render_page(
-        "Predict", "Ask the model that serves; every answer is logged, so that it can be watched.", _render_body
-    )
+    page.render_page("Predict", "Get a prediction from the production model. Predictions are logged.", _render_body)
 
 
 def _render_body() -> None:
-    allowed, why_not = page.can_operate("predict")
-    if not allowed:
-        st.info(why_not, icon=":material/lock:")
+    is_allowed, reason = page.can_operate("predict")
+    if not is_allowed:
+        st.info(reason, icon=":material/lock:")
         return
-    if queries.api_address() is not None and not (told := queries.engine().status())["is_ready"]:
-        st.warning(formatting.escape_markdown(told["reason"]), icon=":material/hourglass_top:")
+    if queries.api_address() is not None and not (status := queries.engine().status())["is_ready"]:
+        st.warning(formatting.escape_markdown(status["reason"]), icon=":material/hourglass_top:")
     model = queries.config().name
     digest = queries.current_deployment(model).digests.get("Production")
     if digest is None:
-        page.empty_state("No model serves yet", "run `make run`, or promote a version on the page Models")
+        page.empty_state("No version is in Production yet", "run `make run`, or promote a version on the page Models")
         return
     package = queries.load_package(digest)
-    form, written, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
+    form, body, file = st.tabs(["Form", "JSON", "File"], key="predict_tab")
     with form:
         page.error_boundary(lambda: _form_tab(package))
-    with written:
+    with body:
         page.error_boundary(lambda: _json_tab(package))
     with file:
         page.error_boundary(lambda: batch_predict.show_batch_predict(package))
@@ -58,10 +56,10 @@ def _form_tab(package: Package) -> None:
     left, right = st.columns(2, gap="large")
     with left, st.form("predict", border=True):
         values: dict[str, Any] = {}
-        n_across = 2 if len(columns) <= 24 else 3
-        places = st.columns(n_across)
+        n_fields_across = 2 if len(columns) <= 24 else 3
+        field_columns = st.columns(n_fields_across)
         for at, column in enumerate(columns):
-            with places[at % n_across]:
+            with field_columns[at % n_fields_across]:
                 values[column.name] = form_fields.feature_input(column)
         if st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:"):
             _store_result("form", values, lambda: queries.engine().predict(values))
@@ -73,7 +71,7 @@ def _json_tab(package: Package) -> None:
     example = {"features": {column.name: form_fields.example_value(column) for column in package.schema.features}}
     left, right = st.columns(2, gap="large")
     with left:
-        st.caption("The body of `POST /predict`, read as strictly")
+        st.caption("Request body of `POST /predict`, validated the same way")
         body = st.text_area(
             "Body",
             json.dumps(example, indent=2, ensure_ascii=False),
@@ -92,34 +90,32 @@ def _json_tab(package: Package) -> None:
 def _store_result(
     source: str, features: dict[str, Any] | None, predict: Callable[[], dict[str, Any]], *, body: str = ""
 ) -> None:
-    """Keep the answer, or what is wrong, for this and the next runs of the page."""
+    """Store the prediction, or the error, for this and later runs of the page."""
     try:
-        found = predict()
+        prediction = predict()
     except InvalidRequest as error:
         st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"refused": error}
         return
     except MlopsError as error:
         st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"failed": error}
         return
-    asked = features if features is not None else json.loads(body)["features"]
-    st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"answer": found, "features": asked}
+    requested = features if features is not None else json.loads(body)["features"]
+    st.session_state[f"{_LAST_RESULT_KEY}_{source}"] = {"prediction": prediction, "features": requested}
 
 
 def _show_last_result(source: str, package: Package) -> None:
-    kept = st.session_state.get(f"{_LAST_RESULT_KEY}_{source}")
-    if kept is None:
-        page.empty_state("No answer yet", "fill in what is known, and press Predict")
-    elif "refused" in kept:
-        _show_request_errors(kept["refused"])
-    elif "failed" in kept:
-        page.show_error(kept["failed"])
+    result = st.session_state.get(f"{_LAST_RESULT_KEY}_{source}")
+    if result is None:
+        page.empty_state("No prediction yet", "Fill in the form and select Predict")
+    elif "refused" in result:
+        _show_request_errors(result["refused"])
+    elif "failed" in result:
+        page.show_error(result["failed"])
     else:
-        prediction_result.show_prediction(kept["answer"], kept["features"], package, key_suffix=source)
+        prediction_result.show_prediction(result["prediction"], result["features"], package, key_suffix=source)
 
 
 def _show_request_errors(error: InvalidRequest) -> None:
-    st.error(
-        f"Refused for {pluralize(error.n_errors, 'problem')}; nothing was predicted or logged.", icon=":material/error:"
-    )
-    rows = [(one.path, one.message) for one in error.errors]
-    page.show_table(pd.DataFrame(rows, columns=["Where", "What is wrong"]), row_height=60)
+    st.error(f"{pluralize(error.n_errors, 'error')} in the request; no prediction was made.", icon=":material/error:")
+    rows = [(field.path, field.message) for field in error.errors]
+    page.show_table(pd.DataFrame(rows, columns=["Field", "Error"]), row_height=60)

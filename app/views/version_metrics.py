@@ -1,4 +1,4 @@
-"""How good a version is on rows that it never saw: figures, baselines, importance, slices, calibration, curves."""
+"""The evaluation of a version on the test rows: metrics, baselines, importance, slices, calibration and curves."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ __all__ = ["show_version_metrics"]
 
 
 def show_version_metrics(version: ModelVersion) -> None:
-    """Show the evaluation of a version, or say why there is none."""
-    found = queries.evaluation_of(version.digest)
-    if found is None:
+    """Show the evaluation of a version, or where to find it."""
+    evaluation = queries.evaluation_of(version.digest)
+    if evaluation is None:
         page.empty_state(
-            "The evaluation of this version is not at hand",
-            "it is in MLflow when the run was recorded: `mlops tracking sync`, or look at the model card",
+            "The evaluation of this version is not available",
+            "record its run in MLflow with `mlops tracking sync`, or see the model card",
         )
         return
-    report = found.report
+    report = evaluation.report
     st.caption(
-        f"On {pluralize(report['rows']['test'], 'row')} that it never saw, with {percent(report['confidence_level'])} intervals;"
-        f" it learned from {report['rows']['train']:,}."
+        f"On {pluralize(report['rows']['test'], 'row')} of the test set,"
+        f" with {percent(report['confidence_level'])} intervals;"
+        f" trained on {report['rows']['train']:,} rows."
     )
     _show_metrics(report)
-    titles = {one.name: one.label for one in queries.load_package(version.digest).schema.columns}
+    titles = {column.name: column.label for column in queries.load_package(version.digest).schema.columns}
     left, right = st.columns(2)
     with left, st.container(border=True):
         _show_importance(report, titles)
@@ -40,79 +41,77 @@ def show_version_metrics(version: ModelVersion) -> None:
         _show_slices(report, titles)
     left, right = st.columns(2)
     with left, st.container(border=True):
-        _show_calibration(found)
+        _show_calibration(evaluation)
     with right, st.container(border=True):
         _show_confusion_matrix(report)
-    _show_curves(found)
+    _show_curves(evaluation)
 
 
 def _show_metrics(report: dict[str, Any]) -> None:
     baselines = report["baselines"]
     rows = [
         {
-            "Figure": formatting.humanize(name),
-            "Value": formatting.format_number(one["value"]),
-            "From": formatting.format_number(one["low"]),
-            "To": formatting.format_number(one["high"]),
-            "Better is": "higher" if one["higher_is_better"] else "lower",
-            "Unit": one["unit"],
+            "Metric": formatting.humanize(name),
+            "Value": formatting.format_number(metric["value"]),
+            "Low": formatting.format_number(metric["low"]),
+            "High": formatting.format_number(metric["high"]),
+            "Better": "higher" if metric["higher_is_better"] else "lower",
+            "Unit": metric["unit"],
             **{
-                formatting.humanize(base): formatting.format_number(given["metrics"].get(name))
-                for base, given in baselines.items()
+                formatting.humanize(name_): formatting.format_number(baseline["metrics"].get(name))
+                for name_, baseline in baselines.items()
             },
         }
-        for name, one in report["metrics"].items()
+        for name, metric in report["metrics"].items()
     ]
     page.show_table(pd.DataFrame(rows))
 
 
 def _show_importance(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
-    st.markdown("**What it looks at**", help=f"How much the {metric} worsens when a column is shuffled")
+    metric = formatting.humanize(report["selection_metric"])
+    st.markdown("**Feature importance (permutation)**", help=f"Worsening of the {metric} when a feature is shuffled")
     rows = [
-        (formatting.shorten(titles[one["column"]]), one["mean"], one["low"], one["high"])
-        for one in report["importance"]
+        (formatting.shorten(titles[item["column"]]), item["mean"], item["low"], item["high"])
+        for item in report["importance"]
     ]
-    found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
-    if found.empty:
-        st.caption("No importance could be measured.")
+    frame = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
+    if frame.empty:
+        st.caption("Feature importance is not defined.")
         return
     page.show_chart(
-        charts.interval_plot(found, title=f"{metric.capitalize()} worsens by", reference=0.0),
-        alt="Importance of columns",
+        charts.interval_plot(frame, title=f"{metric.capitalize()} worsens by", reference=0.0),
+        alt="Feature importance",
     )
 
 
 def _show_slices(report: dict[str, Any], titles: dict[str, str]) -> None:
-    metric = formatting.humanize(report["objective"])
-    st.markdown("**Where it is weakest**", help="Parts of the test rows, worst first; the dashed line is all rows")
+    metric = formatting.humanize(report["selection_metric"])
+    st.markdown("**Worst slices**", help="Slices of the test set, worst first; the dashed line is the whole set")
     rows = [
-        (formatting.shorten(f"{titles[one['column']]}: {one['part']}"), one["value"], one["low"], one["high"])
-        for one in report["slices"][:12]
+        (formatting.shorten(f"{titles[item['column']]}: {item['part']}"), item["value"], item["low"], item["high"])
+        for item in report["slices"][:12]
     ]
-    found = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
-    if found.empty:
-        st.caption(f"Too few rows to be judged: {pluralize(len(report['too_small_slices']), 'part')}.")
+    frame = pd.DataFrame(rows, columns=["name", "value", "low", "high"]).dropna()
+    if frame.empty:
+        st.caption(f"Not enough rows in {pluralize(len(report['too_small_slices']), 'slice')}.")
         return
     overall = report["metrics"].get(report["slices"][0]["metric"], {}).get("value")
-    page.show_chart(
-        charts.interval_plot(found, title=metric.capitalize(), reference=overall), alt="Worst parts of the rows"
-    )
+    page.show_chart(charts.interval_plot(frame, title=metric.capitalize(), reference=overall), alt="Worst slices")
 
 
-def _show_calibration(found: VersionEvaluation) -> None:
+def _show_calibration(evaluation: VersionEvaluation) -> None:
     st.markdown(
-        "**Does it keep its word?**", help="Of rows called 80 % likely, about 80 % should come true: the dashed line"
+        "**Calibration**", help="Of rows with a predicted probability of 80 %, about 80 % should be of the class"
     )
-    table = found.curves.get("calibration")
+    table = evaluation.curves.get("calibration")
     if table is None or table.empty:
-        st.caption("No curve was drawn for this version.")
+        st.caption("This version has no calibration curve.")
         return
-    page.show_chart(charts.calibration_curve(table), alt="Observed share by predicted probability")
+    page.show_chart(charts.calibration_curve(table), alt="Observed frequency by predicted probability")
 
 
 def _show_confusion_matrix(report: dict[str, Any]) -> None:
-    st.markdown("**Its mistakes**", help="Rows by what they are (down) and what they were called (across)")
+    st.markdown("**Confusion matrix**", help="Rows by actual class (down) and predicted class (across)")
     classes = [formatting.shorten(name, 30) for name in report["target"]["classes"]]
     rows = [
         (actual, predicted, count)
@@ -124,16 +123,16 @@ def _show_confusion_matrix(report: dict[str, Any]) -> None:
     )
 
 
-def _show_curves(found: VersionEvaluation) -> None:
-    shown = [
-        ("roc", "Found against false alarms", "false_positive_rate", "true_positive_rate", True),
-        ("pr", "Right when called against found", "recall", "precision", False),
+def _show_curves(evaluation: VersionEvaluation) -> None:
+    curves = [
+        ("roc", "ROC curve", "false_positive_rate", "true_positive_rate", True),
+        ("pr", "Precision-recall curve", "recall", "precision", False),
     ]
-    for place, (name, title, x, y, diagonal) in zip(st.columns(2), shown, strict=True):
-        table = found.curves.get(name)
-        with place, st.container(border=True):
+    for column, (name, title, x, y, diagonal) in zip(st.columns(2), curves, strict=True):
+        table = evaluation.curves.get(name)
+        with column, st.container(border=True):
             st.markdown(f"**{title}**")
             if table is None or table.empty:
-                st.caption("Not defined: the test rows are all of one class.")
+                st.caption("Not defined: all test rows are of one class.")
             else:
                 page.show_chart(charts.line_curve(table, x=x, y=y, diagonal=diagonal), alt=title)

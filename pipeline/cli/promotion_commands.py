@@ -10,6 +10,7 @@ from pipeline.cli.shared_options import AsJson, ModelOption, ReasonOption, open_
 from pipeline.files import canonical_json
 
 if TYPE_CHECKING:
+    from pipeline.lifecycle.rollout import Rollout
     from pipeline.state import DeploymentChange
 
 __all__ = ["deploy", "promote", "rollback"]
@@ -101,6 +102,10 @@ def deploy(
         wait_s=wait_s,
         reason=reason,
     )
+    _print_rollout(report, stage=stage, url=url, as_json=as_json)
+
+
+def _print_rollout(report: Rollout, *, stage: str, url: str, as_json: bool) -> None:
     if as_json:
         typer.echo(canonical_json(report.as_dict()), nl=False)
         return
@@ -109,10 +114,8 @@ def deploy(
         typer.echo(f"{deployed} is already in {report.stage}; no deployment needed")
         return
     status = "is now deployed" if report.is_new else "was already deployed"
-    typer.echo(
-        f"{deployed} {status} in {report.stage} at {url}"
-        f" (generation {report.generation}, {report.n_tests} tests passed)"
-    )
+    tests = f"(generation {report.generation}, {report.n_tests} tests passed)"
+    typer.echo(f"{deployed} {status} in {report.stage} at {url} {tests}")
 
 
 def _print_change(change: DeploymentChange, *, as_json: bool) -> None:

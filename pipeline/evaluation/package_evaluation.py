@@ -43,7 +43,7 @@ def evaluate(
     test: pd.DataFrame,
     *,
     config: EvaluationConfig,
-    objective: str,
+    selection_metric: str,
     seed: int,
 ) -> EvaluationReport:
     """Evaluate a package on the rows of `test`; the number of threads changes nothing.
@@ -56,7 +56,7 @@ def evaluate(
     test : DataFrame
         Rows that the package was not fitted to, with the target.
     config : EvaluationConfig
-    objective : str
+    selection_metric : str
         The metric `training.selection_metric`.
     seed : int
         Seed of resamples, shuffles and baselines.
@@ -74,7 +74,7 @@ def evaluate(
 
     target = package.schema.target
     codes = encode_target(test, target)
-    names = tuple(dict.fromkeys((*config.metrics, objective, *baseline_metric_names(objective))))
+    names = tuple(dict.fromkeys((*config.metrics, selection_metric, *baseline_metric_names(selection_metric))))
     bootstrap = _Bootstrap(names, config.confidence_level, config.bootstrap_samples, seed)
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=1) as executor:
         probabilities = package.predict_proba(test)
@@ -85,7 +85,12 @@ def evaluate(
         baselines = executor.submit(_compare_baselines, scored, train, test, schema=package.schema, bootstrap=bootstrap)
         parity = executor.submit(_check_parity, package, test, probabilities)
         importance = permutation_importance(
-            package.serving_classifier, test, codes, metric=objective, repeats=config.importance_repeats, seed=seed
+            package.serving_classifier,
+            test,
+            codes,
+            metric=selection_metric,
+            repeats=config.importance_repeats,
+            seed=seed,
         )
         return EvaluationReport(
             package=package,
@@ -97,7 +102,7 @@ def evaluate(
             importance=importance,
             tables={**curve_tables(scored, target.classes), "importance": importance_table(importance)},
             parity=parity.result(),
-            objective=objective,
+            selection_metric=selection_metric,
             confidence_level=config.confidence_level,
             n_train=len(train),
         )

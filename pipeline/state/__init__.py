@@ -25,7 +25,7 @@ from pipeline.state.bulk_reader import (
     RowChunk,
     read_chunk_after,
 )
-from pipeline.state.database import URL_ENV, State, connect, connect_to, open_state, state_exists
+from pipeline.state.database import URL_ENV, State, connect, connect_to, state_exists
 from pipeline.state.deliveries import (
     Delivery,
     add_delivery,
@@ -102,7 +102,7 @@ from pipeline.state.rollup_counts import (
     read_rollup_progress,
     read_rollups,
 )
-from pipeline.state.schema_migration import SchemaRevision, back_up_state, schema_revision, upgrade_schema
+from pipeline.state.schema_migration import SchemaRevision, back_up_state, open_state, schema_revision, upgrade_schema
 from pipeline.state.serving_events import ServingEvent, add_serving_event, read_serving_events
 from pipeline.state.state_copy import CopiedTable, copy_state
 from pipeline.state.versions import ModelVersion, add_version, find_version, read_versions, version_by_digest

@@ -1,4 +1,4 @@
-"""Open the state database and run transactions in it, on SQLite or PostgreSQL alike."""
+"""Connect to the state database and run transactions in it, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "open_state", "state_exists", "utc_now_us"]
+__all__ = ["URL_ENV", "WRITER_LOCK_KEY", "State", "connect", "connect_to", "state_exists", "utc_now_us"]
 
 URL_ENV = "MLOPS_STATE_URL"
 
@@ -61,16 +61,16 @@ class State:
 
     @contextmanager
     def writing(self, *, lock: int = WRITER_LOCK_KEY) -> Iterator[Connection]:
-        """Yield a connection in a transaction that no other writer shares; an error undoes all of it.
+        """Yield a connection in a transaction of the only writer; an error rolls it back.
 
-        On PostgreSQL, what takes no number of a sequence may name another lock, and go on beside the writers.
+        On PostgreSQL, work that takes no number of a sequence may use another lock, and runs beside the writers.
 
         Raises
         ------
         Conflict
             When another writer holds the database for ten seconds.
         DependencyUnavailable
-            When the database cannot be had, or the disk is full.
+            When the database is unavailable, or the disk is full.
         """
         with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
@@ -87,7 +87,7 @@ class State:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection that sees one moment of the database."""
+        """Yield a connection with one snapshot of the database."""
         with self._translate_errors(), self.engine.connect() as connection:
             if self.is_file:
                 connection.exec_driver_sql("BEGIN")
@@ -98,61 +98,36 @@ class State:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Say in our words what a database driver raises about the world."""
+        """Raise errors of the environment as errors of this package."""
         try:
             yield
         except exc.DatabaseError as error:
             if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
-                raise  # what was asked is at fault, not the world
+                raise  # the statement is wrong, not the environment
             reason = str(error.orig).strip().partition("\n")[0]
             if "lock" in reason or "busy" in reason:
                 raise Conflict(
-                    f"{self.address}: another program holds it, and was waited for ({reason}); try again"
+                    f"{self.address}: another program holds the lock of the state database ({reason}); try again"
                 ) from error
-            raise DependencyUnavailable(f"{self.address}: the state database cannot be had ({reason})") from error
+            raise DependencyUnavailable(f"{self.address}: the state database is unavailable ({reason})") from error
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
 
-def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
-    """Return the state database of the project at `root`: by `MLOPS_STATE_URL`, otherwise a file below `state/`.
-
-    An empty database gets its tables at the first use.
-
-    Raises
-    ------
-    ConfigError
-        When the address is none.
-    Conflict
-        When the tables are older than this program (`mlops state upgrade` brings them up to date) or newer.
-    DependencyUnavailable
-        When the database cannot be had.
-    """
-    from pipeline.state.schema_migration import ensure_schema
-
-    state = connect(root, clock=clock)
-    try:
-        ensure_schema(state)
-    except BaseException:
-        state.close()
-        raise
-    return state
-
-
 def state_exists(root: Path) -> bool:
-    """Whether the project at `root` has a state database already: its file, or an address that says where."""
+    """Whether the project at `root` has a state database: its file, or an address in `MLOPS_STATE_URL`."""
     return bool(os.environ.get(URL_ENV)) or (root / paths.STATE_DATABASE).exists()
 
 
 def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
-    """Return the state database whatever the form of its tables; for those that change it, `open_state` is for all others.
+    """Return the state database of any schema version, for code that migrates it; other code calls `open_state`.
 
     Raises
     ------
     ConfigError
-        When the address is none.
+        When the address is not valid.
     """
     return connect_to(
         os.environ.get(URL_ENV) or f"sqlite:///{root / paths.STATE_DATABASE}", setting_name=URL_ENV, clock=clock
@@ -160,12 +135,12 @@ def connect(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
 
 
 def connect_to(address: str, *, setting_name: str, clock: Callable[[], int] = utc_now_us) -> State:
-    """Return the state database at an address whatever the form of its tables; `named` says where the address stood.
+    """Return the state database of any schema version at an address; errors name `setting_name`.
 
     Raises
     ------
     ConfigError
-        When the address is none.
+        When the address is not valid.
     """
     return State(_create_engine(address, setting_name), clock)
 
@@ -176,14 +151,14 @@ def _create_engine(address: str, setting_name: str) -> Engine:
         kind = url.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise ConfigError(
-                f"{setting_name}: {kind} is no state database; accepted: sqlite:///FILE, postgresql://..."
+                f"{setting_name}: {kind} is not supported as state database; expected sqlite:///FILE or postgresql://..."
             )
         if kind == "sqlite":
             return _create_sqlite_engine(address, url.database, setting_name)
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except exc.ArgumentError as error:
         raise ConfigError(
-            f"{setting_name}: is no address; accepted: sqlite:///FILE, postgresql://USER@HOST/NAME"
+            f"{setting_name}: the address is not valid; expected sqlite:///FILE or postgresql://USER@HOST/NAME"
         ) from error
     except ModuleNotFoundError as error:
         raise DependencyUnavailable(
@@ -203,6 +178,6 @@ def _create_sqlite_engine(address: str, database: str | None, setting_name: str)
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
-    """Write ahead, sync each commit, keep references whole."""
+    """Use the write-ahead log, sync each commit, enforce foreign keys."""
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
         connection.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,4 @@
-"""Bring the tables of the state database up to date, in one transaction, after a backup."""
+"""Open the state database with a current schema; migrate it in one transaction after a backup."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ from sqlalchemy import inspect, text
 
 from pipeline.errors import Conflict, DependencyUnavailable
 from pipeline.files import atomic_file
+from pipeline.state.database import State, connect, utc_now_us
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
-    from pipeline.state.database import State
-
-__all__ = ["HEAD_REVISION", "SchemaRevision", "back_up_state", "ensure_schema", "schema_revision", "upgrade_schema"]
+__all__ = [
+    "HEAD_REVISION",
+    "SchemaRevision",
+    "back_up_state",
+    "ensure_schema",
+    "open_state",
+    "schema_revision",
+    "upgrade_schema",
+]
 
 HEAD_REVISION = "0001"
 _VERSION_TABLE = "mlops_schema"
@@ -30,35 +39,58 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class SchemaRevision:
-    """The form of the tables: what the database has (None when it is empty), and what this program needs."""
+    """The schema version of a database (None when it is empty), and the version that this program needs."""
 
     current: str | None
     head: str
 
     @property
     def is_current(self) -> bool:
-        """Whether the tables are those that this program knows."""
+        """Whether the database has the version that this program needs."""
         return self.current == self.head
 
     @property
     def is_newer(self) -> bool:
-        """Whether a later program made them."""
+        """Whether a later program created the tables."""
         return self.current is not None and self.current > self.head
 
 
+def open_state(root: Path, *, clock: Callable[[], int] = utc_now_us) -> State:
+    """Return the state database of the project at `root`: by `MLOPS_STATE_URL`, otherwise a file below `state/`.
+
+    An empty database gets its tables at the first use.
+
+    Raises
+    ------
+    ConfigError
+        When the address is not valid.
+    Conflict
+        When the schema is older than this program needs (run `mlops state upgrade`), or newer.
+    DependencyUnavailable
+        When the database is unavailable.
+    """
+    state = connect(root, clock=clock)
+    try:
+        ensure_schema(state)
+    except BaseException:
+        state.close()
+        raise
+    return state
+
+
 def schema_revision(state: State) -> SchemaRevision:
-    """Return the form of the tables of a database."""
+    """Return the schema version of a database."""
     with state.reading() as connection:
         return SchemaRevision(_current_revision(connection), HEAD_REVISION)
 
 
 def ensure_schema(state: State) -> None:
-    """Make the tables of an empty database, and refuse one whose tables are of another form.
+    """Create the tables of an empty database; refuse a database of another schema version.
 
     Raises
     ------
     Conflict
-        When they are older or newer than this program.
+        When the schema is older or newer than this program needs.
     """
     known = schema_revision(state)
     if known.is_current:
@@ -69,22 +101,22 @@ def ensure_schema(state: State) -> None:
         raise Conflict(_newer_schema_message(state, known))
     else:
         raise Conflict(
-            f"{state.address}: its tables are of form {known.current} and this program needs {known.head};"
+            f"{state.address}: the schema version is {known.current}, this program needs {known.head};"
             " run `mlops state upgrade` (it makes a backup first)"
         )
 
 
 def upgrade_schema(state: State, backups: Path) -> Path | None:
-    """Bring the tables up to date and return the backup; None when there was nothing to do or to lose.
+    """Migrate the tables to the current schema version and return the backup; None for a current or empty database.
 
-    The change is one transaction: a kill leaves the tables wholly old or wholly new.
+    The migration is one transaction: after a kill the tables are completely old or completely new.
 
     Raises
     ------
     Conflict
-        When the tables are newer than this program.
+        When the schema is newer than this program needs.
     DependencyUnavailable
-        When the backup cannot be made; nothing was changed then.
+        When the backup fails; nothing is changed then.
     """
     known = schema_revision(state)
     if known.is_current:
@@ -98,16 +130,16 @@ def upgrade_schema(state: State, backups: Path) -> Path | None:
 
 def _newer_schema_message(state: State, known: SchemaRevision) -> str:
     return (
-        f"{state.address}: its tables are of form {known.current}, newer than {known.head}, the newest that this"
-        " program knows; nothing was changed. Use the version of the program that made them, or a later one."
+        f"{state.address}: the schema version is {known.current}, newer than {known.head}, the newest of this"
+        " program; nothing was changed. Use the program version that created the tables, or a later one."
     )
 
 
 def _current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_VERSION_TABLE):
         return None
-    found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant  # nosec B608
-    return None if found is None else str(found)
+    revision = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608 - a constant  # nosec B608
+    return None if revision is None else str(revision)
 
 
 def _migrate(state: State, *, to: str = "head") -> None:
@@ -122,27 +154,27 @@ def _migrate(state: State, *, to: str = "head") -> None:
 
 
 def back_up_state(state: State, backups: Path) -> Path:
-    """Copy the whole database into a new file below `backups` while others read and write, and return the file.
+    """Back up the database into a new file below `backups` while others read and write, and return the file.
 
-    A copy of the SQLite file, or what `pg_dump` writes.
+    The file is a copy of the SQLite file, or a dump of `pg_dump`.
 
     Raises
     ------
     DependencyUnavailable
-        When there is nothing to copy, or the copy cannot be made; nothing was changed then.
+        When the database is empty, or the backup fails; nothing is changed then.
     """
-    found = schema_revision(state).current
-    if found is None:
-        raise DependencyUnavailable(f"{state.address}: has no tables of ours; there is nothing to back up")
+    revision = schema_revision(state).current
+    if revision is None:
+        raise DependencyUnavailable(f"{state.address}: the database is empty; there is nothing to back up")
     try:
         backups.mkdir(parents=True, exist_ok=True)
         if state.is_file:
-            return _back_up_sqlite(Path(str(state.engine.url.database)), backups / f"state-{found}-{state.clock()}.db")
-        return _back_up_postgresql(state, backups / f"state-{found}-{state.clock()}.sql")
+            return _back_up_sqlite(
+                Path(str(state.engine.url.database)), backups / f"state-{revision}-{state.clock()}.db"
+            )
+        return _back_up_postgresql(state, backups / f"state-{revision}-{state.clock()}.sql")
     except OSError as error:
-        raise DependencyUnavailable(
-            f"{backups}: a backup cannot be made there ({error.strerror}); nothing was changed"
-        ) from error
+        raise DependencyUnavailable(f"{backups}: the backup failed ({error.strerror}); nothing was changed") from error
 
 
 def _back_up_sqlite(source: Path, target: Path) -> Path:
@@ -159,16 +191,16 @@ def _back_up_postgresql(state: State, target: Path) -> Path:
     program = shutil.which("pg_dump")
     if program is None:
         raise DependencyUnavailable(
-            f"{state.address}: a backup needs the program pg_dump, which is not here; install PostgreSQL's client"
+            f"{state.address}: the backup needs pg_dump, which is not installed; install PostgreSQL's client"
             " programs; nothing was changed"
         )
     url = state.engine.url.set(drivername="postgresql", password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": state.engine.url.password or os.environ.get("PGPASSWORD", "")}
     with atomic_file(target) as temporary:
-        done = subprocess.run(  # noqa: S603 - no shell, our words
+        process = subprocess.run(  # noqa: S603 - no shell, fixed arguments
             [program, "--file", str(temporary), url], env=environment, capture_output=True, text=True, check=False
         )
-        if done.returncode != 0:
-            reason = done.stderr.strip().partition("\n")[0]
-            raise DependencyUnavailable(f"{state.address}: pg_dump refused ({reason}); nothing was changed")
+        if process.returncode != 0:
+            reason = process.stderr.strip().partition("\n")[0]
+            raise DependencyUnavailable(f"{state.address}: pg_dump failed ({reason}); nothing was changed")
     return target

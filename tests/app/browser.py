@@ -1,4 +1,4 @@
-"""The app as a process, and Debian's chromium in front of it."""
+"""The app as a process, and a chromium browser that opens its pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.fixtures.workspace import Workspace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Streamlit says with these what it is doing.
+# Streamlit shows these elements while it works.
 _BUSY_SELECTORS = (
     "[data-testid='stStatusWidget'], [data-testid='stSkeleton'], [data-testid='stSpinner'], [data-stale='true']"
 )
@@ -26,9 +26,9 @@ EXCEPTION_SELECTOR = "[data-testid='stException']"
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def wait_until_drawn(page: Any) -> None:
     while time.monotonic() - quiet_since < 0.6:
         if page.locator(_BUSY_SELECTORS).count():
             quiet_since = time.monotonic()
-        assert time.monotonic() < deadline, "the page did not come to rest within 30 s"
+        assert time.monotonic() < deadline, "the page was still loading after 30 s"
         page.wait_for_timeout(50)
 
 
@@ -110,12 +110,12 @@ def open_page(page: Any, address: str, name: str) -> None:
 
 
 def content_height(page: Any) -> int:
-    """Return the height of everything that the page has, in pixels."""
+    """Return the height of the page's content in pixels."""
     return int(page.evaluate("document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"))
 
 
 def horizontal_overflow(page: Any) -> int:
-    """Return by how many pixels the page is wider than its window."""
+    """Return the pixels by which the page is wider than its window."""
     return int(
         page.evaluate(
             "Math.max(document.documentElement.scrollWidth - window.innerWidth,"
@@ -125,6 +125,6 @@ def horizontal_overflow(page: Any) -> int:
 
 
 def shown_prediction_id(page: Any) -> str:
-    """Return the identifier of the answer that a page shows."""
+    """Return the ID of the prediction that a page shows."""
     page.get_by_text("logged as").first.wait_for()
     return str(page.locator("code").filter(has_text=re.compile(r"^[0-9a-f-]{36}$")).first.inner_text())

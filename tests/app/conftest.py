@@ -19,25 +19,27 @@ if TYPE_CHECKING:
 
     from tests.fixtures.workspace import Workspace
 
-# Nobody listens there.
+# No program listens on this port.
 _UNREACHABLE_URL = "http://127.0.0.1:9"
 PAGES = ("overview", "predict", "monitoring", "history", "models", "data", "experiments", "configuration")
 
 
 def app_page(name: str) -> AppTest:
-    """Return a page that was not run yet."""
-    return AppTest.from_string(f"from app.views import {name}\n{name}.render()", default_timeout=60)
+    """Return a page before its first run."""
+    return AppTest.from_string(f"from app.views import {name}_page\n{name}_page.render()", default_timeout=60)
 
 
 def text_of(at: AppTest) -> str:
-    """Return all words that a page shows."""
-    shown = [*at.title, *at.markdown, *at.caption, *at.error, *at.warning, *at.success, *at.info, *at.code]
-    return "\n".join([str(one.value) for one in shown] + [f"{one.label}: {one.value}" for one in at.metric])
+    """Return all texts of a page."""
+    elements = [*at.title, *at.markdown, *at.caption, *at.error, *at.warning, *at.success, *at.info, *at.code]
+    return "\n".join(
+        [str(element.value) for element in elements] + [f"{metric.label}: {metric.value}" for metric in at.metric]
+    )
 
 
 def errors_of(at: AppTest) -> list[str]:
-    """Return what went wrong on a page."""
-    return [one.message for one in at.exception] + [str(one.value) for one in at.error]
+    """Return the exceptions and error messages of a page."""
+    return [exception.message for exception in at.exception] + [str(error.value) for error in at.error]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,7 @@ def _copied(finished_small: Workspace, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def project(_copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A small finished project, which is the present folder; tests only add to it."""
+    """A small finished project as the current folder; tests only add to it."""
     monkeypatch.chdir(_copied.root)
     return _copied
 
@@ -74,7 +76,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def serving(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModelRegistry]:
-    """Return a function that makes a model of a shipped problem serve in the present folder."""
+    """Return a function that promotes a model of a shipped problem in the current folder."""
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", _UNREACHABLE_URL)
 

@@ -26,15 +26,15 @@ _MAX_HEIGHT_PX = 1700
 
 
 def _finished_workspace(target: Path) -> workspace.Workspace:
-    made = workspace.create_workspace(target)
-    made.repro()
-    made.commit("The first results")
-    made.run("mlops", "tracking", "sync")
-    made.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
-    made.start("dvc", "repro").communicate()  # a rejected candidate ends with another code, and is what we want to show
-    made.commit("Another model")
-    made.run("mlops", "tracking", "sync")
-    return made
+    project = workspace.create_workspace(target)
+    project.repro()
+    project.commit("The first results")
+    project.run("mlops", "tracking", "sync")
+    project.edit("conf/config.yaml", "model: hist_gradient_boosting", "model: logistic_regression")
+    project.start("dvc", "repro").communicate()  # its gates reject it, which the pictures show
+    project.commit("Another model")
+    project.run("mlops", "tracking", "sync")
+    return project
 
 
 def _save_screenshot(page: Any, name: str, folder: Path, *, tall: bool = True) -> None:
@@ -53,12 +53,12 @@ def _predict_by_form(page: Any, address: str) -> None:
     open_page(page, address, "predict")
     page.get_by_role("button", name="Predict").first.click()
     page.get_by_text("logged as").first.wait_for()
-    page.get_by_text("What would change the answer").first.click()
+    page.get_by_text("What-if").first.click()
     wait_until_drawn(page)
 
 
 def _upload_predictions(page: Any, address: str, project: Path, folder: Path) -> None:
-    """Send a file of up to 1,500 rows, so that the log has something to show."""
+    """Predict a file of up to 1,500 rows to fill the log."""
     import pandas as pd
 
     from pipeline.package import load_package
@@ -70,7 +70,7 @@ def _upload_predictions(page: Any, address: str, project: Path, folder: Path) ->
     page.get_by_role("tab", name="File").click()
     page.locator("input[type=file]").set_input_files(folder / "rows.csv")
     page.get_by_role("button", name=f"Predict {len(rows):,} rows").click()
-    page.get_by_text("Download all answers").wait_for()
+    page.get_by_text("Download all predictions").wait_for()
     wait_until_drawn(page)
 
 
@@ -78,9 +78,7 @@ def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
     """Take every picture on the results of a project."""
     folder.mkdir(parents=True, exist_ok=True)
     log_drifting_day(project.root, n=8_000)
-    project.start(
-        sys.executable, "-m", "stages.monitor"
-    ).communicate()  # says that it drifted, and tells whom it may concern
+    project.start(sys.executable, "-m", "stages.monitor").communicate()  # detects drift and opens an incident
     with running_app(project) as address, tempfile.TemporaryDirectory() as scratch:
         with browser_page() as page:
             _upload_predictions(page, address, project.root, Path(scratch))
@@ -89,7 +87,7 @@ def take_screenshots(project: workspace.Workspace, folder: Path) -> None:
                 _predict_by_form(page, address) if name == "predict" else open_page(page, address, name)
                 _save_screenshot(page, name or "overview", folder)
             open_page(page, address, "models")
-            page.get_by_role("tab", name="How good it is").click()
+            page.get_by_role("tab", name="Metrics").click()
             wait_until_drawn(page)
             _save_screenshot(page, "models-figures", folder)
         with browser_page(dark=True) as page:

@@ -1,4 +1,4 @@
-"""A day of logged predictions of which the last two hours moved."""
+"""A day of logged predictions whose last two hours drift."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["log_drifting_day"]
 
 
 def log_drifting_day(root: Path, *, n: int = 1_000) -> str:
-    """Log `n` rows of training over 18 hours and half as many moved ones after them; return the title of what moved."""
+    """Log `n` training rows over 18 hours, then half as many shifted rows; return the title of the shifted feature."""
     package, _ = production_package(root)
-    column = next(one for one in package.schema.features if one.is_numeric)
-    calm = read_parquet(root / "data/train.parquet").sample(n, replace=True, random_state=0)
-    moved = calm.head(n // 2).assign(**{column.name: calm[column.name].max()})
+    column = next(feature for feature in package.schema.features if feature.is_numeric)
+    stable = read_parquet(root / "data/train.parquet").sample(n, replace=True, random_state=0)
+    shifted = stable.head(n // 2).assign(**{column.name: stable[column.name].max()})
     now = time.time_ns() // 1000
-    write_log(root, calm.reset_index(drop=True), start=now - hours_us(20), stop=now - hours_us(2))
-    write_log(root, moved.reset_index(drop=True), start=now - hours_us(1.9), stop=now, prefix="moved")
+    write_log(root, stable.reset_index(drop=True), start=now - hours_us(20), stop=now - hours_us(2))
+    write_log(root, shifted.reset_index(drop=True), start=now - hours_us(1.9), stop=now, prefix="shifted")
     return column.label

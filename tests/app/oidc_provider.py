@@ -1,4 +1,4 @@
-"""An OpenID Connect provider on loopback that logs in at once whomever it is told to."""
+"""An OpenID Connect provider on loopback that logs in the next user without a form."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ __all__ = ["OidcProvider", "running_provider"]
 
 @dataclass
 class OidcProvider:
-    """`person` has the claims of the next log-in; codes are good once."""
+    """A provider; `next_claims` are those of the next login, and each code is valid once."""
 
     issuer: OidcIssuer
     next_claims: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, Any]:
-        at = self.issuer.address
+        address = self.issuer.address
         return {
-            "issuer": at,
-            "authorization_endpoint": f"{at}/authorize",
-            "token_endpoint": f"{at}/token",
-            "jwks_uri": f"{at}/keys",
+            "issuer": address,
+            "authorization_endpoint": f"{address}/authorize",
+            "token_endpoint": f"{address}/token",
+            "jwks_uri": f"{address}/keys",
             "id_token_signing_alg_values_supported": ["RS256"],
             "code_challenge_methods_supported": ["S256"],
         }
 
     def authorize(self, query: dict[str, str]) -> str:
-        """Return where the browser goes next."""
+        """Return the URL to which the browser is redirected."""
         code = secrets.token_hex(8)
         self.codes[code] = {"nonce": query.get("nonce"), "aud": query["client_id"], **self.next_claims}
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
@@ -52,15 +52,15 @@ class OidcProvider:
         return {"access_token": signed, "id_token": signed, "token_type": "Bearer", "expires_in": 300}
 
     def write_secrets(self, path: Path, app: str) -> Path:
-        """Write the settings with which an app at the address `app` uses this provider."""
-        told = {
+        """Write the secrets.toml with which an app at the URL `app` uses this provider."""
+        settings = {
             "redirect_uri": f"{app}/oauth2callback",
             "cookie_secret": secrets.token_hex(32),
             "client_id": "mlops",
             "client_secret": "of-the-test",
             "server_metadata_url": f"{self.issuer.address}/.well-known/openid-configuration",
         }
-        path.write_text("[auth]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
+        path.write_text("[auth]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
         return path
 
 
@@ -73,9 +73,9 @@ def running_provider() -> Iterator[OidcProvider]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             if parts.path == "/authorize":
-                asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 self.send_response(302)
-                self.send_header("Location", provider.authorize(asked))
+                self.send_header("Location", provider.authorize(query))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -1,4 +1,4 @@
-"""With an address the app asks the HTTP API: the same pages, the reader's token, and plain words when nobody answers."""
+"""With MLOPS_API_URL the app predicts through the HTTP API, with the user's token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("app")
 
 @pytest.fixture(scope="module")
 def keys(_copied: Workspace) -> dict[str, str]:
-    """A key with every role, and one that only looks."""
+    """A key with every role, and one of a viewer."""
     state = store.open_state(_copied.root)
     try:
         return {role: store.create_api_key(state, role, name=role, actor="ada")[0] for role in ("admin", "viewer")}
@@ -34,80 +34,83 @@ def keys(_copied: Workspace) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def server(_copied: Workspace, keys: dict[str, str]) -> Iterator[RunningServer]:
-    """A server on the finished project that asks for credentials."""
-    with run_server(_copied.root, "--authentication", "required") as one:
-        yield one
+    """A server on the finished project that requires credentials."""
+    with run_server(_copied.root, "--authentication", "required") as running:
+        yield running
 
 
 @pytest.fixture
 def api(server: RunningServer, keys: dict[str, str], project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """The project, whose app asks the server and has a key with every role."""
+    """The project; the app uses the server with the key of an admin."""
     monkeypatch.setenv("MLOPS_API_URL", server.address)
     monkeypatch.setenv("MLOPS_API_TOKEN", keys["admin"])
     return project
 
 
-def test_the_form_is_answered_explained_and_varied_by_the_api(api: Workspace) -> None:
+def test_the_api_predicts_and_explains_the_form(api: Workspace) -> None:
     before = count_logged(api)
-    shown = app_page("predict").run()
-    shown.button[0].click().run()
-    assert (errors_of(shown), count_logged(api) - before) == ([], 1)
-    assert shown.metric[0].value == logged_predictions(api)[0].prediction
-    shown.session_state["what_if_form"] = True
-    shown.run()
-    assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
+    at = app_page("predict").run()
+    at.button[0].click().run()
+    assert (errors_of(at), count_logged(api) - before) == ([], 1)
+    assert at.metric[0].value == logged_predictions(api)[0].prediction
+    at.session_state["what_if_form"] = True
+    at.run()
+    assert "flips the prediction" in text_of(at)
 
 
-def test_what_became_true_reaches_the_api(api: Workspace) -> None:
-    shown = app_page("predict").run()
-    shown.button[0].click().run()
+def test_the_api_stores_an_outcome(api: Workspace) -> None:
+    at = app_page("predict").run()
+    at.button[0].click().run()
     newest = logged_predictions(api)[0]
-    shown.pills[0].set_value(newest.prediction).run()
-    shown.button(key=f"keep_{newest.prediction_id}").click().run()
-    assert (errors_of(shown), logged_predictions(api)[0].outcome) == ([], newest.prediction)
+    at.pills[0].set_value(newest.prediction).run()
+    at.button(key=f"save_{newest.prediction_id}").click().run()
+    assert (errors_of(at), logged_predictions(api)[0].outcome) == ([], newest.prediction)
 
 
-def test_a_file_is_answered_by_the_api(api: Workspace) -> None:
-    shown = app_page("predict").run()
-    shown.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(api).encode(), "text/csv")]).run()
-    shown.button(key="batch_predict").click().run()
-    answers = next(one.value for one in shown.dataframe if "prediction_id" in one.value.columns)
-    assert list(answers["prediction_id"]) == [one.prediction_id for one in reversed(logged_predictions(api)[:3])]
+def test_the_api_predicts_a_file(api: Workspace) -> None:
+    at = app_page("predict").run()
+    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(api).encode(), "text/csv")]).run()
+    at.button(key="batch_predict").click().run()
+    tables = [element.value for element in at.dataframe]
+    predictions = next(table for table in tables if "prediction_id" in table.columns)
+    assert list(predictions["prediction_id"]) == [
+        logged.prediction_id for logged in reversed(logged_predictions(api)[:3])
+    ]
 
 
-def test_a_body_that_the_api_refuses_is_told_with_its_place(api: Workspace) -> None:
-    shown = app_page("predict").run()
-    shown.text_area(key="json_body").set_value('{"features": {"nonsense": 1}}').run()
-    shown.button(key="json_predict").click().run()
-    assert "Refused for" in shown.error[0].value
-    assert "nonsense" in shown.dataframe[0].value.to_string()
+def test_a_body_that_the_api_refuses_is_shown_with_its_field(api: Workspace) -> None:
+    at = app_page("predict").run()
+    at.text_area(key="json_body").set_value('{"features": {"nonsense": 1}}').run()
+    at.button(key="json_predict").click().run()
+    assert "in the request; no prediction was made" in at.error[0].value
+    assert "nonsense" in at.dataframe[0].value.to_string()
 
 
-def test_a_token_without_the_role_is_told_in_words(
+def test_a_token_without_the_role_is_reported(
     api: Workspace, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_API_TOKEN", keys["viewer"])
-    shown = app_page("predict").run()
-    shown.button[0].click().run()
-    assert "This is not allowed" in shown.error[0].value
-    assert any("this needs the role predict" in one.value for one in shown.code)
+    at = app_page("predict").run()
+    at.button[0].click().run()
+    assert "Not allowed" in at.error[0].value
+    assert any("needs the role predict" in code.value for code in at.code)
 
 
 @pytest.mark.parametrize("name", ["overview", "predict"])
-def test_a_dead_api_gives_a_page_that_says_what_to_do(
+def test_an_unreachable_api_is_reported_with_the_start_command(
     name: str, project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLOPS_API_URL", "http://127.0.0.1:9")
-    shown = app_page(name).run()
-    said = text_of(shown) + "".join(one.proto.help for one in shown.metric)
-    assert (list(shown.exception), "mlops serve" in said) == ([], True)
+    at = app_page(name).run()
+    text = text_of(at) + "".join(metric.proto.help for metric in at.metric)
+    assert (list(at.exception), "mlops serve" in text) == ([], True)
 
 
-def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigError, match="MLOPS_API_URL: 'localhost:5000' is no address"):
+def test_an_address_without_a_scheme_is_refused() -> None:
+    with pytest.raises(ConfigError, match="MLOPS_API_URL: 'localhost:5000' is not a URL"):
         ApiClient("localhost:5000", None, 10)
 
 
-def test_a_server_that_is_not_ours_is_told_apart() -> None:
-    with run_issuer() as stranger, pytest.raises(DependencyUnavailable, match="our API does not say"):
-        ApiClient(stranger.address, None, 10).status()
+def test_another_server_is_recognized() -> None:
+    with run_issuer() as issuer, pytest.raises(DependencyUnavailable, match="a body that the API never sends"):
+        ApiClient(issuer.address, None, 10).status()

@@ -1,4 +1,4 @@
-"""Each chart is a function of a frame: it holds what the frame holds, whatever the names are."""
+"""Each chart holds the rows of its frame, whatever the names are."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def interval_frame(names: list[str]) -> pd.DataFrame:
 
 CHARTS_BY_NAME: dict[str, Any] = {
     "probabilities": lambda names: charts.class_probabilities(
-        pd.DataFrame({"label": names, "probability": 0.5, "is_answer": False})
+        pd.DataFrame({"label": names, "probability": 0.5, "is_predicted": False})
     ),
     "distribution": lambda names: charts.value_counts(pd.DataFrame({"value": names, "rows": 3})),
     "shares": lambda names: charts.share_bars(interval_frame(names), title="Share"),
     "contributions": lambda names: charts.feature_contributions(interval_frame(names).assign(value="1")),
-    "variation": lambda names: charts.what_if_curve(
+    "what_if": lambda names: charts.what_if_curve(
         pd.DataFrame({"value": names, "probability": 0.5, "prediction": "a", "is_present": False}), label="a"
     ),
-    "effects": lambda names: charts.drift_ratios(
-        pd.DataFrame({"name": names, "ratio": 0.5, "verdict": "stable", "words": ""})
+    "drift_ratios": lambda names: charts.drift_ratios(
+        pd.DataFrame({"name": names, "ratio": 0.5, "verdict": "stable", "summary": ""})
     ),
     "intervals": lambda names: charts.interval_plot(interval_frame(names), title="Loss", reference=0.5),
     "confusion": lambda names: charts.confusion_matrix(pd.DataFrame({"actual": names, "predicted": names, "rows": 0})),
@@ -37,11 +37,11 @@ CHARTS_BY_NAME: dict[str, Any] = {
     ),
     "drift_matrix": lambda names: charts.drift_matrix(
         pd.DataFrame(
-            {"name": names, "at": SINCE, "until": UNTIL, "ratio": 1.5, "verdict": "drift", "n_rows": 9, "words": ""}
+            {"name": names, "at": SINCE, "until": UNTIL, "ratio": 1.5, "verdict": "drift", "n_rows": 9, "summary": ""}
         )
     ),
-    "then_and_now": lambda names: charts.distribution_comparison(
-        pd.DataFrame({"value": names, "side": "then", "share": 0.5}), sides=("then", "now")
+    "distribution_comparison": lambda names: charts.distribution_comparison(
+        pd.DataFrame({"value": names, "side": "training", "share": 0.5}), sides=("training", "period")
     ),
     "parallel": lambda names: run_charts.parallel_coordinates(
         pd.DataFrame({"run": names, "a": 1.0, "b": 2.0}), ["a", "b"]
@@ -56,7 +56,7 @@ CHARTS_BY_NAME: dict[str, Any] = {
 
 
 CHARTS_WITHOUT_NAMES = {
-    "by_time": lambda: charts.share_over_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Wrong answers"),
+    "by_time": lambda: charts.share_over_time(pd.DataFrame({"at": [SINCE], "value": [0.5]}), title="Error rate"),
     "curve": lambda: charts.line_curve(pd.DataFrame({"recall": [0.5], "precision": [0.5]}), x="recall", y="precision"),
 }
 
@@ -66,25 +66,25 @@ def chart_rows(chart: Any) -> list[dict[str, Any]]:
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
 
-@pytest.mark.parametrize("drawn", CHARTS_BY_NAME)
-def test_any_name_can_be_drawn(drawn: str) -> None:
-    held = {str(value) for row in chart_rows(CHARTS_BY_NAME[drawn](ODD_NAMES)) for value in row.values()}
-    assert set(ODD_NAMES) <= held
+@pytest.mark.parametrize("chart", CHARTS_BY_NAME)
+def test_any_name_can_be_drawn(chart: str) -> None:
+    values = {str(value) for row in chart_rows(CHARTS_BY_NAME[chart](ODD_NAMES)) for value in row.values()}
+    assert set(ODD_NAMES) <= values
 
 
-@pytest.mark.parametrize("drawn", CHARTS_WITHOUT_NAMES)
-def test_a_share_is_drawn_as_it_is(drawn: str) -> None:
-    assert 0.5 in chart_rows(CHARTS_WITHOUT_NAMES[drawn]())[0].values()
+@pytest.mark.parametrize("chart", CHARTS_WITHOUT_NAMES)
+def test_a_share_is_drawn_unchanged(chart: str) -> None:
+    assert 0.5 in chart_rows(CHARTS_WITHOUT_NAMES[chart]())[0].values()
 
 
-@pytest.mark.parametrize("drawn", CHARTS_BY_NAME)
-def test_no_row_is_a_chart_too(drawn: str) -> None:
-    assert CHARTS_BY_NAME[drawn]([]).to_dict()["$schema"].startswith("https://vega.github.io")
+@pytest.mark.parametrize("chart", CHARTS_BY_NAME)
+def test_an_empty_frame_is_a_valid_chart(chart: str) -> None:
+    assert CHARTS_BY_NAME[chart]([]).to_dict()["$schema"].startswith("https://vega.github.io")
 
 
-@pytest.mark.parametrize("drawn", ["shares", "contributions", "effects", "intervals"])
-def test_five_hundred_columns_draw_the_first_forty(drawn: str) -> None:
-    chart = CHARTS_BY_NAME[drawn]([f"column {at}" for at in range(500)])
+@pytest.mark.parametrize("name", ["shares", "contributions", "drift_ratios", "intervals"])
+def test_500_names_draw_the_first_40(name: str) -> None:
+    chart = CHARTS_BY_NAME[name]([f"column {at}" for at in range(500)])
     names = {row["name"] for row in chart_rows(chart) if "name" in row}
     assert names == {f"column {at}" for at in range(40)}
 
@@ -102,12 +102,12 @@ def test_a_curve_takes_its_columns_by_name() -> None:
     ]
 
 
-def test_the_squares_tell_the_share_of_the_actual_class() -> None:
+def test_the_confusion_matrix_holds_the_share_of_the_actual_class() -> None:
     frame = pd.DataFrame({"actual": ["a", "a"], "predicted": ["a", "b"], "rows": [3, 1]})
     assert [row["share"] for row in chart_rows(charts.confusion_matrix(frame))] == [0.75, 0.25]
 
 
-def test_parallel_lines_run_from_least_to_greatest() -> None:
+def test_parallel_coordinates_are_scaled_from_min_to_max() -> None:
     frame = pd.DataFrame({"run": ["one", "two"], "loss": [0.2, 0.4]})
     assert [
         (row["run"], row["height"], row["value"])

@@ -1,4 +1,4 @@
-"""No page breaks on rows, names and numbers of rows that nobody expects: one model with all of them at once."""
+"""Pages show extreme rows, names and numbers of rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("app")
 
-# `--proof=long` writes a million; few are enough to see whether a page breaks.
+# `--proof=long` writes a million rows.
 N_LOGGED = proof_rounds(2000, long=1000000)
 NAMES = ("'quoted' \"twice\"", "<b>bold</b><script>alert(1)</script>", "emoji 😀 **x**", "שלום עולם", "a.b[0]:c\\d $e$")
 MONITORING_PAGES = ("overview", "monitoring", "history")
@@ -31,8 +31,8 @@ OTHER_PAGES = ("predict", "models", "experiments", "configuration", "data")
 
 
 @pytest.fixture
-def own(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the finished project, which is the present folder."""
+def own_copy(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished project as the current folder."""
     copied = project.copy(tmp_path / "own")
     for path in (copied.root / "state").glob("state.db-shm"):
         path.unlink()
@@ -41,15 +41,15 @@ def own(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def log_predictions(root: Path, n: int, **values: Any) -> None:
-    """Log n answers of the last day; `values` go into the first columns, all others are missing."""
+    """Log n predictions of the last day; features without a value in `values` are missing."""
     package, version = production_package(root)
     first, other = package.classes
     features = json.dumps({name: values.get(name) for name in package.schema.feature_names})
     now = time.time_ns() // 1000
     state = store.open_state(root)
-    journal = store.PredictionWriter(state)
+    writer = store.PredictionWriter(state)
     for start in range(0, n, 50_000):
-        journal.write(
+        writer.write(
             [
                 store.PredictionRow(
                     f"hard-{at}", now - hours_us(20) * at // n, MODEL_NAME, version, package.digest, 1, features, first,
@@ -59,7 +59,7 @@ def log_predictions(root: Path, n: int, **values: Any) -> None:
             ]
         )  # fmt: skip
         roll_up(state, MODEL_NAME, lambda _: package)
-    journal.close()
+    writer.close()
     state.close()
 
 
@@ -76,34 +76,34 @@ def render_pages(*names: str) -> dict[str, AppTest]:
 
 
 @pytest.mark.parametrize("n", [1, N_LOGGED], ids=["one row", "many rows"])
-def test_pages_that_watch_show_rows_that_miss_everything_and_have_one_answer(n: int, own: Path) -> None:
-    clear_log(own)
-    log_predictions(own, n)
-    found = render_pages(*MONITORING_PAGES, *OTHER_PAGES)
-    assert {name: errors_of(one) for name, one in found.items()} == {
+def test_pages_show_rows_without_values_and_of_one_class(n: int, own_copy: Path) -> None:
+    clear_log(own_copy)
+    log_predictions(own_copy, n)
+    pages = render_pages(*MONITORING_PAGES, *OTHER_PAGES)
+    assert {name: errors_of(at) for name, at in pages.items()} == {
         name: [] for name in (*MONITORING_PAGES, *OTHER_PAGES)
     }
-    cards = {one.label: one.value for one in found["overview"].metric}
-    assert (cards["Last 24 hours"], cards["Confidence"]) == (f"{n:,}", "75.0%")
+    cards = {metric.label: metric.value for metric in pages["overview"].metric}
+    assert (cards["Predictions, 24 h"], cards["Confidence"]) == (f"{n:,}", "75%")
 
 
-def test_the_data_page_shows_500_columns_of_any_name_of_which_none_has_a_value(own: Path) -> None:
-    path = own / "reports/validation.json"
+def test_the_data_page_shows_500_empty_columns_of_any_name(own_copy: Path) -> None:
+    path = own_copy / "reports/validation.json"
     report = read_json(path)
-    like = next(iter(report["distributions"].values()))
-    nothing = {"n_missing": like["n_rows"], "n_distinct": 0, "bars": [], "quantiles": {}}
-    empty = {**like, **nothing, "low": None, "mean": None, "high": None}
+    distribution = next(iter(report["distributions"].values()))
+    no_values = {"n_missing": distribution["n_rows"], "n_distinct": 0, "bars": [], "quantiles": {}}
+    empty = {**distribution, **no_values, "low": None, "mean": None, "high": None}
     report["distributions"] = dict.fromkeys([*NAMES, *(f"column {at}" for at in range(495))], empty)
     report["class_balance"] = {NAMES[1]: {"rows": 1, "share": 1.0}}
     finding = {"level": "warning", "cause": "<i>", "examples": [{"row": 0, "value": "<u>"}]}
     report["findings"] = [{**finding, "rule": "range", "column": name, "message": name} for name in NAMES]
     write_json(path, report)
-    one = app_page("data").run()
-    assert (errors_of(one), len(one.selectbox(key="data_column").options)) == ([], 500)
+    at = app_page("data").run()
+    assert (errors_of(at), len(at.selectbox(key="data_column").options)) == ([], 500)
     for name in NAMES:
-        one.selectbox(key="data_column").set_value(name).run()
-        assert errors_of(one) == []
-    assert "<script>" not in text_of(one).replace("\\<script\\>", "")
+        at.selectbox(key="data_column").set_value(name).run()
+        assert errors_of(at) == []
+    assert "<script>" not in text_of(at).replace("\\<script\\>", "")
 
 
 def _wide_form() -> None:
@@ -119,7 +119,7 @@ def _wide_form() -> None:
 
 
 def test_a_form_has_a_field_for_each_of_500_columns_of_any_name_and_kind() -> None:
-    one = AppTest.from_function(_wide_form, default_timeout=60).run()
-    made = [*one.number_input, *one.selectbox, *one.text_input]
-    assert (errors_of(one), len(made)) == ([], 500)
-    assert not any("<script>" in field.label.replace("\\<script\\>", "") for field in made)
+    at = AppTest.from_function(_wide_form, default_timeout=60).run()
+    fields = [*at.number_input, *at.selectbox, *at.text_input]
+    assert (errors_of(at), len(fields)) == ([], 500)
+    assert not any("<script>" in field.label.replace("\\<script\\>", "") for field in fields)

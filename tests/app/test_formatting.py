@@ -1,4 +1,4 @@
-"""Names of others never become markup, figures have sensible digits, moments their zone."""
+"""Names never become markup, numbers have suitable digits, timestamps a zone."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from pipeline.text import timestamp
 
 
 @given(st.text(max_size=200))
-def test_no_sign_of_markup_stays_bare(text: str) -> None:
+def test_every_markup_character_is_escaped(text: str) -> None:
     assert re.search(r"(?<!\\)(?:\\\\)*[*_`<>\[\]$:#|~]", escape_markdown(text)) is None
 
 
 @pytest.mark.parametrize("sign", ["\u202e", "\n", "\x00", "\u2066"])
-def test_signs_that_turn_or_break_a_line_are_left_out(sign: str) -> None:
+def test_control_characters_become_blanks(sign: str) -> None:
     assert escape_markdown(f"a{sign}b") == "a b"
 
 
-def test_names_of_any_script_stay_as_they_are() -> None:
+def test_names_of_any_script_stay_unchanged() -> None:
     assert escape_markdown("שלום 😀 größe") == "שלום 😀 größe"
 
 
-def test_our_messages_keep_their_commands() -> None:
+def test_messages_keep_commands_as_code() -> None:
     assert message_markdown("run `dvc repro` <now>") == "run `dvc repro` \\<now\\>"
 
 
-def test_a_long_name_is_cut_and_says_so() -> None:
+def test_a_long_name_ends_with_an_ellipsis() -> None:
     assert shorten("x" * 100, 10) == "xxxxxxxxx…"
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [
         (None, "-"),
         (float("nan"), "-"),
@@ -54,11 +54,11 @@ def test_a_long_name_is_cut_and_says_so() -> None:
         (1.0, "1.0000"),
     ],
 )
-def test_a_figure_has_sensible_digits(value: float | None, said: str) -> None:
-    assert format_number(value) == said
+def test_a_number_has_suitable_digits(value: float | None, text: str) -> None:
+    assert format_number(value) == text
 
 
-def test_a_moment_names_its_zone() -> None:
+def test_a_timestamp_names_its_zone() -> None:
     assert timestamp(1_767_225_600_000_000, time_zone("Europe/Vienna")) == "2026-01-01 01:00:00 CET"
 
 
@@ -68,7 +68,7 @@ def test_an_unknown_zone_is_utc(name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
+    ("seconds", "text"), [(59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
 )
-def test_an_age_has_the_largest_unit_that_fits(seconds: int, said: str) -> None:
-    assert format_age(0, seconds * 1_000_000) == said
+def test_an_age_has_the_largest_unit_that_fits(seconds: int, text: str) -> None:
+    assert format_age(0, seconds * 1_000_000) == text

@@ -29,7 +29,7 @@ def test_a_rejected_candidate_ends_with_exit_code_5_and_everything_is_kept_to_lo
     small.edit("conf/model/hist_gradient_boosting.yaml", "learning_rate: 0.05", "learning_rate: 0.06")
     failed = small.run("dvc", "repro", expect=255)
     assert "exited with 5" in failed.stderr
-    assert "goes no further: size" in failed.stderr + failed.stdout
+    assert "Not promoted. Failed gates: size" in failed.stderr + failed.stdout
     gates = json.loads(small.read("reports/registration.json"))
     assert gates["verdict"] == "reject"
     assert stages_of(small) == ["Production", "None"]

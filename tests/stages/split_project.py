@@ -1,4 +1,4 @@
-"""A project whose rows are split, as the train stage finds it."""
+"""A project after the split stage, as input of the train stage."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DVC_ARGUMENTS = ["-cd", ".", "-cn", "params"]
 
 
 def write_project(data: str = "personality") -> None:
-    """Write params.yaml, the source's fingerprint and both parts below the current folder."""
+    """Write params.yaml, the fingerprint of the source, train and test rows into the current folder."""
     values = compose([*FAST, f"data={data}"], conf=ROOT / "conf").values
     if values["data"]["source"]["kind"] == "synthetic":
         values["data"]["source"]["rows"] = 400
-    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
+    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML and preserves the order of columns
     config = build_config(values, where="conf")
-    sourced = sources.fetch_rows(config.data, root=Path())
-    parts = split_train_test(sourced.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
-    files.write_json(paths.SOURCE_FINGERPRINT, sourced.fingerprint)
-    files.write_parquet(paths.TRAIN_ROWS, parts.train)
-    files.write_parquet(paths.TEST_ROWS, parts.test)
+    fetched = sources.fetch_rows(config.data, root=Path())
+    split = split_train_test(fetched.frame, Schema.from_config(config.data), config.data.split, seed=config.seed)
+    files.write_json(paths.SOURCE_FINGERPRINT, fetched.fingerprint)
+    files.write_parquet(paths.TRAIN_ROWS, split.train)
+    files.write_parquet(paths.TEST_ROWS, split.test)
 
 
 def call_as_dvc(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     monkeypatch.setattr("sys.argv", [stage, *DVC_ARGUMENTS])
-    # Nobody listens on port 1: the run waits in the outbox, and the store's migrations cost nothing here.
+    # No server listens on port 1: the run waits in the outbox, and no MLflow database is created.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")

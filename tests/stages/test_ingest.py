@@ -24,7 +24,7 @@ def run_ingest(**source: Any) -> None:
         values["data"] |= {"source": source, "profile": None}
     else:
         values["data"]["source"]["rows"] = 60
-    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
+    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML and preserves the order of columns
     ingest.main()
 
 
@@ -44,7 +44,7 @@ def test_the_same_settings_give_the_same_bytes(project: Path) -> None:
     assert len(digests) == 1
 
 
-def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
+def test_an_external_csv_file_is_ingested(project: Path) -> None:
     paths.EXTERNAL.mkdir(parents=True)
     header = "Time_spent_Alone,Stage_fear,Social_event_attendance,Going_outside,Drained_after_socializing"
     header += ",Friends_circle_size,Post_frequency,Personality"
@@ -53,7 +53,7 @@ def test_rows_of_one_s_own_are_ingested(project: Path) -> None:
     assert files.read_parquet(paths.RAW_ROWS).iloc[0].tolist()[:2] == [4, "No"]
 
 
-def test_a_malformed_file_ends_with_4_and_leaves_earlier_rows_alone(
+def test_a_malformed_file_exits_with_4_and_leaves_earlier_rows_unchanged(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_ingest()

@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_parts_and_their_comparison_are_written(project: Path) -> None:
+def test_train_and_test_rows_and_their_comparison_are_written(project: Path) -> None:
     split.main()
     assert (len(files.read_parquet(paths.TRAIN_ROWS)), len(files.read_parquet(paths.TEST_ROWS))) == (240, 60)
     assert isinstance(files.read_json(paths.SPLIT_REPORT), dict)
@@ -35,7 +35,7 @@ def test_the_same_rows_give_the_same_bytes(project: Path) -> None:
     assert len(digests) == 1
 
 
-def test_rows_that_were_never_validated_are_asked_for(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_valid_rows_exit_with_4_and_name_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths.VALID_ROWS.unlink()
     with pytest.raises(SystemExit) as ended:
         split.main()

@@ -28,10 +28,10 @@ def write_params(**validation: Any) -> None:
     values = compose(conf=ROOT / "conf").values  # noqa: PD011 - a composition, no frame
     values["data"]["source"]["rows"] = 300
     values["validation"] |= validation
-    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML, and keeps the order of columns
+    files.write_text(paths.PARAMS, json.dumps(values))  # JSON is YAML and preserves the order of columns
 
 
-def test_good_rows_go_on_as_they_are(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_valid_rows_pass_unchanged(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     validate.main()
     assert files.read_parquet(paths.VALID_ROWS).equals(raw)
     assert files.read_parquet(paths.QUARANTINED_ROWS).empty
@@ -49,26 +49,28 @@ def test_the_same_rows_give_the_same_bytes(raw: DataFrame) -> None:
     assert len(digests) == 1
 
 
-def test_bad_rows_end_with_4_after_the_report_is_written(raw: DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_rows_exit_with_4_after_the_report_is_written(
+    raw: DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
     validate.main()
     before = files.sha256_file(paths.VALID_ROWS)
     files.write_parquet(paths.RAW_ROWS, raw.assign(Going_outside=99))
     with pytest.raises(SystemExit) as ended:
         validate.main()
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == 4
-    assert "critical: schema of Going_outside: 300 of 300 rows break `in_range`" in told
-    assert "reports/validation.html" in told
+    assert "critical: schema of Going_outside: 300 of 300 rows break `in_range`" in message
+    assert "reports/validation.html" in message
     assert files.read_json(paths.VALIDATION_REPORT)["level"] == "critical"
     assert files.sha256_file(paths.VALID_ROWS) == before
 
 
-def test_bad_rows_are_set_aside_on_request(raw: DataFrame) -> None:
+def test_invalid_rows_are_quarantined_on_request(raw: DataFrame) -> None:
     write_params(quarantine=True)
     raw.loc[4, "Going_outside"] = 99
     files.write_parquet(paths.RAW_ROWS, raw)
     validate.main()
-    aside = files.read_parquet(paths.QUARANTINED_ROWS)
-    assert aside[["row", "reason"]].to_numpy().tolist() == [[4, "Going_outside: in_range: '99'"]]
+    quarantined = files.read_parquet(paths.QUARANTINED_ROWS)
+    assert quarantined[["row", "reason"]].to_numpy().tolist() == [[4, "Going_outside: in_range: '99'"]]
     assert len(files.read_parquet(paths.VALID_ROWS)) == 299
     assert files.read_json(paths.VALIDATION_REPORT)["quarantined"] == 1

@@ -1,4 +1,4 @@
-"""A day on which a column moved is shown in its hours; incidents are acted on by those who may."""
+"""The monitoring page shows drift by hour; operators act on incidents."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("app")
 
 
-def incident(project: Workspace, **other: Any) -> int:
+def open_incident(project: Workspace, **other: Any) -> int:
     now = time.time_ns() // 1000
-    told = {"group_name": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>moved</b>"}
-    made = store.Incident(
-        **{**told, **other}, model=MODEL_NAME, message="up", details={}, opened_at=now, last_seen_at=now
+    fields = {"group_name": "drift:x", "rules": ("drift",), "severity": "warning", "title": "x <b>drifted</b>"}
+    incident = store.Incident(
+        **{**fields, **other}, model=MODEL_NAME, message="up", details={}, opened_at=now, last_seen_at=now
     )
     state = store.open_state(project.root)
     try:
         with state.writing() as connection:
-            return store.add_incident(connection, made)
+            return store.add_incident(connection, incident)
     finally:
         state.close()
 
@@ -40,48 +40,48 @@ def status(project: Workspace, seq: int) -> tuple[str, str | None]:
     state = store.open_state(project.root)
     try:
         with state.reading() as connection:
-            found = store.find_incident(connection, seq)
-            return found.status, found.acknowledged_by
+            incident = store.find_incident(connection, seq)
+            return incident.status, incident.acknowledged_by
     finally:
         state.close()
 
 
-def test_a_day_that_moved_names_its_column_against_training_and_the_window_before(project: Workspace) -> None:
+def test_a_drifted_feature_is_listed_first_against_training_and_the_previous_period(project: Workspace) -> None:
     label = log_drifting_day(project.root)
-    shown = app_page("monitoring").run()
-    chosen = shown.selectbox(key="drift_column")
-    assert errors_of(shown) == []
-    assert chosen.options[0] == f"{label}: drift"
-    shown.segmented_control(key="baseline").set_value("previous_window").run()
-    shown.segmented_control(key="window").set_value(1).run()
-    assert errors_of(shown) == []
+    at = app_page("monitoring").run()
+    features = at.selectbox(key="drift_column")
+    assert errors_of(at) == []
+    assert features.options[0] == f"{label}: drift"
+    at.segmented_control(key="baseline").set_value("previous_window").run()
+    at.segmented_control(key="window").set_value(1).run()
+    assert errors_of(at) == []
 
 
-def test_an_incident_is_acknowledged_with_the_name_of_the_reader(project: Workspace) -> None:
-    seq = incident(project)
-    shown = app_page("monitoring").run()
-    assert "x \\<b\\>moved" in text_of(shown)
-    shown.button(key=f"acknowledge_{seq}_confirm").click().run()
-    assert (errors_of(shown), status(project, seq)) == ([], ("acknowledged", "ada"))
-    shown.button(key=f"silence_{seq}_confirm").click().run()
-    assert "silent" in text_of(shown)
-    shown.button(key=f"resolve_{seq}_confirm").click().run()
-    assert (errors_of(shown), status(project, seq)[0]) == ([], "resolved")
+def test_an_incident_is_acknowledged_with_the_name_of_the_user(project: Workspace) -> None:
+    seq = open_incident(project)
+    at = app_page("monitoring").run()
+    assert "x \\<b\\>drifted" in text_of(at)
+    at.button(key=f"acknowledge_{seq}_confirm").click().run()
+    assert (errors_of(at), status(project, seq)) == ([], ("acknowledged", "ada"))
+    at.button(key=f"silence_{seq}_confirm").click().run()
+    assert "silenced" in text_of(at)
+    at.button(key=f"resolve_{seq}_confirm").click().run()
+    assert (errors_of(at), status(project, seq)[0]) == ([], "resolved")
 
 
-def test_who_may_not_act_sees_incidents_without_buttons(project: Workspace) -> None:
-    seq = incident(project, group_name="drift:y", title="y moved")
+def test_without_the_role_operator_incidents_have_no_buttons(project: Workspace) -> None:
+    seq = open_incident(project, group_name="drift:y", title="y drifted")
     st.config.set_option("server.address", "0.0.0.0")
-    shown = app_page("monitoring").run()
-    assert ("y moved" in text_of(shown), list(shown.button)) == (True, [])
-    assert any(" open alert" in one.value for one in app_page("overview").run().markdown)
+    at = app_page("monitoring").run()
+    assert ("y drifted" in text_of(at), list(at.button)) == (True, [])
+    assert any(" open alert" in element.value for element in app_page("overview").run().markdown)
     assert status(project, seq) == ("open", None)
 
 
-def test_the_version_that_is_chosen_is_the_one_whose_answers_are_counted(project: Workspace) -> None:
+def test_the_predictions_of_the_selected_version_are_counted(project: Workspace) -> None:
     predict_by_form()
-    shown = app_page("monitoring").run()
-    cards = {one.label: one.value for one in shown.metric}
+    at = app_page("monitoring").run()
+    cards = {metric.label: metric.value for metric in at.metric}
     monitor = ModelMonitor(MODEL_NAME, project.root, version=1)
     assert cards["Predictions"] == f"{monitor.get_monitoring_dashboard_data(24)['total_predictions']:,}"
     with pytest.raises(UsageError, match="no version 9; known: 1"):

@@ -1,4 +1,4 @@
-"""Predictions by form, JSON and file; what is logged of them; what became true."""
+"""Predictions by form, JSON and file; their log entries; their outcomes."""
 
 from __future__ import annotations
 
@@ -36,101 +36,109 @@ def query_log(project: Workspace, query: Callable[[Connection, store.PredictionQ
 
 
 def logged_predictions(project: Workspace) -> list[LoggedPrediction]:
-    """Return the newest of what the log has, newest first."""
+    """Return the newest logged predictions, newest first."""
     return query_log(project, store.search_predictions)
 
 
 def count_logged(project: Workspace) -> int:
-    """Return how many predictions the log has."""
+    """Return the number of logged predictions."""
     return query_log(project, store.count_predictions)
 
 
 def unlabeled_csv(project: Workspace, n: int = 3) -> str:
-    """Return rows of the test part as CSV, without the answer."""
+    """Return rows of the test set as CSV, without the target."""
     config = load_params(project.root / "params.yaml")
     frame = read_parquet(project.root / "data/test.parquet")[list(config.data.columns)]
     return str(frame.head(n).to_csv(index=False))
 
 
 def predict_by_form() -> AppTest:
-    shown = app_page("predict").run()
-    shown.button[0].click().run()
-    return shown
+    at = app_page("predict").run()
+    at.button[0].click().run()
+    return at
 
 
-def test_the_form_gives_an_answer_and_logs_what_was_asked(project: Workspace) -> None:
+def test_the_form_predicts_and_logs_the_features(project: Workspace) -> None:
     before = count_logged(project)
-    shown = predict_by_form()
+    at = predict_by_form()
     newest = logged_predictions(project)[0]
-    assert (errors_of(shown), count_logged(project) - before) == ([], 1)
-    assert shown.metric[0].value == newest.prediction
-    examples = {name: one.example for name, one in load_params(project.root / "params.yaml").data.columns.items()}
+    assert (errors_of(at), count_logged(project) - before) == ([], 1)
+    assert at.metric[0].value == newest.prediction
+    examples = {name: column.example for name, column in load_params(project.root / "params.yaml").data.columns.items()}
     assert newest.features == examples
 
 
-def test_an_answer_says_why_and_what_would_change_it(project: Workspace) -> None:
-    shown = predict_by_form()
-    shown.session_state["what_if_form"] = True
-    shown.run()
-    assert [one.label for one in shown.expander] == ["Why", "What would change the answer", "Say what became true"]
-    assert any(("column" in one.value and "alone" in one.value) or "turns when" in one.value for one in shown.markdown)
+def test_a_prediction_shows_contributions_and_what_if(project: Workspace) -> None:
+    at = predict_by_form()
+    at.session_state["what_if_form"] = True
+    at.run()
+    assert [expander.label for expander in at.expander] == [
+        "Feature contributions",
+        "What-if",
+        "Record the actual outcome",
+    ]
+    assert "the prediction" in text_of(at)
+    assert "flips" in text_of(at)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [("{", "JSON"), ('{"features": {"nonsense": 1}}', "nonsense"), ('{"features": {}, "features": {}}', "features")],
 )
-def test_a_bad_body_is_refused_with_its_place_and_not_logged(body: str, said: str, project: Workspace) -> None:
+def test_an_invalid_body_is_refused_with_its_field_and_not_logged(body: str, message: str, project: Workspace) -> None:
     before = count_logged(project)
-    shown = app_page("predict").run()
-    shown.text_area(key="json_body").set_value(body).run()
-    shown.button(key="json_predict").click().run()
-    assert "Refused for" in shown.error[0].value
-    assert said in shown.dataframe[0].value.to_string()
+    at = app_page("predict").run()
+    at.text_area(key="json_body").set_value(body).run()
+    at.button(key="json_predict").click().run()
+    assert "in the request; no prediction was made" in at.error[0].value
+    assert message in at.dataframe[0].value.to_string()
     assert count_logged(project) == before
 
 
 def test_a_file_is_predicted_row_by_row(project: Workspace) -> None:
-    shown = app_page("predict").run()
-    shown.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
-    shown.button(key="batch_predict").click().run()
-    answers = next(one.value for one in shown.dataframe if "prediction_id" in one.value.columns)
-    assert (errors_of(shown), len(answers)) == ([], 3)
-    assert list(answers["prediction"]) == [one.prediction for one in reversed(logged_predictions(project)[:3])]
+    at = app_page("predict").run()
+    at.file_uploader(key="batch_file").set_value([("rows.csv", unlabeled_csv(project).encode(), "text/csv")]).run()
+    at.button(key="batch_predict").click().run()
+    tables = [element.value for element in at.dataframe]
+    predictions = next(table for table in tables if "prediction_id" in table.columns)
+    assert (errors_of(at), len(predictions)) == ([], 3)
+    assert list(predictions["prediction"]) == [
+        logged.prediction for logged in reversed(logged_predictions(project)[:3])
+    ]
 
 
-def test_a_bad_file_is_refused_with_line_and_column_and_not_logged(project: Workspace) -> None:
+def test_an_invalid_file_is_refused_with_line_and_column_and_not_logged(project: Workspace) -> None:
     before = count_logged(project)
     header, first, *rest = unlabeled_csv(project).splitlines()
     broken = "\n".join([header, first, ",".join(["many", *rest[0].split(",")[1:]]), *rest[1:]]) + "\n"
-    shown = app_page("predict").run()
-    shown.file_uploader(key="batch_file").set_value([("bad.csv", broken.encode(), "text/csv")]).run()
-    found = shown.dataframe[0].value
-    assert "refused for 1 problem" in shown.error[0].value
-    assert found[["Line", "Column"]].to_dict("records") == [{"Line": 3, "Column": header.split(",")[0]}]
+    at = app_page("predict").run()
+    at.file_uploader(key="batch_file").set_value([("bad.csv", broken.encode(), "text/csv")]).run()
+    errors = at.dataframe[0].value
+    assert "1 error; no prediction was made" in at.error[0].value
+    assert errors[["Line", "Column"]].to_dict("records") == [{"Line": 3, "Column": header.split(",")[0]}]
     assert count_logged(project) == before
 
 
-def test_the_history_finds_a_prediction_by_its_identifier(project: Workspace) -> None:
+def test_the_history_finds_a_prediction_by_its_id(project: Workspace) -> None:
     predict_by_form()
     predict_by_form()
-    wanted = logged_predictions(project)[1].prediction_id
-    shown = app_page("history").run()
-    shown.text_input(key="history_text").set_value(wanted).run()
-    assert list(shown.dataframe[0].value["Identifier"]) == [wanted]
+    prediction_id = logged_predictions(project)[1].prediction_id
+    at = app_page("history").run()
+    at.text_input(key="history_text").set_value(prediction_id).run()
+    assert list(at.dataframe[0].value["Prediction ID"]) == [prediction_id]
 
 
-def test_what_became_true_is_kept_with_its_prediction(project: Workspace) -> None:
-    shown = predict_by_form()
+def test_an_outcome_is_stored_with_its_prediction(project: Workspace) -> None:
+    at = predict_by_form()
     newest = logged_predictions(project)[0]
     other = next(name for name in newest.probabilities if name != newest.prediction)
-    shown.pills[0].set_value(other).run()
-    shown.button(key=f"keep_{newest.prediction_id}").click().run()
-    assert "Kept" in text_of(shown)
+    at.pills[0].set_value(other).run()
+    at.button(key=f"save_{newest.prediction_id}").click().run()
+    assert "Outcome saved" in text_of(at)
     assert logged_predictions(project)[0].outcome == other
 
 
-def test_a_body_of_the_page_is_the_body_of_the_api(project: Workspace) -> None:
-    shown = app_page("predict").run()
-    examples = {name: one.example for name, one in load_params(project.root / "params.yaml").data.columns.items()}
-    assert json.loads(str(shown.text_area(key="json_body").value)) == {"features": examples}
+def test_the_json_example_is_a_request_body_of_the_api(project: Workspace) -> None:
+    at = app_page("predict").run()
+    examples = {name: column.example for name, column in load_params(project.root / "params.yaml").data.columns.items()}
+    assert json.loads(str(at.text_area(key="json_body").value)) == {"features": examples}

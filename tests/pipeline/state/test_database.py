@@ -130,8 +130,8 @@ def test_writers_follow_each_other_and_numbers_have_no_gap(state: store.State) -
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nonsense", "is no address"),
-        ("mysql://x/y", "mysql is no state database"),
+        ("nonsense", "the address is not valid"),
+        ("mysql://x/y", "mysql is not supported as state database"),
         ("sqlite://", "in-memory state database is not supported"),
     ],
 )
