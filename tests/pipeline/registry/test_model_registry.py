@@ -1,4 +1,4 @@
-"""Versions, stages, gates and the way back, as a person meets them."""
+"""Versions, stages, gates and rollbacks through the public registry."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_same_package_is_the_same_version(registry: ModelRegistry, packages:
     assert (first.version, first.semver, first.stage) == (1, "1.0.0", "None")
 
 
-def test_semantic_versions_say_what_changed(three: ModelRegistry) -> None:
+def test_semantic_versions_follow_the_kind_of_change(three: ModelRegistry) -> None:
     assert [version.semver for version in three.list_models(NAME)] == ["1.0.0", "1.0.1", "1.1.0"]
     assert three.get_latest_model_version(NAME).version == 3
 
